@@ -1,0 +1,43 @@
+"""The keeper: runs an agent where no Kubernetes does, for as long as its standard input is open.
+
+It is handed to ``python3 -c`` in a container beside the cluster. The first line of its input is a
+JSON object: the agent's ``files`` by name, the ``lanes`` that it serves and the ``name`` by which
+it answers. It prints the folder of the agent's files and socket once the agent is there. When its
+input ends, as it does when whoever started it is killed, the agent ends and the folder goes.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+
+
+def main() -> int:
+    """Entry point; ends with the agent's status where that ends first."""
+    asked = json.loads(sys.stdin.readline())
+    home = tempfile.mkdtemp(prefix="sixproof-")
+    try:
+        for name, text in asked["files"].items():
+            with open(os.path.join(home, os.path.basename(name)), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH119, PTH123 - nothing heavy is imported
+                file.write(text)
+        script, sock = (os.path.join(home, name) for name in ("agent.py", "agent.sock"))  # noqa: PTH118
+        command = [sys.executable, "-s", "-E", "-B", script, "serve", sock, *asked["lanes"]]
+        environment = {"PATH": os.defpath, "SIXPROOF_POD": asked["name"]}
+        agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        print(home, flush=True)  # noqa: T201
+        threading.Thread(target=_end_with_input, args=(agent,), daemon=True).start()
+        return agent.wait()
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _end_with_input(agent: "subprocess.Popen[bytes]") -> None:
+    sys.stdin.read()
+    agent.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

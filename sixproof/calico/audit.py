@@ -1,0 +1,67 @@
+"""Judging Calico's settings: what is wrong, or will hurt, with the reason and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.calico import felix_audit, node_audit, pool_audit
+from sixproof.calico.state import CalicoState
+from sixproof.kube.discovery import CALICO_API
+from sixproof.model import ClusterFacts, Finding, Severity
+
+
+def audit(
+    state: CalicoState, facts: ClusterFacts, *, underlay: int | None = None
+) -> tuple[Finding, ...]:
+    """What is wrong with Calico's settings.
+
+    `underlay` is the MTU of the nodes' interfaces in bytes, None where it was not measured.
+    """
+    return (
+        *_api(state),
+        *pool_audit.audit(state, facts),
+        *felix_audit.audit(state, underlay),
+        *node_audit.audit(state, facts),
+        *_operator(state),
+    )
+
+
+def _api(state: CalicoState) -> Iterator[Finding]:
+    if state.api != CALICO_API:
+        yield Finding(
+            "calico-api",
+            Severity.NOTE,
+            "Calico",
+            f"{CALICO_API} is not served; read from {state.api}",
+            CALICO_API,
+            "Calico's own policies cannot be tested: install its API server, or its v3 CRDs",
+        )
+    for reason in state.unknown:
+        yield Finding("calico-unknown", Severity.NOTE, "Calico", f"not readable: {reason}")
+
+
+def _operator(state: CalicoState) -> Iterator[Finding]:
+    if not state.installation:
+        return
+    for status in state.installation.statuses:
+        if not status.available:
+            yield Finding(
+                "calico-operator",
+                Severity.ERROR,
+                f"TigeraStatus {status.component}",
+                f"not available: {status.message or 'no reason given'}",
+                "Available",
+                "kubectl describe tigerastatus",
+            )
+    pools = {str(pool.cidr): pool for pool in state.pools}
+    for cidr, wanted in state.installation.encapsulation:
+        found = pools.get(cidr)
+        if found and found.encapsulation != wanted:
+            yield Finding(
+                "calico-operator",
+                Severity.WARNING,
+                f"IPPool {found.name}",
+                f"encapsulation {found.encapsulation}",
+                f"{wanted}, as the Installation says",
+                "the operator does not change pools that exist: patch the IPPool",
+            )

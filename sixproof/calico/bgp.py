@@ -1,0 +1,100 @@
+"""BGP: whether Calico speaks it, and with whom."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from sixproof.kube import fields
+from sixproof.kube.fields import Manifest
+from sixproof.model import Family, IPNetwork
+
+_DEFAULT_AS = 64512  # the private AS number that Calico takes where none is set
+_DEFAULT_PORT = 179
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Peer:
+    """One BGPPeer. `address` is as written, with or without a port, "" for peers that are nodes
+    chosen by `peer_selector`; `nodes` says which nodes speak with it."""
+
+    name: str
+    address: str = ""
+    as_number: int | None = None
+    nodes: str = "all()"
+    peer_selector: str = ""
+    password: bool = False
+
+    @property
+    def family(self) -> Family | None:
+        """The family of the session, None for peers that are chosen by selector."""
+        host = self.address
+        if host.startswith("["):
+            host = host[1:].partition("]")[0]
+        elif host.count(":") == 1:
+            host = host.partition(":")[0]
+        parsed = fields.address(host)
+        return Family.of(parsed) if parsed else None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bgp:
+    """What BGPConfiguration `default` says; `configured` tells whether there is one at all.
+
+    `enabled` is false where calico-node runs without BIRD (backend ``vxlan`` or ``none``).
+    """
+
+    enabled: bool = False
+    configured: bool = False
+    as_number: int = _DEFAULT_AS
+    mesh: bool = True
+    listen_port: int = _DEFAULT_PORT
+    cluster_ips: tuple[IPNetwork, ...] = ()
+    external_ips: tuple[IPNetwork, ...] = ()
+    load_balancer_ips: tuple[IPNetwork, ...] = ()
+    communities: tuple[str, ...] = ()
+    peers: tuple[Peer, ...] = ()
+
+
+def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: str) -> Bgp:
+    """The BGP state. `backend` is calico-node's CALICO_NETWORKING_BACKEND."""
+    found = next((c for c in configurations if fields.name(c) == "default"), None)
+    spec = fields.mapping(found, "spec")
+    return Bgp(
+        enabled=backend in ("", "bird"),
+        configured=found is not None,
+        as_number=_as_number(spec, "asNumber") or _DEFAULT_AS,
+        mesh=fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
+        listen_port=fields.number(spec, "listenPort") or _DEFAULT_PORT,
+        cluster_ips=_cidrs(spec, "serviceClusterIPs"),
+        external_ips=_cidrs(spec, "serviceExternalIPs"),
+        load_balancer_ips=_cidrs(spec, "serviceLoadBalancerIPs"),
+        communities=tuple(fields.text(c, "value") for c in fields.entries(spec, "communities")),
+        peers=tuple(map(peer, sorted(peers, key=fields.name))),
+    )
+
+
+def peer(manifest: Manifest) -> Peer:
+    """The peer of a BGPPeer object."""
+    spec = fields.mapping(manifest, "spec")
+    return Peer(
+        name=fields.name(manifest),
+        address=fields.text(spec, "peerIP"),
+        as_number=_as_number(spec, "asNumber"),
+        nodes=fields.text(spec, "node") or fields.text(spec, "nodeSelector") or "all()",
+        peer_selector=fields.text(spec, "peerSelector"),
+        password=bool(fields.mapping(spec, "password")),
+    )
+
+
+def _as_number(spec: Manifest, key: str) -> int | None:
+    """An AS number, also in the dotted form of RFC 5396 (``1.10`` is 65546)."""
+    high, dot, low = fields.text(spec, key).partition(".")
+    try:
+        return (int(high) << 16) + int(low) if dot else int(high)
+    except ValueError:
+        return None
+
+
+def _cidrs(spec: Manifest, key: str) -> tuple[IPNetwork, ...]:
+    return fields.networks(fields.text(entry, "cidr") for entry in fields.entries(spec, key))

@@ -1,0 +1,127 @@
+"""Felix's settings as they take effect: its environment, then FelixConfiguration `default`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.kube import fields
+from sixproof.kube.fields import Manifest
+from sixproof.model import Family
+
+_ENVIRONMENT = {
+    # Felix's own names of settings; those of the object follow from them but for IPIP.
+    "ipipEnabled": "FELIX_IPINIPENABLED",
+    "ipipMTU": "FELIX_IPINIPMTU",
+}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Failsafe:
+    """A port that no policy closes; `net` is the peers' range, "" for all of both families."""
+
+    protocol: str
+    port: int
+    net: str = ""
+
+    def families(self) -> tuple[Family, ...]:
+        """The families that it keeps open."""
+        if not self.net:
+            return tuple(Family)
+        return fields.families(fields.networks([self.net]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Felix:
+    """The settings that decide about IPv6. MTUs are in bytes, None where Felix finds them itself;
+    `ipip` and `vxlan` override what the pools say, None where they do not. `failsafe_*` is None for
+    Felix's defaults, which cover both families."""
+
+    ipv6: bool = True
+    bpf: bool = False
+    nftables: str = "Disabled"
+    iptables_backend: str = ""
+    ipip: bool | None = None
+    vxlan: bool | None = None
+    wireguard: tuple[Family, ...] = ()
+    ipip_mtu: int | None = None
+    vxlan_mtu: int | None = None
+    vxlan_mtu_v6: int | None = None
+    wireguard_mtu: int | None = None
+    wireguard_mtu_v6: int | None = None
+    mtu_interface_pattern: str = ""
+    health: str = ""  # host:port of the health endpoint, "" where it is off
+    metrics: str = ""  # host:port of the Prometheus endpoint, "" where it is off
+    failsafe_inbound: tuple[Failsafe, ...] | None = None
+    failsafe_outbound: tuple[Failsafe, ...] | None = None
+    log_level: str = "Info"
+    per_node: tuple[str, ...] = ()  # nodes with a FelixConfiguration of their own
+
+
+def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) -> Felix:
+    """The settings of the cluster.
+
+    `environment` is that of calico-node: Felix puts its environment above all objects.
+    """
+    by_name = {fields.name(c): fields.mapping(c, "spec") for c in configurations}
+    spec = _Settings(by_name.get("default", {}), environment)
+    wireguard = ("wireguardEnabled", "wireguardEnabledV6")
+    return Felix(
+        ipv6=spec.flag("ipv6Support") is not False,
+        bpf=spec.flag("bpfEnabled") or False,
+        nftables=spec.text("nftablesMode") or "Disabled",
+        iptables_backend=spec.text("iptablesBackend"),
+        ipip=spec.flag("ipipEnabled"),
+        vxlan=spec.flag("vxlanEnabled"),
+        wireguard=tuple(f for f, key in zip(Family, wireguard, strict=True) if spec.flag(key)),
+        ipip_mtu=spec.mtu("ipipMTU"),
+        vxlan_mtu=spec.mtu("vxlanMTU"),
+        vxlan_mtu_v6=spec.mtu("vxlanMTUV6"),
+        wireguard_mtu=spec.mtu("wireguardMTU"),
+        wireguard_mtu_v6=spec.mtu("wireguardMTUV6"),
+        mtu_interface_pattern=spec.text("mtuIfacePattern"),
+        health=spec.endpoint("health", "healthEnabled", "localhost", 9099),
+        metrics=spec.endpoint("prometheusMetrics", "prometheusMetricsEnabled", "", 9091),
+        failsafe_inbound=_failsafe(spec.objects("failsafeInboundHostPorts")),
+        failsafe_outbound=_failsafe(spec.objects("failsafeOutboundHostPorts")),
+        log_level=spec.text("logSeverityScreen") or "Info",
+        per_node=tuple(sorted(n.removeprefix("node.") for n in by_name if n.startswith("node."))),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Settings:
+    spec: Manifest
+    environment: Mapping[str, str]
+
+    def text(self, key: str) -> str:
+        variable = _ENVIRONMENT.get(key, f"FELIX_{key.upper()}")
+        return self.environment.get(variable) or fields.text(self.spec, key)
+
+    def flag(self, key: str) -> bool | None:
+        return fields.flag(self.text(key)) if self.text(key) else None
+
+    def mtu(self, key: str) -> int | None:
+        return fields.number(self.text(key)) or None  # 0 leaves it to Felix
+
+    def endpoint(self, prefix: str, enabled: str, host: str, port: int) -> str:
+        if not self.flag(enabled):
+            return ""
+        where = self.text(f"{prefix}Host") or host
+        return f"{f'[{where}]' if ':' in where else where}:{self.text(f'{prefix}Port') or port}"
+
+    def objects(self, key: str) -> tuple[Manifest, ...] | None:
+        return fields.entries(self.spec, key) if key in self.spec else None
+
+
+def _failsafe(listed: tuple[Manifest, ...] | None) -> tuple[Failsafe, ...] | None:
+    if listed is None:
+        return None
+    return tuple(
+        Failsafe(
+            fields.text(entry, "protocol") or "TCP",
+            fields.number(entry, "port") or 0,
+            fields.text(entry, "net"),
+        )
+        for entry in listed
+    )

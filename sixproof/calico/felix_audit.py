@@ -1,0 +1,93 @@
+"""Judging Felix's settings: IPv6 at all, MTUs that do not fit, fail-safe ports of one family."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sixproof.calico import mtu
+from sixproof.calico.felix import Failsafe
+from sixproof.calico.state import CalicoState
+from sixproof.model import Family, Finding, Severity
+
+_LEAST = 1280  # RFC 8200 section 5: every link that carries IPv6 carries this much
+
+
+def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
+    """What is wrong with Felix's settings, over nodes' interfaces of `underlay` bytes if known."""
+    felix = state.felix
+    if not felix.ipv6 and state.pools_of(Family.IPV6):
+        yield Finding(
+            "calico-felix-ipv6",
+            Severity.ERROR,
+            "Felix",
+            "ipv6Support is off although there is an IPv6 pool: no policy is enforced for IPv6",
+            "ipv6Support: true",
+            "set it in FelixConfiguration default, and FELIX_IPV6SUPPORT of calico-node",
+        )
+    yield from _mtu(state, underlay)
+    for way, ports in (
+        ("failsafeInboundHostPorts", felix.failsafe_inbound),
+        ("failsafeOutboundHostPorts", felix.failsafe_outbound),
+    ):
+        yield from _failsafe(way, ports or ())
+    for node in felix.per_node:
+        yield Finding(
+            "calico-felix-node",
+            Severity.NOTE,
+            f"node {node}",
+            f"FelixConfiguration node.{node} overrides the cluster's settings there",
+        )
+
+
+def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
+    # An underlay that was not measured is taken for Ethernet's: larger ones are chosen on purpose.
+    link = underlay or 1500
+    where = f"{link} bytes" if underlay else f"an Ethernet of {link} bytes"
+    for tunnel, wanted in mtu.tunnels(state):
+        most = link - tunnel.overhead
+        if wanted and wanted > most:
+            yield Finding(
+                "calico-mtu",
+                Severity.ERROR if underlay else Severity.WARNING,
+                f"Felix, {tunnel.name}",
+                f"MTU {wanted} over {where}",
+                f"at most {most} ({tunnel.because})",
+                "leave it 0, so that Felix computes it",
+            )
+    least = min((link - tunnel.overhead for tunnel, _ in mtu.tunnels(state)), default=link)
+    if state.cni_mtu and state.cni_mtu > least:
+        yield Finding(
+            "calico-mtu",
+            Severity.ERROR if underlay else Severity.WARNING,
+            "CNI configuration",
+            f"pods' MTU {state.cni_mtu} over {where}",
+            f"at most {least}",
+            "leave veth_mtu (or mtu of the Installation) 0, so that Felix computes it",
+        )
+    pods = mtu.expected(state, link).mtu
+    if pods < _LEAST and state.pools_of(Family.IPV6):
+        yield Finding(
+            "calico-mtu",
+            Severity.ERROR,
+            "pods",
+            f"MTU {pods}",
+            f"{_LEAST} or more (RFC 8200 section 5): below it a kernel turns IPv6 off",
+            "raise the nodes' MTU, or use a tunnel with smaller headers",
+        )
+
+
+def _failsafe(way: str, ports: Sequence[Failsafe]) -> Iterator[Finding]:
+    open_for: dict[tuple[str, int], set[Family]] = {}
+    for port in ports:
+        open_for.setdefault((port.protocol.upper(), port.port), set()).update(port.families())
+    for (protocol, number), families in open_for.items():
+        for family in set(Family) - families:
+            yield Finding(
+                "calico-felix-failsafe",
+                Severity.WARNING,
+                f"Felix, {way}",
+                f"{protocol} {number} stays open for {family.other} alone",
+                f"an entry for {family} too",
+                "a host policy can cut the node off over the other family; a port without `net` "
+                "is open for both",
+            )

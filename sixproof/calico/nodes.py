@@ -1,0 +1,102 @@
+"""What Calico knows of each node: the addresses it chose, and its ends of the tunnels."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import json
+from collections.abc import Iterable
+
+from sixproof.kube import fields
+from sixproof.kube.fields import Manifest
+from sixproof.model import Family, IPAddress
+
+_PREFIX = "projectcalico.org/"
+_TUNNELS = {
+    "IPv4IPIPTunnelAddr": "IPIP",
+    "IPv4VXLANTunnelAddr": "VXLAN",
+    "IPv6VXLANTunnelAddr": "VXLAN",
+    "IPv4WireguardInterfaceAddr": "WireGuard",
+    "IPv6WireguardInterfaceAddr": "WireGuard",
+}
+Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A node's own address on a tunnel device."""
+
+    kind: str
+    address: IPAddress
+
+    @property
+    def family(self) -> Family:
+        """The family that it carries."""
+        return Family.of(self.address)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CalicoNode:
+    """A node as calico-node wrote it into the Node's annotations (Kubernetes datastore).
+
+    `chosen` are the addresses that it found or was given, with the prefix length of their subnet;
+    `interfaces` are all devices that it saw, with their addresses.
+    """
+
+    name: str
+    chosen: tuple[Interface, ...] = ()
+    tunnels: tuple[Tunnel, ...] = ()
+    interfaces: tuple[tuple[str, tuple[IPAddress, ...]], ...] = ()
+    internal: tuple[IPAddress, ...] = ()  # the Node's own InternalIPs
+
+    def address(self, family: Family) -> Interface | None:
+        """The address that Calico chose of a family."""
+        return next((i for i in self.chosen if Family.of(i.ip) is family), None)
+
+    def device(self, family: Family) -> str:
+        """The device that the chosen address is on, "" where it is on none that Calico saw."""
+        chosen = self.address(family)
+        names = (name for name, found in self.interfaces if chosen and chosen.ip in found)
+        return next(names, "")
+
+
+def calico_nodes(nodes: Iterable[Manifest]) -> tuple[CalicoNode, ...]:
+    """The nodes of Node objects, in their order."""
+    return tuple(_node(node) for node in nodes)
+
+
+def _node(node: Manifest) -> CalicoNode:
+    chosen = (fields.annotation(node, f"{_PREFIX}{f}Address") for f in Family)
+    return CalicoNode(
+        name=fields.name(node),
+        chosen=tuple(i for text in chosen if (i := _interface(text))),
+        tunnels=tuple(
+            Tunnel(kind, address)
+            for key, kind in _TUNNELS.items()
+            if (address := fields.address(fields.annotation(node, _PREFIX + key)))
+        ),
+        interfaces=_interfaces(fields.annotation(node, f"{_PREFIX}Interfaces")),
+        internal=fields.addresses(
+            fields.text(entry, "address")
+            for entry in fields.entries(node, "status", "addresses")
+            if entry.get("type") == "InternalIP"
+        ),
+    )
+
+
+def _interface(text: str) -> Interface | None:
+    try:
+        return ipaddress.ip_interface(text)
+    except ValueError:
+        return None
+
+
+def _interfaces(text: str) -> tuple[tuple[str, tuple[IPAddress, ...]], ...]:
+    try:
+        listed = json.loads(text)
+    except ValueError:
+        return ()
+    return tuple(
+        (fields.text(entry, "name"), fields.addresses(fields.strings(entry, "addresses")))
+        for entry in fields.entries({"interfaces": listed}, "interfaces")
+    )

@@ -1,0 +1,87 @@
+"""The Tigera operator, where it installed Calico: what it was told and how it says it is doing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from sixproof.kube import cni, fields
+from sixproof.kube.fields import Manifest
+from sixproof.model import Family
+
+_STATES = ("Available", "Progressing", "Degraded")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Status:
+    """One TigeraStatus: a component, whether it works, and its own words where it does not."""
+
+    component: str
+    available: bool
+    message: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Installation:
+    """What the operator's Installation asks for. `mtu` is None where it leaves that to Felix;
+    `encapsulation` holds its pools' by cidr in text; `autodetection` names the method of each
+    family, as ``firstFound=true``."""
+
+    variant: str = ""
+    bgp: str = ""
+    dataplane: str = ""
+    mtu: int | None = None
+    encapsulation: tuple[tuple[str, str], ...] = ()
+    autodetection: tuple[tuple[Family, str], ...] = ()
+    statuses: tuple[Status, ...] = ()
+
+
+def installation(found: Manifest, statuses: Iterable[Manifest]) -> Installation | None:
+    """The Installation, None where no operator installed Calico."""
+    if not found:
+        return None
+    network = fields.mapping(found, "spec", "calicoNetwork")
+    methods = {f: _method(network, f"nodeAddressAutodetectionV{f.version}") for f in Family}
+    return Installation(
+        variant=fields.text(found, "spec", "variant"),
+        bgp=fields.text(network, "bgp"),
+        dataplane=fields.text(network, "linuxDataplane") or "Iptables",
+        mtu=fields.number(network, "mtu"),
+        encapsulation=tuple(
+            (fields.text(p, "cidr"), fields.text(p, "encapsulation") or "IPIP")
+            for p in fields.entries(network, "ipPools")
+        ),
+        autodetection=tuple((f, method) for f, method in methods.items() if method),
+        statuses=tuple(_status(s) for s in sorted(statuses, key=fields.name)),
+    )
+
+
+def environment_methods(daemon: Manifest) -> tuple[tuple[Family, str], ...]:
+    """The autodetection method of each family that a manifest gives calico-node: the variables IP
+    and IP6 (``autodetect``) with their *_AUTODETECTION_METHOD, ``first-found`` where unset."""
+    env = cni.environment(daemon)
+    told = {Family.IPV4: "IP", Family.IPV6: "IP6"}
+    return tuple(
+        (f, env.get(f"{key}_AUTODETECTION_METHOD") or "first-found")
+        if env.get(key) == "autodetect"
+        else (f, env[key])
+        for f, key in told.items()
+        if env.get(key) and env[key] != "none"
+    )
+
+
+def _method(network: Manifest, key: str) -> str:
+    chosen = fields.mapping(network, key)
+    for name in chosen:
+        listed = fields.strings(chosen, name)
+        return f"{name}={','.join(listed) if listed else fields.text(chosen, name)}"
+    return ""
+
+
+def _status(manifest: Manifest) -> Status:
+    state = {s: fields.condition(manifest, s) for s in _STATES}
+    available = state["Available"].get("status") == "True"
+    degraded = state["Degraded"].get("status") == "True"
+    told = state["Degraded"] if degraded else state["Progressing"]
+    message = "" if available and not degraded else fields.text(told, "message")
+    return Status(fields.name(manifest), available and not degraded, message)

@@ -1,0 +1,127 @@
+"""Judging IP pools: families, sizes, overlaps, encapsulation, and how pods reach the outside."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections.abc import Iterator
+
+from sixproof.calico.pools import Pool
+from sixproof.calico.state import CalicoState
+from sixproof.model import ClusterFacts, Family, Finding, Severity
+
+_BLOCK_SIZES = {Family.IPV4: (20, 32), Family.IPV6: (116, 128)}  # what Calico accepts
+_UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")  # RFC 4193
+_ASSIGNED = ipaddress.IPv6Network("fd00::/8")  # RFC 4193 section 3.1: its other half is undefined
+
+
+def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
+    """What is wrong with the pools."""
+    yield from _families(state, facts)
+    for pool in state.pools:
+        yield from _size(pool, facts)
+        yield from _encapsulation(pool)
+        yield from _outside(pool)
+    for one, other in itertools.combinations(state.pools, 2):
+        if one.family is other.family and one.cidr.overlaps(other.cidr):
+            yield Finding(
+                "calico-pool-overlap",
+                Severity.ERROR,
+                f"IPPool {one.name}",
+                f"{one.cidr} overlaps {other.cidr} of IPPool {other.name}",
+                "pools apart from each other",
+                "two pods could get one address; delete one of the pools",
+            )
+
+
+def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
+    for family in Family:
+        pools = state.pools_of(family)
+        if state.pools and not pools and family in facts.service_families:
+            disabled = [p.name for p in state.pools if p.family is family and p.disabled]
+            yield Finding(
+                "calico-pool-family",
+                Severity.ERROR,
+                f"{family} pools",
+                f"all disabled: {', '.join(disabled)}" if disabled else "there is none",
+                f"an enabled {family} pool: services have the family",
+                f"enable or create an {family} IPPool",
+            )
+        if pools and state.assigns and family not in state.assigns:
+            yield Finding(
+                "calico-ipam-family",
+                Severity.ERROR,
+                f"{family} pools",
+                f"calico-ipam gives pods no {family} address although there is a pool",
+                f'"assign_ipv{family.version}": "true"',
+                "set it in cni_network_config of the ConfigMap calico-config",
+            )
+
+
+def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
+    low, high = _BLOCK_SIZES[pool.family]
+    subject = f"IPPool {pool.name}"
+    if not low <= pool.block_size <= high or not pool.blocks:
+        yield Finding(
+            "calico-pool-block-size",
+            Severity.ERROR,
+            subject,
+            f"blockSize /{pool.block_size} of {pool.cidr}",
+            f"/{max(low, pool.cidr.prefixlen)} to /{high}",
+            "blockSize cannot be changed: make another pool",
+        )
+    elif not pool.disabled and pool.blocks < len(facts.nodes):
+        yield Finding(
+            "calico-pool-blocks",
+            Severity.WARNING,
+            subject,
+            f"{pool.blocks} blocks of /{pool.block_size} for {len(facts.nodes)} nodes",
+            "a block for each node",
+            "nodes without a block borrow addresses one by one, or get none: a larger pool",
+        )
+
+
+def _encapsulation(pool: Pool) -> Iterator[Finding]:
+    if pool.family is Family.IPV6 and pool.encapsulates("IPIP"):
+        yield Finding(
+            "calico-pool-encapsulation",
+            Severity.ERROR,
+            f"IPPool {pool.name}",
+            f"{pool.encapsulation} for IPv6",
+            "VXLAN, or none",
+            "Calico's IPIP carries IPv4 alone: set ipipMode Never, vxlanMode Always",
+        )
+
+
+def _outside(pool: Pool) -> Iterator[Finding]:
+    """How pods appear outside: unique local addresses need NAT, global ones do without."""
+    subject, cidr = f"IPPool {pool.name}", pool.cidr
+    if cidr.version != 6 or pool.disabled or "Workload" not in pool.uses:
+        return
+    local = cidr.subnet_of(_UNIQUE_LOCAL)
+    if local and not cidr.subnet_of(_ASSIGNED):
+        yield Finding(
+            "calico-pool-scope",
+            Severity.WARNING,
+            subject,
+            f"{cidr} is in fc00::/8, which RFC 4193 leaves undefined",
+            "a prefix of fd00::/8",
+            "choose 40 random bits after fd (RFC 4193 section 3.2)",
+        )
+    if local and not pool.nat_outgoing:
+        yield Finding(
+            "calico-pool-nat",
+            Severity.WARNING,
+            subject,
+            f"{cidr} is unique local and natOutgoing is off",
+            "natOutgoing: true, or no traffic to the outside",
+            "answers to fc00::/7 do not come back from the internet",
+        )
+    if not local and cidr.is_global and pool.nat_outgoing:
+        yield Finding(
+            "calico-pool-nat",
+            Severity.NOTE,
+            subject,
+            f"{cidr} is global and natOutgoing hides it behind the nodes' addresses",
+            remedy="natOutgoing: false keeps pods' addresses, where the network routes them back",
+        )

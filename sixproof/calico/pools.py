@@ -1,0 +1,70 @@
+"""IP pools: the ranges that pods get addresses from, and how their packets cross between nodes."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from sixproof.kube import cni, fields
+from sixproof.kube.fields import Manifest
+from sixproof.model import Family, IPNetwork
+
+_DEFAULT_BLOCK = {Family.IPV4: 26, Family.IPV6: 122}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pool:
+    """One IPPool.
+
+    `block_size` is the prefix length of the blocks that nodes take from it. `encapsulation` is
+    ``None``, ``IPIP``, ``VXLAN``, ``IPIPCrossSubnet`` or ``VXLANCrossSubnet``. `uses` are
+    ``Workload``, ``Tunnel``, ``LoadBalancer``.
+    """
+
+    name: str
+    cidr: IPNetwork
+    block_size: int
+    encapsulation: str = "None"
+    nat_outgoing: bool = False
+    node_selector: str = "all()"
+    disabled: bool = False
+    uses: tuple[str, ...] = ("Workload", "Tunnel")
+
+    @property
+    def family(self) -> Family:
+        """The family of its addresses."""
+        return Family.of(self.cidr)
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it has; 0 where not one fits."""
+        spare = self.block_size - self.cidr.prefixlen
+        return 1 << spare if spare >= 0 else 0
+
+    def encapsulates(self, tunnel: str) -> bool:
+        """Whether packets may travel in that tunnel (``IPIP``, ``VXLAN``)."""
+        return self.encapsulation.startswith(tunnel)
+
+
+def pool(manifest: Manifest) -> Pool | None:
+    """The pool of an IPPool object, None where its cidr does not parse."""
+    cidr = fields.network(fields.text(manifest, "spec", "cidr"))
+    if cidr is None:
+        return None
+    spec = fields.mapping(manifest, "spec")
+    return Pool(
+        name=fields.name(manifest),
+        cidr=cidr,
+        block_size=fields.number(spec, "blockSize") or _DEFAULT_BLOCK[Family.of(cidr)],
+        encapsulation=cni.encapsulation(manifest),
+        nat_outgoing=fields.flag(spec, "natOutgoing") or False,
+        node_selector=fields.text(spec, "nodeSelector") or "all()",
+        disabled=fields.flag(spec, "disabled") or False,
+        uses=fields.strings(spec, "allowedUses") or ("Workload", "Tunnel"),
+    )
+
+
+def pools(manifests: Iterable[Manifest]) -> tuple[Pool, ...]:
+    """The pools of IPPool objects, IPv4 first, then by name."""
+    found = [p for p in map(pool, manifests) if p is not None]
+    return tuple(sorted(found, key=lambda p: (p.family.version, p.name)))

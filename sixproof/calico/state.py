@@ -1,0 +1,137 @@
+"""All of Calico's state that the API server holds, read in one wave."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+from sixproof.calico.bgp import Bgp, bgp
+from sixproof.calico.felix import Felix, felix
+from sixproof.calico.nodes import CalicoNode, calico_nodes
+from sixproof.calico.operator import Installation, environment_methods, installation
+from sixproof.calico.pools import Pool, pools
+from sixproof.errors import ApiError
+from sixproof.kube import cni, fields, kinds
+from sixproof.kube.client import Cluster
+from sixproof.kube.discovery import CALICO_API, CALICO_STORE
+from sixproof.kube.fields import Manifest
+from sixproof.kube.glance import PATIENCE, Glance
+from sixproof.kube.kinds import Kind
+from sixproof.model import ClusterFacts, Family
+
+_NAMESPACES = ("kube-system", "calico-system")  # of the manifest and of the operator
+_LISTS = ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
+_OPERATOR = "operator.tigera.io/v1"
+_INSTALLATION = Kind(_OPERATOR, "Installation", "installations", namespaced=False)
+_STATUS = Kind(_OPERATOR, "TigeraStatus", "tigerastatuses", namespaced=False)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CalicoState:
+    """Calico as the API server describes it.
+
+    `api` is the version that was read: projectcalico.org/v3 or, where that is not served or silent,
+    the store crd.projectcalico.org/v1, which is for reading only. `cni_mtu` is the pods' MTU in
+    bytes where the CNI configuration sets it. `assigns` are the families that calico-ipam gives
+    pods, empty where its configuration is not readable. `unknown` says what could not be read.
+    """
+
+    api: str
+    pools: tuple[Pool, ...] = ()
+    felix: Felix = dataclasses.field(default_factory=Felix)
+    bgp: Bgp = dataclasses.field(default_factory=Bgp)
+    nodes: tuple[CalicoNode, ...] = ()
+    backend: str = ""
+    autodetection: tuple[tuple[Family, str], ...] = ()
+    cni_mtu: int | None = None
+    assigns: tuple[Family, ...] = ()
+    installation: Installation | None = None
+    unknown: tuple[str, ...] = ()
+
+    def pools_of(self, family: Family) -> tuple[Pool, ...]:
+        """The pools of a family that pods can get addresses from."""
+        return tuple(
+            p for p in self.pools if p.family is family and not p.disabled and "Workload" in p.uses
+        )
+
+
+def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
+    """Calico's state, None on a cluster without Calico.
+
+    What may not be read is empty, and named in `unknown`.
+
+    Raises:
+        ApiError: the API server is gone.
+    """
+    if facts.cni not in ("Calico", "Canal"):
+        return None
+    look = Glance(cluster)
+    api = CALICO_API if facts.calico_api and _answers(cluster) else CALICO_STORE
+    kinds_ = [Kind(api, name, name, namespaced=False) for name in _LISTS]
+    listed = cluster.gather(
+        [
+            *(functools.partial(look.list, kind, aside=api == CALICO_API) for kind in kinds_),
+            functools.partial(look.list, kinds.NODE),
+            functools.partial(look.list, _STATUS),
+        ]
+    )
+    objects = cluster.gather(
+        [
+            *(functools.partial(look.get, kinds.DAEMON_SET, "calico-node", n) for n in _NAMESPACES),
+            functools.partial(look.get, kinds.CONFIG_MAP, "calico-config", "kube-system"),
+            functools.partial(look.get, _INSTALLATION, "default"),
+        ]
+    )
+    daemon = next((d for d in objects[:2] if d), {})
+    return _state(api, listed, daemon, objects[2], installation(objects[3], listed[5]), look)
+
+
+def _answers(cluster: Cluster) -> bool:
+    """Whether Calico's API server says anything at all.
+
+    The API server reaches it over the cluster's own network; where that is broken, the store tells.
+    """
+    try:
+        cluster.list(Kind(CALICO_API, _LISTS[0], _LISTS[0], namespaced=False), patience=PATIENCE)
+    except ApiError as error:
+        return error.status not in (0, 503)
+    return True
+
+
+def _state(
+    api: str,
+    listed: list[tuple[Manifest, ...]],
+    daemon: Manifest,
+    config: Manifest,
+    installed: Installation | None,
+    look: Glance,
+) -> CalicoState:
+    environment = cni.environment(daemon, [config])
+    backend = environment.get("CALICO_NETWORKING_BACKEND", "")
+    methods = installed.autodetection if installed else environment_methods(daemon)
+    return CalicoState(
+        api=api,
+        pools=pools(listed[0]),
+        felix=felix(listed[1], environment),
+        bgp=bgp(listed[2], listed[3], backend),
+        nodes=calico_nodes(listed[4]),
+        backend=backend,
+        autodetection=methods,
+        cni_mtu=(installed.mtu if installed else None)
+        or fields.number(config, "data", "veth_mtu")
+        or None,
+        assigns=_assigns(fields.text(config, "data", "cni_network_config")),
+        installation=installed,
+        unknown=look.unknown,
+    )
+
+
+def _assigns(template: str) -> tuple[Family, ...]:
+    """The families of the calico-ipam section. The text is a template, not JSON: it holds marks
+    like ``__CNI_MTU__`` that calico-node fills in."""
+    flat = template.replace(" ", "")
+    if '"calico-ipam"' not in flat:
+        return ()
+    told = {f: f'"assign_ipv{f.version}":"true"' in flat for f in Family}
+    told[Family.IPV4] = '"assign_ipv4":"false"' not in flat  # the default is IPv4 alone
+    return tuple(f for f in Family if told[f])

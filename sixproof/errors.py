@@ -1,0 +1,73 @@
+"""The error tree. Three kinds stay apart: you, the cluster, the finding.
+
+::
+
+    SixproofError
+      UsageError               you asked for something that cannot be (options, files)
+        ManifestError          a manifest is wrong; carries the path inside it
+      InfrastructureError      the cluster or the harness failed; never a network verdict
+        ClusterUnreachable     no kubeconfig, wrong context, API server down
+        ApiError               the API server refused or failed a request
+        NotReady               an object did not become ready in time
+        ChannelLost            the control channel to an agent broke
+        AgentError             an agent answered that it could not carry out a request
+    VerdictError (AssertionError)   the finding: the network did not do what it must
+
+pytest and Allure show `AssertionError` as *failed* and everything else as *broken*; the tree keeps
+the two colours meaningful.
+"""
+
+from __future__ import annotations
+
+
+class SixproofError(Exception):
+    """Root of everything that sixproof raises by itself, except verdicts."""
+
+
+class UsageError(SixproofError):
+    """The user asked for something that cannot be carried out."""
+
+
+class ManifestError(UsageError):
+    """A manifest is wrong; `path` names the place: ``spec.ingress[0].from[1].ipBlock``."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}" if path else reason)
+
+
+class InfrastructureError(SixproofError):
+    """The cluster or the harness failed; says nothing about the network under test."""
+
+
+class ClusterUnreachable(InfrastructureError):
+    """No usable API server: no kubeconfig, unknown context, refused or silent server."""
+
+
+class ApiError(InfrastructureError):
+    """The API server refused or failed one request.
+
+    `status` is the HTTP status (0 where no answer came), `reason` the API's machine-readable one.
+    """
+
+    def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
+        self.status = status
+        self.reason = reason
+        super().__init__(message)
+
+
+class NotReady(InfrastructureError):
+    """An object did not become ready in time. The message holds the reason from its events."""
+
+
+class ChannelLost(InfrastructureError):
+    """The control channel to an agent broke; what was in flight is UNKNOWN."""
+
+
+class AgentError(InfrastructureError):
+    """An agent answered a request with an error."""
+
+
+class VerdictError(AssertionError):
+    """The network did not do what it must; the message is the evidence."""

@@ -1,0 +1,92 @@
+"""What the API server serves: groups, versions and kinds, each asked for once.
+
+The client library's dynamic client keeps its discovery in a file shared by all processes, named
+by the server's address alone; a kind cluster made again on the same port is then taken for the old
+one. Here a kind costs one small request, or none where it is built in.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sixproof.errors import ApiError, ManifestError
+from sixproof.kube import fields, kinds
+from sixproof.kube.fields import Manifest
+from sixproof.kube.kinds import Kind
+
+if TYPE_CHECKING:
+    from sixproof.kube.rest import Rest
+
+
+class Catalog:
+    """The kinds of one API server."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+        self._served: dict[str, tuple[Kind, ...]] = {}
+
+    def groups(self, *, patience: float | None = None) -> dict[str, tuple[str, ...]]:
+        """The API groups served, each with its versions, the preferred one first.
+
+        Raises: ApiError.
+        """
+        found: dict[str, tuple[str, ...]] = {}
+        answer = self._rest.get("/apis", "list API groups", patience=patience)
+        for group in fields.entries(answer, "groups"):
+            versions = [fields.text(v, "version") for v in fields.entries(group, "versions")]
+            preferred = fields.text(group, "preferredVersion", "version")
+            versions.sort(key=lambda version: version != preferred)
+            found[fields.text(group, "name")] = tuple(versions)
+        return found
+
+    def kinds(self, api_version: str) -> tuple[Kind, ...]:
+        """The kinds that an API version serves; empty where it is not served.
+
+        Raises: ApiError.
+        """
+        known = self._served.get(api_version)
+        if known is None:
+            prefix = "/apis/" if "/" in api_version else "/api/"
+            try:
+                answer = self._rest.get(prefix + api_version, f"list kinds of {api_version}")
+            except ApiError as error:
+                if error.status != 404:
+                    raise
+                return ()  # not kept: its CRDs may still come
+            known = self._served[api_version] = kinds.from_discovery(api_version, answer)
+        return known
+
+    def kind(self, api_version: str, kind: str) -> Kind:
+        """The kind of that name.
+
+        Raises:
+            ApiError: the API server does not serve it (status 404), or failed.
+        """
+        built_in = kinds.KNOWN.get((api_version, kind))
+        if built_in:
+            return built_in
+        for served in self.kinds(api_version):
+            if served.kind == kind:
+                return served
+        self._served.pop(api_version, None)
+        raise ApiError(
+            f"{self._rest.access.server} does not serve {kind} of {api_version}",
+            status=404,
+            reason="NotFound",
+        )
+
+    def place(self, manifest: Manifest) -> tuple[Kind, str, str]:
+        """The kind, name and namespace of a manifest.
+
+        Raises:
+            ManifestError: one of them is missing.
+            ApiError: the API server does not serve the kind, or failed.
+        """
+        for key in ("apiVersion", "kind"):
+            if not fields.text(manifest, key):
+                raise ManifestError(key, "is missing")
+        kind = self.kind(fields.text(manifest, "apiVersion"), fields.text(manifest, "kind"))
+        namespace = fields.namespace(manifest)
+        if kind.namespaced and not namespace:
+            raise ManifestError("metadata.namespace", f"is missing; a {kind.kind} lives in one")
+        return kind, fields.name(manifest), namespace if kind.namespaced else ""

@@ -1,0 +1,287 @@
+"""The control channel: one long-lived exec stream a pod, JSON lines, many requests at once.
+
+It enters the pod through kubelet and CRI, so no policy or broken data path can cut it (design
+contract 1). One thread, the switchboard, owns every socket, because an SSL connection must not be
+read and written from two threads at once; callers get futures.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import dataclasses
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from sixproof.agent import protocol
+from sixproof.errors import AgentError, ChannelLost
+
+A = TypeVar("A")
+
+STDOUT, STDERR, STATUS = 1, 2, 3
+HEARTBEAT = 5.0
+"""Seconds between heart-beats of a channel on which nothing else is heard."""
+SILENCE = 20.0
+"""Seconds without a word after which a channel counts as lost."""
+TICK = 1.0
+"""Seconds after which overdue requests and silent channels are looked for at the latest."""
+QUEUE_LIMIT = 48
+"""Requests that one channel takes before `ask` waits for room (back-pressure).
+
+Fewer than an agent works on at once (`Session.IN_FLIGHT`), so that an agent never stops reading:
+otherwise both sides could wait for the other to read.
+"""
+
+
+class Stream(Protocol):
+    """What a channel needs of an exec stream; the Kubernetes client's WSClient has it."""
+
+    sock: object
+
+    def is_open(self) -> bool: ...
+    def update(self, timeout: float = 0) -> None: ...
+    def read_channel(self, channel: int, timeout: float = 0) -> bytes: ...
+    def write_stdin(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclasses.dataclass
+class _Pending:
+    kind: type
+    future: concurrent.futures.Future[object]
+    deadline: float
+
+
+class Channel:
+    """One pod's stream. All methods may be called from any thread."""
+
+    def __init__(self, name: str, stream: Stream, board: Switchboard) -> None:
+        self.name = name
+        self.lost = ""
+        self._stream = stream
+        self._board = board
+        self._lock = threading.Lock()
+        self._room = threading.Semaphore(QUEUE_LIMIT)
+        self._number = 0
+        self._pending: dict[int, _Pending] = {}
+        self._outbox: deque[bytes] = deque()
+        self._inbox = bytearray()
+        self._stderr = bytearray()
+        self._heard = time.monotonic()
+        self._pinged = self._heard
+        board.add(self)
+
+    def ask(self, request: object, answer: type[A], timeout: float) -> concurrent.futures.Future[A]:
+        """Send a request; the future holds the answer, or raises.
+
+        `timeout` is seconds until an unanswered request fails. The future raises `ChannelLost` when
+        the stream breaks or the time is up, `AgentError` when the agent refuses.
+        """
+        future: concurrent.futures.Future[A] = answer_to_come()
+        deadline = time.monotonic() + timeout
+        if not self._room.acquire(timeout=timeout):
+            future.set_exception(ChannelLost(f"{self.name}: {QUEUE_LIMIT} requests unanswered"))
+            return future
+        with self._lock:
+            if self.lost:
+                self._room.release()
+                future.set_exception(ChannelLost(f"{self.name}: control channel {self.lost}"))
+                return future
+            self._number += 1
+            line = protocol.encode_request(self._number, request)
+            if len(line) > protocol.LINE_LIMIT:
+                self._room.release()
+                future.set_exception(AgentError(f"{self.name}: a request of {len(line)} bytes"))
+                return future
+            self._pending[self._number] = _Pending(answer, future, deadline)  # type: ignore[arg-type]
+            self._outbox.append(line)
+        self._board.wake()
+        return future
+
+    def close(self) -> None:
+        """End the stream; what is unanswered fails."""
+        self._board.remove(self)
+        self.break_off("closed by the runner")
+
+    # ---- called by the switchboard only
+
+    def fileno(self) -> int:
+        """The descriptor to select on."""
+        return int(self._stream.sock.sock.fileno())  # type: ignore[attr-defined]
+
+    def work(self, readable: bool) -> None:
+        """Write what waits, read what came, fail what is overdue."""
+        try:
+            while self._outbox:
+                self._stream.write_stdin(self._outbox.popleft())
+            if readable:
+                self._read()
+        except Exception as error:  # whatever it is, the other channels need this thread
+            self.break_off(f"{type(error).__name__}: {error}")
+            return
+        self._tick()
+
+    def break_off(self, reason: str) -> None:
+        """The stream is gone: everything unanswered fails with the reason."""
+        with self._lock:
+            if not self.lost:
+                said = bytes(self._stderr[-300:]).decode(errors="replace").strip()
+                self.lost = f"{reason}{f' (agent said: {said})' if said else ''}"
+            pending, self._pending = self._pending, {}
+        with contextlib.suppress(Exception):
+            self._stream.close()
+        for item in pending.values():
+            self._room.release()
+            item.future.set_exception(ChannelLost(f"{self.name}: control channel {self.lost}"))
+
+    def _read(self) -> None:
+        while True:
+            self._stream.update(timeout=0)
+            self._stderr += self._stream.read_channel(STDERR)
+            del self._stderr[:-2000]
+            # Last, since reading any channel may take more from the socket, and what then lies in
+            # the stream's own buffer makes no descriptor readable.
+            self._collect(self._stream.read_channel(STDOUT))
+            raw = self._stream.sock.sock  # type: ignore[attr-defined]
+            if not (isinstance(raw, ssl.SSLSocket) and raw.pending()):
+                break
+        self._heard = time.monotonic()
+        if not self._stream.is_open():
+            status = bytes(self._stream.read_channel(STATUS)).decode(errors="replace")
+            raise ConnectionError(f"ended by the other side {status[:200]}".strip())
+
+    def _collect(self, data: bytes) -> None:
+        self._inbox += data
+        if b"\n" in data:
+            *lines, rest = bytes(self._inbox).split(b"\n")
+            self._inbox = bytearray(rest)
+            for line in lines:
+                self._take(line)
+        if len(self._inbox) > protocol.LINE_LIMIT:
+            raise ValueError("a line without end")
+
+    def _take(self, line: bytes) -> None:
+        value = protocol.decode_line(line)
+        if value["id"] == 0 and "error" in value:  # it could not even read which request
+            raise ConnectionError(f"the agent refused a line: {value['error']}")
+        with self._lock:
+            item = self._pending.pop(value["id"], None)
+        if item is None:
+            return
+        self._room.release()
+        if "error" in value:
+            item.future.set_exception(AgentError(f"{self.name}: {value['error']}"))
+            return
+        try:
+            item.future.set_result(protocol.decode(item.kind, value.get("ok")))
+        except protocol.ProtocolError as error:
+            item.future.set_exception(AgentError(f"{self.name}: {error}"))
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        with self._lock:
+            overdue = [n for n, item in self._pending.items() if item.deadline < now]
+            late = [self._pending.pop(n) for n in overdue]
+        for item in late:
+            self._room.release()
+            item.future.set_exception(ChannelLost(f"{self.name}: no answer from the agent in time"))
+        if self._pinged > self._heard:
+            # Counted from the heart-beat: silence while this thread was held up is its own.
+            if now - self._pinged > SILENCE - HEARTBEAT:
+                self.break_off(f"silent for {now - self._heard:.0f} s")
+        elif now - self._heard > HEARTBEAT:
+            self._pinged = now
+            with self._lock:
+                self._number += 1
+                self._outbox.append(protocol.encode_request(self._number, protocol.Ping()))
+            self._board.wake()
+
+
+class Switchboard:
+    """The one thread that owns all streams of this process."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._channels: set[Channel] = set()
+        self._bell, self._ringer = socket.socketpair()
+        self._bell.setblocking(False)
+        self._ringer.setblocking(False)
+        self._stop = False
+        self._thread = threading.Thread(target=self._run, name="switchboard", daemon=True)
+        self._thread.start()
+
+    def add(self, channel: Channel) -> None:
+        """Take over a channel's stream; close it where this switchboard is closed already."""
+        with self._lock:
+            closed = self._stop
+            if not closed:
+                self._channels.add(channel)
+        if closed:
+            channel.break_off("opened after the end of the run")
+        self.wake()
+
+    def remove(self, channel: Channel) -> None:
+        """Let go of a channel's stream."""
+        with self._lock:
+            self._channels.discard(channel)
+        self.wake()
+
+    def wake(self) -> None:
+        """Something waits to be written."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._ringer.send(b"!")
+
+    def close(self) -> None:
+        """Close every channel and end the thread."""
+        with self._lock:
+            self._stop = True
+            channels = list(self._channels)
+        for channel in channels:
+            channel.close()
+        self.wake()
+        self._thread.join(timeout=5)
+        self._bell.close()
+        self._ringer.close()
+
+    def _run(self) -> None:
+        while not self._stop:
+            ready = self._wait(self._live())
+            # Looked up again: the bell that was just emptied may have rung for a new channel.
+            for channel in self._live():
+                channel.work(readable=channel in ready)
+
+    def _live(self) -> list[Channel]:
+        with self._lock:
+            self._channels = {c for c in self._channels if not c.lost}
+            return list(self._channels)
+
+    def _wait(self, channels: list[Channel]) -> set[Channel]:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._bell, selectors.EVENT_READ)
+            for channel in channels:
+                try:
+                    selector.register(channel.fileno(), selectors.EVENT_READ, channel)
+                except (OSError, ValueError, KeyError, AttributeError) as error:
+                    channel.break_off(f"lost its socket: {error}")
+            events = selector.select(timeout=TICK)
+        with contextlib.suppress(BlockingIOError):
+            while self._bell.recv(4096):
+                pass
+        return {key.data for key, _ in events if key.data is not None}
+
+
+def answer_to_come() -> concurrent.futures.Future[A]:
+    """A future that its holder cannot cancel: the answer will come all the same."""
+    future: concurrent.futures.Future[A] = concurrent.futures.Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
+Opener = Callable[[str, str], Stream]
+"""Opens the bridge's exec stream into (namespace, pod); raises an InfrastructureError."""

@@ -1,0 +1,169 @@
+"""What the harness may do here, asked before it starts, and the RBAC it needs, as YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable
+
+from sixproof.errors import ApiError
+from sixproof.kube import fields
+from sixproof.kube.client import Cluster
+from sixproof.kube.fields import Manifest
+
+_APPLY = ("get", "list", "create", "patch", "delete")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Need:
+    """Verbs on a resource that the harness wants, and what for.
+
+    `resource` may name a subresource (``pods/exec``). Those that are not `required` cost only what
+    `purpose` says.
+    """
+
+    verbs: tuple[str, ...]
+    resource: str
+    group: str = ""
+    purpose: str = ""
+    required: bool = True
+    namespaced: bool = True
+
+    def __str__(self) -> str:
+        name = f"{self.resource}.{self.group}" if self.group else self.resource
+        return f"{'/'.join(self.verbs)} {name}"
+
+
+NEEDS = (
+    Need(_APPLY, "namespaces", purpose="a namespace of its own for each run", namespaced=False),
+    Need(("list",), "nodes", purpose="where to place agents", namespaced=False),
+    Need((*_APPLY, "deletecollection"), "pods", purpose="the agents"),
+    # Since Kubernetes 1.35 a websocket needs `create` like SPDY always did, before that `get`.
+    Need(("get", "create"), "pods/exec", purpose="the control channel to the agents"),
+    Need(_APPLY, "configmaps", purpose="the agent's code"),
+    Need(_APPLY, "services", purpose="services under test"),
+    Need(("list",), "endpointslices", "discovery.k8s.io", "when a service is ready"),
+    Need(_APPLY, "networkpolicies", "networking.k8s.io", "policies under test"),
+    Need(("list",), "events", purpose="why a pod does not start"),
+    Need(_APPLY, "leases", "coordination.k8s.io", "telling a live run from a dead one"),
+    Need(("get",), "pods/log", purpose="agents' logs in the report", required=False),
+    Need(("patch",), "pods/status", purpose="readiness of backends under test", required=False),
+    Need(("create", "patch"), "endpointslices", "discovery.k8s.io", "services without a selector",
+         required=False),
+    Need(("list",), "servicecidrs", "networking.k8s.io", "the ranges of ClusterIPs",
+         required=False, namespaced=False),
+    Need(("list",), "daemonsets", "apps", "which CNI runs", required=False),
+    Need(("get",), "configmaps", purpose="kube-proxy's mode, kubeadm's ranges", required=False),
+    Need(("list",), "ippools", "crd.projectcalico.org", "Calico's pools without its API",
+         required=False, namespaced=False),
+    Need(("list",), "felixconfigurations", "crd.projectcalico.org", "Felix's settings",
+         required=False, namespaced=False),
+)  # fmt: skip
+
+CALICO_NEEDS = (
+    *(
+        Need(("get", "list"), plural, "projectcalico.org", "Calico's state in the report",
+             required=False, namespaced=False)
+        for plural in ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
+    ),
+    Need(_APPLY, "networkpolicies", "projectcalico.org", "Calico policies under test",
+         required=False),
+    *(
+        Need(_APPLY, plural, "projectcalico.org", "Calico's cluster-wide policies under test",
+             required=False, namespaced=False)
+        for plural in ("globalnetworkpolicies", "globalnetworksets", "tiers")
+    ),
+    # Calico's API server asks for the tier too when a policy is read or written.
+    Need(("get", "create", "patch", "delete"), "tier.networkpolicies", "projectcalico.org",
+         "Calico policies under test", required=False, namespaced=False),
+    Need(("get", "create", "patch", "delete"), "tier.globalnetworkpolicies", "projectcalico.org",
+         "Calico's cluster-wide policies under test", required=False, namespaced=False),
+)  # fmt: skip
+"""Asked only where projectcalico.org/v3 is served."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Permissions:
+    """What may be done; `missing` holds the needs cut down to the verbs that are refused.
+
+    `unknown` says why the API server could not be asked, "" where it was.
+    """
+
+    missing: tuple[Need, ...] = ()
+    unknown: str = ""
+
+    @property
+    def missing_required(self) -> tuple[Need, ...]:
+        """What stops a run."""
+        return tuple(need for need in self.missing if need.required)
+
+    @property
+    def missing_optional(self) -> tuple[Need, ...]:
+        """What a run can do without."""
+        return tuple(need for need in self.missing if not need.required)
+
+
+def needs(*, calico_api: bool) -> tuple[Need, ...]:
+    """Everything that the harness asks for."""
+    return (*NEEDS, *CALICO_NEEDS) if calico_api else NEEDS
+
+
+def check(cluster: Cluster, *, calico_api: bool) -> Permissions:
+    """Ask the API server about each need, side by side (SelfSubjectAccessReview).
+
+    Namespaced resources are asked about for all namespaces, since the run's does not exist yet.
+
+    Raises:
+        ApiError: the API server is gone.
+    """
+    wanted = needs(calico_api=calico_api)
+    questions = [(need, verb) for need in wanted for verb in need.verbs]
+    try:
+        answers = cluster.gather(functools.partial(_allowed, cluster, *q) for q in questions)
+    except ApiError as error:
+        if error.status == 0:
+            raise
+        return Permissions(unknown=str(error))
+    refused = {q for q, allowed in zip(questions, answers, strict=True) if not allowed}
+    return Permissions(
+        tuple(
+            dataclasses.replace(need, verbs=verbs)
+            for need in wanted
+            if (verbs := tuple(v for v in need.verbs if (need, v) in refused))
+        )
+    )
+
+
+def _allowed(cluster: Cluster, need: Need, verb: str) -> bool:
+    resource, _, subresource = need.resource.partition("/")
+    attributes = {
+        "verb": verb,
+        "group": need.group,
+        "resource": resource,
+        "subresource": subresource,
+    }
+    review: Manifest = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": attributes},
+    }
+    return fields.flag(cluster.create(review), "status", "allowed") or False
+
+
+def rbac(wanted: Iterable[Need], name: str = "sixproof") -> str:
+    """A ClusterRole with these needs as YAML, each rule under a comment that says what for."""
+    lines = [
+        "apiVersion: rbac.authorization.k8s.io/v1",
+        "kind: ClusterRole",
+        "metadata:",
+        f"  name: {name}",
+        "rules:",
+    ]
+    for need in wanted:
+        lines += [
+            f"  # {need.purpose}{'' if need.required else ' (optional)'}",
+            f'  - apiGroups: ["{need.group}"]',
+            f'    resources: ["{need.resource}"]',
+            f"    verbs: [{', '.join(need.verbs)}]",
+        ]
+    return "\n".join(lines) + "\n"

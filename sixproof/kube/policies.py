@@ -1,0 +1,58 @@
+"""The policies that stand in a cluster, as manifests for the oracle."""
+
+from __future__ import annotations
+
+import functools
+
+from sixproof.errors import ApiError
+from sixproof.kube import fields, kinds, ownership
+from sixproof.kube.client import Cluster
+from sixproof.kube.fields import Manifest
+from sixproof.kube.kinds import Kind
+
+CLUSTER_WIDE = {
+    "projectcalico.org/v3": ("GlobalNetworkPolicy", "Tier", "HostEndpoint"),
+    "policy.networking.k8s.io/v1alpha1": ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy"),
+    "policy.networking.k8s.io/v1alpha2": ("ClusterNetworkPolicy",),
+}
+"""Kinds whose objects may select the pods of any namespace."""
+
+_COPIES = ("knp.default.", "kanp.", "kbanp.")
+
+
+def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
+    """Every policy that may concern pods of these namespaces.
+
+    Calico's own copies of Kubernetes policies (``knp.default.…``) are left out: they would count
+    twice. So are those of the harness, which come and go with its tests and concern no other pods.
+
+    Raises:
+        ApiError: a policy that is served may not be read; what holds could then not be told.
+    """
+    wanted = [
+        kind
+        for api_version, names in CLUSTER_WIDE.items()
+        for kind in cluster.catalog.kinds(api_version)
+        if kind.kind in names and "list" in kind.verbs
+    ]
+    calls = [functools.partial(cluster.list, kind) for kind in wanted]
+    for namespace in namespaces:
+        calls.append(functools.partial(cluster.list, kinds.NETWORK_POLICY, namespace))
+        calls += [
+            functools.partial(cluster.list, kind, namespace) for kind in _calico_namespaced(cluster)
+        ]
+    return tuple(
+        manifest
+        for found in cluster.gather(calls)
+        for manifest in found
+        if not fields.name(manifest).startswith(_COPIES)
+        and fields.labels(manifest).get(ownership.MANAGED_BY) != ownership.MANAGER
+    )
+
+
+def _calico_namespaced(cluster: Cluster) -> list[Kind]:
+    try:
+        served = cluster.catalog.kinds("projectcalico.org/v3")
+    except ApiError:
+        return []
+    return [k for k in served if k.kind == "NetworkPolicy" and "list" in k.verbs]

@@ -1,0 +1,75 @@
+"""Waiting: the only module of this room that sleeps.
+
+Convergence is polled, never slept out, and every wait has an end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import tenacity
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waited(Generic[T]):
+    """What a wait ended with: the last value, whether it was accepted, and the seconds it took."""
+
+    value: T
+    accepted: bool
+    seconds: float
+    attempts: int
+
+
+def until(
+    look: Callable[[], T],
+    accept: Callable[[T], bool],
+    *,
+    timeout: float,
+    first: float = 0.1,
+    longest: float = 1.0,
+) -> Waited[T]:
+    """Look again and again until the value is accepted or `timeout` seconds have passed.
+
+    The pauses grow from `first` to `longest` seconds: what is quick is seen at once, what is slow
+    costs the API server one request a second. At least one look is taken. What `look` raises is
+    passed on.
+    """
+    begun = time.monotonic()
+    retrying = tenacity.Retrying(
+        stop=tenacity.stop_before_delay(timeout),
+        wait=tenacity.wait_exponential(multiplier=first, exp_base=1.5, min=first, max=longest),
+        retry=tenacity.retry_if_not_result(accept),
+        retry_error_callback=lambda state: state.outcome.result() if state.outcome else None,
+    )
+    value = retrying(look)
+    return Waited(
+        value=value,
+        accepted=accept(value),
+        seconds=time.monotonic() - begun,
+        attempts=int(retrying.statistics.get("attempt_number", 1)),
+    )
+
+
+def retry(call: Callable[[], T], patience: Callable[[BaseException], float]) -> T:
+    """Call again after errors, each for as many seconds since the first call as `patience` has for
+    it; 0 ends it at once.
+
+    The last error is raised as it was.
+    """
+
+    def worn_out(state: tenacity.RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        spent = (state.seconds_since_start or 0.0) + state.upcoming_sleep
+        return error is None or spent >= patience(error)
+
+    return tenacity.Retrying(
+        stop=worn_out,
+        wait=tenacity.wait_exponential(multiplier=0.2, max=2.0) + tenacity.wait_random(0, 0.2),
+        retry=tenacity.retry_if_exception(lambda error: patience(error) > 0),
+        reraise=True,
+    )(call)

@@ -1,0 +1,33 @@
+"""Frozen values that every room shares. Standard library only."""
+
+from sixproof.model.cluster import ClusterFacts, NodeFacts
+from sixproof.model.endpoint import Endpoint, EndpointKind
+from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
+from sixproof.model.finding import Finding, Severity
+from sixproof.model.flow import Flow
+from sixproof.model.matrix import Disagreement, Edge, Expectation, Matrix, edge_of
+from sixproof.model.observation import Observation
+from sixproof.model.outcome import Outcome, Parity
+
+__all__ = [
+    "ClusterFacts",
+    "Disagreement",
+    "Edge",
+    "Endpoint",
+    "EndpointKind",
+    "Expectation",
+    "Family",
+    "Finding",
+    "Flow",
+    "IPAddress",
+    "IPNetwork",
+    "Matrix",
+    "NodeFacts",
+    "Observation",
+    "Outcome",
+    "Parity",
+    "Protocol",
+    "Severity",
+    "edge_of",
+    "host_literal",
+]

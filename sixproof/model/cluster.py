@@ -1,0 +1,109 @@
+"""What is known of a cluster before anything is measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from typing import Any
+
+from sixproof.model.family import Family, IPAddress, IPNetwork
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """One node as the API server describes it; `addresses` are its InternalIPs in API order."""
+
+    name: str
+    addresses: tuple[IPAddress, ...]
+    pod_cidrs: tuple[IPNetwork, ...] = ()
+    ready: bool = True
+    schedulable: bool = True
+    taints: tuple[str, ...] = ()
+    kernel: str = ""
+    os_image: str = ""
+    runtime: str = ""
+    kubelet: str = ""
+
+    def address(self, family: Family) -> IPAddress | None:
+        """The node's first InternalIP of a family."""
+        return next((a for a in self.addresses if Family.of(a) is family), None)
+
+    def families(self) -> frozenset[Family]:
+        """The families that the node has an InternalIP of."""
+        return frozenset(Family.of(a) for a in self.addresses)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """A cluster as discovery saw it.
+
+    `service_families` and `pod_families` are what the cluster hands out; `cni` and `dataplane` are
+    empty where they could not be told. `pod_mtu` is in bytes.
+    """
+
+    server: str
+    version: str
+    nodes: tuple[NodeFacts, ...]
+    service_families: tuple[Family, ...] = ()
+    pod_families: tuple[Family, ...] = ()
+    service_cidrs: tuple[IPNetwork, ...] = ()
+    pod_cidrs: tuple[IPNetwork, ...] = ()
+    cni: str = ""
+    cni_version: str = ""
+    dataplane: str = ""
+    encapsulation: tuple[tuple[Family, str], ...] = ()
+    pod_mtu: int | None = None
+    kube_proxy_mode: str = ""
+    calico_api: bool = False
+    extra: tuple[tuple[str, str], ...] = ()
+
+    def node(self, name: str) -> NodeFacts:
+        """The node of that name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for node in self.nodes:
+            if node.name == name:
+                return node
+        raise KeyError(name)
+
+    def families(self) -> tuple[Family, ...]:
+        """The families that pods get, IPv4 before IPv6."""
+        return tuple(f for f in Family if f in self.pod_families)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, read back by `from_json`."""
+        value = dataclasses.asdict(self)
+        for key in ("service_families", "pod_families"):
+            value[key] = [Family(f).value for f in value[key]]
+        for key in ("service_cidrs", "pod_cidrs"):
+            value[key] = [str(n) for n in value[key]]
+        for node in value["nodes"]:
+            node["addresses"] = [str(a) for a in node["addresses"]]
+            node["pod_cidrs"] = [str(n) for n in node["pod_cidrs"]]
+        value["encapsulation"] = [[f.value, mode] for f, mode in self.encapsulation]
+        return value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ClusterFacts:
+        """The facts that `to_json` wrote."""
+        plain = dict(value)
+        plain["nodes"] = tuple(
+            NodeFacts(
+                **{
+                    **node,
+                    "addresses": tuple(ipaddress.ip_address(a) for a in node["addresses"]),
+                    "pod_cidrs": tuple(ipaddress.ip_network(n) for n in node["pod_cidrs"]),
+                    "taints": tuple(node["taints"]),
+                }
+            )
+            for node in value["nodes"]
+        )
+        for key in ("service_families", "pod_families"):
+            plain[key] = tuple(Family(f) for f in value[key])
+        for key in ("service_cidrs", "pod_cidrs"):
+            plain[key] = tuple(ipaddress.ip_network(n) for n in value[key])
+        plain["encapsulation"] = tuple((Family(f), mode) for f, mode in value["encapsulation"])
+        plain["extra"] = tuple((str(k), str(v)) for k, v in value["extra"])
+        return cls(**plain)

@@ -1,0 +1,80 @@
+"""Endpoints: anything with an address per family."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import ipaddress
+
+from sixproof.model.family import Family, IPAddress
+
+
+class EndpointKind(enum.StrEnum):
+    """What an endpoint is; it decides whose identity a policy sees."""
+
+    POD = "pod"
+    HOST = "host"  # a hostNetwork pod: its addresses are the node's
+    NODE = "node"
+    SERVICE = "service"
+    OUTSIDE = "outside"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A place that flows start from or go to.
+
+    `name` is the role by which reports call it (``a@worker``), unique within a run. `addresses`
+    holds at most one address a family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs).
+    `labels` are sorted pairs, so that equal endpoints compare equal.
+    """
+
+    name: str
+    kind: EndpointKind
+    addresses: tuple[IPAddress, ...] = ()
+    namespace: str = ""
+    pod: str = ""
+    node: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
+    service_account: str = ""
+
+    def address(self, family: Family) -> IPAddress | None:
+        """The endpoint's address of a family, None where it has none."""
+        return next((a for a in self.addresses if Family.of(a) is family), None)
+
+    def families(self) -> frozenset[Family]:
+        """The families that the endpoint has an address of."""
+        return frozenset(Family.of(a) for a in self.addresses)
+
+    def to_json(self) -> dict[str, object]:
+        """A JSON object, read back by `from_json`."""
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "addresses": [str(a) for a in self.addresses],
+            "namespace": self.namespace,
+            "pod": self.pod,
+            "node": self.node,
+            "labels": dict(self.labels),
+            "serviceAccount": self.service_account,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, object]) -> Endpoint:
+        """The endpoint that `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: the object is not of that shape.
+        """
+        addresses, labels = value["addresses"], value["labels"]
+        if not isinstance(addresses, list) or not isinstance(labels, dict):
+            raise TypeError("addresses must be a list and labels an object")
+        return cls(
+            name=str(value["name"]),
+            kind=EndpointKind(str(value["kind"])),
+            addresses=tuple(ipaddress.ip_address(str(a)) for a in addresses),
+            namespace=str(value["namespace"]),
+            pod=str(value["pod"]),
+            node=str(value["node"]),
+            labels=tuple(sorted((str(k), str(v)) for k, v in labels.items())),
+            service_account=str(value["serviceAccount"]),
+        )

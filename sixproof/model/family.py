@@ -1,0 +1,63 @@
+"""IP families and transport protocols."""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Family(enum.StrEnum):
+    """An IP family, printed as ``IPv4`` or ``IPv6`` as Kubernetes' `ipFamilies` does."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+    @property
+    def version(self) -> int:
+        """4 or 6."""
+        return 4 if self is Family.IPV4 else 6
+
+    @property
+    def other(self) -> Family:
+        """The other family of a dual-stack pair."""
+        return Family.IPV6 if self is Family.IPV4 else Family.IPV4
+
+    @property
+    def bits(self) -> int:
+        """Address length in bits: 32 or 128."""
+        return 32 if self is Family.IPV4 else 128
+
+    @classmethod
+    def of(cls, value: IPAddress | IPNetwork) -> Family:
+        """The family of an address or network."""
+        return cls.IPV4 if value.version == 4 else cls.IPV6
+
+
+class Protocol(enum.StrEnum):
+    """What a flow carries. ``ICMP`` stands for ICMP over IPv4 and ICMPv6 over IPv6 (echo)."""
+
+    TCP = "TCP"
+    UDP = "UDP"
+    SCTP = "SCTP"
+    ICMP = "ICMP"
+
+    @property
+    def has_ports(self) -> bool:
+        """Whether flows of this protocol name a port."""
+        return self is not Protocol.ICMP
+
+    def named_for(self, family: Family) -> str:
+        """The protocol's name on the wire of a family: ``ICMPv6`` for ICMP over IPv6."""
+        if self is Protocol.ICMP and family is Family.IPV6:
+            return "ICMPv6"
+        return self.value
+
+
+def host_literal(address: IPAddress, port: int | None = None) -> str:
+    """An address, with its port if given, in the form of RFC 3986: ``[2001:db8::1]:80``."""
+    if port is None:
+        return str(address)
+    return f"[{address}]:{port}" if address.version == 6 else f"{address}:{port}"

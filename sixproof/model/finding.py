@@ -1,0 +1,54 @@
+"""Findings: a diagnosis with its reason and its remedy."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+
+class Severity(enum.StrEnum):
+    """How much a finding weighs."""
+
+    BLOCKER = "blocker"  # nothing else can be measured
+    ERROR = "error"  # something that must work does not
+    WARNING = "warning"  # works, and will hurt
+    NOTE = "note"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """A diagnosis.
+
+    `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong,
+    `wanted` what it should be, `remedy` what to do about it.
+    """
+
+    code: str
+    severity: Severity
+    subject: str
+    seen: str
+    wanted: str = ""
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.subject}: {self.seen}"
+        if self.wanted:
+            text += f", wanted {self.wanted}"
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+    def to_json(self) -> dict[str, str]:
+        """The finding as one object of results.json."""
+        return {
+            "code": self.code,
+            "severity": self.severity.value,
+            "subject": self.subject,
+            "seen": self.seen,
+            "wanted": self.wanted,
+            "remedy": self.remedy,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, str]) -> Finding:
+        """The finding that `to_json` wrote."""
+        plain = {k: v for k, v in value.items() if k != "severity"}
+        return cls(severity=Severity(value["severity"]), **plain)

@@ -1,0 +1,46 @@
+"""Flows: one source, one destination, one family, one protocol, one port."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.model.endpoint import Endpoint
+from sixproof.model.family import Family, IPAddress, Protocol, host_literal
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Flow:
+    """What one probe asks: can `source` reach `destination` this way?
+
+    `address` is the address that the client dials (a clusterIP differs from the backend's address);
+    `port` is the port it dials, None for ICMP echo.
+    """
+
+    source: Endpoint
+    destination: Endpoint
+    address: IPAddress
+    protocol: Protocol
+    port: int | None = None
+
+    @property
+    def family(self) -> Family:
+        """The family of the dialled address."""
+        return Family.of(self.address)
+
+    @property
+    def lane(self) -> str:
+        """Protocol and port as one word: ``tcp/8080``, ``udp/8081``, ``icmpv6``."""
+        name = self.protocol.named_for(self.family).lower()
+        return name if self.port is None else f"{name}/{self.port}"
+
+    @property
+    def crosses_nodes(self) -> bool:
+        """Whether source and destination are on different, known nodes."""
+        known = bool(self.source.node and self.destination.node)
+        return known and self.source.node != self.destination.node
+
+    def __str__(self) -> str:
+        return (
+            f"{self.source.name} -> {self.destination.name} over {self.family} {self.lane} "
+            f"({host_literal(self.address, self.port)})"
+        )

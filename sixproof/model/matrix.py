@@ -1,0 +1,120 @@
+"""Matrices: many observations side by side, and how they differ from what was expected."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.model.family import Family, Protocol
+from sixproof.model.flow import Flow
+from sixproof.model.observation import Observation
+from sixproof.model.outcome import Outcome, Parity
+
+Edge = tuple[str, str, str]
+"""Source name, destination name, lane without family (``tcp/8080``, ``icmp``)."""
+
+
+def edge_of(flow: Flow) -> Edge:
+    """The edge that a flow measures, equal for both families."""
+    lane = Protocol.ICMP.value.lower() if flow.port is None else flow.lane
+    return flow.source.name, flow.destination.name, lane
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a flow must come to: one of `outcomes`, because of `because` (the oracle's words)."""
+
+    outcomes: frozenset[Outcome]
+    because: str
+
+    @classmethod
+    def allowed(cls, because: str) -> Expectation:
+        """The flow must work."""
+        return cls(frozenset({Outcome.ALLOWED}), because)
+
+    def __str__(self) -> str:
+        return " or ".join(sorted(o.value for o in self.outcomes))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One cell that is not what was expected. `parity` compares it with the other family's cell."""
+
+    observation: Observation
+    expected: Expectation
+    parity: Parity
+    counterpart: Observation | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix:
+    """Observations of one question, over any number of families and lanes.
+
+    A later observation of the same edge and family replaces an earlier one.
+    """
+
+    title: str
+    cells: Mapping[tuple[Family, Edge], Observation]
+
+    @classmethod
+    def of(cls, title: str, observations: Iterable[Observation]) -> Matrix:
+        """The matrix of these observations."""
+        return cls(title, {(o.flow.family, edge_of(o.flow)): o for o in observations})
+
+    def observations(self) -> tuple[Observation, ...]:
+        """All cells, in the order in which they were measured."""
+        return tuple(self.cells.values())
+
+    def families(self) -> tuple[Family, ...]:
+        """The families measured, IPv4 before IPv6."""
+        return tuple(f for f in Family if any(family is f for family, _ in self.cells))
+
+    def sources(self) -> tuple[str, ...]:
+        """Row names in order of first appearance."""
+        return tuple(dict.fromkeys(edge[0] for _, edge in self.cells))
+
+    def destinations(self) -> tuple[str, ...]:
+        """Column names in order of first appearance."""
+        return tuple(dict.fromkeys(edge[1] for _, edge in self.cells))
+
+    def lanes(self) -> tuple[str, ...]:
+        """Lanes in order of first appearance."""
+        return tuple(dict.fromkeys(edge[2] for _, edge in self.cells))
+
+    def cell(self, family: Family, edge: Edge) -> Observation | None:
+        """The observation of an edge in a family, None where it was not measured."""
+        return self.cells.get((family, edge))
+
+    def parity(self, edge: Edge) -> Parity:
+        """How the families of an edge compare."""
+        seen = [self.cell(family, edge) for family in (Family.IPV4, Family.IPV6)]
+        return Parity.of(*(None if o is None else o.outcome for o in seen))
+
+    def parities(self) -> dict[Edge, Parity]:
+        """The parity of every edge, in order of first appearance."""
+        return {edge: self.parity(edge) for edge in dict.fromkeys(e for _, e in self.cells)}
+
+    def disagreements(
+        self, expected: Mapping[tuple[Family, Edge], Expectation]
+    ) -> tuple[Disagreement, ...]:
+        """The cells that are not what was expected.
+
+        An expected cell that was not measured is itself an error of the caller.
+
+        Raises:
+            KeyError: an expectation has no cell, or a cell has no expectation.
+        """
+        if missing := expected.keys() ^ self.cells.keys():
+            raise KeyError(
+                f"{self.title}: measured and expected cells differ: {sorted(missing)[:3]}"
+            )
+        return tuple(
+            Disagreement(
+                observation=seen,
+                expected=expected[key],
+                parity=self.parity(key[1]),
+                counterpart=self.cell(key[0].other, key[1]),
+            )
+            for key, seen in self.cells.items()
+            if seen.outcome not in expected[key].outcomes
+        )

@@ -1,0 +1,55 @@
+"""Observations: an outcome with its evidence."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.model.family import IPAddress
+from sixproof.model.flow import Flow
+from sixproof.model.outcome import Outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """What was seen of one flow.
+
+    `latency` and `waited` are seconds: the time to the answer (None without one) and the time the
+    client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
+    host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
+    (None: the server was not or could not be asked). `reason` says in a few words what led to
+    the outcome.
+    """
+
+    flow: Flow
+    outcome: Outcome
+    reason: str = ""
+    attempts: int = 1
+    waited: float = 0.0
+    latency: float | None = None
+    peer_saw: IPAddress | None = None
+    peer_port: int | None = None
+    answered_by: str = ""
+    arrived: bool | None = None
+    nonce: str = ""
+
+    def to_json(self) -> dict[str, object]:
+        """The observation as one object of results.json."""
+        return {
+            "source": self.flow.source.name,
+            "sourceNode": self.flow.source.node,
+            "destination": self.flow.destination.name,
+            "destinationNode": self.flow.destination.node,
+            "family": self.flow.family.value,
+            "protocol": self.flow.protocol.value,
+            "address": str(self.flow.address),
+            "port": self.flow.port,
+            "outcome": self.outcome.value,
+            "reason": self.reason,
+            "attempts": self.attempts,
+            "waitedSeconds": round(self.waited, 6),
+            "latencySeconds": None if self.latency is None else round(self.latency, 6),
+            "peerSaw": None if self.peer_saw is None else str(self.peer_saw),
+            "answeredBy": self.answered_by,
+            "arrived": self.arrived,
+            "nonce": self.nonce,
+        }

@@ -1,0 +1,112 @@
+"""What the policy APIs leave to the provider, as values.
+
+The API documents leave several questions open; every network plugin answers them in its own way.
+A question that a profile leaves UNDEFINED makes a verdict undefined where the answer matters.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+
+from sixproof.model import Outcome
+
+
+class Answer(enum.StrEnum):
+    """A provider's answer to a question that the API leaves open."""
+
+    YES = "yes"
+    NO = "no"
+    UNDEFINED = "undefined"
+
+
+class SeenAs(enum.StrEnum):
+    """The destination address that an egress policy sees of traffic to a service."""
+
+    BACKEND = "backend"  # policy looks after the service address was translated
+    SERVICE = "service"  # policy looks before
+    UNDEFINED = "undefined"
+
+
+class HostAction(enum.StrEnum):
+    """Felix' `defaultEndpointToHostAction`: what happens to a pod's traffic to its own node."""
+
+    ACCEPT = "Accept"
+    DROP = "Drop"
+    RETURN = "Return"  # the node's own rules decide
+
+
+class TieBreak(enum.StrEnum):
+    """How Calico sorts policies of equal order within a tier."""
+
+    NAME = "name"  # name, then namespace, then kind: Calico 3.32 and later
+    KEY = "key"  # the storage key, where the namespace comes first: up to Calico 3.31
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProviderProfile:
+    """One provider's answers.
+
+    `calico_api` tells whether projectcalico.org/v3 is enforced; where it is, so is ICMP.
+    `icmp_policed` is for the others, and about NetworkPolicy only, which defines TCP, UDP and
+    SCTP. `deny_outcomes` is what a denied flow
+    may look like. `node_peers` and `domain_peers` tell whether those experimental peers of the
+    cluster-wide APIs are implemented; where they are not, rules with them fail closed.
+    """
+
+    name: str
+    calico_api: bool
+    ip_block_matches_pods: Answer
+    own_node_reaches_pods: Answer
+    pods_reach_own_node: HostAction
+    service_seen_as: SeenAs
+    hairpin_policed: Answer
+    icmp_policed: Answer
+    node_peers: Answer
+    domain_peers: Answer
+    tie_break: TieBreak = TieBreak.NAME
+    deny_outcomes: frozenset[Outcome] = frozenset({Outcome.DROPPED})
+
+    def rejecting(self) -> ProviderProfile:
+        """This provider with its deny action set to reject (Felix `filterDenyAction: Reject`).
+
+        Kernels send ICMP errors sparingly, so that of many flows some only see silence.
+        """
+        outcomes = frozenset({Outcome.DROPPED, Outcome.REJECTED})
+        return dataclasses.replace(self, deny_outcomes=outcomes)
+
+
+CALICO = ProviderProfile(
+    name="calico",
+    calico_api=True,
+    ip_block_matches_pods=Answer.YES,
+    own_node_reaches_pods=Answer.YES,
+    pods_reach_own_node=HostAction.ACCEPT,
+    service_seen_as=SeenAs.BACKEND,
+    hairpin_policed=Answer.UNDEFINED,
+    icmp_policed=Answer.YES,
+    node_peers=Answer.NO,
+    domain_peers=Answer.NO,
+)
+"""Calico with kube-proxy. `pods_reach_own_node` is what its manifests and its operator set."""
+
+CALICO_3_31 = dataclasses.replace(CALICO, name="calico-3.31", tie_break=TieBreak.KEY)
+"""Calico up to 3.31, which sorts policies of equal order by storage key."""
+
+KUBERNETES = ProviderProfile(
+    name="kubernetes",
+    calico_api=False,
+    ip_block_matches_pods=Answer.UNDEFINED,
+    own_node_reaches_pods=Answer.YES,
+    pods_reach_own_node=HostAction.ACCEPT,
+    service_seen_as=SeenAs.UNDEFINED,
+    hairpin_policed=Answer.UNDEFINED,
+    icmp_policed=Answer.UNDEFINED,
+    node_peers=Answer.UNDEFINED,
+    domain_peers=Answer.UNDEFINED,
+    deny_outcomes=frozenset({Outcome.DROPPED, Outcome.REJECTED}),
+)
+"""Any provider: only what the Kubernetes API itself defines."""
+
+PROFILES = {p.name: p for p in (CALICO, CALICO_3_31, KUBERNETES)}
+"""The profiles by name."""

@@ -1,0 +1,247 @@
+"""What answers must be, and what to say where they are not. Pure.
+
+A verdict leads with what all wrong answers share and what works beside them, then tells each kind
+of wrong answer once: question, server, transport, family, expected, seen, and the contrast.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from sixproof.model import Family, Parity
+from sixproof.probes.dns_message import DnsQuestion
+from sixproof.probes.dns_verdict import DnsObservation, DnsOutcome
+
+KINDS = 4
+"""Kinds of wrong answers told in one message."""
+NAMES = 4
+"""Records or sources told of a list."""
+
+
+class Seen(Protocol):
+    """What a server or a resolver answered: a class, and what the records say."""
+
+    @property
+    def outcome(self) -> DnsOutcome: ...
+
+    @property
+    def data(self) -> frozenset[str]: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DnsExpectation:
+    """What an answer must be: one of `outcomes`, and its data exactly `data` (None: whatever), or
+    `at_least` that. `because` says where the truth comes from."""
+
+    outcomes: frozenset[DnsOutcome]
+    data: frozenset[str] | None
+    because: str
+    at_least: bool = False
+
+    @classmethod
+    def records(
+        cls, data: Iterable[str], because: str, *, at_least: bool = False
+    ) -> DnsExpectation:
+        """Exactly these records; none of them means that the name exists without (NODATA)."""
+        wanted = frozenset(data)
+        outcome = DnsOutcome.NOERROR if wanted else DnsOutcome.NODATA
+        return cls(frozenset({outcome}), wanted, because, at_least)
+
+    @classmethod
+    def only(cls, outcome: DnsOutcome, because: str) -> DnsExpectation:
+        """This outcome, whatever comes with it."""
+        return cls(frozenset({outcome}), None, because)
+
+    def accepts(self, seen: Seen) -> bool:
+        """Whether an answer is as expected."""
+        if seen.outcome not in self.outcomes:
+            return False
+        if self.data is None:
+            return True
+        if seen.outcome is DnsOutcome.TRUNCATED:  # part of the truth is all that fits
+            return seen.data <= self.data
+        return self.data <= seen.data if self.at_least else self.data == seen.data
+
+    def __str__(self) -> str:
+        if self.data:
+            return f"{'at least ' if self.at_least else ''}{shown(self.data)}"
+        return " or ".join(sorted(self.outcomes))
+
+
+Expected = Mapping[DnsQuestion, DnsExpectation]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class DnsDisagreement:
+    """An answer that is not what was expected."""
+
+    seen: DnsObservation
+    expected: DnsExpectation
+
+
+def disagreements(
+    seen: Iterable[DnsObservation], expected: Expected
+) -> tuple[DnsDisagreement, ...]:
+    """The answers that are not as expected; UNKNOWN is never expected.
+
+    Raises:
+        KeyError: an observation's question has no expectation.
+    """
+    return tuple(
+        DnsDisagreement(o, expected[o.query.question])
+        for o in seen
+        if not expected[o.query.question].accepts(o)
+    )
+
+
+def parity(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> Parity:
+    """How the families compare: by the records that were asked for, else by the way to the server.
+
+    A family is broken where every measured wrong answer is of it and the other family's are right.
+    """
+    measured = [o for o in seen if o.outcome.measured]
+    bad = [d.seen for d in wrong if d.seen.outcome.measured]
+    if not bad:
+        return Parity.NOT_COMPARED
+    for family_of in (_record_family, _server_family):
+        present = {family_of(o) for o in measured}
+        broken = {family_of(o) for o in bad}
+        if present >= set(Family) and len(broken) == 1:
+            return Parity.IPV6_BROKEN if broken == {Family.IPV6} else Parity.IPV4_BROKEN
+    sides = {_record_family(o) or _server_family(o) for o in measured}
+    return Parity.BOTH_BROKEN if sides >= set(Family) else Parity.NOT_COMPARED
+
+
+def verdict(title: str, seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> str:
+    """The message of a failing check."""
+    lines = [f"{title}: {_lead(seen, wrong)}"]
+    kinds = _kinds(wrong)
+    for group in kinds[:KINDS]:
+        lines += _told(group, seen)
+    if left := sum(len(group) for group in kinds[KINDS:]):
+        lines.append(f"  ... and {left} more wrong answers, all of them in the attachment")
+    return "\n".join(lines)
+
+
+def shown(data: Iterable[str]) -> str:
+    """Records as text: ``{fd00::1, fd00::2, ... 118 more}``."""
+    known = sorted(data)
+    more = [f"... {len(known) - NAMES} more"] if len(known) > NAMES else []
+    return "{" + ", ".join([*known[:NAMES], *more]) + "}"
+
+
+_TRAITS: tuple[tuple[str, Callable[[DnsObservation], str]], ...] = (
+    ("over {}", lambda o: o.query.server.family.value),
+    ("over {}", lambda o: o.query.transport.value),
+    ("to questions for {}", lambda o: o.query.question.type.value),
+    ("of {}", lambda o: o.query.server.name),
+    ("asked from {}", lambda o: o.query.source.node),
+)
+
+
+def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> str:
+    """How many are wrong, what they share that others do not, and what works beside them."""
+    bad = [d.seen for d in wrong]
+    outcomes = ", ".join(sorted({_came(o) for o in bad}))
+    sharing = [
+        (text, trait)
+        for text, trait in _TRAITS
+        if len({trait(o) for o in bad}) == 1 and len({trait(o) for o in seen}) > 1
+    ]
+    alike = sum(all(trait(o) == trait(bad[0]) for _, trait in sharing) for o in seen)
+    amount = "all" if len(bad) == alike else f"{len(bad)} of {alike}"
+    places = ", ".join(text.format(trait(bad[0])) for text, trait in sharing[:3])
+    lead = f"{amount} answers {places}".rstrip() + f" are wrong ({outcomes})"
+    right = f"{len(seen) - len(bad)} of {len(seen)} answers are right"
+    if not sharing:
+        return f"{lead}; {right}"
+    _, first = sharing[0]
+    others = sorted({first(o) for o in seen} - {first(bad[0])})
+    beside = f"{' and '.join(others)} work{'s' if len(others) == 1 else ''}"
+    return f"{lead}; {beside}; {right}"
+
+
+def _came(seen: DnsObservation) -> str:
+    return "other records" if seen.outcome is DnsOutcome.NOERROR else seen.outcome.value
+
+
+def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:
+    """Wrong answers that look alike taken together: they differ by who asked, whom, and how."""
+    groups: dict[tuple[object, ...], list[DnsDisagreement]] = {}
+    for one in wrong:
+        o = one.seen
+        key = (o.query.question, o.outcome, o.data, one.expected)
+        groups.setdefault(key, []).append(one)
+    return list(groups.values())
+
+
+def _told(group: Sequence[DnsDisagreement], seen: Sequence[DnsObservation]) -> list[str]:
+    first = group[0].seen
+    expected = group[0].expected
+    servers = listed(d.seen.query.server.name for d in group)
+    ways = listed(d.seen.query.way for d in group)
+    came = shown(first.data) if first.data else first.outcome.value
+    if not first.outcome.measured:
+        came = "not measured"
+    lines = [
+        f"  {first.query.question} at {servers} over {ways}: {came}, "
+        f"expected {expected} ({expected.because})",
+        f"    asked by {listed(d.seen.query.source.name for d in group)}"
+        + "".join(f"; {fact}" for fact in _facts(first, expected)),
+    ]
+    if contrast := _contrast(first, {d.seen.query.way for d in group}, seen):
+        lines.append(f"    {contrast}")
+    return lines
+
+
+def _facts(seen: DnsObservation, expected: DnsExpectation) -> Iterable[str]:
+    wanted = expected.data or frozenset()
+    if seen.data and (missing := wanted - seen.data):
+        yield f"missing {shown(missing)}"
+    if wanted and not expected.at_least and (unexpected := seen.data - wanted):
+        yield f"not expected {shown(unexpected)}"
+    if seen.answer:
+        yield f"the server said {seen.answer}"
+    if seen.reason:
+        yield seen.reason
+
+
+def _contrast(first: DnsObservation, ways: set[str], seen: Iterable[DnsObservation]) -> str:
+    """The same name asked in other ways by the same source: another transport, family or type."""
+    own: dict[str, str] = {}
+    others: dict[str, str] = {}
+    for other in seen:
+        mine, theirs = first.query, other.query
+        if theirs.source.name != mine.source.name or theirs.question.name != mine.question.name:
+            continue
+        if theirs.question != mine.question:
+            others.setdefault(f"{theirs.question.type} over {theirs.way}", _brief(other))
+        elif theirs.way not in ways:
+            own.setdefault(f"over {theirs.way}", _brief(other))
+    told = [*list(own.items())[:3], *list(others.items())[: 1 if own else 2]]
+    if not told:
+        return ""
+    return "the same name, " + "; ".join(f"{way}: {what}" for way, what in told)
+
+
+def _brief(seen: DnsObservation) -> str:
+    latency = f" in {seen.latency * 1000:.1f} ms" if seen.latency is not None else ""
+    data = f" {shown(seen.data)}" if seen.data else ""
+    return f"{seen.outcome}{data}{latency}"
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names as text, each once: ``a@worker, b@worker and 3 more``."""
+    known = list(dict.fromkeys(names))
+    more = f" and {len(known) - NAMES} more" if len(known) > NAMES else ""
+    return ", ".join(known[:NAMES]) + more
+
+
+def _record_family(seen: DnsObservation) -> Family | None:
+    return seen.query.question.type.family
+
+
+def _server_family(seen: DnsObservation) -> Family | None:
+    return seen.query.server.family

@@ -1,0 +1,92 @@
+"""Interfaces: the MTU that they must have, and what the kernel does to IPv6 on small ones."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping, Sequence
+
+from sixproof.agent.protocol import Inspected
+from sixproof.model import Endpoint, Family
+
+IPV6_MINIMUM = 1280
+"""RFC 8200 section 5."""
+FALLBACK = frozenset(
+    {
+        "lo",
+        "tunl0",
+        "sit0",
+        "ip6tnl0",
+        "gre0",
+        "gretap0",
+        "erspan0",
+        "ip6gre0",
+        "ip_vti0",
+        "ip6_vti0",
+    }
+)
+"""Devices that kernel modules put into every network namespace by themselves."""
+
+Seen = Sequence[tuple[Endpoint, Inspected]]
+
+
+def own(seen: Inspected) -> Mapping[str, int]:
+    """The interfaces that somebody gave the pod, by name."""
+    return {name: mtu for name, mtu in seen.mtus.items() if name not in FALLBACK}
+
+
+def pods(seen: Seen, wanted: int) -> list[str]:
+    """Interfaces of pods with another MTU than pods must have."""
+    return [
+        f"{pod.name} ({pod.namespace}/{pod.pod}): expected {wanted}, seen {mtu} on {name}"
+        for pod, inspected in seen
+        for name, mtu in own(inspected).items()
+        if mtu != wanted
+    ]
+
+
+def tunnels(seen: Seen, wanted: Mapping[str, int]) -> list[str]:
+    """Tunnel devices of nodes with another MTU than they must have; one that is gone counts."""
+    return [
+        f"{host.node}: expected {mtu}, seen {inspected.mtus.get(name, 'no such device')} on {name}"
+        for host, inspected in seen
+        for name, mtu in wanted.items()
+        if inspected.mtus.get(name) != mtu
+    ]
+
+
+def mixed(underlay: Mapping[str, int]) -> list[str]:
+    """Nodes that send to others by an interface of another MTU than most do."""
+    seen = list(underlay.values())
+    usual = max(sorted(set(seen), reverse=True), key=seen.count, default=0)
+    return [
+        f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {usual}"
+        for node, mtu in underlay.items()
+        if mtu != usual
+    ]
+
+
+def without_ipv6(seen: Seen) -> list[str]:
+    """Endpoints that the API server gives an IPv6 address which none of their interfaces has.
+
+    An interface below IPv6's minimum is named: the kernel takes IPv6 off it.
+    """
+    found = []
+    for place, inspected in seen:
+        address = place.address(Family.IPV6)
+        here = {ipaddress.ip_address(a.address) for a in inspected.ipv6}
+        if address is None or address in here:
+            continue
+        small = [f"{n} has MTU {m}" for n, m in own(inspected).items() if m < IPV6_MINIMUM]
+        why = f": {', '.join(small)}, IPv6 needs {IPV6_MINIMUM}" if small else ""
+        found.append(f"{place.name}: IPv6 is gone, no interface has {address}{why}")
+    return found
+
+
+def too_small(seen: Seen) -> list[str]:
+    """Interfaces that no IPv6 can use."""
+    return [
+        f"{place.name}: {name} has MTU {mtu}, IPv6 needs {IPV6_MINIMUM}"
+        for place, inspected in seen
+        for name, mtu in own(inspected).items()
+        if mtu < IPV6_MINIMUM and place.address(Family.IPV6) is not None
+    ]

@@ -1,0 +1,193 @@
+"""From what both sides saw to an outcome. Pure, and the one place where events become outcomes.
+
+The rules are design contracts 2 and 3: a denial is silence at the client, no arrival at the server
+and a server that answers its own control in the same window. What cannot be told is UNKNOWN.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event
+from sixproof.model import Flow, IPAddress, Observation, Outcome, Protocol
+
+STALL_SHARE = 0.5
+"""A silence counts only if the agents' event loops were never late by this share of the wait."""
+
+PROHIBITED = re.compile(r"ICMPv6 type 1 code [156] |ICMP type 3 code (?:9|10|13) ")
+"""ICMP errors that a filter sends: RFC 4443 section 3.1, RFC 1812 section 5.2.7.1."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Testimony:
+    """What the server's side says of one flow.
+
+    `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
+    there is nobody to ask by nature (empty) or the agent could not be reached (its error). `closed`
+    says that nobody is meant to listen: then a control that is refused is as it must be.
+    """
+
+    arrived: bool | None = None
+    half_open: bool = False
+    control: bool | None = None
+    control_detail: str = ""
+    silent_because: str = ""
+    lag: float = 0.0
+    closed: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ruling:
+    """An outcome and the reason for it."""
+
+    outcome: Outcome
+    reason: str
+
+
+def observe(
+    flow: Flow,
+    spec: protocol.FlowSpec,
+    result: protocol.FlowResult,
+    testimony: Testimony,
+    lag: float,
+    answerers: frozenset[str] = frozenset(),
+) -> Observation:
+    """The observation of a flow that an agent tried. `lag` is that agent's own, in seconds."""
+    ruling = rule(flow, spec, result, testimony, lag, answerers)
+    return Observation(
+        flow=flow,
+        outcome=ruling.outcome,
+        reason=ruling.reason,
+        attempts=result.sent,
+        waited=result.elapsed,
+        latency=result.latency,
+        peer_saw=_address(result.peer_saw),
+        peer_port=result.peer_port or None,
+        answered_by=result.answered_by,
+        arrived=True if result.event == Event.ECHOED else testimony.arrived,
+        nonce=spec.nonce,
+    )
+
+
+def unmeasured(flow: Flow, reason: str) -> Observation:
+    """The observation of a flow that could not be tried."""
+    return Observation(flow=flow, outcome=Outcome.UNKNOWN, reason=reason, attempts=0)
+
+
+def rule(
+    flow: Flow,
+    spec: protocol.FlowSpec,
+    result: protocol.FlowResult,
+    testimony: Testimony,
+    lag: float,
+    answerers: frozenset[str] = frozenset(),
+) -> Ruling:
+    """The outcome of one flow.
+
+    `answerers` are the host names that may answer; empty accepts any.
+    """
+    event = result.event
+    said = " ".join(part for part in (result.error, result.detail) if part)
+    if event == Event.ECHOED:
+        return _echoed(result, answerers)
+    if event == Event.SILENT:
+        return _silent(flow, spec, result, testimony, lag)
+    if event == Event.RESET:
+        return _refused(flow, testimony, said)
+    if event == Event.UNREACHABLE:
+        if PROHIBITED.search(result.detail + " ") or result.error == "EACCES":
+            return Ruling(Outcome.REJECTED, f"administratively prohibited: {said}")
+        if testimony.silent_because:
+            return _unknown_server(f"unreachable ({said})", testimony)
+        return Ruling(Outcome.UNROUTABLE, f"unreachable: {said}")
+    if event == Event.NO_ROUTE:
+        return Ruling(Outcome.UNROUTABLE, f"the source has no route: {said}")
+    if event == Event.TOO_BIG:
+        return Ruling(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
+    if event == Event.CORRUPTED:
+        return Ruling(Outcome.CORRUPTED, said)
+    if event == Event.CLOSED:
+        if testimony.silent_because:
+            return _unknown_server(f"closed before the answer was complete ({said})", testimony)
+        return Ruling(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
+    return Ruling(Outcome.UNKNOWN, f"the client could not try: {said}")
+
+
+def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> Ruling:
+    if answerers and result.answered_by and result.answered_by not in answerers:
+        wanted = ", ".join(sorted(answerers))
+        return Ruling(Outcome.MISROUTED, f"{result.answered_by} answered instead of {wanted}")
+    return Ruling(Outcome.ALLOWED, "")
+
+
+def _silent(
+    flow: Flow,
+    spec: protocol.FlowSpec,
+    result: protocol.FlowResult,
+    testimony: Testimony,
+    lag: float,
+) -> Ruling:
+    if testimony.half_open and result.stage == "connect":  # kernels shake hands: no agent is slow
+        return Ruling(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
+    worst = max(lag, testimony.lag)
+    if worst > STALL_SHARE * spec.timeout:
+        reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
+        return Ruling(Outcome.UNKNOWN, reason)
+    if testimony.silent_because:
+        return _unknown_server("no answer", testimony)
+    if testimony.arrived:
+        return Ruling(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
+    if _would_have_refused(flow, testimony):
+        own = "the server's own stack refuses this port, the client heard no refusal"
+        return Ruling(Outcome.DROPPED, own)
+    if testimony.control is False and flow.protocol is not Protocol.ICMP:
+        reason = (
+            f"the server fails its own control ({testimony.control_detail}): silence proves nothing"
+        )
+        return Ruling(Outcome.UNKNOWN, reason)
+    seen = "no arrival at the server" if testimony.arrived is False else "no answer"
+    if flow.protocol is Protocol.ICMP:
+        seen = "no answer (whether the request arrived, an unprivileged server cannot tell)"
+    elif flow.protocol is Protocol.TCP and result.stage == "exchange":
+        seen = f"the handshake completed, then {seen}"
+    if result.error:
+        seen += f"; the client met {' '.join(p for p in (result.error, result.detail) if p)}"
+    return Ruling(Outcome.DROPPED, seen)
+
+
+def _refused(flow: Flow, testimony: Testimony, said: str) -> Ruling:
+    if flow.protocol is Protocol.ICMP:  # echo knows no ports: only a filter answers like this
+        return Ruling(Outcome.REJECTED, f"refused on the way: {said}")
+    if testimony.silent_because:
+        return _unknown_server(f"refused ({said})", testimony)
+    if testimony.control:
+        return Ruling(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
+    if testimony.control is False:
+        own = f"the server's own control: {testimony.control_detail}"
+        if Event.RESET in testimony.control_detail:
+            return Ruling(Outcome.REFUSED, f"no listener ({said}; {own})")
+        return Ruling(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
+    return Ruling(Outcome.REFUSED, f"refused: {said}")
+
+
+def _would_have_refused(flow: Flow, testimony: Testimony) -> bool:
+    """Whether a closed port had to answer: TCP resets are not rate-limited, ICMP errors are."""
+    refused = testimony.control is False and Event.RESET in testimony.control_detail
+    return testimony.closed and refused and flow.protocol is Protocol.TCP
+
+
+def _unknown_server(seen: str, testimony: Testimony) -> Ruling:
+    reason = f"{seen}, and the server's side is unknown: {testimony.silent_because}"
+    return Ruling(Outcome.UNKNOWN, reason)
+
+
+def _address(text: str) -> IPAddress | None:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = getattr(address, "ipv4_mapped", None)
+    return mapped or address

@@ -1,0 +1,96 @@
+"""Classes of failure, as verdicts name them and Allure's categories find them.
+
+A verdict ends with a line ``class: Policy leak, IPv6-only failure``. The expressions below find
+that line and nothing else. They are written for both JavaScript (Allure 3 searches, and ``.`` stops
+at a line end) and Java (Allure 2 matches the whole text).
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import re
+from collections.abc import Iterable
+
+LEAD = "class: "
+
+
+class Category(enum.StrEnum):
+    """The classes, the most telling first: Allure 3 files a test under the first that matches."""
+
+    LEAK = "Policy leak"
+    OVER_BLOCK = "Policy over-block"
+    DNS = "DNS"
+    MTU = "MTU black hole"
+    IPV6_ONLY = "IPv6-only failure"
+    IPV4_ONLY = "IPv4-only failure"
+    BOTH = "Connectivity failure"
+    OTHER_DENIAL = "Denied in another way"
+    NOT_MEASURED = "Not measured (UNKNOWN)"
+    INFRASTRUCTURE = "Infrastructure"
+
+    @property
+    def description(self) -> str:
+        """What such a failure means, in a sentence."""
+        return _DESCRIPTIONS[self]
+
+
+_DESCRIPTIONS = {
+    Category.LEAK: "A flow that a policy must deny was carried.",
+    Category.OVER_BLOCK: "A flow that the policies allow was dropped or rejected.",
+    Category.DNS: "A name did not resolve, or to the wrong addresses.",
+    Category.MTU: "Small packets pass, large ones do not: Packet Too Big is lost or not heeded.",
+    Category.IPV6_ONLY: "IPv4 does what it must for the same flow.",
+    Category.IPV4_ONLY: "IPv6 does what it must for the same flow.",
+    Category.BOTH: "The flow fails, and not in one family of two only.",
+    Category.OTHER_DENIAL: "A flow was denied, but not the way its policy denies: who denied it?",
+    Category.NOT_MEASURED: "An agent could not measure; says nothing about the network.",
+    Category.INFRASTRUCTURE: "The cluster or the harness failed; no verdict about the network.",
+}
+_EXTRA = {Category.MTU: "|MTU black hole", Category.NOT_MEASURED: "|ChannelLost|AgentError"}
+_STATUSES = {
+    Category.NOT_MEASURED: ["failed", "broken"],
+    Category.INFRASTRUCTURE: ["broken"],
+}
+
+
+def class_line(categories: Iterable[Category]) -> str:
+    """The closing line of a verdict."""
+    named = set(categories)
+    return LEAD + ", ".join(category for category in Category if category in named)
+
+
+def categories_of(message: str) -> tuple[Category, ...]:
+    """The classes that a verdict's text names."""
+    found = [line.strip()[len(LEAD) :] for line in message.splitlines() if LEAD in line]
+    named = {name for line in found for name in line.split(", ")}
+    return tuple(c for c in Category if c.value in named)
+
+
+def rules() -> list[dict[str, object]]:
+    """Allure's categories.json; the configuration of Allure 3 takes the same objects."""
+    return [
+        {
+            "name": category.value,
+            "description": category.description,
+            "matchedStatuses": _STATUSES.get(category, ["failed"]),
+            **({"messageRegex": expression} if (expression := _expression(category)) else {}),
+        }
+        for category in Category
+    ]
+
+
+def _expression(category: Category) -> str:
+    if category is Category.INFRASTRUCTURE:
+        return ""
+    named = rf"class: [^\n]*{_escaped(category)}"
+    return rf"[\s\S]*({named}{_EXTRA.get(category, '')})[\s\S]*"
+
+
+def _escaped(category: Category) -> str:
+    return re.sub(r"([()])", r"\\\1", category.value)
+
+
+def rules_json() -> str:
+    """The text of categories.json; reports/categories.json holds the same."""
+    return json.dumps(rules(), indent=2) + "\n"

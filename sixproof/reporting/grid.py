@@ -1,0 +1,190 @@
+"""The grid of one family: rows and columns by node, lanes folded where they agree.
+
+Every picture of a matrix (terminal, HTML, overview) is drawn from a grid, so that they cannot
+differ in what they call wrong.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from sixproof.model import Edge, Endpoint, Expectation, Family, Matrix, Observation, Outcome
+
+Expected = Mapping[tuple[Family, Edge], Expectation]
+"""What every cell of a matrix must come to."""
+
+
+class Standing(enum.StrEnum):
+    """How a cell stands to what was expected of it."""
+
+    WORKS = "works"  # ALLOWED, and nothing speaks against it
+    DENIED = "denied as expected"
+    BLOCKED = "must be allowed"
+    LEAK = "must be denied"
+    OTHER = "denied, but not as expected"
+    FAILS = "does not work"  # no expectation was given
+    UNKNOWN = "not measured"
+
+    @property
+    def wrong(self) -> bool:
+        """Whether such a cell makes its test fail."""
+        return self in (Standing.BLOCKED, Standing.LEAK, Standing.OTHER, Standing.UNKNOWN)
+
+    @property
+    def counted(self) -> str:
+        """The words behind a number of such cells: ``54 fail that must be allowed``."""
+        return _COUNTED.get(self, self.value)
+
+
+_COUNTED = {
+    Standing.BLOCKED: "fail that must be allowed",
+    Standing.LEAK: "pass that must be denied",
+    Standing.OTHER: "denied in another way than expected",
+    Standing.FAILS: "do not work",
+}
+
+
+def standing_of(outcome: Outcome, expected: Expectation | None) -> Standing:
+    """How an outcome stands to an expectation, None where there is none."""
+    if not outcome.measured:
+        return Standing.UNKNOWN
+    if expected is None:
+        return Standing.WORKS if outcome.works else Standing.FAILS
+    if outcome in expected.outcomes:
+        return Standing.WORKS if outcome.works else Standing.DENIED
+    if outcome.works:
+        return Standing.LEAK
+    return Standing.BLOCKED if Outcome.ALLOWED in expected.outcomes else Standing.OTHER
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cell:
+    """One lane of one square."""
+
+    observation: Observation
+    expected: Expectation | None
+    standing: Standing
+
+    @property
+    def mark(self) -> str:
+        """The outcome's letter: small where it was expected, capital or ``!`` where it is wrong."""
+        letter = self.observation.outcome.mark
+        if self.standing is Standing.LEAK:
+            return "!"
+        return letter.lower() if self.standing is Standing.DENIED else letter
+
+    @property
+    def meaning(self) -> str:
+        """What the mark stands for, as the legend says it."""
+        name = self.observation.outcome.value
+        if self.standing is Standing.DENIED:
+            return f"{name} as expected"
+        if self.standing in (Standing.BLOCKED, Standing.LEAK):
+            return f"{name}, {self.standing}"
+        if self.standing is Standing.OTHER:
+            return f"{name}, another denial expected"
+        return f"{name} ({self.standing})" if self.standing is Standing.UNKNOWN else name
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Square:
+    """All lanes from one row to one column, in lane order; None where a lane was not asked."""
+
+    cells: tuple[Cell | None, ...]
+
+    @property
+    def folded(self) -> Cell | None:
+        """The cell that stands for the whole square, None where its lanes differ."""
+        asked = [cell for cell in self.cells if cell is not None]
+        kinds = {(cell.mark, cell.standing) for cell in asked}
+        return asked[0] if len(kinds) == 1 else None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was asked here."""
+        return all(cell is None for cell in self.cells)
+
+    def shown(self) -> tuple[Cell | None, ...]:
+        """The cells to draw: one where the lanes agree, else one a lane."""
+        if self.empty:
+            return (None,)
+        return self.cells if self.folded is None else (self.folded,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Grid:
+    """One family of a matrix, its rows and columns grouped by node.
+
+    `rows` and `columns` follow one order, so that a fault between two nodes shows as a block.
+    """
+
+    title: str
+    family: Family
+    rows: tuple[Endpoint, ...]
+    columns: tuple[Endpoint, ...]
+    lanes: tuple[str, ...]
+    squares: Mapping[tuple[str, str], Square]
+
+    @classmethod
+    def of(cls, matrix: Matrix, family: Family, expected: Expected | None = None) -> Grid:
+        """The grid of one family of a matrix."""
+        seen = [o for (f, _), o in matrix.cells.items() if f is family]
+        lanes = tuple(dict.fromkeys(edge[2] for f, edge in matrix.cells if f is family))
+        sources = {o.flow.source.name for o in seen}
+        destinations = {o.flow.destination.name for o in seen}
+        places = by_node([*(o.flow.source for o in seen), *(o.flow.destination for o in seen)])
+        rows = tuple(place for place in places if place.name in sources)
+        columns = tuple(place for place in places if place.name in destinations)
+
+        def cell(edge: Edge) -> Cell | None:
+            observation = matrix.cell(family, edge)
+            if observation is None:
+                return None
+            wanted = None if expected is None else expected.get((family, edge))
+            return Cell(observation, wanted, standing_of(observation.outcome, wanted))
+
+        squares = {
+            (row.name, column.name): Square(
+                tuple(cell((row.name, column.name, lane)) for lane in lanes)
+            )
+            for row in rows
+            for column in columns
+        }
+        return cls(matrix.title, family, rows, columns, lanes, squares)
+
+    def cells(self) -> tuple[Cell, ...]:
+        """All cells that were asked, row by row."""
+        return tuple(c for square in self.squares.values() for c in square.cells if c is not None)
+
+    def counts(self) -> Counter[Standing]:
+        """How many cells stand how."""
+        return Counter(cell.standing for cell in self.cells())
+
+    def picture(self) -> tuple[tuple[str, ...], ...]:
+        """The names and marks alone; equal for families of which the same drawing serves."""
+        names = (*(r.name for r in self.rows), "", *(c.name for c in self.columns))
+        marks = ("".join(c.mark if c else "-" for c in s.cells) for s in self.squares.values())
+        return (names, tuple(marks))
+
+    def legend(self) -> tuple[Cell, ...]:
+        """One cell a mark, in the order in which the marks are explained."""
+        order = list(Standing)
+        first = {cell.mark: cell for cell in reversed(self.cells())}
+        return tuple(sorted(first.values(), key=lambda c: (order.index(c.standing), c.mark)))
+
+
+def by_node(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
+    """Distinct endpoints, those of one node side by side, else in order of first appearance."""
+    distinct = {endpoint.name: endpoint for endpoint in endpoints}
+    groups: dict[str, list[Endpoint]] = {}
+    for endpoint in distinct.values():
+        groups.setdefault(endpoint.node, []).append(endpoint)
+    return tuple(endpoint for group in groups.values() for endpoint in group)
+
+
+def lane_name(lane: str, family: Family) -> str:
+    """An edge's lane as a family calls it: ``icmpv6`` for ``icmp`` over IPv6."""
+    return "icmpv6" if lane == "icmp" and family is Family.IPV6 else lane

@@ -1,0 +1,134 @@
+"""What a run leaves behind, as values: cases and times to converge."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from typing import Any
+
+from sixproof.model import Family
+
+
+class CaseOutcome(enum.StrEnum):
+    """How a test ended. FAILED is the network's fault, BROKEN the cluster's or the harness's."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BROKEN = "broken"
+    SKIPPED = "skipped"
+    XFAILED = "xfailed"  # failed as it was marked to; not a success
+    NOT_RUN = "not run"  # deselected, or the run ended before it
+
+    @property
+    def bad(self) -> bool:
+        """Whether the run must not be called good."""
+        return self in (CaseOutcome.FAILED, CaseOutcome.BROKEN)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Case:
+    """One test.
+
+    `reason` says why it was skipped, `enable` how to have it run, `message` is the first failure's
+    text. `covers` holds the codes of the guide's rows. `family` is set where the test asks about
+    one family.
+    """
+
+    nodeid: str
+    outcome: CaseOutcome
+    seconds: float = 0.0
+    title: str = ""
+    reason: str = ""
+    enable: str = ""
+    message: str = ""
+    covers: tuple[str, ...] = ()
+    family: Family | None = None
+
+    @property
+    def name(self) -> str:
+        """What a reader calls the test."""
+        return self.title or self.nodeid.rpartition("::")[2]
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of results.json; empty members are left out."""
+        return full(
+            nodeid=self.nodeid,
+            outcome=self.outcome.value,
+            seconds=round(self.seconds, 3),
+            title=self.title,
+            reason=self.reason,
+            enable=self.enable,
+            message=self.message,
+            covers=list(self.covers),
+            family=self.family.value if self.family else None,
+        )
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Case:
+        """The case that `to_json` wrote."""
+        plain = dict(value)
+        plain["outcome"] = CaseOutcome(plain["outcome"])
+        plain["covers"] = tuple(plain.get("covers", ()))
+        plain["family"] = Family(plain["family"]) if plain.get("family") else None
+        return cls(**plain)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Convergence:
+    """How long a change took to show in a family: `seconds` until the matrix agreed."""
+
+    what: str
+    seconds: float
+    family: Family | None = None
+    rounds: int = 0
+    test: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of results.json."""
+        return full(
+            what=self.what,
+            seconds=round(self.seconds, 3),
+            family=self.family.value if self.family else None,
+            rounds=self.rounds,
+            test=self.test,
+        )
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Convergence:
+        """The convergence that `to_json` wrote."""
+        family = Family(value["family"]) if value.get("family") else None
+        return cls(**{**value, "family": family})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Run:
+    """One session. Times are UTC in ISO 8601; `exit_status` is pytest's, None while it runs."""
+
+    id: str
+    started: str = ""
+    finished: str = ""
+    seconds: float = 0.0
+    harness: str = ""
+    exit_status: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The member `run` of results.json."""
+        return {
+            "id": self.id,
+            "started": self.started,
+            "finished": self.finished,
+            "seconds": round(self.seconds, 3),
+            "harness": self.harness,
+            "exitStatus": self.exit_status,
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Run:
+        """The run that `to_json` wrote."""
+        plain = dict(value)
+        return cls(exit_status=plain.pop("exitStatus"), **plain)
+
+
+def full(**members: object) -> dict[str, Any]:
+    """The members that say something: not None, not empty. False and 0 do."""
+    return {k: v for k, v in members.items() if v is not None and v not in ("", [], ())}

@@ -1,0 +1,154 @@
+"""Deployment: makes the mesh on a cluster and waits until every agent's pod runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+
+from sixproof.kube import fields, kinds
+from sixproof.kube import pods as kube_pods
+from sixproof.kube.client import Cluster
+from sixproof.kube.pods import RunningPod
+from sixproof.model import Endpoint, EndpointKind
+from sixproof.workloads.identity import Run
+from sixproof.workloads.mesh import HOST_ROLE, ROLES, Mesh
+from sixproof.workloads.placement import Placement
+from sixproof.workloads.probe_pod import (
+    Manifest,
+    PodOptions,
+    PodSpec,
+    agent_config_map,
+    namespace,
+    pod,
+)
+
+Progress = Callable[[str], None]
+SERVICE_ACCOUNT = "default"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
+    """What a deployment creates, in order: namespaces, then what pods mount, then pods."""
+
+    namespaces: tuple[Manifest, ...]
+    config_maps: tuple[Manifest, ...]
+    pods: tuple[Manifest, ...]
+    pull_secret: str = ""
+
+
+def plan(run: Run, placement: Placement, options: PodOptions) -> Plan:
+    """The mesh's manifests."""
+    specs = [
+        *(
+            PodSpec(role=pod_name(role, node), namespace=run.namespace(role), node=node)
+            for role in ROLES
+            for node in placement.nodes
+        ),
+        *(
+            PodSpec(
+                role=pod_name(HOST_ROLE, node),
+                namespace=run.namespace(HOST_ROLE),
+                node=node,
+                host_network=True,
+            )
+            for node in placement.nodes
+        ),
+    ]
+    return Plan(
+        namespaces=(
+            *(namespace(run, role) for role in ROLES),
+            namespace(run, HOST_ROLE, "privileged"),  # hostNetwork is beyond "baseline"
+        ),
+        config_maps=tuple(agent_config_map(run, run.namespace(r)) for r in (*ROLES, HOST_ROLE)),
+        pods=tuple(pod(run, spec, options) for spec in specs),
+        pull_secret=options.pull_secret,
+    )
+
+
+def open_namespaces(cluster: Cluster, wanted: Plan) -> None:
+    """Create the namespaces.
+
+    Raises:
+        ApiError: one was refused.
+    """
+    cluster.gather([_creation(cluster, m) for m in wanted.namespaces])
+
+
+def fill(
+    cluster: Cluster,
+    run: Run,
+    wanted: Plan,
+    placement: Placement,
+    *,
+    timeout: float,
+    progress: Progress,
+) -> Mesh:
+    """Create everything in the namespaces and wait until the pods are ready, `timeout` seconds.
+
+    Raises:
+        ApiError: an object was refused.
+        NotReady: a pod did not become ready; the message holds the reason from its events.
+    """
+    mounted = [*wanted.config_maps, *_pull_secrets(cluster, run, wanted)]
+    cluster.gather([_creation(cluster, m) for m in mounted])
+    cluster.gather([_creation(cluster, m) for m in wanted.pods])
+    progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
+    deadline = time.monotonic() + timeout
+    endpoints = []
+    for home in map(fields.name, wanted.namespaces):  # one after the other waits no longer than all
+        names = [fields.name(m) for m in wanted.pods if fields.namespace(m) == home]
+        left = max(1.0, deadline - time.monotonic())
+        ready = kube_pods.wait_ready(cluster, home, run.selector, names, left)
+        endpoints += [endpoint_of(ready[name]) for name in names]
+    return Mesh(
+        run=run,
+        pods=tuple(e for e in endpoints if e.kind is EndpointKind.POD),
+        hosts=tuple(e for e in endpoints if e.kind is EndpointKind.HOST),
+        left_out=placement.left_out,
+    )
+
+
+def _creation(cluster: Cluster, manifest: Manifest) -> Callable[[], Manifest]:
+    return lambda: cluster.apply(manifest)
+
+
+def _pull_secrets(cluster: Cluster, run: Run, wanted: Plan) -> list[Manifest]:
+    """Copies of the user's pull secret for the run's namespaces."""
+    if not wanted.pull_secret:
+        return []
+    original = cluster.get(kinds.SECRET, wanted.pull_secret, "default")
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": {
+                "name": wanted.pull_secret,
+                "namespace": fields.name(home),
+                "labels": run.labels,
+            },
+            "type": original["type"],
+            "data": original["data"],
+        }
+        for home in wanted.namespaces
+    ]
+
+
+def pod_name(role: str, node: str) -> str:
+    """A pod name that tells role and node, within the 63 characters of a host name."""
+    name = f"{role}-{node.replace('.', '-')}"
+    return name[:63].rstrip("-")
+
+
+def endpoint_of(pod: RunningPod, role: str = "") -> Endpoint:
+    """The endpoint of a running pod, called ``role@node`` in reports."""
+    return Endpoint(
+        name=f"{role or pod.namespace.rpartition('-')[2]}@{pod.node}",
+        kind=EndpointKind.HOST if pod.host_network else EndpointKind.POD,
+        addresses=pod.addresses,
+        namespace=pod.namespace,
+        pod=pod.name,
+        node=pod.node,
+        labels=pod.labels,
+        service_account=SERVICE_ACCOUNT,
+    )

@@ -1,0 +1,69 @@
+"""Placement: which nodes get probe pods."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+from sixproof.errors import UsageError
+from sixproof.model import ClusterFacts, NodeFacts
+
+DEFAULT_LIMIT = 6
+"""Nodes that are covered unless the user says otherwise; the matrix grows with their square."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Placement:
+    """The nodes chosen, in the API's order, and those left out with the reason."""
+
+    nodes: tuple[str, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+def choose(
+    facts: ClusterFacts,
+    *,
+    names: tuple[str, ...] = (),
+    limit: int = DEFAULT_LIMIT,
+    labelled: Mapping[str, bool] | None = None,
+) -> Placement:
+    """Choose ready, schedulable nodes.
+
+    `names` picks nodes by name and overrides the rest; `labelled` tells which nodes a node selector
+    accepts (None: all); `limit` bounds their number.
+
+    Raises:
+        UsageError: a named node does not exist, or nothing is left.
+    """
+    known = {node.name: node for node in facts.nodes}
+    if unknown := [name for name in names if name not in known]:
+        have = ", ".join(known)
+        raise UsageError(f"--six-nodes: no node {', '.join(unknown)}; the cluster has {have}")
+    if names:
+        return Placement(
+            names, tuple((n, "not named in --six-nodes") for n in known if n not in names)
+        )
+    chosen: list[str] = []
+    left_out: list[tuple[str, str]] = []
+    for node in facts.nodes:
+        reason = _unfit(node)
+        if not reason and labelled is not None and not labelled.get(node.name, False):
+            reason = "not matched by --six-node-selector"
+        if not reason and len(chosen) >= limit:
+            reason = f"beyond the first {limit} nodes; raise --six-nodes to cover it"
+        if reason:
+            left_out.append((node.name, reason))
+        else:
+            chosen.append(node.name)
+    if not chosen:
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out) or "it has no node"
+        raise UsageError(f"no node can take probe pods: {reasons}")
+    return Placement(tuple(chosen), tuple(left_out))
+
+
+def _unfit(node: NodeFacts) -> str:
+    if not node.ready:
+        return "not ready"
+    if not node.schedulable:
+        return "cordoned"
+    return ""

@@ -1,0 +1,1 @@
+"""Live tests: what must hold on a cluster, a folder a concern."""

@@ -1,0 +1,1 @@
+"""Names lead to the truth: every record, over every family and transport, in every resolver."""

@@ -1,0 +1,85 @@
+"""The DNS under network policies: allowed by itself, and denied in one family by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dns import BOTH, Resolution
+from fixtures.dns_names import Named
+from fixtures.dns_policies import Confine, Denied, nothing_but_dns
+from fixtures.probing import Connectivity
+from sixproof.model import Family
+from sixproof.probes import dns_records
+from sixproof.probes.dns_records import Answers
+from sixproof.probes.dns_servers import ClusterDns
+from sixproof.probes.dns_verdict import DnsServer
+from sixproof.workloads import dns as workload
+from sixproof.workloads.lanes import POD_LANES
+from sixproof.workloads.mesh import Mesh, flows
+
+pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "N1")]
+
+
+@pytest.mark.story("policies")
+def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
+    ip_family: Family,
+    mesh: Mesh,
+    named: Named,
+    cluster_dns: ClusterDns,
+    dns_service: tuple[DnsServer, ...],
+    kubernetes_ports: Answers,
+    confine: Confine,
+    denied: Denied,
+    connectivity: Connectivity,
+    resolution: Resolution,
+) -> None:
+    """A pod whose egress is confined to the DNS pods' port 53 reaches nothing else, and resolves
+    over UDP and TCP.
+
+    Why: it is the rule that every default-deny set-up starts with; without its IPv6 or its TCP half
+    names fail now and then.
+    """
+    confine(workload.only_dns(named.names, cluster_dns.namespace, dict(cluster_dns.selector)))
+    others = flows(named.backends, mesh.in_namespace("b"), [ip_family], POD_LANES[:1])
+    connectivity.check(denied("everything but the DNS", others), nothing_but_dns)
+    resolution.must_answer(
+        "the DNS",
+        kubernetes_ports,
+        servers=dns_service,
+        transports=BOTH,
+        sources=named.backends,
+        every_way=True,
+    )
+
+
+@pytest.mark.story("policies")
+def test_a_pod_confined_to_one_family_resolves_over_it_alone(
+    ip_family: Family,
+    named: Named,
+    cluster_dns: ClusterDns,
+    dns_service: tuple[DnsServer, ...],
+    kubernetes_ports: Answers,
+    confine: Confine,
+    resolution: Resolution,
+) -> None:
+    """A pod that may send over this family only gets every answer over it, and over the other one
+    none.
+
+    Why: a policy with blocks of one family denies the other without a word.
+    """
+    silence = dns_records.silent(kubernetes_ports, f"the policy allows {ip_family} only")
+
+    def confined() -> Answers:
+        confine(workload.only_family(named.names, ip_family))
+        return silence
+
+    resolution.must_follow(
+        f"DNS denied over {ip_family.other}",
+        confined,
+        ip_family.other,
+        servers=cluster_dns.of(ip_family.other),
+        sources=named.backends,
+    )
+    resolution.must_answer(
+        "the family that is allowed", kubernetes_ports, servers=dns_service, sources=named.backends
+    )

@@ -1,0 +1,59 @@
+"""SRV records: every named port, and targets that lead on in each family."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from fixtures.dns import Resolution
+from fixtures.dns_truth import Truth
+from sixproof.model import Family
+from sixproof.probes import dns_records
+
+pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
+
+LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+"""RFC 1123 section 2.1; a label that ends in a hyphen is refused by many clients."""
+
+
+@pytest.mark.story("SRV")
+def test_every_named_port_has_a_record(truth: Truth, resolution: Resolution) -> None:
+    """_PORT._PROTOCOL.SERVICE tells the port's number and the service's own name, once.
+
+    Why: specification 2.3.2.
+    """
+    expected = dns_records.ports(truth.cluster_ip, truth.zone)
+    resolution.must_answer("ports of ClusterIP services", expected)
+
+
+@pytest.mark.story("SRV")
+def test_a_headless_port_has_a_record_for_each_endpoint(
+    truth: Truth, resolution: Resolution
+) -> None:
+    """N ready endpoints with M named ports make N times M records, with the endpoints' own names.
+
+    Why: specification 2.4.2.
+    """
+    expected = dns_records.endpoint_ports(truth.of("hosts"), truth.zone)
+    resolution.must_answer("ports of endpoints", expected)
+
+
+@pytest.mark.story("SRV")
+def test_targets_of_pods_are_legal_names_that_lead_to_them(
+    ip_family: Family, truth: Truth, resolution: Resolution
+) -> None:
+    """Every target of a headless service's ports is a legal host name, and together the targets
+    lead to exactly the service's ready pods of the family.
+
+    Why: servers make names from addresses, and one that ends in :: makes an illegal name.
+    """
+    single = truth.headless_of(ip_family)
+    expected = dns_records.any_ports(single, truth.zone)
+    seen = resolution.must_answer("ports of pods", expected)
+    targets = {record.split()[1] for o in seen for record in o.data}
+    illegal = [t for t in targets if not all(map(LABEL.fullmatch, t.rstrip(".").split(".")))]
+    assert not illegal, f"illegal host names: {', '.join(sorted(illegal))}"
+    led = resolution.must_answer("SRV targets", dns_records.targets(targets, ip_family))
+    reached = {address for o in led for address in o.data}
+    assert reached == {str(e.address) for s in single for e in s.ready()}

@@ -1,0 +1,63 @@
+"""The resolver of the stock image, as applications call it: getaddrinfo."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dns_resolvers import Resolvers
+from fixtures.dns_truth import Truth
+from sixproof.model import Family
+from sixproof.workloads.mesh import Mesh
+
+pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
+
+CALLS = 40
+
+
+@pytest.mark.story("resolver")
+def test_nameservers_are_of_a_family_that_the_pod_has(mesh: Mesh, all_resolvers: Resolvers) -> None:
+    """Every pod has a nameserver that it can reach: one of its own families.
+
+    Why: a pod with IPv6 only and an IPv4 nameserver resolves nothing, and the other way round.
+    """
+    settings = all_resolvers.settings()
+    unusable = [
+        f"{pod.name} has {' and '.join(sorted(pod.families()))}, its nameservers are "
+        f"{', '.join(map(str, settings[pod.name].nameservers)) or 'none'}"
+        for pod in mesh.pods
+        if not pod.families() & settings[pod.name].families()
+    ]
+    assert not unusable, "\n".join(unusable)
+
+
+@pytest.mark.story("resolver")
+def test_every_nameserver_of_every_pod_answers(
+    mesh: Mesh, truth: Truth, all_resolvers: Resolvers
+) -> None:
+    """Each nameserver in a pod's resolv.conf answers that pod, over UDP and TCP.
+
+    Why: a resolver that finds the first one dead waits for seconds, at every name.
+    """
+    all_resolvers.must_have_answering_nameservers(truth.every_address(truth.cluster_ip), mesh.pods)
+
+
+@pytest.mark.story("resolver")
+def test_lookups_bring_the_families_that_are_asked_for(truth: Truth, resolvers: Resolvers) -> None:
+    """getaddrinfo returns every address of a service for AF_UNSPEC, those of one family for AF_INET
+    and AF_INET6, and says so where there is none, over nameservers of each family.
+
+    Why: applications choose among what they get; a family that is lost here is never tried.
+    """
+    services = (*truth.cluster_ip, *truth.headless)
+    resolvers.must_find("lookups", truth.found(services, [None, *Family]))
+
+
+@pytest.mark.story("resolver")
+def test_no_lookup_has_to_ask_again(truth: Truth, resolvers: Resolvers) -> None:
+    """Of many lookups of both families at once, none waits for the resolver's time-out.
+
+    Why: A and AAAA leave from one socket at the same moment; where connection tracking loses one,
+    the resolver asks again after 5 s (kubernetes/kubernetes#56903).
+    """
+    first = truth.cluster_ip[:1]
+    resolvers.must_not_ask_again(truth.found(first, [None]), CALLS)

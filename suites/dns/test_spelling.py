@@ -1,0 +1,63 @@
+"""However a name is spelt, it is the same name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from fixtures.dns import Resolution
+from fixtures.dns_resolvers import Resolvers
+from fixtures.dns_truth import Truth
+from sixproof.model import Family
+
+pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
+
+FORMS = (
+    "{name}",
+    "{name}.{ns}",
+    "{name}.{ns}.svc",
+    "{name}.{ns}.svc.{zone}",
+    "{name}.{ns}.svc.{zone}.",
+)
+
+
+@pytest.mark.story("spelling")
+def test_case_does_not_matter_and_is_given_back(
+    ip_family: Family, truth: Truth, resolution: Resolution
+) -> None:
+    """A question in mixed case gets the same records, and comes back as it was spelt.
+
+    Why: RFC 4343; resolvers mix case on purpose and take another spelling for a forgery.
+    """
+    expected = {
+        dataclasses.replace(question, name=mixed(question.name)): wanted
+        for question, wanted in truth.addresses(truth.cluster_ip, ip_family).items()
+    }
+    seen = resolution.must_answer("questions in mixed case", expected)
+    respelt = [
+        f"{o.query}: came back as {o.answer.question_name}"
+        for o in seen
+        if o.answer and o.answer.question_name != o.query.question.name
+    ]
+    assert not respelt, "\n".join(respelt)
+
+
+@pytest.mark.story("spelling")
+def test_a_name_is_found_however_much_of_it_is_written(truth: Truth, resolvers: Resolvers) -> None:
+    """A pod's resolver finds a service by every partial form of its name.
+
+    Why: the search list and ndots of resolv.conf make it so; a server that denies one step of the
+    search wrongly (SERVFAIL, NODATA) ends it early.
+    """
+    wanted = {
+        asked: expected
+        for form in FORMS
+        for asked, expected in truth.found(truth.cluster_ip, tuple(Family), form).items()
+    }
+    resolvers.must_find("partial names", wanted)
+
+
+def mixed(name: str) -> str:
+    """Every other letter in upper case."""
+    return "".join(c.upper() if i % 2 else c for i, c in enumerate(name))

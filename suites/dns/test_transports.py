@@ -1,0 +1,81 @@
+"""The DNS is reached over UDP and TCP, over each family, by pods and by nodes.
+
+Why: an answer over one way hides that another is dead, until an answer is truncated (RFC 7766) or
+the one family fails (RFC 3901).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dns import Resolution
+from fixtures.options import Settings
+from sixproof.probes.dns_records import Answers
+from sixproof.probes.dns_servers import ClusterDns
+from sixproof.probes.dns_verdict import DnsServer
+from sixproof.workloads.mesh import Mesh
+
+pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
+
+
+@pytest.mark.story("families")
+def test_the_dns_service_has_each_required_family(
+    settings: Settings, cluster_dns: ClusterDns
+) -> None:
+    """The DNS service has a clusterIP of every family that the cluster must have.
+
+    Why: without one every lookup of every pod depends on the other family, and a pod of this family
+    alone resolves nothing. kubeadm makes the service single-stack, also in dual-stack clusters.
+    """
+    missing = [f for f in settings.require_families if not cluster_dns.of(f)]
+    have = ", ".join(str(s.address) for s in cluster_dns.addresses)
+    assert not missing, (
+        f"Service {cluster_dns.service} has no {' and no '.join(missing)} clusterIP, only {have} "
+        "(kubectl patch it with ipFamilyPolicy: PreferDualStack)"
+    )
+
+
+@pytest.mark.story("transports")
+def test_pods_reach_the_dns_service(
+    mesh: Mesh,
+    dns_service: tuple[DnsServer, ...],
+    kubernetes_ports: Answers,
+    resolution: Resolution,
+) -> None:
+    """From every pod the DNS service answers at its address of the family, over UDP and TCP."""
+    resolution.must_carry("pods to the DNS service", kubernetes_ports, dns_service, mesh.pods)
+
+
+@pytest.mark.story("transports")
+def test_nodes_reach_the_dns_service(
+    mesh: Mesh,
+    dns_service: tuple[DnsServer, ...],
+    kubernetes_ports: Answers,
+    resolution: Resolution,
+) -> None:
+    """From the host network of every node the DNS service answers, over UDP and TCP."""
+    resolution.must_carry("nodes to the DNS service", kubernetes_ports, dns_service, mesh.hosts)
+
+
+@pytest.mark.story("transports")
+def test_pods_reach_every_dns_pod(
+    mesh: Mesh,
+    dns_pods: tuple[DnsServer, ...],
+    kubernetes_ports: Answers,
+    resolution: Resolution,
+) -> None:
+    """From a pod of every node each DNS pod answers at its own address, over UDP and TCP.
+
+    Why: behind the service, one dead way of many is one failure of many.
+    """
+    sources = (*mesh.in_namespace("a"), *mesh.hosts)
+    resolution.must_carry("every DNS pod by itself", kubernetes_ports, dns_pods, sources)
+
+
+@pytest.mark.story("transports")
+def test_families_and_transports_agree(
+    mesh: Mesh, kubernetes_ports: Answers, cluster_dns: ClusterDns, resolution: Resolution
+) -> None:
+    """Whatever way to the DNS works over one family or transport works over the other."""
+    servers = (*cluster_dns.addresses, *cluster_dns.pods)
+    resolution.must_carry("every way to the DNS", kubernetes_ports, servers, mesh.in_namespace("a"))

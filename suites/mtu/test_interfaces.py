@@ -1,0 +1,62 @@
+"""Interfaces have the MTU that the encapsulation leaves, and one that IPv6 can use."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.mtu import NoneWrong
+from sixproof.calico.mtu import ExpectedMtu
+from sixproof.probes import pmtu_interfaces
+from sixproof.probes.pmtu_interfaces import Seen
+
+pytestmark = pytest.mark.feature("Path MTU")
+
+
+@pytest.mark.story("interfaces")
+@pytest.mark.covers("F2/M1", "F2/M15")
+def test_every_interface_of_a_pod_has_what_the_encapsulation_leaves(
+    pod_interfaces: Seen, expected_mtu: ExpectedMtu, none_wrong: NoneWrong
+) -> None:
+    """Every interface of every pod has the underlay's MTU less the headers of the widest tunnel.
+
+    Why: Calico gives pods one MTU, the lowest over all tunnels of both families.
+    """
+    none_wrong(expected_mtu.source, pmtu_interfaces.pods(pod_interfaces, expected_mtu.mtu))
+
+
+@pytest.mark.story("interfaces")
+@pytest.mark.covers("F2/M1")
+def test_every_tunnel_of_a_node_leaves_room_for_its_headers(
+    node_interfaces: Seen, expected_mtu: ExpectedMtu, none_wrong: NoneWrong
+) -> None:
+    """Every tunnel device of every node has the underlay's MTU less its own headers.
+
+    Why: Linux heals a tunnel that is too wide for TCP, at the price of lost packets: nothing else
+    shows it.
+    """
+    wanted = {device.tunnel.device: device.mtu for device in expected_mtu.devices}
+    none_wrong(expected_mtu.source, pmtu_interfaces.tunnels(node_interfaces, wanted))
+
+
+@pytest.mark.story("interfaces")
+@pytest.mark.covers("F2/M2")
+def test_every_interface_is_wide_enough_for_ipv6(
+    pod_interfaces: Seen, node_interfaces: Seen, none_wrong: NoneWrong
+) -> None:
+    """No interface of a pod or node that has IPv6 is below 1280 bytes (RFC 8200 section 5)."""
+    seen = (*pod_interfaces, *node_interfaces)
+    none_wrong("RFC 8200 section 5", pmtu_interfaces.too_small(seen))
+
+
+@pytest.mark.story("interfaces")
+@pytest.mark.covers("F2/M2")
+def test_every_ipv6_address_of_a_pod_is_on_an_interface(
+    pod_interfaces: Seen, node_interfaces: Seen, none_wrong: NoneWrong
+) -> None:
+    """The IPv6 address in a pod's podIPs is on one of its interfaces.
+
+    Why: the kernel takes IPv6 off an interface whose MTU falls below 1280, and does not give the
+    address back; the API server never learns of it.
+    """
+    seen = (*pod_interfaces, *node_interfaces)
+    none_wrong("podIPs and InternalIPs", pmtu_interfaces.without_ipv6(seen))

@@ -1,0 +1,68 @@
+"""Under a policy that denies all but one port, that port's path carries what it does without."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.mtu import Trail
+from fixtures.mtu_policies import nothing_arrives
+from fixtures.probing import Connectivity
+from sixproof.model import Family, Matrix
+from sixproof.probes import pmtu_judge, pmtu_signals
+from sixproof.probes.pmtu_judge import Rule
+
+pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("policies")]
+
+RULES = {
+    "the first full-size packet passes": pmtu_judge.first_try,
+    "one byte more is refused": pmtu_judge.one_byte_more,
+    "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
+    "fragments arrive": pmtu_judge.fragments_arrive,
+    "bulk passes both ways": pmtu_judge.bulk_in_time,
+}
+
+
+@pytest.mark.covers("F2/M7", "F2/M11")
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+def test_a_default_deny_leaves_the_allowed_port_its_path(
+    trail_under_policies: Trail, ip_family: Family, title: str, rule: Rule
+) -> None:
+    """Where everything but one port is denied both ways, full-size packets, fragments and bulk to
+    that port pass.
+
+    Why: only the first fragment of a datagram holds a port; whoever filters must put it together.
+    """
+    trail_under_policies.must(f"under default-deny: {title}", rule, ip_family)
+
+
+@pytest.mark.covers("F2/M7")
+def test_packet_too_big_passes_a_default_deny(
+    trail_under_policies: Trail, ip_family: Family
+) -> None:
+    """A policy that allows no ICMP lets the Packet Too Big of an allowed flow through.
+
+    Why: it belongs to the flow that it quotes; a filter that tracks established flows only, and
+    not what is related to them, makes a black hole.
+    """
+    narrow = trail_under_policies.announced(ip_family)
+    narrow.must("under default-deny: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+
+
+@pytest.mark.covers("F2/M7", "F2/M6")
+def test_packet_too_big_is_honoured_under_a_default_deny(
+    trail_under_policies: Trail, ip_family: Family
+) -> None:
+    """The sender works with the MTU that it was told, and what fits passes the policy."""
+    told = trail_under_policies.told(ip_family)
+    told.must("under default-deny: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+
+
+@pytest.mark.covers("F2/M7", "F2/M11")
+def test_no_fragment_passes_a_deny(
+    connectivity: Connectivity, fragments_to_a_denied_port: Matrix, ip_family: Family
+) -> None:
+    """A datagram in fragments to a port that is not allowed does not arrive.
+
+    Why: all fragments but the first have no port; whoever judges each alone lets them through.
+    """
+    connectivity.check(fragments_to_a_denied_port, nothing_arrives)

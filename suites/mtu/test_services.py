@@ -1,0 +1,89 @@
+"""A path through a service carries what the path to its pod does."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.mtu import Trail
+from sixproof.model import Family
+from sixproof.probes import pmtu_judge, pmtu_signals
+from sixproof.probes.pmtu_judge import Rule
+
+pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("services")]
+
+RULES = {
+    "the first full-size packet passes": pmtu_judge.first_try,
+    "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
+    "fragments arrive": pmtu_judge.fragments_arrive,
+    "bulk passes both ways": pmtu_judge.bulk_in_time,
+    "segments fill the path": pmtu_judge.segments,
+    "no path MTU is learnt": pmtu_judge.nothing_learnt,
+}
+
+
+@pytest.mark.covers("F2/M12", "F2/M11")
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+def test_a_cluster_ip_carries_what_the_pod_does(
+    trail_through_services: Trail, ip_family: Family, title: str, rule: Rule
+) -> None:
+    """Through the ClusterIP of a service, full-size packets, fragments and bulk pass as they do
+    to the pod behind it.
+
+    Why: a client keeps the path MTU of the address that it dials, and Packet Too Big names the
+    pod's: whoever translates addresses must translate the quoted packet too.
+    """
+    trail_through_services.must(f"through a service: {title}", rule, ip_family)
+
+
+@pytest.mark.covers("F2/M12")
+def test_packet_too_big_comes_back_through_a_cluster_ip(
+    trail_through_services: Trail, ip_family: Family
+) -> None:
+    """A Packet Too Big about a translated packet reaches the socket that dialled the ClusterIP.
+
+    Why: it quotes the pod's address; the socket takes it only if the quoted packet was
+    translated back.
+    """
+    narrow = trail_through_services.announced(ip_family)
+    narrow.must("through a service: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+
+
+@pytest.mark.covers("F2/M12", "F2/M6")
+def test_packet_too_big_is_honoured_through_a_cluster_ip(
+    trail_through_services: Trail, ip_family: Family
+) -> None:
+    """The client works with the MTU that it was told, towards the address that it dials."""
+    told = trail_through_services.told(ip_family)
+    told.must("through a service: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+
+
+@pytest.mark.covers("F2/M12", "F2/M11")
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+def test_a_node_port_carries_what_the_pod_does(
+    trail_through_node_ports: Trail, ip_family: Family, title: str, rule: Rule
+) -> None:
+    """Through the NodePort of another node, full-size packets, fragments and bulk pass as they do
+    to the pod behind it, both addresses being translated on the way.
+
+    Why: the node that is dialled sends on into its own tunnel, and answers come back through it.
+    """
+    trail_through_node_ports.must(f"through a NodePort: {title}", rule, ip_family)
+
+
+@pytest.mark.covers("F2/M12")
+def test_packet_too_big_comes_back_through_a_node_port(
+    trail_through_node_ports: Trail, ip_family: Family
+) -> None:
+    """A Packet Too Big made behind a NodePort reaches the pod that dialled it, through both
+    translations: that of the node dialled and the masquerading of the pod's own."""
+    narrow = trail_through_node_ports.announced(ip_family)
+    narrow.must("through a NodePort: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+
+
+@pytest.mark.covers("F2/M12", "F2/M6")
+def test_packet_too_big_is_honoured_through_a_node_port(
+    trail_through_node_ports: Trail, ip_family: Family
+) -> None:
+    """The client works with the MTU that it was told, towards the node that it dials."""
+    told = trail_through_node_ports.told(ip_family)
+    told.must("through a NodePort: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

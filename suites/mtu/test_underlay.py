@@ -1,0 +1,31 @@
+"""The network under the tunnels: one size for all nodes, and jumbo frames where it has them."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.mtu import NoneWrong, Trail
+from sixproof.model import Family
+from sixproof.probes import pmtu_interfaces, pmtu_judge
+
+pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("underlay")]
+
+
+@pytest.mark.covers("F2/M15")
+def test_all_nodes_send_by_interfaces_of_one_size(
+    underlay: dict[str, int], none_wrong: NoneWrong
+) -> None:
+    """The interfaces by which nodes send to each other have the same MTU on every node.
+
+    Why: nobody makes a Packet Too Big between two nodes of one link; where one takes 9000 bytes
+    and another 1500, what is between vanishes.
+    """
+    none_wrong("what most of the nodes have", pmtu_interfaces.mixed(underlay))
+
+
+@pytest.mark.covers("F2/M15", "F2/M3")
+def test_jumbo_packets_pass_at_the_first_try(trail: Trail, jumbo: int, ip_family: Family) -> None:
+    """Where the underlay carries more than 1500 bytes, so does every path between pods, at the
+    first try, in both directions."""
+    title = f"a packet that fills {jumbo} bytes of underlay passes"
+    trail.must(title, pmtu_judge.jumbo(jumbo), ip_family)

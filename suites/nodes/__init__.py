@@ -1,0 +1,1 @@
+"""Nodes have addresses of each family, and everything reaches them there."""

@@ -1,0 +1,48 @@
+"""A pod is reachable from the moment it is Ready."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.probing import Connectivity
+from sixproof.agent import protocol
+from sixproof.kube.agents import Agents
+from sixproof.model import Endpoint, Family
+from sixproof.workloads.mesh import Mesh, flows
+
+pytestmark = pytest.mark.feature("Pod-to-pod")
+
+
+@pytest.mark.story("first connection")
+def test_first_connection_right_after_ready_works(
+    mesh: Mesh,
+    newborn_pods: tuple[Endpoint, ...],
+    measured_families: tuple[Family, ...],
+    connectivity: Connectivity,
+) -> None:
+    """The very first packets to and from a new pod arrive, over each family.
+
+    Why: an address that is still tentative (RFC 4862 section 5.4) or a route that is not yet
+    programmed makes the first IPv6 connection fail where the first IPv4 one works.
+    """
+    old = mesh.in_namespace("a")
+    to_new = flows(old, newborn_pods, measured_families)
+    from_new = flows(newborn_pods, old, measured_families)
+    connectivity.must_work("first connections", to_new + from_new)
+
+
+@pytest.mark.story("first connection")
+def test_addresses_are_usable_at_once(newborn_pods: tuple[Endpoint, ...], agents: Agents) -> None:
+    """No IPv6 address of a new pod is tentative, duplicate or deprecated."""
+    asked = [
+        (pod, agents.ask(pod, protocol.Inspect(), protocol.Inspected, timeout=10))
+        for pod in newborn_pods
+    ]
+    unusable = [
+        f"{pod.name}: {seen.address} on {seen.interface} is {', '.join(seen.flags)}"
+        for pod, answer in asked
+        for seen in answer.result().ipv6
+        if {"tentative", "dadfailed", "deprecated"} & set(seen.flags)
+        and not seen.address.startswith("fe80")
+    ]
+    assert not unusable, "\n".join(unusable)

@@ -1,0 +1,72 @@
+"""What is sent is what arrives, at every size."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.probing import Connectivity
+from sixproof.model import Expectation, Family, Flow, Outcome
+from sixproof.probes.connect import Load
+from sixproof.probes.payload import largest_udp_payload
+from sixproof.workloads.lanes import POD_LANES
+from sixproof.workloads.mesh import Mesh, different_nodes, flows
+
+pytestmark = pytest.mark.feature("Pod-to-pod")
+
+TCP, UDP = POD_LANES[0], POD_LANES[2]
+
+
+@pytest.mark.story("TCP payload")
+@pytest.mark.parametrize("size", [1, 1024, 1500, 9000, 65536], ids="{}B".format)
+def test_tcp_carries_a_payload_unchanged_both_ways(
+    mesh: Mesh, ip_family: Family, size: int, connectivity: Connectivity
+) -> None:
+    """The same bytes arrive at the server, and come back, whatever their number.
+
+    Why: small payloads pass where large ones stall, once Packet Too Big is lost (RFC 8201).
+    """
+    load = Load(timeout=connectivity.patience * 2, upload=size, download=size)
+    pods = mesh.in_namespace("a")
+    connectivity.must_work(
+        f"TCP, {size} bytes each way", flows(pods, pods, [ip_family], [TCP]), load
+    )
+
+
+@pytest.mark.story("UDP payload")
+@pytest.mark.covers("F2/M3")
+@pytest.mark.parametrize("share", ["one byte", "half", "full"])
+def test_udp_carries_a_datagram_up_to_the_path_mtu(
+    mesh: Mesh, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
+) -> None:
+    """A datagram that fills the pods' MTU to the last byte passes between every pair of nodes.
+
+    It is sent with fragmentation forbidden, at the first try and from each side.
+    """
+    most = largest_udp_payload(pod_mtu, ip_family)
+    size = {"one byte": 1, "half": most // 2, "full": most}[share]
+    load = Load(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    pods = mesh.in_namespace("a")
+    connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), load)
+
+
+@pytest.mark.story("UDP payload")
+@pytest.mark.covers("F2/M3")
+def test_a_datagram_beyond_the_path_mtu_is_refused_by_the_sender(
+    mesh: Mesh, ip_family: Family, pod_mtu: int, connectivity: Connectivity
+) -> None:
+    """One byte more than the pods' MTU does not leave the pod: EMSGSIZE, not silence.
+
+    Why: it shows that the largest datagram of the test above was the largest.
+    """
+    size = largest_udp_payload(pod_mtu, ip_family) + 1
+    load = Load(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    pods = mesh.in_namespace("a")
+    too_big = flows(pods, pods, [ip_family], [UDP], where=different_nodes)
+    matrix = connectivity.measure(f"UDP, {size} bytes", too_big, load)
+    connectivity.check(matrix, exceeds_mtu)
+
+
+def exceeds_mtu(flow: Flow) -> Expectation:
+    """The source's own kernel must refuse the datagram (RFC 3542 section 11.2)."""
+    because = f"the datagram is one byte longer than the MTU of {flow.source.name}"
+    return Expectation(frozenset({Outcome.TOO_BIG}), because)

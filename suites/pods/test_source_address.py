@@ -1,0 +1,28 @@
+"""Pods see each other's real addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.probing import Connectivity
+from sixproof.model import Family
+from sixproof.workloads.mesh import Mesh, flows
+
+pytestmark = pytest.mark.feature("Pod-to-pod")
+
+
+@pytest.mark.story("source address")
+def test_a_server_sees_the_address_that_its_client_has(
+    mesh: Mesh, ip_family: Family, connectivity: Connectivity
+) -> None:
+    """Between pods no address is translated.
+
+    Why: the network model asks for it, and policies judge by the address that arrives.
+    """
+    matrix = connectivity.must_work("source addresses", flows(mesh.pods, mesh.pods, [ip_family]))
+    translated = [
+        f"{o.flow}: the server saw {o.peer_saw}, the client has {o.flow.source.address(ip_family)}"
+        for o in matrix.observations()
+        if o.peer_saw != o.flow.source.address(ip_family)
+    ]
+    assert not translated, "\n".join(translated)

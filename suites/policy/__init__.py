@@ -1,0 +1,1 @@
+"""Network policies: what they allow and deny, over each family, against the oracle."""

@@ -1,0 +1,17 @@
+"""Policies that nobody thought of: drawn at random, repeatable by seed and number."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.policy_generated import Generated
+
+pytestmark = [pytest.mark.feature("Generated policies"), pytest.mark.covers("N1")]
+
+
+@pytest.mark.story("random sets of policies")
+def test_random_policies_do_what_the_oracle_says(
+    generated: int, generated_policies: Generated
+) -> None:
+    """Whatever policies are drawn, the whole matrix of each family is what they mean together."""
+    generated_policies.must_hold(generated)

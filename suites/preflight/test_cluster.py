@@ -1,0 +1,113 @@
+"""The cluster can be tested at all: reachable, permitted, with the families that it must have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from fixtures.options import Settings
+from fixtures.state import RunState
+from sixproof.agent import protocol
+from sixproof.kube.agents import Agents
+from sixproof.model import ClusterFacts, Family
+from sixproof.workloads.mesh import Mesh
+
+pytestmark = pytest.mark.feature("Preflight")
+
+NoFinding = Callable[..., None]
+
+
+@pytest.mark.story("permissions")
+def test_the_harness_may_do_what_it_needs(no_finding: NoFinding) -> None:
+    """Every permission that a run needs is granted.
+
+    Why: a refusal in the middle of a run would look like a fault of the cluster. `--six-plan`
+    prints the rules to grant.
+    """
+    no_finding("permissions")
+
+
+@pytest.mark.story("version")
+@pytest.mark.covers("P2")
+def test_the_version_has_stable_dual_stack(no_finding: NoFinding) -> None:
+    """The API server is of 1.23 or later, where dual stack is stable (KEP-563)."""
+    no_finding("kubernetes-version")
+
+
+@pytest.mark.story("nodes")
+@pytest.mark.covers("P3")
+def test_nodes_are_ready(no_finding: NoFinding) -> None:
+    """At least one node is ready to take probe pods."""
+    no_finding("nodes-ready")
+
+
+@pytest.mark.story("nodes")
+@pytest.mark.covers("P3")
+def test_every_node_has_an_address_of_each_required_family(
+    no_finding: NoFinding, facts: ClusterFacts, settings: Settings
+) -> None:
+    """Every node shows an InternalIP of each family that the cluster must have."""
+    no_finding("node-family")
+    missing = [
+        f"{node.name} has no {family} InternalIP"
+        for node in facts.nodes
+        for family in settings.require_families
+        if family not in node.families()
+    ]
+    assert not missing, "; ".join(missing)
+
+
+@pytest.mark.story("families")
+@pytest.mark.covers("P2", "M1")
+def test_pods_and_services_get_each_required_family(no_finding: NoFinding) -> None:
+    """The cluster hands out pod addresses and service addresses of each required family."""
+    no_finding("pod-family", "service-family")
+
+
+@pytest.mark.story("addresses")
+@pytest.mark.covers("L5")
+def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
+    """Pod, service and node ranges do not overlap, and none is of a kind that cannot be routed."""
+    no_finding("range-overlap", "range-scope")
+
+
+@pytest.mark.story("probe pods")
+def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: RunState) -> None:
+    """A restricted pod of the harness became ready on every covered node."""
+    no_finding("probe-pods")
+    assert run_state.mesh is not None, f"the run is blocked: {run_state.blockers[0]}"
+
+
+@pytest.mark.story("probe pods")
+@pytest.mark.covers("P2")
+def test_every_probe_pod_has_an_address_of_each_required_family(
+    mesh: Mesh, settings: Settings
+) -> None:
+    """podIPs of every probe pod hold each family that the cluster must have."""
+    missing = [
+        f"{pod.name} has no {family} address"
+        for pod in mesh.pods
+        for family in settings.require_families
+        if family not in pod.families()
+    ]
+    assert not missing, "; ".join(missing)
+
+
+@pytest.mark.story("agents")
+def test_every_agent_answers_and_listens_on_each_family(
+    mesh: Mesh, agents: Agents, measured_families: tuple[Family, ...]
+) -> None:
+    """Every agent is reached over its control channel and serves its lanes in each family."""
+    wildcard = {Family.IPV4: "0.0.0.0", Family.IPV6: "[::]"}  # noqa: S104 - what agents report
+    asked = [
+        (endpoint, agents.ask(endpoint, protocol.Hello(), protocol.Welcome, timeout=30))
+        for endpoint in (*mesh.pods, *mesh.hosts)
+    ]
+    deaf = [
+        f"{endpoint.name} does not listen over {family}"
+        for endpoint, answer in asked
+        for family in measured_families
+        if not any(f"/{wildcard[family]}:" in lane for lane in answer.result().listening)
+    ]
+    assert not deaf, "; ".join(deaf)

@@ -1,0 +1,1 @@
+"""Services reach their backends: every form of service, in each family."""

@@ -1,0 +1,31 @@
+"""Session affinity: a client keeps its backend, in each family by itself, until it was silent long
+enough."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dialling import Dialling
+from sixproof.model import Endpoint
+from sixproof.workloads.services_routing import Target
+
+pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
+
+
+@pytest.mark.story("session affinity")
+def test_a_client_keeps_its_backend(
+    affine: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """All connections of a client to a port of the service reach one backend, over each family."""
+    dialling.must_keep_one_backend("session affinity", clients, affine)
+
+
+@pytest.mark.story("session affinity")
+def test_affinity_ends_after_its_time_of_silence(
+    briefly_affine: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """Clients that were silent for longer than the time-out are given backends anew.
+
+    That all of them draw the same backend again by chance is less likely than 1e-9.
+    """
+    dialling.must_draw_anew("session affinity time-out", clients, briefly_affine, silence=3.5)

@@ -1,0 +1,99 @@
+"""A service has the families that it asks for, in that order, and serves each of them.
+
+Why: KEP-563. The first family is the one that older clients and most tools look at; whoever takes
+the other one must be served just as well.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dialling import Dialling
+from fixtures.services import SlicesOf
+from sixproof.model import ClusterFacts, Endpoint, Family
+from sixproof.workloads.services import Service
+from sixproof.workloads.services_families import GRANTABLE, WISHES, FamilyWish
+from sixproof.workloads.services_routing import Target
+from sixproof.workloads.services_standing import Standing
+
+pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
+
+
+@pytest.mark.story("family policies")
+@pytest.mark.parametrize("wish", WISHES, ids=str)
+def test_cluster_ips_have_the_families_asked_for_in_order(
+    wish: FamilyWish, standing: Standing, facts: ClusterFacts
+) -> None:
+    """A service gets a clusterIP of each family that its policy grants, the one asked first first.
+
+    What the cluster cannot grant is refused as a whole.
+    """
+    wanted = wish.granted(facts.service_families)
+    assert standing.granted(wish) == (wanted and (wanted, wanted))
+
+
+@pytest.mark.story("family policies")
+def test_cluster_ips_are_of_the_service_ranges(standing: Standing, facts: ClusterFacts) -> None:
+    """Every clusterIP is an address of one of the cluster's service ranges."""
+    strays = [
+        f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}"
+        for service in standing.all_services()
+        for address in service.cluster_ips
+        if not any(address in cidr for cidr in facts.service_cidrs)
+    ]
+    assert not strays, "\n".join(strays)
+
+
+@pytest.mark.story("EndpointSlices")
+@pytest.mark.parametrize("wish", GRANTABLE, ids=str)
+def test_endpoint_slices_list_the_ready_pods_of_each_family(
+    wish: FamilyWish, granted: Service, slices: SlicesOf
+) -> None:
+    """For each family of the service, and no other, every ready pod's address is listed, each with
+    the number of the target port."""
+    slices.must_list_the_ready_pods(granted)
+
+
+@pytest.mark.story("family policies")
+def test_every_service_answers_in_each_family_it_has(
+    family_targets: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """From a pod on each node and from each node, every clusterIP answers on every port.
+
+    The ports differ from those of the pods, by number and by name, over TCP and UDP.
+    """
+    title = "services of every family policy"
+    dialling.must_answer(title, clients, family_targets, headline=True)
+
+
+@pytest.mark.story("every backend")
+def test_every_backend_takes_its_share(
+    web: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """Over each family and on each port, connections reach every backend on every node.
+
+    Why: where one backend of three is lost in one family, two connections of three still work.
+    """
+    dialling.must_reach_every_backend("every backend", clients, [web])
+
+
+@pytest.mark.story("absent family")
+def test_a_family_that_a_service_lacks_is_refused_at_its_node_port(
+    lacking_node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """On nodes' addresses of the other family, a single-stack service's NodePort is refused.
+
+    Why: a dual-stack client falls back to the other family at once if it is refused, after seconds
+    if nobody answers (RFC 8305).
+    """
+    dialling.must_answer("NodePorts of the absent family", clients, lacking_node_ports)
+
+
+@pytest.mark.story("absent family")
+def test_a_single_stack_service_has_nothing_of_the_other_family(
+    ip_family: Family, single_stack: Service, slices: SlicesOf
+) -> None:
+    """It has neither a clusterIP nor an EndpointSlice of the other family."""
+    listed = {entry.family for entry in slices.listed(single_stack)}
+    served = {Family.of(ip) for ip in single_stack.cluster_ips}
+    assert (listed, served) == ({ip_family}, {ip_family})

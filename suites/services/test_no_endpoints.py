@@ -1,0 +1,41 @@
+"""A service without a ready backend refuses its clients.
+
+Why: a refusal sends a client on at once, to another address or an error it can tell; silence keeps
+it waiting. Each flow is tried once: the kernel limits how many ICMP errors it sends a peer.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dialling import Dialling
+from sixproof.model import Endpoint
+from sixproof.workloads.services_routing import Target
+
+pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
+
+
+@pytest.mark.story("no endpoints")
+def test_a_service_with_nothing_behind_it_refuses(
+    empty: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """Its clusterIPs answer port unreachable, over TCP and UDP."""
+    dialling.must_answer("no endpoints", clients, [empty])
+
+
+@pytest.mark.story("no endpoints")
+def test_a_node_port_with_nothing_behind_it_refuses(
+    empty_node_ports: tuple[Target, ...],
+    second_clients: tuple[Endpoint, ...],
+    dialling: Dialling,
+) -> None:
+    """Its NodePort answers port unreachable on every node."""
+    dialling.must_answer("NodePort without endpoints", second_clients, empty_node_ports)
+
+
+@pytest.mark.story("no endpoints")
+def test_a_service_whose_backends_are_unready_refuses(
+    unready: Target, third_clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """A backend that runs and is not ready gets no traffic."""
+    dialling.must_answer("no ready endpoint", third_clients, [unready])

@@ -1,0 +1,38 @@
+"""NodePorts and HostPorts: services at the addresses of nodes."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dialling import Dialling
+from sixproof.model import Endpoint
+from sixproof.workloads.services_routing import Target
+
+pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
+
+
+@pytest.mark.story("NodePort")
+def test_a_node_port_answers_on_every_address_of_every_node(
+    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """Pods and nodes reach a NodePort at each node's address of each family."""
+    dialling.must_answer("NodePort", clients, node_ports, headline=True)
+
+
+@pytest.mark.story("NodePort")
+def test_a_node_port_forwards_to_backends_on_every_node(
+    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """Whichever node is dialled, every backend takes its share."""
+    dialling.must_reach_every_backend("NodePort, every backend", clients, node_ports)
+
+
+@pytest.mark.story("HostPort")
+def test_a_host_port_answers_on_its_node_alone(
+    host_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """A HostPort answers at its node's address of each family; other nodes refuse it.
+
+    Why: the CNI's portmap writes its rules for each family apart.
+    """
+    dialling.must_answer("HostPort", clients, host_ports)

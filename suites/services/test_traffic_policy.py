@@ -1,0 +1,34 @@
+"""Traffic policies: what must stay on a node stays there, what it cannot serve goes nowhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixtures.dialling import Dialling
+from sixproof.model import Endpoint
+from sixproof.workloads.services_routing import Target
+
+pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
+
+
+@pytest.mark.story("internalTrafficPolicy Local")
+def test_internal_traffic_stays_on_its_node(
+    internal_local: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """A client is served by the backends of its own node and no other.
+
+    Where its node has none, nothing answers it, over no family (KEP-2086).
+    """
+    dialling.must_reach_every_backend("internalTrafficPolicy Local", clients, internal_local)
+
+
+@pytest.mark.story("externalTrafficPolicy Local")
+def test_external_traffic_stays_on_the_node_it_came_to(
+    local_node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+) -> None:
+    """A NodePort is served by backends of the node that was dialled; one without backends does not
+    forward to another.
+
+    Clients on the dialled node itself are inside, and reach every backend.
+    """
+    dialling.must_reach_every_backend("externalTrafficPolicy Local", clients, local_node_ports)

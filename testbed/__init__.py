@@ -1,0 +1,16 @@
+"""A kind cluster with Calico to test dual stack on, also where no registry can be reached."""
+
+from __future__ import annotations
+
+from testbed import outside, paths, record, variant
+from testbed.errors import BedError
+from testbed.record import Bed, Machine
+
+__all__ = ["Bed", "BedError", "Machine", "describe", "outside_command"]
+
+outside_command = outside.command
+
+
+def describe(name: str = variant.DEFAULT) -> Bed:
+    """The bed of a variant as `up` left it; raises BedError when there is none."""
+    return record.read(paths.cache().cluster(variant.load(name).cluster))

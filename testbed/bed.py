@@ -1,0 +1,210 @@
+"""Bringing a bed up and taking it down. Every step looks first whether it is already done."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from testbed import (
+    calico,
+    cluster,
+    dns,
+    firewall,
+    health,
+    images,
+    machine,
+    network,
+    outside,
+    record,
+    registry,
+)
+from testbed import engine as engines
+from testbed.cluster import Kind
+from testbed.engine import Engine
+from testbed.errors import BedError
+from testbed.images import Supply
+from testbed.kube import Kubectl, wait_for
+from testbed.paths import Cache
+from testbed.progress import Progress
+from testbed.record import Bed
+from testbed.registry import Mode
+from testbed.variant import Variant
+
+CREATED = "created"
+INOTIFY = "inotify"
+READY_SECONDS = 240
+POD_MTU = network.MTU - 70  # VXLAN over IPv6: 40 IPv6, 8 UDP, 8 VXLAN, 14 Ethernet
+
+
+@contextmanager
+def locked(cache: Cache, say: Callable[[str], None]) -> Iterator[None]:
+    """One command at a time changes the bed; others wait and say so."""
+    cache.prepare()
+    with (cache.root / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("waiting for another testbed command to end")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class Builder:
+    """One `up` of one variant."""
+
+    cache: Cache
+    variant: Variant
+    progress: Progress
+
+    def up(self) -> Bed:
+        standing = self.healthy()
+        if standing:
+            self.progress.say("the bed stands already")
+            return standing
+        self.check()
+        mode, why = registry.choose()
+        self.progress.say(f"images: {mode} ({why})")
+        make = images.pull if mode is Mode.PULL else images.build
+        supply = make(self.cache, self.progress)
+        self.create(supply)
+        self.configure(supply)
+        return self.settle(supply, why)
+
+    def healthy(self) -> Bed | None:
+        """The recorded bed when every check of it holds."""
+        engine = engines.existing(self.cache.engine)
+        try:
+            bed = record.read(self.cache.cluster(self.variant.cluster))
+        except BedError:
+            return None
+        if engine is None or engine.address != bed.docker_host:
+            return None
+        amiss = [check for check in health.everything(engine, self.variant) if not check.ok]
+        for check in amiss:
+            self.progress.say(f"amiss: {check.name}: {check.seen}")
+        return None if amiss else bed
+
+    def check(self) -> None:
+        with self.progress.step("checking this machine"):
+            machine.root()
+            machine.install(machine.PACKAGES, self.progress.say)
+            machine.kernel()
+            machine.memory()
+            old = machine.inotify(self.progress.say)
+            if old is not None:
+                (self.cache.root / INOTIFY).write_text(old)
+
+    def create(self, supply: Supply) -> None:
+        """The cluster; one that was left half made, or is not running, is made afresh."""
+        kind = self.kind(supply)
+        whole = self.cache.cluster(self.variant.cluster) / CREATED
+        if kind.exists():
+            running = all(supply.engine.running(node) for node in self.variant.nodes)
+            made_of = whole.read_text() if whole.is_file() else ""
+            if running and made_of == supply.node_image and self.answers(supply.engine):
+                self.fence(supply.engine)
+                return
+            with self.progress.step("removing a cluster that is not whole"):
+                kind.delete()
+        whole.unlink(missing_ok=True)
+        self.fence(supply.engine)
+        with self.progress.step("creating the kind cluster"):
+            settings = cluster.settings(self.variant, supply.built, supply.wrapper)
+            kind.create(supply.node_image, settings)
+        if supply.preload:
+            with self.progress.step("loading images into the nodes"):
+                kind.load(supply.preload)
+        whole.write_text(supply.node_image)
+
+    def answers(self, engine: Engine) -> bool:
+        return Kubectl(engine, self.variant.control_plane).attempt("get", "--raw", "/readyz").ok
+
+    def kind(self, supply: Supply) -> Kind:
+        folder = self.cache.cluster(self.variant.cluster)
+        return Kind(supply.kind, supply.engine, self.variant, folder)
+
+    def fence(self, engine: Engine) -> None:
+        """The fence stands before the first container does."""
+        firewall.raise_fence(self.variant.bridge)
+        network.ensure(engine, self.variant)
+
+    def configure(self, supply: Supply) -> None:
+        kubectl = Kubectl(supply.engine, self.variant.control_plane)
+        system = "--namespace=kube-system"
+        with self.progress.step("CoreDNS and Calico"):
+            kubectl.apply([dns.config_map()])
+            patches = (
+                ("deployment", "coredns", dns.deployment_patch()),
+                ("service", "kube-dns", dns.SERVICE_PATCH),
+            )
+            for kind, name, patch in patches:
+                kubectl.run(system, "patch", kind, name, "--patch", json.dumps(patch))
+            docs = calico.patch(calico.documents("calico-vxlan.yaml"), self.variant, supply.built)
+            kubectl.apply(docs)
+            have = kubectl.attempt(
+                "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"
+            )
+            if not have.ok:
+                docs = calico.documents("apiserver.yaml")
+                kubectl.apply(calico.api_server(docs, *calico.certificate()))
+
+    def settle(self, supply: Supply, why: str) -> Bed:
+        """Wait until all of it works, then write the record."""
+        engine, variant = supply.engine, self.variant
+        beyond = outside.ensure(engine, variant, supply.probe_image)
+        kubectl = Kubectl(engine, variant.control_plane)
+        with self.progress.step("waiting for the cluster") as tell:
+            self.await_checks(lambda: list(health.cluster(kubectl)), tell)
+            self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
+        bed = self.record(supply, beyond, why)
+        record.write(self.cache.cluster(variant.cluster), bed)
+        return bed
+
+    def record(self, supply: Supply, beyond: record.Machine, why: str) -> Bed:
+        """What describe() is to say of the finished bed."""
+        engine, variant = supply.engine, self.variant
+        workers = dict.fromkeys(variant.nodes[1:], "worker")
+        roles = {variant.control_plane: "control-plane", **workers}
+        return Bed(
+            variant=variant.name,
+            cluster=variant.cluster,
+            context=variant.context,
+            kubeconfig=self.cache.cluster(variant.cluster) / "kubeconfig",
+            image_mode=str(supply.mode),
+            probe_image=supply.probe_image,
+            versions=dict(supply.versions),
+            nodes=tuple(
+                outside.address(engine, name, variant.network, role) for name, role in roles.items()
+            ),
+            outside=beyond,
+            docker_host=engine.address,
+            own_engine=engine.own,
+            network=variant.network,
+            bridge=variant.bridge,
+            pod_subnets=variant.pod_subnets,
+            service_subnets=variant.service_subnets,
+            pod_mtu=POD_MTU,
+            dns_zone=dns.ZONE,
+            source=why,
+            timings={name: round(took, 1) for name, took in self.progress.timings.items()},
+        )
+
+    def await_checks(
+        self, look: Callable[[], list[health.Check]], tell: Callable[[str], None]
+    ) -> None:
+        def amiss() -> str | None:
+            left = "; ".join(f"{c.name}: {c.seen}" for c in look() if not c.ok)
+            tell(left)
+            return left or None
+
+        wait_for(
+            "the cluster to work",
+            READY_SECONDS,
+            amiss,
+            remedy="see `python -m testbed status`, and `kubectl describe pods -A`; then run `up`"
+            " again, or `down` and `up`",
+        )

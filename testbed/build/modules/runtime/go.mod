@@ -1,0 +1,3 @@
+module sixproof.test/testbed/runtime
+
+go 1.24

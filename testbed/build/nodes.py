@@ -1,0 +1,75 @@
+"""The node image: a Debian machine with kubelet, whose containerd already holds every pod image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from testbed.build import archive, recipes
+from testbed.build.recipes import Parts
+from testbed.engine import Engine
+
+REPOSITORY = "sixproof.test/node"
+BAKERY = "six-bake"
+
+
+def key(parts: Parts, strip_resource: bool) -> str:
+    """Names a node image by the layers and images it is made of."""
+    images = (recipes.node_image(parts, "node", strip_resource), *recipes.pod_images(parts))
+    return hashlib.sha256(repr(images).encode()).hexdigest()[:16]
+
+
+def ensure(engine: Engine, parts: Parts, strip_resource: bool, tell: Callable[[str], None]) -> str:
+    """Return the node image's reference, making the image when the engine has none of that key."""
+    name = key(parts, strip_resource)
+    final, bare = f"{REPOSITORY}:{name}", f"{REPOSITORY}-bare:{name}"
+    if engine.has_image(final) and engine.has_image(recipes.PROBE_IMAGE):
+        return final
+    tell("writing the bare node")
+    packed = archive.write_archive(
+        parts.layers / "bare.tar",
+        [recipes.node_image(parts, bare, strip_resource), recipes.probe_image(parts)],
+    )
+    tell("loading the bare node")
+    engine.run("load", "--input", packed)
+    packed.unlink()
+    tell("writing pod images")
+    images = archive.write_archive(parts.layers / "pods.tar", recipes.pod_images(parts))
+    bake(engine, bare, images, final, tell)
+    images.unlink()
+    prune(engine, name)
+    return final
+
+
+def prune(engine: Engine, name: str) -> None:
+    """Remove node images of other keys; one that a cluster still runs stays."""
+    for repository in (REPOSITORY, f"{REPOSITORY}-bare"):
+        for tag in engine.run("images", "--format", "{{.Tag}}", repository).split():
+            if tag != name:
+                engine.attempt("image", "rm", f"{repository}:{tag}")
+
+
+def bake(engine: Engine, bare: str, images: Path, final: str, tell: Callable[[str], None]) -> None:
+    """Import the pod images into a bare node's containerd and keep the result as an image."""
+    discard(engine)
+    tell("importing pod images")
+    try:
+        engine.run(
+            *("run", "--name", BAKERY, "--privileged", "--network", "none"),
+            *("--tmpfs", "/tmp", "--tmpfs", "/run", "--volume", "/build"),
+            *("--volume", f"{images}:/images.tar:ro", "--entrypoint", "/usr/local/sbin/bake"),
+            *(bare, "/build", "/images.tar"),
+        )
+        tell("committing the node image")
+        engine.run(
+            *("commit", "--change", 'ENTRYPOINT ["/usr/local/sbin/entrypoint","/sbin/init"]'),
+            *("--change", "CMD []", BAKERY, final),
+        )
+    finally:
+        discard(engine)
+
+
+def discard(engine: Engine) -> None:
+    """Remove the container in which a node image is made."""
+    engine.attempt("rm", "--force", "--volumes", BAKERY)

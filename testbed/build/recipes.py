@@ -1,0 +1,181 @@
+"""What the bed's images are made of. Their names are what kubeadm and Calico ask for."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from testbed import paths
+from testbed.build import archive, gobuild
+from testbed.build.archive import Entry, Image
+
+KUBERNETES_PROGRAMS = (
+    *("kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager"),
+    *("kube-scheduler", "kube-proxy"),
+)
+PROBE_IMAGE = "sixproof.test/python:3.11"
+PAUSE = "registry.k8s.io/pause:3.10.1"
+SCRIPTS = ("entrypoint", "kubelet-cgroup", "bake")
+RUNC = "/usr/local/sbin/runc-nores"
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The built things that images are made from; each path carries a content key."""
+
+    tools: Path
+    node: Path
+    kubernetes: Path
+    calico: Path
+    runtime: Path
+    pause: Path
+    layers: Path
+
+
+def layer(parts: Parts, name: str, entries: list[Entry]) -> Path:
+    """The file of a layer, written once for its content."""
+    identity = "\n".join(entry.identity() for entry in entries)
+    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    path = parts.layers / f"{name}-{key}.tar"
+    return path if path.is_file() else archive.write_layer(path, entries)
+
+
+def _programs(parts: Parts) -> list[Entry]:
+    """The one Kubernetes program and the names it answers to."""
+    links = [Entry(f"usr/bin/{name}", link="kube") for name in KUBERNETES_PROGRAMS]
+    local = [Entry(f"usr/local/bin/{name}", link="/usr/bin/kube") for name in KUBERNETES_PROGRAMS]
+    return [Entry("usr/bin/kube", source=parts.kubernetes / "kube"), *links, *local]
+
+
+def node_image(parts: Parts, reference: str, strip_resource: bool) -> Image:
+    """The image of a node, without the images that its own containerd holds."""
+    runc = RUNC if strip_resource else "/usr/sbin/runc"
+    settings = (paths.NODE_FILES / "containerd.toml").read_text().replace("@RUNC@", runc)
+    units = "etc/systemd/system"
+    masked = (
+        "systemd-udevd.service",
+        "getty.target",
+        "console-getty.service",
+        "systemd-logind.service",
+    )
+    entries = [
+        *(_file(name, f"usr/local/sbin/{name}", 0o755) for name in SCRIPTS),
+        _file("kubelet.service", f"{units}/kubelet.service", 0o644),
+        Entry(RUNC.strip("/"), source=parts.runtime / "runtime"),
+        Entry("etc/containerd/config.toml", text=settings, mode=0o644),
+        Entry("kind/version", text=gobuild.KUBERNETES_VERSION, mode=0o644),
+        Entry("etc/kubernetes/manifests"),
+        *(Entry(f"opt/cni/bin/{n}", source=parts.kubernetes / n) for n in ("loopback", "portmap")),
+        *(
+            Entry(f"{units}/multi-user.target.wants/{unit}", link=target)
+            for unit, target in (
+                ("containerd.service", "/lib/systemd/system/containerd.service"),
+                ("kubelet.service", f"/{units}/kubelet.service"),
+            )
+        ),
+        *(Entry(f"{units}/{unit}", link="/dev/null") for unit in masked),
+    ]
+    return Image(
+        reference,
+        (
+            parts.tools,
+            parts.node,
+            layer(parts, "kubernetes", _programs(parts)),
+            layer(parts, "machine", entries),
+        ),
+        entrypoint=("/usr/local/sbin/entrypoint", "/sbin/init"),
+        env=(*_path(), "container=docker"),
+        stop_signal="SIGRTMIN+3",
+    )
+
+
+def _path() -> tuple[str, ...]:
+    return ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
+
+
+def _file(name: str, path: str, mode: int) -> Entry:
+    return Entry(path, text=(paths.NODE_FILES / name).read_text(), mode=mode)
+
+
+def probe_image(parts: Parts) -> Image:
+    """The image in which agents run: Debian's Python, under both of its usual names."""
+    names = layer(parts, "python", [Entry("usr/bin/python", link="python3")])
+    return Image(PROBE_IMAGE, (parts.tools, names), command=("python3",), env=_path())
+
+
+def pod_images(parts: Parts) -> tuple[Image, ...]:
+    """Every image that a pod of the bed runs."""
+    kube = (parts.tools, layer(parts, "kubernetes", _programs(parts)))
+    version = gobuild.KUBERNETES_VERSION
+    servers = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    etcd = Entry("usr/local/bin/etcd", source=parts.kubernetes / "server")
+    coredns = Entry("coredns", source=parts.kubernetes / "coredns")
+    pause = Entry("pause", source=parts.pause)
+    return (
+        *(Image(f"registry.k8s.io/{name}:{version}", kube, env=_path()) for name in servers),
+        Image(
+            f"registry.k8s.io/etcd:{gobuild.ETCD_VERSION}-0",
+            (layer(parts, "etcd", [etcd]),),
+            env=_path(),
+        ),
+        Image(
+            f"registry.k8s.io/coredns/coredns:{gobuild.COREDNS_VERSION}",
+            (layer(parts, "coredns", [coredns]),),
+            entrypoint=("/coredns",),
+            env=_path(),
+        ),
+        Image(PAUSE, (layer(parts, "pause", [pause]),), entrypoint=("/pause", "-P"), env=_path()),
+        probe_image(parts),
+        *_calico_images(parts),
+    )
+
+
+def _calico_images(parts: Parts) -> tuple[Image, ...]:
+    version, built = gobuild.CALICO_VERSION, parts.calico
+    node = [
+        Entry("usr/bin/calico-node", source=built / "calico-node"),
+        _file("calico-node-start", "usr/local/bin/calico-node-start", 0o755),
+    ]
+    cni = [
+        Entry("opt/cni/bin/install", source=built / "install"),
+        Entry("opt/cni/bin/calico", source=built / "calico"),
+        Entry("opt/cni/bin/calico-ipam", link="calico"),
+        Entry("opt/cni/bin/portmap", source=parts.kubernetes / "portmap"),
+        Entry("opt/cni/bin/loopback", source=parts.kubernetes / "loopback"),
+    ]
+    controllers = [
+        Entry("usr/bin/kube-controllers", source=built / "kube-controllers"),
+        Entry("usr/bin/check-status", source=built / "check-status"),
+        Entry("status", owner=999),
+        Entry("status/status.json", text="", mode=0o644, owner=999),
+    ]
+    server = [Entry("code/apiserver", source=built / "apiserver"), Entry("tmp", mode=0o1777)]
+    return (
+        Image(
+            f"quay.io/calico/node:{version}",
+            (parts.tools, layer(parts, "calico-node", node)),
+            command=("calico-node-start",),
+            env=_path(),
+        ),
+        Image(
+            f"quay.io/calico/cni:{version}",
+            (layer(parts, "calico-cni", cni),),
+            env=("PATH=/opt/cni/bin",),
+            folder="/opt/cni/bin",
+        ),
+        Image(
+            f"quay.io/calico/kube-controllers:{version}",
+            (layer(parts, "calico-controllers", controllers),),
+            entrypoint=("/usr/bin/kube-controllers",),
+            env=_path(),
+            user="999",
+        ),
+        Image(
+            f"quay.io/calico/apiserver:{version}",
+            (layer(parts, "calico-apiserver", server),),
+            entrypoint=("/code/apiserver",),
+            env=_path(),
+            folder="/code",
+        ),
+    )

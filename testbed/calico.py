@@ -1,0 +1,110 @@
+"""Calico's manifests, read from the Go module of its pinned commit and patched in memory."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from testbed import command
+from testbed.build import gobuild
+from testbed.errors import BedError
+from testbed.variant import Variant
+
+MODULE = "github.com/projectcalico/calico"
+USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}
+# Programs built here have no cgo, so no BPF helpers; the first setting is for exactly this case.
+WITHOUT_CGO = {"FELIX_DebugSkipCTLBCleanup": "true", "FELIX_XDPENABLED": "false"}
+BPF_VOLUMES = ("bpffs", "sys-fs", "nodeproc")
+CERTIFICATE_NAMES = "DNS:calico-api.calico-apiserver.svc"
+
+
+def manifests() -> Path:
+    """The folder of manifests inside Calico's module."""
+    found = command.run(
+        ["go", "mod", "download", "-json", MODULE],
+        env=gobuild.ENVIRONMENT,
+        cwd=gobuild.CALICO.folder,
+        remedy=gobuild.GO_REMEDY,
+    )
+    folder = json.loads(found.out).get("Dir")
+    if not folder:
+        raise BedError(f"the module {MODULE}", seen=found.tail(), remedy=gobuild.GO_REMEDY)
+    return Path(folder) / "manifests"
+
+
+def documents(name: str) -> list[dict[str, Any]]:
+    return [doc for doc in yaml.safe_load_all((manifests() / name).read_text()) if doc]
+
+
+def set_env(container: dict[str, Any], values: Mapping[str, str]) -> None:
+    """Set environment variables of a container, replacing those of the same name."""
+    kept = [item for item in container.get("env", []) if item["name"] not in values]
+    container["env"] = [*kept, *({"name": name, "value": text} for name, text in values.items())]
+
+
+def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dict[str, Any]]:
+    """Calico's manifest as the variant wants it; `built` for images made here."""
+    for doc in docs:
+        if doc["kind"] == "ConfigMap" and "cni_network_config" in doc.get("data", {}):
+            doc["data"]["cni_network_config"] = doc["data"]["cni_network_config"].replace(
+                '"type": "calico-ipam"',
+                '"type": "calico-ipam", "assign_ipv4": "true", "assign_ipv6": "true"',
+            )
+        if doc["kind"] == "DaemonSet":
+            pod = doc["spec"]["template"]["spec"]
+            set_env(pod["containers"][0], {**variant.calico_env, **USAGE})
+            if built:
+                without_bpf(pod)
+    return docs
+
+
+def without_bpf(pod: dict[str, Any]) -> None:
+    """Take out what only upstream's image can do, and the one-time move from another IPAM."""
+    pod["initContainers"] = [c for c in pod["initContainers"] if c["name"] == "install-cni"]
+    node = pod["containers"][0]
+    set_env(node, WITHOUT_CGO)
+    node["volumeMounts"] = [m for m in node["volumeMounts"] if m["name"] not in BPF_VOLUMES]
+    pod["volumes"] = [v for v in pod["volumes"] if v["name"] not in BPF_VOLUMES]
+
+
+def api_server(docs: list[dict[str, Any]], key: str, certificate: str) -> list[dict[str, Any]]:
+    """The Calico API server's manifest with its certificate, known to the aggregator."""
+    encoded = base64.b64encode(certificate.encode()).decode()
+    for doc in docs:
+        if doc["kind"] == "APIService":
+            doc["spec"]["caBundle"] = encoded
+        if doc["kind"] == "Deployment":
+            # Ready counts from the first answer, not from the next of upstream's 60 s periods.
+            container = doc["spec"]["template"]["spec"]["containers"][0]
+            container["readinessProbe"]["periodSeconds"] = 3
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": "calico-apiserver-certs", "namespace": "calico-apiserver"},
+        "stringData": {"apiserver.key": key, "apiserver.crt": certificate},
+    }
+    namespaces = [doc for doc in docs if doc["kind"] == "Namespace"]
+    return [*namespaces, secret, *(doc for doc in docs if doc["kind"] != "Namespace")]
+
+
+def certificate() -> tuple[str, str]:
+    """A new key and a self-signed certificate for the Calico API server's service."""
+    with tempfile.TemporaryDirectory(prefix="six-") as folder:
+        key, crt = Path(folder, "key"), Path(folder, "crt")
+        command.run(
+            [
+                *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt"),
+                *("ec_paramgen_curve:prime256v1", "-nodes", "-days", "365"),
+                *("-subj", "/CN=calico-api.calico-apiserver.svc"),
+                *("-addext", f"subjectAltName={CERTIFICATE_NAMES}"),
+                *("-keyout", key, "-out", crt),
+            ],
+            remedy="install openssl",
+        )
+        return key.read_text(), crt.read_text()

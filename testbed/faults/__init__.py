@@ -1,0 +1,1 @@
+"""Faults of the network, one file each: injected, proven, undone from state on the nodes."""

@@ -1,0 +1,83 @@
+# Shell functions that faults share. scene.py lays the variables before them. POSIX sh.
+# what a TCP connection to $1 port $2 meets within 2 s: open, refused, unroutable or silence
+tcp() {
+  said=$(timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && { echo open; return; }
+  case "$said" in
+    *refused*) echo refused ;;
+    "") echo silence ;;
+    *) echo unroutable ;;
+  esac
+}
+# whether $1 answers an ICMP echo: answers or silence
+echoes() { if ping -c1 -W1 "$1" >/dev/null 2>&1; then echo answers; else echo silence; fi; }
+# packets counted by the fault's own table
+counted() { $IN nft list table inet "$TABLE" | awk '/counter packets/ {for (i = 1; i < NF; i++)
+  if ($i == "packets") sum += $(i + 1)} END {print sum + 0}'; }
+# lay rules (standard input) as the fault's own table, replacing what it held
+table() { { printf 'table inet %s\ndelete table inet %s\ntable inet %s {\n' "$TABLE" "$TABLE" "$TABLE"
+  cat; echo '}'; } | $IN nft -f -; }
+untable() { $IN nft delete table inet "$TABLE" 2>/dev/null || true; }
+# the address $2 further than the base of block $1
+within() { base=${1%/*}; case "$base" in
+  *:*) printf '%s:%x' "${base%:*}" $((0x0${base##*:} + $2)) ;;
+  *) printf '%s.%d' "${base%.*}" $((${base##*.} + $2)) ;; esac; }
+# send an ICMP message of type $1, code $2 to $3; that it is dropped here is no error
+icmp() { python3 - "$1" "$2" "$3" <<'PYTHON' || true
+import socket, sys
+kind, code, target = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+six = ":" in target
+body = bytes([kind, code, 0, 0, 0, 0, 5, 0]) + bytes(48)
+if not six:
+    total = sum(int.from_bytes(body[i:i + 2], "big") for i in range(0, len(body), 2))
+    body = body[:2] + (~((total & 0xFFFF) + (total >> 16)) & 0xFFFF).to_bytes(2, "big") + body[4:]
+family, protocol = (socket.AF_INET6, 58) if six else (socket.AF_INET, 1)
+try:
+    socket.socket(family, socket.SOCK_RAW, protocol).sendto(body, (target, 0))
+except PermissionError:
+    pass
+PYTHON
+}
+# ask the server $3 over UDP for records of type $1 (1 A, 28 AAAA) of $2
+question() { python3 - "$1" "$2" "$3" <<'PYTHON'
+import socket, sys
+kind, name, server = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+query = b"\x06\x06\x01\x00\x00\x01" + bytes(6) + labels + bytes([0, 0, kind, 0, 1])
+sock = socket.socket(socket.AF_INET6 if ":" in server else socket.AF_INET, socket.SOCK_DGRAM)
+sock.settimeout(2)
+try:
+    sock.sendto(query, (server, 53))
+    answer = sock.recv(4096)
+    print(f"rcode {answer[3] & 15}, {int.from_bytes(answer[6:8], 'big')} answers")
+except OSError as error:
+    print(f"no answer: {error}")
+PYTHON
+}
+# the network namespace of some pod on this node, or nothing
+a_pod() { ip netns list | cut -d" " -f1 | head -n1; }
+# print the commands that give a pod's eth0 its IPv6 back
+remember_ipv6() {
+  echo "ip link set dev eth0 mtu $($IN cat /sys/class/net/eth0/mtu)"
+  echo "sysctl -qw net.ipv6.conf.eth0.disable_ipv6=0"
+  $IN ip -6 -o address show dev eth0 scope global | awk '{print "ip -6 address replace " $4 " dev eth0 nodad"}'
+  $IN ip -6 route show default dev eth0 | awk '{print "ip -6 route replace default via " $3 " dev eth0"}'
+}
+# lay routes of MTU $VALUE to the pod blocks of $PEER, where they are missing: replacing one would make
+# the kernel forget what it learnt. Metric 1 wins in IPv6; in IPv4 Calico's has 0, so ours goes before it.
+narrow() {
+  for block in $(ip -$IPV route show via "$PEER_TUNNEL" dev "$TUNNEL" | awk '!/proto 66/ {print $1}'); do
+    if ip -$IPV route show "$block" proto 66 | grep -q .; then continue; fi
+    if [ "$IPV" = 6 ]; then
+      ip -6 route add "$block" via "$PEER_TUNNEL" dev "$TUNNEL" onlink mtu lock "$VALUE" metric 1 proto 66
+    else
+      ip -4 route prepend "$block" via "$PEER_TUNNEL" dev "$TUNNEL" onlink mtu lock "$VALUE" proto 66
+    fi
+  done
+}
+# have every pod of this node keep a learnt IPv6 path MTU for $1 s
+hurry() {
+  for netns in $(ip netns list | cut -d" " -f1); do
+    ip netns exec "$netns" sysctl -qw net.ipv6.route.mtu_expires="$1" 2>/dev/null || true
+  done
+}
+fail() { echo "$*"; exit 1; }

@@ -1,0 +1,176 @@
+"""Injecting, showing and undoing. What is done to a node is written there before it is done, so
+that `clear` needs no memory: a fault of a killed run is found, and undone, like any other."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from testbed.command import Result
+from testbed.engine import Engine
+from testbed.errors import BedError
+from testbed.faults.scene import STATE, Scene
+
+PROOF_SECONDS = 20.0
+KEEPER = """while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done"""
+# Whatever a journal does not tell of any more: tables and routes that only faults make.
+SWEEP = r"""
+sweep() {
+  $IN nft list tables inet 2>/dev/null | awk '$3 ~ /^six_fault_/ {print $3}' |
+  while read -r table; do
+    $IN nft delete table inet "$table" && echo "table $table${IN:+ in $IN}"
+  done
+}
+IN=; sweep
+for netns in $(ip netns list | cut -d' ' -f1); do IN="ip netns exec $netns"; sweep; done
+for version in 4 6; do
+  ip -$version route show table all proto 66 | while read -r route; do
+    eval "ip -$version route del $route" && echo "route $route"
+  done
+done
+"""
+UNDO = """
+for dir in %(state)s/*/; do
+  [ -d "$dir" ] || continue
+  rm -f "$dir/keep"
+  if ! said=$(sh "$dir/undo" 2>&1); then
+    echo "cannot undo $(basename "$dir"): $said" >&2; failed=1; continue
+  fi
+  basename "$dir"
+  rm -rf "$dir"
+done
+%(sweep)s
+exit ${failed:-0}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Injection:
+    """A fault in force, or one that a journal tells of, with what proves it."""
+
+    fault: str
+    family: str
+    node: str
+    where: str
+    proven: bool
+    evidence: str
+
+
+def shell(engine: Engine, node: str, script: str, timeout: float = 120) -> Result:
+    return engine.attempt("exec", "--interactive", node, "sh", stdin=script, timeout=timeout)
+
+
+def files(scene: Scene) -> dict[str, str]:
+    """The journal of a scene: whole scripts, so that they run without this program."""
+    fault, preamble = scene.fault, scene.preamble()
+    # A pod that is gone took its fault with it.
+    netns = scene.variables.get("NETNS")
+    alive = f"[ -e /run/netns/{netns} ] || exit 0\n" if netns else ""
+    about = {"fault": fault.name, "family": scene.variables["FAMILY"], "where": scene.where()}
+    written = {
+        "undo": f"{preamble}\n{alive}{fault.undo}",
+        "proof": f"{preamble}\n{fault.proof}",
+        "about": json.dumps(about),
+    }
+    if fault.keep:
+        written["keep"] = f"{preamble}\n{fault.keep}"
+    return written
+
+
+def writing(scene: Scene) -> str:
+    """A script that writes the journal, and saves what was there before the first injection."""
+    folder = scene.variables["DIR"]
+    lines = [f"mkdir -p {folder}"]
+    for name, text in files(scene).items():
+        lines.append(f"printf %s {shlex.quote(text)} > {folder}/{name}")
+    if scene.fault.save:
+        save = f"{{ {scene.fault.save.strip()}\n}} > $SAVED.part; mv $SAVED.part $SAVED"
+        lines.append(f"if [ ! -e $SAVED ]; then {save}; fi")
+    return "\n".join(lines)
+
+
+def inject(engine: Engine, scene: Scene) -> Injection:
+    """Put the fault in force and prove it; what cannot be proven is undone and is an error."""
+    fault, node = scene.fault, scene.node
+    journal = "" if fault.passing else writing(scene)
+    script = f"set -e\n{scene.preamble()}\n{journal}\n{fault.inject}"
+    done = shell(engine, node, script)
+    if done.ok and fault.keep:
+        keeper = f"DIR={scene.variables['DIR']}\n{KEEPER}"
+        engine.run("exec", "--detach", node, "sh", "-c", keeper)
+    proof = prove(engine, scene) if done.ok else done
+    if done.ok and proof.ok:
+        return Injection(
+            fault.name, scene.variables["FAMILY"], node, scene.where(), True, proof.out.strip()
+        )
+    if not fault.passing:
+        withdraw(engine, scene)
+    said = (proof.out + proof.err).strip()
+    raise BedError(
+        f"fault {fault.name} on {scene.where()} in force, with its effect shown"
+        f" within {PROOF_SECONDS:.0f} s",
+        seen=f"{'the proof' if done.ok else 'the injection'} failed: {said}",
+        remedy="the fault was undone; see that the bed is whole (python -m testbed status)",
+    )
+
+
+def prove(engine: Engine, scene: Scene) -> Result:
+    """Run the proof until it holds or PROOF_SECONDS are over."""
+    deadline = time.monotonic() + PROOF_SECONDS
+    while True:
+        shown = shell(engine, scene.node, f"{scene.preamble()}\n{scene.fault.proof}")
+        if shown.ok or time.monotonic() > deadline:
+            return shown
+        time.sleep(0.5)
+
+
+def withdraw(engine: Engine, scene: Scene) -> None:
+    """Undo one fault."""
+    folder = scene.variables["DIR"]
+    shell(engine, scene.node, f"rm -f {folder}/keep; sh {folder}/undo; rm -rf {folder}")
+
+
+def clear(engine: Engine, nodes: Sequence[str]) -> list[str]:
+    """Undo every fault on the nodes; returns what was undone, as `node: what`."""
+    undone: list[str] = []
+    failed: list[str] = []
+    for node in nodes:
+        done = shell(engine, node, UNDO % {"state": STATE, "sweep": SWEEP})
+        undone += [f"{node}: {line}" for line in done.out.splitlines()]
+        if not done.ok:
+            failed.append(f"{node}: {done.err.strip()}")
+    if failed:
+        raise BedError(
+            "every fault undone",
+            seen="; ".join(failed),
+            remedy="python -m testbed down, then up",
+        )
+    return undone
+
+
+LISTING = """
+for dir in {state}/*/; do
+  [ -d "$dir" ] && echo "$(basename "$dir") $(cat "$dir/about")"
+done
+true
+"""
+
+
+def recorded(engine: Engine, node: str) -> list[tuple[str, dict[str, str]]]:
+    """The journals on a node: their names and what they are about."""
+    lines = shell(engine, node, LISTING.format(state=STATE)).out.splitlines()
+    return [(name, json.loads(text)) for name, _, text in (line.partition(" ") for line in lines)]
+
+
+def standing(engine: Engine, nodes: Sequence[str]) -> Iterator[Injection]:
+    """Every fault that a journal on the nodes tells of, with its proof taken anew."""
+    for node in nodes:
+        for name, about in recorded(engine, node):
+            proof = shell(engine, node, f"sh {STATE}/{name}/proof")
+            evidence = (proof.out + proof.err).strip()
+            yield Injection(
+                about["fault"], about["family"], node, about["where"], proof.ok, evidence
+            )

@@ -1,0 +1,196 @@
+"""Where a fault takes place: the variables that its scripts see."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from testbed.engine import Engine
+from testbed.errors import BedError
+from testbed.faults.fault import Fault, Place
+from testbed.kube import ADMIN, Kubectl
+from testbed.record import Bed
+
+TUNNELS = {"IPv4": "vxlan.calico", "IPv6": "vxlan-v6.calico"}
+STATE = "/var/lib/six-faults"
+# Shell functions that scripts share.
+FUNCTIONS = (Path(__file__).parent / "functions.sh").read_text()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller asks for beside the fault's name; None leaves the choice to the bed."""
+
+    node: str | None = None
+    peer: str | None = None
+    pod: str | None = None
+    service: str | None = None
+    family: str | None = None
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A fault at its place. `ident` names it on the node: the same again is the same fault."""
+
+    fault: Fault
+    node: str
+    ident: str
+    variables: Mapping[str, str]
+
+    def preamble(self) -> str:
+        lines = [f"{name}={shlex.quote(text)}" for name, text in self.variables.items()]
+        return "\n".join([*lines, f"export KUBECONFIG={ADMIN}", FUNCTIONS])
+
+    def where(self) -> str:
+        pod = self.variables.get("POD")
+        return f"pod {pod} on {self.node}" if pod else self.node
+
+
+def split(name: str, what: str) -> tuple[str, str]:
+    """`namespace/name`."""
+    namespace, _, rest = name.partition("/")
+    if not namespace or not rest:
+        raise BedError(f"{what} as NAMESPACE/NAME", seen=name, remedy="write both, with a slash")
+    return namespace, rest
+
+
+def of_family(addresses: list[str], family: str) -> str:
+    """The first address of a family, or nothing."""
+    return next((a for a in addresses if (":" in a) == (family == "IPv6")), "")
+
+
+def choose_node(fault: Fault, bed: Bed, wish: Wish, pod: Mapping[str, Any] | None) -> str:
+    """The node whose shell runs the scripts."""
+    if fault.place is Place.CLUSTER:
+        return bed.nodes[0].name
+    if pod is not None:
+        return str(pod["spec"]["nodeName"])
+    node = wish.node or bed.nodes[1 if len(bed.nodes) > 1 else 0].name
+    if node not in bed.node_names:
+        raise BedError(
+            f"a node of the bed ({', '.join(bed.node_names)})",
+            seen=node,
+            remedy="name one of these with --node",
+        )
+    return node
+
+
+def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
+    """Find everything that the fault's scripts need; raises BedError for what is not there."""
+    kubectl = Kubectl(engine, bed.nodes[0].name)
+    family = fault.family(wish.family)
+    pod = None
+    if fault.place is Place.POD:
+        if wish.pod is None:
+            raise BedError(f"a pod for fault {fault.name}", remedy="add --pod NAMESPACE/POD")
+        namespace, name = split(wish.pod, "--pod")
+        pod = kubectl.get("pod", name, f"--namespace={namespace}")
+    node = choose_node(fault, bed, wish, pod)
+    ident = "-".join(
+        part.replace("/", ".").lower()
+        for part in (fault.name, family, wish.pod if pod else "", wish.service or "")
+        if part
+    )
+    variables = {
+        "FAULT": fault.name,
+        "NODE": node,
+        "DIR": f"{STATE}/{ident}",
+        "SAVED": f"{STATE}/{ident}/saved",
+        "TABLE": f"six_fault_{fault.name}_{family}".lower(),
+        "VALUE": wish.value or fault.value,
+        **family_variables(family, bed),
+        **peer_variables(engine, bed, node, family, wish.peer),
+        **(pod_variables(engine, node, pod, family) if pod else {"IN": ""}),
+        **service_variables(fault, wish),
+        **(dns_variables(kubectl, family) if "$DNS" in fault.proof else {}),
+    }
+    return Scene(fault, node, ident, variables)
+
+
+def family_variables(family: str, bed: Bed) -> dict[str, str]:
+    six = family == "IPv6"
+    return {
+        "FAMILY": family,
+        "IPV": "6" if six else "4",
+        "NF": "ip6" if six else "ip",
+        "NFPROTO": "ipv6" if six else "ipv4",
+        "IPTABLES": "ip6tables" if six else "iptables",
+        "TUNNEL": TUNNELS[family],
+        "POD_CIDR": of_family(list(bed.pod_subnets), family),
+        "SERVICE_CIDR": of_family(list(bed.service_subnets), family),
+        "OUTSIDE": bed.outside.ipv6 if six else bed.outside.ipv4,
+    }
+
+
+def peer_variables(
+    engine: Engine, bed: Bed, node: str, family: str, wish: str | None
+) -> dict[str, str]:
+    """The other node of a pair: its name, its address and its tunnel's address in the family."""
+    others = [machine for machine in bed.nodes if machine.name != node]
+    chosen = [m for m in others if m.name == wish] if wish else others[-1:]
+    if not chosen:
+        raise BedError(
+            "another node as the peer",
+            seen=wish or "a bed of one node",
+            remedy=f"--peer with one of {', '.join(m.name for m in others)}",
+        )
+    peer, version = chosen[0], "-6" if family == "IPv6" else "-4"
+    shown = engine.run(
+        *("exec", peer.name, "ip", version, "-brief", "address", "show"),
+        *("dev", TUNNELS[family], "scope", "global"),
+    ).split()
+    return {
+        "PEER": peer.name,
+        "PEER_ADDRESS": peer.ipv6 if family == "IPv6" else peer.ipv4,
+        "PEER_TUNNEL": shown[2].split("/")[0] if len(shown) > 2 else "",
+    }
+
+
+def pod_variables(engine: Engine, node: str, pod: Mapping[str, Any], family: str) -> dict[str, str]:
+    """The pod's first process and network namespace, found on its node by the container's id."""
+    name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+    statuses = pod["status"].get("containerStatuses", [])
+    container = statuses[0].get("containerID", "").rpartition("/")[2] if statuses else ""
+    look = (
+        f"grep -ls {shlex.quote(container)} /proc/[0-9]*/cgroup | cut -d/ -f3 | sort -n | head -n1"
+    )
+    pid = engine.run("exec", node, "sh", "-c", look).strip() if container else ""
+    if not pid:
+        raise BedError(
+            f"a running container in pod {name}",
+            seen=pod["status"].get("phase", "no status"),
+            remedy="see `kubectl describe pod`",
+        )
+    netns = engine.run("exec", node, "ip", "netns", "identify", pid).strip()
+    addresses = [entry["ip"] for entry in pod["status"].get("podIPs", [])]
+    return {
+        "POD": name,
+        "POD_PID": pid,
+        "CONTAINER": container,
+        "NETNS": netns,
+        "IN": f"ip netns exec {netns}",
+        "POD_IP": of_family(addresses, family),
+    }
+
+
+def service_variables(fault: Fault, wish: Wish) -> dict[str, str]:
+    if not re.search(r"\$SERVICE\b", fault.inject):
+        return {}
+    if wish.service is None:
+        raise BedError(
+            f"a service for fault {fault.name}", remedy="add --service NAMESPACE/SERVICE"
+        )
+    namespace, name = split(wish.service, "--service")
+    return {"NAMESPACE": namespace, "SERVICE": name}
+
+
+def dns_variables(kubectl: Kubectl, family: str) -> dict[str, str]:
+    """The DNS service's address of a family, or its first when it has none."""
+    service = kubectl.get("service", "kube-dns", "--namespace=kube-system")
+    addresses = list(service["spec"]["clusterIPs"])
+    return {"DNS": of_family(addresses, family) or addresses[0]}

@@ -1,0 +1,154 @@
+"""Where the bed's images come from: built here, or pulled from registries."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from testbed import engine as engines
+from testbed import machine
+from testbed.build import gobuild, nodes, recipes, rootfs
+from testbed.engine import Engine
+from testbed.errors import BedError
+from testbed.paths import Cache
+from testbed.progress import Progress
+from testbed.registry import Mode
+
+# kind's node image of the pinned Kubernetes minor; SIX_NODE_IMAGE chooses another.
+NODE_IMAGE = "kindest/node:v1.34.3"
+PULLED_PROBE_IMAGE = "docker.io/library/python:3.13-slim"
+CALICO_IMAGES = tuple(
+    f"quay.io/calico/{name}:{gobuild.CALICO_VERSION}"
+    for name in ("node", "cni", "kube-controllers", "apiserver")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Everything that is needed to create a cluster."""
+
+    mode: Mode
+    engine: Engine
+    kind: Path
+    node_image: str
+    probe_image: str
+    versions: Mapping[str, str]
+    wrapper: Path | None = None
+    preload: tuple[str, ...] = field(default=())
+
+    @property
+    def built(self) -> bool:
+        return self.mode is Mode.BUILD
+
+
+def start_engine(cache: Cache, progress: Progress) -> tuple[Engine, Path | None]:
+    """An engine, and the wrapper around runc when this machine needs one."""
+    wrapper = None
+    if engines.capability_missing():
+        with progress.step("building the runc wrapper (no CAP_SYS_RESOURCE here)") as tell:
+            wrapper = gobuild.build(gobuild.RUNTIME, cache.binaries, tell) / "runtime"
+    found = engines.existing(cache.engine)
+    if found is None:
+        machine.root()
+        machine.install(machine.ENGINE_PACKAGES, progress.say)
+        with progress.step("starting the bed's own Docker engine"):
+            found = engines.ensure(cache.engine, wrapper)
+    return found, wrapper
+
+
+def parts(cache: Cache, progress: Progress) -> recipes.Parts:
+    """Build what is not there yet: programs one module after the other, Debian beside them."""
+    machine.install(machine.BUILD_PACKAGES, progress.say)
+    pause = shutil.which("catatonit")
+    if pause is None:
+        raise BedError("the program catatonit", remedy="install Debian's package catatonit")
+
+    def base() -> tuple[Path, Path]:
+        with progress.step("Debian base") as tell:
+            return rootfs.build(cache.layers, tell)
+
+    def programs(module: gobuild.Module, title: str) -> Path:
+        with progress.step(title) as tell:
+            return gobuild.build(module, cache.binaries, tell)
+
+    with ThreadPoolExecutor(1) as beside:
+        debian = beside.submit(base)
+        runtime = programs(gobuild.RUNTIME, "runc wrapper")
+        kubernetes = programs(gobuild.KUBERNETES, f"Kubernetes {gobuild.KUBERNETES_VERSION}")
+        calico = programs(gobuild.CALICO, f"Calico {gobuild.CALICO_VERSION}")
+        tools, node = debian.result()
+    return recipes.Parts(
+        tools=tools,
+        node=node,
+        kubernetes=kubernetes,
+        calico=calico,
+        runtime=runtime,
+        pause=Path(pause),
+        layers=cache.layers,
+    )
+
+
+def cold(cache: Cache) -> bool:
+    """Whether the long builds are still to be done."""
+    version = gobuild.go_version()
+    return not all(
+        (cache.binaries / f"{module.name}-{gobuild.key(module, version)}").is_dir()
+        for module in (gobuild.KUBERNETES, gobuild.CALICO)
+    )
+
+
+def build(cache: Cache, progress: Progress) -> Supply:
+    """Images made here. Programs come before the engine, so that a failure comes early."""
+    need = machine.DISK_COLD_GIB if cold(cache) else machine.DISK_WARM_GIB
+    machine.disk(cache.root, need)
+    made = parts(cache, progress)
+    engine, wrapper = start_engine(cache, progress)
+    with progress.step("node image") as tell:
+        image = nodes.ensure(engine, made, wrapper is not None, tell)
+    return Supply(
+        mode=Mode.BUILD,
+        engine=engine,
+        kind=made.kubernetes / "kind",
+        node_image=image,
+        probe_image=recipes.PROBE_IMAGE,
+        versions={
+            "kubernetes": gobuild.KUBERNETES_VERSION,
+            "calico": gobuild.CALICO_VERSION,
+            "etcd": gobuild.ETCD_VERSION,
+            "coredns": gobuild.COREDNS_VERSION,
+        },
+        wrapper=wrapper,
+    )
+
+
+def pull(cache: Cache, progress: Progress, env: Mapping[str, str] = os.environ) -> Supply:
+    """Upstream's images. kind itself is built from its module unless KIND names a program."""
+    machine.disk(cache.root, machine.DISK_WARM_GIB)
+    given = env.get("KIND")
+    if given:
+        kind = Path(given)
+    else:
+        with progress.step("kind") as tell:
+            kind = gobuild.build(gobuild.KIND, cache.binaries, tell) / "kind"
+    engine, wrapper = start_engine(cache, progress)
+    node = env.get("SIX_NODE_IMAGE", NODE_IMAGE)
+    wanted = (node, PULLED_PROBE_IMAGE, *CALICO_IMAGES)
+    with progress.step("pulling images") as tell:
+        for number, reference in enumerate(wanted, 1):
+            tell(f"{number} of {len(wanted)}, {reference}")
+            if not engine.has_image(reference):
+                engine.run("pull", "--quiet", reference, timeout=1800)
+    return Supply(
+        mode=Mode.PULL,
+        engine=engine,
+        kind=kind,
+        node_image=node,
+        probe_image=PULLED_PROBE_IMAGE,
+        versions={"node image": node, "calico": gobuild.CALICO_VERSION},
+        wrapper=wrapper,
+        preload=wanted[1:],
+    )

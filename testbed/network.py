@@ -1,0 +1,76 @@
+"""The bed's own Docker network: both families, an own bridge, MTU 1500, no way out."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from testbed import command
+from testbed.engine import Engine
+from testbed.errors import BedError
+from testbed.variant import Variant
+
+CANDIDATES = tuple(f"172.{second}.66.0/24" for second in range(31, 19, -1))
+MTU = 1500
+
+
+def routed(text: str) -> list[ipaddress.IPv4Network]:
+    """The networks of `ip -json -4 route show table all`, without the default route."""
+    found = []
+    for route in json.loads(text or "[]"):
+        target = str(route.get("dst", "default"))
+        if target != "default":
+            found.append(ipaddress.IPv4Network(target, strict=False))
+    return found
+
+
+def free(taken: Iterable[ipaddress.IPv4Network]) -> str:
+    """The first candidate network that overlaps none of `taken`."""
+    used = list(taken)
+    for candidate in CANDIDATES:
+        if not any(ipaddress.IPv4Network(candidate).overlaps(other) for other in used):
+            return candidate
+    raise BedError(
+        "a free IPv4 network for the bed",
+        seen=f"routes of this machine overlap all of {', '.join(CANDIDATES)}",
+        remedy="free one of them (`ip route`, `docker network ls`)",
+    )
+
+
+def ensure(engine: Engine, variant: Variant) -> None:
+    """Create the network unless it is there."""
+    if engine.attempt("network", "inspect", variant.network).ok:
+        return
+    routes = command.run(["ip", "-json", "-4", "route", "show", "table", "all"]).out
+    engine.run(
+        *("network", "create", "--driver", "bridge", "--ipv6"),
+        *("--subnet", free(routed(routes)), "--subnet", variant.node_network_ipv6),
+        *("--opt", f"com.docker.network.bridge.name={variant.bridge}"),
+        *("--opt", "com.docker.network.bridge.enable_ip_masquerade=false"),
+        *("--opt", f"com.docker.network.driver.mtu={MTU}"),
+        *("--label", f"sixproof.test/bed={variant.cluster}", variant.network),
+    )
+
+
+def present(variant: Variant) -> bool:
+    """Whether the kernel has the network's bridge, whatever an engine knows of it."""
+    return Path("/sys/class/net", variant.bridge).exists()
+
+
+def remove(engine: Engine, variant: Variant) -> None:
+    """Remove the network, and endpoints that an engine which died has left on it."""
+    name = variant.network
+    if (
+        engine.attempt("network", "inspect", name).ok
+        and not engine.attempt("network", "rm", name).ok
+    ):
+        template = "{{range .Containers}}{{.Name}} {{end}}"
+        for left in engine.run("network", "inspect", "--format", template, name).split():
+            engine.attempt("network", "disconnect", "--force", name, left)
+        engine.run("network", "rm", name)
+    if present(variant):
+        command.run(
+            ["ip", "link", "delete", variant.bridge], remedy=f"delete {variant.bridge} by hand"
+        )

@@ -1,0 +1,66 @@
+"""Taking a bed down: afterwards nothing of it is left but the caches."""
+
+from __future__ import annotations
+
+import shutil
+
+from testbed import engine as engines
+from testbed import firewall, machine, network, outside, record
+from testbed.bed import INOTIFY
+from testbed.build import nodes
+from testbed.errors import BedError
+from testbed.paths import Cache
+from testbed.progress import Progress
+from testbed.variant import Variant
+
+
+def down(cache: Cache, variant: Variant, progress: Progress) -> None:
+    """Remove a variant's containers, network, fence and files; what is not there is no error."""
+    folder = cache.cluster(variant.cluster)
+    engine = engines.existing(cache.engine)
+    with progress.step(f"removing the bed {variant.cluster}"):
+        if network.present(variant) and not engines.own(cache.engine):
+            # The engine that made it died; its containers did not.
+            engine = engines.revive(cache.engine) or engine
+        (folder / record.FILE).unlink(missing_ok=True)
+        if engine is not None:
+            label = f"label=io.x-k8s.kind.cluster={variant.cluster}"
+            listed = engine.run("ps", "--all", "--quiet", "--filter", label).split()
+            if listed:
+                engine.run("rm", "--force", "--volumes", *listed)
+            outside.remove(engine, variant)
+            network.remove(engine, variant)
+        firewall.remove(variant.bridge)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def stop(cache: Cache, progress: Progress) -> None:
+    """Stop the bed's own engine and give back what it and `up` changed on the machine."""
+    engine = engines.own(cache.engine)
+    if engine:
+        nodes.discard(engine)
+    left = engine.run("ps", "--all", "--format", "{{.Names}}").split() if engine else []
+    if left:
+        raise BedError(
+            "no container left in the bed's own engine before it is stopped",
+            seen=", ".join(left),
+            remedy=f"they are not of a bed known here: remove them with docker --host"
+            f" unix://{cache.engine / 'docker.sock'} rm --force, then run the same command again",
+        )
+    with progress.step("stopping the bed's own Docker engine") as tell:
+        if not engines.stop(cache.engine):
+            tell("it did not run")
+        engines.unmount(cache.engine)
+    old = cache.root / INOTIFY
+    if old.is_file():
+        machine.restore_inotify(old.read_text())
+        old.unlink()
+
+
+def purge(cache: Cache) -> None:
+    """Remove what the bed keeps, and nothing else that may lie in the same folder."""
+    for folder in (cache.binaries, cache.layers, cache.engine, cache.logs, cache.clusters):
+        shutil.rmtree(folder, ignore_errors=True)
+    (cache.root / "lock").unlink(missing_ok=True)
+    if not any(cache.root.iterdir()):
+        cache.root.rmdir()

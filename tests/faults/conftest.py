@@ -1,0 +1,188 @@
+"""Runs of the suites against a bed that is broken on purpose."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import testbed
+from sixproof.model import Family, Observation, Outcome
+from sixproof.reporting.measured import Measured
+from sixproof.reporting.record import Case, CaseOutcome
+from sixproof.reporting.results import Results
+from tests.faults.injection import ROOT, say
+
+MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
+
+
+@dataclasses.dataclass(frozen=True)
+class Outing:
+    """One run of the suites: pytest's exit status, what it printed, what it recorded."""
+
+    status: int
+    output: str
+    results: Results
+
+    def cases(self, outcome: CaseOutcome) -> tuple[Case, ...]:
+        """The tests that ended so."""
+        return tuple(c for c in self.results.cases if c.outcome is outcome)
+
+    def mesh(self) -> Measured:
+        """The full mesh over both families; it must have been measured, whatever came of it."""
+        found = [m for m in self.results.matrices if m.test.endswith(MESH)]
+        assert found, f"the full mesh was not measured:\n{self.output[-3000:]}"
+        return found[0]
+
+    def red(self) -> dict[str, Case]:
+        """The failed tests by their names, with parameters."""
+        return {named_by(case.nodeid): case for case in self.cases(CaseOutcome.FAILED)}
+
+    def green(self) -> set[str]:
+        """The names of the tests that passed."""
+        return {named_by(case.nodeid) for case in self.cases(CaseOutcome.PASSED)}
+
+    def wrong_cells(self, test: str) -> tuple[Observation, ...]:
+        """The cells of a test's matrices that are not as expected."""
+        return tuple(d.observation for m in self.measured(test) for d in m.disagreements())
+
+    def measured(self, test: str) -> tuple[Measured, ...]:
+        """The matrices of a test."""
+        return tuple(m for m in self.results.matrices if named_by(m.test) == test)
+
+    def wrong(self) -> tuple[Observation, ...]:
+        """The cells of the full mesh that are not as expected."""
+        return tuple(d.observation for d in self.mesh().disagreements())
+
+
+def named_by(nodeid: str) -> str:
+    """What pytest calls a test: its function and its parameters."""
+    return nodeid.rpartition("::")[2]
+
+
+def faults(*words: str) -> str:
+    """Run ``python -m testbed faults``; its output. Fails the test where it fails."""
+    done = say(*words, timeout=120)
+    assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+    return done.stdout
+
+
+def run_suites(
+    report_dir: Path, *arguments: str, breaking: str = "", node: str = "", after: str = ""
+) -> Outing:
+    """Run suites in a process of their own, as a user does.
+
+    `breaking` are words of ``faults inject``, said once the probe pods are ready or, where `after`
+    names a fixture, once that is set up.
+    """
+    command = [sys.executable, "-m", "pytest", *arguments, "--six-provider", "kind"]
+    command += ["-p", "no:cacheprovider", "--six-report-dir", str(report_dir)]
+    environment = dict(os.environ)
+    if breaking:
+        command += ["-p", "tests.faults.breaker"]
+        environment |= {"SIX_TEST_FAULT": breaking, "SIX_TEST_FAULT_NODE": node}
+        environment["SIX_TEST_FAULT_AFTER"] = after
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
+    return Outing(done.returncode, output, Results.read(report_dir / "results.json"))
+
+
+@pytest.fixture(scope="session")
+def bed() -> testbed.Bed:
+    """The test bed; its tests are skipped where it is not up."""
+    try:
+        return testbed.describe()
+    except testbed.BedError as error:
+        pytest.skip(f"needs the test bed: {error}")
+
+
+@pytest.fixture(scope="session")
+def workers(bed: testbed.Bed) -> tuple[str, str]:
+    """The bed's two worker nodes."""
+    first, second = (node.name for node in bed.nodes if node.role == "worker")
+    return first, second
+
+
+@pytest.fixture
+def mended(bed: testbed.Bed) -> Iterator[None]:
+    """Whatever a test breaks is mended after it, however it ends."""
+    faults("clear")
+    yield
+    faults("clear")
+
+
+@pytest.fixture
+def assert_all_green(tmp_path: Path) -> Iterator[None]:
+    """After the test, with the fault cleared, everything that was red is green again."""
+    yield
+    faults("clear")
+    outing = run_suites(tmp_path / "after", "suites/pods", "-k", f"{MESH} or other_nodes or itself")
+    assert outing.status == 0, outing.output[-3000:]
+
+
+def assert_red_is_exactly(outing: Outing, wanted: set[str], family: Family | None) -> None:
+    """These tests fail and no other, none is broken, and all that fail blame this family alone."""
+    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-3000:]
+    assert set(outing.red()) == wanted, outing.output[-3000:]
+    if family is not None:
+        category = f"{family}-only failure"
+        assert all(category in case.message for case in outing.red().values())
+
+
+def assert_cells(
+    outing: Outing, test: str, dead: Callable[[Observation], bool], outcomes: set[Outcome]
+) -> None:
+    """The wrong cells of a test are exactly those that must be dead, and came to these outcomes."""
+    cells = [o for m in outing.measured(test) for o in m.matrix.observations()]
+    wanted = {(o.flow.family, str(o.flow)) for o in cells if dead(o)}
+    wrong = outing.wrong_cells(test)
+    seen = {(o.flow.family, str(o.flow)) for o in wrong}
+    assert wanted, f"{test}: the fault reaches no cell"
+    assert seen - wanted == set(), f"{test}: red without a cause: {sorted(seen - wanted)[:5]}"
+    assert wanted - seen == set(), f"{test}: not found: {sorted(wanted - seen)[:5]}"
+    assert {o.outcome for o in wrong} <= outcomes
+
+
+def assert_green(outing: Outing) -> None:
+    """Nothing fails, and something passed."""
+    assert outing.status == 0, outing.output[-3000:]
+    assert outing.cases(CaseOutcome.PASSED)
+
+
+def crosses(observation: Observation) -> bool:
+    """Whether a flow goes from one node to another."""
+    return observation.flow.crosses_nodes
+
+
+def touches(observation: Observation, node: str) -> bool:
+    """Whether a flow starts or ends on a node."""
+    return node in (observation.flow.source.node, observation.flow.destination.node)
+
+
+__all__ = [
+    "CaseOutcome",
+    "Family",
+    "Outcome",
+    "Outing",
+    "assert_cells",
+    "assert_green",
+    "assert_red_is_exactly",
+    "crosses",
+    "faults",
+    "run_suites",
+    "touches",
+]

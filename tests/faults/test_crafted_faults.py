@@ -1,0 +1,143 @@
+"""Faults that crafted packets find: fragments and options dropped, segment sizes lowered, Packet
+Too Big eaten, policy not enforced. Which tests must be red is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fixtures.mtu_raw import WAYS
+from sixproof.model import Family
+from sixproof.reporting.record import CaseOutcome
+from tests.faults.conftest import Outing, faults, run_suites
+from tests.faults.path_outings import assert_red, message, ran
+
+pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_crafted_green")]
+
+SUITE = "suites/mtu/test_crafted.py"
+FRAGMENTS, HEADERS, QUOTES = (
+    {f"{test}[{way}]" for way in WAYS}
+    for test in (
+        "test_fragments_are_put_together",
+        "test_extension_headers_are_no_obstacle",
+        "test_who_says_too_big_quotes_what_was_sent",
+    )
+)
+HANDSHAKE, SHUT = (
+    "test_a_handshake_announces_what_its_link_leaves",
+    "test_no_shape_opens_a_shut_port",
+)
+
+
+def measured(folder: Path, breaking: str = "", node: str = "") -> Outing:
+    """The crafted packets of a run."""
+    outing = run_suites(folder, SUITE, breaking=breaking, node=node)
+    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-3000:]
+    return outing
+
+
+@pytest.fixture
+def assert_crafted_green(tmp_path: Path) -> Iterator[None]:
+    """After the test, with the fault cleared, nothing is red."""
+    yield
+    faults("clear")
+    outing = run_suites(tmp_path / "after", SUITE)
+    assert outing.status == 0, outing.output[-3000:]
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_f1_fragments_that_a_node_drops(
+    tmp_path: Path, workers: tuple[str, str], family: Family
+) -> None:
+    """F1: exactly the fragments of one family are lost, from pods of that node alone."""
+    node = workers[0]
+    outing = measured(tmp_path, f"F1 --node {node} --family {family}", node)
+    assert_red(outing, FRAGMENTS, family)
+    assert_red(outing, set(), family.other)
+    for test in FRAGMENTS:
+        said = message(outing, test, family)
+        shots = [line for line in said.splitlines() if "packets left" in line]
+        assert shots
+        assert all(line.strip().startswith(f"raw@{node} -> ") for line in shots), said
+        assert "0 reached the server's interface" in said
+        assert f"class: {family}-only failure" in said
+
+
+def test_f2_options_that_a_node_drops(tmp_path: Path, workers: tuple[str, str]) -> None:
+    """F2: exactly the extension headers are lost, from pods of that node alone."""
+    node = workers[0]
+    outing = measured(tmp_path, f"F2 --node {node}", node)
+    assert_red(outing, HEADERS, Family.IPV6)
+    assert_red(outing, set(), Family.IPV4)
+    for test in HEADERS:
+        said = message(outing, test, Family.IPV6)
+        assert f"raw@{node} -> " in said
+        assert "hop-by-hop options did not arrive" in said
+        assert "RFC 9673" in said
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_f3_segment_sizes_that_a_node_lowers(
+    tmp_path: Path, workers: tuple[str, str], family: Family
+) -> None:
+    """F3: the SYNs of that node's pods are told, with what they left and came with."""
+    node = workers[0]
+    outing = measured(tmp_path, f"F3 --node {node} --family {family}", node)
+    assert_red(outing, {HANDSHAKE}, family)
+    assert_red(outing, set(), family.other)
+    said = message(outing, HANDSHAKE, family)
+    wanted = 1370 if family is Family.IPV6 else 1390
+    assert f"left with MSS {wanted} and came with 1220" in said
+    told = [line for line in said.splitlines() if "came with" in line]
+    assert all(line.startswith(f"raw@{node} -> ") for line in told)
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_i2_a_bottleneck_quotes_what_was_sent(
+    tmp_path: Path, workers: tuple[str, str], family: Family
+) -> None:
+    """I2: the node's Packet Too Big comes back through every translation, exact to the byte."""
+    node, peer = workers
+    faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
+    outing = measured(tmp_path)
+    assert outing.status == 0, outing.output[-3000:]
+    assert ran(outing, CaseOutcome.PASSED, family) >= QUOTES
+    kind = "type 2 code 0" if family is Family.IPV6 else "type 3 code 4"
+    told = [
+        line
+        for file in (tmp_path / "allure-results").glob("*-attachment.txt")
+        for line in file.read_text().splitlines()
+        if line.startswith(f"raw@{node} -> raw@{peer} over {family}") and "1430 bytes" in line
+    ]
+    assert len(told) == len(WAYS)
+    assert sum(f"said {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
+
+
+def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str, str]) -> None:
+    """I1 and I2: full-size packets vanish, and nobody says so; all smaller ones pass."""
+    node, peer = workers
+    faults("inject", "I2", "--node", node, "--peer", peer, "--family", "IPv6")
+    faults("inject", "I1", "--node", node, "--family", "IPv6")
+    outing = measured(tmp_path)
+    red = ran(outing, CaseOutcome.FAILED, Family.IPV6)
+    to_pod = "test_who_says_too_big_quotes_what_was_sent[to the pod]"
+    assert to_pod in red <= QUOTES
+    assert_red(outing, set(), Family.IPV4)
+    said = message(outing, to_pod, Family.IPV6)
+    assert f"raw@{node} -> raw@{peer} over IPv6" in said
+    assert "nobody said that it is too big" in said
+
+
+def test_i8_a_policy_that_is_not_enforced_lets_every_shape_through(
+    tmp_path: Path, workers: tuple[str, str]
+) -> None:
+    """I8: what reaches the shut port of that node's pod is told as a leak, over IPv6 alone."""
+    node = workers[0]
+    outing = measured(tmp_path, f"I8 --node {node} --family IPv6", node)
+    assert_red(outing, {SHUT}, Family.IPV6)
+    assert_red(outing, set(), Family.IPV4)
+    said = message(outing, SHUT, Family.IPV6)
+    assert f" -> guarded@{node} over IPv6 udp/8081" in said
+    assert "class: Policy leak, IPv6-only failure" in said

@@ -1,0 +1,133 @@
+"""Faults of the DNS: I21, I23 and S3.
+
+Each run holds tests that must see the fault, and tests beside them that it must not touch.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import testbed
+from sixproof.kube import kinds
+from sixproof.kube.client import Cluster
+from sixproof.kube.pods import running_pod
+from sixproof.model import Family, Observation, Outcome, Protocol
+from sixproof.reporting.record import CaseOutcome
+from tests.faults.conftest import (
+    assert_cells,
+    assert_green,
+    assert_red_is_exactly,
+    faults,
+    named_by,
+    run_suites,
+)
+
+pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
+
+RECORDS = "suites/dns/test_records.py"
+TRANSPORTS = "suites/dns/test_transports.py"
+
+NAMES = "test_a_service_name_has_exactly_its_cluster_ips"
+HEADLESS = "test_a_headless_name_has_exactly_its_ready_pods"
+UNKNOWN = "test_an_unknown_name_does_not_exist"
+REVERSE = "test_a_cluster_ip_leads_back_to_its_service"
+PORTS = "test_every_named_port_has_a_record"
+FROM_PODS = "test_pods_reach_the_dns_service"
+FROM_NODES = "test_nodes_reach_the_dns_service"
+TO_PODS = "test_pods_reach_every_dns_pod"
+AGREE = "test_families_and_transports_agree"
+REQUIRED = "test_the_dns_service_has_each_required_family"
+
+
+@pytest.fixture
+def far_from_dns(bed: testbed.Bed) -> str:
+    """A node without a DNS pod: what it drops, it drops of its own clients alone."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
+        pods = cluster.list(kinds.POD, "kube-system", labels="k8s-app=kube-dns")
+    homes = {found.node for pod in pods if (found := running_pod(pod))}
+    return next(node.name for node in bed.nodes if node.name not in homes)
+
+
+@pytest.mark.parametrize(("value", "said"), [("nxdomain", "NXDOMAIN"), ("nodata", "NODATA")])
+def test_i21_a_wrong_aaaa_is_told_by_what_it_says(
+    tmp_path: Path, bed: testbed.Bed, value: str, said: str
+) -> None:
+    """I21: the DNS denies every AAAA of the cluster. A records, ports and reverse names are right;
+    whether the names or only their data are denied is told apart."""
+    faults("inject", "I21", "--value", value)
+    outing = run_suites(
+        tmp_path,
+        f"{RECORDS}::{NAMES}",
+        f"{RECORDS}::{HEADLESS}",
+        f"{RECORDS}::{UNKNOWN}",
+        f"suites/dns/test_reverse.py::{REVERSE}",
+        f"suites/dns/test_ports.py::{PORTS}",
+        f"{TRANSPORTS}::{FROM_PODS}",
+    )
+    wanted = {f"{NAMES}[IPv6]", f"{HEADLESS}[IPv6]"}
+    if said == "NODATA":  # the name that nobody has is denied as it must be by NXDOMAIN alone
+        wanted.add(f"{UNKNOWN}[IPv6]")
+    assert_red_is_exactly(outing, wanted, None)
+    for name in (f"{NAMES}[IPv6]", f"{HEADLESS}[IPv6]"):
+        message = outing.red()[name].message
+        assert f": {said}" in message, message
+        assert "AAAA" in message
+        assert "class: DNS, IPv6-only failure" in message
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_i23_dns_over_tcp_is_dead_from_one_node_in_one_family(
+    tmp_path: Path, far_from_dns: str, family: Family
+) -> None:
+    """I23: one node drops DNS over TCP of one family; UDP, the other family and other nodes live.
+
+    Which names are right is not in doubt: tests of records are green.
+    """
+    node = far_from_dns
+    faults("inject", "I23", "--node", node, "--family", family)
+    outing = run_suites(tmp_path, TRANSPORTS, f"{RECORDS}::{NAMES}")
+    from_pods, from_nodes = f"{FROM_PODS}[{family}]", f"{FROM_NODES}[{family}]"
+    to_pods = f"{TO_PODS}[{family}]"
+    assert_red_is_exactly(outing, {from_pods, from_nodes, to_pods, AGREE}, None)
+    assert {f"{NAMES}[IPv4]", f"{NAMES}[IPv6]", REQUIRED} <= outing.green()
+
+    def dead(o: Observation) -> bool:
+        over_tcp = o.flow.protocol is Protocol.TCP and o.flow.family is family
+        return over_tcp and node in (o.flow.source.node, o.flow.destination.node)
+
+    for test in (from_pods, from_nodes, to_pods, AGREE):
+        assert_cells(outing, test, dead, {Outcome.DROPPED})
+        message = outing.red()[test].message
+        assert f"over TCP/{family}: TIMEOUT" in message, message
+        assert f"@{node}" in message or node in message
+        assert "class: DNS" in message
+    assert f"class: DNS, {family}-only failure" in outing.red()[AGREE].message
+
+
+def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbed.Bed) -> None:
+    """S3: the DNS service has no IPv6 address. One test says so; those that would ask it there are
+    skipped with how to mend it, and all others are green."""
+    faults("inject", "S3")
+    outing = run_suites(tmp_path, TRANSPORTS, RECORDS)
+    assert_red_is_exactly(outing, {REQUIRED}, None)
+    message = outing.red()[REQUIRED].message
+    assert "Service kube-system/kube-dns has no IPv6 clusterIP" in message
+    assert "PreferDualStack" in message
+    skipped = {named_by(c.nodeid): c for c in outing.cases(CaseOutcome.SKIPPED)}
+    assert {f"{t}[IPv6]" for t in (FROM_PODS, FROM_NODES, TO_PODS)} <= skipped.keys()
+    assert all("IPv6" in case.reason and case.enable for case in skipped.values())
+    assert {f"{NAMES}[IPv4]", f"{NAMES}[IPv6]", f"{FROM_PODS}[IPv4]"} <= outing.green()
+
+
+def test_without_faults_all_of_it_is_green(tmp_path: Path, bed: testbed.Bed) -> None:
+    """With every fault cleared, the tests that were red above are green again."""
+    outing = run_suites(
+        tmp_path,
+        *(TRANSPORTS, RECORDS),
+        f"suites/dns/test_reverse.py::{REVERSE}",
+        f"suites/dns/test_ports.py::{PORTS}",
+    )
+    assert_green(outing)
+    assert {f"{FROM_PODS}[IPv6]", REQUIRED, f"{UNKNOWN}[IPv6]"} <= outing.green()

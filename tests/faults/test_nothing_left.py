@@ -1,0 +1,128 @@
+"""However a run ends, nothing of it stays on the cluster."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import testbed
+from sixproof.kube import fields, kinds, ownership
+from sixproof.kube.client import Cluster
+from tests.faults.injection import ROOT
+
+pytestmark = pytest.mark.bed
+
+
+class Runner:
+    """A run of the suites under two workers, in a process group of its own."""
+
+    def __init__(self, report_dir: Path) -> None:
+        command = [sys.executable, "-m", "pytest", "suites/pods", "-n", "2", "-v"]
+        command += ["--six-provider", "kind", "--six-report-dir", str(report_dir)]
+        self.log = report_dir / "log"
+        report_dir.mkdir(parents=True, exist_ok=True)
+        self._stream = self.log.open("w", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [*command, "-p", "no:cacheprovider"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            stdout=self._stream,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def until_testing(self) -> None:
+        """Wait for the first verdict."""
+        deadline = time.monotonic() + 90
+        while " PASSED" not in self.said():
+            assert self.process.poll() is None, self.said()[-2000:]
+            assert time.monotonic() < deadline, self.said()[-2000:]
+            time.sleep(0.2)
+
+    def said(self) -> str:
+        """What the run printed so far."""
+        return self.log.read_text(encoding="utf-8")
+
+    def workers(self) -> list[int]:
+        """The process ids of the xdist workers."""
+        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in path.read_text(encoding="ascii").split()]
+
+    def wait(self) -> int:
+        """The exit status; the run must end by itself."""
+        return self.process.wait(timeout=180)
+
+    def close(self) -> None:
+        """End what is still running of the group."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(timeout=10)
+        self._stream.close()
+
+
+@pytest.fixture
+def runner(bed: testbed.Bed, tmp_path: Path) -> Iterator[Runner]:
+    """A run that has begun to give verdicts."""
+    run = Runner(tmp_path / "report")
+    try:
+        run.until_testing()
+        yield run
+    finally:
+        run.close()
+
+
+@pytest.fixture
+def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
+    """The bed's API."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as connected:
+        yield connected
+
+
+def left_of(cluster: Cluster, run: Runner) -> list[str]:
+    """The namespaces of a run that the cluster still holds."""
+    run_id = run.said().split("sixproof: run ")[1].split(":")[0]
+    found = cluster.list(kinds.NAMESPACE, labels=ownership.selector(run_id))
+    return [fields.name(namespace) for namespace in found]
+
+
+def test_ctrl_c_leaves_nothing(runner: Runner, cluster: Cluster) -> None:
+    """Ctrl-C reaches the whole group; the controller still cleans up."""
+    os.killpg(runner.process.pid, signal.SIGINT)
+    assert runner.wait() == pytest.ExitCode.INTERRUPTED, runner.said()[-2000:]
+    assert left_of(cluster, runner) == []
+
+
+def test_sigterm_leaves_nothing(runner: Runner, cluster: Cluster) -> None:
+    """SIGTERM, as CI systems send it, ends the run like Ctrl-C."""
+    runner.process.send_signal(signal.SIGTERM)
+    assert runner.wait() == pytest.ExitCode.INTERRUPTED, runner.said()[-2000:]
+    assert left_of(cluster, runner) == []
+
+
+def test_a_killed_worker_leaves_nothing(runner: Runner, cluster: Cluster) -> None:
+    """A worker that is killed is reported, the others go on, and everything is removed."""
+    os.kill(runner.workers()[0], signal.SIGKILL)
+    assert runner.wait() in (0, 1), runner.said()[-2000:]
+    assert "node down" in runner.said() or "crashed" in runner.said()
+    assert left_of(cluster, runner) == []
+
+
+def test_a_killed_run_leaves_nothing_after_cleanup(runner: Runner, cluster: Cluster) -> None:
+    """kill -9 of the whole run leaves its namespaces; --six-cleanup finds them dead and removes
+    them."""
+    os.killpg(runner.process.pid, signal.SIGKILL)
+    runner.process.wait(timeout=10)
+    assert left_of(cluster, runner) != []
+    command = [sys.executable, "-m", "pytest", "--six-cleanup", "--six-provider", "kind"]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert left_of(cluster, runner) == []

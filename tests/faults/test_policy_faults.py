@@ -1,0 +1,214 @@
+"""Policy tests on a broken bed: a leak, an over-block, a neighbour out of reach and a dead server
+are told from each other, over their family and on their node; mended, all is green again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sixproof.model import Family, Observation, Outcome
+from sixproof.reporting.category import Category, categories_of
+from sixproof.reporting.record import Case, CaseOutcome
+from tests.faults.conftest import Outing, faults, run_suites, touches
+
+pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "workers")]
+
+DENIES, SELECTS = "01-ingress-absent", "16-from-web"
+"""A case that only denies, and one whose peers are chosen by selectors."""
+VICTIM = "shop/web"
+"""The pod that is broken, or on whose node the fault is; both cases isolate its namespace."""
+
+SEED = "11"
+"""Its first set is three policies of both APIs, two of which isolate pods of ``shop``."""
+MINE = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns-only, namespace: prod}
+spec:
+  podSelector: {}
+  egress:
+    - to:
+        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+          podSelector: {matchLabels: {k8s-app: kube-dns}}
+      ports: [{protocol: UDP, port: 53}]
+  policyTypes: [Ingress, Egress]
+---
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  selector: app == 'db'
+  ingress:
+    - action: Allow
+      protocol: TCP
+      source: {selector: role == 'client'}
+      destination: {ports: [5432]}
+"""
+
+Break = Callable[[str, str], Outing]
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Break:
+    """Runs one case, or what words ask for, with a fault that is injected once the arena stands;
+    then, with the fault cleared, the same must pass."""
+
+    def run(case: str, fault: str) -> Outing:
+        monkeypatch.setenv("SIX_TEST_FAULT", fault)
+        monkeypatch.setenv("SIX_TEST_FAULT_POD", VICTIM)
+        words = ["suites/policy/test_kubernetes.py", "-k", case]
+        if " " in case:
+            words = case.split()
+        patience = ["--six-settle-timeout", "8", "-p", "tests.faults.arena_breaker"]
+        outing = run_suites(tmp_path / "broken", *words, *patience)
+        faults("clear")
+        after = run_suites(tmp_path / "after", *words)
+        assert after.status == 0, after.output[-3000:]
+        return outing
+
+    return run
+
+
+def the_bad(outing: Outing) -> Case:
+    """The one test that ended badly."""
+    (bad,) = (c for c in outing.results.cases if c.outcome.bad)
+    return bad
+
+
+def wrong(outing: Outing) -> tuple[Observation, ...]:
+    """Every wrong cell of every matrix."""
+    return tuple(d.observation for m in outing.results.matrices for d in m.disagreements())
+
+
+def node_of_the_victim(outing: Outing) -> str:
+    """Where the fault was."""
+    cells = (o for m in outing.results.matrices for o in m.matrix.observations())
+    return next(o.flow.source.node for o in cells if o.flow.source.name == VICTIM)
+
+
+def test_i8_shows_in_policies_of_your_own(broken: Break, tmp_path: Path) -> None:
+    """I8: what leaks over IPv6 is found with --six-policies as well."""
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "all.yaml").write_text(MINE)
+    outing = broken(
+        f"suites/policy/test_own.py --six-nodes 1 --six-policies {tmp_path / 'mine'}",
+        "I8 --node {node} --family IPv6",
+    )
+    bad = the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert {o.flow.family for o in wrong(outing)} == {Family.IPV6}
+    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
+    assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
+
+
+def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> None:
+    """I8: one small policy is left that shows the leak, and a command that repeats the whole."""
+    outing = broken(
+        f"suites/policy/test_generated.py --six-generate 1 --six-seed {SEED}",
+        "I8 --node {node} --family IPv6",
+    )
+    bad = the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
+    told = bad.message.partition("shrunk to ")[2]
+    assert told.startswith("1 policy in ")
+    assert told.count("kind: NetworkPolicy") == 1
+    assert f"--six-generate 1 --six-seed {SEED} -k 'set-1]'" in told
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_i8_a_policy_that_is_not_enforced_over_one_family_is_a_leak_there(
+    broken: Break, family: Family
+) -> None:
+    """I8: what a node does not police leaks into its isolated pods, over that family only."""
+    outing = broken(DENIES, f"I8 --node {{node}} --family {family}")
+    node, bad = node_of_the_victim(outing), the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert {o.flow.family for o in wrong(outing)} == {family}
+    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
+    assert {o.flow.destination.node for o in wrong(outing)} == {node}
+    assert VICTIM in {o.flow.destination.name for o in wrong(outing)}
+    only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
+    assert set(categories_of(bad.message)) == {Category.LEAK, only}
+    assert node in bad.message
+
+
+def test_i9_a_neighbour_out_of_reach_is_no_matter_of_policy(broken: Break) -> None:
+    """I9: IPv6 of one node is dead for want of neighbour discovery; no policy is blamed."""
+    outing = broken(SELECTS, "I9 --node {node}")
+    node, bad = node_of_the_victim(outing), the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert {o.flow.family for o in wrong(outing)} == {Family.IPV6}
+    assert all(touches(o, node) for o in wrong(outing))
+    assert Outcome.ALLOWED not in {o.outcome for o in wrong(outing)}
+    assert Category.IPV6_ONLY in categories_of(bad.message)
+    assert not {Category.LEAK, Category.OVER_BLOCK} & set(categories_of(bad.message))
+    assert node in bad.message
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
+    broken: Break, family: Family
+) -> None:
+    """C1: peers chosen by selectors are shut out on one node, over one family."""
+    outing = broken(SELECTS, f"C1 --node {{node}} --family {family}")
+    node, bad = node_of_the_victim(outing), the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert {o.flow.family for o in wrong(outing)} == {family}
+    assert {o.outcome for o in wrong(outing)} == {Outcome.DROPPED}
+    assert {o.flow.destination.node for o in wrong(outing)} == {node}
+    only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
+    assert set(categories_of(bad.message)) == {Category.OVER_BLOCK, only}
+    assert node in bad.message
+
+
+def test_c2_felix_that_stands_still_is_a_leak_on_its_node(broken: Break) -> None:
+    """C2: a policy comes and one node does not follow, over both families."""
+    outing = broken(DENIES, "C2 --node {node}")
+    node, bad = node_of_the_victim(outing), the_bad(outing)
+    assert bad.outcome is CaseOutcome.FAILED
+    assert {o.flow.family for o in wrong(outing)} == set(Family)
+    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
+    assert {o.flow.destination.node for o in wrong(outing)} == {node}
+    assert set(categories_of(bad.message)) == {Category.LEAK}
+    assert node in bad.message
+
+
+def test_a1_a_dead_agent_is_never_taken_for_a_policy(broken: Break) -> None:
+    """A1: the isolated pod's agent is dead; its silence is no denial, and no verdict at all."""
+    outing = broken(DENIES, "A1 --pod {pod}")
+    bad = the_bad(outing)
+    assert bad.outcome is CaseOutcome.BROKEN
+    assert {o.outcome for o in wrong(outing)} == {Outcome.UNKNOWN}
+    assert all(VICTIM in (o.flow.source.name, o.flow.destination.name) for o in wrong(outing))
+    assert_no_denial_is_told_of(outing, Family.IPV4)
+    assert_no_denial_is_told_of(outing, Family.IPV6)
+    assert VICTIM in bad.message
+
+
+def test_a2_a_dead_server_is_never_taken_for_a_policy(broken: Break) -> None:
+    """A2: the isolated pod's server is dead over one family; there, silence is no denial."""
+    family = Family.IPV6
+    outing = broken(DENIES, f"A2 --pod {{pod}} --family {family}")
+    bad = the_bad(outing)
+    assert {o.flow.family for o in wrong(outing)} == {family}
+    assert {o.outcome for o in wrong(outing)} <= {Outcome.UNKNOWN, Outcome.REFUSED}
+    assert {o.flow.destination.name for o in wrong(outing)} == {VICTIM}
+    assert_no_denial_is_told_of(outing, family)
+    assert VICTIM in bad.message
+
+
+def assert_no_denial_is_told_of(outing: Outing, family: Family) -> None:
+    """No flow to the victim over that family counts as denied."""
+    cells = (o for m in outing.results.matrices for o in m.matrix.observations())
+    seen = {
+        o.outcome
+        for o in cells
+        if o.flow.destination.name == VICTIM
+        and o.flow.family is family
+        and o.flow.source.name != VICTIM
+    }
+    assert seen
+    assert not seen & {Outcome.DROPPED, Outcome.REJECTED}, seen

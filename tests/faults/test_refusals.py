@@ -1,0 +1,48 @@
+"""Clusters that cannot run the probe pods: one clear cause, and nothing else runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import testbed
+from sixproof.reporting.record import CaseOutcome
+from tests.faults.conftest import Outing, run_suites
+
+pytestmark = pytest.mark.bed
+
+
+def test_an_image_that_cannot_be_pulled_is_one_clear_cause(
+    tmp_path: Path, bed: testbed.Bed
+) -> None:
+    """A wrong --six-image: the image, the registry's refusal and the option are named."""
+    outing = run_suites(
+        tmp_path, "suites", "--six-image", "localhost:1/nobody/none:1", "--six-ready-timeout", "40"
+    )
+    cause = only_cause(outing)
+    assert "localhost:1/nobody/none:1" in cause
+    assert "--six-image" in cause
+
+
+def test_a_taint_that_is_not_tolerated_is_one_clear_cause(tmp_path: Path, bed: testbed.Bed) -> None:
+    """Probe pods that nobody schedules: the taint and the option are named."""
+    node = next(n.name for n in bed.nodes if n.role == "control-plane")
+    words = ["--six-nodes", node, "--six-tolerations", "none", "--six-ready-timeout", "10"]
+    outing = run_suites(tmp_path, "suites", *words)
+    cause = only_cause(outing)
+    assert "taint" in cause
+    assert "--six-tolerations" in cause
+
+
+def only_cause(outing: Outing) -> str:
+    """The text of the one blocker; everything but the preflight was not run."""
+    (blocker,) = (f for f in outing.results.findings if f.severity.value == "blocker")
+    ran = [c for c in outing.results.cases if c.outcome is not CaseOutcome.NOT_RUN]
+    assert all("suites/preflight" in case.nodeid for case in ran)
+    (failed,) = outing.cases(CaseOutcome.FAILED)
+    assert "probe" in failed.nodeid
+    assert outing.cases(CaseOutcome.BROKEN) == ()
+    assert len(outing.cases(CaseOutcome.NOT_RUN)) > 20
+    assert outing.status == 1
+    return str(blocker)

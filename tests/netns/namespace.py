@@ -1,0 +1,87 @@
+"""Network namespaces and the links between them; needs root."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+NAMED = Path("/run/netns")
+PREFIX = "sixproof"
+
+
+def run(arguments: list[str], text: str | None = None) -> str:
+    """Run a command to its end; its output, or an error that quotes it."""
+    done = subprocess.run(
+        arguments, input=text, capture_output=True, text=True, timeout=20, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(arguments)}: {done.stderr.strip()} {(text or '')[:2000]}")
+    return done.stdout
+
+
+class Namespace:
+    """A namespace of this process's run, deleted by `delete`."""
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.name = f"{PREFIX}-{os.getpid()}-{role}"
+        run(["ip", "netns", "add", self.name])
+
+    def prefix(self) -> list[str]:
+        """What starts a command inside."""
+        return ["ip", "netns", "exec", self.name]
+
+    def ip(self, lines: Iterable[str]) -> None:
+        """Carry out ``ip`` command lines, the word `ip` left away."""
+        run(["ip", "-n", self.name, "-batch", "-"], "\n".join(lines) + "\n")
+
+    def nft(self, script: str) -> None:
+        """Load an nftables script."""
+        run([*self.prefix(), "nft", "-f", "-"], script)
+
+    def sysctl(self, values: Mapping[str, str]) -> None:
+        """Set kernel parameters of the namespace."""
+        run([*self.prefix(), "sysctl", "-qw", *(f"{k}={v}" for k, v in values.items())])
+
+    def links(self) -> set[str]:
+        """The names of its interfaces."""
+        lines = run(["ip", "-n", self.name, "-o", "link", "show"]).splitlines()
+        return {line.split(": ")[1].partition("@")[0] for line in lines}
+
+    def delete(self) -> None:
+        """Delete the namespace, and with it every link into it."""
+        with contextlib.suppress(RuntimeError):
+            run(["ip", "netns", "delete", self.name])
+
+
+def why_not() -> str:
+    """Why namespaces cannot be used here, empty if they can."""
+    if os.geteuid() != 0:
+        return "needs root: run the tests in tests/netns as root"
+    for tool in ("ip", "nft", "setpriv", "sysctl"):
+        if not any((Path(d) / tool).exists() for d in os.get_exec_path()):
+            return f"needs the command {tool!r}"
+    try:
+        namespace = Namespace("trial")
+    except (RuntimeError, OSError, subprocess.TimeoutExpired) as error:
+        return f"network namespaces do not work here: {error}"
+    namespace.delete()
+    return ""
+
+
+def orphans(folder: Path) -> Iterator[Path]:
+    """What earlier runs left in a folder, named ``sixproof-<pid>-...``: their process is gone."""
+    for path in folder.glob(f"{PREFIX}-*-*") if folder.exists() else ():
+        number = path.name.split("-")[1]
+        if number.isdigit() and not Path("/proc", number).exists():
+            yield path
+
+
+def sweep() -> None:
+    """Delete the namespaces of earlier runs that were killed."""
+    for path in orphans(NAMED):
+        with contextlib.suppress(RuntimeError):
+            run(["ip", "netns", "delete", path.name])

@@ -1,0 +1,38 @@
+"""Runs of pytest inside a folder of their own, with the plugin loaded and no cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest_plugins = ("pytester",)
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """A checkout with one live test, one preflight test and one other test."""
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("KUBECONFIG", "")
+    monkeypatch.setenv("HOME", str(pytester.path))
+    pytester.makeconftest('pytest_plugins = ("fixtures.plugin",)')
+    pytester.makefile(
+        ".toml",
+        pyproject="""
+        [tool.pytest]
+        addopts = ["--import-mode=importlib", "-p", "no:cacheprovider"]
+        """,
+    )
+    for folder in ("suites/pods", "suites/preflight", "tests"):
+        pytester.mkdir(folder) if "/" not in folder else (pytester.path / folder).mkdir(
+            parents=True
+        )
+    live = "def test_live(ip_family):\n    assert ip_family\n"
+    (pytester.path / "suites/pods/test_live.py").write_text(live, encoding="utf-8")
+    before = "def test_before(run_state):\n    assert not run_state.blockers\n"
+    (pytester.path / "suites/preflight/test_before.py").write_text(before, encoding="utf-8")
+    other = "def test_other():\n    assert True\n"
+    (pytester.path / "tests/test_other.py").write_text(other, encoding="utf-8")
+    return pytester

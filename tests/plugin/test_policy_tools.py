@@ -1,0 +1,145 @@
+"""Generated policies and policies of the user's own, against a cluster that is faked."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fixtures import policy_own
+from fixtures.options import Settings
+from fixtures.policy_generated import Generated
+from fixtures.policy_lab import Lab
+from sixproof.errors import VerdictError
+from sixproof.kube.client import Cluster
+from sixproof.model import Expectation, Family, Flow, Observation, Outcome
+from sixproof.policy import CALICO_3_31, Oracle
+from sixproof.probes.connect import ConnectProbe
+from sixproof.workloads import policy_cases, policy_files, policy_stage
+from sixproof.workloads.lanes import POD_LANES
+from sixproof.workloads.policy_cases import Manifest
+from sixproof.workloads.probe_pod import PodOptions
+from tests.unit.workloads.memory import MemoryCluster
+from tests.unit.workloads.policy_scene import FACTS, HOMES, SCENE, WORLD
+
+SETTINGS = cast(
+    Settings, SimpleNamespace(seed=11, settle_timeout=0.2, deny_timeout=0.01, ready_timeout=1.0)
+)
+
+
+class FakedLab:
+    """A lab in whose cluster nothing is enforced into ``shop`` over IPv6, while `broken`."""
+
+    def __init__(self, *, broken: bool = True) -> None:
+        self.arena = SCENE
+        self.around = SimpleNamespace(values=policy_cases.values(SCENE, FACTS))
+        self.stands: Sequence[Manifest] = ()
+        self.broken = broken
+
+    def flows(self, lanes: object) -> Sequence[Flow]:
+        """Some of the arena's."""
+        assert lanes == POD_LANES
+        return SCENE.flows(POD_LANES, Family)
+
+    def expected(self, policies: Sequence[Manifest], flows: Sequence[Flow]) -> dict[Flow, Any]:
+        """What the oracle says."""
+        oracle = Oracle.of(policies, WORLD, CALICO_3_31)
+        return {flow: oracle.judge(flow).expectation() for flow in flows}
+
+    def must_follow(self, title: str, policies: Sequence[Manifest], flows: Sequence[Flow]) -> None:
+        """Fails where something leaks."""
+        self.stands = policies
+        expected = self.expected(policies, flows)
+        if any(o.outcome not in expected[o.flow].outcomes for o in self.measure(flows)):
+            raise VerdictError(f"{title}: wrong\n  class: Policy leak, IPv6-only failure")
+
+    @contextlib.contextmanager
+    def standing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
+        """Policies for a while."""
+
+        def apply() -> None:
+            self.stands = policies
+
+        yield apply
+        self.stands = ()
+
+    def measure(self, flows: Sequence[Flow], _: object = None) -> list[Observation]:
+        """What the faked cluster does."""
+        wanted = self.expected(self.stands, flows)
+        return [Observation(flow, self._outcome(flow, wanted[flow])) for flow in flows]
+
+    def _outcome(self, flow: Flow, wanted: Expectation) -> Outcome:
+        leaks = flow.family is Family.IPV6 and flow.destination.namespace == HOMES["shop"]
+        return Outcome.ALLOWED if leaks and self.broken else min(wanted.outcomes)
+
+
+def generated(lab: FakedLab) -> Generated:
+    """Generated policies in a faked lab."""
+    return Generated(cast(Lab, lab), cast(ConnectProbe, lab), SETTINGS, calico=True)
+
+
+def test_a_set_that_disagrees_is_told_in_its_smallest_form() -> None:
+    with pytest.raises(VerdictError) as told:
+        generated(FakedLab()).must_hold(1)
+    text = str(told.value)
+    assert "class: Policy leak, IPv6-only failure" in text
+    assert "shrunk to 1 policy in" in text
+    assert "nothing more can be left out" in text
+    assert text.count("kind: NetworkPolicy") == 1
+    assert "--six-generate 1 --six-seed 11 -k 'set-1]'" in text
+
+
+def test_a_set_that_agrees_is_not_told_of() -> None:
+    generated(FakedLab(broken=False)).must_hold(1)
+
+
+def test_a_set_that_agrees_when_tried_again_is_not_made_smaller() -> None:
+    class Once(FakedLab):
+        """Leaks in the first try only."""
+
+        def must_follow(
+            self, title: str, policies: Sequence[Manifest], flows: Sequence[Flow]
+        ) -> None:
+            """Fails, and works from then on."""
+            try:
+                super().must_follow(title, policies, flows)
+            finally:
+                self.broken = False
+
+    with pytest.raises(VerdictError, match="agreed when it was tried again"):
+        generated(Once()).must_hold(1)
+
+
+POLICY = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: prod}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  egress:
+    - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
+      ports: [{protocol: UDP, port: 53}, {port: https}]
+"""
+
+
+def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY)
+    given = policy_files.read(tmp_path)
+    stage = policy_stage.build(given, {})
+    cluster = MemoryCluster()
+    arena = policy_own._build(
+        cast(Cluster, cluster), SCENE, stage, ("n1", "n2", "n3"), PodOptions("image"), SETTINGS
+    )
+    assert {p.name.split("/")[0] for p in arena.pods} == {"prod", "kube-system", "(elsewhere)"}
+    assert all(p.namespace.startswith("six-abc123-gw0-own") for p in arena.pods)
+    made = [m for (kind, _, _), m in cluster.objects.items() if kind == "Pod"]
+    assert {m["metadata"]["namespace"] for m in made} <= set(arena.homes.values())
+    (container,) = made[0]["spec"]["containers"]
+    assert "udp/53" in container["command"]
+    assert [p["name"] for p in container["ports"]] == ["https"]
+    sysctls = made[0]["spec"]["securityContext"]["sysctls"]
+    assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"} in sysctls

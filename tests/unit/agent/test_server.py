@@ -1,0 +1,225 @@
+"""The agent's server: lanes, families, the arrival log, and clients that are none of ours."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+
+import pytest
+
+from sixproof.agent import agent
+from sixproof.model import Family
+from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec, tried
+
+families = pytest.mark.parametrize("ip_family", Family, ids=str)
+
+
+@pytest.mark.parametrize(
+    ("lane", "listening"),
+    [
+        ("tcp", ["tcp/0.0.0.0:{}", "tcp/[::]:{}"]),
+        ("udp", ["udp/0.0.0.0:{}", "udp/[::]:{}"]),
+        ("tcp4", ["tcp/0.0.0.0:{}"]),
+        ("udp6", ["udp/[::]:{}"]),
+    ],
+)
+def test_lane_opens_in_its_families(lane: str, listening: list[str]) -> None:
+    """Both, or the one that is named."""
+    port = free_port()
+
+    async def scenario() -> list[str]:
+        async with serving(f"{lane}/{port}") as server:
+            return server.listening
+
+    assert run(scenario()) == [text.format(port) for text in listening]
+
+
+@families
+@pytest.mark.parametrize("name", ["tcp", "udp"])
+def test_server_of_one_family_refuses_the_other(ip_family: Family, name: str) -> None:
+    """As an application does that listens on one address only."""
+    port = free_port()
+
+    async def scenario() -> list[str]:
+        async with serving(f"{name}{ip_family.version}/{port}"):
+            flows = [spec(name, family, port) for family in (ip_family, ip_family.other)]
+            return [r.event for r in await tried(*flows)]
+
+    assert run(scenario()) == ["echoed", "reset"]
+
+
+def test_port_in_use_is_noted_and_not_fatal() -> None:
+    """The other lanes are served, and Welcome tells which are not."""
+
+    async def scenario() -> tuple[list[str], list[str]]:
+        with socket.socket(socket.AF_INET) as taken:
+            taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the server does
+            taken.listen()
+            port = taken.getsockname()[1]
+            async with serving(f"tcp/{port}") as server:
+                return server.listening, [p.replace(str(port), "PORT") for p in server.problems]
+
+    listening, problems = run(scenario())
+
+    assert len(listening) == 1
+    assert problems == ["tcp/PORT on 0.0.0.0: Address already in use"]
+
+
+@families
+@pytest.mark.parametrize("name", ["tcp", "udp"])
+def test_arrivals_are_logged_with_both_ends(ip_family: Family, name: str) -> None:
+    """From where, at which local address and port."""
+    port = free_port()
+
+    async def scenario() -> list[object]:
+        async with serving(f"{name}/{port}") as server:
+            flow = spec(name, ip_family, port)
+            (result,) = await tried(flow)
+            (arrival,) = server.log.of([flow.nonce, "another"])
+            return [
+                arrival.protocol == name,
+                (arrival.peer, arrival.peer_port) == (result.local, result.local_port),
+                (arrival.local, arrival.local_port) == (LOOPBACK[ip_family], port),
+            ]
+
+    assert run(scenario()) == [True, True, True]
+
+
+async def said(family: Family, port: int, data: bytes) -> bytes:
+    """What a TCP client that says something gets back until the end."""
+    reader, writer = await asyncio.open_connection(LOOPBACK[family], port)
+    try:
+        writer.write(data)
+        await writer.drain()
+        writer.write_eof()
+        return await reader.read()
+    except ConnectionError:
+        return b"reset"
+    finally:
+        writer.close()
+
+
+@families
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"SIX1 0123456789abcdef 0 1e9\n",
+        b"SIX1 0123456789abcdef 0 99999999999\n",
+        b"x" * 1000,
+        b"x" * 1000 + b"\n",
+        b"\n",
+    ],
+    ids=["HTTP", "no number", "too much", "no end", "late end", "empty"],
+)
+def test_foreign_tcp_client_is_cut_off(ip_family: Family, data: bytes) -> None:
+    """Without an answer and without an entry in the log."""
+    port = free_port()
+
+    async def scenario() -> tuple[bytes, int]:
+        async with serving(f"tcp/{port}") as server:
+            return await said(ip_family, port, data), len(server.log._arrivals)
+
+    answer, arrivals = run(scenario())
+
+    assert (answer in (b"", b"reset"), arrivals) == (True, 0)
+
+
+@families
+def test_upload_that_differs_is_told(ip_family: Family) -> None:
+    """The server knows what must arrive."""
+    port = free_port()
+
+    async def scenario() -> bytes:
+        async with serving(f"tcp/{port}"):
+            return await said(ip_family, port, b"SIX1 0123456789abcdef 4 0\nevil")
+
+    assert run(scenario()).split()[2] == b"bad"
+
+
+@families
+def test_connection_does_not_last_for_ever(
+    ip_family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that says nothing is dropped, so that nothing piles up."""
+    monkeypatch.setattr(agent, "IDLE_LIMIT", 0.1)
+    port = free_port()
+
+    async def scenario() -> bytes:
+        async with serving(f"tcp/{port}"):
+            reader, writer = await asyncio.open_connection(LOOPBACK[ip_family], port)
+            try:
+                return await reader.read()
+            except ConnectionError:
+                return b""
+            finally:
+                writer.close()
+
+    assert run(scenario()) == b""
+
+
+@families
+@pytest.mark.parametrize(
+    "data", [b"", b"noise", b"SIX1 short 0 0\n", b"\n", b"x" * 1000 + b"\n"], ids=range(5)
+)
+def test_foreign_datagram_is_not_answered(ip_family: Family, data: bytes) -> None:
+    """Nor logged."""
+    port = free_port()
+
+    async def scenario() -> int:
+        async with serving(f"udp/{port}") as server:
+            kind = socket.AF_INET6 if ip_family is Family.IPV6 else socket.AF_INET
+            with socket.socket(kind, socket.SOCK_DGRAM) as sock:
+                sock.sendto(data, (LOOPBACK[ip_family], port))
+                await tried(spec("udp", ip_family, port))  # by its answer the first was read
+                sock.settimeout(0)
+                with pytest.raises(BlockingIOError):
+                    sock.recv(100)
+            return len(server.log._arrivals)
+
+    assert run(scenario()) == 1
+
+
+class Datagrams:
+    """A socket of the server that first fails, then has a datagram, then nothing."""
+
+    family = socket.AF_INET6
+
+    def __init__(self, errors: list[Exception]) -> None:
+        self.errors = errors
+        self.sent: list[object] = []
+
+    def recvmsg(self, *_: object) -> tuple[bytes, list[object], int, tuple[str, int]]:
+        """The next thing that happens."""
+        if self.errors:
+            raise self.errors.pop(0)
+        self.errors = [BlockingIOError()]
+        return b"SIX1 0123456789abcdef 0 0\n", [], 0, ("::1", 4242)
+
+    def sendmsg(self, *arguments: object) -> None:
+        """An answer that cannot be sent."""
+        self.sent.append(arguments)
+        raise OSError
+
+    def getsockname(self) -> tuple[str, int]:
+        """Where it listens."""
+        return "::", 8080
+
+
+def test_error_of_an_earlier_answer_does_not_stop_the_server() -> None:
+    """Nor does an answer that cannot be sent; the arrival is logged all the same."""
+    log = agent.Log()
+    sock = Datagrams([OSError()])
+
+    agent.EchoDatagrams(log, sock).readable()  # type: ignore[arg-type]
+
+    assert (len(sock.sent), [a.local for a in log.of(["0123456789abcdef"])]) == (1, [""])
+
+
+def test_flood_does_not_keep_the_server_from_its_other_work() -> None:
+    """A bounded number of datagrams at a time."""
+    sock = Datagrams([OSError() for _ in range(1000)])
+
+    agent.EchoDatagrams(agent.Log(), sock).readable()  # type: ignore[arg-type]
+
+    assert len(sock.errors) == 1000 - 64

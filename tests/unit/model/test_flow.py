@@ -1,0 +1,88 @@
+"""Flows and observations: what was asked and what was seen."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+
+import pytest
+
+from sixproof.model import Family, Observation, Outcome, Protocol
+from tests.unit.model.places import CLIENT, ECHO, flow, place
+
+
+@pytest.mark.parametrize(
+    ("family", "protocol", "lane"),
+    [
+        (Family.IPV4, Protocol.TCP, "tcp/8080"),
+        (Family.IPV6, Protocol.UDP, "udp/8080"),
+        (Family.IPV4, Protocol.ICMP, "icmp"),
+        (Family.IPV6, Protocol.ICMP, "icmpv6"),
+    ],
+)
+def test_lane_is_protocol_and_port(family: Family, protocol: Protocol, lane: str) -> None:
+    """A lane is one word; echo has no port."""
+    assert (flow(family, protocol).lane, flow(family, protocol).family) == (lane, family)
+
+
+@pytest.mark.parametrize(
+    ("here", "there", "crosses"),
+    [("a", "b", True), ("a", "a", False), ("", "b", False), ("a", "", False)],
+)
+def test_flow_crosses_only_known_nodes(here: str, there: str, crosses: bool) -> None:
+    """A flow to a service, whose node nobody knows, is not said to cross nodes."""
+    measured = flow(source=place("x", 1, here), destination=place("y", 2, there))
+
+    assert measured.crosses_nodes is crosses
+
+
+def test_flow_prints_as_a_reader_says_it() -> None:
+    """Peers by name, family and lane, and the dialled address as a literal."""
+    assert str(flow()) == "client -> echo over IPv6 tcp/8080 ([2001:db8::2]:8080)"
+
+
+def test_observation_is_one_flat_json_object() -> None:
+    """Addresses as text, seconds rounded to microseconds."""
+    seen = Observation(
+        flow(),
+        Outcome.ALLOWED,
+        waited=1.23456789,
+        latency=0.00041239,
+        peer_saw=ipaddress.ip_address("2001:db8::1"),
+        answered_by="echo",
+        arrived=True,
+        nonce="n",
+    )
+
+    assert seen.to_json() == {
+        "source": CLIENT.name,
+        "sourceNode": "worker",
+        "destination": ECHO.name,
+        "destinationNode": "worker2",
+        "family": "IPv6",
+        "protocol": "TCP",
+        "address": "2001:db8::2",
+        "port": 8080,
+        "outcome": "ALLOWED",
+        "reason": "",
+        "attempts": 1,
+        "waitedSeconds": 1.234568,
+        "latencySeconds": 0.000412,
+        "peerSaw": "2001:db8::1",
+        "answeredBy": "echo",
+        "arrived": True,
+        "nonce": "n",
+    }
+
+
+def test_observation_without_an_answer_has_nulls() -> None:
+    """Nothing measured is null, not zero."""
+    value = Observation(flow(), Outcome.DROPPED).to_json()
+
+    assert (value["latencySeconds"], value["peerSaw"], value["arrived"]) == (None, None, None)
+
+
+def test_values_are_frozen() -> None:
+    """Nobody changes a measurement after the fact."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        flow().port = 1  # type: ignore[misc]

@@ -1,0 +1,96 @@
+"""Categories: Allure files a test by expressions that match our own messages, and no others."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sixproof.model import Outcome, Parity
+from sixproof.reporting.category import Category, class_line, rules, rules_json
+from sixproof.reporting.evidence import blames, verdict
+from sixproof.reporting.pattern import categories_of, decided
+from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken
+
+CHECKOUT = Path(__file__).parents[3]
+
+
+def filed(message: str, status: str = "failed") -> str:
+    """The first category that matches, as Allure 3 searches it; the same must hold for Allure 2."""
+    for rule in rules():
+        expression = str(rule.get("messageRegex", ""))
+        found = re.search(expression, message) is not None
+        assert not expression or found is (re.fullmatch(expression, message) is not None)
+        if found and status in rule["matchedStatuses"]:  # type: ignore[operator]
+            return str(rule["name"])
+    return ""
+
+
+@pytest.mark.parametrize("category", [c for c in Category if c is not Category.INFRASTRUCTURE])
+def test_a_message_is_filed_under_the_class_that_it_names(category: Category) -> None:
+    text = "sixproof.errors.VerdictError: " + blames("something\nin several lines", category)
+    assert filed(text) == category.value
+
+
+def test_the_most_telling_class_comes_first() -> None:
+    assert filed(blames("x", Category.IPV6_ONLY, Category.LEAK)) == "Policy leak"
+    assert (
+        class_line([Category.IPV6_ONLY, Category.LEAK]) == "class: Policy leak, IPv6-only failure"
+    )
+
+
+def test_a_real_verdict_is_filed() -> None:
+    matrix = mesh(v6_tunnel_broken)
+    assert filed(verdict(matrix, matrix.disagreements(all_open(matrix)))) == "IPv6-only failure"
+
+
+def test_broken_tests_are_infrastructure_unless_they_say_what_could_not_be_measured() -> None:
+    assert filed("sixproof.errors.ApiError: 503", "broken") == "Infrastructure"
+    lost = "sixproof.errors.ChannelLost: agent a@worker: stream closed"
+    assert filed(lost, "broken") == "Not measured (UNKNOWN)"
+
+
+def test_a_message_that_merely_speaks_of_dns_is_not_filed_there() -> None:
+    assert filed("AssertionError: the DNS service has no IPv6 address") == ""
+
+
+def test_every_category_is_explained_and_the_committed_file_is_current() -> None:
+    """To renew it: write `rules_json()` to reports/categories.json."""
+    assert all(rule["description"] for rule in rules())
+    committed = (CHECKOUT / "reports" / "categories.json").read_text()
+    assert committed == rules_json()
+    assert json.loads(committed)
+
+
+@pytest.mark.parametrize(
+    ("because", "expected"),
+    [
+        ("no policy selects echo", False),
+        ("", False),
+        ("pods of one cluster reach each other", False),
+        ("NetworkPolicy x/allow-b ingress rule 1", True),
+        ("tier default, GlobalNetworkPolicy allow-dns", True),
+    ],
+)
+def test_a_reason_names_a_policy_or_does_not(because: str, expected: bool) -> None:
+    assert decided(because) is expected
+
+
+@pytest.mark.parametrize(
+    ("outcome", "category"),
+    [
+        (Outcome.DNS_FAILED, Category.DNS),
+        (Outcome.REJECTED, Category.OVER_BLOCK),
+        (Outcome.TOO_BIG, Category.MTU),
+        (Outcome.UNROUTABLE, Category.BOTH),
+    ],
+)
+def test_an_outcome_that_names_its_cause_decides_the_class(
+    outcome: Outcome, category: Category
+) -> None:
+    matrix = mesh(lambda _: outcome)
+    wrong = matrix.disagreements(all_open(matrix))[0]
+    assert wrong.parity is Parity.BOTH_BROKEN
+    assert categories_of(wrong) == {category}

@@ -1,0 +1,87 @@
+import base64
+from typing import Any
+
+import pytest
+
+from testbed import calico, variant
+
+VOLUMES = ["lib-modules", "bpffs", "sys-fs", "nodeproc"]
+
+
+@pytest.fixture
+def docs() -> list[dict[str, Any]]:
+    """The shape of Calico's manifest, as far as it is patched."""
+    config = '{"ipam": {"type": "calico-ipam"}}'
+    node = {
+        "name": "calico-node",
+        "env": [
+            {"name": "FELIX_IPV6SUPPORT", "value": "false"},
+            {"name": "NODENAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        ],
+        "volumeMounts": [{"name": name} for name in VOLUMES],
+    }
+    names = ["upgrade-ipam", "install-cni", "ebpf-bootstrap"]
+    pod = {
+        "initContainers": [{"name": name} for name in names],
+        "containers": [node],
+        "volumes": [{"name": name} for name in VOLUMES],
+    }
+    return [
+        {"kind": "ConfigMap", "data": {"cni_network_config": config}},
+        {"kind": "DaemonSet", "spec": {"template": {"spec": pod}}},
+        {"kind": "ServiceAccount"},
+    ]
+
+
+def env(docs: list[dict[str, Any]]) -> dict[str, Any]:
+    (node,) = docs[1]["spec"]["template"]["spec"]["containers"]
+    return {item["name"]: item.get("value") for item in node["env"]}
+
+
+def test_both_families_are_switched_on_and_usage_reports_off(docs: list[dict[str, Any]]) -> None:
+    seen = env(calico.patch(docs, variant.load(), built=True))
+    assert seen["FELIX_IPV6SUPPORT"] == "true"
+    assert seen["CALICO_IPV6POOL_VXLAN"] == seen["CALICO_IPV4POOL_VXLAN"] == "Always"
+    assert seen["FELIX_USAGEREPORTINGENABLED"] == "false"
+    assert "NODENAME" in seen
+
+
+def test_pods_are_given_an_address_of_each_family(docs: list[dict[str, Any]]) -> None:
+    config = calico.patch(docs, variant.load(), built=True)[0]["data"]["cni_network_config"]
+    assert '"assign_ipv4": "true", "assign_ipv6": "true"' in config
+
+
+def test_images_made_here_do_without_bpf(docs: list[dict[str, Any]]) -> None:
+    patched = calico.patch(docs, variant.load(), built=True)
+    pod = patched[1]["spec"]["template"]["spec"]
+    assert [c["name"] for c in pod["initContainers"]] == ["install-cni"]
+    assert [v["name"] for v in pod["volumes"]] == ["lib-modules"]
+    assert env(patched)["FELIX_DebugSkipCTLBCleanup"] == "true"
+
+
+def test_upstreams_images_keep_theirs(docs: list[dict[str, Any]]) -> None:
+    patched = calico.patch(docs, variant.load(), built=False)
+    pod = patched[1]["spec"]["template"]["spec"]
+    assert len(pod["initContainers"]) == 3
+    assert "FELIX_DebugSkipCTLBCleanup" not in env(patched)
+
+
+def test_setting_a_variable_twice_keeps_one() -> None:
+    container: dict[str, Any] = {"env": [{"name": "A", "value": "1"}]}
+    calico.set_env(container, {"A": "2"})
+    calico.set_env(container, {"A": "2"})
+    assert container["env"] == [{"name": "A", "value": "2"}]
+
+
+def test_the_api_server_is_trusted_by_its_certificate() -> None:
+    probe = {"readinessProbe": {"periodSeconds": 60}}
+    docs: list[dict[str, Any]] = [
+        {"kind": "Deployment", "spec": {"template": {"spec": {"containers": [probe]}}}},
+        {"kind": "APIService", "spec": {}},
+        {"kind": "Namespace"},
+    ]
+    made = calico.api_server(docs, "KEY", "CERT")
+    assert [doc["kind"] for doc in made[:2]] == ["Namespace", "Secret"]
+    assert made[1]["stringData"] == {"apiserver.key": "KEY", "apiserver.crt": "CERT"}
+    service = next(doc for doc in made if doc["kind"] == "APIService")
+    assert base64.b64decode(service["spec"]["caBundle"]) == b"CERT"

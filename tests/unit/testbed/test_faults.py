@@ -1,0 +1,217 @@
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from testbed.errors import BedError
+from testbed.faults import cli, fault, journal, scene
+from testbed.faults.fault import Fault, Place
+from testbed.faults.scene import Scene
+
+CATALOGUE = fault.catalogue()
+FAULTS = pytest.mark.parametrize("name", CATALOGUE)
+SCRIPTS = ("inject", "undo", "proof", "save", "keep")
+POD = {"POD", "POD_PID", "CONTAINER", "NETNS", "POD_IP"}
+GIVEN = {
+    *("FAULT", "NODE", "DIR", "SAVED", "TABLE", "VALUE", "FAMILY", "IPV", "NF", "NFPROTO", "IN"),
+    *("IPTABLES", "TUNNEL", "POD_CIDR", "SERVICE_CIDR", "OUTSIDE", "PEER", "PEER_ADDRESS"),
+    *("PEER_TUNNEL", "NAMESPACE", "SERVICE", "DNS", "KUBECONFIG"),
+}
+SIMPLE = """
+title = "t"
+report = "r"
+place = "node"
+inject = "true"
+undo = "true"
+proof = "true"
+"""
+
+
+def test_the_catalogue_has_the_faults_that_the_suites_are_tried_with() -> None:
+    wanted = {"A1", "A2", "A3", "I1", "I2", "I3", "I4", "I7", "I8", "I9", "I10", "I13", "I16"}
+    assert wanted | {"I18", "I21", "I23", "C1", "C2"} <= CATALOGUE.keys()
+
+
+@FAULTS
+def test_a_fault_says_what_it_is_and_what_must_be_reported(name: str) -> None:
+    one = CATALOGUE[name]
+    assert one.title
+    assert one.report
+    assert set(one.families) <= set(fault.FAMILIES)
+    assert one.passing == (not one.undo)
+
+
+@FAULTS
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_are_shell(name: str, script: str) -> None:
+    text = f"{scene.FUNCTIONS}\n{getattr(CATALOGUE[name], script)}"
+    checked = subprocess.run(["sh", "-n"], input=text, text=True, capture_output=True, check=False)
+    assert checked.stderr == ""
+
+
+@FAULTS
+def test_scripts_use_only_variables_that_a_scene_sets_or_they_set_themselves(name: str) -> None:
+    one = CATALOGUE[name]
+    text = "\n".join(getattr(one, script) for script in SCRIPTS)
+    used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", text))
+    assert used <= GIVEN | (POD if one.place is Place.POD else set())
+
+
+@pytest.mark.parametrize("name", [n for n, f in CATALOGUE.items() if "table <<" in f.inject])
+def test_a_fault_made_of_rules_counts_what_it_does(name: str) -> None:
+    one = CATALOGUE[name]
+    drops = [line for line in one.inject.splitlines() if re.search(r"\b(drop|reject|snat|size set)\b", line)]
+    assert drops
+    assert all("counter" in line for line in drops)
+    assert "counted" in one.proof
+    assert one.undo == "untable"
+
+
+def test_routes_of_faults_carry_the_protocol_that_clear_looks_for() -> None:
+    for one in CATALOGUE.values():
+        lines = [
+            line for line in one.inject.splitlines() if re.search(r"ip -\S+ route (?!show)", line)
+        ]
+        assert all("proto 66" in line for line in lines), one.name
+
+
+def test_a_fault_that_cannot_be_undone_is_refused() -> None:
+    with pytest.raises(BedError, match="how it is undone"):
+        fault.parse("X", SIMPLE.replace('undo = "true"', ""))
+
+
+def test_an_unknown_key_is_refused() -> None:
+    with pytest.raises(BedError, match="spell"):
+        fault.parse("X", SIMPLE + 'spell = "abracadabra"')
+
+
+def test_the_family_is_the_first_unless_asked_and_never_one_that_cannot_be() -> None:
+    six = fault.parse("X", SIMPLE + 'families = ["IPv6"]')
+    assert fault.parse("X", SIMPLE).family(None) == "IPv6"
+    assert fault.parse("X", SIMPLE).family("IPv4") == "IPv4"
+    with pytest.raises(BedError, match="X over IPv6"):
+        six.family("IPv4")
+
+
+def test_names_are_found_in_either_case_and_unknown_ones_list_what_there_is() -> None:
+    assert fault.find("i7").name == "I7"
+    with pytest.raises(BedError, match=r"seen: there are: .*I7"):
+        fault.find("I99")
+
+
+Make = Callable[..., Scene]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    def made(ident: str = "x-ipv6", *, save: str = "", undo: str = "true", keep: str = "") -> Scene:
+        one = Fault("X", "t", "r", Place.NODE, ("IPv6",), "", "", undo=undo, save=save, keep=keep)
+        folder = tmp_path / ident
+        variables = {"DIR": str(folder), "SAVED": f"{folder}/saved", "FAMILY": "IPv6", "IN": ""}
+        return Scene(one, "node", ident, variables)
+
+    return made
+
+
+def sh(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh"], input=script, text=True, capture_output=True, check=False)
+
+
+def test_what_was_there_is_saved_by_the_first_injection_only(make: Make, tmp_path: Path) -> None:
+    value = tmp_path / "value"
+    value.write_text("1430\n")
+    one = make(save=f"cat {value}", undo=f'cat "$SAVED" > {value}')
+    for _ in range(2):
+        done = sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}\necho 1500 > {value}")
+        assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "x-ipv6" / "saved").read_text() == "1430\n"
+
+
+def test_a_save_that_fails_injects_nothing(make: Make, tmp_path: Path) -> None:
+    one = make(save="cat /no/such/file", undo="true")
+    done = sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}\ntouch {tmp_path}/injected")
+    assert done.returncode != 0
+    assert not (tmp_path / "injected").exists()
+
+
+def undo(tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    return sh(journal.UNDO % {"state": tmp_path, "sweep": ""})
+
+
+def test_clear_runs_what_journals_say_and_removes_them(make: Make, tmp_path: Path) -> None:
+    for ident in ("a", "b"):
+        one = make(ident, undo=f"echo $FAMILY >> {tmp_path}/undone", keep="true")
+        sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}")
+        assert (tmp_path / ident / "keep").exists()
+    done = undo(tmp_path)
+    assert (done.returncode, done.stdout.split()) == (0, ["a", "b"])
+    assert (tmp_path / "undone").read_text() == "IPv6\nIPv6\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["undone"]
+    assert undo(tmp_path).stdout == ""
+
+
+def test_clear_goes_on_after_one_that_cannot_be_undone_and_fails(
+    make: Make, tmp_path: Path
+) -> None:
+    for ident, how in (("a", "echo no such link >&2; exit 1"), ("b", "true")):
+        one = make(ident, undo=how)
+        sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}")
+    done = undo(tmp_path)
+    assert done.returncode != 0
+    assert "cannot undo a: no such link" in done.stderr
+    assert done.stdout.split() == ["b"]
+    assert (tmp_path / "a").exists()
+
+
+def test_the_undo_of_a_pod_that_is_gone_does_nothing(make: Make, tmp_path: Path) -> None:
+    one = make(undo="echo must not run; exit 1")
+    gone = Scene(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-gone"})
+    done = sh(journal.files(gone)["undo"])
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_the_journal_tells_what_and_where(make: Make) -> None:
+    about = json.loads(journal.files(make(undo="true"))["about"])
+    assert about == {"fault": "X", "family": "IPv6", "where": "node"}
+
+
+@pytest.mark.parametrize(
+    ("block", "offset", "expected"),
+    [
+        ("fd00:10:244:4b:c8a6:cf04:72e5:4f80/122", 33, "fd00:10:244:4b:c8a6:cf04:72e5:4fa1"),
+        ("fd00:10::/122", 33, "fd00:10::21"),
+        ("10.244.202.64/26", 33, "10.244.202.97"),
+    ],
+)
+def test_an_address_within_a_block(block: str, offset: int, expected: str) -> None:
+    assert sh(f"{scene.FUNCTIONS}\nwithin {block} {offset}").stdout == expected
+
+
+def test_places_are_namespace_and_name() -> None:
+    assert scene.split("ns/pod", "--pod") == ("ns", "pod")
+    with pytest.raises(BedError, match="NAMESPACE/NAME"):
+        scene.split("pod", "--pod")
+
+
+def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:
+    assert scene.service_variables(CATALOGUE["I18"], scene.Wish()) == {}
+    with pytest.raises(BedError, match="--service"):
+        scene.service_variables(CATALOGUE["S2"], scene.Wish())
+    given = scene.service_variables(CATALOGUE["S2"], scene.Wish(service="a/b"))
+    assert given == {"NAMESPACE": "a", "SERVICE": "b"}
+
+
+def test_the_first_address_of_a_family_is_taken() -> None:
+    addresses = ["10.0.0.1", "fd00::1", "fd00::2"]
+    assert scene.of_family(addresses, "IPv6") == "fd00::1"
+    assert scene.of_family(addresses[:1], "IPv6") == ""
+
+
+def test_an_unproven_fault_reads_differently() -> None:
+    proven = journal.Injection("I7", "IPv6", "six-worker", "six-worker", True, "4 packets counted")
+    lost = journal.Injection("I7", "IPv6", "six-worker", "six-worker", False, "no table")
+    assert "in force: 4 packets counted" in cli.line(proven)
+    assert "NOT in force: no table" in cli.line(lost)

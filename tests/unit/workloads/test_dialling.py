@@ -1,0 +1,295 @@
+"""Dialling services through agents from a script: what is judged, and how it is told."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from fixtures.dialling import Dialling
+from fixtures.probing import Connectivity
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event
+from sixproof.errors import VerdictError
+from sixproof.model import Endpoint, EndpointKind, Family, Protocol
+from sixproof.probes import fakes
+from sixproof.probes.connect import ConnectProbe
+from sixproof.probes.fakes import FakeAgents
+from sixproof.workloads.kube_proxy import KubeProxy
+from sixproof.workloads.lanes import Lane
+from sixproof.workloads.services_bench import Change
+from sixproof.workloads.services_routing import Door, Target
+from sixproof.workloads.services_source import Outgoing, Translation, own_addresses
+from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
+
+PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
+TRANSLATION = Translation(
+    PROXY, Outgoing(POOLS, POOLS), NODES, own_addresses(NODES.values(), TUNNELS)
+)
+VIP = Endpoint(
+    name="web", kind=EndpointKind.SERVICE, addresses=addresses("10.96.0.7", "fd00:96::7")
+)
+WEB = Target(VIP, Door.CLUSTER_IP, (Lane(Protocol.TCP, 80),), (WEB1, WEB2), proxy=PROXY)
+NOBODY = Target(VIP, Door.CLUSTER_IP, (Lane(Protocol.TCP, 80),), (), proxy=PROXY)
+
+Reaction = Callable[[protocol.FlowSpec], Mapping[str, object]]
+
+
+class Notes:
+    """Keeps what is recorded."""
+
+    def __init__(self) -> None:
+        self.converged: list[tuple[str, Family]] = []
+        self.matrices = 0
+
+    def matrix(self, *_: object, **__: object) -> None:
+        """One more."""
+        self.matrices += 1
+
+    def convergence(self, what: str, _seconds: float, family: Family, _rounds: int) -> None:
+        """A time."""
+        self.converged.append((what, family))
+
+
+def in_turn(*pods: Endpoint) -> Iterator[str]:
+    """The backends as kube-proxy would choose them, only fairer."""
+    return itertools.cycle(p.pod for p in pods)
+
+
+def answers(
+    four: Sequence[Endpoint] = (WEB1, WEB2), six: Sequence[Endpoint] = (WEB1, WEB2), **fields: Any
+) -> Reaction:
+    """Backends answer in turn, others in IPv6 than in IPv4; `fields` are of every result."""
+    turns = {True: in_turn(*six), False: in_turn(*four)}
+
+    def react(flow: protocol.FlowSpec) -> Mapping[str, object]:
+        own = A1.addresses[1 if ":" in flow.address else 0]
+        by = next(turns[":" in flow.address])
+        return {"event": Event.ECHOED, "answered_by": by, "peer_saw": str(own), **fields}
+
+    return react
+
+
+class Lab:
+    """A client whose flows meet what a reaction says, and backends that saw none of what failed."""
+
+    def __init__(self, react: Reaction) -> None:
+        self.react = react
+        self.notes = Notes()
+        self.flows: list[protocol.FlowSpec] = []
+        agents = FakeAgents(
+            {A1.name: self.client, WEB1.name: fakes.witness(), WEB2.name: fakes.witness()}
+        )
+        probe, notes = ConnectProbe(agents), self.notes
+        recorder: Any = notes
+        connectivity = Connectivity(probe, recorder, 3.0)
+        self.dialling = Dialling(connectivity, probe, recorder, tuple(Family), 0.5, 1.2)
+
+    def client(self, request: object) -> object:
+        """The client's agent."""
+        assert isinstance(request, protocol.Probe)
+        self.flows += request.flows
+        results = [
+            protocol.FlowResult(nonce=f.nonce, sent=1, **self.react(f))  # type: ignore[arg-type]
+            for f in request.flows
+        ]
+        return protocol.Probed(results, lag=0.0)
+
+
+def told(act: Callable[[], object]) -> str:
+    """The verdict of something that must fail."""
+    with pytest.raises(VerdictError) as caught:
+        act()
+    return str(caught.value)
+
+
+class TestEveryBackend:
+    """must_reach_every_backend"""
+
+    def test_both_in_both_families(self) -> None:
+        lab = Lab(answers())
+        lab.dialling.must_reach_every_backend("share", [A1], [WEB])
+        assert len(lab.flows) == 31 * 2
+        assert {f.source_port for f in lab.flows} == {0}
+
+    def test_one_that_is_lost_in_one_family(self) -> None:
+        lab = Lab(answers(six=[WEB1]))
+        text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert "a@n1 -> web over IPv6 tcp/80 ([fd00:96::7]:80): of 31 connections" in text
+        assert "web-n2 never answered" in text
+        assert "IPv4 tcp" not in text
+        assert text.endswith("class: IPv6-only failure")
+
+    def test_one_that_is_lost_in_both(self) -> None:
+        lab = Lab(answers(four=[WEB2], six=[WEB2]))
+        text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert text.endswith("class: Connectivity failure")
+
+    def test_a_stranger(self) -> None:
+        stranger = Endpoint(name="old@n1", kind=EndpointKind.POD, pod="old-n1")
+        lab = Lab(answers(six=[WEB1, WEB2, stranger]))
+        text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert "MISROUTED" in text
+        assert "old-n1 answered instead of web-n1, web-n2" in text
+
+    def test_one_connection_of_many_that_fails(self) -> None:
+        fine, count = answers(), itertools.count()
+
+        def react(flow: protocol.FlowSpec) -> Mapping[str, object]:
+            return {"event": Event.RESET} if next(count) == 20 else fine(flow)
+
+        lab = Lab(react)
+        text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert "REFUSED, expected ALLOWED" in text
+
+    def test_a_backend_that_refuses_is_named(self) -> None:
+        turns = itertools.cycle([True, False])
+
+        def react(flow: protocol.FlowSpec) -> Mapping[str, object]:
+            if ":" in flow.address and next(turns):
+                return {"event": Event.RESET}
+            return answers(six=[WEB1])(flow)
+
+        lab = Lab(react)
+        text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert "web-n2 never answered 1 of 1 IPv6 flows" in text
+
+
+class TestDenials:
+    """must_answer, where nobody may"""
+
+    def test_a_refusal_is_waited_for_longer_and_tried_once(self) -> None:
+        lab = Lab(lambda _: {"event": Event.RESET})
+        lab.dialling.must_answer("nobody", [A1], [NOBODY])
+        assert {(f.timeout, f.attempts) for f in lab.flows} == {(6.0, 7)}
+        assert len(lab.flows) == 2
+
+    def test_silence_is_no_refusal(self) -> None:
+        lab = Lab(lambda _: {"event": Event.SILENT})
+        text = told(lambda: lab.dialling.must_answer("nobody", [A1], [NOBODY]))
+        assert "are DROPPED, expected REFUSED" in text
+
+    def test_what_must_be_dropped_is_given_the_time_of_a_denial(self) -> None:
+        elsewhere = Target(VIP, Door.CLUSTER_IP, WEB.lanes, (WEB2,), local=True, proxy=PROXY)
+        lab = Lab(lambda _: {"event": Event.SILENT})
+        lab.dialling.must_reach_every_backend("local", [A1], [elsewhere])
+        assert {f.timeout for f in lab.flows} == {1.2}
+        leaking = Lab(answers([WEB2], [WEB2]))
+        text = told(lambda: leaking.dialling.must_answer("local", [A1], [elsewhere]))
+        assert "ALLOWED, expected DROPPED" in text
+
+
+class TestSource:
+    """must_show_source"""
+
+    def test_the_client_s_own(self) -> None:
+        lab = Lab(answers())
+        lab.dialling.must_show_source("source", [A1], [WEB], TRANSLATION)
+
+    def test_another_one(self) -> None:
+        lab = Lab(answers(peer_saw="2001:db8::1"))
+        text = told(lambda: lab.dialling.must_show_source("source", [A1], [WEB], TRANSLATION))
+        assert "saw 2001:db8::1, expected fd00:10:244:1::5 (nothing on this way" in text
+
+    def test_what_must_be_denied_is_not_asked(self) -> None:
+        lab = Lab(answers())
+        with pytest.raises(pytest.skip.Exception, match="no such pair"):
+            lab.dialling.must_show_source("source", [A1], [NOBODY], TRANSLATION)
+        assert lab.flows == []
+
+
+class TestAffinity:
+    """must_keep_one_backend and must_draw_anew"""
+
+    def test_kept(self) -> None:
+        Lab(answers([WEB1], [WEB2])).dialling.must_keep_one_backend("affinity", [A1], WEB)
+
+    def test_not_kept_in_one_family(self) -> None:
+        lab = Lab(answers([WEB1], [WEB1, WEB2]))
+        text = told(lambda: lab.dialling.must_keep_one_backend("affinity", [A1], WEB))
+        assert "over IPv6" in text
+        assert "web-n2 answered" in text
+        assert text.endswith("class: IPv6-only failure")
+
+    def many_ports(self) -> Target:
+        """Enough draws to be sure."""
+        return Target(
+            VIP, Door.CLUSTER_IP, tuple(Lane(Protocol.TCP, n) for n in range(81, 113)), WEB.backends
+        )
+
+    def test_drawn_anew(self) -> None:
+        lab = Lab(answers([WEB1, WEB2, WEB1], [WEB1, WEB2, WEB1]))
+        lab.dialling.must_draw_anew("time-out", [A1], self.many_ports(), silence=0.01)
+
+    def test_never_drawn_anew(self) -> None:
+        lab = Lab(answers([WEB1, WEB2, WEB1], [WEB1]))
+        text = told(lambda: lab.dialling.must_draw_anew("x", [A1], self.many_ports(), silence=0.01))
+        assert "still at web-n1" in text
+        assert "... and 20 more flows" in text
+        assert text.endswith("class: IPv6-only failure")
+
+    def test_too_few_draws(self) -> None:
+        with pytest.raises(pytest.skip.Exception, match="1 draws show nothing"):
+            Lab(answers()).dialling.must_draw_anew("x", [A1], WEB, silence=0.01)
+
+
+class TestChange:
+    """must_converge"""
+
+    def test_followed_from_before_to_after(self) -> None:
+        lab = Lab(answers([WEB1], [WEB1]))
+        one = Target(VIP, Door.CLUSTER_IP, WEB.lanes, (WEB1,), proxy=PROXY)
+
+        def make() -> Target:
+            lab.react = answers()
+            return WEB
+
+        lab.dialling.must_converge(Change("endpoint added", one, make), [A1])
+        assert sorted(lab.notes.converged) == [("endpoint added", f) for f in sorted(Family)]
+        assert lab.notes.matrices == 2
+
+    def test_a_family_that_does_not_follow(self) -> None:
+        lab = Lab(answers([WEB1], [WEB1]))
+
+        def make() -> Target:
+            lab.react = answers([WEB1, WEB2], [WEB1])
+            return WEB
+
+        text = told(lambda: lab.dialling.must_converge(Change("endpoint added", None, make), [A1]))
+        assert "IPv6" in text
+        assert "web-n2 never answered" in text
+
+    def test_what_was_wrong_before_is_said_to_be_so(self) -> None:
+        lab = Lab(lambda _: {"event": Event.SILENT})
+        change = Change("endpoint added", WEB, lambda: WEB)
+        text = told(lambda: lab.dialling.must_converge(change, [A1]))
+        assert "converged: IPv4 not, IPv6 not" in text
+        assert lab.notes.converged == []
+
+    def test_one_that_lingers_is_met(self) -> None:
+        """The round that confirms makes enough connections for as many backends as there were."""
+        lab = Lab(answers())
+        one = Target(VIP, Door.CLUSTER_IP, WEB.lanes, (WEB1,), proxy=PROXY)
+
+        def make() -> Target:
+            lab.react = answers([WEB1], [WEB1])
+            lab.flows.clear()
+            return one
+
+        lab.dialling.must_converge(Change("endpoint removed", WEB, make), [A1])
+        assert len(lab.flows) == 2 * (12 + 12 + 31)
+
+    def test_a_kept_port_is_one_connection(self) -> None:
+        lab = Lab(answers([WEB1], [WEB1]))
+        one = Target(VIP, Door.CLUSTER_IP, WEB.lanes, (WEB1,), proxy=PROXY)
+        change = Change("endpoint replaced", None, lambda: one)
+        lab.dialling.must_converge(change, [A1], source_port=20001)
+        assert {f.source_port for f in lab.flows} == {20001}
+        assert len(lab.flows) == 2 * 3
+
+
+def test_two_targets_of_one_name_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="two targets"):
+        Lab(answers()).dialling.must_answer("x", [A1], [WEB, WEB])

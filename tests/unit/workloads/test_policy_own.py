@@ -1,0 +1,191 @@
+"""Policies of the user's own: read strictly, and given the stand-ins that they mean."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from pathlib import Path
+
+import pytest
+
+from sixproof.errors import UsageError
+from sixproof.model import Endpoint, EndpointKind, Family, Protocol
+from sixproof.policy import CALICO as CALICO_PROFILE
+from sixproof.policy import Node, Oracle, Verdict, World
+from sixproof.workloads import mesh, policy_files, policy_stage
+from sixproof.workloads.lanes import Lane
+from sixproof.workloads.policy_files import Given
+from sixproof.workloads.policy_stage import BYSTANDER, ELSEWHERE, STANDS_FOR
+
+DNS = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: dns, namespace: prod}
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+    - to:
+        - namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}
+          podSelector: {matchLabels: {k8s-app: kube-dns}}
+      ports: [{protocol: UDP, port: 53}, {port: 53}]
+"""
+WEB = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web, namespace: prod}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+    - from:
+        - podSelector: {matchExpressions: [{key: role, operator: In, values: [proxy, lb]}]}
+        - namespaceSelector: {matchLabels: {team: ops}}
+      ports: [{port: https}, {port: 8000, endPort: 8010}]
+"""
+CALICO = """
+apiVersion: projectcalico.org/v3
+kind: NetworkPolicy
+metadata: {name: db, namespace: data}
+spec:
+  selector: app == 'db' && !has(legacy)
+  ingress:
+    - action: Allow
+      protocol: TCP
+      source:
+        selector: app in {'web', 'api'}
+        namespaceSelector: projectcalico.org/name == 'prod'
+      destination: {ports: [5432]}
+"""
+
+
+def given(directory: Path, *texts: str) -> Given:
+    """What is read of a directory with these files."""
+    for number, text in enumerate(texts):
+        (directory / f"{number}.yaml").write_text(text)
+    return policy_files.read(directory)
+
+
+def test_policies_are_found_namespaces_noted_and_the_rest_is_left_alone(tmp_path: Path) -> None:
+    space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: prod, labels: {env: live}}\n"
+    other = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {any: thing}\n"
+    found = given(tmp_path, f"{DNS}---\n{space}---\n{other}", CALICO)
+    assert [p["metadata"]["name"] for p in found.policies] == ["dns", "db"]
+    assert found.namespaces == {"prod": {"env": "live"}}
+    assert found.left == ("Deployment web",)
+
+
+REFUSED = {
+    "unknown field": (WEB.replace("port: https", "prot: https"), "ingress[0].ports[0].prot"),
+    "second document": (f"{DNS}---\n{WEB}".replace("app: web", "app: -"), "document 2: spec.podS"),
+    "selector": (CALICO.replace("has(legacy)", "has(legacy"), "spec.selector"),
+    "cluster-wide": (CALICO.replace("kind: Net", "kind: GlobalNet"), "only NetworkPolicy"),
+    "tier": (CALICO.replace("spec:", "spec:\n  tier: security"), "spec.tier"),
+    "storage": (CALICO.replace("projectcalico.org/v3", "crd.projectcalico.org/v1"), "only Net"),
+    "alias": (f"a: &x [1]\nb: *x\n{WEB}", "aliases"),
+    "no YAML": ("{", "is no YAML"),
+    "deep": ("[" * 5000, "is no YAML"),
+    "control character": ("kind: \x07", "is no YAML"),
+    "list": ("- 1", "must be an object"),
+    "no version": ("kind: NetworkPolicy", "apiVersion"),
+    "no name": ("apiVersion: v1\nkind: Pod", "metadata.name"),
+    "labels": ("apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: [b]}", "data.labels"),
+    "no policy": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}", "holds no NetworkPolicy"),
+    "twice": (f"{WEB}---{WEB}", "given twice"),
+    "large": ("#" * (1 << 20) + "\n", "larger than"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_cannot_be_tried_is_refused_with_its_place(tmp_path: Path, what: str) -> None:
+    text, said = REFUSED[what]
+    with pytest.raises(UsageError) as refused:
+        given(tmp_path, text)
+    assert said in str(refused.value)
+    assert str(tmp_path) in str(refused.value)
+
+
+def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        policy_files.read(tmp_path / "absent")
+
+
+def test_everybody_whom_a_policy_means_stands_on_the_stage(tmp_path: Path) -> None:
+    stage = policy_stage.build(given(tmp_path, DNS, WEB, CALICO), {"prod": {"env": "live"}})
+    homes = {home.name: home for home in stage.homes}
+    assert set(homes) == {"data", "prod", "kube-system", "(peer-2)", ELSEWHERE}
+    assert homes["prod"].labels == {"env": "live", STANDS_FOR: "prod"}
+    assert homes["kube-system"].labels == {STANDS_FOR: "kube-system"}
+    assert homes["(peer-2)"].labels == {"team": "ops"}
+    assert homes[ELSEWHERE].labels == {}
+    cast = {name: [dict(p) for p in home.pods.values()] for name, home in homes.items()}
+    assert cast["prod"] == [{}, {"app": "web"}, {"role": "lb"}, {"app": "api"}]
+    assert cast["kube-system"] == [{}, {"k8s-app": "kube-dns"}]
+    assert cast["data"] == [{}, {"app": "db"}]
+    assert all(BYSTANDER in home.pods for home in homes.values())
+
+
+def test_pods_serve_the_ports_that_policies_name_and_one_that_none_does(tmp_path: Path) -> None:
+    stage = policy_stage.build(given(tmp_path, DNS, WEB, CALICO), {})
+    (https,) = stage.named
+    assert (https.name, https.protocol) == ("https", Protocol.TCP)
+    ports = {lane.port for lane in stage.lanes}
+    assert ports == {53, 5432, 8000, 8010, 9002, https.number}
+    assert Lane(Protocol.UDP, 53) in stage.lanes
+    assert stage.left_out == ()
+
+
+def test_ports_beyond_the_most_are_told(tmp_path: Path) -> None:
+    ports = ", ".join(f"{{port: {n}}}" for n in range(100, 110))
+    stage = policy_stage.build(given(tmp_path, WEB.replace("{port: https}", ports)), {})
+    assert len(stage.left_out) == 6
+
+
+def test_a_stage_that_would_be_too_large_is_refused(tmp_path: Path) -> None:
+    many = [WEB.replace("name: web", f"name: w{n}").replace("app: web", f"app: w{n}")
+            for n in range(30)]  # fmt: skip
+    with pytest.raises(UsageError, match="24 are the most"):
+        policy_stage.build(given(tmp_path, *many), {})
+
+
+def test_namespaces_by_name_become_a_label_and_nothing_else_changes(tmp_path: Path) -> None:
+    dns, calico = given(tmp_path, DNS, CALICO).policies
+    seen = policy_stage.translated(dns)
+    (rule,) = seen["spec"]["egress"]
+    assert rule["to"][0]["namespaceSelector"] == {"matchLabels": {STANDS_FOR: "kube-system"}}
+    assert rule["ports"] == dns["spec"]["egress"][0]["ports"]
+    source = policy_stage.translated(calico)["spec"]["ingress"][0]["source"]
+    assert source["namespaceSelector"] == f"{STANDS_FOR} == 'prod'"
+
+
+def test_the_stage_shows_what_policies_allow_and_what_they_deny(tmp_path: Path) -> None:
+    found = given(tmp_path, DNS, WEB, CALICO)
+    stage = policy_stage.build(found, {})
+    pods = tuple(
+        Endpoint(
+            name=f"{home.name}/{name}",
+            kind=EndpointKind.POD,
+            addresses=(IPv4Address(f"10.0.{row}.{column}"), IPv6Address(f"fd00::{row}:{column}")),
+            namespace=home.name,
+            pod=name,
+            node=f"n{(row + column) % 3}",
+            labels=tuple(labels.items()),
+        )
+        for row, home in enumerate(stage.homes)
+        for column, (name, labels) in enumerate(home.pods.items(), 1)
+    )
+    world = World.of(
+        {home.name: home.labels for home in stage.homes},
+        nodes=[Node(f"n{i}", (IPv4Address(f"192.0.2.{i + 1}"),)) for i in range(3)],
+        ports={(p.namespace, p.pod): stage.named for p in pods},
+        endpoints=pods,
+    )
+    oracle = Oracle.of(map(policy_stage.translated, found.policies), world, CALICO_PROFILE)
+    by_policy: dict[str, set[Verdict]] = {}
+    for flow in mesh.flows(pods, pods, list(Family), stage.lanes):
+        seen = oracle.judge(flow)
+        for side in (seen.egress, seen.ingress):
+            if side is not None and side.policy is not None:
+                by_policy.setdefault(side.policy.name, set()).add(side.verdict)
+    assert by_policy.keys() >= {"dns", "web", "db"}
+    assert all(some >= {Verdict.ALLOWED} for some in by_policy.values())
+    verdicts = {oracle.judge(f).verdict for f in mesh.flows(pods, pods, list(Family), stage.lanes)}
+    assert verdicts == {Verdict.ALLOWED, Verdict.DENIED}
