@@ -6,9 +6,10 @@ from testbed import outside, paths, record, variant
 from testbed.errors import BedError
 from testbed.record import Bed, Machine
 
-__all__ = ["Bed", "BedError", "Machine", "describe", "outside_command"]
+__all__ = ["Bed", "BedError", "Machine", "describe", "outside_command", "outside_forget"]
 
 outside_command = outside.command
+outside_forget = outside.forget_command
 
 
 def describe(name: str = variant.DEFAULT) -> Bed:

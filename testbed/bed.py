@@ -155,11 +155,12 @@ class Builder:
     def settle(self, supply: Supply, why: str) -> Bed:
         """Wait until all of it works, then write the record."""
         engine, variant = supply.engine, self.variant
-        beyond = outside.ensure(engine, variant, supply.probe_image)
+        beyond = outside.ensure(engine, variant, supply.probe_image, supply.node_image)
         kubectl = Kubectl(engine, variant.control_plane)
         with self.progress.step("waiting for the cluster") as tell:
             self.await_checks(lambda: list(health.cluster(kubectl)), tell)
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
+            self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
         bed = self.record(supply, beyond, why)
         record.write(self.cache.cluster(variant.cluster), bed)
         return bed
@@ -176,6 +177,7 @@ class Builder:
             kubeconfig=self.cache.cluster(variant.cluster) / "kubeconfig",
             image_mode=str(supply.mode),
             probe_image=supply.probe_image,
+            node_image=supply.node_image,
             versions=dict(supply.versions),
             nodes=tuple(
                 outside.address(engine, name, variant.network, role) for name, role in roles.items()

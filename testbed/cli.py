@@ -46,7 +46,8 @@ def summary(found: Bed) -> str:
         f"probe image {found.probe_image}",
         f"pods        {' '.join(found.pod_subnets)}, MTU {found.pod_mtu}",
         f"services    {' '.join(found.service_subnets)}",
-        f"outside     {found.outside.name} {found.outside.ipv4} {found.outside.ipv6}",
+        f"outside     {found.outside.name} {found.outside.ipv4} {found.outside.ipv6} "
+        f"{found.outside.global_ipv6}",
         f"engine      {engine}{' (own)' if found.own_engine else ''}",
         f"use it      export KUBECONFIG={found.kubeconfig}   # context {found.context}",
     ]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from testbed import firewall
+from testbed import firewall, outside
 from testbed.engine import Engine
 from testbed.kube import Kubectl
 from testbed.variant import Variant
@@ -114,8 +114,17 @@ def across(engine: Engine, kubectl: Kubectl, variant: Variant) -> Iterator[Check
             yield Check(f"{node} to pod {target} over {family}", done.ok, seen)
 
 
+def beyond(engine: Engine, variant: Variant) -> Iterator[Check]:
+    """One packet from every node to the global address outside."""
+    for node, answers in outside.reached(engine, variant):
+        name = f"{node} to the global address outside"
+        yield Check(name, answers, "answers" if answers else "no answer")
+
+
 def everything(engine: Engine, variant: Variant) -> list[Check]:
     checks = [*containers(engine, variant), fence(variant)]
+    if all(check.ok for check in checks if check.name.startswith("container ")):
+        checks += beyond(engine, variant)
     if all(check.ok for check in checks if check.name.endswith("control-plane")):
         checks += cluster(Kubectl(engine, variant.control_plane))
     return checks

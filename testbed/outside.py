@@ -1,12 +1,24 @@
-"""A container beside the cluster, on the bed's network only: the world outside, to its pods."""
+"""A container beside the cluster, on the bed's network only: the world outside, to its pods.
+
+It has a global unicast address besides the network's unique local one, so that policies which tell
+the two apart have both to rule on: RFC 4291 section 2.5.4 and RFC 4193. The prefix is one for
+documentation (RFC 3849), which nothing routes.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
 
 from testbed.engine import Engine
 from testbed.record import Bed, Machine
 from testbed.variant import Variant
 
 WAIT = "import signal; signal.sigwait([signal.SIGTERM, signal.SIGINT])"
+GLOBAL = "2001:db8:57:bed::5"
+GLOBAL_NETWORK = "2001:db8:57:bed::/64"
+_ROUTE = ("ip", "-6", "route", "replace", GLOBAL_NETWORK, "dev", "eth0")
+FORGET = "ip route flush cache && ip -6 route flush cache"
 
 
 def address(engine: Engine, container: str, network: str, role: str) -> Machine:
@@ -17,7 +29,7 @@ def address(engine: Engine, container: str, network: str, role: str) -> Machine:
     return Machine(container, role, ipv4, ipv6)
 
 
-def ensure(engine: Engine, variant: Variant, image: str) -> Machine:
+def ensure(engine: Engine, variant: Variant, image: str, node_image: str) -> Machine:
     """Start the container unless it runs; it waits, and `docker exec` starts what a test needs."""
     if not engine.running(variant.outside):
         remove(engine, variant)
@@ -30,14 +42,51 @@ def ensure(engine: Engine, variant: Variant, image: str) -> Machine:
             *("--cap-add", "NET_RAW", "--cap-add", "NET_ADMIN"),
             *(image, "python3", "-c", WAIT),
         )
-    return address(engine, variant.outside, variant.network, "outside")
+    globalise(engine, variant, node_image)
+    found = address(engine, variant.outside, variant.network, "outside")
+    return replace(found, global_ipv6=GLOBAL)
+
+
+def globalise(engine: Engine, variant: Variant, node_image: str) -> None:
+    """Give the container its global address, and the nodes the way to it; both may stand."""
+    engine.run(
+        *_beside(variant.outside, node_image, "ip"),
+        *("-6", "address", "replace", f"{GLOBAL}/64", "dev", "eth0", "nodad"),
+    )
+    for node in variant.nodes:
+        engine.run("exec", node, *_ROUTE)
+
+
+def reached(engine: Engine, variant: Variant) -> Iterator[tuple[str, bool]]:
+    """By node, whether the global address answers."""
+    for node in variant.nodes:
+        done = engine.attempt("exec", node, "ping", "-6", "-c1", "-W1", GLOBAL, timeout=10)
+        yield node, done.ok
 
 
 def command(bed: Bed) -> tuple[str, ...]:
     """What runs a program in the container, as nobody, with a standard input."""
-    host = ("--host", bed.docker_host) if bed.docker_host else ()
-    return ("docker", *host, "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
+    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
+
+
+def forget_command(bed: Bed) -> tuple[str, ...]:
+    """What empties the container's kernel of the path MTUs that it learnt (ip-route(8))."""
+    return (*_docker(bed), *_beside(bed.outside.name, bed.node_image, "sh"), "-c", FORGET)
 
 
 def remove(engine: Engine, variant: Variant) -> None:
     engine.attempt("rm", "--force", "--volumes", variant.outside)
+
+
+def _docker(bed: Bed) -> tuple[str, ...]:
+    return ("docker", "--host", bed.docker_host) if bed.docker_host else ("docker",)
+
+
+def _beside(container: str, image: str, program: str) -> tuple[str, ...]:
+    """What runs a program of the node image in the network namespace of a container.
+
+    Privileged, since /proc/sys is not to be written to otherwise.
+    """
+    network = f"container:{container}"
+    words = ("run", "--rm", "--privileged", "--pull", "never", "--network", network)
+    return (*words, "--entrypoint", program, image)

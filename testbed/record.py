@@ -15,12 +15,16 @@ FILE = "bed.json"
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """A container of the bed with its address of each family on the bed's network."""
+    """A container of the bed with its address of each family on the bed's network.
+
+    `global_ipv6` is a global unicast address besides the unique local one, where it has one.
+    """
 
     name: str
     role: str
     ipv4: str
     ipv6: str
+    global_ipv6: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Bed:
     kubeconfig: Path
     image_mode: str
     probe_image: str
+    node_image: str
     versions: Mapping[str, str]
     nodes: tuple[Machine, ...]
     outside: Machine

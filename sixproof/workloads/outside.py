@@ -26,27 +26,71 @@ PATIENCE = 20.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Place:
-    """A machine outside the cluster: its addresses, and the words before a command run on it."""
+    """A machine outside the cluster.
+
+    `addresses` has one of each family, by which it is known and from which it sends, `further` what
+    it answers at besides. `command` are the words before a command run on it, `forget` a command
+    that empties its kernel of the path MTUs that it learnt; none where nobody may.
+    """
 
     addresses: tuple[IPAddress, ...]
     command: tuple[str, ...]
+    further: tuple[IPAddress, ...] = ()
+    forget: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outside:
-    """An agent on a machine that is no node: `bridge` is the command that talks to it."""
+    """An agent on a machine that is no node: `bridge` is the command that talks to it.
+
+    `others` are its further addresses, as endpoints that can be dialled but do not dial.
+    """
 
     endpoint: Endpoint
     bridge: tuple[str, ...]
+    others: tuple[Endpoint, ...] = ()
+    forget: tuple[str, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All that can be dialled."""
+        return (self.endpoint, *self.others)
+
+    def forget_paths(self) -> bool:
+        """Empty its kernel of the path MTUs that it learnt; False where nobody may.
+
+        Raises:
+            InfrastructureError: it was not done.
+        """
+        if not self.forget:
+            return False
+        try:
+            subprocess.run(
+                self.forget, check=True, capture_output=True, text=True, timeout=PATIENCE
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", "") or error).strip()
+            raise InfrastructureError(f"learnt path MTUs outside stay: {said[-300:]}") from error
+        return True
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object, read back by `from_json`."""
-        return {"endpoint": self.endpoint.to_json(), "bridge": list(self.bridge)}
+        return {
+            "endpoint": self.endpoint.to_json(),
+            "bridge": list(self.bridge),
+            "others": [other.to_json() for other in self.others],
+            "forget": list(self.forget),
+        }
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Outside:
         """What `to_json` wrote."""
-        return cls(Endpoint.from_json(value["endpoint"]), tuple(map(str, value["bridge"])))
+        return cls(
+            Endpoint.from_json(value["endpoint"]),
+            tuple(map(str, value["bridge"])),
+            tuple(map(Endpoint.from_json, value["others"])),
+            tuple(map(str, value["forget"])),
+        )
 
 
 class Keeper:
@@ -74,8 +118,12 @@ class Keeper:
         )
         home = self._started(json.dumps(asked).encode() + b"\n")
         bridge = ("python3", "-I", "-S", "-B", f"{home}/bridge.py", f"{home}/agent.sock")
-        endpoint = Endpoint(NAME, EndpointKind.OUTSIDE, place.addresses, pod=NAME)
-        self.outside = Outside(endpoint, (*place.command, *bridge))
+        self.outside = Outside(
+            _endpoint(NAME, place.addresses),
+            (*place.command, *bridge),
+            tuple(_endpoint(f"{NAME} at {a}", (a,)) for a in place.further),
+            place.forget,
+        )
 
     def _started(self, asked: bytes) -> str:
         process = self._process
@@ -107,6 +155,10 @@ class Keeper:
             if stream is not None:
                 stream.close()
         self._process.wait()
+
+
+def _endpoint(name: str, addresses: tuple[IPAddress, ...]) -> Endpoint:
+    return Endpoint(name, EndpointKind.OUTSIDE, addresses, pod=NAME)
 
 
 def opener(pods: Opener, outside: Outside | None) -> Opener:

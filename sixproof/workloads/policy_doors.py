@@ -32,9 +32,13 @@ class Doors:
     def flows_from_outside(
         self, clients: Iterable[Endpoint], families: Iterable[Family]
     ) -> tuple[Flow, ...]:
-        """Clients beyond the cluster to every node's port; a clusterIP is nothing to them."""
+        """Clients beyond the cluster to every node's port; a clusterIP is nothing to them.
+
+        Of endpoints of one machine the first is the client: its kernel chooses the source address.
+        """
+        machines = {client.pod: client for client in reversed(tuple(clients))}
         ports = [t for t in self.targets if t.door is Door.NODE_PORT]
-        return services_routing.flows_to(clients, ports, families)
+        return services_routing.flows_to(machines.values(), ports, families)
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:
         """Who can tell of a flow to a door."""

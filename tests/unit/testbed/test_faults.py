@@ -63,7 +63,11 @@ def test_scripts_use_only_variables_that_a_scene_sets_or_they_set_themselves(nam
 @pytest.mark.parametrize("name", [n for n, f in CATALOGUE.items() if "table <<" in f.inject])
 def test_a_fault_made_of_rules_counts_what_it_does(name: str) -> None:
     one = CATALOGUE[name]
-    drops = [line for line in one.inject.splitlines() if re.search(r"\b(drop|reject|snat|size set)\b", line)]
+    drops = [
+        line
+        for line in one.inject.splitlines()
+        if re.search(r"\b(drop|reject|snat|size set)\b", line)
+    ]
     assert drops
     assert all("counter" in line for line in drops)
     assert "counted" in one.proof

@@ -14,9 +14,10 @@ BED = Bed(
     kubeconfig=Path("/cache/kubeconfig"),
     image_mode="build",
     probe_image="sixproof.test/python:3.11",
+    node_image="sixproof.test/node:1",
     versions={"calico": "v3.31.0"},
     nodes=(Machine("six-control-plane", "control-plane", "172.31.66.2", "fd5e::2"),),
-    outside=Machine("six-outside", "outside", "172.31.66.5", "fd5e::5"),
+    outside=Machine("six-outside", "outside", "172.31.66.5", "fd5e::5", "2001:db8:57:bed::5"),
     docker_host="unix:///cache/docker.sock",
     own_engine=True,
     network="six-net",
@@ -72,7 +73,15 @@ def test_the_cache_is_where_the_user_says(env: dict[str, str], expected: str) ->
 
 def test_status_tells_what_runs_where() -> None:
     text = cli.summary(BED)
-    for part in ("kind-six", "172.31.66.5", "fd5e::5", "MTU 1430", "build", "(own)"):
+    for part in (
+        "kind-six",
+        "172.31.66.5",
+        "fd5e::5",
+        "2001:db8:57:bed::5",
+        "MTU 1430",
+        "build",
+        "(own)",
+    ):
         assert part in text
 
 

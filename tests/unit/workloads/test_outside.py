@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 import socket
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from sixproof.agent import protocol
 from sixproof.errors import InfrastructureError
 from sixproof.kube.agents import Agents
 from sixproof.kube.channel import Stream
-from sixproof.model import EndpointKind, Protocol
+from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.workloads import outside
 from sixproof.workloads.lanes import Lane
 from sixproof.workloads.outside import Keeper, Outside, Place
@@ -70,6 +71,30 @@ def test_nothing_of_it_stays(keeper: Keeper) -> None:
     assert (home / "agent.py").is_file()
     keeper.close()
     assert not home.exists()
+
+
+def test_further_addresses_are_endpoints_of_the_same_agent(keeper: Keeper) -> None:
+    """They are dialled; the agent behind them is one."""
+    place = dataclasses.replace(HERE, further=(ipaddress.ip_address("2001:db8::5"),))
+    second = Keeper(place)
+    try:
+        kept = Outside.from_json(second.outside.to_json())
+    finally:
+        second.close()
+    first, further = kept.endpoints
+    assert (first.name, further.name) == ("outside", "outside at 2001:db8::5")
+    assert (further.namespace, further.pod) == (first.namespace, first.pod)
+    assert further.addresses == place.further
+
+
+def test_its_kernel_forgets_paths_where_it_may() -> None:
+    """By the command of the place; what keeps it from that is said."""
+    endpoint = Endpoint("outside", EndpointKind.OUTSIDE, ())
+    assert not Outside(endpoint, ()).forget_paths()
+    assert Outside(endpoint, (), forget=("true",)).forget_paths()
+    refused = Outside(endpoint, (), forget=("sh", "-c", "echo not allowed >&2; exit 1"))
+    with pytest.raises(InfrastructureError, match="stay: not allowed"):
+        refused.forget_paths()
 
 
 def test_where_it_cannot_start_is_said_why() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import shlex
+from ipaddress import ip_address
 
 import pytest
 
-from sixproof.model import EndpointKind, Family, Protocol
+from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.workloads import policy_reproduce
 from sixproof.workloads.lanes import ICMP, POD_LANES, Lane
 from sixproof.workloads.policy_arena import ARENA, PARTS, pod_manifest
 from sixproof.workloads.policy_doors import Doors
 from sixproof.workloads.probe_pod import PodOptions
+from sixproof.workloads.services_routing import Door, Target
 from tests.unit.workloads.policy_scene import HOMES, RUN, SCENE, SERVICE, WORLD
 
 ONE = (POD_LANES[0], POD_LANES[2])
@@ -64,6 +66,22 @@ def test_a_service_behind_its_doors_is_witnessed_by_its_backend() -> None:
     doors = Doors(SERVICE, SCENE.pod("shop/web"), ())
     assert doors.witnesses() == {}
     assert doors.flows(SCENE.pods, Family) == ()
+
+
+def test_a_machine_outside_dials_node_ports_by_one_of_its_addresses() -> None:
+    """Its kernel chooses the source address: two endpoints of it would be one client."""
+    kind = EndpointKind.OUTSIDE
+    here = Endpoint("outside", kind, (ip_address("192.0.2.9"), ip_address("fd00::9")), pod="o")
+    there = Endpoint("outside at 2001:db8::9", kind, (ip_address("2001:db8::9"),), pod="o")
+    node = Endpoint("n1", EndpointKind.NODE, (ip_address("fd00::1"),), node="n1")
+    lane = Lane(Protocol.TCP, 30080)
+    targets = tuple(
+        Target(node, door, (lane,), (SCENE.pod("shop/web"),))
+        for door in (Door.NODE_PORT, Door.CLUSTER_IP)
+    )
+    doors = Doors(SERVICE, SCENE.pod("shop/web"), targets)
+    flows = doors.flows_from_outside((here, there), Family)
+    assert [(f.source.name, f.family) for f in flows] == [("outside", Family.IPV6)]
 
 
 @pytest.mark.parametrize("lane", [*ONE, ICMP], ids=str)
