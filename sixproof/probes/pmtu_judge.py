@@ -14,14 +14,12 @@ from collections.abc import Callable, Iterable
 from sixproof.agent.protocol import Bulk, Event, Sized
 from sixproof.model import Family
 from sixproof.probes.payload import IP_HEADER
-from sixproof.probes.pmtu import BULK, SMALL, Passage
+from sixproof.probes.pmtu import BULK, SMALL, Passage, tardy
 
 TCP_HEADER, TIMESTAMPS = 20, 12
 """Bytes of a TCP header (RFC 9293 section 3.1) and of its timestamps option with padding."""
 LARGEST_OVERHEAD = 100
 """Bytes: what the widest encapsulation takes (WireGuard's padding, AKS' host encryption)."""
-IN_TIME, STANDSTILL = 2.0, 1.0
-"""Seconds that bulk may take, and that it may stand still."""
 
 
 class Kind(enum.Enum):
@@ -120,12 +118,12 @@ def segments(p: Passage) -> Complaint | None:
 
 
 def bulk_in_time(p: Passage) -> Complaint | None:
-    """Bulk passes both ways at once, without a standstill; the agent's own delay is taken off."""
+    """Bulk passes both ways at once, without a standstill, at the second attempt at the latest."""
     if p.bulk.event != Event.ECHOED:
         return _stalled(p)
-    took, stood = p.bulk.elapsed - p.lag, p.bulk.stall - p.lag
-    if took < IN_TIME and stood < STANDSTILL:
+    if not tardy(p.bulk, p.lag):
         return None
+    took, stood = p.bulk.elapsed - p.lag, p.bulk.stall - p.lag
     said = f"bulk took {took:.1f} s and stood still for {stood:.1f} s ({_bulk(p.bulk)})"
     shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
     healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
@@ -188,15 +186,14 @@ WANTED = {Family.IPV6: (2, 0), Family.IPV4: (3, 4)}
 
 
 def signals_are_exact(p: Passage) -> Complaint | None:
-    """Whoever says that a packet was too big says so with the right code and the path's own MTU.
+    """Whoever says that a packet was too big says so with the right code and its hop's own MTU.
 
-    That is what devices and routes promise, or less where the carrier of a tunnel holds less.
+    Of hops that narrow a path further and further each tells its own, in turn.
     """
-    exact = {p.path.promised} | {hop.mtu for hop in p.path.overfull}
     for s in signals(p):
         if (s.kind, s.code) != WANTED[p.flow.family]:
             return Complaint(p, Kind.WRONG, f"{s.sender} said type {s.kind} code {s.code}")
-        if s.mtu not in exact:
+        if s.mtu not in p.path.tellable:
             return Complaint(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
     return None
 

@@ -61,6 +61,17 @@ class Path:
         return min((hop.mtu for hop in self.hops if not hop.carrier), default=None)
 
     @property
+    def tellable(self) -> frozenset[int]:
+        """The MTUs that a sender may be told of: of each hop that is narrower than all before it,
+        and of the carriers that hold less than their tunnel."""
+        told, least = {hop.mtu for hop in self.overfull}, None
+        for hop in self.hops:
+            if not hop.carrier and (least is None or hop.mtu < least):
+                told.add(hop.mtu)
+                least = hop.mtu
+        return frozenset(told)
+
+    @property
     def overfull(self) -> tuple[Hop, ...]:
         """Carriers that hold less than the tunnel on them is set to."""
         return tuple(

@@ -28,6 +28,7 @@ class Kernel:
     learnt: int = 0
     counter: int = 0
     sent: int = 0
+    stalls: tuple[float, ...] = ()
 
     def __call__(self, request: object) -> object:
         if isinstance(request, protocol.Inspect):
@@ -39,7 +40,9 @@ class Kernel:
             self.sent += 1
             return protocol.SentSized([self.sized(s) for s in request.specs], self.lag)
         assert isinstance(request, protocol.Transfer)
-        return protocol.Transferred([protocol.Bulk(f.nonce, self.bulk) for f in request.flows], 0.0)
+        stall, self.stalls = (*self.stalls, 0.0)[0], self.stalls[1:]
+        carried = [protocol.Bulk(f.nonce, self.bulk, stall=stall) for f in request.flows]
+        return protocol.Transferred(carried, 0.0)
 
     def route(self, address: str) -> RouteSeen:
         """A way to an address."""
@@ -121,6 +124,16 @@ def test_counters_are_told_by_how_much_they_rose() -> None:
     seen, _ = explored(here=Kernel(counter=3))
     assert seen.counted[HERE.name] == {"Icmp6InPktTooBigs": 3}
     assert seen.counted[THERE.name] == {}
+
+
+@pytest.mark.parametrize(("stalls", "kept"), [((1.4,), 0.0), ((1.4, 1.3), 1.3), ((0.9,), 0.9)])
+def test_bulk_that_stood_still_is_carried_once_more(stalls: tuple[float, ...], kept: float) -> None:
+    """The second attempt counts: what only a busy machine did is not said of the path."""
+    seen, agents = explored(here=Kernel(stalls=stalls))
+    assert {p.bulk.stall for p in seen.passages if p.flow.source == HERE} == {kept}
+    asked = [n for n, request in agents.asked if isinstance(request, protocol.Transfer)]
+    assert asked.count(HERE.name) == (2 if stalls[0] > 1 else 1)
+    assert asked.count(THERE.name) == 1
 
 
 @pytest.mark.parametrize(
