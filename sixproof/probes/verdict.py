@@ -14,6 +14,8 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.model import Flow, IPAddress, Observation, Outcome, Protocol
 
+STALLED = "an agent was stalled"
+"""How the reason of an observation begins that a busy machine kept from being one."""
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
 
@@ -45,6 +47,11 @@ class Ruling:
 
     outcome: Outcome
     reason: str
+
+
+def stalled(seen: Observation) -> bool:
+    """Whether nothing can be said since an agent was too busy: another try may tell."""
+    return seen.outcome is Outcome.UNKNOWN and seen.reason.startswith(STALLED)
 
 
 def observe(
@@ -134,7 +141,7 @@ def _silent(
         return Ruling(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
     worst = max(lag, testimony.lag)
     if worst > STALL_SHARE * spec.timeout:
-        reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
+        reason = f"{STALLED} for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
         return Ruling(Outcome.UNKNOWN, reason)
     if testimony.silent_because:
         return _unknown_server("no answer", testimony)

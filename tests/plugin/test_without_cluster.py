@@ -69,6 +69,17 @@ def test_collection_needs_no_cluster_and_gives_stable_ids(project: pytest.Pytest
     assert "suites/pods/test_live.py::test_live[IPv6]" in listed
 
 
+def test_suites_run_in_their_order_not_in_that_of_their_names(project: pytest.Pytester) -> None:
+    """What others rest on is told first, policies last."""
+    for room in ("policy", "dns", "own"):
+        (project.path / "suites" / room).mkdir()
+        text = f"def test_{room}():\n    pass\n"
+        (project.path / f"suites/{room}/test_{room}.py").write_text(text, encoding="utf-8")
+    result = project.runpytest_subprocess("suites", "--collect-only", "-q")
+    rooms = [line.split("/")[1] for line in result.outlines if "::" in line]
+    assert list(dict.fromkeys(rooms)) == ["preflight", "pods", "dns", "own", "policy"]
+
+
 def test_other_folders_need_no_cluster(project: pytest.Pytester) -> None:
     """Runs that name no live test do not look for a cluster."""
     project.runpytest_subprocess("tests").assert_outcomes(passed=1)

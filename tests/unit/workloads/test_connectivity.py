@@ -1,0 +1,72 @@
+"""Connectivity: a matrix of what was measured, and a second try where an agent was too busy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fixtures.probing import Connectivity
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event
+from sixproof.model import Family, Flow, Outcome, Protocol
+from sixproof.probes import fakes
+from sixproof.probes.connect import ConnectProbe, Load
+from sixproof.probes.fakes import FakeAgents
+from tests.unit.model.places import place
+
+HERE, THERE = place("a@w1", 1, "w1"), place("a@w2", 2, "w2")
+
+
+def flow(port: int) -> Flow:
+    """To that port."""
+    address = THERE.address(Family.IPV6)
+    assert address is not None
+    return Flow(HERE, THERE, address, Protocol.TCP, port)
+
+
+class Client:
+    """An agent that was late for so many probes; port 1 is answered, others are not."""
+
+    def __init__(self, stalls: int) -> None:
+        self.stalls = stalls
+        self.asked: list[list[tuple[int, float]]] = []
+
+    def __call__(self, request: object) -> object:
+        assert isinstance(request, protocol.Probe)
+        self.asked.append([(f.port, f.timeout) for f in request.flows])
+        lag = 2.0 if len(self.asked) <= self.stalls else 0.0
+        events = {1: Event.ECHOED}
+        results = [
+            protocol.FlowResult(f.nonce, events.get(f.port, Event.SILENT), stage="connect")
+            for f in request.flows
+        ]
+        return protocol.Probed(results, lag)
+
+
+def measured(client: Client) -> dict[int | None, Outcome]:
+    """Two flows, of which one is answered, by port."""
+    recorder: Any = None
+    agents = FakeAgents({HERE.name: client, THERE.name: fakes.witness()})
+    connectivity = Connectivity(ConnectProbe(agents), recorder, 3.0)
+    matrix = connectivity.measure("flows", [flow(1), flow(2)], Load(timeout=1.2))
+    return {o.flow.port: o.outcome for o in matrix.observations()}
+
+
+def test_what_a_busy_agent_could_not_tell_is_tried_once_more_for_longer() -> None:
+    """Only those flows; what was measured stands."""
+    client = Client(stalls=1)
+    assert measured(client) == {1: Outcome.ALLOWED, 2: Outcome.DROPPED}
+    assert client.asked == [[(1, 1.2), (2, 1.2)], [(2, 2.4)]]
+
+
+def test_an_agent_that_stays_busy_is_no_verdict() -> None:
+    """It is not tried a third time."""
+    client = Client(stalls=9)
+    assert measured(client) == {1: Outcome.ALLOWED, 2: Outcome.UNKNOWN}
+    assert len(client.asked) == 2
+
+
+def test_a_flow_that_was_measured_is_tried_once() -> None:
+    """A denial is one."""
+    client = Client(stalls=0)
+    assert measured(client)[2] is Outcome.DROPPED
+    assert len(client.asked) == 1
