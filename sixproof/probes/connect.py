@@ -115,6 +115,20 @@ class ConnectProbe:
         )
         return tuple(_with_hint(seen[i], limited) for i in range(len(flows)))
 
+    def measure_again(
+        self, flows: Sequence[Flow], load: Load | None = None, witnesses: Witnesses | None = None
+    ) -> tuple[Observation, ...]:
+        """The same, and once more, for twice as long, those flows of which an agent that was too
+        busy could tell nothing. What was measured stands."""
+        load = load or Load()
+        seen = list(self.measure(flows, load, witnesses))
+        if again := [i for i, one in enumerate(seen) if verdict.stalled(one)]:
+            longer = dataclasses.replace(load, timeout=2 * load.timeout)
+            later = self.measure([flows[i] for i in again], longer, witnesses)
+            for i, one in zip(again, later, strict=True):
+                seen[i] = one
+        return tuple(seen)
+
     def _try(self, flows: Sequence[Flow], load: Load) -> dict[int, _Trial | Observation]:
         rows: dict[str, list[int]] = defaultdict(list)
         for index, flow in enumerate(flows):
