@@ -175,18 +175,43 @@ class PathProbe:
     def _send(
         self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
     ) -> list[list[protocol.Sized]]:
+        """Datagrams of these sizes on every flow. Where an agent was too busy to see an answer they
+        are sent once more, and waited for twice as long: what passes then was lost to nobody.
+
+        Raises:
+            InfrastructureError: an agent could not send, or was too busy again.
+        """
+        found, doubtful = self._sent(flows, sizes, self._patience, fragment)
+        if doubtful:
+            rows = [flows[i] for i in doubtful], [sizes[i] for i in doubtful]
+            later, still = self._sent(*rows, 2 * self._patience, fragment)
+            if still:
+                flow = rows[0][next(iter(still))]
+                raise InfrastructureError(f"{flow}: not measured: {next(iter(still.values()))}")
+            for i, sends in zip(doubtful, later, strict=True):
+                found[i] = sends
+        return found
+
+    def _sent(
+        self,
+        flows: Sequence[Flow],
+        sizes: Sequence[Sequence[int]],
+        patience: float,
+        fragment: bool,
+    ) -> tuple[list[list[protocol.Sized]], dict[int, str]]:
+        """What became of them, and by index of what nothing can be said, and why."""
         specs = [
             protocol.SizedSpec(
                 address=str(flow.address),
                 port=flow.port or 0,
                 nonce=secrets.token_hex(NONCE // 2 - 1),
                 sizes=list(row),
-                patience=self._patience,
+                patience=patience,
                 fragment=fragment,
             )
             for flow, row in zip(flows, sizes, strict=True)
         ]
-        longest = max((len(row) for row in sizes), default=0) * self._patience
+        longest = max((len(row) for row in sizes), default=0) * patience
         futures: dict[str, concurrent.futures.Future[protocol.SentSized]] = {}
         rows = _rows(flows)
         for name, indices in rows.items():
@@ -195,21 +220,18 @@ class PathProbe:
                 flows[indices[0]].source, request, protocol.SentSized, longest + SLACK
             )
         found: dict[int, list[protocol.Sized]] = {}
+        doubtful: dict[int, str] = {}
         for name, indices in rows.items():
             answer = futures[name].result()
             for index, seen in zip(indices, answer.seen, strict=True):
                 for one in seen.sends:
-                    self._require_measured(flows[index], one, answer.lag)
+                    if one.event == Event.FAILED:
+                        said = f"{one.size} bytes not measured: {one.error}"
+                        raise InfrastructureError(f"{flows[index]}: {said}")
+                    if one.event == Event.SILENT and answer.lag > patience / 2:
+                        doubtful[index] = f"an agent stalled for {answer.lag:.1f} s"
                 found[index] = seen.sends
-        return [found[i] for i in range(len(flows))]
-
-    def _require_measured(self, flow: Flow, seen: protocol.Sized, lag: float) -> None:
-        """A datagram that the agent could not send, or was too busy to see answered: no verdict."""
-        if seen.event == Event.FAILED:
-            raise InfrastructureError(f"{flow}: {seen.size} bytes not measured: {seen.error}")
-        if seen.event == Event.SILENT and lag > self._patience / 2:
-            stalled = f"the agent stalled for {lag:.1f} s of {self._patience:.1f} s"
-            raise InfrastructureError(f"{flow}: {seen.size} bytes not measured: {stalled}")
+        return [found[i] for i in range(len(flows))], dict(sorted(doubtful.items()))
 
     def _transfer_in_time(self, flows: Sequence[Flow]) -> tuple[list[protocol.Bulk], list[float]]:
         """What was carried, but slowly, is carried once more: a busy machine lets it stand still

@@ -140,7 +140,7 @@ def test_bulk_that_stood_still_is_carried_once_more(stalls: tuple[float, ...], k
     "kernel",
     [
         Kernel(event=Event.FAILED),
-        Kernel(event=Event.SILENT, lag=0.7),
+        Kernel(event=Event.SILENT, lag=1.7),
         Kernel(bulk=Event.FAILED),
         fakes.failing(AgentError("gone")),
     ],
@@ -155,6 +155,15 @@ def test_silence_of_an_agent_that_was_awake_counts() -> None:
     """It is the network's then."""
     seen, _ = explored(here=Kernel(event=Event.SILENT, lag=0.1))
     assert seen.passages[0].first.event == Event.SILENT
+
+
+def test_an_agent_that_was_too_busy_is_given_twice_the_time() -> None:
+    """Once: only its own flows are sent again."""
+    _, agents = explored(here=Kernel(event=Event.SILENT, lag=0.7))
+    asked = [(n, r) for n, r in agents.asked if isinstance(r, protocol.SendSized)]
+    mine = [r.specs[0].patience for n, r in asked if n == HERE.name]
+    assert mine == [1.0, 2.0] * 4
+    assert [r.specs[0].patience for n, r in asked if n == THERE.name] == [1.0] * 4
 
 
 def test_a_source_that_dials_a_node_is_asked_for_that_address_only() -> None:
