@@ -89,10 +89,13 @@ def render_overview(results: Path, out: Path) -> Path | None:
         UsageError: results.json is damaged or of another schema.
     """
     for directory in (results, results.parent):
-        if (directory / RESULTS).is_file():
+        source = directory / RESULTS
+        if source.is_file():
             page = out.parent / OVERVIEW
+            if page.is_file() and page.stat().st_mtime >= source.stat().st_mtime:
+                return page  # the run wrote it just now, and large results take long to read
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(overview(Results.read(directory / RESULTS)), encoding="utf-8")
+            page.write_text(overview(Results.read(source)), encoding="utf-8")
             return page
     return None
 

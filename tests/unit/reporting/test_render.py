@@ -74,6 +74,18 @@ def test_one_file_and_the_overview_are_written(
     assert f"allure: {out}" in capsys.readouterr().out
 
 
+def test_an_overview_that_is_newer_than_its_results_stays(tools: Path, results: Path) -> None:
+    """Results of a large run take long to read; older pages are written again."""
+    page, source = results.parent / "overview.html", results.parent / "results.json"
+    page.write_text("kept")
+    os.utime(page, (source.stat().st_mtime + 1,) * 2)
+    assert render.main([str(results), str(results.parent / "a.html")]) == 0
+    assert page.read_text() == "kept"
+    os.utime(page, (source.stat().st_mtime - 1,) * 2)
+    assert render.main([str(results), str(results.parent / "a.html")]) == 0
+    assert "IPv6 not measured" in page.read_text()
+
+
 def test_allure_is_installed_once_into_the_cache(
     tools: Path, results: Path, tmp_path: Path
 ) -> None:
