@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sixproof.reporting.csv_table import matrices_csv
+from sixproof.reporting.csv_table import write_matrices
 from sixproof.reporting.line import plain
 from sixproof.reporting.overview import overview
 from sixproof.reporting.results import Results
@@ -36,10 +36,10 @@ def write_bundle(directory: Path, results: Results) -> dict[str, Path]:
         "summary": directory / SUMMARY,
     }
     results.write(paths["results"])
-    matrices = ((m.matrix, m.expected) for m in results.matrices)
+    with paths["cells"].open("w", encoding="utf-8") as stream:
+        write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
     texts = {
         "overview": overview(results),
-        "cells": matrices_csv(matrices),
         "summary": plain(summary_lines(results)),
     }
     for name, text in texts.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator
+from typing import TextIO
 
 from sixproof.model import Matrix, Observation, edge_of
 from sixproof.reporting.grid import Expected, standing_of
@@ -62,11 +63,16 @@ def _evidence(seen: Observation) -> str:
 def matrices_csv(matrices: Iterable[tuple[Matrix, Expected | None]]) -> str:
     """Several matrices under one line of column names."""
     stream = io.StringIO()
+    write_matrices(stream, matrices)
+    return stream.getvalue()
+
+
+def write_matrices(stream: TextIO, matrices: Iterable[tuple[Matrix, Expected | None]]) -> None:
+    """The same, written as it is made: a run of many policies has a quarter of a million cells."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for matrix, expected in matrices:
         writer.writerows(_rows(matrix, expected))
-    return stream.getvalue()
 
 
 def _rows(matrix: Matrix, expected: Expected | None) -> Iterator[tuple[object, ...]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
+import sys
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -92,9 +94,8 @@ class Measured:
             observation = _observation(cell, ends)
             seen.append(observation)
             if cell.get("expected"):
-                outcomes = frozenset(Outcome(o) for o in cell["expected"])
                 key = (observation.flow.family, edge_of(observation.flow))
-                expected[key] = Expectation(outcomes, cell.get("because", ""))
+                expected[key] = _expectation(tuple(cell["expected"]), cell.get("because", ""))
         return cls(
             matrix=Matrix.of(value["title"], seen),
             expected=expected if value["judged"] else None,
@@ -103,24 +104,33 @@ class Measured:
         )
 
 
+@functools.lru_cache(maxsize=20_000)
+def _expectation(outcomes: tuple[str, ...], because: str) -> Expectation:
+    """One object for the thousands of cells of which the same is expected."""
+    return Expectation(frozenset(Outcome(o) for o in outcomes), because)
+
+
+_address = functools.lru_cache(maxsize=20_000)(ipaddress.ip_address)
+
+
 def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Observation:
     flow = Flow(
         source=ends[cell["source"]],
         destination=ends[cell["destination"]],
-        address=ipaddress.ip_address(cell["address"]),
+        address=_address(cell["address"]),
         protocol=Protocol(cell["protocol"]),
         port=cell.get("port"),
     )
     return Observation(
         flow=flow,
         outcome=Outcome(cell["outcome"]),
-        reason=cell.get("reason", ""),
+        reason=sys.intern(cell.get("reason", "")),
         attempts=cell.get("attempts", 1),
         waited=cell.get("waitedSeconds", 0.0),
         latency=cell.get("latencySeconds"),
-        peer_saw=ipaddress.ip_address(cell["peerSaw"]) if cell.get("peerSaw") else None,
+        peer_saw=_address(cell["peerSaw"]) if cell.get("peerSaw") else None,
         peer_port=cell.get("peerPort"),
-        answered_by=cell.get("answeredBy", ""),
+        answered_by=sys.intern(cell.get("answeredBy", "")),
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
     )

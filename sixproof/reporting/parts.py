@@ -84,16 +84,17 @@ class Parts:
 
 def _lines(path: Path) -> Iterator[tuple[int, Part | str]]:
     """Every line's part, or what is wrong with the line."""
-    text = path.read_bytes().decode("utf-8", "replace")
-    for number, line in enumerate(text.splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            yield number, _part(json.loads(line))
-        except json.JSONDecodeError:
-            yield number, "cut off while it was written" if not text.endswith("\n") else "no JSON"
-        except (KeyError, TypeError, ValueError) as error:
-            yield number, f"not a part: {error}"
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                yield number, _part(json.loads(line))
+            except json.JSONDecodeError:
+                whole = line.endswith("\n")
+                yield number, "no JSON" if whole else "cut off while it was written"
+            except (KeyError, TypeError, ValueError) as error:
+                yield number, f"not a part: {error}"
 
 
 def _part(value: dict[str, Any]) -> Part:

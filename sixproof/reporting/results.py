@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,9 @@ class Results:
 
     def to_json(self) -> dict[str, Any]:
         """The whole file; `ledger` and `counts` are derived and not read back."""
+        return {**self._but_matrices(), "matrices": [m.to_json() for m in self.matrices]}
+
+    def _but_matrices(self) -> dict[str, Any]:
         return {
             "schema": SCHEMA,
             "run": self.run.to_json(),
@@ -87,7 +90,6 @@ class Results:
             "tests": [c.to_json() for c in self.cases],
             "convergences": [c.to_json() for c in self.convergences],
             "ledger": self.ledger().to_json(),
-            "matrices": [m.to_json() for m in self.matrices],
             "damaged": list(self.damaged),
         }
 
@@ -122,7 +124,9 @@ class Results:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".json.part")
-        draft.write_text(_laid_out(self.to_json()), encoding="utf-8")
+        matrices = (m.to_json() for m in self.matrices)  # one at a time: they are most of the file
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.writelines(_laid_out({**self._but_matrices(), "matrices": matrices}))
         draft.replace(path)
 
     @classmethod
@@ -141,13 +145,15 @@ class Results:
         return cls.from_json(value)
 
 
-def _laid_out(value: dict[str, Any]) -> str:
+def _laid_out(value: dict[str, Any]) -> Iterator[str]:
     """JSON with a line a member, and a line an element of a list, for diff and grep."""
-    members = []
-    for key, member in value.items():
-        if isinstance(member, list) and member:
-            elements = ",\n  ".join(json.dumps(element) for element in member)
-            members.append(f"{json.dumps(key)}: [\n  {elements}\n ]")
+    for number, (key, member) in enumerate(value.items()):
+        yield f"{',' if number else '{'}\n {json.dumps(key)}: "
+        if isinstance(member, Iterator) or (isinstance(member, list) and member):
+            yield "["
+            for place, element in enumerate(member):
+                yield f"{',' if place else ''}\n  {json.dumps(element)}"
+            yield "\n ]"
         else:
-            members.append(f"{json.dumps(key)}: {json.dumps(member)}")
-    return "{\n " + ",\n ".join(members) + "\n}\n"
+            yield json.dumps(member)
+    yield "\n}\n"
