@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail
+from fixtures.mtu import CARRIES, Trail
 from sixproof.model import Family
 from sixproof.probes import pmtu_judge, pmtu_signals
 from sixproof.probes.pmtu_judge import Rule
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("outside")]
 
-RULES = {
-    "the first full-size packet passes": pmtu_judge.first_try,
-    "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
-    "fragments arrive": pmtu_judge.fragments_arrive,
-    "bulk passes both ways": pmtu_judge.bulk_in_time,
-    "segments fill the path": pmtu_judge.segments,
-}
-
 
 @pytest.mark.covers("F2/M10", "F2/M11", "F2/M12")
-@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=list(CARRIES))
 def test_pods_send_full_size_to_the_outside(
     trail_to_outside: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:
@@ -35,7 +27,7 @@ def test_pods_send_full_size_to_the_outside(
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
-@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=list(CARRIES))
 def test_a_client_outside_sends_full_size_to_a_node_port(
     trail_from_outside: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:

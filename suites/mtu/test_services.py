@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail
+from fixtures.mtu import CARRIES, Trail
 from sixproof.model import Family
 from sixproof.probes import pmtu_judge, pmtu_signals
 from sixproof.probes.pmtu_judge import Rule
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("services")]
 
-RULES = {
-    "the first full-size packet passes": pmtu_judge.first_try,
-    "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
-    "fragments arrive": pmtu_judge.fragments_arrive,
-    "bulk passes both ways": pmtu_judge.bulk_in_time,
-    "segments fill the path": pmtu_judge.segments,
-    "no path MTU is learnt": pmtu_judge.nothing_learnt,
-}
+RULES = {**CARRIES, "no path MTU is learnt": pmtu_judge.nothing_learnt}
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
