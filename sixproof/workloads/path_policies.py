@@ -11,11 +11,12 @@ from sixproof.workloads.lanes import Lane
 
 
 def default_deny(
-    run: Run, namespace: str, pods: Iterable[Endpoint], allowed: Iterable[Lane]
+    run: Run, namespace: str, pods: Iterable[Endpoint], allowed: Iterable[Lane], serial: str
 ) -> tuple[dict[str, Any], ...]:
     """Manifests: these pods of a namespace are cut off both ways, but for some lanes between them.
 
     Nothing allows ICMP: a Packet Too Big comes through as part of the flow that it is about.
+    `serial` tells their names from those of other processes of the run in the same namespace.
     """
     named = [pod.pod for pod in pods]
     chosen = {"matchExpressions": [{"key": ROLE, "operator": "In", "values": named}]}
@@ -27,8 +28,8 @@ def default_deny(
         "egress": [{"to": peers, "ports": ports}],
     }
     return (
-        _policy(run, namespace, "path-default-deny", both),
-        _policy(run, namespace, "path-one-port", {**both, **one_port}),
+        _policy(run, namespace, f"path-{serial}-default-deny", both),
+        _policy(run, namespace, f"path-{serial}-one-port", {**both, **one_port}),
     )
 
 
