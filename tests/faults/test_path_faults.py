@@ -196,14 +196,25 @@ def test_i4_a_link_below_what_ipv6_needs(tmp_path: Path, workers: tuple[str, str
 def test_i2l_a_link_of_another_size_under_the_tunnels(
     tmp_path: Path, workers: tuple[str, str]
 ) -> None:
-    """I2L: one node's link is set to 9000 bytes; that node is named, and pods do not notice."""
+    """I2L: one node's link is set to 9000 bytes; that node is named, and no other.
+
+    Felix takes the link's size over for tunnels and new pods of that node, sooner or later: what
+    they then do is told as well, and nobody can say beforehand how far it gets meanwhile.
+    """
     node = workers[0]
     faults("inject", "I2L", "--node", node)
     outing = measured(tmp_path)
     test = "test_all_nodes_send_by_interfaces_of_one_size"
-    assert_red(outing, {test}, None)
-    for family in Family:
-        assert_red(outing, set(), family)
+    taken_over = {
+        "test_every_interface_of_a_pod_has_what_the_encapsulation_leaves",
+        "test_every_tunnel_of_a_node_leaves_room_for_its_headers",
+    }
+    red = ran(outing, CaseOutcome.FAILED, None)
+    assert {test} <= red <= {test} | taken_over
+    for other in red & taken_over:
+        lines = [x for x in message(outing, other, None).splitlines() if "expected 1" in x]
+        assert lines
+        assert all(f"{node}: " in x or f"@{node} (" in x for x in lines), lines
     said = message(outing, test, None)
     assert f"{node}: sends to other nodes by an interface of MTU 9000, most have 1500" in said
 
