@@ -51,9 +51,11 @@ class Runner:
         return self.log.read_text(encoding="utf-8")
 
     def workers(self) -> list[int]:
-        """The process ids of the xdist workers."""
+        """The process ids of the xdist workers: children in the run's own group, unlike the agent
+        outside the cluster."""
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text(encoding="ascii").split()]
+        children = [int(pid) for pid in path.read_text(encoding="ascii").split()]
+        return [pid for pid in children if os.getpgid(pid) == self.process.pid]
 
     def wait(self) -> int:
         """The exit status; the run must end by itself."""

@@ -123,6 +123,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # with the five of its base, a busy machine leaves dials unanswered
 
     def __init__(self, port: int, handler: type[_Handler]) -> None:
         super().__init__(("127.0.0.1", port), handler)
