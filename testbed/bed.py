@@ -36,7 +36,6 @@ from testbed.variant import Variant
 CREATED = "created"
 INOTIFY = "inotify"
 READY_SECONDS = 240
-POD_MTU = network.MTU - 70  # VXLAN over IPv6: 40 IPv6, 8 UDP, 8 VXLAN, 14 Ethernet
 
 
 @contextmanager
@@ -189,7 +188,7 @@ class Builder:
             bridge=variant.bridge,
             pod_subnets=variant.pod_subnets,
             service_subnets=variant.service_subnets,
-            pod_mtu=POD_MTU,
+            pod_mtu=variant.pod_mtu,
             dns_zone=dns.ZONE,
             source=why,
             timings={name: round(took, 1) for name, took in self.progress.timings.items()},

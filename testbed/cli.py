@@ -19,7 +19,9 @@ from testbed.record import Bed
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m testbed", description=__doc__)
     top.add_argument(
-        "--variant", default=variant.DEFAULT, help=f"one of {', '.join(variant.names())}"
+        "--variant",
+        default=variant.asked(),
+        help=f"one of {', '.join(variant.names())}; default {variant.DEFAULT} [{variant.VARIABLE}]",
     )
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser(

@@ -1,4 +1,4 @@
-"""The bed's own Docker network: both families, an own bridge, MTU 1500, no way out."""
+"""The bed's own Docker network: both families, an own bridge, no way out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from testbed.errors import BedError
 from testbed.variant import Variant
 
 CANDIDATES = tuple(f"172.{second}.66.0/24" for second in range(31, 19, -1))
-MTU = 1500
 
 
 def routed(text: str) -> list[ipaddress.IPv4Network]:
@@ -49,7 +48,7 @@ def ensure(engine: Engine, variant: Variant) -> None:
         *("--subnet", free(routed(routes)), "--subnet", variant.node_network_ipv6),
         *("--opt", f"com.docker.network.bridge.name={variant.bridge}"),
         *("--opt", "com.docker.network.bridge.enable_ip_masquerade=false"),
-        *("--opt", f"com.docker.network.driver.mtu={MTU}"),
+        *("--opt", f"com.docker.network.driver.mtu={variant.mtu}"),
         *("--label", f"sixproof.test/bed={variant.cluster}", variant.network),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,11 +11,17 @@ from testbed import paths
 from testbed.errors import BedError
 
 DEFAULT = "dual"
+VARIABLE = "SIX_VARIANT"
+"""The environment's way to ask for another one; the suites read it too."""
+_VXLAN_OVER_IPV6 = 70  # 40 IPv6, 8 UDP, 8 VXLAN, 14 Ethernet
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a kind of bed is made of. Containers, network and bridge are named by the cluster."""
+    """What a kind of bed is made of. Containers, network and bridge are named by the cluster.
+
+    `mtu` is that of the nodes' network, in bytes.
+    """
 
     name: str
     cluster: str
@@ -22,6 +29,7 @@ class Variant:
     pod_subnets: tuple[str, ...]
     service_subnets: tuple[str, ...]
     node_network_ipv6: str
+    mtu: int
     calico_env: Mapping[str, str]
 
     @property
@@ -51,12 +59,22 @@ class Variant:
         return (self.control_plane, *(f"{self.cluster}-{worker}" for worker in workers))
 
     @property
+    def pod_mtu(self) -> int:
+        """What the wider of the two tunnels leaves to pods, in bytes."""
+        return self.mtu - _VXLAN_OVER_IPV6
+
+    @property
     def dual(self) -> bool:
         return len(self.pod_subnets) == 2
 
 
 def names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in paths.VARIANTS.glob("*.toml")))
+
+
+def asked() -> str:
+    """The name of the variant that the environment asks for, else the default."""
+    return os.environ.get(VARIABLE) or DEFAULT
 
 
 def load(name: str = DEFAULT) -> Variant:
@@ -66,7 +84,7 @@ def load(name: str = DEFAULT) -> Variant:
         raise BedError(
             f"a bed variant named {name}",
             seen=f"there are: {', '.join(names())}",
-            remedy="choose one of them with --variant",
+            remedy=f"choose one of them with --variant, --six-variant or {VARIABLE}",
         )
     values = tomllib.loads(path.read_text())
     try:
@@ -77,6 +95,7 @@ def load(name: str = DEFAULT) -> Variant:
             pod_subnets=tuple(values["pod_subnets"]),
             service_subnets=tuple(values["service_subnets"]),
             node_network_ipv6=str(values["node_network_ipv6"]),
+            mtu=int(values["mtu"]),
             calico_env={str(k): str(v) for k, v in values["calico_env"].items()},
         )
     except KeyError as missing:

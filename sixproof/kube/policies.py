@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Sequence
 
 from sixproof.errors import ApiError
 from sixproof.kube import fields, kinds, ownership
@@ -17,6 +18,7 @@ CLUSTER_WIDE = {
 }
 """Kinds whose objects may select the pods of any namespace."""
 
+_Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
 
 
@@ -36,11 +38,39 @@ def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, .
         if kind.kind in names and "list" in kind.verbs
     ]
     calls = [functools.partial(cluster.list, kind) for kind in wanted]
-    for namespace in namespaces:
-        calls.append(functools.partial(cluster.list, kinds.NETWORK_POLICY, namespace))
-        calls += [
-            functools.partial(cluster.list, kind, namespace) for kind in _calico_namespaced(cluster)
-        ]
+    return _gathered(cluster, [*calls, *_namespaced(cluster, namespaces)])
+
+
+def of_namespaces(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
+    """The policies that stand in these namespaces, Kubernetes' and Calico's; copies and the
+    harness's own are left out as in `standing`.
+
+    Raises:
+        ApiError: they may not be read.
+    """
+    return _gathered(cluster, _namespaced(cluster, namespaces))
+
+
+def tiers(cluster: Cluster) -> tuple[Manifest, ...]:
+    """Calico's tiers, none where they are not served.
+
+    Raises:
+        ApiError: they may not be read.
+    """
+    served = [k for k in _calico(cluster) if k.kind == "Tier"]
+    return tuple(tier for kind in served for tier in cluster.list(kind))
+
+
+def _namespaced(cluster: Cluster, namespaces: tuple[str, ...]) -> list[_Listing]:
+    calico = [k for k in _calico(cluster) if k.kind == "NetworkPolicy"]
+    return [
+        functools.partial(cluster.list, kind, namespace)
+        for namespace in namespaces
+        for kind in (kinds.NETWORK_POLICY, *calico)
+    ]
+
+
+def _gathered(cluster: Cluster, calls: Sequence[_Listing]) -> tuple[Manifest, ...]:
     return tuple(
         manifest
         for found in cluster.gather(calls)
@@ -50,9 +80,9 @@ def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, .
     )
 
 
-def _calico_namespaced(cluster: Cluster) -> list[Kind]:
+def _calico(cluster: Cluster) -> list[Kind]:
     try:
         served = cluster.catalog.kinds("projectcalico.org/v3")
     except ApiError:
         return []
-    return [k for k in served if k.kind == "NetworkPolicy" and "list" in k.verbs]
+    return [k for k in served if "list" in k.verbs]

@@ -1,13 +1,14 @@
-"""Policies of the user's own, read from a directory: strictly, and nothing but namespaced ones.
+"""Policies of the user's own, from a directory or as they stand in a cluster: read strictly, and
+nothing but namespaced ones.
 
-The files are not trusted. They are read whole before anything is made of them; every error names
+Neither is trusted. Files are read whole before anything is made of them; every error names
 the file, the document and the path within it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -64,6 +65,24 @@ def read(directory: Path) -> Given:
     except ManifestError as error:
         raise UsageError(f"{directory}: {error}") from error
     return Given(tuple(policies), namespaces, tuple(left))
+
+
+def standing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
+    """Policies as an API server holds them, which may stand in these tiers.
+
+    Raises:
+        UsageError: there are none, or one cannot be judged; names it and the place.
+    """
+    policies = tuple(found)
+    for policy in policies:
+        try:
+            Oracle.of([*tiers, policy], World.of({}), CALICO)
+        except ManifestError as error:
+            where = f"{fields.text(policy, 'kind')} {home_of(policy)}/{fields.name(policy)}"
+            raise UsageError(f"{where}: {error}") from error
+    if not policies:
+        raise UsageError("no NetworkPolicy stands there")
+    return Given(policies, {})
 
 
 def home_of(policy: Manifest) -> str:

@@ -1,4 +1,5 @@
-"""Policies of your own (--six-policies DIR), on stand-ins for the pods that they mean."""
+"""Policies of your own (--six-policies DIR, --six-policies-of LIST), on stand-ins for the pods that
+they mean."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from fixtures.policy_own import OwnPolicies
 pytestmark = [pytest.mark.feature("Your own policies"), pytest.mark.covers("N1")]
 
 
-@pytest.mark.story("policies of --six-policies")
+@pytest.mark.story("policies of your own")
 def test_your_policies_do_what_the_oracle_says(own_policies: OwnPolicies) -> None:
     """On pods with the labels that they select, your policies allow and deny what they say, over
     each family."""

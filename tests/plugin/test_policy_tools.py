@@ -9,12 +9,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+import yaml
 
 from fixtures import policy_own
 from fixtures.options import Settings
 from fixtures.policy_generated import Generated
 from fixtures.policy_lab import Lab
-from sixproof.errors import VerdictError
+from sixproof.errors import UsageError, VerdictError
 from sixproof.kube.client import Cluster
 from sixproof.model import Expectation, Family, Flow, Observation, Outcome
 from sixproof.policy import CALICO_3_31, Oracle
@@ -124,6 +125,19 @@ spec:
     - to: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: kube-system}}}]
       ports: [{protocol: UDP, port: 53}, {port: https}]
 """
+
+
+def test_policies_that_stand_in_namespaces_join_those_of_files(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(POLICY)
+    given = policy_files.read(tmp_path)
+    held = yaml.safe_load(POLICY.replace("dns", "web").replace("prod", "shop"))
+    cluster = MemoryCluster()
+    cluster.apply({"kind": "Namespace", "metadata": {"name": "shop"}})
+    cluster.apply(held)
+    found = policy_own._with_standing(cast(Cluster, cluster), given, ("shop",))
+    assert [p["metadata"]["name"] for p in found.policies] == ["dns", "web"]
+    with pytest.raises(UsageError, match="--six-policies-of: there is no namespace blog"):
+        policy_own._with_standing(cast(Cluster, cluster), None, ("blog",))
 
 
 def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+import ipaddress
+import itertools
 from pathlib import Path
 
 import pytest
 
-from testbed import cluster, variant
+from testbed import cli, cluster, variant
 from testbed.errors import BedError
 
 
@@ -23,6 +25,31 @@ def test_every_variant_can_be_read_and_has_an_interface_name_linux_takes(name: s
 def test_variants_do_not_share_a_cluster() -> None:
     clusters = [variant.load(name).cluster for name in variant.names()]
     assert len(clusters) == len(set(clusters))
+
+
+def test_variants_share_no_address() -> None:
+    """So that two of them can stand beside each other."""
+    beds = [variant.load(name) for name in variant.names()]
+    ranges = [
+        ipaddress.ip_network(text)
+        for bed in beds
+        for text in (*bed.pod_subnets, *bed.service_subnets, bed.node_network_ipv6)
+    ]
+    for one, other in itertools.combinations(ranges, 2):
+        assert one.version != other.version or not one.overlaps(other)
+
+
+@pytest.mark.parametrize(("name", "pods"), [("dual", 1430), ("jumbo", 8930)])
+def test_pods_have_what_the_wider_tunnel_leaves(name: str, pods: int) -> None:
+    assert variant.load(name).pod_mtu == pods
+
+
+def test_the_environment_chooses_a_variant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(variant.VARIABLE, raising=False)
+    assert variant.asked() == variant.DEFAULT
+    monkeypatch.setenv(variant.VARIABLE, "jumbo")
+    assert variant.asked() == "jumbo"
+    assert cli.parser().parse_args(["up"]).variant == "jumbo"
 
 
 def test_an_unknown_variant_lists_those_there_are() -> None:

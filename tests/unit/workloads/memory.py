@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import itertools
 from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from sixproof.errors import ApiError
@@ -20,6 +21,7 @@ class MemoryCluster:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Manifest] = {}
         self.log: list[str] = []
+        self.catalog = SimpleNamespace(kinds=lambda _: ())
         self._numbers = itertools.count(5)
 
     def gather(self, calls: Iterable[Callable[[], Any]]) -> list[Any]:

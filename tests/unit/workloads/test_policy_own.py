@@ -6,6 +6,7 @@ from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 import pytest
+import yaml
 
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
@@ -106,6 +107,20 @@ def test_what_cannot_be_tried_is_refused_with_its_place(tmp_path: Path, what: st
 def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
         policy_files.read(tmp_path / "absent")
+
+
+def test_policies_as_they_stand_are_read_as_strictly_and_may_stand_in_tiers() -> None:
+    held = {**yaml.safe_load(CALICO), "status": None}
+    held["metadata"] |= {"uid": "u", "resourceVersion": "7", "creationTimestamp": "x"}
+    held["spec"] |= {"tier": "security", "types": ["Ingress"]}
+    tier = {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "spec": {"order": 5.0}}
+    tier["metadata"] = {"name": "security"}
+    found = policy_files.standing([held], [tier])
+    assert [policy_files.home_of(p) for p in found.policies] == ["data"]
+    with pytest.raises(UsageError, match=r"NetworkPolicy data/db: spec\.tier"):
+        policy_files.standing([held])
+    with pytest.raises(UsageError, match="no NetworkPolicy stands there"):
+        policy_files.standing([])
 
 
 def test_everybody_whom_a_policy_means_stands_on_the_stage(tmp_path: Path) -> None:

@@ -1,0 +1,77 @@
+"""Jumbo frames: a bed of its own whose network carries 9000 bytes, and a node of it that does not.
+
+The bed is brought up beside the other, and taken down where it did not stand before.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import testbed
+from sixproof.model import Family
+from sixproof.reporting.record import CaseOutcome
+from testbed import variant
+from tests.faults.conftest import faults, run_suites
+from tests.faults.injection import ROOT
+from tests.faults.path_outings import message, ran
+
+pytestmark = pytest.mark.bed
+NAME = "jumbo"
+ONE_SIZE = "test_all_nodes_send_by_interfaces_of_one_size"
+JUMBO = "test_jumbo_packets_pass_at_the_first_try"
+
+
+def tell(word: str) -> subprocess.CompletedProcess[str]:
+    """``python -m testbed`` for the variant of this file."""
+    command = [sys.executable, "-m", "testbed", "--variant", NAME, word]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def jumbo_bed(bed: testbed.Bed) -> Iterator[testbed.Bed]:
+    """A bed with jumbo frames, beside the other one, which shows that beds can be made here."""
+    stood = tell("status").returncode == 0
+    made = tell("up")
+    assert made.returncode == 0, made.stdout + made.stderr
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(variant.VARIABLE, NAME)
+            yield testbed.describe(NAME)
+    finally:
+        if not stood:
+            tell("down")
+
+
+@pytest.fixture
+def node(jumbo_bed: testbed.Bed) -> Iterator[str]:
+    """A worker of it; whatever a test does to it is mended."""
+    faults("clear")
+    yield jumbo_bed.nodes[1].name
+    faults("clear")
+
+
+def test_every_test_of_the_path_passes_with_jumbo_frames(node: str, tmp_path: Path) -> None:
+    """Nothing is red where all have 9000 bytes, and what is skipped elsewhere is measured."""
+    outing = run_suites(tmp_path, "suites/mtu", "-n", "2")
+    assert outing.status == 0, outing.output[-3000:]
+    for family in Family:
+        assert JUMBO in ran(outing, CaseOutcome.PASSED, family)
+
+
+def test_i2l_a_node_without_jumbo_frames(node: str, tmp_path: Path) -> None:
+    """I2L: one node's link takes 1500 bytes. That node is named, and no jumbo packet passes between
+    it and the others."""
+    faults("inject", "I2L", "--node", node, "--value", "1500")
+    outing = run_suites(tmp_path, "suites/mtu/test_path.py", "suites/mtu/test_underlay.py")
+    text = message(outing, ONE_SIZE, None)
+    assert f"{node}: sends to other nodes by an interface of MTU 1500, most have 9000" in text
+    for family in Family:
+        assert JUMBO in ran(outing, CaseOutcome.FAILED, family)
+        assert node in message(outing, JUMBO, family)
