@@ -54,14 +54,20 @@ def tunnels(seen: Seen, wanted: Mapping[str, int]) -> list[str]:
     ]
 
 
+def usual(underlay: Mapping[str, int]) -> int:
+    """The MTU that most of the nodes' interfaces have, in bytes; the larger where as many do, 0
+    without any."""
+    seen = list(underlay.values())
+    return max(sorted(set(seen), reverse=True), key=seen.count, default=0)
+
+
 def mixed(underlay: Mapping[str, int]) -> list[str]:
     """Nodes that send to others by an interface of another MTU than most do."""
-    seen = list(underlay.values())
-    usual = max(sorted(set(seen), reverse=True), key=seen.count, default=0)
+    most = usual(underlay)
     return [
-        f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {usual}"
+        f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {most}"
         for node, mtu in underlay.items()
-        if mtu != usual
+        if mtu != most
     ]
 
 

@@ -66,12 +66,17 @@ def test_every_test_of_the_path_passes_with_jumbo_frames(node: str, tmp_path: Pa
 
 
 def test_i2l_a_node_without_jumbo_frames(node: str, tmp_path: Path) -> None:
-    """I2L: one node's link takes 1500 bytes. That node is named, and no jumbo packet passes between
-    it and the others."""
+    """I2L: one node's link takes 1500 bytes. That node is named; no jumbo packet passes between it
+    and the others, and nobody makes a Packet Too Big of what vanishes on the link.
+
+    Felix takes the link's size over, so which packets are too large depends on how far it is.
+    """
     faults("inject", "I2L", "--node", node, "--value", "1500")
     outing = run_suites(tmp_path, "suites/mtu/test_path.py", "suites/mtu/test_underlay.py")
     text = message(outing, ONE_SIZE, None)
     assert f"{node}: sends to other nodes by an interface of MTU 1500, most have 9000" in text
     for family in Family:
-        assert JUMBO in ran(outing, CaseOutcome.FAILED, family)
-        assert node in message(outing, JUMBO, family)
+        text = message(outing, JUMBO, family)
+        edges = [line for line in text.splitlines() if " -> " in line]
+        assert edges
+        assert all(f"@{node} " in line or f"@{node}:" in line for line in edges), edges

@@ -105,6 +105,8 @@ def test_nodes_of_mixed_mtu_are_named() -> None:
     """The odd one out, whichever way it differs; of two, the smaller."""
     assert pmtu_interfaces.mixed({"a": 1500, "b": 1500, "c": 1500}) == []
     assert pmtu_interfaces.mixed({}) == []
+    assert pmtu_interfaces.usual({}) == 0
+    assert pmtu_interfaces.usual({"a": 1500, "b": 9000, "c": 1500}) == 1500
     (said,) = pmtu_interfaces.mixed({"a": 1500, "b": 1400, "c": 1500})
     assert said == "b: sends to other nodes by an interface of MTU 1400, most have 1500"
     (said,) = pmtu_interfaces.mixed({"a": 1500, "b": 9000})
