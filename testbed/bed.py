@@ -25,6 +25,7 @@ from testbed import engine as engines
 from testbed.cluster import Kind
 from testbed.engine import Engine
 from testbed.errors import BedError
+from testbed.faults import journal
 from testbed.images import Supply
 from testbed.kube import Kubectl, wait_for
 from testbed.paths import Cache
@@ -60,6 +61,7 @@ class Builder:
     progress: Progress
 
     def up(self) -> Bed:
+        self.mend()
         standing = self.healthy()
         if standing:
             self.progress.say("the bed stands already")
@@ -72,6 +74,18 @@ class Builder:
         self.create(supply)
         self.configure(supply)
         return self.settle(supply, why)
+
+    def mend(self) -> None:
+        """Lift the faults that a killed run has left in force: a bed that is broken never settles.
+
+        Raises:
+            BedError: one could not be undone.
+        """
+        engine = engines.existing(self.cache.engine)
+        if engine is not None:
+            running = [node for node in self.variant.nodes if engine.running(node)]
+            for undone in journal.clear(engine, running):
+                self.progress.say(f"a fault was in force, undone on {undone}")
 
     def healthy(self) -> Bed | None:
         """The recorded bed when every check of it holds."""
