@@ -101,16 +101,23 @@ class Survey:
     tunnels: Mapping[str, Overhead] = dataclasses.field(default_factory=dict)
 
     def hop(self, asked: Endpoint, where: str, address: IPAddress) -> tuple[Hop, ...]:
-        """The interface by which an endpoint sends to an address, and its route where narrower."""
+        """The interface by which an endpoint sends to an address, and its route where narrower.
+
+        A route that carries an MTU of its own is what the kernel goes by, also where the interface
+        is narrower (Linux, ip_dst_mtu_maybe_forward): Felix' routes into a tunnel do.
+        """
         route = self.routes.get((asked.name, address))
         seen = self.inspected.get(asked.name)
         if route is None or seen is None or route.device not in seen.mtus:
             return ()
         device = seen.mtus[route.device]
-        hops = [Hop(where, route.device, device)]
-        if route.mtu and route.expires is None and route.mtu < device:
-            hops.append(Hop(where, route.device, route.mtu, f"route to {address}"))
-        return tuple(hops)
+        if not route.mtu or route.expires is not None or route.mtu == device:
+            return (Hop(where, route.device, device),)
+        if route.mtu > device:
+            why = f"route to {address}; the interface has {device}"
+            return (Hop(where, route.device, route.mtu, why),)
+        narrower = Hop(where, route.device, route.mtu, f"route to {address}")
+        return (Hop(where, route.device, device), narrower)
 
     def carrier(self, node: Endpoint, tunnel: str, peer: Endpoint) -> tuple[Hop, ...]:
         """What the interface under a tunnel towards another node leaves for the inside."""

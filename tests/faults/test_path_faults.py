@@ -121,8 +121,7 @@ def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, 
     """I2S: larger packets vanish before the node's kernel measures them; nothing was made, so
     nothing else is asked of it."""
     node = workers[0]
-    faults("inject", "I2S", "--node", node)
-    outing = measured(tmp_path)
+    outing = measured(tmp_path, f"I2S --node {node}", node)
     first = {
         "test_the_first_full_size_packet_passes",
         "test_a_cluster_ip_carries_what_the_pod_does[the first full-size packet passes]",
@@ -153,7 +152,11 @@ def test_i3_a_wrong_mtu_inside_a_pod(tmp_path: Path, workers: tuple[str, str]) -
 
 
 def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) -> None:
-    """I3T: the devices and their node are named; what they carry is honoured."""
+    """I3T: the devices and their node are named; what they carry is honoured.
+
+    Over IPv4 the kernel goes on by Felix' routes, which carry an MTU of their own; over IPv6 it
+    takes that down with the device's.
+    """
     node = workers[0]
     for family in Family:
         faults("inject", "I3T", "--node", node, "--family", family)
@@ -162,7 +165,8 @@ def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) ->
     assert_red(outing, {test}, None)
     for family in Family:
         assert_red(outing, set(), family)
-        assert TOLD - ran(outing, CaseOutcome.PASSED, family) == set()
+    assert TOLD - ran(outing, CaseOutcome.PASSED, Family.IPV6) == set()
+    assert TOLD & ran(outing, CaseOutcome.PASSED, Family.IPV4) == set()
     said = message(outing, test, None)
     assert f"{node}: expected 1430, seen 1300 on vxlan-v6.calico" in said
     assert f"{node}: expected 1450, seen 1300 on vxlan.calico" in said
@@ -225,8 +229,7 @@ def test_i2f_what_was_learnt_is_forgotten_too_soon(
     """I2F and I2: pods of a node forget after a minute; only their expiry is red."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer)
-    faults("inject", "I2F", "--node", node)
-    outing = measured(tmp_path)
+    outing = measured(tmp_path, f"I2F --node {node}", node)
     test = "test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten"
     assert_red(outing, {test}, Family.IPV6)
     assert_red(outing, set(), Family.IPV4)

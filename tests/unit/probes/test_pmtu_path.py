@@ -63,6 +63,16 @@ def test_a_route_of_a_node_makes_a_hop_narrower() -> None:
     assert path(HERE, THERE, Family.IPV6, survey(onward=learnt)).promised == 1430
 
 
+def test_a_routes_own_mtu_stands_before_its_interfaces() -> None:
+    """The kernel goes by the route also where that is wider, and both are told."""
+    wide = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1450)
+    hop = path(HERE, THERE, Family.IPV6, survey(onward=wide)).hops[1]
+    assert hop.mtu == 1450
+    assert hop.why == f"route to {TARGET}; the interface has 1430"
+    same = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1430)
+    assert path(HERE, THERE, Family.IPV6, survey(onward=same)).hops == HOPS
+
+
 def test_a_carrier_that_holds_less_promises_nothing_and_is_named() -> None:
     """The tunnel is set to more than fits: what it promises stands, and the carrier is overfull."""
     outer = NODES["w2"].addresses[1]
