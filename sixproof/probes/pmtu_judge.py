@@ -101,7 +101,10 @@ def nothing_learnt(p: Passage) -> Complaint | None:
 
 
 def segments(p: Passage) -> Complaint | None:
-    """TCP's segments fill the path: MSS = path MTU less headers, less 12 with timestamps."""
+    """TCP's segments fill the path: MSS = path MTU less headers, less 12 with timestamps.
+
+    A SYN offers what the link leaves, or a hop that the sender was told of before.
+    """
     bulk, promised = p.bulk, p.path.promised
     if bulk.event != Event.ECHOED or promised is None:
         return _stalled(p)
@@ -109,7 +112,7 @@ def segments(p: Passage) -> Complaint | None:
     taken = headers + (TIMESTAMPS if bulk.timestamps else 0)
     wanted = promised - taken
     offered_back = min(promised, p.back or promised) - taken  # a server that learnt it offers less
-    offer = {hop.mtu - headers for hop in p.path.hops[:1]} | {promised - headers}
+    offer = {mtu - headers for mtu in p.path.tellable}
     if bulk.segment in (wanted, offered_back) and bulk.offered in offer:
         return None
     said = f"MSS {bulk.segment} on the live socket, wanted {wanted}; its SYN offered {bulk.offered}"

@@ -35,6 +35,7 @@ VANISHING = (
     | {f"test_a_default_deny_leaves_the_allowed_port_its_path[{rule}]" for rule in POLICY}
 )
 """What cannot pass where large packets vanish."""
+FROM_OUTSIDE = "test_a_client_outside_sends_full_size_to_a_node_port"
 NOT_DELIVERED = {
     "test_packet_too_big_reaches_the_sender",
     "test_packet_too_big_comes_back_through_a_cluster_ip",
@@ -115,6 +116,30 @@ def test_i1_without_a_bottleneck_eats_nothing(tmp_path: Path, workers: tuple[str
     outing = measured(tmp_path)
     assert outing.status == 0, outing.output[-3000:]
     assert ran(outing, CaseOutcome.SKIPPED, Family.IPV6) >= TOLD
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_i1_a_client_outside_is_not_told(
+    tmp_path: Path, workers: tuple[str, str], family: Family
+) -> None:
+    """I1: the link of a client outside is wider than a tunnel, so the node that it dials has to say
+    so, and is not heard; what goes through other nodes, and what fits, passes."""
+    faults("inject", "I1", "--node", workers[0], "--family", family)
+    outing = run_suites(tmp_path, "suites/mtu/test_outside.py")
+    assert outing.cases(CaseOutcome.BROKEN) == ()
+    told = "test_packet_too_big_reaches_the_client_outside"
+    wanted = {told, f"{FROM_OUTSIDE}[a plain UDP socket gets through]"}
+    if family is Family.IPV6:  # a router may fragment what has no DF, and fragments have none
+        wanted |= {f"{FROM_OUTSIDE}[fragments arrive]"}
+    assert_red(outing, wanted, family)
+    assert_red(outing, set(), family.other)
+    assert "test_a_node_tells_the_client_outside_that_a_packet_is_too_big" in ran(
+        outing, CaseOutcome.PASSED, family
+    )
+    said = message(outing, told, family)
+    assert "1 of 3 ordered pairs" in said
+    assert "1500 bytes were too big for a hop, and the sender was not told" in said
+    assert f"{workers[0]} made" in said
 
 
 def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, str]) -> None:

@@ -141,6 +141,14 @@ def test_a_narrower_hop_makes_smaller_segments() -> None:
         assert rules.segments(given) is None
 
 
+def test_a_hop_before_the_narrowest_may_be_what_the_sender_was_told_of() -> None:
+    """A client on a wider link that heard of the tunnel only; what no hop has is wrong."""
+    hops = (Hop("out", "eth0", 1500), Hop("w1", "vxlan.calico", 1450), *HOPS[2:])
+    for offered, fine in ((1440, True), (1390, True), (1370, True), (1400, False)):
+        given = passage(hops=hops, bulk=bulk(segment=1358, offered=offered))
+        assert (rules.segments(given) is None) is fine
+
+
 def test_a_narrower_way_back_may_make_smaller_segments() -> None:
     """A server that learnt its own path offers a smaller MSS in its SYN; no other size will do."""
     smaller = bulk(segment=1278)
