@@ -47,7 +47,7 @@ MAGIC = b"SIX1"
 FOREIGN = b"HEAD / HTTP/1.0\r\n\r\n"
 """What a server that is no agent is asked; HTTPS servers answer it too, with a refusal in clear."""
 HEADER_LIMIT = 256
-LOG_LIMIT = 200_000
+LOG_LIMIT = 16_384  # arrivals; a batch brings one server some hundred and asks for them at its end
 IDLE_LIMIT = 120.0
 """Seconds that a server connection may last."""
 ATTEMPT_LIMIT = 1000
@@ -94,9 +94,9 @@ class Log:
         self._arrivals[nonce] = protocol.Arrival(
             nonce=nonce,
             protocol=name,
-            peer=plain(peer[0]),
+            peer=sys.intern(plain(peer[0])),
             peer_port=peer[1],
-            local=plain(local[0]),
+            local=sys.intern(plain(local[0])),
             local_port=local[1],
             at=time.monotonic(),
         )
