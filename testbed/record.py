@@ -91,7 +91,7 @@ def read(folder: Path) -> Bed:
         raise BedError(
             f"a finished test bed in {folder}",
             seen="none (never made, taken down, or its making was interrupted)",
-            remedy="python -m testbed up",
+            remedy="python -m testbed up (--variant NAME where it is not the default one)",
         ) from None
     except (ValueError, TypeError, KeyError) as error:
         raise BedError(
