@@ -22,15 +22,19 @@ def edge_of(flow: Flow) -> Edge:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a flow must come to: one of `outcomes`, because of `because` (the oracle's words)."""
+    """What a flow must come to: one of `outcomes`, because of `because` (the oracle's words).
+
+    `by_policy` says whether a policy decides it at either end, be it by letting the flow pass.
+    """
 
     outcomes: frozenset[Outcome]
     because: str
+    by_policy: bool = False
 
     @classmethod
-    def allowed(cls, because: str) -> Expectation:
+    def allowed(cls, because: str, *, by_policy: bool = False) -> Expectation:
         """The flow must work."""
-        return cls(frozenset({Outcome.ALLOWED}), because)
+        return cls(frozenset({Outcome.ALLOWED}), because, by_policy)
 
     def __str__(self) -> str:
         return " or ".join(sorted(o.value for o in self.outcomes))

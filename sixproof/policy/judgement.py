@@ -100,13 +100,15 @@ class Judgement:
 
     def expectation(self) -> Expectation:
         """What a probe must see. Of an undefined flow, either: that it works, or a denial."""
+        by_policy = self.egress.policy is not None or self.ingress.policy is not None
         match self.verdict:
             case Verdict.ALLOWED:
-                return Expectation.allowed(self.because)
+                return Expectation.allowed(self.because, by_policy=by_policy)
             case Verdict.DENIED:
-                return Expectation(self.deny_outcomes, self.because)
+                return Expectation(self.deny_outcomes, self.because, by_policy)
             case _:
-                return Expectation(self.deny_outcomes | {Outcome.ALLOWED}, self.because)
+                either = self.deny_outcomes | {Outcome.ALLOWED}
+                return Expectation(either, self.because, by_policy)
 
     def __str__(self) -> str:
         return f"{self.flow}: {self.verdict} ({self.because})"

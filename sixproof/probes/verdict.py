@@ -12,7 +12,7 @@ import re
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
-from sixproof.model import Flow, IPAddress, Observation, Outcome, Protocol
+from sixproof.model import EndpointKind, Flow, IPAddress, Observation, Outcome, Protocol
 
 STALLED = "an agent was stalled"
 """How the reason of an observation begins that a busy machine kept from being one."""
@@ -111,6 +111,9 @@ def rule(
             return _unknown_server(f"unreachable ({said})", testimony)
         return Ruling(Outcome.UNROUTABLE, f"unreachable: {said}")
     if event == Event.NO_ROUTE:
+        if testimony.silent_because and flow.source.kind is EndpointKind.HOST:
+            # a pod that is gone takes its routes along, on its own node
+            return _unknown_server(f"the source has no route ({said})", testimony)
         return Ruling(Outcome.UNROUTABLE, f"the source has no route: {said}")
     if event == Event.TOO_BIG:
         return Ruling(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")

@@ -77,6 +77,7 @@ class Measured:
             peerPort=seen.peer_port,
             expected=expected,
             because=because,
+            byPolicy=wanted is not None and wanted.by_policy,
             standing=standing_of(seen.outcome, wanted).value,
         )
 
@@ -95,7 +96,9 @@ class Measured:
             seen.append(observation)
             if cell.get("expected"):
                 key = (observation.flow.family, edge_of(observation.flow))
-                expected[key] = _expectation(tuple(cell["expected"]), cell.get("because", ""))
+                expected[key] = _expectation(
+                    tuple(cell["expected"]), cell.get("because", ""), bool(cell.get("byPolicy"))
+                )
         return cls(
             matrix=Matrix.of(value["title"], seen),
             expected=expected if value["judged"] else None,
@@ -105,9 +108,9 @@ class Measured:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _expectation(outcomes: tuple[str, ...], because: str) -> Expectation:
+def _expectation(outcomes: tuple[str, ...], because: str, by_policy: bool) -> Expectation:
     """One object for the thousands of cells of which the same is expected."""
-    return Expectation(frozenset(Outcome(o) for o in outcomes), because)
+    return Expectation(frozenset(Outcome(o) for o in outcomes), because, by_policy)
 
 
 _address = functools.lru_cache(maxsize=20_000)(ipaddress.ip_address)

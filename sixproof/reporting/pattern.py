@@ -18,7 +18,6 @@ _NAMED = {
     Outcome.TOO_BIG: Category.MTU,
     Outcome.REJECTED: Category.OVER_BLOCK,
 }
-_POLICY_WORDS = ("policy", "tier", "rule")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,8 +54,13 @@ class Pattern:
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        """The classes of failure that the cells belong to."""
+        """The classes of failure that the cells belong to. No policy is to blame for what is
+        dropped where flows that none decides are dropped in the same place."""
         found = {c for d in self.cells for c in categories_of(d)}
+        dropped = [d for d in self.cells if d.observation.outcome is Outcome.DROPPED]
+        if dropped and not all(d.expected.by_policy for d in dropped):
+            found -= {Category.OVER_BLOCK}
+            found |= set() if found else {Category.BOTH}
         if Category.IPV6_ONLY in found and Category.IPV4_ONLY in found:
             found -= {Category.IPV6_ONLY, Category.IPV4_ONLY}
             found.add(Category.BOTH)
@@ -100,7 +104,8 @@ class Pattern:
     def _because(self) -> str:
         """What decided, where one reason of a policy stands for all cells."""
         reasons = {d.expected.because for d in self.cells}
-        if len(reasons) > 1 or (self.standing is Standing.BLOCKED and not decided(min(reasons))):
+        free = self.standing is Standing.BLOCKED and not self.cells[0].expected.by_policy
+        if len(reasons) > 1 or free:
             return ""
         return f"; {reasons.pop()}"
 
@@ -127,7 +132,7 @@ def categories_of(disagreement: Disagreement) -> set[Category]:
     found = {Category.LEAK} if standing is Standing.LEAK else set()
     if seen in _NAMED:
         found.add(_NAMED[seen])
-    if seen is Outcome.DROPPED and decided(expected.because):
+    if seen is Outcome.DROPPED and expected.by_policy:
         found.add(Category.OVER_BLOCK)
     one_only = {Parity.IPV6_BROKEN: Category.IPV6_ONLY, Parity.IPV4_BROKEN: Category.IPV4_ONLY}
     if standing is Standing.LEAK:
@@ -138,12 +143,6 @@ def categories_of(disagreement: Disagreement) -> set[Category]:
     if disagreement.parity in one_only:
         found.add(one_only[disagreement.parity])
     return found or {Category.BOTH}
-
-
-def decided(because: str) -> bool:
-    """Whether the oracle's words name a policy that let the flow pass, by its tier or rule."""
-    words = because.lower()
-    return not words.startswith("no ") and any(word in words for word in _POLICY_WORDS)
 
 
 def said_families(families: Iterable[Family]) -> str:

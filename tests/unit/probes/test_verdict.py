@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sixproof.agent.protocol import Event, FlowResult, FlowSpec
-from sixproof.model import Family, Flow, Outcome, Protocol
+from sixproof.model import EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes import verdict
 from sixproof.probes.verdict import Ruling
+from tests.unit.model import places
 from tests.unit.model.places import flow
 
 Story = verdict.Testimony  # under its own name pytest would take it for a test
@@ -375,6 +376,18 @@ def test_rule(case: Case) -> None:
 
     assert ruling.outcome is case.outcome, ruling.reason
     assert case.because in ruling.reason
+
+
+def test_a_host_without_a_route_to_a_pod_that_cannot_be_asked_tells_nothing() -> None:
+    """The pod may be gone, and its routes with it; a host whose pod answers has lost a route."""
+    host = dataclasses.replace(places.CLIENT, kind=EndpointKind.HOST)
+    asking = places.flow(source=host)
+    result = FlowResult("0123456789abcdef", Event.NO_ROUTE, "connect", "EINVAL")
+    gone = verdict.rule(asking, spec(), result, LOST, 0.0)
+    there = verdict.rule(asking, spec(), result, LISTENS, 0.0)
+    assert gone.outcome is Outcome.UNKNOWN
+    assert "no route (EINVAL), and the server's side is unknown" in gone.reason
+    assert there.outcome is Outcome.UNROUTABLE
 
 
 def test_names_of_cases_are_unique() -> None:

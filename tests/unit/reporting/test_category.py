@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.model import Outcome, Parity
+from sixproof.model import Expectation, Family, Flow, Outcome, Parity
 from sixproof.reporting.category import Category, class_line, rules, rules_json
+from sixproof.reporting.diagnosis import diagnose
 from sixproof.reporting.evidence import blames, verdict
-from sixproof.reporting.pattern import categories_of, decided
+from sixproof.reporting.pattern import categories_of
 from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken
 
 CHECKOUT = Path(__file__).parents[3]
@@ -64,18 +65,23 @@ def test_every_category_is_explained_and_the_committed_file_is_current() -> None
     assert json.loads(committed)
 
 
-@pytest.mark.parametrize(
-    ("because", "expected"),
-    [
-        ("no policy selects echo", False),
-        ("", False),
-        ("pods of one cluster reach each other", False),
-        ("NetworkPolicy x/allow-b ingress rule 1", True),
-        ("tier default, GlobalNetworkPolicy allow-dns", True),
-    ],
-)
-def test_a_reason_names_a_policy_or_does_not(because: str, expected: bool) -> None:
-    assert decided(because) is expected
+@pytest.mark.parametrize("selected", [True, False])
+def test_a_policy_is_blamed_only_where_it_decides_all_that_is_dropped_there(selected: bool) -> None:
+    """What reaches a node no more, whether a policy decides it or not, no policy has dropped."""
+
+    def into_worker(flow: Flow) -> Outcome:
+        dead = flow.destination.node == "worker" and flow.family is Family.IPV6
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    matrix = mesh(into_worker, itself=False)
+    passed = Expectation.allowed("shop/p ingress[0] allows it", by_policy=True)
+    first = next(key for key, o in matrix.cells.items() if o.outcome is Outcome.DROPPED)
+    expected = dict.fromkeys(matrix.cells, passed)
+    if not selected:
+        expected[first] = Expectation.allowed("no policy selects it")
+    (pattern,) = diagnose(matrix, matrix.disagreements(expected))
+    assert (Category.OVER_BLOCK in pattern.categories) is selected
+    assert Category.IPV6_ONLY in pattern.categories
 
 
 @pytest.mark.parametrize(

@@ -339,7 +339,7 @@ def test_a_leak_and_a_block_in_one_place_do_not_blur_each_other() -> None:
 
 
 def test_an_allowed_flow_that_a_rule_lets_pass_and_is_dropped_is_an_over_block() -> None:
-    rule = Expectation.allowed("NetworkPolicy x/allow-b ingress rule 1")
+    rule = Expectation.allowed("NetworkPolicy x/allow-b ingress rule 1", by_policy=True)
     (pattern,) = patterns(
         lambda f: dropped(f.destination.name.startswith("b@")), dict.fromkeys(mesh().cells, rule)
     )
