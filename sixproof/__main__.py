@@ -12,7 +12,7 @@ import yaml
 
 from sixproof.errors import UsageError
 from sixproof.model import Family
-from sixproof.policy import PROFILES, Verdict
+from sixproof.policy import PROFILES, Verdict, yaml_text
 from sixproof.policy.audit import audit
 from sixproof.policy.question import Question, answer
 from sixproof.policy.report import explained, to_json
@@ -135,11 +135,11 @@ def _load(path: str) -> list[object]:
     """
     try:
         text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-        return [value for value in yaml.safe_load_all(text) if value is not None]
+        return yaml_text.documents(text)
     except (OSError, UnicodeDecodeError) as bad:
         raise UsageError(f"{path}: cannot be read: {bad}") from bad
-    except (yaml.YAMLError, ValueError, RecursionError) as bad:
-        raise UsageError(f"{path}: is no YAML: {bad}") from bad
+    except yaml.YAMLError as bad:
+        raise UsageError(f"{path}: no readable YAML: {bad}") from bad
 
 
 if __name__ == "__main__":

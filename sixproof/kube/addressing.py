@@ -11,6 +11,7 @@ from sixproof.kube import fields
 from sixproof.kube.client import Cluster
 from sixproof.kube.fields import Manifest
 from sixproof.model import Family, IPNetwork
+from sixproof.policy import yaml_text
 
 _DRY_RUN = {
     "apiVersion": "v1",
@@ -23,7 +24,7 @@ _DRY_RUN = {
 def kubeadm_subnets(config_map: Manifest, key: str) -> tuple[IPNetwork, ...]:
     """`networking.podSubnet` or `.serviceSubnet` of kubeadm's ClusterConfiguration."""
     try:
-        config = yaml.safe_load(fields.text(config_map, "data", "ClusterConfiguration"))
+        config = yaml_text.document(fields.text(config_map, "data", "ClusterConfiguration"))
     except yaml.YAMLError:
         return ()
     return fields.networks(fields.text(config, "networking", key).split(","))

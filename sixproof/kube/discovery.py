@@ -19,6 +19,7 @@ from sixproof.kube.fields import Manifest
 from sixproof.kube.glance import PATIENCE, Glance
 from sixproof.kube.kinds import Kind
 from sixproof.model import ClusterFacts, NodeFacts
+from sixproof.policy import yaml_text
 
 CALICO_API = "projectcalico.org/v3"
 CALICO_STORE = (
@@ -182,7 +183,7 @@ def kube_proxy_mode(config_map: Manifest, daemon_sets: tuple[Manifest, ...]) -> 
     An empty `mode` means iptables on Linux.
     """
     try:
-        config = yaml.safe_load(fields.text(config_map, "data", "config.conf"))
+        config = yaml_text.document(fields.text(config_map, "data", "config.conf"))
     except yaml.YAMLError:
         config = None
     runs = any(fields.name(d) == "kube-proxy" for d in daemon_sets)

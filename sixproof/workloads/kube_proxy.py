@@ -9,6 +9,7 @@ import yaml
 from sixproof.kube import fields, kinds
 from sixproof.kube.client import Cluster
 from sixproof.model import IPAddress, IPNetwork, NodeFacts
+from sixproof.policy import yaml_text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def read(cluster: Cluster, mode: str) -> KubeProxy:
 def parse(config_map: fields.Manifest, mode: str) -> KubeProxy:
     """The settings in the ConfigMap that kubeadm writes."""
     try:
-        config = yaml.safe_load(fields.text(config_map, "data", "config.conf"))
+        config = yaml_text.document(fields.text(config_map, "data", "config.conf"))
     except yaml.YAMLError:
         config = None
     if not isinstance(config, dict):

@@ -15,7 +15,7 @@ import yaml
 
 from sixproof.errors import ManifestError, UsageError
 from sixproof.kube import fields
-from sixproof.policy import CALICO, Oracle, World
+from sixproof.policy import CALICO, Oracle, World, yaml_text
 from sixproof.workloads.policy_cases import Manifest
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -97,19 +97,16 @@ def _documents(path: Path) -> Iterator[object]:
             raw = stream.read(LARGEST + 1)
         if len(raw) > LARGEST:
             raise UsageError(f"{path}: is larger than {LARGEST} bytes")
-        text = raw.decode("utf-8")
-        if any(isinstance(e, yaml.AliasEvent) for e in yaml.parse(text, yaml.SafeLoader)):
-            raise UsageError(f"{path}: uses YAML aliases, which are not read: write it out")
-        documents = list(yaml.safe_load_all(text))
+        documents = yaml_text.documents(raw.decode("utf-8"), aliases=False)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is no YAML: {error}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path}: no readable YAML: {error}") from error
     for document in documents:
         items = document.get("items") if isinstance(document, dict) else None
         if isinstance(items, list) and str(document.get("kind", "")).endswith("List"):
             yield from items
-        elif document is not None:
+        else:
             yield document
 
 

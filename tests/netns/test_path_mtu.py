@@ -26,6 +26,9 @@ from tests.netns.scenes import MAIN, NARROW, NARROW_MTU
 
 pytestmark = [pytest.mark.netns, pytest.mark.parametrize("ip_family", Family, ids=str)]
 
+PATIENCE = 1.0
+"""Seconds for a datagram; what an agent that stood still missed is tried again for two."""
+
 EATEN = {
     Family.IPV6: "icmpv6 type packet-too-big drop",
     Family.IPV4: "icmp type destination-unreachable icmp code frag-needed drop",
@@ -66,7 +69,7 @@ def explore(lab: Lab, family: Family, server: Endpoint) -> tuple[Passage, Expedi
     with lab.agent(lab.router, "router"):
         near = ipaddress.ip_address(NEAR[MAIN].address(family, 1))
         router = Endpoint("router", EndpointKind.HOST, (near,), "lab", "router", CLIENT.node)
-        probe = PathProbe(lab.agents, patience=2.0, tcp_timeout=3.0)
+        probe = PathProbe(lab.agents, patience=PATIENCE, tcp_timeout=3.0)
         flow = Flow(CLIENT, server, server.addresses[0], Protocol.UDP, scenes.OPEN)
         seen = probe.explore([flow], hosts=[router])
     return seen.passages[0], seen
@@ -182,7 +185,7 @@ def test_a_bottleneck_that_nobody_knows_fails_the_first_full_size_packet(
                 stack.enter_context(mute(lab, ip_family))
             far = dataclasses.replace(server, node="")
             flow = Flow(CLIENT, far, far.addresses[0], Protocol.UDP, scenes.OPEN)
-            probe = PathProbe(lab.agents, patience=2.0, tcp_timeout=3.0)
+            probe = PathProbe(lab.agents, patience=PATIENCE, tcp_timeout=3.0)
             found = probe.explore([flow]).passages[0]
         complaint = rules.first_try(found)
         assert complaint is not None

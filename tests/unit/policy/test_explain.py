@@ -127,7 +127,7 @@ spec: {podSelector: {}, ingress: [{from: [{ipBlock: {cidr: 10.0.0.0/8}}]}]}
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("{a: [", "is no YAML"),
+        ("{a: [", "no readable YAML"),
         ("7", "must be an object, is 7"),
         ("{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: [], spec: {}}",
          "metadata: must be an object"),
