@@ -44,9 +44,10 @@ class Fault:
 
 
 def faults(results: Results) -> tuple[Fault, ...]:
-    """The faults of a run, those that most matrices show first, what was not measured last."""
+    """The faults of a run, those that most matrices show first, what was not measured last; what a
+    cluster is known not to do is none."""
     found: dict[tuple[object, ...], list[tuple[Pattern, Measured]]] = {}
-    for measured in results.matrices:
+    for measured in results.telling():
         for pattern in diagnose(measured.matrix, measured.disagreements()):
             reason = pattern.cells[0].observation.reason if pattern.scope is None else ""
             key = (pattern.standing, pattern.families, pattern.where, pattern.lanes, reason)

@@ -16,7 +16,7 @@ class Coverage(enum.StrEnum):
     """What a run says of a row."""
 
     PASSED = "passed"
-    PARTLY = "partly"  # what ran passed, and some was skipped or did not run
+    PARTLY = "partly"  # what ran passed; some did not run, or is known not to work here
     FAILED = "failed"
     BROKEN = "broken"  # a test could not tell
     SKIPPED = "skipped"
@@ -34,15 +34,16 @@ class Entry:
 
     @property
     def coverage(self) -> Coverage:
-        """What the tests together say; one failure outweighs everything."""
+        """What the tests together say; one failure outweighs everything, and what is known not to
+        work here leaves the row covered in part."""
         outcomes = {case.outcome for case in self.cases}
-        if outcomes & {CaseOutcome.FAILED, CaseOutcome.XFAILED}:
+        if CaseOutcome.FAILED in outcomes or outcomes == {CaseOutcome.XFAILED}:
             return Coverage.FAILED
         if CaseOutcome.BROKEN in outcomes:
             return Coverage.BROKEN
         if CaseOutcome.PASSED in outcomes:
             return Coverage.PASSED if outcomes == {CaseOutcome.PASSED} else Coverage.PARTLY
-        if CaseOutcome.SKIPPED in outcomes:
+        if outcomes & {CaseOutcome.SKIPPED, CaseOutcome.XFAILED}:
             return Coverage.SKIPPED
         return Coverage.NOT_RUN if outcomes else Coverage.UNTESTED
 

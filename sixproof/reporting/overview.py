@@ -39,6 +39,7 @@ def overview(results: Results) -> str:
         "Findings": _findings(results.findings),
         "Matrices": _matrices(results, found),
         "Tests that did not pass": _failures(results),
+        "Known of this cluster": _limits(results),
         "Coverage of the guide": _coverage(results),
         "Skipped, and how to enable": _skips(results),
         "Time until a change showed": _times(results),
@@ -141,6 +142,11 @@ def _failures(results: Results) -> Iterator[str]:
         )
     if len(bad) > MESSAGES:
         yield f"<p>{len(bad) - MESSAGES} more in results.json and in the Allure report.</p>"
+
+
+def _limits(results: Results) -> Iterator[str]:
+    rows = [(escape(case.name), escape(case.reason)) for case in results.limits()]
+    yield table(("Test that fails as it must here", "Why"), rows)
 
 
 def _coverage(results: Results) -> Iterator[str]:

@@ -65,6 +65,15 @@ class Results:
         """How many cases ended how."""
         return Counter(case.outcome for case in self.cases)
 
+    def limits(self) -> tuple[Case, ...]:
+        """The tests that failed as is known of this cluster: they are told, and are no fault."""
+        return tuple(c for c in self.cases if c.outcome is CaseOutcome.XFAILED)
+
+    def telling(self) -> tuple[Measured, ...]:
+        """The matrices whose wrong cells are faults: all but those of such tests."""
+        known = {case.nodeid for case in self.limits()}
+        return tuple(m for m in self.matrices if m.test not in known)
+
     def families(self) -> tuple[Family, ...]:
         """The families to speak of: what pods have or was measured, and always IPv6."""
         known = {Family.IPV6, *(self.facts.pod_families if self.facts else ())}

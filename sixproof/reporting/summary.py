@@ -45,6 +45,7 @@ def summary_lines(
         ("", list(_matrices(results, found, width))),
         ("What fails, and where", list(_faults(found, width))),
         ("Findings", list(_findings(results.findings, width))),
+        ("Known of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
         ("Time until a change showed", list(_convergences(results.convergences))),
         ("Not read", [Line.of(f"  {text}", Tone.UNSURE) for text in results.damaged]),
@@ -66,7 +67,7 @@ def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[
             yield Line.of()
         yield from matrix_lines(measured.matrix, measured.expected, width=width)
     if left := len(results.matrices) - len(shown):
-        wrong = sum(bool(m.disagreements()) for m in results.matrices)
+        wrong = sum(bool(m.disagreements()) for m in results.telling())
         wrong -= sum(bool(m.disagreements()) for m in shown)
         said = f"{wrong} of them with wrong cells" if wrong else "all as expected"
         yield Line.of(f"{left} more matrices, {said}", Tone.QUIET)
@@ -87,6 +88,12 @@ def _findings(findings: Iterable[Finding], width: int) -> Iterator[Line]:
         tone = _SEVERITIES.get(finding.severity, Tone.QUIET)
         lead = [Span(f"  {finding.severity:<7} ", tone)]
         yield from _paragraph(lead, f"[{finding.code}] {finding}", width)
+
+
+def _limits(results: Results, width: int) -> Iterator[Line]:
+    """What fails as it must here, with the reason."""
+    for case in results.limits():
+        yield from _paragraph([Span("  ~ ", Tone.UNSURE)], f"{case.name}: {case.reason}", width)
 
 
 def _skips(results: Results) -> Iterator[Line]:

@@ -31,6 +31,7 @@ class FamilyVerdict:
 
     `latency` is the median time to an answer in seconds, None where nothing answered. `shared`
     counts tests that did not pass, ask about no one family and left no matrix that would tell.
+    `limited` are wrong cells of tests that fail as is known of this cluster, in no other count.
     """
 
     family: Family
@@ -38,6 +39,7 @@ class FamilyVerdict:
     cases: Counter[CaseOutcome]
     latency: float | None = None
     shared: int = 0
+    limited: int = 0
 
     @property
     def right(self) -> int:
@@ -68,6 +70,8 @@ class FamilyVerdict:
         for standing in Standing:
             if self.cells[standing] and standing not in _GOOD:
                 parts.append(f"{self.cells[standing]} {standing.counted}")
+        if self.limited:
+            parts.append(f"{self.limited} more fail as is known of this cluster")
         if asked := self.cases.total():
             parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of it passed")
         if self.shared:
@@ -83,7 +87,14 @@ def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
 
 
 def _verdict(results: Results, family: Family) -> FamilyVerdict:
-    judged = [m for m in results.matrices if m.expected is not None]
+    judged = [m for m in results.telling() if m.expected is not None]
+    known = {case.nodeid for case in results.limits()}
+    limited = sum(
+        wrong.observation.flow.family is family
+        for measured in results.matrices
+        if measured.test in known
+        for wrong in measured.disagreements()
+    )
     cells = sum((m.standings(family) for m in judged), Counter[Standing]())
     cases = Counter(case.outcome for case in results.cases if case.family is family)
     latencies = [
@@ -93,7 +104,7 @@ def _verdict(results: Results, family: Family) -> FamilyVerdict:
         if measured_family is family and seen.latency is not None
     ]
     median = statistics.median(latencies) if latencies else None
-    return FamilyVerdict(family, cells, cases, median, _shared(results, family))
+    return FamilyVerdict(family, cells, cases, median, _shared(results, family), limited)
 
 
 def _shared(results: Results, family: Family) -> int:

@@ -32,7 +32,9 @@ P, F, B, S, N, X = (
         ([S, S], Coverage.SKIPPED),
         ([S, N], Coverage.SKIPPED),
         ([N], Coverage.NOT_RUN),
-        ([P, X], Coverage.FAILED),
+        ([P, X], Coverage.PARTLY),
+        ([X], Coverage.FAILED),
+        ([X, S], Coverage.SKIPPED),
     ],
 )
 def test_a_row_is_as_good_as_its_worst_test(

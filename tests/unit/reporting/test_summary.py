@@ -145,6 +145,27 @@ def test_one_fault_seen_in_many_matrices_is_told_once() -> None:
     assert fault.sentence.endswith("[Pod to pod and 1 more]")
 
 
+def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
+    """A run that found nothing else is good, and says how much is known not to work."""
+    known = measured(v6_tunnel_broken, "Named ports")
+    case = Case(known.test, CaseOutcome.XFAILED, title="Named ports", reason="has none <here>")
+    good = Case("t.py::test_b", CaseOutcome.PASSED, covers=("N4",))
+    results = Results(
+        RUN, cases=(good, case), matrices=(known, measured(works, headline=True)), facts=facts()
+    )
+    assert faults(results) == ()
+    assert [v.word for v in verdicts(results)] == [Word.WORKS, Word.WORKS]
+    wrong = len(known.disagreements())
+    (ipv6,) = (v for v in verdicts(results) if v.family is Family.IPV6)
+    assert f"{wrong} more fail as is known of this cluster" in ipv6.reason
+    text = plain(summary_lines(results))
+    assert "Known of this cluster\n  ~ Named ports: has none <here>\n" in text
+    assert "What fails" not in text
+    assert "has none &lt;here&gt;" in overview(results)
+    red = dataclasses.replace(case, outcome=CaseOutcome.FAILED)
+    assert faults(dataclasses.replace(results, cases=(good, red)))
+
+
 def test_matrices_are_chosen_by_what_they_tell() -> None:
     results = broken()
     titles = [m.matrix.title for m in chosen(results, faults(results), 3)]
