@@ -56,11 +56,9 @@ class Pattern:
     def categories(self) -> tuple[Category, ...]:
         """The classes of failure that the cells belong to. No policy is to blame for what is
         dropped where flows that none decides are dropped in the same place."""
-        found = {c for d in self.cells for c in categories_of(d)}
-        dropped = [d for d in self.cells if d.observation.outcome is Outcome.DROPPED]
-        if dropped and not all(d.expected.by_policy for d in dropped):
-            found -= {Category.OVER_BLOCK}
-            found |= set() if found else {Category.BOTH}
+        dropped = (d for d in self.cells if d.observation.outcome is Outcome.DROPPED)
+        blame = all(d.expected.by_policy for d in dropped)
+        found = {c for d in self.cells for c in categories_of(d, blame_policies=blame)}
         if Category.IPV6_ONLY in found and Category.IPV4_ONLY in found:
             found -= {Category.IPV6_ONLY, Category.IPV4_ONLY}
             found.add(Category.BOTH)
@@ -123,8 +121,9 @@ class Pattern:
         return f"are {outcome}{why}"
 
 
-def categories_of(disagreement: Disagreement) -> set[Category]:
-    """The classes of failure that one cell belongs to."""
+def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) -> set[Category]:
+    """The classes of failure that one cell belongs to; whether a policy can have dropped it, its
+    place tells."""
     seen, expected = disagreement.observation.outcome, disagreement.expected
     standing = standing_of(seen, expected)
     if standing in _ALONE:
@@ -132,7 +131,7 @@ def categories_of(disagreement: Disagreement) -> set[Category]:
     found = {Category.LEAK} if standing is Standing.LEAK else set()
     if seen in _NAMED:
         found.add(_NAMED[seen])
-    if seen is Outcome.DROPPED and expected.by_policy:
+    if seen is Outcome.DROPPED and expected.by_policy and blame_policies:
         found.add(Category.OVER_BLOCK)
     one_only = {Parity.IPV6_BROKEN: Category.IPV6_ONLY, Parity.IPV4_BROKEN: Category.IPV4_ONLY}
     if standing is Standing.LEAK:

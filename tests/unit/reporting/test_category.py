@@ -84,6 +84,21 @@ def test_a_policy_is_blamed_only_where_it_decides_all_that_is_dropped_there(sele
     assert Category.IPV6_ONLY in pattern.categories
 
 
+def test_what_a_filter_rejects_is_an_over_block_whatever_is_dropped_beside_it() -> None:
+    """A rejection names its cause itself; the place speaks of what is dropped only."""
+
+    def into_worker(flow: Flow) -> Outcome:
+        if flow.destination.node != "worker":
+            return Outcome.ALLOWED
+        return Outcome.REJECTED if flow.port == 8080 else Outcome.DROPPED
+
+    matrix = mesh(into_worker)
+    patterns = diagnose(matrix, matrix.disagreements(all_open(matrix)))
+    rejecting = [p for p in patterns if Outcome.REJECTED in p.outcomes]
+    assert any(Outcome.DROPPED in p.outcomes for p in rejecting)
+    assert all(Category.OVER_BLOCK in p.categories for p in rejecting)
+
+
 @pytest.mark.parametrize(
     ("outcome", "category"),
     [
