@@ -71,8 +71,15 @@ class Results:
 
     def telling(self) -> tuple[Measured, ...]:
         """The matrices whose wrong cells are faults: all but those of such tests."""
+        return self._of_limits(False)
+
+    def excused(self) -> tuple[Measured, ...]:
+        """The matrices of such tests."""
+        return self._of_limits(True)
+
+    def _of_limits(self, wanted: bool) -> tuple[Measured, ...]:
         known = {case.nodeid for case in self.limits()}
-        return tuple(m for m in self.matrices if m.test not in known)
+        return tuple(m for m in self.matrices if (m.test in known) is wanted)
 
     def families(self) -> tuple[Family, ...]:
         """The families to speak of: what pods have or was measured, and always IPv6."""

@@ -88,11 +88,9 @@ def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
 
 def _verdict(results: Results, family: Family) -> FamilyVerdict:
     judged = [m for m in results.telling() if m.expected is not None]
-    known = {case.nodeid for case in results.limits()}
     limited = sum(
         wrong.observation.flow.family is family
-        for measured in results.matrices
-        if measured.test in known
+        for measured in results.excused()
         for wrong in measured.disagreements()
     )
     cells = sum((m.standings(family) for m in judged), Counter[Standing]())
