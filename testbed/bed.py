@@ -61,8 +61,10 @@ class Builder:
     progress: Progress
 
     def up(self) -> Bed:
-        self.mend()
-        standing = self.healthy()
+        engine = engines.existing(self.cache.engine)
+        if engine is not None:
+            self.mend(engine)
+        standing = self.healthy(engine)
         if standing:
             self.progress.say("the bed stands already")
             return standing
@@ -75,21 +77,18 @@ class Builder:
         self.configure(supply)
         return self.settle(supply, why)
 
-    def mend(self) -> None:
+    def mend(self, engine: Engine) -> None:
         """Lift the faults that a killed run has left in force: a bed that is broken never settles.
 
         Raises:
             BedError: one could not be undone.
         """
-        engine = engines.existing(self.cache.engine)
-        if engine is not None:
-            running = [node for node in self.variant.nodes if engine.running(node)]
-            for undone in journal.clear(engine, running):
-                self.progress.say(f"a fault was in force, undone on {undone}")
+        running = [node for node in self.variant.nodes if engine.running(node)]
+        for undone in journal.clear(engine, running):
+            self.progress.say(f"a fault was in force, undone on {undone}")
 
-    def healthy(self) -> Bed | None:
+    def healthy(self, engine: Engine | None) -> Bed | None:
         """The recorded bed when every check of it holds."""
-        engine = engines.existing(self.cache.engine)
         try:
             bed = record.read(self.cache.cluster(self.variant.cluster))
         except BedError:
