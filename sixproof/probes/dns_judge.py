@@ -12,8 +12,11 @@ from typing import Protocol
 
 from sixproof.model import Family, Parity
 from sixproof.probes.dns_message import DnsQuestion
-from sixproof.probes.dns_verdict import DnsObservation, DnsOutcome
+from sixproof.probes.dns_verdict import LOST, DnsObservation, DnsOutcome
 
+SAMPLES = 8
+"""Pairs of a wrong and a right answer that it takes to blame a family where several replicas may
+have answered: with one replica of two at fault, chance alone makes them look so once in 256."""
 KINDS = 4
 """Kinds of wrong answers told in one message."""
 NAMES = 4
@@ -99,19 +102,21 @@ def disagreements(
 def parity(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> Parity:
     """How the families compare: by the records that were asked for, else by the way to the server.
 
-    A family is broken where every measured wrong answer is of it and the other family's are right.
+    A family is broken where every measured wrong answer is of it and the same server, asked in the
+    same way, was right about the other. Behind a Service the replica that answers is drawn anew for
+    every question, so there it takes `SAMPLES` such pairs and no right answer of the family.
     """
     measured = [o for o in seen if o.outcome.measured]
     bad = [d.seen for d in wrong if d.seen.outcome.measured]
     if not bad:
         return Parity.NOT_COMPARED
-    for family_of in (_record_family, _server_family):
-        present = {family_of(o) for o in measured}
-        broken = {family_of(o) for o in bad}
-        if present >= set(Family) and len(broken) == 1:
-            return Parity.IPV6_BROKEN if broken == {Family.IPV6} else Parity.IPV4_BROKEN
-    sides = {_record_family(o) or _server_family(o) for o in measured}
-    return Parity.BOTH_BROKEN if sides >= set(Family) else Parity.NOT_COMPARED
+    right = [o for o in measured if o not in bad]
+    for compared in (_BY_RECORD, _BY_WAY):
+        family = compared.only_family(bad, right)
+        if family is not None:
+            return Parity.IPV6_BROKEN if family is Family.IPV6 else Parity.IPV4_BROKEN
+    both = any({f(o) for o in bad} >= set(Family) for f in (_record_family, _server_family))
+    return Parity.BOTH_BROKEN if both else Parity.NOT_COMPARED
 
 
 def verdict(title: str, seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> str:
@@ -164,7 +169,7 @@ def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> s
 
 
 def _came(seen: DnsObservation) -> str:
-    return "other records" if seen.outcome is DnsOutcome.NOERROR else seen.outcome.value
+    return "other records" if seen.outcome is DnsOutcome.NOERROR else seen.came
 
 
 def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:
@@ -182,7 +187,7 @@ def _told(group: Sequence[DnsDisagreement], seen: Sequence[DnsObservation]) -> l
     expected = group[0].expected
     servers = listed(d.seen.query.server.name for d in group)
     ways = listed(d.seen.query.way for d in group)
-    came = shown(first.data) if first.data else first.outcome.value
+    came = shown(first.data) if first.data else first.came
     if not first.outcome.measured:
         came = "not measured"
     lines = [
@@ -203,7 +208,8 @@ def _facts(seen: DnsObservation, expected: DnsExpectation) -> Iterable[str]:
     if wanted and not expected.at_least and (unexpected := seen.data - wanted):
         yield f"not expected {shown(unexpected)}"
     if seen.answer:
-        yield f"the server said {seen.answer}"
+        others = seen.answer.others(seen.query.question.type)
+        yield f"the server said {seen.answer}" + (f": {shown(others)}" if others else "")
     if seen.reason:
         yield seen.reason
 
@@ -245,3 +251,45 @@ def _record_family(seen: DnsObservation) -> Family | None:
 
 def _server_family(seen: DnsObservation) -> Family | None:
     return seen.query.server.family
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Which answers differ by their family alone: those for which `alike` is the same."""
+
+    family_of: Callable[[DnsObservation], Family | None]
+    alike: Callable[[DnsObservation], tuple[object, ...]]
+
+    def only_family(
+        self, bad: Sequence[DnsObservation], right: Sequence[DnsObservation]
+    ) -> Family | None:
+        """The one family of all wrong answers, where right ones of the other prove it."""
+        families = {self.family_of(o) for o in bad}
+        family = families.pop()
+        if families or family is None:
+            return None
+        others = {self.alike(o) for o in right if self.family_of(o) is family.other}
+        pairs = sum(self.alike(o) in others for o in bad)
+        if all(o.query.server.replicas == 1 for o in bad):
+            return family if pairs else None
+        alike = _asked_of if all(o.outcome in LOST for o in bad) else _server_of
+        hit = {alike(o) for o in bad}
+        chance = any(self.family_of(o) is family and alike(o) in hit for o in right)
+        return family if pairs >= SAMPLES and not chance else None
+
+
+def _server_of(seen: DnsObservation) -> tuple[object, ...]:
+    """What is asked: what it says does not depend on who asks."""
+    return seen.query.server.name, seen.query.transport
+
+
+def _asked_of(seen: DnsObservation) -> tuple[object, ...]:
+    """Who asks what: whether an answer comes depends on both."""
+    return seen.query.source.name, seen.query.server.name, seen.query.transport
+
+
+_BY_RECORD = _Comparison(
+    _record_family,
+    lambda o: (*_asked_of(o), o.query.server.address, o.query.question.name),
+)
+_BY_WAY = _Comparison(_server_family, lambda o: (*_asked_of(o), o.query.question))

@@ -24,6 +24,10 @@ NO_EDNS_LIMIT = 512
 """Bytes of a UDP answer to a question without EDNS (RFC 1035 section 4.2.1)."""
 
 
+_BESIDE = ("CNAME", "DNAME", "RRSIG")
+"""Types that may stand in the answer to a question for any other type."""
+
+
 class RecordType(enum.StrEnum):
     """The record types that are asked for."""
 
@@ -100,6 +104,13 @@ class DnsAnswer:
     def data(self, kind: RecordType) -> frozenset[str]:
         """What the records of a type say, wherever an alias led."""
         return frozenset(r.data for r in self.records if r.type == kind)
+
+    def others(self, kind: RecordType) -> frozenset[str]:
+        """Records of other types than the one asked for, as ``A 192.0.2.1``; an alias on the way
+        to an answer (RFC 1034 section 3.6.2, RFC 6672) and signatures are none."""
+        return frozenset(
+            f"{r.type} {r.data}" for r in self.records if r.type not in (kind, *_BESIDE)
+        )
 
     @property
     def has_soa(self) -> bool:

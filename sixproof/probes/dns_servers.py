@@ -123,14 +123,17 @@ def find(cluster: Cluster, resolver: ResolvConf) -> ClusterDns:
     home, name = fields.namespace(service), fields.name(service)
     slices = cluster.list(kinds.ENDPOINT_SLICE, home, labels=f"{SERVICE_NAME}={name}")
     corefile = _corefile(cluster)
+    pods = tuple(server for found in slices for server in _pods(found))
+    ports = _ports(fields.entries(service, "spec", "ports"), "port")
+    replicas = len({pod.name for pod in pods})
     return ClusterDns(
         zone=resolver.zone,
         service=f"{home}/{name}",
         addresses=tuple(
-            DnsServer(name, address, *_ports(fields.entries(service, "spec", "ports"), "port"))
+            DnsServer(name, address, *ports, replicas=replicas)
             for address in fields.addresses(fields.strings(service, "spec", "clusterIPs"))
         ),
-        pods=tuple(server for found in slices for server in _pods(found)),
+        pods=pods,
         selector=tuple(
             sorted((k, str(v)) for k, v in fields.mapping(service, "spec", "selector").items())
         ),

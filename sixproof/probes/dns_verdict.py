@@ -24,6 +24,7 @@ class DnsOutcome(enum.StrEnum):
 
     NOERROR = "NOERROR"  # records of the type that was asked for
     NODATA = "NODATA"  # the name exists, without such records (RFC 2308 section 2.2)
+    WRONG_TYPE = "WRONG_TYPE"  # records, none of them of the type that was asked for
     NXDOMAIN = "NXDOMAIN"  # no such name
     SERVFAIL = "SERVFAIL"
     REFUSED = "REFUSED"  # the server's own word; a closed port is UNREACHABLE
@@ -49,6 +50,7 @@ _ANSWERED = frozenset(
     {
         DnsOutcome.NOERROR,
         DnsOutcome.NODATA,
+        DnsOutcome.WRONG_TYPE,
         DnsOutcome.NXDOMAIN,
         DnsOutcome.SERVFAIL,
         DnsOutcome.REFUSED,
@@ -71,13 +73,18 @@ class Transport(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsServer:
-    """A DNS server at one address. `name` is how reports call it: ``kube-dns``, a pod's name."""
+    """A DNS server at one address. `name` is how reports call it: ``kube-dns``, a pod's name.
+
+    `replicas` is how many servers may answer at this address: more than one behind a Service, 0
+    where it is not known.
+    """
 
     name: str
     address: IPAddress
     udp_port: int = 53
     tcp_port: int = 53
     node: str = ""
+    replicas: int = 1
 
     @property
     def family(self) -> Family:
@@ -125,6 +132,13 @@ class DnsObservation:
     def data(self) -> frozenset[str]:
         """What the records of the type that was asked for say."""
         return self.answer.data(self.query.question.type) if self.answer else frozenset()
+
+    @property
+    def came(self) -> str:
+        """What came, as reports say it: the outcome, and of records of another type which ones."""
+        if self.outcome is DnsOutcome.WRONG_TYPE and self.answer:
+            return f"{listed_types(self.answer)} in an answer to {self.query.question.type}"
+        return self.outcome.value
 
     def to_json(self) -> dict[str, object]:
         """The observation as one object of an attachment."""
@@ -209,9 +223,16 @@ def _answered(
         return DnsOutcome.ERROR, answer.rcode, answer
     if answer.data(query.question.type):
         return DnsOutcome.NOERROR, "", answer
+    if answer.others(query.question.type):
+        return DnsOutcome.WRONG_TYPE, "", answer
     aliases = [r.data for r in answer.records if r.type == "CNAME"]
     led = f"an alias of {aliases[-1]}, which has no {query.question.type}" if aliases else ""
     return DnsOutcome.NODATA, led, answer
+
+
+def listed_types(answer: DnsAnswer) -> str:
+    """The types of an answer's records: ``A records``, ``A and TXT records``."""
+    return f"{' and '.join(sorted({r.type for r in answer.records}))} records"
 
 
 def _silent(
@@ -235,6 +256,11 @@ def heard(seen: Sequence[DnsObservation]) -> tuple[DnsObservation, ...]:
     another way. Whether every way works is a question of its own."""
     answered = {_asked(o) for o in seen if o.outcome not in LOST}
     return tuple(o for o in seen if o.outcome not in LOST or _asked(o) not in answered)
+
+
+def told(seen: Sequence[DnsObservation]) -> tuple[DnsObservation, ...]:
+    """What servers said: all but silence."""
+    return tuple(o for o in seen if o.outcome not in LOST)
 
 
 def _asked(seen: DnsObservation) -> tuple[str, str, DnsQuestion]:

@@ -54,7 +54,7 @@ class Results:
             run=run,
             environment=tuple(environment),
             facts=facts or parts.facts,
-            findings=parts.findings,
+            findings=tuple(dict.fromkeys(parts.findings)),
             cases=parts.cases if cases is None else tuple(cases),
             convergences=parts.convergences,
             matrices=parts.matrices,

@@ -38,7 +38,10 @@ except PermissionError:
 PYTHON
 }
 # ask the server $3 over UDP for records of type $1 (1 A, 28 AAAA) of $2
-question() { python3 - "$1" "$2" "$3" <<'PYTHON'
+question() { ask "$@" | cut -d";" -f1; }
+# the type of the first record that comes back
+first_type() { ask "$@" | cut -d";" -f2; }
+ask() { python3 - "$1" "$2" "$3" <<'PYTHON'
 import socket, sys
 kind, name, server = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
@@ -48,9 +51,14 @@ sock.settimeout(2)
 try:
     sock.sendto(query, (server, 53))
     answer = sock.recv(4096)
-    print(f"rcode {answer[3] & 15}, {int.from_bytes(answer[6:8], 'big')} answers")
+    records = answer[12 + len(labels) + 5:]  # behind the header and the question
+    while records and not records[0] & 0xC0 and records[0]:
+        records = records[records[0] + 1:]
+    kind = int.from_bytes(records[2:4], "big") if records[:1] >= b"\xc0" else \
+        int.from_bytes(records[1:3], "big")
+    print(f"rcode {answer[3] & 15}, {int.from_bytes(answer[6:8], 'big')} answers;{kind}")
 except OSError as error:
-    print(f"no answer: {error}")
+    print(f"no answer: {error};")
 PYTHON
 }
 # the network namespace of some pod on this node, or nothing

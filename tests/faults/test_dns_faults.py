@@ -1,4 +1,4 @@
-"""Faults of the DNS: I21, I23 and S3.
+"""Faults of the DNS: I21, I23, S3, R4, R5 and R10.
 
 Each run holds tests that must see the fault, and tests beside them that it must not touch.
 """
@@ -16,6 +16,7 @@ from sixproof.kube.pods import running_pod
 from sixproof.model import Family, Observation, Outcome, Protocol
 from sixproof.reporting.record import CaseOutcome
 from tests.faults.conftest import (
+    Outing,
     assert_cells,
     assert_green,
     assert_red_is_exactly,
@@ -119,6 +120,74 @@ def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbe
     assert {f"{t}[IPv6]" for t in (FROM_PODS, FROM_NODES, TO_PODS)} <= skipped.keys()
     assert all("IPv6" in case.reason and case.enable for case in skipped.values())
     assert {f"{NAMES}[IPv4]", f"{NAMES}[IPv6]", f"{FROM_PODS}[IPv4]"} <= outing.green()
+
+
+@pytest.fixture
+def replica(bed: testbed.Bed) -> tuple[str, str]:
+    """A CoreDNS pod as NAMESPACE/NAME and its node; there is another one beside it."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
+        pods = cluster.list(kinds.POD, "kube-system", labels="k8s-app=kube-dns")
+    ready = [found for pod in pods if (found := running_pod(pod))]
+    assert len(ready) > 1, "needs two CoreDNS replicas"
+    return f"kube-system/{ready[0].name}", ready[0].node
+
+
+ALL_RECORDS = (RECORDS, "suites/dns/test_ports.py", "suites/dns/test_reverse.py")
+
+
+def test_r4_the_replica_that_lost_its_watch_is_named(
+    tmp_path: Path, replica: tuple[str, str]
+) -> None:
+    """R4: one replica knows no name that was made since; the summary names it and its node first,
+    and no family is accused, however the answers fell."""
+    name, node = replica
+    faults("inject", "R4", "--pod", name)
+    outing = run_suites(tmp_path, *ALL_RECORDS)
+    assert NAMES in {test.partition("[")[0] for test in outing.red()}
+    told = {f.subject: f for f in outing.results.findings if f.code == "dns.replica"}
+    subject = f"DNS replica {name.partition('/')[2]} on {node}"
+    assert set(told) == {subject}, outing.output[-3000:]
+    assert "NXDOMAIN" in told[subject].seen
+    assert "over IPv4 and IPv6 alike" in told[subject].seen
+    assert subject in outing.output
+    assert_accuses_no_family(outing)
+
+
+def test_r5_what_came_is_told_and_every_replica_is_alike(tmp_path: Path, bed: testbed.Bed) -> None:
+    """R5: A records come in the answer to AAAA: that is said, and not that there was no data."""
+    faults("inject", "R5")
+    outing = run_suites(tmp_path, RECORDS)
+    message = outing.red()[f"{NAMES}[IPv6]"].message
+    assert "A records in an answer to AAAA" in message
+    assert "NODATA" not in message
+    assert message.endswith("class: DNS, IPv6-only failure")
+    codes = {f.code for f in outing.results.findings if f.code.startswith("dns.")}
+    assert codes == {"dns.answers"}
+    assert f"{NAMES}[IPv4]" in outing.green()
+
+
+def test_r10_the_replica_that_nobody_reaches_is_named(
+    tmp_path: Path, replica: tuple[str, str]
+) -> None:
+    """R10: questions that chance sends to one replica are lost; it is named, and no family."""
+    name, node = replica
+    faults("inject", "R10", "--pod", name)
+    outing = run_suites(tmp_path, RECORDS)
+    subject = f"DNS replica {name.partition('/')[2]} on {node}"
+    told = {f.subject for f in outing.results.findings if f.code.startswith("dns.")}
+    assert told <= {subject}
+    assert (
+        not outing.red()
+        or subject in told
+        or any(name.partition("/")[2] in case.message for case in outing.red().values())
+    )
+    assert_accuses_no_family(outing)
+
+
+def assert_accuses_no_family(outing: Outing) -> None:
+    """No failing test files its answers under one family."""
+    for case in outing.red().values():
+        assert "-only failure" not in case.message, case.message
 
 
 def test_without_faults_all_of_it_is_green(tmp_path: Path, bed: testbed.Bed) -> None:

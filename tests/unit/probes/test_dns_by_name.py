@@ -115,6 +115,13 @@ def test_missing_record_is_the_fault_of_the_dns() -> None:
     assert str(found.value).endswith("class: DNS, IPv6-only failure")
 
 
+def test_an_ipv6_name_that_a_replica_does_not_know_accuses_no_family() -> None:
+    """A lookup that found nothing at all says nothing about families, whatever others found."""
+    with pytest.raises(VerdictError, match=r"six\.shop\.svc") as found:
+        reach(client({"web": [V6, V4], "six": []}), DUAL, ONLY_V6)
+    assert str(found.value).endswith("class: DNS")
+
+
 def test_all_dead_is_no_matter_of_families() -> None:
     with pytest.raises(VerdictError, match="is not reached at all") as found:
         reach(client(EVERYTHING, lambda _: True))

@@ -10,6 +10,7 @@ import pytest
 from sixproof.model import Family, Parity
 from sixproof.probes import dns_judge
 from sixproof.probes.dns_judge import DnsExpectation, Expected
+from sixproof.probes.dns_message import DnsRecord
 from sixproof.probes.dns_verdict import DnsObservation, DnsOutcome, DnsQuery, Transport
 from tests.unit.probes.dns_samples import (
     A_QUESTION,
@@ -18,6 +19,8 @@ from tests.unit.probes.dns_samples import (
     QUESTION,
     TWO,
     WAYS,
+    answered,
+    pod,
     query,
     seen,
 )
@@ -147,6 +150,61 @@ def test_verdict_leads_with_what_wrong_answers_share(name: str) -> None:
     lead = dns_judge.verdict("names", came, wrong).splitlines()[0]
     assert lead.startswith(f"names: {said}"), lead
     assert dns_judge.parity(came, wrong) is parity
+
+
+def behind(replicas: int, asked: DnsQuery) -> DnsQuery:
+    """The same question to a service with so many replicas behind it."""
+    return dataclasses.replace(asked, server=dataclasses.replace(asked.server, replicas=replicas))
+
+
+def through_service(
+    replicas: int, wrong: Callable[[DnsQuery, int], bool], pods: int
+) -> tuple[list[DnsObservation], Parity]:
+    """Answers to pods that ask for both families over both; what is claimed of families."""
+    asked = [
+        behind(replicas, query(family, question=question, source=pod("a", f"worker{n}", n + 1)))
+        for n in range(pods)
+        for question in EXPECTED
+        for family in Family
+    ]
+    came = [
+        seen(q, outcome=O.NXDOMAIN) if wrong(q, number) else right(q)
+        for number, q in enumerate(asked)
+    ]
+    return came, dns_judge.parity(came, dns_judge.disagreements(came, EXPECTED))
+
+
+def test_three_samples_of_several_replicas_blame_no_family() -> None:
+    """A stale replica that happened to answer what went over IPv6 only is no fault of IPv6."""
+    unlucky = lambda q, _: v6(q) and q.question is QUESTION  # noqa: E731
+    assert through_service(2, unlucky, 3)[1] is Parity.NOT_COMPARED
+    assert through_service(1, unlucky, 3)[1] is Parity.IPV6_BROKEN
+
+
+def test_enough_samples_without_exception_blame_a_family_behind_several_replicas() -> None:
+    """Eight and more pairs, none of them the other way round, are no chance."""
+    always = lambda q, _: q.question is QUESTION  # noqa: E731
+    assert through_service(2, always, 8)[1] is Parity.IPV6_BROKEN
+    mostly = lambda q, n: q.question is QUESTION and n > 3  # noqa: E731
+    assert through_service(2, mostly, 8)[1] is not Parity.IPV6_BROKEN
+
+
+def test_an_unknown_number_of_replicas_is_taken_for_several() -> None:
+    assert through_service(0, lambda q, _: v6(q), 1)[1] is not Parity.IPV6_BROKEN
+    assert through_service(1, lambda q, _: v6(q), 1)[1] is Parity.IPV6_BROKEN
+
+
+def test_records_of_another_type_are_told_and_not_called_absent() -> None:
+    """What came in the answer to AAAA is the whole story."""
+    asked = query()
+    records = (DnsRecord(NAME, "A", 30, "192.0.2.1"),)
+    answer = dataclasses.replace(answered(asked), records=records)
+    came = [DnsObservation(asked, O.WRONG_TYPE, "", answer, 0.001)]
+    text = dns_judge.verdict("names", came, dns_judge.disagreements(came, EXPECTED))
+
+    assert text.startswith("names: all answers are wrong (A records in an answer to AAAA)")
+    assert "the server said NOERROR aa, 1 records, 40 bytes: {A 192.0.2.1}" in text
+    assert "NODATA" not in text
 
 
 def test_verdict_tells_question_server_way_expected_seen_and_contrast() -> None:

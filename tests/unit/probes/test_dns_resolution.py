@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
+import ipaddress
 import types
 from collections.abc import Callable
 from typing import Any, cast
@@ -20,11 +22,11 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import ChannelLost, InfrastructureError, VerdictError
 from sixproof.kube.agents import Agents
-from sixproof.model import Family
+from sixproof.model import Family, Finding
 from sixproof.probes.dns_judge import DnsExpectation, Expected
 from sixproof.probes.dns_lookups import Wanted
 from sixproof.probes.dns_servers import ClusterDns
-from sixproof.probes.dns_verdict import DnsOutcome
+from sixproof.probes.dns_verdict import DnsOutcome, DnsServer
 from sixproof.probes.fakes import FakeAgents
 from tests.unit.probes.dns_samples import A_QUESTION, NAME, ONE, QUESTION, SERVERS, TWO, ZONE
 
@@ -68,9 +70,13 @@ class Notes:
     def __init__(self) -> None:
         self.matrices: list[Any] = []
         self.changes: list[tuple[str, Family]] = []
+        self.findings: list[Finding] = []
 
     def matrix(self, matrix: Any, expected: Any) -> None:
         self.matrices.append((matrix, expected))
+
+    def finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
 
     def convergence(self, *noted: Any) -> None:
         what, _, family, _ = noted
@@ -78,10 +84,13 @@ class Notes:
 
 
 def resolution(
-    script: Callable[[object], object], notes: Notes | None = None
+    script: Callable[[object], object],
+    notes: Notes | None = None,
+    replicas: tuple[DnsServer, ...] = (),
 ) -> tuple[Resolution, FakeAgents]:
     agents = FakeAgents({ONE.name: script, TWO.name: script})
-    dns_servers = ClusterDns(ZONE, "kube-system/kube-dns", tuple(SERVERS.values()), ())
+    service = tuple(dataclasses.replace(s, replicas=len(replicas) or 1) for s in SERVERS.values())
+    dns_servers = ClusterDns(ZONE, "kube-system/kube-dns", service, replicas)
     settings = types.SimpleNamespace(connect_timeout=1.0, settle_timeout=0.3, deny_timeout=0.5)
     asks = Resolution(
         cast(Agents, agents),
@@ -123,6 +132,37 @@ def test_other_family_beside_is_not_judged() -> None:
     asks, _ = resolution(dns_of(empty=lambda _, kind: kind == "A"))
     seen = asks.must_answer("names", AAAA, beside=A)
     assert {o.query.question for o in seen} == {QUESTION}
+
+
+STALE, FRESH = (
+    DnsServer(f"coredns-{name}", ipaddress.ip_address(f"192.0.2.{number}"), node=f"worker{number}")
+    for number, name in ((53, "stale"), (54, "fresh"))
+)
+
+
+def test_the_stale_replica_leads_and_no_family_is_accused() -> None:
+    """Chance let it answer what went over IPv6: asked by itself, it is wrong over IPv4 too."""
+    notes = Notes()
+    stale = {str(SERVERS[Family.IPV6].address), str(STALE.address)}
+    script = dns_of(empty=lambda message, _: message.address in stale)
+    asks, _ = resolution(script, notes, (STALE, FRESH))
+    with pytest.raises(VerdictError) as found:
+        asks.must_answer("names", AAAA, beside=A)
+
+    text = str(found.value)
+    assert text.startswith("DNS replica coredns-stale on worker53: answers NODATA to 4 of 4")
+    assert text.endswith("class: DNS")
+    assert [f.code for f in notes.findings] == ["dns.replica"]
+
+
+def test_a_family_that_every_replica_denies_is_accused() -> None:
+    """Each replica by itself is right about A and wrong about AAAA: that is of the family."""
+    notes = Notes()
+    asks, _ = resolution(dns_of(empty=lambda _, kind: kind == "AAAA"), notes, (STALE, FRESH))
+    with pytest.raises(VerdictError, match="each of its 2 replicas is wrong") as found:
+        asks.must_answer("names", AAAA, beside=A)
+    assert str(found.value).endswith("class: DNS, IPv6-only failure")
+    assert [f.code for f in notes.findings] == ["dns.answers"]
 
 
 def test_one_dead_way_is_left_to_the_test_of_ways() -> None:

@@ -79,7 +79,12 @@ CASES = (
     Case("records behind an alias", got("NOERROR", ALIAS, ("real.example.", *AAAA[1:])), O.NOERROR),
     Case("nothing", got(), O.NODATA),
     Case("alias to nothing", got("NOERROR", ALIAS), O.NODATA, "an alias of real.example., which"),
-    Case("records of another type", got("NOERROR", (NAME, "A", "192.0.2.1")), O.NODATA),
+    Case("records of another type", got("NOERROR", (NAME, "A", "192.0.2.1")), O.WRONG_TYPE),
+    Case(
+        "an alias to records of another type",
+        got("NOERROR", ALIAS, ("real.example.", "A", "192.0.2.1")),
+        O.WRONG_TYPE,
+    ),
     Case("no such name", got("NXDOMAIN"), O.NXDOMAIN),
     Case("server failure", got("SERVFAIL"), O.SERVFAIL),
     Case("refused by the server", got("REFUSED"), O.REFUSED),

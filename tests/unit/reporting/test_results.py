@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -165,3 +166,9 @@ def test_a_matrix_without_expectation_stays_without() -> None:
 def test_a_skip_is_read_back_from_what_pytest_prints(skip: Skip) -> None:
     assert Skip.parse(str(skip)) == skip
     assert Skip.parse(f"Skipped: {skip}") == skip
+
+
+def test_what_several_tests_find_is_told_once() -> None:
+    other = dataclasses.replace(FINDING, subject="node worker2")
+    found = Results.of(RUN, Parts(findings=(FINDING, FINDING, other))).findings
+    assert found == (FINDING, other)
