@@ -23,6 +23,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
         pyproject="""
         [tool.pytest]
         addopts = ["--import-mode=importlib", "-p", "no:cacheprovider"]
+        strict_config = true
         """,
     )
     for folder in ("suites/pods", "suites/preflight", "tests"):
