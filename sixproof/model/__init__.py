@@ -5,6 +5,7 @@ from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
 from sixproof.model.finding import Finding, Severity
 from sixproof.model.flow import Flow
+from sixproof.model.icmp import IcmpError
 from sixproof.model.matrix import Disagreement, Edge, Expectation, Matrix, edge_of
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
@@ -21,6 +22,7 @@ __all__ = [
     "Flow",
     "IPAddress",
     "IPNetwork",
+    "IcmpError",
     "Matrix",
     "NodeFacts",
     "Observation",

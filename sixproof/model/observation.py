@@ -6,6 +6,7 @@ import dataclasses
 
 from sixproof.model.family import IPAddress
 from sixproof.model.flow import Flow
+from sixproof.model.icmp import IcmpError
 from sixproof.model.outcome import Outcome
 
 
@@ -16,8 +17,8 @@ class Observation:
     `latency` and `waited` are seconds: the time to the answer (None without one) and the time the
     client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
     host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
-    (None: the server was not or could not be asked). `reason` says in a few words what led to
-    the outcome.
+    (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
+    kernel met. `reason` says in a few words what led to the outcome.
     """
 
     flow: Flow
@@ -31,6 +32,7 @@ class Observation:
     answered_by: str = ""
     arrived: bool | None = None
     nonce: str = ""
+    icmp: IcmpError | None = None
 
     def to_json(self) -> dict[str, object]:
         """The observation as one object of results.json."""
@@ -52,4 +54,5 @@ class Observation:
             "answeredBy": self.answered_by,
             "arrived": self.arrived,
             "nonce": self.nonce,
+            "icmp": None if self.icmp is None else self.icmp.to_json(),
         }

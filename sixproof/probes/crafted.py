@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from sixproof.agent import protocol
 from sixproof.kube import wait
-from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.model import Endpoint, Family, IcmpError, IPAddress
 from sixproof.probes import capture
 from sixproof.probes.capture import Seen
 from sixproof.probes.connect import SLACK, Asker
@@ -110,9 +110,7 @@ class Landing:
         shot = self.shot
         where = f"{self.left} of {len(shot.packets)} packets left, {len(self.came)} reached"
         said = f"{shot.target.name}: {shot.shape} {self.fate.value}; {where} the server's interface"
-        told = [
-            f"{e.source} said type {e.error[0]} code {e.error[1]}" for e in self.errors if e.error
-        ]
+        told = [f"{e.source} said {_icmp(e).name}" for e in self.errors]
         return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
 
 
@@ -301,6 +299,12 @@ def complaint(landing: Landing) -> str:
     return ""
 
 
+def _icmp(seen: Seen) -> IcmpError:
+    """A captured ICMP error."""
+    kind, code = seen.error or (0, 0)
+    return IcmpError(Family.of(seen.source), kind, code, str(seen.source))
+
+
 def misquoted(landing: Landing, narrowest: int | None) -> str:
     """What is wrong about a shot that fills its source's link, empty where nothing is.
 
@@ -317,8 +321,8 @@ def misquoted(landing: Landing, narrowest: int | None) -> str:
     wrong: dict[str, None] = {}
     for error in landing.errors:
         kind = "Packet Too Big" if six else "fragmentation needed"
-        if error.error != ((2, 0) if six else (3, 4)):
-            wrong[f"{error.source} said type and code {error.error}, wanted a {kind}"] = None
+        if not _icmp(error).too_big:
+            wrong[f"{error.source} said {_icmp(error).name}, wanted a {kind}"] = None
             continue
         if narrowest is not None and error.mtu != narrowest:
             said = f"{error.source} told an MTU of {error.mtu}, the narrowest hop has {narrowest}"

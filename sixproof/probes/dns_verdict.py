@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.model import Endpoint, Family, IPAddress, host_literal
+from sixproof.model.icmp import in_words
 from sixproof.probes.dns_message import DnsAnswer, DnsQuestion, MalformedAnswer, decode
 from sixproof.probes.verdict import STALL_SHARE
 
@@ -186,7 +187,7 @@ def rule(
     query: DnsQuery, sent: protocol.Message, reply: protocol.Reply, number: int, lag: float
 ) -> tuple[DnsOutcome, str, DnsAnswer | None]:
     """The outcome, the reason for it, and the answer where there is one."""
-    said = " ".join(part for part in (reply.error, reply.detail) if part)
+    said = " ".join(part for part in (reply.error, in_words(reply.detail)) if part)
     event = reply.event
     if event == Event.ANSWERED:
         return _answered(query, reply, number)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
 from collections.abc import Callable, Iterable
 
 from sixproof.agent.protocol import Bulk, Event, Sized
-from sixproof.model import Family
+from sixproof.model import IcmpError
+from sixproof.model.icmp import in_words
 from sixproof.probes.payload import IP_HEADER
 from sixproof.probes.pmtu import BULK, SMALL, Passage, tardy
 
@@ -156,17 +156,11 @@ def fragments_arrive(p: Passage) -> Complaint | None:
     return _lost(p, p.fragments, "in fragments of its sender")
 
 
-TOO_BIG = re.compile(r"type (\d+) code (\d+) from (\S+), MTU (\d+)")
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Signal:
     """A Packet Too Big (IPv4: fragmentation needed) as a socket was told of it."""
 
-    kind: int
-    code: int
-    sender: str
-    mtu: int
+    error: IcmpError
     kept: int
 
     @property
@@ -174,18 +168,22 @@ class Signal:
         """Whether the socket's kernel now works with that MTU."""
         return self.kept == self.mtu
 
+    @property
+    def sender(self) -> str:
+        """Who sent it."""
+        return self.error.sender or "an unknown sender"
+
+    @property
+    def mtu(self) -> int:
+        """The MTU that it tells, in bytes."""
+        return self.error.mtu or 0
+
 
 def signals(p: Passage) -> tuple[Signal, ...]:
     """Every such message of a passage, in order."""
     seen = (p.first, *p.pattern, p.small, p.beyond, p.fragments)
-    found = ((TOO_BIG.search(s.detail), s.mtu) for s in seen)
-    return tuple(
-        Signal(int(m[1]), int(m[2]), m[3].rstrip(","), int(m[4]), kept) for m, kept in found if m
-    )
-
-
-WANTED = {Family.IPV6: (2, 0), Family.IPV4: (3, 4)}
-"""Type and code: RFC 4443 section 3.2, RFC 1191 section 4."""
+    found = ((IcmpError.read(s.detail), s.mtu) for s in seen)
+    return tuple(Signal(error, kept) for error, kept in found if error and error.mtu is not None)
 
 
 def signals_are_exact(p: Passage) -> Complaint | None:
@@ -194,8 +192,8 @@ def signals_are_exact(p: Passage) -> Complaint | None:
     Of hops that narrow a path further and further each tells its own, in turn.
     """
     for s in signals(p):
-        if (s.kind, s.code) != WANTED[p.flow.family]:
-            return Complaint(p, Kind.WRONG, f"{s.sender} said type {s.kind} code {s.code}")
+        if not s.error.too_big:
+            return Complaint(p, Kind.WRONG, f"{s.sender} said {s.error.name}")
         if s.mtu not in p.path.tellable:
             return Complaint(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
     return None
@@ -237,7 +235,9 @@ def _stalled(p: Passage) -> Complaint:
 
 
 def _told(seen: Sized) -> str:
-    detail = f" ({seen.detail})" if seen.detail else f" ({seen.error})" if seen.error else ""
+    detail = (
+        f" ({in_words(seen.detail)})" if seen.detail else f" ({seen.error})" if seen.error else ""
+    )
     return f"{seen.size} bytes: {seen.event}{detail}"
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import re
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
-from sixproof.model import EndpointKind, Flow, IPAddress, Observation, Outcome, Protocol
+from sixproof.model import (
+    EndpointKind,
+    Flow,
+    IcmpError,
+    IPAddress,
+    Observation,
+    Outcome,
+    Protocol,
+)
 
 STALLED = "an agent was stalled"
 """How the reason of an observation begins that a busy machine kept from being one."""
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
-
-PROHIBITED = re.compile(r"ICMPv6 type 1 code [156] |ICMP type 3 code (?:9|10|13) ")
-"""ICMP errors that a filter sends: RFC 4443 section 3.1, RFC 1812 section 5.2.7.1."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,6 +80,7 @@ def observe(
         answered_by=result.answered_by,
         arrived=True if result.event == Event.ECHOED else testimony.arrived,
         nonce=spec.nonce,
+        icmp=IcmpError.read(result.detail),
     )
 
 
@@ -97,7 +102,7 @@ def rule(
     `answerers` are the host names that may answer; empty accepts any.
     """
     event = result.event
-    said = " ".join(part for part in (result.error, result.detail) if part)
+    said = told(flow, result)
     if event == Event.ECHOED:
         return _echoed(result, answerers)
     if event == Event.SILENT:
@@ -105,7 +110,8 @@ def rule(
     if event == Event.RESET:
         return _refused(flow, testimony, said)
     if event == Event.UNREACHABLE:
-        if PROHIBITED.search(result.detail + " ") or result.error == "EACCES":
+        error = IcmpError.read(result.detail)
+        if (error and error.prohibited) or result.error == "EACCES":
             return Ruling(Outcome.REJECTED, f"administratively prohibited: {said}")
         if testimony.silent_because:
             return _unknown_server(f"unreachable ({said})", testimony)
@@ -124,6 +130,21 @@ def rule(
             return _unknown_server(f"closed before the answer was complete ({said})", testimony)
         return Ruling(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
     return Ruling(Outcome.UNKNOWN, f"the client could not try: {said}")
+
+
+def told(flow: Flow, result: protocol.FlowResult) -> str:
+    """The error that a flow met, an ICMP error in words and with the name of who sent it."""
+    error = IcmpError.read(result.detail)
+    named = f"{error}{_whose(flow, error)}" if error else result.detail
+    return ", ".join(part for part in (result.error, named) if part)
+
+
+def _whose(flow: Flow, error: IcmpError) -> str:
+    """Which end of the flow sent it, empty for somebody between them."""
+    there, here = flow.destination, flow.source
+    if error.sender in map(str, (flow.address, *there.addresses)):
+        return f" ({there.name})"
+    return f" ({here.name})" if error.sender in map(str, here.addresses) else ""
 
 
 def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> Ruling:
@@ -164,7 +185,7 @@ def _silent(
     elif flow.protocol is Protocol.TCP and result.stage == "exchange":
         seen = f"the handshake completed, then {seen}"
     if result.error:
-        seen += f"; the client met {' '.join(p for p in (result.error, result.detail) if p)}"
+        seen += f"; the client met {told(flow, result)}"
     return Ruling(Outcome.DROPPED, seen)
 
 

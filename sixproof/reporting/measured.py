@@ -17,6 +17,7 @@ from sixproof.model import (
     Expectation,
     Family,
     Flow,
+    IcmpError,
     Matrix,
     Observation,
     Outcome,
@@ -136,4 +137,5 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         answered_by=sys.intern(cell.get("answeredBy", "")),
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
+        icmp=IcmpError.from_json(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )

@@ -72,6 +72,7 @@ def test_observation_is_one_flat_json_object() -> None:
         "answeredBy": "echo",
         "arrived": True,
         "nonce": "n",
+        "icmp": None,
     }
 
 

@@ -224,7 +224,8 @@ def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
         told(1280, fine)
     )
     assert "has 1430 bytes, at most 1280 may be" in complaint(told(1350, fine, length=1430))
-    assert "type and code (1, 1)" in complaint(told(0, fine, (1, 1)))
+    said = "2001:db8::99 said ICMPv6 Destination Unreachable: administratively prohibited"
+    assert f"{said}, wanted a Packet Too Big" in complaint(told(0, fine, (1, 1)))
     assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in complaint(told(1350, translated))
     assert "it quotes ports" in complaint(told(1350, moved))
     assert "it quotes nothing" in complaint(told(1350, b""))

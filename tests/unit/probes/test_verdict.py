@@ -126,10 +126,10 @@ SILENCES = (
         "own filter or a later path MTU",
         Event.SILENT,
         Outcome.DROPPED,
-        "the client met EMSGSIZE ICMPv6 type 2",
+        "the client met EMSGSIZE, ICMPv6 Packet Too Big, MTU 1350, from 192.0.2.1",
         protocol=U,
         error="EMSGSIZE",
-        detail="ICMPv6 type 2",
+        detail="ICMPv6 type 2 code 0 from 192.0.2.1, MTU 1350",
     ),
     Case(
         "reply lost",
@@ -298,7 +298,7 @@ ERRORS = (
             f"unreachable: {detail}",
             Event.UNREACHABLE,
             Outcome.UNROUTABLE,
-            "unreachable: EHOSTUNREACH ICMP",
+            "unreachable: EHOSTUNREACH, ICMP",
             error="EHOSTUNREACH",
             detail=f"{detail} from 192.0.2.1",
         )
@@ -309,6 +309,14 @@ ERRORS = (
             "ICMPv6 type 1 code 0",
             "ICMPv6 type 1 code 3",
         )
+    ),
+    Case(
+        "hop limit used up on the way",
+        Event.UNREACHABLE,
+        Outcome.UNROUTABLE,
+        "EHOSTUNREACH, ICMPv6 Time Exceeded: hop limit exceeded in transit, from 2001:db8:9::1",
+        error="EHOSTUNREACH",
+        detail="ICMPv6 type 3 code 0 from 2001:db8:9::1",
     ),
     Case(
         "no neighbour, dead server",
