@@ -42,12 +42,21 @@ def active() -> bool:
 
 @contextlib.contextmanager
 def step(title: str) -> Iterator[None]:
-    """A step of the running test or fixture: ``with step("When the policy is applied"): ...``."""
+    """A step of the running test or fixture: ``with step("When the policy is applied"): ...``.
+
+    A step that fails keeps the error's message; the test has the line where it arose.
+    """
     if not active():
         yield
         return
-    with allure.step(title):
+    running = allure.step(title)
+    running.__enter__()
+    try:
         yield
+    except BaseException as error:
+        running.__exit__(type(error), error, None)
+        raise
+    running.__exit__(None, None, None)
 
 
 def label(
