@@ -19,6 +19,8 @@ the two colours meaningful.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SixproofError(Exception):
     """Root of everything that sixproof raises by itself, except verdicts."""
@@ -70,4 +72,11 @@ class AgentError(InfrastructureError):
 
 
 class VerdictError(AssertionError):
-    """The network did not do what it must; the message is the evidence."""
+    """The network did not do what it must; the message is the evidence.
+
+    `families` are those that the wrong answers were of (``IPv6``), empty where they have none.
+    """
+
+    def __init__(self, message: str, families: Iterable[str] = ()) -> None:
+        self.families = frozenset(families)
+        super().__init__(message)

@@ -119,6 +119,19 @@ def parity(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> 
     return Parity.BOTH_BROKEN if both else Parity.NOT_COMPARED
 
 
+def families(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> set[Family]:
+    """The families that wrong answers are of, by the records asked for, else by the way; none
+    where all are of one family of two and the comparison does not prove that it is the family."""
+    bad = [d.seen for d in wrong if d.seen.outcome.measured]
+    compared = parity(seen, wrong)
+    one = {Parity.IPV6_BROKEN: {Family.IPV6}, Parity.IPV4_BROKEN: {Family.IPV4}}
+    if compared in one:
+        return one[compared]
+    found = {_record_family(o) or _server_family(o) for o in bad}
+    asked = {_record_family(o) or _server_family(o) for o in seen if o.outcome.measured}
+    return found if len(found) != 1 or found == asked else set()
+
+
 def verdict(title: str, seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> str:
     """The message of a failing check."""
     lines = [f"{title}: {_lead(seen, wrong)}"]

@@ -53,9 +53,21 @@ def require(
     if not wrong:
         return
     text = verdict(matrix, wrong, context=context, notes=notes)
-    if any(d.observation.outcome.measured for d in wrong):
-        raise VerdictError(text)
+    measured = [d.observation.flow.family for d in wrong if d.observation.outcome.measured]
+    if measured:
+        raise VerdictError(text, measured)
     raise InfrastructureError(text)
+
+
+def require_none(wrong: Sequence[str], *families: Family) -> None:
+    """Nothing is wrong; of these families the wrong answers would be.
+
+    Raises:
+        VerdictError: something is, one a line.
+    """
+    __tracebackhide__ = True
+    if wrong:
+        raise VerdictError("\n".join(wrong), families)
 
 
 def verdict(

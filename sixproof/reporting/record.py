@@ -31,7 +31,7 @@ class Case:
 
     `reason` says why it was skipped, `enable` how to have it run, `message` is the first failure's
     text. `covers` holds the codes of the guide's rows. `family` is set where the test asks about
-    one family.
+    one family; `accuses` holds the families that its wrong answers were of.
     """
 
     nodeid: str
@@ -43,6 +43,7 @@ class Case:
     message: str = ""
     covers: tuple[str, ...] = ()
     family: Family | None = None
+    accuses: tuple[Family, ...] = ()
 
     @property
     def name(self) -> str:
@@ -61,6 +62,7 @@ class Case:
             message=self.message,
             covers=list(self.covers),
             family=self.family.value if self.family else None,
+            accuses=[family.value for family in self.accuses],
         )
 
     @classmethod
@@ -70,6 +72,7 @@ class Case:
         plain["outcome"] = CaseOutcome(plain["outcome"])
         plain["covers"] = tuple(plain.get("covers", ()))
         plain["family"] = Family(plain["family"]) if plain.get("family") else None
+        plain["accuses"] = tuple(map(Family, plain.get("accuses", ())))
         return cls(**plain)
 
 

@@ -8,9 +8,8 @@ import statistics
 from collections import Counter
 
 from sixproof.model import Family
-from sixproof.reporting.category import Category, categories_of
 from sixproof.reporting.grid import Standing
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.record import Case, CaseOutcome
 from sixproof.reporting.results import Results
 
 _GOOD = (Standing.WORKS, Standing.DENIED)
@@ -29,16 +28,18 @@ class Word(enum.StrEnum):
 class FamilyVerdict:
     """One family: its cells over all judged matrices, and the tests that ask about it alone.
 
-    `latency` is the median time to an answer in seconds, None where nothing answered. `shared`
-    counts tests that did not pass, ask about no one family and left no matrix that would tell.
-    `limited` are wrong cells of tests that fail as is known of this cluster, in no other count.
+    `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
+    those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
+    is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
+    cells of tests that fail as is known of this cluster, in no other count.
     """
 
     family: Family
     cells: Counter[Standing]
     cases: Counter[CaseOutcome]
+    failed: int = 0
+    doubtful: int = 0
     latency: float | None = None
-    shared: int = 0
     limited: int = 0
 
     @property
@@ -53,10 +54,10 @@ class FamilyVerdict:
 
     @property
     def word(self) -> Word:
-        """The verdict."""
-        if self.wrong or self.cases[CaseOutcome.FAILED]:
+        """The verdict. What was measured accuses; that a test asks about the family does not."""
+        if self.wrong or self.failed:
             return Word.BROKEN
-        if self.cells[Standing.UNKNOWN] or self.cases[CaseOutcome.BROKEN] or self.shared:
+        if self.cells[Standing.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
         return Word.WORKS if self.right or self.cases[CaseOutcome.PASSED] else Word.UNMEASURED
 
@@ -72,10 +73,12 @@ class FamilyVerdict:
                 parts.append(f"{self.cells[standing]} {standing.counted}")
         if self.limited:
             parts.append(f"{self.limited} more fail as is known of this cluster")
+        if self.failed:
+            parts.append(f"{_tests(self.failed)} found it wrong")
         if asked := self.cases.total():
             parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of it passed")
-        if self.shared:
-            parts.append(f"{self.shared} tests that may concern it did not pass")
+        if self.doubtful:
+            parts.append(f"{_tests(self.doubtful)} that may concern it did not pass")
         if self.latency is not None:
             parts.append(f"median answer in {self.latency * 1000:.1f} ms")
         return ", ".join(parts) or "no cell of it was measured"
@@ -83,39 +86,66 @@ class FamilyVerdict:
 
 def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
     """A verdict a family, IPv6 among them even where nothing has it."""
-    return tuple(_verdict(results, family) for family in results.families())
+    blame = _Blame(results)
+    return tuple(_verdict(results, family, blame) for family in results.families())
 
 
-def _verdict(results: Results, family: Family) -> FamilyVerdict:
+class _Blame:
+    """Which families a test that did not pass speaks against."""
+
+    def __init__(self, results: Results) -> None:
+        self._seen: dict[str, set[Family]] = {}
+        for measured in results.matrices:
+            for wrong in measured.disagreements():
+                self._seen.setdefault(measured.test, set()).add(wrong.observation.flow.family)
+
+    def named(self, case: Case) -> frozenset[Family]:
+        """Those that its wrong answers were of, or that it could not measure: as it says itself,
+        else as its matrices do; empty where neither tells."""
+        return frozenset(case.accuses or self._seen.get(case.nodeid, ()))
+
+    def failed(self, case: Case, family: Family) -> bool:
+        """Whether its wrong answers were of this family."""
+        return case.outcome is CaseOutcome.FAILED and family in self.named(case)
+
+    def doubtful(self, case: Case, family: Family) -> bool:
+        """Whether it leaves this family in doubt without accusing it."""
+        if not case.outcome.bad or self.failed(case, family):
+            return False
+        return family in (self.named(case) or {case.family or family})
+
+    def of_another(self, case: Case, family: Family) -> bool:
+        """Whether it did not pass for another family's sake alone."""
+        return case.outcome.bad and bool(self.named(case)) and family not in self.named(case)
+
+
+def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     judged = [m for m in results.telling() if m.expected is not None]
     limited = sum(
         wrong.observation.flow.family is family
         for measured in results.excused()
         for wrong in measured.disagreements()
     )
-    cells = sum((m.standings(family) for m in judged), Counter[Standing]())
-    cases = Counter(case.outcome for case in results.cases if case.family is family)
     latencies = [
         seen.latency
         for measured in judged
         for (measured_family, _), seen in measured.matrix.cells.items()
         if measured_family is family and seen.latency is not None
     ]
-    median = statistics.median(latencies) if latencies else None
-    return FamilyVerdict(family, cells, cases, median, _shared(results, family), limited)
-
-
-def _shared(results: Results, family: Family) -> int:
-    """Bad tests of no one family whose matrices do not tell, unless they name the other family."""
-    told = {measured.test for measured in results.matrices if measured.disagreements()}
-    other = Category.IPV4_ONLY if family is Family.IPV6 else Category.IPV6_ONLY
-    return sum(
-        case.outcome.bad
-        and case.family is None
-        and case.nodeid not in told
-        and other not in categories_of(case.message)
-        for case in results.cases
+    asked = (c for c in results.cases if c.family is family and not blame.of_another(c, family))
+    return FamilyVerdict(
+        family,
+        cells=sum((m.standings(family) for m in judged), Counter[Standing]()),
+        cases=Counter(case.outcome for case in asked),
+        failed=sum(blame.failed(case, family) for case in results.cases),
+        doubtful=sum(blame.doubtful(case, family) for case in results.cases),
+        latency=statistics.median(latencies) if latencies else None,
+        limited=limited,
     )
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
 
 
 def headline(results: Results) -> str:

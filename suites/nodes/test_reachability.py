@@ -7,6 +7,7 @@ import pytest
 from fixtures.dialling import Dialling
 from fixtures.probing import Connectivity
 from sixproof.model import Family, NodeFacts
+from sixproof.reporting.evidence import require_none
 from sixproof.workloads.lanes import HOST_LANES, ICMP
 from sixproof.workloads.mesh import Mesh, different_nodes, flows, same_node
 from sixproof.workloads.services_routing import Target
@@ -25,8 +26,12 @@ def test_every_node_has_an_internal_ip(
 
     Why: without it a node's NodePorts, host-network pods and kubelet are absent in that family.
     """
-    lacking = [node.name for node in covered_nodes if node.address(ip_family) is None]
-    assert not lacking
+    lacking = [
+        f"node {node.name} has no {ip_family} InternalIP"
+        for node in covered_nodes
+        if node.address(ip_family) is None
+    ]
+    require_none(lacking, ip_family)
 
 
 @pytest.mark.story("addresses")

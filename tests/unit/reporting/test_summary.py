@@ -47,6 +47,7 @@ def broken() -> Results:
                 CaseOutcome.FAILED,
                 message="all <IPv6> ...",
                 family=Family.IPV6,
+                accuses=(Family.IPV6,),
                 covers=("L1",),
             ),
             Case("t.py::test_mesh[IPv4]", CaseOutcome.PASSED, family=Family.IPV4, covers=("L1",)),
@@ -82,7 +83,8 @@ def test_each_family_gets_its_verdict() -> None:
     ipv4, ipv6 = verdicts(broken())
     assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
     assert ipv6.reason == (
-        "1188 of 1296 cells as expected, 108 fail that must be allowed, 0 of 2 tests of it passed, "
+        "1188 of 1296 cells as expected, 108 fail that must be allowed, 1 test found it wrong, "
+        "0 of 2 tests of it passed, 1 test that may concern it did not pass, "
         "median answer in 0.4 ms"
     )
     assert headline(broken()) == "IPv6 broken, IPv4 works - 1 failed, 1 broken of 4 tests"
@@ -96,14 +98,19 @@ def test_each_family_gets_its_verdict() -> None:
         (Results(RUN, matrices=(measured(works),)), Word.WORKS),
         (Results(RUN, matrices=(measured(lambda _: Outcome.UNKNOWN),)), Word.UNPROVEN),
         (Results(RUN, cases=(Case("t", CaseOutcome.PASSED, family=Family.IPV6),)), Word.WORKS),
-        (Results(RUN, cases=(Case("t", CaseOutcome.FAILED, family=Family.IPV6),)), Word.BROKEN),
+        (Results(RUN, cases=(Case("t", CaseOutcome.FAILED, family=Family.IPV6),)), Word.UNPROVEN),
+        (
+            Results(RUN, cases=(Case("t", CaseOutcome.FAILED, accuses=(Family.IPV6,)),)),
+            Word.BROKEN,
+        ),
         (Results(RUN, cases=(Case("t", CaseOutcome.BROKEN, family=Family.IPV6),)), Word.UNPROVEN),
         (
             Results(RUN, cases=(Case("t", CaseOutcome.SKIPPED, family=Family.IPV6),)),
             Word.UNMEASURED,
         ),
     ],
-    ids=["nothing", "unjudged", "right", "unknown", "passed", "failed", "broken", "skipped"],
+    ids=["nothing", "unjudged", "right", "unknown", "passed", "failed", "accused"]
+    + ["broken", "skipped"],
 )
 def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
     verdict = next(v for v in verdicts(results) if v.family is Family.IPV6)
@@ -111,19 +118,46 @@ def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "ipv4", "ipv6"),
+    ("accuses", "ipv4", "ipv6"),
     [
-        ("bundle is incomplete", Word.UNPROVEN, Word.UNPROVEN),
-        ("no AAAA\n  class: DNS, IPv6-only failure", Word.WORKS, Word.UNPROVEN),
+        ((), Word.UNPROVEN, Word.UNPROVEN),
+        ((Family.IPV6,), Word.WORKS, Word.BROKEN),
+        ((Family.IPV4, Family.IPV6), Word.BROKEN, Word.BROKEN),
     ],
+    ids=str,
 )
-def test_a_failure_without_a_family_speaks_against_those_it_may_concern(
-    message: str, ipv4: Word, ipv6: Word
+def test_a_failure_without_a_matrix_speaks_against_the_families_of_its_wrong_answers(
+    accuses: tuple[Family, ...], ipv4: Word, ipv6: Word
 ) -> None:
-    case = Case("t.py::test_dns", CaseOutcome.FAILED, message=message)
+    """Where it does not say which they were, none is accused and none is called good."""
+    case = Case("t.py::test_dns", CaseOutcome.FAILED, accuses=accuses)
     found = verdicts(Results(RUN, cases=(case,), matrices=(measured(works),)))
     assert [v.word for v in found] == [ipv4, ipv6]
-    assert "1 tests that may concern it did not pass" in found[1].reason
+    wanted = "1 test found it wrong" if accuses else "1 test that may concern it did not pass"
+    assert wanted in found[1].reason
+
+
+def test_a_family_is_not_accused_because_a_failing_test_asks_about_it() -> None:
+    """Two nodes' IPv6 fails in a test of services whose first family is IPv4: IPv4 works."""
+    broken_mesh = measured(v6_tunnel_broken)
+    case = Case(broken_mesh.test, CaseOutcome.FAILED, family=Family.IPV4)
+    passed = Case("t.py::test_b", CaseOutcome.PASSED, family=Family.IPV4)
+    ipv4, ipv6 = verdicts(Results(RUN, cases=(case, passed), matrices=(broken_mesh,)))
+    assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
+    assert ipv4.reason.startswith("324 of 324 cells as expected, 1 of 1 tests of it passed")
+    assert "1 test found it wrong" in ipv6.reason
+
+
+def test_a_family_that_a_test_could_not_measure_is_not_proven() -> None:
+    """The other one is not touched, whatever the test asks about."""
+
+    def lost(flow: Flow) -> Outcome:
+        return Outcome.UNKNOWN if flow.family is Family.IPV6 else Outcome.ALLOWED
+
+    unknown = measured(lost)
+    case = Case(unknown.test, CaseOutcome.BROKEN, family=Family.IPV4)
+    found = verdicts(Results(RUN, cases=(case,), matrices=(unknown,)))
+    assert [v.word for v in found] == [Word.WORKS, Word.UNPROVEN]
 
 
 def test_a_failure_whose_matrix_tells_the_family_speaks_against_that_one_only() -> None:
