@@ -34,7 +34,7 @@ def test_a_big_answer_is_whole_over_tcp(
 
 
 @pytest.mark.story("big answers")
-@pytest.mark.parametrize("offered", [None, 1232, 4096], ids=["no EDNS", "1232", "4096"])
+@pytest.mark.parametrize("offered", [None, 1232, 4096], ids=["no-EDNS", "1232", "4096"])
 def test_an_answer_over_udp_is_whole_or_says_that_it_is_not(
     ip_family: Family,
     offered: int | None,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from fixtures import mtu_raw
-from fixtures.mtu import NoneWrong
+from fixtures.mtu import NoneWrong, slugs
 from fixtures.mtu_raw import Volley
 from sixproof.model import Family
 from sixproof.probes import crafted, forged, handshakes, shapes
@@ -22,7 +22,7 @@ from sixproof.probes.handshakes import Handshake
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("crafted packets")]
 
-ways = pytest.mark.parametrize("way", mtu_raw.WAYS)
+ways = pytest.mark.parametrize("way", mtu_raw.WAYS, ids=slugs(mtu_raw.WAYS))
 
 
 @ways

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import CARRIES, Trail
+from fixtures.mtu import CARRIES, Trail, slugs
 from sixproof.model import Family
 from sixproof.probes import pmtu_judge, pmtu_signals
 from sixproof.probes.pmtu_judge import Rule
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("outside")]
 
 
 @pytest.mark.covers("F2/M10", "F2/M11", "F2/M12")
-@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=list(CARRIES))
+@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=slugs(CARRIES))
 def test_pods_send_full_size_to_the_outside(
     trail_to_outside: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:
@@ -27,7 +27,7 @@ def test_pods_send_full_size_to_the_outside(
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
-@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=list(CARRIES))
+@pytest.mark.parametrize(("title", "rule"), CARRIES.items(), ids=slugs(CARRIES))
 def test_a_client_outside_sends_full_size_to_a_node_port(
     trail_from_outside: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail
+from fixtures.mtu import Trail, slugs
 from fixtures.mtu_policies import nothing_arrives
 from fixtures.probing import Connectivity
 from sixproof.model import Family, Matrix
@@ -23,7 +23,7 @@ RULES = {
 
 
 @pytest.mark.covers("F2/M7", "F2/M11")
-@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_default_deny_leaves_the_allowed_port_its_path(
     trail_under_policies: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:

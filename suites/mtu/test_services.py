@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import CARRIES, Trail
+from fixtures.mtu import CARRIES, Trail, slugs
 from sixproof.model import Family
 from sixproof.probes import pmtu_judge, pmtu_signals
 from sixproof.probes.pmtu_judge import Rule
@@ -15,7 +15,7 @@ RULES = {**CARRIES, "no path MTU is learnt": pmtu_judge.nothing_learnt}
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
-@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_cluster_ip_carries_what_the_pod_does(
     trail_through_services: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:
@@ -51,7 +51,7 @@ def test_packet_too_big_is_honoured_through_a_cluster_ip(
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
-@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=list(RULES))
+@pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_node_port_carries_what_the_pod_does(
     trail_through_node_ports: Trail, ip_family: Family, title: str, rule: Rule
 ) -> None:

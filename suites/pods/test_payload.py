@@ -34,7 +34,7 @@ def test_tcp_carries_a_payload_unchanged_both_ways(
 
 @pytest.mark.story("UDP payload")
 @pytest.mark.covers("F2/M3")
-@pytest.mark.parametrize("share", ["one byte", "half", "full"])
+@pytest.mark.parametrize("share", ["one-byte", "half", "full"])
 def test_udp_carries_a_datagram_up_to_the_path_mtu(
     mesh: Mesh, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
 ) -> None:
@@ -43,7 +43,7 @@ def test_udp_carries_a_datagram_up_to_the_path_mtu(
     It is sent with fragmentation forbidden, at the first try and from each side.
     """
     most = largest_udp_payload(pod_mtu, ip_family)
-    size = {"one byte": 1, "half": most // 2, "full": most}[share]
+    size = {"one-byte": 1, "half": most // 2, "full": most}[share]
     load = Load(timeout=connectivity.patience, upload=size, dont_fragment=True)
     pods = mesh.in_namespace("a")
     connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), load)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from fixtures.mtu import slugs
 from fixtures.mtu_raw import WAYS
 from sixproof.model import Family
 from sixproof.reporting.record import CaseOutcome
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_crafted
 
 SUITE = "suites/mtu/test_crafted.py"
 FRAGMENTS, HEADERS, QUOTES = (
-    {f"{test}[{way}]" for way in WAYS}
+    {f"{test}[{way}]" for way in slugs(WAYS)}
     for test in (
         "test_fragments_are_put_together",
         "test_extension_headers_are_no_obstacle",
@@ -124,7 +125,7 @@ def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str,
     faults("inject", "I1", "--node", node, "--family", "IPv6")
     outing = measured(tmp_path)
     red = ran(outing, CaseOutcome.FAILED, Family.IPV6)
-    to_pod = "test_who_says_too_big_quotes_what_was_sent[to the pod]"
+    to_pod = "test_who_says_too_big_quotes_what_was_sent[to-the-pod]"
     assert to_pod in red <= QUOTES
     assert_red(outing, set(), Family.IPV4)
     said = message(outing, to_pod, Family.IPV6)

@@ -25,9 +25,9 @@ RESTRICTED = tuple(
 DIRECT = {"test_one_byte_more_is_refused", "test_a_plain_udp_socket_gets_through"}
 DIRECT |= {"test_a_fragmented_datagram_arrives", "test_bulk_passes_both_ways_without_a_stall"}
 DIRECT |= {"test_segments_fill_the_path"}
-THROUGH = {"a plain UDP socket gets through", "fragments arrive", "bulk passes both ways"}
-SERVICE = THROUGH | {"segments fill the path"}
-POLICY = THROUGH | {"one byte more is refused"}
+THROUGH = {"a-plain-UDP-socket-gets-through", "fragments-arrive", "bulk-passes-both-ways"}
+SERVICE = THROUGH | {"segments-fill-the-path"}
+POLICY = THROUGH | {"one-byte-more-is-refused"}
 VANISHING = (
     DIRECT
     | {f"test_a_cluster_ip_carries_what_the_pod_does[{rule}]" for rule in SERVICE}
@@ -128,9 +128,9 @@ def test_i1_a_client_outside_is_not_told(
     outing = run_suites(tmp_path, "suites/mtu/test_outside.py")
     assert outing.cases(CaseOutcome.BROKEN) == ()
     told = "test_packet_too_big_reaches_the_client_outside"
-    wanted = {told, f"{FROM_OUTSIDE}[a plain UDP socket gets through]"}
+    wanted = {told, f"{FROM_OUTSIDE}[a-plain-UDP-socket-gets-through]"}
     if family is Family.IPV6:  # a router may fragment what has no DF, and fragments have none
-        wanted |= {f"{FROM_OUTSIDE}[fragments arrive]"}
+        wanted |= {f"{FROM_OUTSIDE}[fragments-arrive]"}
     assert_red(outing, wanted, family)
     assert_red(outing, set(), family.other)
     assert "test_a_node_tells_the_client_outside_that_a_packet_is_too_big" in ran(
@@ -149,15 +149,15 @@ def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, 
     outing = measured(tmp_path, f"I2S --node {node}", node)
     first = {
         "test_the_first_full_size_packet_passes",
-        "test_a_cluster_ip_carries_what_the_pod_does[the first full-size packet passes]",
-        "test_a_default_deny_leaves_the_allowed_port_its_path[the first full-size packet passes]",
+        "test_a_cluster_ip_carries_what_the_pod_does[the-first-full-size-packet-passes]",
+        "test_a_default_deny_leaves_the_allowed_port_its_path[the-first-full-size-packet-passes]",
     }
     made = {"test_packet_too_big_is_made"}
     spared = {  # the sender's own kernel refuses it; nodes' addresses are left alone by the fault
         "test_one_byte_more_is_refused",
-        "test_a_default_deny_leaves_the_allowed_port_its_path[one byte more is refused]",
-        "test_a_node_port_carries_what_the_pod_does[a plain UDP socket gets through]",
-        "test_a_node_port_carries_what_the_pod_does[fragments arrive]",
+        "test_a_default_deny_leaves_the_allowed_port_its_path[one-byte-more-is-refused]",
+        "test_a_node_port_carries_what_the_pod_does[a-plain-UDP-socket-gets-through]",
+        "test_a_node_port_carries_what_the_pod_does[fragments-arrive]",
     }
     assert_red(outing, (VANISHING - spared) | first | made, Family.IPV6)
     assert_red(outing, set(), Family.IPV4)
