@@ -12,7 +12,12 @@ def test_no_id_of_the_suites_holds_a_blank() -> None:
     """An id is copied from a report to the command line without a quote."""
     command = ["-m", "pytest", "suites", "--collect-only", "-q", "-p", "no:cacheprovider"]
     listed = subprocess.run(
-        [sys.executable, *command], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
     )
     ids = [line for line in listed.stdout.splitlines() if "::" in line]
     assert ids

@@ -94,13 +94,74 @@ def test_other_folders_need_no_cluster(project: pytest.Pytester) -> None:
         ("--six-families", "ipv5"),
         ("--six-nodes", "0"),
         ("--six-keep", "forever"),
+        ("--six-nodes", ""),
+        ("--six-image", "Python"),
     ],
 )
 def test_unknown_values_are_usage_errors(project: pytest.Pytester, option: str, value: str) -> None:
     """A value that cannot be is refused before anything happens, with the option's name."""
     result = project.runpytest_subprocess("tests", option, value)
     assert result.ret == 4
-    assert any(option in line for line in result.errlines)
+    said = [line for line in result.errlines if line]
+    assert len(said) == 1
+    assert option in said[0]
+
+
+def test_an_unknown_variable_names_the_nearest(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable with a typing error is not ignored in silence."""
+    monkeypatch.setenv("SIX_FAMILYS", "ipv6")
+    result = project.runpytest_subprocess("tests")
+    assert result.ret == 4
+    said = [line for line in result.errlines if line]
+    assert len(said) == 1
+    assert "SIX_FAMILYS" in said[0]
+    assert "SIX_FAMILIES" in said[0]
+
+
+def test_variables_of_the_test_bed_are_known(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `make kind` and the project's own tests set is no mistake."""
+    for name in ("SIX_CACHE", "SIX_IMAGES", "SIX_NODE_IMAGE", "SIX_VARIANT", "SIX_TEST_FAULT"):
+        monkeypatch.setenv(name, "dual")
+    assert project.runpytest_subprocess("tests").ret == 0
+
+
+def test_an_empty_variable_is_not_set(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CI systems hand over empty what nobody filled in: the default holds, not "none"."""
+    for option in OPTIONS:
+        monkeypatch.setenv(option.variable, "")
+    project.makeconftest(
+        'pytest_plugins = ("fixtures.plugin",)\n'
+        "def pytest_collection_finish(session):\n"
+        "    from fixtures.state import SETTINGS\n"
+        "    settings = session.config.stash[SETTINGS]\n"
+        "    print('seen', settings.report_dir, settings.nodes, settings.require_families)\n"
+    )
+    result = project.runpytest_subprocess("tests")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["*seen reports/latest 6 (*IPv6*"])
+
+
+def test_help_is_given_whatever_the_environment_says(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who has a value wrong asks for help first."""
+    monkeypatch.setenv("SIX_FAMILIES", "foo")
+    monkeypatch.setenv("SIX_TYPO", "1")
+    for question in ("--help", "--version", "--markers"):
+        assert project.runpytest_subprocess(question).ret == 0
+
+
+def test_plan_and_cleanup_exclude_each_other(project: pytest.Pytester) -> None:
+    """A user who asks what would be made must not have anything removed."""
+    result = project.runpytest_subprocess("suites", "--six-plan", "--six-cleanup")
+    assert result.ret == 4
+    assert [line for line in result.errlines if "--six-plan" in line and "--six-cleanup" in line]
 
 
 def test_a_wrong_environment_variable_is_named(
