@@ -18,13 +18,14 @@ from sixproof.kube.client import Cluster
 from sixproof.kube.fields import Manifest
 from sixproof.kube.glance import PATIENCE, Glance
 from sixproof.kube.kinds import Kind
-from sixproof.model import ClusterFacts, NodeFacts
+from sixproof.model import LINUX, ClusterFacts, NodeFacts
 from sixproof.policy import yaml_text
 
 CALICO_API = "projectcalico.org/v3"
 CALICO_STORE = (
     "crd.projectcalico.org/v1"  # where Calico keeps its objects without the API: read only
 )
+OS_LABEL = "kubernetes.io/os"
 _SYSTEM = "kube-system"
 _PODS = 100  # running pods that are looked at for their families
 
@@ -174,7 +175,15 @@ def node_facts(node: Manifest) -> NodeFacts:
         os_image=fields.text(info, "osImage"),
         runtime=fields.text(info, "containerRuntimeVersion"),
         kubelet=fields.text(info, "kubeletVersion"),
+        os=_os(fields.text(info, "operatingSystem"), fields.labels(node).get(OS_LABEL, "")),
+        architecture=fields.text(info, "architecture"),
     )
+
+
+def _os(told: str, labelled: str) -> str:
+    """A node's operating system: what is not Linux counts, whether the kubelet or the label says
+    so; schedulers go by the label."""
+    return next((os for os in (told, labelled) if os and os != LINUX), told or labelled)
 
 
 def kube_proxy_mode(config_map: Manifest, daemon_sets: tuple[Manifest, ...]) -> str:

@@ -58,6 +58,40 @@ def wait_ready(
     return {name: ready[name] for name in wanted}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """How a wait for pods ended: those that are ready, by name, and the names of the others, each
+    with the reason in one line."""
+
+    ready: Mapping[str, RunningPod]
+    late: Mapping[str, str]
+
+
+def settle(
+    cluster: Cluster, namespace: str, selector: str, names: Iterable[str], timeout: float
+) -> Settled:
+    """The named pods once each is ready or can never be, or `timeout` seconds have passed.
+
+    Raises:
+        ApiError: the API server refused or is gone.
+    """
+    wanted = tuple(dict.fromkeys(names))
+    waited = wait.until(
+        lambda: _look(cluster, namespace, selector),
+        lambda seen: all(_is_hopeless(seen, name) for name in wanted if name not in _ready(seen)),
+        timeout=timeout,
+    )
+    ready = _ready(waited.value)
+    late = [name for name in wanted if name not in ready]
+    reasons = cluster.gather(
+        functools.partial(events.explain, cluster, namespace, name) for name in late
+    )
+    return Settled(
+        {name: ready[name] for name in wanted if name in ready},
+        dict(zip(late, reasons, strict=True)),
+    )
+
+
 def running_pod(pod: Manifest) -> RunningPod | None:
     """The pod where it is ready and has addresses, else None."""
     ips = [fields.text(entry, "ip") for entry in fields.entries(pod, "status", "podIPs")]

@@ -36,6 +36,37 @@ def check(
     )
 
 
+def unseen(facts: ClusterFacts, permissions: Permissions) -> dict[str, str]:
+    """The codes of findings that say nothing by their absence, each with what could not be seen.
+
+    A check that looked at nothing has not passed.
+    """
+    unread = dict(facts.extra).get("unknown", "")[:200]
+    because = f": {unread}" if unread else ""
+    looked_at = {
+        "permissions": ("the permissions", not permissions.unknown),
+        "kubernetes-version": ("the API server's version", bool(facts.version)),
+        "nodes-ready": ("the nodes", bool(facts.nodes)),
+        "node-family": ("the nodes", bool(facts.nodes)),
+        "pod-family": ("the families of pods", bool(facts.pod_families)),
+        "service-family": ("the families of services", bool(facts.service_families)),
+        "range-overlap": (
+            "pod ranges, service ranges or nodes",
+            bool(facts.pod_cidrs and facts.service_cidrs and facts.nodes),
+        ),
+        "range-scope": (
+            "a range of pods or services",
+            bool(facts.pod_cidrs or facts.service_cidrs),
+        ),
+    }
+    said = {"permissions": f": {permissions.unknown[:200]}"}
+    return {
+        code: f"{what} could not be seen{said.get(code, because)}"
+        for code, (what, seen) in looked_at.items()
+        if not seen
+    }
+
+
 def root_cause(findings: Iterable[Finding]) -> Finding | None:
     """The finding that stops the run, None where nothing does."""
     return next((f for f in findings if f.severity is Severity.BLOCKER), None)

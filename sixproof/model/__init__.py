@@ -1,6 +1,6 @@
 """Frozen values that every room shares. Standard library only."""
 
-from sixproof.model.cluster import ClusterFacts, NodeFacts
+from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
 from sixproof.model.finding import Finding, Severity
@@ -11,6 +11,7 @@ from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
 
 __all__ = [
+    "LINUX",
     "ClusterFacts",
     "Disagreement",
     "Edge",

@@ -8,10 +8,15 @@ from typing import Any
 
 from sixproof.model.family import Family, IPAddress, IPNetwork
 
+LINUX = "linux"
+"""The operating system that probe pods need, as kubelets spell it (GOOS)."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """One node as the API server describes it; `addresses` are its InternalIPs in API order."""
+    """One node as the API server describes it; `addresses` are its InternalIPs in API order, `os`
+    and `architecture` what its kubelet says it is (``linux``, ``arm64``), "" where that is not
+    told."""
 
     name: str
     addresses: tuple[IPAddress, ...]
@@ -23,6 +28,8 @@ class NodeFacts:
     os_image: str = ""
     runtime: str = ""
     kubelet: str = ""
+    os: str = ""
+    architecture: str = ""
 
     def address(self, family: Family) -> IPAddress | None:
         """The node's first InternalIP of a family."""

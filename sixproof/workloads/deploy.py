@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+from sixproof.errors import NotReady
 from sixproof.kube import fields, kinds
 from sixproof.kube import pods as kube_pods
 from sixproof.kube.client import Cluster
@@ -20,6 +21,7 @@ from sixproof.workloads.probe_pod import (
     PodSpec,
     agent_config_map,
     namespace,
+    node_of,
     pod,
 )
 
@@ -90,9 +92,7 @@ def fill(
         ApiError: an object was refused.
         NotReady: a pod did not become ready; the message holds the reason from its events.
     """
-    mounted = [*wanted.config_maps, *_pull_secrets(cluster, run, wanted)]
-    cluster.gather([_creation(cluster, m) for m in mounted])
-    cluster.gather([_creation(cluster, m) for m in wanted.pods])
+    _create(cluster, run, wanted)
     progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
     deadline = time.monotonic() + timeout
     endpoints = []
@@ -101,12 +101,68 @@ def fill(
         left = max(1.0, deadline - time.monotonic())
         ready = kube_pods.wait_ready(cluster, home, run.selector, names, left)
         endpoints += [endpoint_of(ready[name]) for name in names]
+    return _mesh(run, placement, endpoints)
+
+
+def cover(
+    cluster: Cluster,
+    run: Run,
+    wanted: Plan,
+    placement: Placement,
+    *,
+    timeout: float,
+    progress: Progress,
+) -> Mesh:
+    """The same as `fill`, but a node on which some pod does not become ready is left out, and named
+    with the reason in `Mesh.failed`; its pods are deleted, so that none joins a service later.
+
+    Raises:
+        ApiError: an object was refused.
+        NotReady: no node has all its pods; the message holds the reasons.
+    """
+    _create(cluster, run, wanted)
+    progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
+    deadline = time.monotonic() + timeout
+    ready: list[RunningPod] = []
+    late: dict[tuple[str, str], str] = {}
+    for home in map(fields.name, wanted.namespaces):
+        names = [fields.name(m) for m in wanted.pods if fields.namespace(m) == home]
+        left = max(1.0, deadline - time.monotonic())
+        settled = kube_pods.settle(cluster, home, run.selector, names, left)
+        ready += settled.ready.values()
+        late.update({(home, name): why for name, why in settled.late.items()})
+    failed: dict[str, str] = {}
+    for manifest in wanted.pods:
+        if why := late.get((fields.namespace(manifest), fields.name(manifest))):
+            failed.setdefault(node_of(manifest), f"pod {fields.name(manifest)}: {why}")
+    if failed.keys() >= set(placement.nodes):
+        raise NotReady("; ".join(f"{node}: {why}" for node, why in list(failed.items())[:3]))
+    doomed = [manifest for manifest in wanted.pods if node_of(manifest) in failed]
+    cluster.gather([_deletion(cluster, manifest) for manifest in doomed])
+    return dataclasses.replace(
+        _mesh(run, placement, [endpoint_of(pod) for pod in ready if pod.node not in failed]),
+        failed=tuple(failed.items()),
+    )
+
+
+def _create(cluster: Cluster, run: Run, wanted: Plan) -> None:
+    mounted = [*wanted.config_maps, *_pull_secrets(cluster, run, wanted)]
+    cluster.gather([_creation(cluster, m) for m in mounted])
+    cluster.gather([_creation(cluster, m) for m in wanted.pods])
+
+
+def _mesh(run: Run, placement: Placement, endpoints: Sequence[Endpoint]) -> Mesh:
     return Mesh(
         run=run,
         pods=tuple(e for e in endpoints if e.kind is EndpointKind.POD),
         hosts=tuple(e for e in endpoints if e.kind is EndpointKind.HOST),
         left_out=placement.left_out,
     )
+
+
+def _deletion(cluster: Cluster, manifest: Manifest) -> Callable[[], bool]:
+    name, home = fields.name(manifest), fields.namespace(manifest)
+    return lambda: cluster.delete(kinds.POD, name, home, grace=0)
 
 
 def _creation(cluster: Cluster, manifest: Manifest) -> Callable[[], Manifest]:

@@ -18,12 +18,17 @@ HOST_ROLE = "host"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Mesh:
-    """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes."""
+    """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes.
+
+    `left_out` are the nodes that were not asked for pods, `failed` those on which a pod did not
+    become ready, each with the reason.
+    """
 
     run: Run
     pods: tuple[Endpoint, ...]
     hosts: tuple[Endpoint, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -46,6 +51,7 @@ class Mesh:
             "pods": [p.to_json() for p in self.pods],
             "hosts": [h.to_json() for h in self.hosts],
             "leftOut": [list(item) for item in self.left_out],
+            "failed": [list(item) for item in self.failed],
         }
 
     @classmethod
@@ -56,6 +62,7 @@ class Mesh:
             pods=tuple(Endpoint.from_json(p) for p in value["pods"]),
             hosts=tuple(Endpoint.from_json(h) for h in value["hosts"]),
             left_out=tuple((str(n), str(r)) for n, r in value["leftOut"]),
+            failed=tuple((str(n), str(r)) for n, r in value["failed"]),
         )
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from sixproof.errors import UsageError
-from sixproof.model import ClusterFacts, NodeFacts
+from sixproof.model import LINUX, ClusterFacts, NodeFacts
 
 DEFAULT_LIMIT = 6
 """Nodes that are covered unless the user says otherwise; the matrix grows with their square."""
@@ -27,21 +27,29 @@ def choose(
     limit: int = DEFAULT_LIMIT,
     labelled: Mapping[str, bool] | None = None,
 ) -> Placement:
-    """Choose ready, schedulable nodes.
+    """Choose ready, schedulable nodes that run Linux.
 
-    `names` picks nodes by name and overrides the rest; `labelled` tells which nodes a node selector
-    accepts (None: all); `limit` bounds their number.
+    `names` picks nodes by name, each once, and overrides the rest but the operating system: what
+    cannot run a probe is never asked. `labelled` tells which nodes a node selector accepts (None:
+    all); `limit` bounds their number.
 
     Raises:
-        UsageError: a named node does not exist, or nothing is left.
+        UsageError: a named node does not exist or cannot run a probe, or nothing is left.
     """
+    if not facts.nodes:
+        unread = dict(facts.extra).get("unknown", "")[:200]
+        seen = f"no node can be seen: {unread}" if unread else "the cluster has no node"
+        raise UsageError(f"no node can take probe pods: {seen}")
     known = {node.name: node for node in facts.nodes}
     if unknown := [name for name in names if name not in known]:
         have = ", ".join(known)
         raise UsageError(f"--six-nodes: no node {', '.join(unknown)}; the cluster has {have}")
     if names:
+        if foreign := [f"{name} {why}" for name in names if (why := _foreign(known[name]))]:
+            raise UsageError(f"--six-nodes: {'; '.join(foreign)}")
         return Placement(
-            names, tuple((n, "not named in --six-nodes") for n in known if n not in names)
+            tuple(dict.fromkeys(names)),
+            tuple((n, "not named in --six-nodes") for n in known if n not in names),
         )
     chosen: list[str] = []
     left_out: list[tuple[str, str]] = []
@@ -56,14 +64,21 @@ def choose(
         else:
             chosen.append(node.name)
     if not chosen:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out) or "it has no node"
+        reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out)
         raise UsageError(f"no node can take probe pods: {reasons}")
     return Placement(tuple(chosen), tuple(left_out))
 
 
 def _unfit(node: NodeFacts) -> str:
+    if foreign := _foreign(node):
+        return foreign
     if not node.ready:
         return "not ready"
     if not node.schedulable:
         return "cordoned"
     return ""
+
+
+def _foreign(node: NodeFacts) -> str:
+    """Why no probe pod can run on a node whatever its state, "" where one can."""
+    return f"runs {node.os}; probe pods need {LINUX}" if node.os not in ("", LINUX) else ""

@@ -16,6 +16,7 @@ SOCKET = "/run/sixproof/agent.sock"
 BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
 """The command of the exec stream."""
 
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 FILES = ("agent.py", "bridge.py", "protocol.py")
 NOBODY = 65534
 
@@ -112,6 +113,13 @@ def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
     }
 
 
+def node_of(manifest: Manifest) -> str:
+    """The node that a probe pod is pinned to."""
+    required = manifest["spec"]["affinity"]["nodeAffinity"][_REQUIRED]
+    (node,) = required["nodeSelectorTerms"][0]["matchFields"][0]["values"]
+    return str(node)
+
+
 def _container(spec: PodSpec, image: str) -> Manifest:
     lanes: Sequence[Lane] = spec.lanes
     serve = ["python3", "-s", "-E", "-B", "/sixproof/agent.py", "serve", SOCKET]
@@ -162,4 +170,4 @@ def _pinned_to(node: str) -> Manifest:
     """Affinity to one node by its object name; unlike nodeName it lets the scheduler refuse."""
     expression = {"key": "metadata.name", "operator": "In", "values": [node]}
     required = {"nodeSelectorTerms": [{"matchFields": [expression]}]}
-    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": required}}
+    return {"nodeAffinity": {_REQUIRED: required}}

@@ -155,3 +155,20 @@ def test_missing_permission_comes_before_its_consequences() -> None:
     cause = preflight.root_cause(found)
     assert cause
     assert cause.code == "permissions"
+
+
+def test_a_check_that_saw_nothing_says_so() -> None:
+    """With every read refused, no check may be taken for passed."""
+    refused = dataclasses.replace(
+        ClusterFacts("https://api", "", ()), extra=(("unknown", "list nodes (not allowed)"),)
+    )
+    unseen = preflight.unseen(refused, Permissions(unknown="403"))
+    codes = {"permissions", "kubernetes-version", "nodes-ready", "node-family", "pod-family"}
+    assert codes | {"service-family", "range-overlap", "range-scope"} == unseen.keys()
+    assert unseen["nodes-ready"] == "the nodes could not be seen: list nodes (not allowed)"
+    assert unseen["permissions"].endswith(": 403")
+
+
+def test_what_was_seen_is_not_among_the_unseen() -> None:
+    """A cluster that shows everything leaves no check blind."""
+    assert preflight.unseen(DUAL, ALL) == {}
