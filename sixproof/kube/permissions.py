@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Iterable
 
 from sixproof.errors import ApiError
@@ -18,8 +19,8 @@ _APPLY = ("get", "list", "create", "patch", "delete")
 class Need:
     """Verbs on a resource that the harness wants, and what for.
 
-    `resource` may name a subresource (``pods/exec``). Those that are not `required` cost only what
-    `purpose` says.
+    `resource` may name a subresource (``pods/exec``), `names` the only objects that are meant.
+    Those that are not `required` cost only what `purpose` says.
     """
 
     verbs: tuple[str, ...]
@@ -28,6 +29,7 @@ class Need:
     purpose: str = ""
     required: bool = True
     namespaced: bool = True
+    names: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         name = f"{self.resource}.{self.group}" if self.group else self.resource
@@ -46,7 +48,7 @@ NEEDS = (
     Need(_APPLY, "networkpolicies", "networking.k8s.io", "policies under test"),
     Need(("list",), "events", purpose="why a pod does not start"),
     Need(_APPLY, "leases", "coordination.k8s.io", "telling a live run from a dead one"),
-    Need(("get",), "pods/log", purpose="agents' logs in the report", required=False),
+    Need(_APPLY, "serviceaccounts", purpose="accounts of pods in policy tests"),
     Need(("patch",), "pods/status", purpose="readiness of backends under test", required=False),
     Need(("create", "patch"), "endpointslices", "discovery.k8s.io", "services without a selector",
          required=False),
@@ -60,6 +62,17 @@ NEEDS = (
          required=False, namespaced=False),
 )  # fmt: skip
 
+ADMIN_NEEDS = (
+    *(
+        Need(_APPLY, plural, "policy.networking.k8s.io", "admin policies under test",
+             required=False, namespaced=False)
+        for plural in ("adminnetworkpolicies", "baselineadminnetworkpolicies")
+    ),
+    Need(("list",), "clusternetworkpolicies", "policy.networking.k8s.io",
+         "admin policies that concern the run's pods", required=False, namespaced=False),
+)  # fmt: skip
+"""Asked only where policy.networking.k8s.io is served."""
+
 CALICO_NEEDS = (
     *(
         Need(("get", "list"), plural, "projectcalico.org", "Calico's state in the report",
@@ -69,15 +82,27 @@ CALICO_NEEDS = (
     Need(_APPLY, "networkpolicies", "projectcalico.org", "Calico policies under test",
          required=False),
     *(
+        Need(_APPLY, plural, "projectcalico.org", "Calico policies under test", required=False)
+        for plural in ("networksets", "stagednetworkpolicies", "stagedkubernetesnetworkpolicies")
+    ),
+    *(
         Need(_APPLY, plural, "projectcalico.org", "Calico's cluster-wide policies under test",
              required=False, namespaced=False)
-        for plural in ("globalnetworkpolicies", "globalnetworksets", "tiers")
+        for plural in (
+            "globalnetworkpolicies", "globalnetworksets", "stagedglobalnetworkpolicies", "tiers"
+        )
     ),
+    Need(("list",), "hostendpoints", "projectcalico.org", "policies that concern nodes",
+         required=False, namespaced=False),
     # Calico's API server asks for the tier too when a policy is read or written.
-    Need(("get", "create", "patch", "delete"), "tier.networkpolicies", "projectcalico.org",
-         "Calico policies under test", required=False, namespaced=False),
-    Need(("get", "create", "patch", "delete"), "tier.globalnetworkpolicies", "projectcalico.org",
-         "Calico's cluster-wide policies under test", required=False, namespaced=False),
+    *(
+        Need(_APPLY, f"tier.{plural}", "projectcalico.org", "Calico policies under test",
+             required=False, namespaced=False)
+        for plural in (
+            "networkpolicies", "globalnetworkpolicies",
+            "stagednetworkpolicies", "stagedglobalnetworkpolicies",
+        )
+    ),
 )  # fmt: skip
 """Asked only where projectcalico.org/v3 is served."""
 
@@ -103,12 +128,34 @@ class Permissions:
         return tuple(need for need in self.missing if not need.required)
 
 
-def needs(*, calico_api: bool) -> tuple[Need, ...]:
-    """Everything that the harness asks for."""
-    return (*NEEDS, *CALICO_NEEDS) if calico_api else NEEDS
+def needs(*, calico_api: bool, admin_api: bool = False, pull_secret: str = "") -> tuple[Need, ...]:
+    """Everything that the harness asks for, where these APIs are served; `pull_secret` names the
+    secret that is copied into the run's namespaces."""
+    return (
+        *NEEDS,
+        *(_pull_secret(pull_secret) if pull_secret else ()),
+        *(CALICO_NEEDS if calico_api else ()),
+        *(ADMIN_NEEDS if admin_api else ()),
+    )
 
 
-def check(cluster: Cluster, *, calico_api: bool) -> Permissions:
+def serves_admin_policies(cluster: Cluster) -> bool:
+    """Whether the API server has the policy API; False where that is not told."""
+    try:
+        return ADMIN_NEEDS[0].group in cluster.catalog.groups(patience=0)
+    except ApiError:
+        return False
+
+
+def _pull_secret(name: str) -> tuple[Need, ...]:
+    why = "copies of --six-pull-secret"
+    return (
+        Need(("get", "patch", "delete"), "secrets", purpose=why, names=(name,)),
+        Need(("create",), "secrets", purpose=why),  # a name cannot be told before it exists
+    )
+
+
+def check(cluster: Cluster, *, calico_api: bool, pull_secret: str = "") -> Permissions:
     """Ask the API server about each need, side by side (SelfSubjectAccessReview).
 
     Namespaced resources are asked about for all namespaces, since the run's does not exist yet.
@@ -116,7 +163,8 @@ def check(cluster: Cluster, *, calico_api: bool) -> Permissions:
     Raises:
         ApiError: the API server is gone.
     """
-    wanted = needs(calico_api=calico_api)
+    admin_api = serves_admin_policies(cluster)
+    wanted = needs(calico_api=calico_api, admin_api=admin_api, pull_secret=pull_secret)
     questions = [(need, verb) for need in wanted for verb in need.verbs]
     try:
         answers = cluster.gather(functools.partial(_allowed, cluster, *q) for q in questions)
@@ -141,6 +189,7 @@ def _allowed(cluster: Cluster, need: Need, verb: str) -> bool:
         "group": need.group,
         "resource": resource,
         "subresource": subresource,
+        **({"name": need.names[0]} if need.names else {}),
     }
     review: Manifest = {
         "apiVersion": "authorization.k8s.io/v1",
@@ -164,6 +213,7 @@ def rbac(wanted: Iterable[Need], name: str = "sixproof") -> str:
             f"  # {need.purpose}{'' if need.required else ' (optional)'}",
             f'  - apiGroups: ["{need.group}"]',
             f'    resources: ["{need.resource}"]',
+            *([f"    resourceNames: {json.dumps(need.names)}"] if need.names else []),
             f"    verbs: [{', '.join(need.verbs)}]",
         ]
     return "\n".join(lines) + "\n"

@@ -17,16 +17,10 @@ from sixproof.kube import ownership
 from sixproof.kube import pods as kube_pods
 from sixproof.kube.client import Cluster
 from sixproof.model import Endpoint
+from sixproof.workloads.backends import open_namespace
 from sixproof.workloads.deploy import endpoint_of, pod_name
 from sixproof.workloads.identity import Run
-from sixproof.workloads.probe_pod import (
-    Manifest,
-    PodOptions,
-    PodSpec,
-    agent_config_map,
-    namespace,
-    pod,
-)
+from sixproof.workloads.probe_pod import Manifest, PodOptions, PodSpec, pod
 
 GUARDED = "sixproof.dev/guarded"
 ROLES = ("raw", "guarded")
@@ -47,10 +41,7 @@ def build(
         ApiError: the cluster does not admit such pods.
         NotReady: one did not become ready in `timeout` seconds.
     """
-    place = f"raw-{serial}"
-    home = run.namespace(place)
-    cluster.apply(namespace(run, place, "privileged"))
-    cluster.apply(agent_config_map(run, home))
+    home = open_namespace(cluster, run, f"raw-{serial}", options, "privileged")
     specs = {
         role: [
             PodSpec(pod_name(role, node), home, node, ((GUARDED, _word(role)),), raw=True)

@@ -145,7 +145,7 @@ def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: 
     given = policy_files.read(tmp_path)
     stage = policy_stage.build(given, {})
     cluster = MemoryCluster()
-    arena = policy_own._build(
+    arena = policy_own.build(
         cast(Cluster, cluster), SCENE, stage, ("n1", "n2", "n3"), PodOptions("image"), SETTINGS
     )
     assert {p.name.split("/")[0] for p in arena.pods} == {"prod", "kube-system", "(elsewhere)"}

@@ -1,0 +1,154 @@
+"""`--six-plan`: what a run of the selected tests makes, told by what makes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.plugin.conftest import ROOT
+from tests.unit.kube.server import FakeApi, kubeconfig, listed, refused, serve
+
+LEVEL = "pod-security.kubernetes.io/enforce"
+
+
+def node(name: str, os: str = "linux") -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/os": os}},
+        "status": {
+            "addresses": [{"type": "InternalIP", "address": "192.0.2.1"}],
+            "conditions": [{"type": "Ready", "status": "True"}],
+            "nodeInfo": {"operatingSystem": os},
+        },
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Printed:
+    """A plan as it is printed."""
+
+    status: int
+    text: str
+    api: FakeApi
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """The objects, the ClusterRole among them."""
+        return [o for o in yaml.safe_load_all(self.text) if o]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The objects of a kind."""
+        return [o for o in self.objects if o["kind"] == kind]
+
+    def levels(self) -> dict[str, str]:
+        """The Pod Security level of each namespace, by what follows the run in its name."""
+        return {
+            o["metadata"]["name"].split("-", 2)[2]: o["metadata"]["labels"][LEVEL]
+            for o in self.of("Namespace")
+        }
+
+
+@pytest.fixture
+def api() -> FakeApi:
+    """An API server with two nodes that can run probes and one that cannot."""
+    made = FakeApi()
+    made.on("GET", "/api/v1/nodes", listed(node("one"), node("two"), node("win", "windows")))
+    return made
+
+
+def printed(api: FakeApi, tmp_path: Path, *arguments: str) -> Printed:
+    """The plan that a command line gives."""
+    with serve(api) as url:
+        config = kubeconfig(tmp_path / "kubeconfig", url)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--six-plan"]
+        ran = subprocess.run(
+            [*command, "--six-kubeconfig", str(config), *arguments],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+    return Printed(ran.returncode, ran.stdout + ran.stderr, api)
+
+
+def changes(api: FakeApi) -> Iterator[str]:
+    """What was asked of the API server that may change something."""
+    for seen in api.seen:
+        if seen.method != "GET" and "dryRun" not in seen.query:
+            yield f"{seen.method} {seen.path}"
+
+
+def test_the_plan_of_one_suite_is_that_suites(api: FakeApi, tmp_path: Path) -> None:
+    """Pods only: the mesh, its lease and new pods; no policy, no service, nothing raw."""
+    plan = printed(api, tmp_path, "suites/pods", "-n", "2")
+    assert plan.status == 0
+    kinds = {o["kind"] for o in plan.objects}
+    assert kinds == {"Namespace", "Lease", "ConfigMap", "Pod", "ClusterRole"}
+    assert plan.levels() == dict.fromkeys("abc", "restricted") | {"host": "privileged"}
+    assert "win (runs windows; probe pods need linux)" in plan.text
+    assert list(changes(api)) == []
+
+
+def test_the_plan_of_everything_names_what_is_beyond_restricted(
+    api: FakeApi, tmp_path: Path
+) -> None:
+    """NET_RAW as root, the HostPort, services, policies and accounts, for each process."""
+    plan = printed(
+        api,
+        tmp_path,
+        *("suites", "-n", "2", "--six-raw", "on", "--six-generate", "5"),
+        *("--six-pull-secret", "mirror"),
+    )
+    assert plan.status == 0
+    privileged = {role for role, level in plan.levels().items() if level == "privileged"}
+    assert privileged == {"host", "hostport", "raw-gw0", "raw-gw1"}
+    raw = [p for p in plan.of("Pod") if "-raw-" in p["metadata"]["namespace"]]
+    assert len(raw) == 8
+    assert all(p["spec"]["securityContext"]["runAsUser"] == 0 for p in raw)
+    assert "4 Pod (NET_RAW as root)" in plan.text
+    assert "1 Pod (HostPort 38088)" in plan.text
+    kinds = {o["kind"] for o in plan.objects}
+    assert {"Service", "EndpointSlice", "NetworkPolicy", "ServiceAccount", "Secret"} <= kinds
+    drawn = {p["metadata"]["name"] for p in plan.of("NetworkPolicy")}
+    assert "g0" in drawn
+    secrets = [s["metadata"]["namespace"] for s in plan.of("Secret")]
+    assert len(secrets) == len(set(secrets)) == len(plan.levels())
+    (role,) = plan.of("ClusterRole")
+    verbs = {(r["apiGroups"][0], r["resources"][0]): set(r["verbs"]) for r in role["rules"]}
+    assert {"get", "create"} <= verbs["", "pods/exec"]
+    for made in {o["kind"].lower() for o in plan.objects} - {"clusterrole", "endpointslice"}:
+        (granted,) = [
+            {v for rule in role["rules"] if rule["resources"] == [plural] for v in rule["verbs"]}
+            for plural in (made.replace("policy", "policie") + "s",)
+        ]
+        assert {"create", "patch", "delete"} <= granted, made
+    assert list(changes(api)) == []
+
+
+def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:
+    """Whoever has no rights yet gets the rules to ask for."""
+    api.on("GET", "/api/v1/nodes", refused(403, "Forbidden", "nodes is forbidden"))
+    plan = printed(api, tmp_path, "suites/pods")
+    assert plan.status == 0
+    assert plan.of("ClusterRole")
+    assert "no node can be seen" in plan.text
+    assert {p["metadata"]["name"] for p in plan.of("Pod")} >= {"a-node", "host-node"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(("suites", "-k", "typo"), 5), (("suites", "--six-nodes", "three"), 4), (("nowhere",), 4)],
+)
+def test_a_plan_of_nothing_is_none(
+    api: FakeApi, tmp_path: Path, arguments: tuple[str, ...], status: int
+) -> None:
+    """What a run would refuse its plan refuses as well."""
+    plan = printed(api, tmp_path, *arguments)
+    assert (plan.status, "kind: Pod" in plan.text) == (status, False)
