@@ -15,8 +15,7 @@ from sixproof.kube.kinds import Kind
 from sixproof.kube.workers import Workers
 
 if TYPE_CHECKING:
-    from kubernetes.client.api_client import ApiClient
-
+    from sixproof.kube.config import Access
     from sixproof.kube.rest import Rest
 
 T = TypeVar("T")
@@ -30,7 +29,8 @@ _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 class Cluster:
     """One cluster. `name` is the context (or ``in-cluster``), `server` the API server's URL,
-    `version` its version (``v1.34.1``, "" where it is not told). Any thread may call any method.
+    `version` its version (``v1.34.1``, "" where it is not told), `access` how it is reached. Any
+    thread may call any method.
 
     Every verb raises `ApiError` when the API server refuses or does not answer; `patience` says for
     how many seconds this request is tried again while it is refused for a reason that passes.
@@ -39,6 +39,7 @@ class Cluster:
     def __init__(self, rest: Rest, version: str, skew: datetime.timedelta) -> None:
         self.name = rest.access.name
         self.server = rest.access.server
+        self.access: Access = rest.access
         self.version = version
         self.catalog = Catalog(rest)
         self._rest = rest
@@ -53,11 +54,13 @@ class Cluster:
         *,
         timeout: float = 10.0,
         patience: float = 35.0,
+        say: Callable[[str], None] | None = None,
     ) -> Cluster:
         """The cluster that a kubeconfig names, or the one that this pod runs in.
 
         `timeout` (seconds) bounds every try of a request, `patience` all tries of a request that
-        later meets a busy or restarting API server. Connecting itself is tried once.
+        later meets a busy or restarting API server. Connecting itself is tried once. `say` gets the
+        lines for the user: what a credential plugin asks, and what keeps us waiting.
 
         Raises:
             ClusterUnreachable: no kubeconfig, unknown context, no or a foreign server.
@@ -65,14 +68,15 @@ class Cluster:
         # Imported here: the client library takes 0.3 s, which `pytest --help` need not pay.
         from sixproof.kube import config, rest
 
-        access = config.load(kubeconfig, context)
-        connection = rest.Rest(access, timeout=timeout, patience=patience)
+        access = config.load(kubeconfig, context, say)
+        connection = rest.Rest(access, timeout=timeout, patience=patience, say=say)
+        if say and not access.verified:
+            say(f"{access.server} need not prove who it is (insecure-skip-tls-verify)")
         try:
             version, skew = connection.greet()
         except ApiError as error:
             connection.close()
-            hint = "; the credentials were refused" if error.status == 401 else ""
-            raise ClusterUnreachable(f"{access.source}: {error}{hint}") from error
+            raise ClusterUnreachable(f"{access.source}: {error}") from error
         return cls(connection, version, skew)
 
     def __enter__(self) -> Self:
@@ -90,9 +94,9 @@ class Cluster:
         """The API server's clock, to the second: what to compare its time stamps with."""
         return datetime.datetime.now(datetime.UTC) + self._skew
 
-    def exec_client(self) -> ApiClient:
-        """This thread's client for exec streams; requests never use it."""
-        return self._rest.exec_client()
+    def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
+        """What `attempt` returns, given the ``Authorization`` header; see `Rest.authorized`."""
+        return self._rest.authorized(purpose, attempt)
 
     def gather(self, calls: Iterable[Callable[[], T]]) -> list[T]:
         """What independent calls return, in their order; they run side by side on few threads.

@@ -1,8 +1,6 @@
 """Requests to the API server: each with a time-out, every failure an `ApiError`.
 
-Each thread has an `ApiClient` of its own, and each thread that opens exec streams another one:
-`kubernetes.stream.stream` swaps a method of the client while it runs, and 196 of 400 calls that
-shared one went astray when measured.
+Each thread has an `ApiClient` of its own.
 """
 
 from __future__ import annotations
@@ -12,16 +10,21 @@ import datetime
 import email.utils
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from kubernetes.client.api_client import ApiClient
+from urllib3.connectionpool import HTTPSConnectionPool
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, ClusterUnreachable
 from sixproof.kube import failures, fields, wait
 from sixproof.kube.config import Access
-from sixproof.kube.fields import Manifest, one_line
+from sixproof.kube.exec_plugin import Say
+from sixproof.kube.fields import Manifest
+from sixproof.kube.silence import Silence
+
+T = TypeVar("T")
 
 JSON = "application/json"
 _CONNECT = 5.0  # seconds that connecting may take at most
@@ -55,11 +58,15 @@ class Answer:
 class Rest:
     """The connections to one API server; safe to use from many threads at once."""
 
-    def __init__(self, access: Access, *, timeout: float, patience: float) -> None:
-        """`timeout` is for one try, `patience` for all tries of a request, both in seconds."""
+    def __init__(
+        self, access: Access, *, timeout: float, patience: float, say: Say | None = None
+    ) -> None:
+        """`timeout` is for one try, `patience` for all tries of a request, both in seconds; `say`
+        is told when the API server keeps a request waiting."""
         self.access = access
         self.patience = patience
         self._timeouts = (min(timeout, _CONNECT), timeout)
+        self._silence = Silence(patience, say)
         self._mine = threading.local()
         self._all: list[ApiClient] = []
         self._lock = threading.Lock()
@@ -76,6 +83,9 @@ class Rest:
         except ApiError as error:
             if error.status == 403 and error.reason == "Forbidden":
                 return "", datetime.timedelta()
+            if error.status == 401:
+                hint = failures.credentials_refused(self.access)
+                raise ApiError(f"{error}; {hint}", status=401, reason=error.reason) from error
             raise
         version = fields.text(_decode(request, answer), "gitVersion")
         if not version:
@@ -133,13 +143,33 @@ class Rest:
         def lasting(error: BaseException) -> float:
             if not failures.is_transient(error, repeatable=request.repeatable):
                 return 0.0
-            return self.patience if isinstance(error, failures.NoAnswer) else patient
+            if not isinstance(error, failures.NoAnswer):
+                return patient
+            return self._silence.patience(error)
 
+        self._silence.check(request.purpose)
         return wait.retry(lambda: self._once(request), lasting)
 
-    def exec_client(self) -> ApiClient:
-        """This thread's client for exec streams, never shared with requests."""
-        return self._client("exec")
+    def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
+        """What `attempt` returns, given the ``Authorization`` header ("" for none). Where the API
+        server refuses the credentials and there are newer ones, it is called again with them.
+
+        Raises:
+            ApiError: as `attempt`; status 401 where no credentials are to be had.
+        """
+        credentials = self.access.credentials
+        try:
+            header = credentials.header()
+            try:
+                return attempt(header)
+            except ApiError as error:
+                if error.status != 401 or not credentials.refused(header):
+                    raise
+            client = self._client()
+            client.rest_client.close()  # its connections may have shown an old certificate
+            return attempt(credentials.header())
+        except ClusterUnreachable as error:
+            raise ApiError(f"{purpose}: {error}", status=401) from error
 
     def close(self) -> None:
         """Close every connection."""
@@ -149,52 +179,71 @@ class Rest:
         for client in clients:
             client.rest_client.close()
 
-    def _client(self, use: str) -> ApiClient:
-        client: ApiClient | None = getattr(self._mine, use, None)
+    def _client(self) -> ApiClient:
+        client: ApiClient | None = getattr(self._mine, "client", None)
         if client is None:
             client = ApiClient(self.access.configuration)
             client.user_agent = "sixproof"
+            if not self.access.verified:
+                pools = client.rest_client.pool_manager
+                pools.pool_classes_by_scheme = {
+                    **pools.pool_classes_by_scheme,
+                    "https": _Unverified,
+                }
             with self._lock:
                 self._all.append(client)
-            setattr(self._mine, use, client)
+            self._mine.client = client
         return client
 
     def _once(self, request: Request) -> Answer:
-        client = self._client("rest")
+        return self.authorized(request.purpose, lambda header: self._exchange(request, header))
+
+    def _exchange(self, request: Request, authorization: str) -> Answer:
+        client = self._client()
         try:
-            url, headers = self._address(client, request)
+            url, headers = _address(client, request, authorization)
             response = client.call_api(
                 request.method, url, headers, request.body, _request_timeout=self._timeouts
             )
             body: bytes = response.read()  # type: ignore[no-untyped-call]
         except failures.FOREIGN as error:
-            server = self.access.server
-            raise failures.no_answer(request.purpose, server, self._timeouts, error) from error
+            raise failures.no_answer(request.purpose, self.access, self._timeouts, error) from error
+        self._silence.broken()
         if not 200 <= response.status <= 299:
-            raise failures.refusal(request.purpose, response.status, body)
+            raise failures.refusal(request.purpose, response.status, body, response.headers)
         return Answer(body, _date(response.headers))
 
-    def _address(self, client: ApiClient, request: Request) -> tuple[str, dict[str, Any]]:
-        """The URL and the headers, credentials among them."""
-        headers: dict[str, Any] = {"Accept": JSON}
-        if request.body is not None:
-            headers["Content-Type"] = request.content_type
-        with self._lock:  # a credential plugin may run here: once, not once a thread
-            _, url, headers, _, _ = client.param_serialize(
-                request.method,
-                request.path,
-                query_params=[(key, value) for key, value in request.query if value],
-                header_params=headers,
-                auth_settings=["BearerToken"],
-            )
-        return url, headers
+
+class _Unverified(HTTPSConnectionPool):
+    """Connections to a server that need not prove who it is. That is said once to the user, not
+    warned of at each request, since such warnings may be errors where we run."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
+
+
+def _address(client: ApiClient, request: Request, authorization: str) -> tuple[str, dict[str, Any]]:
+    """The URL and the headers, credentials among them."""
+    headers: dict[str, Any] = {"Accept": JSON}
+    if authorization:
+        headers["Authorization"] = authorization
+    if request.body is not None:
+        headers["Content-Type"] = request.content_type
+    _, url, headers, _, _ = client.param_serialize(
+        request.method,
+        request.path,
+        query_params=[(key, value) for key, value in request.query if value],
+        header_params=headers,
+    )
+    return url, headers
 
 
 def _decode(request: Request, answer: Answer) -> Manifest:
     try:
         value = json.loads(answer.body)
     except ValueError as error:
-        raise ApiError(f"{request.purpose}: the answer is not JSON: {one_line(error)}") from error
+        raise failures.no_json(request.purpose, answer.body, str(error)) from error
     if not isinstance(value, dict):
         raise ApiError(f"{request.purpose}: the answer is not an object")
     return value

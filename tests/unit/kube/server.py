@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,13 +18,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
-    """One answer. `cut` promises more bytes than it sends, `hang_up` sends none at all."""
+    """One answer. `cut` promises more bytes than it sends, `hang_up` sends none at all; `headers`
+    go with it."""
 
     body: Any = dataclasses.field(default_factory=dict)
     status: int = 200
     delay: float = 0.0
     cut: bool = False
     hang_up: bool = False
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,6 +116,8 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.send_response(reply.status)
             self.send_header("Content-Type", "application/json")
+            for name, value in reply.headers:
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(data) + (100 if reply.cut else 0)))
             self.end_headers()
             self.wfile.write(data)
@@ -125,14 +130,25 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # with the five of its base, a busy machine leaves dials unanswered
 
-    def __init__(self, port: int, handler: type[_Handler]) -> None:
+    def __init__(
+        self, port: int, handler: type[_Handler], tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", port), handler)
+        self.tls = tls
         self.taken: list[socket.socket] = []
 
     def get_request(self) -> tuple[socket.socket, Any]:
         taken, peer = super().get_request()
+        if self.tls:
+            # The handshake is for the thread that serves: here it would hold up all the others.
+            taken = self.tls.wrap_socket(taken, server_side=True, do_handshake_on_connect=False)
         self.taken.append(taken)
         return taken, peer
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that does not trust us is no news."""
+        if not self.tls:
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         """End the connections that are kept alive, as a process that ends does."""
@@ -142,14 +158,14 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextlib.contextmanager
-def serve(api: FakeApi, port: int = 0) -> Iterator[str]:
+def serve(api: FakeApi, port: int = 0, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """Serve on loopback; gives the URL."""
     handler = type("Handler", (_Handler,), {"api": api})
-    server = _Server(port, handler)
+    server = _Server(port, handler, tls)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.server_address[1]}"
     finally:
         api.stopping.set()
         server.shutdown()
@@ -164,13 +180,14 @@ def kubeconfig(
     *,
     contexts: tuple[str, ...] = ("bed",),
     user: dict[str, Any] | None = None,
+    cluster: dict[str, Any] | None = None,
 ) -> Path:
-    """A kubeconfig with these contexts, the first of them current."""
+    """A kubeconfig with these contexts, the first current; `cluster` adds to its cluster."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": contexts[0] if contexts else "",
-        "clusters": [{"name": "c", "cluster": {"server": url}}],
+        "clusters": [{"name": "c", "cluster": {"server": url, **(cluster or {})}}],
         "users": [{"name": "u", "user": user or {"token": "t0ken"}}],
         "contexts": [{"name": n, "context": {"cluster": "c", "user": "u"}} for n in contexts],
     }

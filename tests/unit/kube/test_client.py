@@ -50,7 +50,11 @@ def test_find_is_none_where_there_is_none(cluster: Cluster, api: FakeApi) -> Non
         (refused(409, "Conflict", "modified"), 409, "modified"),
         (Reply("oops\nupstream", 500), 500, "oops upstream"),
         (Reply("", 500), 500, "no reason given"),
-        (Reply({}, 302), 302, "{}"),
+        (
+            Reply("", 302, headers=(("Location", "https://login.example/"),)),
+            302,
+            "https://login.example/; something else than an API server",
+        ),
         (Reply(delay=3), 0, "silent for 1 s"),
         (Reply({"kind": "Pod"}, cut=True), 0, "no answer from"),
         (Reply(hang_up=True), 0, "no answer from"),
@@ -350,11 +354,3 @@ class TestThreads:
 
         found = cluster.gather(functools.partial(outer, n) for n in range(30))
         assert found == [3 * n for n in range(30)]
-
-    def test_exec_clients_are_nobody_elses(self, cluster: Cluster, api: FakeApi) -> None:
-        api.on("GET", ECHO, Reply(POD))
-        cluster.get(kinds.POD, "echo", "web")
-        mine = cluster.exec_client()
-        assert cluster.exec_client() is mine
-        other = cluster.gather([cluster.exec_client])[0]
-        assert other is not mine

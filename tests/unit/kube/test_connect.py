@@ -118,7 +118,7 @@ def test_silent_server(api: FakeApi, tmp_path: Path) -> None:
     ("reply", "wanted"),
     [
         (refused(401, "Unauthorized", "Unauthorized"), "credentials were refused"),
-        (Reply("<html>hello</html>"), "not JSON"),
+        (Reply("<html>hello</html>"), "a web page; something else than an API server answers"),
         (Reply({"hello": "world"}), "not as a Kubernetes API server"),
         (Reply([1]), "not an object"),
         (Reply("bad gateway", 502), "502: bad gateway"),
