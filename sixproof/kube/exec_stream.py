@@ -6,7 +6,7 @@ import contextlib
 import select
 import ssl
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, urlencode
 
 from sixproof.kube.channel import Opener, Stream
@@ -125,4 +125,4 @@ def _open(access: Access, path: str, purpose: str, authorization: str) -> websoc
     except (*failures.FOREIGN, websocket.WebSocketException) as error:
         raise failures.no_answer(purpose, access, timeouts, error) from error
     stream.settimeout(CONNECT_TIMEOUT)
-    return stream
+    return cast("websocket.WebSocket", stream)
