@@ -66,7 +66,7 @@ class Rest:
         self.access = access
         self.patience = patience
         self._timeouts = (min(timeout, _CONNECT), timeout)
-        self._silence = Silence(patience, say)
+        self._silence = Silence(patience, timeout, say)
         self._mine = threading.local()
         self._all: list[ApiClient] = []
         self._lock = threading.Lock()

@@ -24,11 +24,13 @@ class Silence:
     def __init__(
         self,
         patience: float,
+        timeout: float,
         say: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`patience` in seconds."""
+        """`patience` and `timeout`, after which one try counts as silent, in seconds."""
         self._patience = patience
+        self._timeout = timeout
         self._say = say
         self._clock = clock
         self._lock = threading.Lock()
@@ -49,7 +51,7 @@ class Silence:
         with self._lock:
             now = self._clock()
             if self._since is None:
-                self._since = now
+                self._since = now - (self._timeout if error.silent else 0.0)
             spent = now - self._since
             left = self._patience - spent
             told = bool(self._say) and left > 0 and now - self._said >= SAY_EVERY
