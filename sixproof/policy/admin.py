@@ -34,6 +34,7 @@ class Dialect:
     read_port: Callable[[Field], Port]
     actions: dict[str, Action]
     at_most: int
+    both_selectors: bool = True
 
 
 def _numbered(field: Field) -> Port:
@@ -81,6 +82,7 @@ _CLUSTER = Dialect(
     _protocol,
     {"Accept": Action.ALLOW, "Deny": Action.DENY, "Pass": Action.PASS},
     25,
+    both_selectors=False,
 )
 
 
@@ -123,7 +125,7 @@ def _policy(
     manifest: Manifest, tier: str, dialect: Dialect, priority: int, context: Context
 ) -> Policy:
     spec = manifest.spec.mapping()
-    subject, selects = read_subject(spec.need("subject"))
+    subject, selects = read_subject(spec.need("subject"), both=dialect.both_selectors)
     rules = {
         direction: tuple(
             _rule(field, i, direction, dialect, context)
@@ -149,7 +151,8 @@ def _rule(
     action = dialect.actions[found.need("action").choice(*dialect.actions)]
     ports = tuple(map(dialect.read_port, found.list(dialect.ports, dialect.at_most)))
     listed = found.need(_PEERS[direction])
-    peers = [read_peer(f, direction, context) for f in listed.items(dialect.at_most)]
+    both = dialect.both_selectors
+    peers = [read_peer(f, direction, context, both=both) for f in listed.items(dialect.at_most)]
     if not peers:
         raise listed.error("needs at least one peer")
     if any(isinstance(p, PortName) for p in ports) and not all(p.is_pods for p in peers):

@@ -37,27 +37,30 @@ class Peer:
     unsupported: bool = False
 
 
-def read_subject(field: Field) -> tuple[str, Callable[[Party], bool]]:
-    """Whom a cluster-wide policy selects. hostNetwork pods are never among them.
+def read_subject(field: Field, *, both: bool) -> tuple[str, Callable[[Party], bool]]:
+    """Whom a cluster-wide policy selects. hostNetwork pods are never among them. With `both`,
+    pods are chosen by two selectors, of which neither may be left out (v1alpha1).
 
     Raises:
         ManifestError: it has not exactly one of `namespaces` and `pods`.
     """
-    return _pods(field.fields("namespaces", "pods").only_one("namespaces", "pods"))
+    chosen = field.fields("namespaces", "pods").only_one("namespaces", "pods")
+    return _pods(chosen, both=both)
 
 
-def _pods(field: Field) -> tuple[str, Callable[[Party], bool]]:
+def _pods(field: Field, *, both: bool) -> tuple[str, Callable[[Party], bool]]:
     if field.path.endswith(".namespaces"):
         spaces, pods = read_label_selector(field), LabelSelector()
     else:
         found = field.fields("namespaceSelector", "podSelector")
-        spaces = read_label_selector(found.get("namespaceSelector"))
+        space = found.need("namespaceSelector") if both else found.get("namespaceSelector")
+        spaces = read_label_selector(space)
         pods = read_label_selector(found.need("podSelector"))
     return f"pods with {pods} in namespaces with {spaces}", pods_of(spaces, pods)
 
 
-def read_peer(field: Field, direction: Direction, context: Context) -> Peer:
-    """One peer of a rule.
+def read_peer(field: Field, direction: Direction, context: Context, *, both: bool) -> Peer:
+    """One peer of a rule; `both` as in `read_subject`.
 
     Raises:
         ManifestError: it has not exactly one of the kinds of peer of that direction.
@@ -74,7 +77,7 @@ def read_peer(field: Field, direction: Direction, context: Context) -> Peer:
         case "domainNames":
             return _domains(chosen, context)
         case _:
-            return Peer(*_pods(chosen))
+            return Peer(*_pods(chosen, both=both))
 
 
 def _networks(field: Field, context: Context) -> Peer:

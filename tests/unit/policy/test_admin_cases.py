@@ -151,7 +151,13 @@ CASES = {
         OPEN_NP + baseline(ingress("Deny")), "db -> shop-db v46 tcp/80: UNDEFINED"),
     # subjects
     "subject-pods": (
-        admin("a", ingress("Deny"), subject="{pods: {podSelector: {matchLabels: {app: db}}}}"),
+        admin("a", ingress("Deny"), subject="{pods: {namespaceSelector: {},"
+              " podSelector: {matchLabels: {app: db}}}}"),
+        f"{OUT}\nweb -> api v46 tcp/80: ALLOWED"),
+    "cnp-subject-pods-anywhere": (
+        cluster_wide("ClusterNetworkPolicy", "a", "{tier: Admin, priority: 1, subject: {pods: "
+                     "{podSelector: {matchLabels: {app: db}}}}, " + ingress("Deny") + "}",
+                     "v1alpha2"),
         f"{OUT}\nweb -> api v46 tcp/80: ALLOWED"),
     "subject-namespaces": (
         admin("a", ingress("Deny"), subject="{namespaces: {matchLabels: {team: b}}}"),
@@ -221,6 +227,12 @@ REFUSED = {
         "spec.subject", "exactly one of namespaces, pods, has 2"),
     "subject-pods": (admin("a", ingress("Deny"), subject="{pods: {namespaceSelector: {}}}"),
                      "spec.subject.pods.podSelector", "is required"),
+    "subject-pods-anywhere": (
+        admin("a", ingress("Deny"), subject="{pods: {podSelector: {}}}"),
+        "spec.subject.pods.namespaceSelector", "is required"),
+    "peer-pods-anywhere": (
+        admin("a", ingress("Deny", peer="{pods: {podSelector: {}}}")),
+        "spec.ingress[0].from[0].pods.namespaceSelector", "is required"),
     "unknown": (admin("a", "ingres: []"), "spec.ingres", "did you mean ingress"),
     "action": (admin("a", ingress("Accept")), "spec.ingress[0].action", "not one of Allow"),
     "cnp-action": (cluster("a", ingress("Allow")), "spec.ingress[0].action", "not one of Accept"),
