@@ -8,12 +8,21 @@ from collections.abc import Iterable, Iterator
 from sixproof.errors import ManifestError
 from sixproof.model import Family, Finding, Severity
 from sixproof.policy.context import Context
-from sixproof.policy.manifest import Field
+from sixproof.policy.manifest import Field, brief, shown
 from sixproof.policy.networks import CidrError, Flaw, read_cidr
 from sixproof.policy.pitfalls import pitfalls
 from sixproof.policy.provider import CALICO, ProviderProfile
-from sixproof.policy.shelf import CALICO_GROUP, STORAGE_GROUP, Shelf, described, objects, own_tiers
-from sixproof.policy.tree import at, leaves, listed
+from sixproof.policy.shelf import (
+    ADMIN_GROUP,
+    CALICO_GROUP,
+    KUBERNETES_GROUP,
+    STORAGE_GROUP,
+    Shelf,
+    described,
+    objects,
+    own_tiers,
+)
+from sixproof.policy.tree import at, leaves, listed, text_at
 from sixproof.policy.world import World
 
 _BARE = frozenset({"nets", "notNets"})
@@ -33,14 +42,31 @@ _REMEDIES = {
 }
 
 
+_MOST = 40
+"""Findings about one object that are told one by one."""
+
+
 def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tuple[Finding, ...]:
     """Findings about manifests of any kind, policies above all. Nothing in them raises."""
     values = list(objects(manifests))
     shelf = Shelf(profile, *own_tiers(profile))
-    findings = [finding for value in values for finding in _of_one(value, shelf)]
+    findings = [finding for value in values for finding in _bounded(value, shelf)]
     findings += _equal_priorities(values)
     findings += pitfalls(values)
     return tuple(findings)
+
+
+def _bounded(value: object, shelf: Shelf) -> Iterator[Finding]:
+    """The findings about one object, as many as anybody reads."""
+    every = _of_one(value, shelf)
+    yield from itertools.islice(every, _MOST)
+    if more := sum(1 for _ in every):
+        yield Finding(
+            code="more-findings",
+            severity=Severity.WARNING,
+            subject=described(value),
+            seen=f"{more} further findings about it are not listed",
+        )
 
 
 def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
@@ -55,7 +81,7 @@ def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
             wanted=f"{CALICO_GROUP}/v3",
             remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
         )
-    elif not cidrs and _is_policy(value):
+    elif all(f.severity is Severity.WARNING for f in cidrs) and _is_policy(value):
         yield from _refused(value, shelf)
     yield from _one_family(value)
     yield from _mixed_families(value)
@@ -65,19 +91,19 @@ def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
 
 
 def _group(value: object) -> str:
-    return str(at(value, "apiVersion")).rpartition("/")[0]
+    return text_at(value, "apiVersion").rpartition("/")[0]
 
 
 def _is_policy(value: object) -> bool:
     """Whether this means to be one: policies of all kinds, and what stands in their groups."""
     group = _group(value)
-    return group in (CALICO_GROUP, "policy.networking.k8s.io") or (
-        group == "networking.k8s.io" and "Policy" in str(at(value, "kind"))
+    return group in (CALICO_GROUP, ADMIN_GROUP) or (
+        group == KUBERNETES_GROUP and "Policy" in text_at(value, "kind")
     )
 
 
 def _refused(value: object, shelf: Shelf) -> Iterator[Finding]:
-    if _group(value) == CALICO_GROUP and str(at(value, "kind")) not in _CALICO_KINDS:
+    if _group(value) == CALICO_GROUP and text_at(value, "kind") not in _CALICO_KINDS:
         return
     try:
         manifest = shelf.admit(value)
@@ -105,7 +131,7 @@ _CALICO_KINDS = frozenset(
 
 
 def _place(value: object, path: str) -> str:
-    return f"{described(value)} {path}".strip()
+    return f"{described(value)} {brief(path, 160)}".strip()
 
 
 def _cidrs(value: object) -> Iterator[Finding]:
@@ -117,13 +143,26 @@ def _cidrs(value: object) -> Iterator[Finding]:
             try:
                 read_cidr(Field(text.strip(), leaf.field.path), bare=leaf.key in _BARE)
             except CidrError as bad:
-                yield Finding(
-                    code=bad.flaw,
-                    severity=Severity.ERROR,
-                    subject=_place(value, bad.path),
-                    seen=bad.reason,
-                    remedy=_REMEDIES[bad.flaw],
-                )
+                yield _bad_cidr(value, bad)
+
+
+def _bad_cidr(value: object, bad: CidrError) -> Finding:
+    """A NetworkPolicy with bits beyond a prefix holds all the same, up to Kubernetes 1.33 and where
+    it stands already (KEP-4858)."""
+    taken = bad.flaw is Flaw.HOST_BITS and _masked(value)
+    return Finding(
+        code=bad.flaw,
+        severity=Severity.WARNING if taken else Severity.ERROR,
+        subject=_place(value, bad.path),
+        seen=f"{bad.reason}: the API up to 1.33 takes it, and it is read so"
+        if taken
+        else bad.reason,
+        remedy=_REMEDIES[bad.flaw],
+    )
+
+
+def _masked(value: object) -> bool:
+    return _group(value) == KUBERNETES_GROUP and text_at(value, "kind") == "NetworkPolicy"
 
 
 def _families(value: object, *keys: str) -> frozenset[Family]:
@@ -132,7 +171,7 @@ def _families(value: object, *keys: str) -> frozenset[Family]:
     for leaf in leaves(value):
         if leaf.key in keys and isinstance(leaf.field.value, str):
             try:
-                found.add(Family.of(read_cidr(leaf.field, bare=True)))
+                found.add(Family.of(read_cidr(leaf.field, bare=True, masked=True)))
             except CidrError:
                 continue
     return frozenset(found)
@@ -187,20 +226,22 @@ def _bare_addresses(value: object) -> Iterator[Finding]:
                 and isinstance(leaf.field.value, str)
                 and "/" not in leaf.field.value
             ):
+                address = brief(leaf.field.value, 60)
                 yield Finding(
                     code="bare-address",
                     severity=Severity.WARNING,
                     subject=_place(value, leaf.field.path),
-                    seen=f"{leaf.field.value} has no prefix length: Calico up to 3.31 refuses it",
+                    seen=f"{address} has no prefix length: Calico up to 3.31 refuses it",
                     remedy="write /32 or /128 behind it",
                 )
 
 
 def _tier_prefix(value: object) -> Iterator[Finding]:
-    tier, name = at(value, "spec", "tier"), at(value, "metadata", "name")
-    if _group(value) != CALICO_GROUP or tier in (None, "", "default"):
+    tier, name = text_at(value, "spec", "tier"), text_at(value, "metadata", "name")
+    if _group(value) != CALICO_GROUP or tier in ("", "default"):
         return
-    if isinstance(name, str) and not name.startswith(f"{tier}."):
+    if name and not name.startswith(f"{tier}."):
+        tier, name = brief(tier, 63), brief(name, 63)
         yield Finding(
             code="tier-prefix",
             severity=Severity.WARNING,
@@ -211,7 +252,7 @@ def _tier_prefix(value: object) -> Iterator[Finding]:
 
 
 def _named_ports(value: object, profile: ProviderProfile) -> Iterator[Finding]:
-    if not profile.calico_api or _group(value) != "policy.networking.k8s.io":
+    if not profile.calico_api or _group(value) != ADMIN_GROUP:
         return
     for leaf in leaves(value):
         if leaf.key in ("namedPort", "destinationNamedPort"):
@@ -229,9 +270,9 @@ def _equal_priorities(values: list[object]) -> Iterator[Finding]:
     """Pairs of cluster-wide policies of which the API does not say which one wins."""
     ranked: dict[tuple[str, str, int], list[object]] = {}
     for value in values:
-        kind, priority = str(at(value, "kind")), at(value, "spec", "priority")
+        kind, priority = text_at(value, "kind"), at(value, "spec", "priority")
         if kind in ("AdminNetworkPolicy", "ClusterNetworkPolicy") and isinstance(priority, int):
-            key = kind, str(at(value, "spec", "tier")), priority
+            key = kind, text_at(value, "spec", "tier"), priority
             ranked.setdefault(key, []).append(value)
     for (_, _, priority), some in ranked.items():
         for one, other in itertools.pairwise(some):
@@ -239,6 +280,6 @@ def _equal_priorities(values: list[object]) -> Iterator[Finding]:
                 code="equal-priority",
                 severity=Severity.WARNING,
                 subject=described(other),
-                seen=f"has priority {priority}, as {described(one)} has: either may win",
+                seen=f"has priority {shown(priority)}, as {described(one)} has: either may win",
                 wanted="priorities that differ",
             )

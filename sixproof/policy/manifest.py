@@ -5,15 +5,46 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 import reprlib
 from collections.abc import Mapping
 
 from sixproof.errors import ManifestError
 
+LONGEST = 300
+"""Characters of a reason, whatever is quoted in it."""
+_LONGEST_PATH = 160
+_LONGEST_KEY = 64
+
+
+def brief(text: str, at_most: int = LONGEST) -> str:
+    """The text on one line; a long one loses its middle."""
+    if len(text) > at_most:
+        half = (at_most - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return " ".join(text.split())
+
+
+class _Repr(reprlib.Repr):
+    """Quotes values of any size: the standard library's way ends where an integer has more than
+    4 300 digits, and shows six levels of six elements each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 2
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Integers; the huge ones by their size."""
+        bits = x.bit_length()
+        return f"an integer of {bits} bits" if bits > 400 else super().repr_int(x, level)
+
+
+_QUOTE = _Repr()
+
 
 def shown(value: object) -> str:
     """A value as an error message quotes it: short, on one line."""
-    return reprlib.repr(value)
+    return brief(_QUOTE.repr(value), 120)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,10 +56,16 @@ class Field:
 
     def error(self, reason: str) -> ManifestError:
         """The error that something is wrong here."""
-        return ManifestError(self.path, reason)
+        return ManifestError(self.place, brief(reason))
+
+    @property
+    def place(self) -> str:
+        """The path, as long as a message can bear."""
+        return brief(self.path, _LONGEST_PATH)
 
     def child(self, key: str, value: object) -> Field:
         """The field of a key below this one; keys that hold dots are bracketed."""
+        key = brief(key, _LONGEST_KEY)
         if "." in key or "/" in key:
             return Field(value, f"{self.path}[{key}]")
         return Field(value, f"{self.path}.{key}" if self.path else key)
@@ -55,7 +92,7 @@ class Field:
         found = self.mapping()
         for key, value in found.values.items():
             if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
+                near = difflib.get_close_matches(key[:_LONGEST_KEY], known, n=1)
                 hint = f", did you mean {near[0]}?" if near else f", known are {', '.join(known)}"
                 raise self.child(key, value).error(f"unknown field{hint}")
         return found
@@ -183,6 +220,9 @@ class Fields:
         return present[0]
 
 
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+
 META = [
     "name",
     "namespace",
@@ -224,10 +264,8 @@ class Manifest:
         top = Field(value).fields("apiVersion", "kind", "metadata", "spec", "status")
         group, _, version = top.need("apiVersion").text().rpartition("/")
         meta = top.need("metadata").fields(*META)
-        name = meta.need("name").text()
-        if not name:
-            raise meta.need("name").error("is empty")
-        namespace = meta.need("namespace").text() if namespaced else ""
+        name = _name(meta.need("name"), 253, dots=True)
+        namespace = _name(meta.need("namespace"), 63, dots=False) if namespaced else ""
         return cls(
             group=group,
             version=version,
@@ -237,6 +275,21 @@ class Manifest:
             labels=read_labels(meta.get("labels")),
             spec=top.get("spec") or Field({}, "spec"),
         )
+
+
+def _name(field: Field, at_most: int, *, dots: bool) -> str:
+    """A name as the API server takes it: an RFC 1123 subdomain, or a label where there are no
+    dots."""
+    name = field.text()
+    if not name:
+        raise field.error("is empty")
+    if "{{" in name:
+        raise field.error(f"{shown(name)} is of a Helm template: render it first (helm template)")
+    if len(name) > at_most or not (_SUBDOMAIN if dots else _LABEL).fullmatch(name):
+        signs = "small letters, digits, - and ." if dots else "small letters, digits and -"
+        wanted = f"at most {at_most} {signs}, a letter or a digit at both ends"
+        raise field.error(f"{shown(name)} is no name that the API takes: {wanted} (RFC 1123)")
+    return name
 
 
 def read_labels(field: Field | None) -> tuple[tuple[str, str], ...]:

@@ -28,8 +28,9 @@ class CidrError(ManifestError):
         super().__init__(path, reason)
 
 
-def read_cidr(field: Field, *, bare: bool = False) -> IPNetwork:
-    """The network here. With `bare`, an address without prefix length stands for itself.
+def read_cidr(field: Field, *, bare: bool = False, masked: bool = False) -> IPNetwork:
+    """The network here. With `bare`, an address without prefix length stands for itself; with
+    `masked`, bits beyond the prefix are cleared instead of refused.
 
     Text that is valid and not canonical (capitals, zeros written out) is taken as what it means.
 
@@ -43,7 +44,7 @@ def read_cidr(field: Field, *, bare: bool = False) -> IPNetwork:
         address = ipaddress.ip_address(address_text)
     except ValueError:
         raise CidrError(
-            field.path, f"{shown(text)} is not a CIDR: {_why(address_text)}", Flaw.UNPARSEABLE
+            field.place, f"{shown(text)} is not a CIDR: {_why(address_text)}", Flaw.UNPARSEABLE
         ) from None
     if not slash and bare:
         length = str(address.max_prefixlen)
@@ -53,10 +54,10 @@ def read_cidr(field: Field, *, bare: bool = False) -> IPNetwork:
         reason = (
             f"{shown(text)} is an IPv4-mapped address: no packet carries it, write the IPv4 one"
         )
-        raise CidrError(field.path, reason, Flaw.MAPPED)
-    if network.network_address != address:
+        raise CidrError(field.place, reason, Flaw.MAPPED)
+    if network.network_address != address and not masked:
         reason = f"{shown(text)} has bits set beyond its prefix, write {network}"
-        raise CidrError(field.path, reason, Flaw.HOST_BITS)
+        raise CidrError(field.place, reason, Flaw.HOST_BITS)
     return network
 
 
@@ -71,14 +72,14 @@ def _why(text: str) -> str:
 def _check_prefix(field: Field, address: IPAddress, length: str) -> None:
     text = f"{shown(field.value)} is not a CIDR: "
     if "%" in str(address):
-        raise CidrError(field.path, f"{text}a zone has no place in it", Flaw.UNPARSEABLE)
+        raise CidrError(field.place, f"{text}a zone has no place in it", Flaw.UNPARSEABLE)
     if not length:
         reason = f"{text}the prefix length is missing, write {address}/{address.max_prefixlen}"
-        raise CidrError(field.path, reason, Flaw.UNPARSEABLE)
+        raise CidrError(field.place, reason, Flaw.UNPARSEABLE)
     plain = length.isascii() and length.isdigit() and length == str(int(length[:4]))
     if not plain or int(length) > address.max_prefixlen:
         reason = f"{text}the prefix length must be a number from 0 to {address.max_prefixlen}"
-        raise CidrError(field.path, reason, Flaw.UNPARSEABLE)
+        raise CidrError(field.place, reason, Flaw.UNPARSEABLE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator
 
 from sixproof.model import Finding, Severity
+from sixproof.policy.manifest import brief, shown
 from sixproof.policy.shelf import described
-from sixproof.policy.tree import at, leaves, listed
+from sixproof.policy.tree import at, leaves, listed, text_at, written
 
 _GATE = "IPv6DualStack"
 
@@ -51,12 +52,12 @@ def _pools(value: object) -> Iterator[Pool]:
     if at(value, "kind") == "IPPool":
         spec = at(value, "spec")
         mode = at(spec, "vxlanMode")
-        yield Pool(value, str(at(spec, "cidr")), at(spec, "natOutgoing") is True,
+        yield Pool(value, text_at(spec, "cidr"), at(spec, "natOutgoing") is True,
                    mode not in (None, "", "Never"))  # fmt: skip
     elif at(value, "kind") == "Installation":
         for pool in listed(at(value, "spec", "calicoNetwork", "ipPools")):
-            nat, encapsulation = at(pool, "natOutgoing"), str(at(pool, "encapsulation"))
-            yield Pool(value, str(at(pool, "cidr")), nat != "Disabled", "VXLAN" in encapsulation)
+            nat, encapsulation = at(pool, "natOutgoing"), text_at(pool, "encapsulation")
+            yield Pool(value, text_at(pool, "cidr"), nat != "Disabled", "VXLAN" in encapsulation)
 
 
 def _stuck_ula(pool: Pool) -> bool:
@@ -81,11 +82,11 @@ def _ula_without_nat(pool: Pool) -> Finding:
 
 def _feature_gate(value: object) -> Iterator[Finding]:
     for leaf in leaves(value):
-        if leaf.key == _GATE or _GATE in str(leaf.field.value):
+        if leaf.key == _GATE or _GATE in written(leaf.field.value):
             yield Finding(
                 code="feature-gate-gone",
                 severity=Severity.ERROR,
-                subject=f"{described(value)} {leaf.field.path}",
+                subject=f"{described(value)} {leaf.field.place}",
                 seen=f"feature gate {_GATE} is not known after Kubernetes 1.24: what is given it "
                 "does not start",
                 remedy="leave it out, dual stack is always on since 1.23",
@@ -115,10 +116,10 @@ def _failsafe(value: object) -> Iterator[Finding]:
     for key in ("failsafeInboundHostPorts", "failsafeOutboundHostPorts"):
         versions: dict[tuple[str, str], set[int]] = {}
         for entry in listed(at(value, "spec", key)):
-            lane = str(at(entry, "protocol")), str(at(entry, "port"))
+            lane = brief(text_at(entry, "protocol"), 20), shown(at(entry, "port"))
             found = versions.setdefault(lane, set())
-            net = at(entry, "net")
-            found |= {6 if ":" in str(net) else 4} if net else {4, 6}
+            net = text_at(entry, "net")
+            found |= {6 if ":" in net else 4} if net else {4, 6}
         for (protocol, port), seen in versions.items():
             if len(seen) == 1:
                 yield Finding(
@@ -146,7 +147,7 @@ def _sysctls(value: object) -> Iterator[str]:
     """Settings of accept_ra and forwarding: as text, or as a pair of name and value."""
     name = ""
     for leaf in leaves(value):
-        text = str(leaf.field.value)
+        text = written(leaf.field.value)
         if leaf.key == "name":
             name = text
         elif leaf.key == "value":

@@ -6,13 +6,14 @@ import dataclasses
 import ipaddress
 from collections.abc import Mapping
 
-from sixproof.errors import ManifestError, UsageError
+from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, IPAddress
+from sixproof.policy.intake import take
 from sixproof.policy.judgement import Judgement
 from sixproof.policy.oracle import Oracle
 from sixproof.policy.provider import CALICO, ProviderProfile
 from sixproof.policy.scene import Described, parse_endpoint, parse_lane, read_world
-from sixproof.policy.shelf import KINDS, NAMESPACED, STORAGE_GROUP, described, objects
+from sixproof.policy.shelf import objects
 from sixproof.policy.world import Service, World
 
 
@@ -51,33 +52,11 @@ def answer(question: Question, values: list[object], world: object) -> Answer:
     """
     values = list(objects(values))
     scene = _Scene.of(values, question, read_world(world))
-    policies, skipped = _policies(values, question.namespace)
-    oracle = Oracle.of(policies, scene.world, question.profile)
+    intake = take(values, question.namespace)
+    oracle = Oracle.of(intake.policies, scene.world, question.profile)
     judgements = tuple(map(oracle.judge, scene.flows(question)))
-    return Answer(oracle, tuple(policies), judgements, tuple(skipped))
-
-
-def _policies(values: list[object], namespace: str) -> tuple[list[Mapping[str, object]], list[str]]:
-    """The policies among the objects, with a namespace each; and what was left out."""
-    policies: list[Mapping[str, object]] = []
-    skipped = []
-    for value in values:
-        if not isinstance(value, Mapping):
-            raise ManifestError("", f"must be an object, is {value!r}")
-        group = str(value.get("apiVersion")).rpartition("/")[0]
-        kind = str(value.get("kind"))
-        if (group, kind) in KINDS or group == STORAGE_GROUP or kind.endswith("Policy"):
-            policies.append(_in_namespace(value, kind, namespace))
-        elif kind != "Namespace":
-            skipped.append(described(value))
-    return policies, skipped
-
-
-def _in_namespace(value: Mapping[str, object], kind: str, name: str) -> Mapping[str, object]:
-    meta = value.get("metadata")
-    if kind not in NAMESPACED or not isinstance(meta, Mapping) or meta.get("namespace"):
-        return value
-    return {**value, "metadata": {**meta, "namespace": name}}
+    skipped = tuple(f"{left.kind} {left.name}" for left in intake.left)
+    return Answer(oracle, intake.policies, judgements, skipped)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

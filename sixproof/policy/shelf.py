@@ -11,14 +11,17 @@ from sixproof.policy import calico
 from sixproof.policy.admin import compile_admin, compile_baseline, compile_cluster
 from sixproof.policy.context import Context
 from sixproof.policy.kubernetes_np import compile_network_policy
-from sixproof.policy.manifest import Field, Manifest
+from sixproof.policy.manifest import Field, Manifest, brief, shown
 from sixproof.policy.provider import ProviderProfile, TieBreak
 from sixproof.policy.rules import Action, Policy, Tier
+from sixproof.policy.tree import at
 
 KUBERNETES_GROUP = "networking.k8s.io"
 ADMIN_GROUP = "policy.networking.k8s.io"
 CALICO_GROUP = "projectcalico.org"
 STORAGE_GROUP = "crd.projectcalico.org"
+OLD_GROUP = "extensions"
+"""Where NetworkPolicy stood until Kubernetes 1.15."""
 
 KINDS = {
     (KUBERNETES_GROUP, "NetworkPolicy"): ("v1",),
@@ -73,27 +76,48 @@ def own_tiers(profile: ProviderProfile) -> tuple[dict[str, Tier], dict[str, str]
 
 
 def objects(manifests: Iterable[object]) -> Iterator[object]:
-    """The manifests, with lists (`List`, `NetworkPolicyList`) taken apart."""
+    """The manifests, with lists (`List`, `NetworkPolicyList`) taken apart, lists in lists too."""
+    yield from _apart(manifests, ())
+
+
+def _apart(manifests: Iterable[object], around: tuple[int, ...]) -> Iterator[object]:
     for value in manifests:
-        if not isinstance(value, Mapping):
+        items = _items(value)
+        if items is None or id(items) in around:
             yield value
             continue
-        kind, items = value.get("kind"), value.get("items")
-        if not isinstance(kind, str) or not kind.endswith("List") or not isinstance(items, list):
-            yield value
-            continue
-        typed = {} if kind == "List" else {"apiVersion": value.get("apiVersion"), "kind": kind[:-4]}
-        yield from ({**typed, **item} if isinstance(item, Mapping) else item for item in items)
+        yield from _apart(_typed(value, items), (*around, id(items)))
+
+
+def _items(value: object) -> list[object] | None:
+    """The items of a list, None of anything else; lists of other kinds may hold what they like."""
+    kind, items = (value.get(k) if isinstance(value, Mapping) else None for k in ("kind", "items"))
+    if not isinstance(kind, str) or not isinstance(items, list) or not kind.endswith("List"):
+        return None
+    whole = kind == "List" or all(isinstance(item, Mapping) for item in items)
+    return items if whole else None
+
+
+def _typed(value: object, items: list[object]) -> Iterator[object]:
+    """The items with the type that a list of one kind gives them."""
+    kind = str(at(value, "kind"))
+    typed = {} if kind == "List" else {"apiVersion": at(value, "apiVersion"), "kind": kind[:-4]}
+    return ({**typed, **item} if isinstance(item, Mapping) else item for item in items)
+
+
+def name_of(value: Mapping[str, object]) -> str:
+    """The name of an object, behind that of its namespace, as far as it has them."""
+    names = (at(value, "metadata", key) for key in ("namespace", "name"))
+    return "/".join(brief(n, 63) for n in names if isinstance(n, str) and n)
 
 
 def described(value: object) -> str:
-    """An object by kind and name, as far as it has them."""
+    """An object by kind and name, as far as it has them, in at most 200 characters."""
     if not isinstance(value, Mapping):
         return "a value that is no object"
-    meta = value.get("metadata")
-    names = [meta.get("namespace"), meta.get("name")] if isinstance(meta, Mapping) else []
-    name = "/".join(n for n in names if isinstance(n, str) and n)
-    return f"{value.get('kind', 'an object without kind')} {name or 'without name'}"
+    kind = value.get("kind", "an object without kind")
+    kind = brief(kind, 64) if isinstance(kind, str) else shown(kind)
+    return f"{kind} {name_of(value) or 'without name'}"
 
 
 def read(value: object, profile: ProviderProfile) -> Manifest:
@@ -109,6 +133,9 @@ def read(value: object, profile: ProviderProfile) -> Manifest:
     if group == STORAGE_GROUP:
         storage = "is Calico's own storage, without defaults and validation"
         raise written.error(f"{written.text()} {storage}: write {CALICO_GROUP}/v3")
+    if (group, kind.text()) == (OLD_GROUP, "NetworkPolicy"):
+        wanted = f"write {KUBERNETES_GROUP}/v1"
+        raise written.error(f"{written.text()} is not served since Kubernetes 1.16: {wanted}")
     if versions is None:
         raise kind.error(f"{written.text()} {kind.text()} is no policy that can be judged")
     if version not in versions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 
-from sixproof.policy.manifest import Field
+from sixproof.policy.manifest import Field, shown
 
 _DEEPEST = 40
 _MOST = 100_000
@@ -32,12 +32,24 @@ def _leaves(field: Field, key: str, depth: int, budget: list[int]) -> Iterator[L
         return
     if isinstance(value, Mapping):
         for name, inner in value.items():
-            yield from _leaves(field.child(str(name), inner), str(name), depth - 1, budget)
+            key = written(name)
+            yield from _leaves(field.child(key, inner), key, depth - 1, budget)
     elif isinstance(value, list | tuple):
         for i, inner in enumerate(value):
             yield from _leaves(Field(inner, f"{field.path}[{i}]"), key, depth - 1, budget)
     else:
         yield Leaf(key, field)
+
+
+def written(value: object) -> str:
+    """Text as it is, anything else as it is quoted: what a document holds may have no end."""
+    return value if isinstance(value, str) else shown(value)
+
+
+def text_at(value: object, *keys: str) -> str:
+    """The text that stands below these keys, empty where there is none."""
+    found = at(value, *keys)
+    return found if isinstance(found, str) else ""
 
 
 def at(value: object, *keys: str) -> object:

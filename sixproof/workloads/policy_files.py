@@ -2,12 +2,15 @@
 nothing but namespaced ones.
 
 Neither is trusted. Files are read whole before anything is made of them; every error names
-the file, the document and the path within it.
+the file, the document, the line and the path within it. What stands beside the policies (values
+of a chart, a kustomization, bundles of other objects) is left alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import mmap
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -16,27 +19,48 @@ import yaml
 from sixproof.errors import ManifestError, UsageError
 from sixproof.kube import fields
 from sixproof.policy import CALICO, Oracle, World, yaml_text
+from sixproof.policy.audit import audit
+from sixproof.policy.intake import in_namespace, judged, keyed, nearest
+from sixproof.policy.manifest import brief
+from sixproof.policy.networks import Flaw
+from sixproof.policy.shelf import described, objects
+from sixproof.policy.tree import text_at
+from sixproof.policy.yaml_text import Document
 from sixproof.workloads.policy_cases import Manifest
 
 SUFFIXES = (".yaml", ".yml", ".json")
-LARGEST = 1 << 20
-"""Bytes of a file."""
+LARGE = 1 << 20
+"""Bytes of a file from which on only those documents are read that may hold policies."""
+LARGEST = 16 << 20
+"""Bytes of a file that holds policies."""
 KINDS = {
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("projectcalico.org/v3", "NetworkPolicy"),
 }
-_POLICY_GROUPS = ("networking.k8s.io/", "projectcalico.org/", "policy.networking.k8s.io/")
-_NO_POLICIES = ("Ingress", "IngressClass", "IPAddress", "ServiceCIDR", "IPPool")
+_POLICY = re.compile(rb"""kind["']?\s*:\s*["']?\w*polic""", re.IGNORECASE)
+_SEPARATOR = re.compile(r"^(?=---(?:\s|$))", re.MULTILINE)
+_PLAIN_KIND = re.compile(r"""^kind:[ \t]*["']?(\w+)["']?[ \t]*$""", re.MULTILINE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Given:
-    """The policies, the labels of the namespaces that the files describe, and what else they hold
-    and is left alone (``Deployment shop/web``)."""
+    """The policies, the labels of the namespaces that the files describe, what else they hold
+    and is left alone (``Deployment shop/web``), and what is taken otherwise than it is written."""
 
     policies: tuple[Manifest, ...]
     namespaces: Mapping[str, Mapping[str, str]]
     left: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
+class _Heap:
+    """What is found while files are read."""
+
+    policies: list[Manifest] = dataclasses.field(default_factory=list)
+    namespaces: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    left: list[str] = dataclasses.field(default_factory=list)
+    notes: list[str] = dataclasses.field(default_factory=list)
 
 
 def read(directory: Path) -> Given:
@@ -49,22 +73,23 @@ def read(directory: Path) -> Given:
         found = sorted(p for p in directory.iterdir() if p.suffix in SUFFIXES and p.is_file())
     except OSError as error:
         raise UsageError(f"{directory}: cannot be read: {error.strerror}") from error
-    policies: list[Manifest] = []
-    namespaces: dict[str, Mapping[str, str]] = {}
-    left: list[str] = []
+    heap = _Heap()
     for path in found:
-        for number, document in enumerate(_documents(path), 1):
+        for document in _documents(path, heap):
+            where = f"{path}: document {document.number}, line {document.line}"
+            heap.notes += [f"{path}: {repeated}" for repeated in document.repeated]
             try:
-                _sort(document, policies, namespaces, left)
+                for value in objects([document.value]):
+                    _sort(value, heap, where)
             except ManifestError as error:
-                raise UsageError(f"{path}: document {number}: {error}") from error
-    if not policies:
+                raise UsageError(f"{where}: {error}") from error
+    if not heap.policies:
         raise UsageError(f"{directory}: holds no NetworkPolicy in files ending in {SUFFIXES}")
     try:
-        Oracle.of(policies, World.of({}), CALICO)
+        Oracle.of(heap.policies, World.of({}), CALICO)
     except ManifestError as error:
         raise UsageError(f"{directory}: {error}") from error
-    return Given(tuple(policies), namespaces, tuple(left))
+    return Given(tuple(heap.policies), heap.namespaces, tuple(heap.left), tuple(heap.notes))
 
 
 def standing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
@@ -82,7 +107,7 @@ def standing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
             raise UsageError(f"{where}: {error}") from error
     if not policies:
         raise UsageError("no NetworkPolicy stands there")
-    return Given(policies, {})
+    return Given(policies, {}, notes=tuple(note for policy in policies for note in _masked(policy)))
 
 
 def home_of(policy: Manifest) -> str:
@@ -90,52 +115,77 @@ def home_of(policy: Manifest) -> str:
     return fields.namespace(policy) or "default"
 
 
-def _documents(path: Path) -> Iterator[object]:
-    """The documents of a file that are not empty; lists are taken apart."""
+def _documents(path: Path, heap: _Heap) -> Iterator[Document]:
+    """The documents of a file that are not empty; of a large one, those that may hold policies."""
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(LARGEST + 1)
-        if len(raw) > LARGEST:
-            raise UsageError(f"{path}: is larger than {LARGEST} bytes")
-        documents = yaml_text.documents(raw.decode("utf-8"), aliases=False)
+        size = path.stat().st_size
+        if size > LARGE and not _names_a_policy(path):
+            heap.left.append(f"file {path.name} ({size >> 20} MiB)")
+            return
+        if size > LARGEST:
+            raise UsageError(f"{path}: is larger than {LARGEST >> 20} MiB: give its policies alone")
+        text = path.read_bytes().decode("utf-8")
+        yield from yaml_text.read(_lighter(text) if size > LARGE else text)
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}") from error
+        raise UsageError(f"{path}: cannot be read: {brief(str(error))}") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{path}: no readable YAML: {error}") from error
-    for document in documents:
-        items = document.get("items") if isinstance(document, dict) else None
-        if isinstance(items, list) and str(document.get("kind", "")).endswith("List"):
-            yield from items
-        else:
-            yield document
 
 
-def _sort(
-    document: object,
-    policies: list[Manifest],
-    namespaces: dict[str, Mapping[str, str]],
-    left: list[str],
-) -> None:
-    """Put one document where it belongs."""
-    if not isinstance(document, dict):
-        raise ManifestError("", "must be an object")
-    api, kind = document.get("apiVersion"), document.get("kind")
-    if not isinstance(api, str) or not isinstance(kind, str):
-        raise ManifestError("apiVersion" if not isinstance(api, str) else "kind", "must be text")
-    if (api, kind) in KINDS:
-        Oracle.of([document], World.of({}), CALICO)  # reads it, strictly
-        policies.append(document)
+def _names_a_policy(path: Path) -> bool:
+    """Whether any kind in a file looks like that of a policy; the file may be of any size."""
+    with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as seen:
+        return _POLICY.search(seen) is not None
+
+
+def _lighter(text: str) -> str:
+    """The text without what is in documents of other kinds; the lines keep their numbers."""
+    parts = []
+    for part in _SEPARATOR.split(text):
+        kinds = _PLAIN_KIND.findall(part)
+        other = len(kinds) == 1 and not _may_matter(kinds[0])
+        parts.append("---" + "\n" * part.count("\n") if other else part)
+    return "".join(parts)
+
+
+def _may_matter(kind: str) -> bool:
+    return kind == "Namespace" or kind.lower().endswith("list") or nearest(kind) is not None
+
+
+def _sort(value: object, heap: _Heap, where: str) -> None:
+    """Put one object where it belongs."""
+    if isinstance(value, list) and not any(_means_policy(item) for item in value):
+        heap.left.append(described(value))  # a patch of kustomize, say
         return
-    if api.startswith((*_POLICY_GROUPS, "crd.projectcalico.org/")) and kind not in _NO_POLICIES:
+    found = keyed(value)
+    document = dict(found.values)
+    if not judged(found):
+        if (document.get("apiVersion"), document.get("kind")) == ("v1", "Namespace"):
+            metadata = found.need("metadata").mapping()
+            labels = _labels(metadata.values.get("labels"))
+            heap.namespaces[metadata.need("name").text()] = labels
+        else:
+            heap.left.append(described(document))
+        return
+    api, kind = found.need("apiVersion").text(), found.need("kind").text()
+    if (api, kind) not in KINDS:
         why = "is not tried on a cluster: only NetworkPolicy is (ask python -m sixproof explain)"
-        raise ManifestError("kind", f"{api} {kind} {why}")
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        raise ManifestError("metadata.name", "must be text")
-    if (api, kind) == ("v1", "Namespace"):
-        namespaces[metadata["name"]] = _labels(metadata.get("labels"))
-    else:
-        left.append(f"{kind} {metadata['name']}")
+        raise ManifestError("kind", f"{brief(api, 80)} {kind} {why}")
+    placed = dict(in_namespace(document, "default"))
+    if not fields.namespace(document):
+        heap.notes.append(f"{where}: {described(placed)} names no namespace: default is meant")
+    Oracle.of([placed], World.of({}), CALICO)  # reads it, strictly
+    heap.notes += [f"{where}: {note}" for note in _masked(placed)]
+    heap.policies.append(placed)
+
+
+def _masked(policy: Manifest) -> list[str]:
+    """The networks of a policy that are read without the bits beyond their prefixes."""
+    return [str(finding) for finding in audit([policy]) if finding.code == Flaw.HOST_BITS]
+
+
+def _means_policy(value: object) -> bool:
+    return nearest(text_at(value, "kind")) is not None
 
 
 def _labels(value: object) -> dict[str, str]:

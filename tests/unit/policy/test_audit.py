@@ -73,8 +73,12 @@ CASES = {
     "cidrs-of-kubeadm": (
         "{kind: ClusterConfiguration, networking: {podSubnet: '10.244.0.0/16,fd00:pods::/56'}}",
         ["cidr-unparseable"]),
-    "cidr-in-a-policy-once": (block("10.0.0.1/8", "fd00::/8"),
-                              ["cidr-host-bits", "one-family-nets"]),
+    "cidr-in-a-policy-once": (block("10.0.0.1/8", "fd00::/8"), ["cidr-host-bits"]),
+    "cidr-in-a-policy-and-worse": (
+        block("10.0.0.1/8", "fd00::/8").replace("podSelector", "podSelektor"),
+        ["cidr-host-bits", "manifest-refused"]),
+    "cidr-in-calico-host-bits": (gnp("{action: Allow, source: {nets: ['fd00::1/8']}}"),
+                                 ["cidr-host-bits", "one-family-nets"]),
     "cidr-no-text": (block("10.0.0.0/8", "fd00::/8").replace("'fd00::/8'", "7"),
                      ["manifest-refused", "one-family-nets"]),
     "storage-group": (pool("2001:db8:2::/56", kind="crd.projectcalico.org/v1"), ["storage-group"]),
@@ -170,6 +174,56 @@ def test_findings_say_where_what_and_what_to_do() -> None:
         "IPPool pool spec.cidr: 'fd00:10:244::1/48' has bits set beyond its prefix, "
         "write fd00:10:244::/48 (clear the bits beyond the prefix)"
     )
+
+
+def test_bits_beyond_the_prefix_hold_in_a_network_policy_and_nowhere_else() -> None:
+    (taken,) = audit(manifests(block("10.0.0.1/8", "fd00::/8")))
+    assert taken.severity is Severity.WARNING
+    assert "write 10.0.0.0/8: the API up to 1.33 takes it, and it is read so" in taken.seen
+    refused = audit(manifests(gnp("{action: Allow, source: {nets: [10.0.0.1/8, 'fd00::/8']}}")))
+    assert refused[0].severity is Severity.ERROR
+    assert "1.33" not in refused[0].seen
+
+
+HUGE: dict[str, Any] = {
+    "integer": 10**5000, "negative": -(10**5000), "lists": [[["x" * 999] * 6] * 6] * 6,
+    "text": "x" * 1_000_000, "key": {"k" * 99_999: {}}, "integer as key": {10**5000: "x"},
+    "bytes": {"a": b"x" * 9999}, "set": {("a", 1): {1, 2}}, "no number": float("nan"),
+    "lines": "a\nb\n" * 9999, "networks": "10.0.0.1/8," * 9999,
+}  # fmt: skip
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("what", HUGE)
+def test_whatever_stands_anywhere_nothing_raises_and_findings_are_short(what: str) -> None:
+    huge = HUGE[what]
+    for known in (block("10.0.0.0/8"), gnp("{action: Allow, source: {nets: [10.0.0.0/8]}}"),
+                  admin("a", 1), pool("fd00::/48"), felix("{mtu: 1500}"),
+                  installation("{cidr: 'fd00::/48'}")):  # fmt: skip
+        (value,) = manifests(known)
+        texts = [str(f) for odd in _with(huge, value) for f in audit([odd])]
+        assert all(len(text) < 1500 for text in texts)
+        assert not any("\n" in text for text in texts)
+
+
+def _with(odd: Any, value: Any) -> list[Any]:
+    """The value once for each of its places, with something odd there."""
+    found = [odd]
+    if isinstance(value, dict):
+        found.append({**value, "cidr": odd, "net.ipv6": odd, "name": odd, "value": odd})
+        for key, inner in value.items():
+            found += [{**value, key: one} for one in _with(odd, inner)[:20]]
+    elif isinstance(value, list):
+        for i, inner in enumerate(value):
+            found += [[*value[:i], one, *value[i + 1 :]] for one in _with(odd, inner)[:20]]
+    return found
+
+
+def test_findings_about_one_object_are_as_many_as_anybody_reads() -> None:
+    found = audit(manifests(block(*(["10.0.0.1/8"] * 500))))
+    assert len(found) == 41
+    assert str(found[-1]).startswith("NetworkPolicy shop/p: 46")
+    assert found[-1].code == "more-findings"
 
 
 def test_findings_about_calico_are_left_out_elsewhere() -> None:

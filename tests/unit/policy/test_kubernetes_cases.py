@@ -8,7 +8,7 @@ import pytest
 
 from sixproof.errors import ManifestError
 from sixproof.policy import CALICO, KUBERNETES, Answer, ProviderProfile, World
-from tests.unit.policy.cluster import check, judgements, network_policy, pod
+from tests.unit.policy.cluster import calico, check, judgements, network_policy, pod
 
 ALL_OPEN = "web -> db v46 tcp/80: ALLOWED\nweb -> db v46 udp/80: ALLOWED"
 ALL_SHUT = "web -> db v46 tcp/80: DENIED\nweb -> db v46 sctp/80: DENIED"
@@ -247,8 +247,6 @@ def test_case_17_a_namespace_that_is_gone_has_no_label_but_its_name() -> None:
     ("cidr", "reason"),
     [
         pytest.param("::ffff:10.0.0.0/104", "IPv4-mapped", id="case-33-mapped"),
-        pytest.param("10.0.0.1/8", "write 10.0.0.0/8", id="case-33-host-bits-v4"),
-        pytest.param("fd00:10:244::1/48", "write fd00:10:244::/48", id="case-33-host-bits-v6"),
         pytest.param("2001:db8:external::/48", "'external' is not hex", id="case-33-no-hex"),
         pytest.param("fd00:prod::/48", "'prod' is not hex", id="case-33-no-hex-either"),
         pytest.param("10.0.0.0", "prefix length is missing", id="no-length"),
@@ -268,6 +266,31 @@ def test_bad_cidrs_name_their_path_and_the_reason(cidr: str, reason: str) -> Non
         check(block(cidr), "web -> db v4 tcp/1: ALLOWED")
     assert caught.value.path == "spec.ingress[0].from[0].ipBlock.cidr"
     assert "NetworkPolicy shop/p" in caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        pytest.param(("10.244.1.2/16",), ("10.244.0.0/16",), id="case-33-host-bits-v4"),
+        pytest.param(("fd00:10:244:1::3/48",), ("fd00:10:244::/48",), id="case-33-host-bits-v6"),
+        pytest.param(("10.244.9.9/8", "10.244.1.7/24"), ("10.0.0.0/8", "10.244.1.0/24"),
+                     id="case-33-host-bits-of-except"),
+    ],
+)  # fmt: skip
+def test_bits_beyond_the_prefix_are_masked_as_the_api_server_and_providers_do(
+    written: tuple[str, ...], meant: tuple[str, ...]
+) -> None:
+    asked = "web -> db v46 tcp/1: ALLOWED\noutside -> db v46 tcp/1: ALLOWED"
+    verdicts = [j.verdict for _, j in judgements(block(*written), asked)]
+    assert verdicts == [j.verdict for _, j in judgements(block(*meant), asked)]
+    assert len(set(verdicts)) == (2 if len(written) == 1 else 1)
+
+
+def test_bits_beyond_the_prefix_are_refused_where_calico_reads_itself() -> None:
+    for rule in ("source: {nets: [10.0.0.1/8]}", "source: {notNets: ['fd00::1/8']}"):
+        text = calico("GlobalNetworkPolicy", "g", f"{{ingress: [{{action: Allow, {rule}}}]}}")
+        with pytest.raises(ManifestError, match=r"has bits set beyond its prefix, write"):
+            check(text, "web -> db v4 tcp/1: ALLOWED")
 
 
 @pytest.mark.parametrize("excepted", ["2001:db8::/32", "2001:db9::/48", "192.0.2.0/24"])

@@ -8,6 +8,7 @@ import pytest
 
 from sixproof.errors import ManifestError
 from sixproof.policy import CALICO, Oracle
+from sixproof.policy.manifest import Field
 from tests.unit.policy.cluster import WORLD, check, manifests, network_policy
 
 REFUSED = {
@@ -119,6 +120,94 @@ def test_objects_are_refused_with_path_and_reason(value: Any, path: str, reason:
         Oracle.of([value], WORLD)
     assert caught.value.path == path
     assert reason in caught.value.reason
+
+
+NAMES = {
+    "capital": ("Web", "shop"),
+    "blank": ("a b", "shop"),
+    "underscore": ("a_b", "shop"),
+    "slash": ("shop/web", "shop"),
+    "dash at the end": ("web-", "shop"),
+    "dot at the front": (".web", "shop"),
+    "two dots": ("a..b", "shop"),
+    "line break": ("web\n", "shop"),
+    "umlaut": ("w\u00e4b", "shop"),
+    "long": ("a" * 254, "shop"),
+    "namespace with a dot": ("web", "a.b"),
+    "namespace in capitals": ("web", "Shop"),
+    "long namespace": ("web", "a" * 64),
+}
+
+
+@pytest.mark.parametrize("what", NAMES)
+def test_names_that_the_api_server_refuses_are_refused(what: str) -> None:
+    name, space = NAMES[what]
+    value = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+             "metadata": {"name": name, "namespace": space}}  # fmt: skip
+    with pytest.raises(
+        ManifestError, match=r"is no name that the API takes: .* \(RFC 1123\)"
+    ) as bad:
+        Oracle.of([value], WORLD)
+    assert bad.value.path == ("metadata.name" if space == "shop" else "metadata.namespace")
+    assert len(str(bad.value)) < 500
+
+
+def test_names_that_the_api_server_takes_are_taken() -> None:
+    for name, space in (("a" * 253, "a" * 63), ("0.a-b.c", "0"), ("kns.shop", "a-b")):
+        value = {"apiVersion": "projectcalico.org/v3", "kind": "NetworkPolicy",
+                 "metadata": {"name": name, "namespace": space}}  # fmt: skip
+        assert Oracle.of([value], WORLD).policies[0].ref.name == name
+
+
+def test_names_of_templates_are_told_from_bad_ones() -> None:
+    text = network_policy("'{{ .Release.Name }}-deny'", "{podSelector: {}}")
+    with pytest.raises(ManifestError, match=r"Helm template: render it first"):
+        Oracle.of(manifests(text), WORLD)
+
+
+BOUNDLESS: dict[str, Any] = {
+    "text": "x" * 1_000_000,
+    "key": {"k" * 1_000_000: 1},
+    "lists in lists": [[["x" * 1000] * 50] * 50] * 50,
+    "objects in objects": {f"k{i}": {f"j{i}" * 100: ["y" * 1000] * 50} for i in range(50)},
+    "integer": 10**5000,
+    "integers": [-(10**5000)] * 9,
+    "lines": "a\nb\n" * 1000,
+}
+
+
+@pytest.mark.parametrize("what", BOUNDLESS)
+def test_messages_are_short_whatever_is_quoted_in_them(what: str) -> None:
+    huge = BOUNDLESS[what]
+    whole = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy",
+             "metadata": {"name": "p", "namespace": "shop"}}  # fmt: skip
+    peers = [{"from": [{"podSelector": {"matchLabels": {"app": huge}}}]}]
+    bad: list[Any] = [
+        huge,
+        {**whole, "apiVersion": huge},
+        {**whole, "kind": huge},
+        {**whole, "metadata": {"name": huge, "namespace": huge}},
+        {**whole, "spec": huge},
+        {**whole, "spec": {"podSelector": huge}},
+        {**whole, "spec": {"podSelector": {"matchLabels": {"app": huge}}}},
+        {**whole, "spec": {"policyTypes": [huge]}},
+        {**whole, "spec": {"ingress": peers}},
+        {**whole, "spec": {"ingress": [{"ports": [{"port": huge}]}]}},
+        {**whole, "spec": {"ingress": [{"from": [{"ipBlock": {"cidr": huge}}]}]}},
+    ]
+    for value in bad:
+        with pytest.raises(ManifestError) as refused:
+            Oracle.of([value], WORLD)
+        assert len(str(refused.value)) < 1000
+        assert "\n" not in str(refused.value)
+
+
+def test_paths_are_short_however_long_their_keys_are() -> None:
+    field = Field({})
+    for _ in range(50):
+        field = field.child("k" * 10_000, {})
+    assert len(str(field.error("is wrong"))) < 200
+    assert len(field.path) < 5000
 
 
 def test_objects_are_read_as_the_api_server_returns_them() -> None:

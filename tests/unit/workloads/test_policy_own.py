@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
@@ -76,22 +77,45 @@ def test_policies_are_found_namespaces_noted_and_the_rest_is_left_alone(tmp_path
 
 REFUSED = {
     "unknown field": (WEB.replace("port: https", "prot: https"), "ingress[0].ports[0].prot"),
-    "second document": (f"{DNS}---\n{WEB}".replace("app: web", "app: -"), "document 2: spec.podS"),
+    "second document": (
+        f"{DNS}---\n{WEB}".replace("app: web", "app: -"),
+        "document 2, line 15: spec.podS",
+    ),
     "selector": (CALICO.replace("has(legacy)", "has(legacy"), "spec.selector"),
     "cluster-wide": (CALICO.replace("kind: Net", "kind: GlobalNet"), "only NetworkPolicy"),
     "tier": (CALICO.replace("spec:", "spec:\n  tier: security"), "spec.tier"),
     "storage": (CALICO.replace("projectcalico.org/v3", "crd.projectcalico.org/v1"), "only Net"),
-    "alias": (f"a: &x [1]\nb: *x\n{WEB}", "aliases"),
+    "aliases that multiply": (
+        "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+        + "".join(f"{c}: &{c} [{','.join([f'*{chr(ord(c) - 1)}'] * 10)}]\n" for c in "bcdefgh")
+        + WEB,
+        "document 1, line 5: its aliases stand for",
+    ),
+    "raw template": (WEB.replace("name: web", "name: {{ .Release.Name }}"), "render it first"),
+    "template in a name": (WEB.replace("name: web", "name: '{{ .x }}'"), "render it first"),
+    "wrong case": (WEB.replace("kind: Net", "kind: net"), "did you mean NetworkPolicy?"),
+    "wrong case in a large file": (
+        WEB.replace("kind: NetworkP", "kind: Networkp") + "#" * (1 << 20),
+        "did you mean Netw",
+    ),
+    "misspelt group": (WEB.replace("k8s.io", "k8.io"), "NetworkPolicy is of networking.k8s.io/v1"),
+    "list of policies": ("- " + WEB.strip().replace("\n", "\n  "), "must be an object"),
+    "name": (WEB.replace("name: web", "name: Web"), "is no name that the API takes"),
+    "host bits in Calico's": (
+        CALICO.replace("selector: app in", "nets: [10.0.0.1/8]\n        selector: app in"),
+        "has bits set beyond its prefix",
+    ),
+    "namespace without name": ("{apiVersion: v1, kind: Namespace, metadata: {}}", "metadata.name"),
     "no YAML": ("{", "no readable YAML"),
     "deep": ("[" * 5000, "no readable YAML"),
     "control character": ("kind: \x07", "no readable YAML"),
-    "list": ("- 1", "must be an object"),
+    "text": ("text", "must be an object"),
     "no version": ("kind: NetworkPolicy", "apiVersion"),
-    "no name": ("apiVersion: v1\nkind: Pod", "metadata.name"),
     "labels": ("apiVersion: v1\nkind: Namespace\nmetadata: {name: a, labels: [b]}", "data.labels"),
     "no policy": ("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}", "holds no NetworkPolicy"),
     "twice": (f"{WEB}---{WEB}", "given twice"),
-    "large": ("#" * (1 << 20) + "\n", "larger than"),
+    "large": (WEB + "#" * (16 << 20), "larger than 16 MiB: give its policies alone"),
+    "nothing": ("# nothing\n", "holds no NetworkPolicy"),
 }
 
 
@@ -102,6 +126,63 @@ def test_what_cannot_be_tried_is_refused_with_its_place(tmp_path: Path, what: st
         given(tmp_path, text)
     assert said in str(refused.value)
     assert str(tmp_path) in str(refused.value)
+
+
+ALONE = {
+    "kustomization": "{apiVersion: kustomize.config.k8s.io/v1beta1, kind: Kustomization}",
+    "kustomization without kind": "resources: [web.yaml]\nnamespace: shop\n",
+    "values": "networkPolicy: {enabled: true}\nkind: {a: 1}\n8080: http\nx: &x [1]\ny: *x\n",
+    "patch": "- {op: replace, path: /spec/replicas, value: 2}\n",
+    "other policies": "{apiVersion: cilium.io/v2, kind: CiliumNetworkPolicy, metadata: {name: a}}",
+    "without name": "{apiVersion: v1, kind: Pod}",
+    "large": "a: '" + "x" * (1 << 20) + "'\n",
+    "large and no YAML": "{" * (1 << 21),
+    "large, of other kinds": f"kind: ConfigMap\ndata: {{a: {{{{}}\n---\n# {'x' * (1 << 20)}",
+}
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_what_stands_beside_policies_is_left_alone(tmp_path: Path, what: str) -> None:
+    found = given(tmp_path, ALONE[what], WEB)
+    assert [p["metadata"]["name"] for p in found.policies] == ["web"]
+    assert len(found.left) == 1
+    assert found.notes == ()
+
+
+def test_a_large_file_is_read_where_it_holds_policies(tmp_path: Path) -> None:
+    filler = f"kind: ConfigMap\ndata: {{{{ not read }}}}\n# {'x' * (1 << 20)}\n"
+    space = "apiVersion: v1\nkind: Namespace\nmetadata: {name: prod, labels: {env: live}}\n"
+    bad = WEB.replace("name: web", "name: bad").replace("app: web", "app: -")
+    text = f"{filler}---\n{WEB.strip()}\n--- # next\n{space}---\n{filler}"
+    found = given(tmp_path, text)
+    assert [p["metadata"]["name"] for p in found.policies] == ["web"]
+    assert found.namespaces == {"prod": {"env": "live"}}
+    with pytest.raises(UsageError, match=r"document 5, line 24: spec\.podSelector"):
+        given(tmp_path, f"{text}---{bad}")
+
+
+def test_policies_without_a_namespace_stand_in_default_and_that_is_told(tmp_path: Path) -> None:
+    found = given(tmp_path, WEB.replace(", namespace: prod", ""))
+    assert [policy_files.home_of(p) for p in found.policies] == ["default"]
+    (note,) = found.notes
+    assert note.endswith("NetworkPolicy default/web names no namespace: default is meant")
+    assert "document 1, line 2" in note
+
+
+def test_bits_beyond_a_prefix_and_repeated_keys_are_told(tmp_path: Path) -> None:
+    peer = "- ipBlock: {cidr: 10.0.0.1/8}\n        - podSelector: {"
+    text = WEB.replace("- podSelector: {", peer) + "  policyTypes: [Egress]\n" * 2
+    found = given(tmp_path, text)
+    repeated, masked = found.notes
+    assert "line 14: key 'policyTypes' stands twice, the last one holds" in repeated
+    assert "write 10.0.0.0/8: the API up to 1.33 takes it" in masked
+    assert policy_files.standing(found.policies).notes == (masked.partition("line 2: ")[2],)
+
+
+def test_lists_in_lists_are_read(tmp_path: Path) -> None:
+    one = {"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(WEB)]}
+    (tmp_path / "list.json").write_text(json.dumps({**one, "items": [one]}))
+    assert len(policy_files.read(tmp_path).policies) == 1
 
 
 def test_a_directory_that_is_none_is_refused(tmp_path: Path) -> None:
