@@ -68,6 +68,7 @@ class Oracle:
             if len(self.parties) >= _MOST_PARTIES:
                 self.parties.clear()
                 self.plans.clear()
+                self.rulebook.stages.clear()
             found = self.parties[key] = Party(endpoint, address, self.world)
         return found
 

@@ -21,6 +21,9 @@ from sixproof.policy.rules import Action, Condition, Direction, Needs, Policy, T
 
 Lane = tuple[int, int, int | None, Icmp | None]
 
+MOST_LANES = 64
+"""Lanes whose rules a stage remembers; a run asks about a dozen, a scan about every port."""
+
 
 @dataclasses.dataclass(slots=True)
 class Findings:
@@ -95,6 +98,8 @@ class Stage:
         lane = packet[2:6]
         groups = self.lanes.get(lane)
         if groups is None:
+            if len(self.lanes) >= MOST_LANES:
+                self.lanes.clear()
             groups = self.lanes[lane] = _without(self.groups, Needs.LANE, packet)
         for group in groups:
             certain, passed = _ask(group, packet, found)

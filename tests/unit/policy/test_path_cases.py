@@ -20,6 +20,7 @@ from sixproof.policy import (
     Verdict,
     World,
 )
+from sixproof.policy.plan import MOST_LANES
 from tests.unit.policy.cluster import (
     DB,
     ENDPOINTS,
@@ -363,3 +364,16 @@ def test_the_memory_of_an_oracle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         one = pod(f"p{n}", "shop", n, "worker")
         assert oracle.judge(Flow(one, DB, DB.addresses[1], Protocol.TCP, 1)).verdict == "DENIED"
         assert len(oracle.parties) <= 3
+
+
+def test_asking_about_every_port_remembers_no_more_than_a_few_of_them() -> None:
+    """A scan of ports must not grow the oracle's memory, and is judged as each port alone is."""
+    text = network_policy("p", "{podSelector: {}, ingress: [{ports: [{port: 100, endPort: 199}]}]}")
+    oracle = Oracle.of(manifests(text), WORLD, CALICO)
+    flow = Flow(WEB, DB, DB.addresses[0], Protocol.TCP, 1)
+    for port in range(1, 10 * MOST_LANES):
+        allowed = oracle.judge(dataclasses.replace(flow, port=port)).allowed
+        assert allowed is (100 <= port <= 199), port
+    kept = [len(stage.lanes) for stage in oracle.rulebook.stages.values()]
+    assert kept
+    assert max(kept) <= MOST_LANES
