@@ -13,6 +13,7 @@ from sixproof.policy.cluster_peers import Draft, finish, read_peer, read_subject
 from sixproof.policy.context import Context, PortName, PortRange, to_ports
 from sixproof.policy.kubernetes_np import PROTOCOLS, read_port_name
 from sixproof.policy.manifest import Field, Manifest
+from sixproof.policy.provider import Answer
 from sixproof.policy.rules import (
     Action,
     Direction,
@@ -157,5 +158,7 @@ def _rule(
         raise listed.error("needs at least one peer")
     if any(isinstance(p, PortName) for p in ports) and not all(p.is_pods for p in peers):
         raise field.error("named ports are for pods: networks, nodes and names have none")
+    if dialect.ports == "ports" and context.profile.admin_named_ports is Answer.NO:
+        ports = () if any(isinstance(p, PortName) for p in ports) else ports
     draft = Draft(index, direction, action, found.text("name"), to_ports(ports) if ports else None)
     return finish(draft, peers)

@@ -255,13 +255,13 @@ def _named_ports(value: object, profile: ProviderProfile) -> Iterator[Finding]:
     if not profile.calico_api or _group(value) != ADMIN_GROUP:
         return
     for leaf in leaves(value):
-        if leaf.key in ("namedPort", "destinationNamedPort"):
+        if leaf.key == "namedPort":
             yield Finding(
                 code="named-port-unsupported",
                 severity=Severity.WARNING,
                 subject=_place(value, leaf.field.path),
-                seen="Calico does not know named ports here: up to 3.31 the rule matches every "
-                "port, from 3.32 on it fails closed",
+                seen="Calico up to 3.31 does not know named ports here: the rule matches every "
+                "port of every protocol",
                 remedy="write the port's number",
             )
 

@@ -52,6 +52,8 @@ class ProviderProfile:
     SCTP. `deny_outcomes` is what a denied flow
     may look like. `node_peers` and `domain_peers` tell whether those experimental peers of the
     cluster-wide APIs are implemented; where they are not, rules with them fail closed.
+    `admin_named_ports` tells whether named ports of AdminNetworkPolicy and
+    BaselineAdminNetworkPolicy are; where they are not, a rule with one is for every port.
     """
 
     name: str
@@ -64,6 +66,7 @@ class ProviderProfile:
     icmp_policed: Answer
     node_peers: Answer
     domain_peers: Answer
+    admin_named_ports: Answer = Answer.YES
     tie_break: TieBreak = TieBreak.NAME
     deny_outcomes: frozenset[Outcome] = frozenset({Outcome.DROPPED})
 
@@ -74,6 +77,11 @@ class ProviderProfile:
         """
         outcomes = frozenset({Outcome.DROPPED, Outcome.REJECTED})
         return dataclasses.replace(self, deny_outcomes=outcomes)
+
+    def as_the_api_asks(self) -> ProviderProfile:
+        """This provider without what it is known to leave out though the API asks for it: what a
+        test of the provider must expect."""
+        return dataclasses.replace(self, admin_named_ports=Answer.YES)
 
 
 CALICO = ProviderProfile(
@@ -90,8 +98,12 @@ CALICO = ProviderProfile(
 )
 """Calico with kube-proxy. `pods_reach_own_node` is what its manifests and its operator set."""
 
-CALICO_3_31 = dataclasses.replace(CALICO, name="calico-3.31", tie_break=TieBreak.KEY)
-"""Calico up to 3.31, which sorts policies of equal order by storage key."""
+CALICO_3_31 = dataclasses.replace(
+    CALICO, name="calico-3.31", tie_break=TieBreak.KEY, admin_named_ports=Answer.NO
+)
+"""Calico up to 3.31, which sorts policies of equal order by storage key. Source of
+`admin_named_ports`: libcalico-go v3.31.3, lib/backend/k8s/conversion, unpackANPPorts; a port that
+is none it knows makes the rule one without protocol and ports."""
 
 KUBERNETES = ProviderProfile(
     name="kubernetes",

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.errors import ManifestError
-from sixproof.policy import CALICO, KUBERNETES, Answer, ProviderProfile, Verdict
+from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, Answer, ProviderProfile, Verdict
 from tests.unit.policy.cluster import calico, check, cluster_wide, judge, network_policy
 
 NAMESPACES = "{namespaces: {}}"
@@ -184,6 +184,38 @@ def test_case_66_says_that_priorities_are_equal_and_what_either_would_do() -> No
 def test_case_71_what_accept_lets_in_brings_its_icmp_errors() -> None:
     text = cluster("a", ingress("Accept")) + SHUT_NP
     assert judge(text, "web -> db v6 tcp/80: ALLOWED").related is Verdict.ALLOWED
+
+
+EVERY = "web -> api v46 udp/53: DENIED\nweb -> db v46 tcp/1: DENIED\nweb -> db v46 icmp: DENIED"
+DNS = ", ports: [{namedPort: dns}, {portNumber: {port: 80}}]"
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        (admin("a", ingress("Deny", more=DNS)), EVERY),
+        (baseline(ingress("Deny", more=DNS)), EVERY),
+        (admin("a", egress("Deny", NAMESPACES, DNS)), EVERY),
+        (admin("a", ingress("Allow", more=DNS)) + SHUT_NP, "web -> db v46 tcp/1: ALLOWED"),
+        (admin("a", ingress("Deny", more=", ports: [{portNumber: {port: 80}}]")),
+         f"{OUT}\nweb -> db v46 tcp/81: ALLOWED"),
+        (cluster("a", ingress("Deny", more=", protocols: [{destinationNamedPort: sql}]")),
+         "web -> db v46 tcp/5432: DENIED\nweb -> db v46 tcp/1: ALLOWED"),
+    ],
+    ids=["ingress", "baseline", "egress", "allow", "number", "cnp"],
+)  # fmt: skip
+def test_case_68_up_to_calico_3_31_a_named_port_makes_an_admin_rule_one_for_every_port(
+    text: str, asked: str
+) -> None:
+    """libcalico-go 3.31 makes a rule without protocol and ports of one that names a port."""
+    check(text, asked, CALICO_3_31)
+
+
+def test_a_test_of_calico_3_31_expects_named_ports_to_work_as_the_api_asks() -> None:
+    """What is known to be left out is found, not expected."""
+    text = admin("a", ingress("Deny", more=", ports: [{namedPort: dns}]"))
+    asked = "web -> db v46 udp/53: DENIED\nweb -> db v46 tcp/53: ALLOWED"
+    check(text, asked, CALICO_3_31.as_the_api_asks())
 
 
 def support(answer: Answer) -> ProviderProfile:

@@ -118,6 +118,11 @@ CASES = {
     "named-port": (
         admin("a", 1, ", ingress: [{action: Deny, from: [{namespaces: {}}],"
               " ports: [{namedPort: http}]}]"), ["named-port-unsupported"]),
+    "named-port-of-cnp": (
+        cluster_wide("ClusterNetworkPolicy", "a", "{tier: Admin, priority: 1,"
+                     " subject: {namespaces: {}}, ingress: [{action: Deny,"
+                     " from: [{namespaces: {}}], protocols: [{destinationNamedPort: http}]}]}",
+                     "v1alpha2"), []),
     "equal-priority": (admin("a", 1) + admin("b", 1) + admin("c", 2), ["equal-priority"]),
     "ula-without-nat": (pool("fd00:10:244::/48"), ["ula-without-nat"]),
     "ula-with-nat": (pool("fd00:10:244::/48", NAT), []),
