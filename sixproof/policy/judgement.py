@@ -53,6 +53,8 @@ class SideJudgement:
         """Why, on one line."""
         if self._decisive is not None:
             return self._decisive.reason(self.subject)
+        if not self.decisions:
+            return ", ".join(self.open)
         text = f"it is not known {', '.join(dict.fromkeys(self.open))}"
         reasons = dict.fromkeys(d.reason(self.subject) for d in self.decisions)
         return f"{text}; {', or '.join(reasons)}"

@@ -76,6 +76,14 @@ def test_when_policies_select_and_none_decides_that_is_said() -> None:
     assert "ingress allowed: no policy that selects db decides" in answer.because
 
 
+def test_a_flow_that_cannot_be_judged_says_why_in_one_whole_sentence() -> None:
+    """An address that is nobody's leaves nothing to list behind the reason."""
+    answer = judge("", "web -> db via @172.18.0.99 v4 tcp/80: UNDEFINED")
+    why = "172.18.0.99 is no address of db, nor one of a known service with that port"
+    assert answer.because == f"undefined: {why}"
+    assert (answer.egress.reason, answer.ingress.reason) == (why, why)
+
+
 def test_endpoints_of_a_service_that_are_denied_on_different_sides_are_denied() -> None:
     text = network_policy(
         "out",
