@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import functools
 import random
 import resource
 import statistics
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 
 import testbed
 from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
 from sixproof.kube import cleanup, discovery, exec_stream
 from sixproof.kube.agents import Agents
 from sixproof.kube.channel import STDOUT
@@ -34,7 +36,7 @@ family = socket.AF_INET6 if ":" in address else socket.AF_INET
 s = socket.socket(family, socket.SOCK_STREAM if kind == "TCP" else socket.SOCK_DGRAM)
 s.settimeout(3)
 s.connect((address, port))
-s.send(b"SIX1 benchmark1 0 0\\n")
+s.send(sys.argv[4].encode() + b"\\n")
 print("ok" if s.recv(500).startswith(b"SIX1 benchmark1 ok") else "bad")
 """
 PARALLEL = 8
@@ -74,9 +76,10 @@ def through_agents(agents: Agents, cells: tuple[Flow, ...], rounds: int) -> list
     return times
 
 
-def through_exec(cluster: Cluster, flow: Flow) -> float:
+def through_exec(cluster: Cluster, seal: Seal, flow: Flow) -> float:
     """Seconds of one cell through a fresh exec."""
-    words = [flow.protocol.value, str(flow.address), str(flow.port)]
+    line = seal.line("benchmark1", 0, 0).decode().strip()
+    words = [flow.protocol.value, str(flow.address), str(flow.port), line]
     command = ["python3", "-I", "-S", "-c", ONE_CELL, *words]
     opened = exec_stream.opener(cluster, probe_pod.CONTAINER, command)
     begun = time.perf_counter()
@@ -98,7 +101,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10, help="rounds over all cells")
     options = parser.parse_args()
     with mesh_on_the_bed() as (cluster, mesh, took):
-        agents = Agents(exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE))
+        agents = Agents(
+            exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE), mesh.run.seal.mark
+        )
         try:
             begun = time.perf_counter()
             agents.open(mesh.pods)
@@ -116,11 +121,12 @@ def compare(cluster: Cluster, mesh: Mesh, agents: Agents, options: argparse.Name
     first, *warm = through_agents(agents, cells, options.rounds)
     best, median = min(warm), statistics.median(warm)
     sample = random.Random(6).sample(cells, options.sample)
-    alone = [through_exec(cluster, flow) for flow in sample]
+    one = functools.partial(through_exec, cluster, mesh.run.seal)
+    alone = [one(flow) for flow in sample]
     scaled = statistics.mean(alone) * len(cells)
     begun = time.perf_counter()
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
-        list(pool.map(lambda flow: through_exec(cluster, flow), sample))
+        list(pool.map(one, sample))
     side_by_side = (time.perf_counter() - begun) / len(sample) * len(cells)
     print(
         f"{len(cells)} cells through agents: first {first:.2f} s (channels new), then median "

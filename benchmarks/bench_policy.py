@@ -116,7 +116,8 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times
     with mesh_on_the_bed() as (cluster, mesh, _):
-        agents = Agents(exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE))
+        opened = exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE)
+        agents = Agents(opened, mesh.run.seal.mark)
         try:
             options = probe_pod.PodOptions(testbed.describe().probe_image)
             arena = policy_arena.build(cluster, mesh.run, "bench", mesh.nodes, (), options, 120)

@@ -1,7 +1,8 @@
 """The agent: server, client and witness in one unprivileged process of a probe pod.
 
-One file, standard library only, Python 3.10; delivered by ConfigMap beside protocol.py. It runs
-as any user with every capability dropped and a read-only root:
+Standard library only, Python 3.10; delivered by ConfigMap beside protocol.py and wire.py, and by
+Secret beside the run's key, without which it does not serve. It runs as any user with every
+capability dropped and a read-only root:
 
 ``agent.py serve SOCKET LANE...``
     answers probes on lanes such as ``tcp/8080`` in both families (``tcp4/8080`` and ``tcp6/8080``:
@@ -39,14 +40,13 @@ if not __package__:  # in the pod: asyncio without ssl takes 5 MB less
 import asyncio
 
 if __package__:
-    from sixproof.agent import protocol
+    from sixproof.agent import protocol, wire
 else:  # in the pod
     import protocol  # type: ignore[import-not-found,no-redef]
+    import wire  # type: ignore[import-not-found,no-redef]
 
-MAGIC = b"SIX1"
 FOREIGN = b"HEAD / HTTP/1.0\r\n\r\n"
 """What a server that is no agent is asked; HTTPS servers answer it too, with a refusal in clear."""
-HEADER_LIMIT = 256
 LOG_LIMIT = 16_384  # arrivals; a batch brings one server some hundred and asks for them at its end
 IDLE_LIMIT = 120.0
 """Seconds that a server connection may last."""
@@ -80,10 +80,12 @@ def family_of(address: str) -> int:
 
 
 class Log:
-    """The arrival log, bounded; the oldest entry goes first."""
+    """The arrival log, bounded; the oldest entry goes first. What is not of this run is no more
+    than counted: `foreign` by tcp and udp."""
 
     def __init__(self) -> None:
         self._arrivals: dict[str, protocol.Arrival] = {}
+        self.foreign: collections.Counter[str] = collections.Counter()
 
     def note(self, nonce: str, name: str, peer: typing.Any, local: typing.Any) -> None:
         """Remember that a nonce arrived; the first arrival counts."""
@@ -106,49 +108,7 @@ class Log:
         return [self._arrivals[n] for n in nonces if n in self._arrivals]
 
 
-class Header(typing.NamedTuple):
-    """The first line of a probe."""
-
-    nonce: str
-    upload: int
-    download: int
-
-    @classmethod
-    def read(cls, line: bytes) -> Header | None:
-        """The header in a line, None for anything that is not one."""
-        parts = line.split()
-        if len(parts) != 4 or parts[0] != MAGIC or not 8 <= len(parts[1]) <= 64:
-            return None
-        if not (parts[1].isalnum() and parts[2].isdigit() and parts[3].isdigit()):
-            return None
-        upload, download = int(parts[2]), int(parts[3])
-        if max(upload, download) > protocol.PAYLOAD_LIMIT:
-            return None
-        return cls(parts[1].decode(), upload, download)
-
-
-class Answer(typing.NamedTuple):
-    """The first line of an answer."""
-
-    nonce: str
-    intact: bool
-    peer: str
-    peer_port: int
-    host: str
-    download: int
-
-    @classmethod
-    def read(cls, line: bytes) -> Answer | None:
-        """The answer in a line, None for anything that is not one."""
-        parts = line.decode(errors="replace").split()
-        if len(parts) != 7 or parts[0] != MAGIC.decode() or parts[2] not in ("ok", "bad"):
-            return None
-        if not all(len(n) <= 9 and n.isascii() and n.isdigit() for n in (parts[4], parts[6])):
-            return None
-        return cls(parts[1], parts[2] == "ok", parts[3], int(parts[4]), parts[5], int(parts[6]))
-
-
-def answer_line(header: Header, intact: bool, peer: typing.Any, download: int) -> bytes:
+def answer_line(header: wire.Header, intact: bool, peer: typing.Any, download: int) -> bytes:
     """The first line of an answer."""
     word = b"ok" if intact else b"bad"
     host = HOST.encode() or b"-"
@@ -168,7 +128,7 @@ class EchoStream(asyncio.Protocol):
     def __init__(self, log: Log) -> None:
         self.log = log
         self.buffer = bytearray()
-        self.header: Header | None = None
+        self.header: wire.Header | None = None
         self.transport: typing.Any = None
         self.watch: asyncio.TimerHandle | None = None
 
@@ -186,14 +146,14 @@ class EchoStream(asyncio.Protocol):
         """Collect the header, then the upload, then answer once."""
         self.buffer += data
         if self.header is None:
-            end = self.buffer.find(b"\n", 0, HEADER_LIMIT)
+            end = self.buffer.find(b"\n", 0, wire.LINE_LIMIT)
             if end < 0:
-                if len(self.buffer) >= HEADER_LIMIT:
-                    self.transport.abort()
+                if len(self.buffer) >= wire.LINE_LIMIT:
+                    self.refuse()
                 return
-            self.header = Header.read(bytes(self.buffer[:end]))
+            self.header = SEAL.header(bytes(self.buffer[:end]))
             if self.header is None:
-                self.transport.abort()
+                self.refuse()
                 return
             del self.buffer[: end + 1]
             peer, local = (self.transport.get_extra_info(n) for n in ("peername", "sockname"))
@@ -201,13 +161,18 @@ class EchoStream(asyncio.Protocol):
         if len(self.buffer) >= self.header.upload:
             self.reply(self.header)
 
-    def reply(self, header: Header) -> None:
+    def refuse(self) -> None:
+        """Cut off what is not of this run."""
+        self.log.foreign["tcp"] += 1
+        self.transport.abort()
+
+    def reply(self, header: wire.Header) -> None:
         """Answer and close; the client has all it needs."""
-        intact = bytes(self.buffer) == payload(header.nonce, "up", header.upload)
+        intact = wire.is_payload(self.buffer, header.nonce, "up", header.upload)
         peer = self.transport.get_extra_info("peername")
         self.transport.write(answer_line(header, intact, peer, header.download))
         if header.download:
-            self.transport.write(payload(header.nonce, "down", header.download))
+            self.transport.write(wire.payload(header.nonce, "down", header.download))
         self.transport.close()
 
 
@@ -232,18 +197,22 @@ class EchoDatagrams:
 
     def answer(self, data: bytes, ancillary: typing.Any, peer: typing.Any) -> None:
         """Log the nonce and answer it, with no more payload than came: nothing is amplified."""
-        end = data.find(b"\n", 0, HEADER_LIMIT)
-        header = Header.read(data[:end]) if end > 0 else None
+        end = data.find(b"\n", 0, wire.LINE_LIMIT)
+        header = SEAL.header(data[:end]) if end > 0 else None
         if header is None:
+            self.log.foreign["udp"] += 1
             return
         local, control = self.own_address(ancillary)
         self.log.note(header.nonce, "udp", peer, (local, self.sock.getsockname()[1]))
         body = data[end + 1 :]
-        intact = body == payload(header.nonce, "up", header.upload)
+        intact = wire.is_payload(body, header.nonce, "up", header.upload)
         download = min(header.download, len(body))
-        answer = answer_line(header, intact, peer, download)
+        answer = [
+            answer_line(header, intact, peer, download),
+            wire.payload(header.nonce, "down", download),
+        ]
         with contextlib.suppress(OSError):
-            self.sock.sendmsg([answer, payload(header.nonce, "down", download)], control, 0, peer)
+            self.sock.sendmsg(answer, control, 0, peer)
 
     def own_address(self, ancillary: typing.Any) -> tuple[str, typing.Any]:
         """The address the datagram was sent to, and the control message that answers from it."""
@@ -394,7 +363,7 @@ class Attempt:
 
     def check(self) -> None:
         """Raise ValueError for what no server would answer."""
-        if Header.read(self.header()) is None or self.spec.attempts > ATTEMPT_LIMIT:
+        if SEAL.header(self.header()[:-1]) is None or self.spec.attempts > ATTEMPT_LIMIT:
             raise ValueError("no server would answer this: its nonce or a number is odd")
 
     def open(self) -> None:
@@ -468,7 +437,7 @@ class Attempt:
         )
         self.done(self)
 
-    def judge(self, answer: Answer | None, body: bytes, size: int) -> None:
+    def judge(self, answer: wire.Answer | None, body: bytes, size: int) -> None:
         """Compare an answer with what was asked; `size` is the download that must come."""
         if answer is None or answer.nonce != self.spec.nonce:
             self.finish(protocol.Event.CORRUPTED, detail="the answer is not of this probe")
@@ -481,21 +450,20 @@ class Attempt:
         }
         if not answer.intact:
             self.finish(protocol.Event.CORRUPTED, detail="the upload arrived changed", **fields)
-        elif answer.download != size or body != payload(self.spec.nonce, "down", size):
+        elif answer.download != size or not wire.is_payload(body, answer.nonce, "down", size):
             self.finish(protocol.Event.CORRUPTED, detail="the download arrived changed", **fields)
         else:
             self.finish(protocol.Event.ECHOED, **fields)
 
     def header(self) -> bytes:
-        """The first line of the request, without its end."""
-        spec = self.spec
-        return b"SIX1 %s %d %d" % (spec.nonce.encode(), spec.upload, spec.download)
+        """The first line of the request."""
+        return SEAL.line(self.spec.nonce, self.spec.upload, self.spec.download)
 
     def request(self) -> bytes:
         """The bytes that ask."""
         if self.spec.foreign:
             return FOREIGN
-        return self.header() + b"\n" + payload(self.spec.nonce, "up", self.spec.upload)
+        return self.header() + wire.payload(self.spec.nonce, "up", self.spec.upload)
 
     def new_socket(self, kind: int, number: int = 0) -> socket.socket:
         """A non-blocking socket of the target's family, bound to the source port that is asked for;
@@ -577,10 +545,10 @@ class TcpAttempt(Attempt):
             self.finish(protocol.Event.ECHOED, latency=self.loop.time() - self.started, detail=said)
             return
         self.buffer += data
-        end = self.buffer.find(b"\n", 0, HEADER_LIMIT)
-        answer = Answer.read(bytes(self.buffer[:end])) if end >= 0 else None
+        end = self.buffer.find(b"\n", 0, wire.LINE_LIMIT)
+        answer = wire.Answer.read(bytes(self.buffer[:end])) if end >= 0 else None
         ours = answer is not None and answer.nonce == self.spec.nonce
-        over = end >= 0 or len(self.buffer) >= HEADER_LIMIT
+        over = end >= 0 or len(self.buffer) >= wire.LINE_LIMIT
         if over and not (ours and answer and len(self.buffer) - end - 1 < answer.download):
             self.judge(answer, bytes(self.buffer[end + 1 :]), self.spec.download)
         elif not data:
@@ -694,7 +662,7 @@ class UdpAttempt(DatagramAttempt):
         line, newline, body = data.partition(b"\n")
         if newline and line.split()[1:2] == [self.spec.nonce.encode()]:
             size = min(self.spec.download, self.spec.upload)
-            self.judge(Answer.read(line), body, size)
+            self.judge(wire.Answer.read(line), body, size)
 
 
 class IcmpAttempt(DatagramAttempt):
@@ -710,7 +678,7 @@ class IcmpAttempt(DatagramAttempt):
     def packet(self) -> bytes:
         """An echo request whose data starts with the nonce."""
         kind = ICMPV6_ECHO if ":" in self.spec.address else ICMP_ECHO
-        body = self.spec.nonce.encode() + payload(self.spec.nonce, "up", self.spec.upload)
+        body = self.spec.nonce.encode() + wire.payload(self.spec.nonce, "up", self.spec.upload)
         head = struct.pack("!BBHHH", kind, 0, 0, 0, self.sent)
         if kind == ICMPV6_ECHO:
             return head + body  # the kernel fills in the checksum
@@ -723,7 +691,7 @@ class IcmpAttempt(DatagramAttempt):
         if len(data) < 8 or data[0] != wanted or data[8 : 8 + len(nonce)] != nonce:
             return
         latency = self.loop.time() - self.started
-        if data[8 + len(nonce) :] == payload(self.spec.nonce, "up", self.spec.upload):
+        if data[8 + len(nonce) :] == wire.payload(self.spec.nonce, "up", self.spec.upload):
             self.finish(protocol.Event.ECHOED, latency=latency)
         else:
             self.finish(
@@ -888,7 +856,7 @@ TCP_INFO_COUNTS = {"acknowledged": 120, "received": 128}
 """Offsets into struct tcp_info (include/uapi/linux/tcp.h), 32 and 64 bits wide."""
 TCPI_OPT_TIMESTAMPS, TIMESTAMPS = 1, 12
 """The flag in tcpi_options, and the option's bytes in every segment."""
-SIZED_LIMIT = 64
+SIZED_LIMIT, SIZED_DIGITS = 64, 5
 
 
 class TcpBulk(TcpAttempt):
@@ -988,11 +956,10 @@ class SizedSender:
     def datagram(self, nonce: str, size: int) -> bytes:
         """A probe that makes an IP packet of `size` bytes; leading zeros keep its line's length."""
         headers = (40 if ":" in self.spec.address else 20) + 8
-        line = b"SIX1 %s 00000 0\n" % nonce.encode()
-        upload = size - headers - len(line)
+        upload = size - headers - len(SEAL.line(nonce, 0, 0, SIZED_DIGITS))
         if not 0 <= upload <= 65535 - headers:
             raise ValueError(f"a probe of {size} bytes cannot be")
-        return b"SIX1 %s %05d 0\n" % (nonce.encode(), upload) + payload(nonce, "up", upload)
+        return SEAL.line(nonce, upload, 0, SIZED_DIGITS) + wire.payload(nonce, "up", upload)
 
     async def one(self, sock: socket.socket, index: int, size: int) -> protocol.Sized:
         """Send one and wait."""
@@ -1016,7 +983,7 @@ class SizedSender:
         """Wait for the answer to one; answers to earlier ones are let pass."""
         while True:
             line = (await self.loop.sock_recv(sock, 65535)).partition(b"\n")[0]
-            answer = Answer.read(line)
+            answer = wire.Answer.read(line)
             if answer is not None and answer.nonce == nonce:
                 return
 
@@ -1463,7 +1430,8 @@ class Agent:
             return self.welcome()
         now = asyncio.get_running_loop().time()
         last, self.last_ping = self.last_ping, now
-        return protocol.Pong(lag=self.lag.since(last))
+        foreign = self.server.log.foreign
+        return protocol.Pong(self.lag.since(last), foreign["udp"], foreign["tcp"])
 
     def welcome(self) -> protocol.Welcome:
         """Who this is."""
@@ -1625,6 +1593,8 @@ class Session:
         try:
             value = protocol.decode_line(line)
             number = value["id"]
+            if value.get("key", "") != SEAL.mark:
+                raise protocol.ProtocolError(OTHER_KEY)
             answer = await self.agent.answer(protocol.decode_request(value))
             data = protocol.encode_answer(number, answer)
         except protocol.ProtocolError as error:
@@ -1676,6 +1646,10 @@ async def serve(path: str, lanes: typing.Sequence[str]) -> None:
     watch.cancel()
 
 
+OTHER_KEY = "this agent holds another key than its runner: what it leaves unanswered proves nothing"
+KEY_FILE = "key"
+"""Beside this file: the key of the run, as text."""
+SEAL = wire.Seal(read(os.path.join(os.path.dirname(__file__), KEY_FILE)).strip().encode())  # noqa: PTH118, PTH120
 HOST = os.environ.get("SIXPROOF_POD") or socket.gethostname()
 """The name under which this agent answers; a hostNetwork pod's host name is its node's."""
 
@@ -1683,6 +1657,9 @@ HOST = os.environ.get("SIXPROOF_POD") or socket.gethostname()
 def main(arguments: typing.Sequence[str]) -> int:
     """Entry point of the pod."""
     if len(arguments) >= 2 and arguments[0] == "serve":
+        if not SEAL.mark:
+            print(f"agent: no key in the file {KEY_FILE!r} beside this one", file=sys.stderr)  # noqa: T201
+            return 2
         asyncio.run(serve(arguments[1], arguments[2:]))
         return 0
     print("usage: agent.py serve SOCKET LANE...", file=sys.stderr)  # noqa: T201

@@ -2,9 +2,11 @@
 
 This file is delivered to the pod beside agent.py, so it is standard library only and Python 3.10.
 
-A request is ``{"v": 1, "id": 7, "do": "probe", ...fields}``, its answer
+A request is ``{"v": 1, "id": 7, "key": "mark", "do": "probe", ...fields}``, its answer
 ``{"v": 1, "id": 7, "ok": {...fields}}`` or ``{"v": 1, "id": 7, "error": "what was wrong"}``.
-Unknown or malformed requests are answered with an error. Times are seconds, sizes bytes, addresses
+Unknown or malformed requests are answered with an error, and so are all by an agent whose key has
+another mark: it would not answer the probes of this run, and its silence would look like the
+network's. Times are seconds, sizes bytes, addresses
 text without zone or brackets.
 """
 
@@ -162,9 +164,15 @@ class Ping:
 
 @dataclasses.dataclass(frozen=True)
 class Pong:
-    """Answer to a heart-beat; `lag` is the worst delay of the event loop since the last one."""
+    """Answer to a heart-beat; `lag` is the worst delay of the event loop since the last one.
+
+    `foreign_datagrams` and `foreign_connections` are how many came since the agent began that were
+    not of this run. They were not answered.
+    """
 
     lag: float
+    foreign_datagrams: int = 0
+    foreign_connections: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -531,9 +539,10 @@ _NAMES = {message: name for name, message in REQUESTS.items()}
 M = typing.TypeVar("M")
 
 
-def encode_request(number: int, message: object) -> bytes:
-    """One request as a line."""
-    return _line({"v": VERSION, "id": number, "do": _NAMES[type(message)], **vars(message)})
+def encode_request(number: int, message: object, key: str = "") -> bytes:
+    """One request as a line; `key` is the mark of the runner's key."""
+    head = {"v": VERSION, "id": number, **({"key": key} if key else {})}
+    return _line({**head, "do": _NAMES[type(message)], **vars(message)})
 
 
 def encode_answer(number: int, message: object) -> bytes:
@@ -580,7 +589,7 @@ def decode_request(value: dict[str, typing.Any]) -> object:
     if message is None:
         known = ", ".join(sorted(REQUESTS))
         raise ProtocolError(f"unknown request {_short(name)}, known are {known}")
-    return decode(message, {k: v for k, v in value.items() if k not in ("v", "id", "do")})
+    return decode(message, {k: v for k, v in value.items() if k not in ("v", "id", "key", "do")})
 
 
 def decode(kind: type[M], value: typing.Any, path: str = "") -> M:

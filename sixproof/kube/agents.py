@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterable
 from typing import TypeVar
 
+from sixproof.agent import protocol
 from sixproof.errors import ChannelLost, InfrastructureError
 from sixproof.kube.channel import Channel, Opener, Switchboard, answer_to_come
 from sixproof.model import Endpoint
@@ -24,12 +25,15 @@ class Agents:
     by itself: a repeated probe would be another measurement.
     """
 
-    def __init__(self, opener: Opener, board: Switchboard | None = None) -> None:
+    def __init__(self, opener: Opener, key: str = "", board: Switchboard | None = None) -> None:
+        """`key` is the mark of the run's key; agents that hold another refuse every request."""
         self._opener = opener
+        self._key = key
         self._board = board or Switchboard()
         self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
         self._lock = threading.Lock()
         self._channels: dict[tuple[str, str], concurrent.futures.Future[Channel]] = {}
+        self._met: dict[tuple[str, str], Endpoint] = {}
 
     def has(self, endpoint: Endpoint) -> bool:
         """Whether an agent runs behind an endpoint."""
@@ -61,6 +65,17 @@ class Agents:
         self._channel(endpoint).add_done_callback(opened)
         return result
 
+    def pinged(self, timeout: float) -> dict[Endpoint, protocol.Pong]:
+        """The heart-beats of all agents whose channels are open and that answer in time, seconds.
+
+        None is opened for it: an agent that nobody asked has nothing to tell.
+        """
+        with self._lock:
+            there = [e for key, e in self._met.items() if _is_open(self._channels[key])]
+        asked = {e: self.ask(e, protocol.Ping(), protocol.Pong, timeout) for e in there}
+        concurrent.futures.wait(asked.values(), timeout)
+        return {e: f.result() for e, f in asked.items() if f.done() and not f.exception()}
+
     def close(self) -> None:
         """Close every channel."""
         self._pool.shutdown(wait=False, cancel_futures=True)
@@ -77,16 +92,20 @@ class Agents:
             except RuntimeError:  # the pool is shut down
                 future = concurrent.futures.Future()
                 future.set_exception(ChannelLost(f"{endpoint.name}: the agents were closed"))
-            self._channels[key] = future
+            self._channels[key], self._met[key] = future, endpoint
             return future
 
     def _connect(self, name: str, namespace: str, pod: str) -> Channel:
         try:
-            return Channel(name, self._opener(namespace, pod), self._board)
+            return Channel(name, self._opener(namespace, pod), self._board, self._key)
         except InfrastructureError as error:
             raise ChannelLost(
                 f"{name}: no control channel into pod {namespace}/{pod}: {error}"
             ) from error
+
+
+def _is_open(future: concurrent.futures.Future[Channel]) -> bool:
+    return future.done() and not future.cancelled() and not _is_broken(future)
 
 
 def _is_broken(future: concurrent.futures.Future[Channel]) -> bool:

@@ -59,10 +59,12 @@ class _Pending:
 
 
 class Channel:
-    """One pod's stream. All methods may be called from any thread."""
+    """One pod's stream. All methods may be called from any thread. `key` is the mark of the run's
+    key, which every request bears."""
 
-    def __init__(self, name: str, stream: Stream, board: Switchboard) -> None:
+    def __init__(self, name: str, stream: Stream, board: Switchboard, key: str = "") -> None:
         self.name = name
+        self._key = key
         self.lost = ""
         self._stream = stream
         self._board = board
@@ -94,7 +96,7 @@ class Channel:
                 future.set_exception(ChannelLost(f"{self.name}: control channel {self.lost}"))
                 return future
             self._number += 1
-            line = protocol.encode_request(self._number, request)
+            line = protocol.encode_request(self._number, request, self._key)
             if len(line) > protocol.LINE_LIMIT:
                 self._room.release()
                 future.set_exception(AgentError(f"{self.name}: a request of {len(line)} bytes"))
@@ -199,7 +201,8 @@ class Channel:
             self._pinged = now
             with self._lock:
                 self._number += 1
-                self._outbox.append(protocol.encode_request(self._number, protocol.Ping()))
+                ping = protocol.encode_request(self._number, protocol.Ping(), self._key)
+                self._outbox.append(ping)
             self._board.wake()
 
 

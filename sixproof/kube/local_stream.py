@@ -89,10 +89,12 @@ class FarEnd:
         self._sock = sock
         self._stderr = stderr
         self._lines = sock.makefile("rb")
+        self.key = ""
 
     def hear(self) -> tuple[int, object]:
         """The next request with its number."""
         value = protocol.decode_line(self._lines.readline())
+        self.key = str(value.get("key", ""))
         return value["id"], protocol.decode_request(value)
 
     def say(self, data: bytes) -> None:

@@ -43,6 +43,7 @@ NEEDS = (
     # Since Kubernetes 1.35 a websocket needs `create` like SPDY always did, before that `get`.
     Need(("get", "create"), "pods/exec", purpose="the control channel to the agents"),
     Need(_APPLY, "configmaps", purpose="the agent's code"),
+    Need(("create", "patch"), "secrets", purpose="the key by which agents know the run's probes"),
     Need(_APPLY, "services", purpose="services under test"),
     Need(("list",), "endpointslices", "discovery.k8s.io", "when a service is ready"),
     Need(_APPLY, "networkpolicies", "networking.k8s.io", "policies under test"),

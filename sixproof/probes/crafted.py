@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
 from sixproof.kube import wait
 from sixproof.model import Endpoint, Family, IcmpError, IPAddress
 from sixproof.probes import capture
@@ -35,13 +36,14 @@ class Target:
     """Where a shot goes: the address that is dialled, the pod in which it would arrive, the port.
 
     `source` sends. Shots at the same target share a baseline. Where the port is translated on the
-    way, `serves` is the server's own.
+    way, `serves` is the server's own. The server answers what bears the run's `seal`.
     """
 
     source: Endpoint
     server: Endpoint
     address: IPAddress
     port: int
+    seal: Seal = dataclasses.field(compare=False, repr=False)
     serves: int = 0
 
     @property

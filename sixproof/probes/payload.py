@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sixproof.agent.wire import Seal
 from sixproof.model import Family
 
 IP_HEADER = {Family.IPV4: 20, Family.IPV6: 40}
@@ -14,7 +15,7 @@ NONCE = 16
 
 def request_line_length(upload: int, download: int = 0) -> int:
     """Bytes of the line that comes before the payload of a request."""
-    return len(f"SIX1 {'n' * NONCE} {upload} {download}\n")
+    return len(Seal().line("n" * NONCE, upload, download))
 
 
 def largest_udp_payload(mtu: int, family: Family) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from sixproof.agent.agent import payload
+from sixproof.agent.wire import payload
 from sixproof.model import Endpoint, Family
 from sixproof.probes import capture
 from sixproof.probes.capture import Cut, Ends
@@ -225,14 +225,13 @@ def _shot(
     final: object = None,
 ) -> Shot:
     nonce = secrets.token_hex(NONCE // 2)
-    line = f"SIX1 {nonce} {upload} 0\n".encode()
     source_port = 20000 + secrets.randbelow(10000)
     source = target.source.address(target.family)
     if source is None:
         raise ValueError(f"{target.name}: the source has no address of this family")
     ends = Ends(source, target.address)
     summed = Ends(source, final or target.address)  # type: ignore[arg-type]
-    data = line + payload(nonce, "up", upload)
+    data = target.seal.line(nonce, upload, 0) + payload(nonce, "up", upload)
     body = capture.segment(summed, source_port, target.port, data)
     return Shot(
         shape=shape,

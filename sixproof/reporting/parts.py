@@ -14,14 +14,15 @@ from typing import Any
 
 from sixproof.model import ClusterFacts, Finding
 from sixproof.reporting.measured import Measured
-from sixproof.reporting.record import Case, Convergence
+from sixproof.reporting.record import Case, Convergence, Foreign, foreign_findings
 
-Part = Case | Convergence | Measured | Finding | ClusterFacts
+Part = Case | Convergence | Measured | Finding | Foreign | ClusterFacts
 _KINDS: dict[str, type[Part]] = {
     "case": Case,
     "convergence": Convergence,
     "matrix": Measured,
     "finding": Finding,
+    "foreign": Foreign,
     "facts": ClusterFacts,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
@@ -76,7 +77,10 @@ class Parts:
             cases=tuple({p.nodeid: p for p in found if isinstance(p, Case)}.values()),
             convergences=tuple(p for p in found if isinstance(p, Convergence)),
             matrices=tuple(p for p in found if isinstance(p, Measured)),
-            findings=tuple(dict.fromkeys(p for p in found if isinstance(p, Finding))),
+            findings=(
+                *dict.fromkeys(p for p in found if isinstance(p, Finding)),
+                *foreign_findings(p for p in found if isinstance(p, Foreign)),
+            ),
             facts=facts[-1] if facts else None,
             damaged=tuple(damaged),
         )

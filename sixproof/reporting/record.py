@@ -1,12 +1,14 @@
-"""What a run leaves behind, as values: cases and times to converge."""
+"""What a run leaves behind, as values: cases, times to converge, and what was not of it."""
 
 from __future__ import annotations
 
 import dataclasses
 import enum
+from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 
-from sixproof.model import Family
+from sixproof.model import Family, Finding, Severity
 
 
 class CaseOutcome(enum.StrEnum):
@@ -74,6 +76,54 @@ class Case:
         plain["family"] = Family(plain["family"]) if plain.get("family") else None
         plain["accuses"] = tuple(map(Family, plain.get("accuses", ())))
         return cls(**plain)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Foreign:
+    """What an agent ignored since it began, by what one worker last heard: `datagrams` and TCP
+    `connections` that were not of this run. `agent` tells it from others, `place` is its node."""
+
+    agent: str
+    place: str
+    datagrams: int
+    connections: int
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of a part file."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Foreign:
+        """What `to_json` wrote."""
+        return cls(**value)
+
+
+def foreign_findings(heard: Iterable[Foreign]) -> tuple[Finding, ...]:
+    """A note for each place. Of what several workers heard of one agent the most stands."""
+    most: dict[tuple[str, str], tuple[int, int]] = {}
+    for one in heard:
+        known = most.get((one.place, one.agent), (0, 0))
+        most[one.place, one.agent] = (
+            max(known[0], one.datagrams),
+            max(known[1], one.connections),
+        )
+    sums: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for (place, _), (datagrams, connections) in most.items():
+        sums[place] = (sums[place][0] + datagrams, sums[place][1] + connections)
+    return tuple(_foreign_finding(place, *sums[place]) for place in sorted(sums))
+
+
+def _foreign_finding(place: str, datagrams: int, connections: int) -> Finding:
+    counts = ((datagrams, "datagram"), (connections, "connection"))
+    told = [f"{n} foreign {what}{'s' if n > 1 else ''}" for n, what in counts if n]
+    verb = "was" if datagrams + connections == 1 else "were"
+    return Finding(
+        "foreign-traffic",
+        Severity.NOTE,
+        place,
+        f"{' and '.join(told)} {verb} ignored",
+        remedy="not of this run, so not answered: another run, a scanner, a stale address",
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

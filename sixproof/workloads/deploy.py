@@ -20,6 +20,7 @@ from sixproof.workloads.probe_pod import (
     PodOptions,
     PodSpec,
     agent_config_map,
+    key_secret,
     namespace,
     node_of,
     pod,
@@ -146,7 +147,8 @@ def cover(
 
 
 def _create(cluster: Cluster, run: Run, wanted: Plan) -> None:
-    mounted = [*wanted.config_maps, *_pull_secrets(cluster, run, wanted)]
+    keys = [key_secret(run, fields.name(home)) for home in wanted.namespaces]
+    mounted = [*wanted.config_maps, *keys, *_pull_secrets(cluster, run, wanted)]
     cluster.gather([_creation(cluster, m) for m in mounted])
     cluster.gather([_creation(cluster, m) for m in wanted.pods])
 

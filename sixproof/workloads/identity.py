@@ -6,6 +6,7 @@ import dataclasses
 import re
 import secrets
 
+from sixproof.agent.wire import Seal
 from sixproof.kube import ownership
 
 ROLE = "sixproof.dev/role"
@@ -14,9 +15,14 @@ TIER = "sixproof.dev/tier"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the harness. `id` is a DNS label of lower-case letters and digits."""
+    """One run of the harness. `id` is a DNS label of lower-case letters and digits.
+
+    `key` is what its agents know each other's probes by: text of at most 32 characters, which no
+    report and no message shows.
+    """
 
     id: str
+    key: str = dataclasses.field(default="", repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]{1,12}", self.id):
@@ -24,8 +30,13 @@ class Run:
 
     @classmethod
     def new(cls) -> Run:
-        """A run with a fresh id."""
-        return cls(secrets.token_hex(3))
+        """A run with a fresh id and a fresh key."""
+        return cls(secrets.token_hex(3), secrets.token_hex(16))
+
+    @property
+    def seal(self) -> Seal:
+        """What makes and knows the run's probes."""
+        return Seal(self.key.encode())
 
     @property
     def labels(self) -> dict[str, str]:

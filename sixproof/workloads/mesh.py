@@ -45,9 +45,10 @@ class Mesh:
         return tuple(f for f in Family if any(p.address(f) for p in self.pods))
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object, read back by `from_json`."""
+        """A JSON object, read back by `from_json`; it holds the run's key, so no report may."""
         return {
             "run": self.run.id,
+            "key": self.run.key,
             "pods": [p.to_json() for p in self.pods],
             "hosts": [h.to_json() for h in self.hosts],
             "leftOut": [list(item) for item in self.left_out],
@@ -58,7 +59,7 @@ class Mesh:
     def from_json(cls, value: dict[str, Any]) -> Mesh:
         """The mesh that `to_json` wrote."""
         return cls(
-            run=Run(value["run"]),
+            run=Run(value["run"], value["key"]),
             pods=tuple(Endpoint.from_json(p) for p in value["pods"]),
             hosts=tuple(Endpoint.from_json(h) for h in value["hosts"]),
             left_out=tuple((str(n), str(r)) for n, r in value["leftOut"]),

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import Any
 
+from sixproof.agent.agent import KEY_FILE
 from sixproof.errors import InfrastructureError
 from sixproof.kube import wait
 from sixproof.kube.channel import Opener, Stream
@@ -96,8 +97,8 @@ class Outside:
 class Keeper:
     """The agent outside, while it runs: it ends with this process, however that ends."""
 
-    def __init__(self, place: Place) -> None:
-        """Start it.
+    def __init__(self, place: Place, key: str) -> None:
+        """Start it; it answers the probes of the run that has this `key`.
 
         Raises:
             InfrastructureError: it did not start.
@@ -105,7 +106,10 @@ class Keeper:
         files = importlib.resources.files("sixproof.agent")
         source = (files / "keeper.py").read_text(encoding="utf-8")
         asked = {
-            "files": {name: (files / name).read_text(encoding="utf-8") for name in FILES},
+            "files": {
+                **{name: (files / name).read_text(encoding="utf-8") for name in FILES},
+                KEY_FILE: key,
+            },
             "lanes": [str(lane) for lane in POD_LANES],
             "name": NAME,
         }

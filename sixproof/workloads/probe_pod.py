@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import importlib.resources
 from collections.abc import Sequence
 from typing import Any
 
+from sixproof.agent.agent import KEY_FILE
 from sixproof.workloads.identity import ROLE, Run
 from sixproof.workloads.lanes import HOST_LANES, POD_LANES, Lane
 
 CONFIG_MAP = "sixproof-agent"
+SECRET = "sixproof-key"  # noqa: S105 - its name
 CONTAINER = "agent"
 SOCKET = "/run/sixproof/agent.sock"
 BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
@@ -67,6 +70,19 @@ def agent_config_map(run: Run, namespace: str) -> Manifest:
     }
 
 
+def key_secret(run: Run, namespace: str) -> Manifest:
+    """The Secret that carries the run's key into a namespace: reading Secrets takes more than
+    reading what a namespace holds. It cannot change under an agent that has read it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET, "namespace": namespace, "labels": run.labels},
+        "type": "Opaque",
+        "immutable": True,
+        "data": {KEY_FILE: base64.b64encode(run.key.encode()).decode()},
+    }
+
+
 def namespace(run: Run, role: str, level: str = "restricted") -> Manifest:
     """A namespace of the run that enforces a Pod Security Standard."""
     return {
@@ -106,7 +122,15 @@ def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
             "securityContext": _pod_security(spec),
             "containers": [_container(spec, options.image)],
             "volumes": [
-                {"name": "agent", "configMap": {"name": CONFIG_MAP}},
+                {
+                    "name": "agent",
+                    "projected": {
+                        "sources": [
+                            {"configMap": {"name": CONFIG_MAP}},
+                            {"secret": {"name": SECRET}},
+                        ]
+                    },
+                },
                 {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
             ],
         },

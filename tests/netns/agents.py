@@ -15,9 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import sixproof.agent
+from sixproof.agent.agent import KEY_FILE
+from sixproof.agent.wire import Seal
 from sixproof.errors import ApiError
 from sixproof.kube.channel import Stream
 from sixproof.kube.local_stream import LocalStream
+from sixproof.workloads.probe_pod import FILES
 from tests.netns.namespace import PREFIX, Namespace, orphans, run
 
 NOBODY = 65534
@@ -42,7 +45,8 @@ RAW = [
     "--pdeathsig=KILL",
 ]
 """What a pod of the raw tier is: root, whose only capability is NET_RAW."""
-FILES = ("agent.py", "protocol.py", "bridge.py")
+KEY = "a key of the lab"
+SEAL = Seal(KEY.encode())
 
 
 def interpreter() -> str:
@@ -137,6 +141,7 @@ class Home:
         for name in FILES:
             shutil.copyfile(source / name, self.path / name)
             (self.path / name).chmod(0o644)
+        (self.path / KEY_FILE).write_text(KEY)
         self.python = interpreter()
         self.agents: dict[str, AgentProcess] = {}
         self._processes: list[subprocess.Popen[bytes]] = []

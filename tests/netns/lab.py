@@ -21,7 +21,7 @@ from sixproof.model import (
 )
 from sixproof.probes.connect import ConnectProbe, Load, Witnesses
 from tests.netns import links, rules, scenes
-from tests.netns.agents import AgentProcess, Home
+from tests.netns.agents import SEAL, AgentProcess, Home
 from tests.netns.links import BESIDE, CUTS, FAR, NEAR, Link
 from tests.netns.namespace import Namespace
 from tests.netns.scenes import CUT_HERE, CUT_THERE_QUICK, MAIN, SCENES
@@ -50,7 +50,7 @@ class Lab:
     def __init__(self) -> None:
         self.namespaces: list[Namespace] = []
         self.home = Home()
-        self.agents = Agents(self.home.open)
+        self.agents = Agents(self.home.open, SEAL.mark)
         self.probe = ConnectProbe(self.agents)
 
     def build(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sixproof.model import Endpoint, Family, Observation, Outcome, Protocol
 from sixproof.probes.connect import Load
+from sixproof.probes.payload import request_line_length
 from tests.netns import scenes
 from tests.netns.lab import CLIENT, SERVER, Lab, flow
 
@@ -15,7 +16,7 @@ pytestmark = [
 ]
 
 IP_HEADER = {Family.IPV4: 20, Family.IPV6: 40}
-UDP_HEADER, PROBE_HEADER = 8, len("SIX1 0123456789abcdef 1400 1000\n")
+UDP_HEADER, PROBE_HEADER = 8, request_line_length(1400, 1000)
 PATIENT = 3.0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import dataclasses
 import ipaddress
 from collections.abc import Iterator
 
@@ -18,6 +19,7 @@ from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes import capture, crafted, shapes
 from sixproof.probes.crafted import Fate, Landing, Salvo, Shot, Target
 from tests.netns import scenes
+from tests.netns.agents import SEAL
 from tests.netns.lab import CLIENT, Lab
 from tests.netns.links import FAR, NEAR
 from tests.netns.scenes import MAIN
@@ -50,7 +52,7 @@ def target(ends: tuple[Endpoint, Endpoint], family: Family) -> Target:
     """From the one to the other."""
     address = ends[1].address(family)
     assert address is not None
-    return Target(*ends, address, PORT)
+    return Target(ends[0], ends[1], address, PORT, SEAL)
 
 
 def shots(there: Target) -> list[Shot]:
@@ -135,7 +137,7 @@ def test_nothing_is_proven_where_nothing_passes(lab: Lab, ends: tuple[Endpoint, 
 def towards_a_shut_port(lab: Lab, ends: tuple[Endpoint, Endpoint], family: Family) -> set[str]:
     """The shapes of which something reaches the server at a port that nothing may reach."""
     there = target(ends, family)
-    shut = Target(*ends, there.address, PORT + 1)
+    shut = dataclasses.replace(there, port=PORT + 1)
     fired = [shapes.baseline(there, "denied"), *shapes.forbidden(shut, there, "denied")]
     return set(wrong(Salvo(lab.agents, SILENCE).fire(fired)))
 

@@ -17,6 +17,9 @@ import pytest
 
 import sixproof.agent
 from sixproof.agent import bridge, protocol
+from sixproof.agent.agent import KEY_FILE
+from sixproof.agent.wire import Seal
+from sixproof.workloads.probe_pod import FILES
 
 SOON = 20.0
 
@@ -164,10 +167,11 @@ def test_no_agent_is_status_1(
 
 @pytest.fixture
 def pod(tmp_path: Path) -> Path:
-    """The three files side by side, as the ConfigMap delivers them."""
+    """The files side by side, as ConfigMap and Secret deliver them."""
     source = Path(next(iter(sixproof.agent.__path__)))
-    for name in ("agent.py", "bridge.py", "protocol.py"):
+    for name in FILES:
         shutil.copyfile(source / name, tmp_path / name)
+    (tmp_path / KEY_FILE).write_text("0123456789abcdef\n")
     return tmp_path
 
 
@@ -175,7 +179,7 @@ def test_agent_and_bridge_work_as_delivered(pod: Path) -> None:
     """Apart from the package, by their file names, until SIGTERM and the end of standard input."""
     command = [sys.executable, "-B"]
     path = str(pod / "agent.sock")
-    question = protocol.encode_request(1, protocol.Hello())
+    question = protocol.encode_request(1, protocol.Hello(), Seal(b"0123456789abcdef").mark)
     with subprocess.Popen(
         [*command, str(pod / "agent.py"), "serve", path],
         env={"SIXPROOF_POD": "echo"},

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import agent, protocol, wire
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
 from tests.unit.agent.arena import (
@@ -201,7 +201,7 @@ def test_icmp_echo_or_why_not(ip_family: Family) -> None:
 
 def answer(line: bytes, **changes: object) -> bytes:
     """The right answer to a header line, with some words changed."""
-    _, nonce, _, download = line.split()
+    _, nonce, _, download, _ = line.split()
     words: dict[str, object] = {
         "magic": "SIX1",
         "nonce": nonce.decode(),
@@ -216,8 +216,8 @@ def answer(line: bytes, **changes: object) -> bytes:
 
 def body(line: bytes) -> bytes:
     """The right download."""
-    _, nonce, _, download = line.split()
-    return agent.payload(nonce.decode(), "down", int(download))
+    _, nonce, _, download, _ = line.split()
+    return wire.payload(nonce.decode(), "down", int(download))
 
 
 TALKS: dict[str, tuple[Talk, str, str]] = {

@@ -57,7 +57,7 @@ def test_a_probe_fills_its_packet_to_the_byte(ip_family: Family, size: int) -> N
 
     data = run(scenario())
     headers = 48 if ip_family is Family.IPV6 else 28
-    header = agent.Header.read(data.partition(b"\n")[0])
+    header = agent.SEAL.header(data.partition(b"\n")[0])
     assert len(data) + headers == size
     assert header is not None
     assert header.upload == len(data.partition(b"\n")[2])

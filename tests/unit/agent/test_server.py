@@ -11,6 +11,8 @@ from sixproof.agent import agent
 from sixproof.model import Family
 from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec, tried
 
+NONCE = "0123456789abcdef"
+
 families = pytest.mark.parametrize("ip_family", Family, ids=str)
 
 
@@ -132,7 +134,7 @@ def test_upload_that_differs_is_told(ip_family: Family) -> None:
 
     async def scenario() -> bytes:
         async with serving(f"tcp/{port}"):
-            return await said(ip_family, port, b"SIX1 0123456789abcdef 4 0\nevil")
+            return await said(ip_family, port, agent.SEAL.line(NONCE, 4, 0) + b"evil")
 
     assert run(scenario()).split()[2] == b"bad"
 
@@ -194,7 +196,7 @@ class Datagrams:
         if self.errors:
             raise self.errors.pop(0)
         self.errors = [BlockingIOError()]
-        return b"SIX1 0123456789abcdef 0 0\n", [], 0, ("::1", 4242)
+        return agent.SEAL.line(NONCE, 0, 0), [], 0, ("::1", 4242)
 
     def sendmsg(self, *arguments: object) -> None:
         """An answer that cannot be sent."""
@@ -213,7 +215,7 @@ def test_error_of_an_earlier_answer_does_not_stop_the_server() -> None:
 
     agent.EchoDatagrams(log, sock).readable()  # type: ignore[arg-type]
 
-    assert (len(sock.sent), [a.local for a in log.of(["0123456789abcdef"])]) == (1, [""])
+    assert (len(sock.sent), [a.local for a in log.of([NONCE])]) == (1, [""])
 
 
 def test_flood_does_not_keep_the_server_from_its_other_work() -> None:

@@ -15,8 +15,9 @@ import pytest
 
 from sixproof.agent import agent, protocol
 from sixproof.agent.protocol import Event
+from sixproof.agent.wire import Seal
 from sixproof.model import Family
-from tests.unit.agent.arena import babbling, free_port, run, spec
+from tests.unit.agent.arena import babbling, free_port, run, spec, tried
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixproof.agent import agent
-from sixproof.agent.agent import Answer, Header
+from sixproof.agent import agent, wire
 from sixproof.agent.protocol import PAYLOAD_LIMIT, Event
+from sixproof.agent.wire import Answer, Header
 
 NONCE = "0123456789abcdef"
 
@@ -21,9 +21,9 @@ NONCE = "0123456789abcdef"
 @given(st.text(max_size=20), st.integers(min_value=0, max_value=5000))
 def test_payload_is_the_nonce_s_own(nonce: str, size: int) -> None:
     """Both sides derive the same bytes, different ones for the two directions."""
-    up, down = (agent.payload(nonce, side, size) for side in ("up", "down"))
+    up, down = (wire.payload(nonce, side, size) for side in ("up", "down"))
 
-    assert (len(up), up) == (size, agent.payload(nonce, "up", size))
+    assert (len(up), up) == (size, wire.payload(nonce, "up", size))
     assert size < 16 or up != down
 
 

@@ -33,6 +33,7 @@ class Pods:
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.broken: set[str] = set()
+        self.keys: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
         self._ends: dict[str, FarEnd] = {}
@@ -55,6 +56,7 @@ class Pods:
         try:
             while True:
                 number, request = far.hear()
+                self.keys.append(far.key)
                 if isinstance(request, protocol.Hello):
                     far.say(protocol.encode_error(number, "not at home"))
                 elif isinstance(request, protocol.Inspect):
@@ -187,6 +189,26 @@ def test_agent_s_refusal_comes_through(agents: Agents) -> None:
     error = agents.ask(ECHO, Hello(), protocol.Welcome, SOON).exception(SOON)
 
     assert isinstance(error, AgentError)
+
+
+def test_all_that_are_open_may_be_pinged(agents: Agents, pods: Pods) -> None:
+    """Nothing is opened for it, and one that has ended is left out."""
+    agents.open([ECHO, CLIENT])
+    break_stream(agents, CLIENT)
+
+    assert agents.pinged(SOON) == {ECHO: Pong(lag=1.0)}
+    assert sorted(pods.opened) == ["client", "echo"]
+
+
+def test_a_request_bears_the_mark_of_the_key(pods: Pods) -> None:
+    """By it an agent of another run knows that it is not meant."""
+    agents = Agents(pods, "mark")
+    try:
+        ping(agents, ECHO).result(SOON)
+    finally:
+        agents.close()
+
+    assert pods.keys == ["mark"]
 
 
 def test_closed_agents_refuse_questions(agents: Agents) -> None:

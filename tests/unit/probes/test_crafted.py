@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
 from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes import crafted, shapes
 from sixproof.probes.capture import Seen
@@ -23,9 +24,10 @@ def pod(name: str, number: int) -> Endpoint:
     return Endpoint(name, EndpointKind.POD, (address,), "lab", name, name)
 
 
+SEAL = Seal(b"a key")
 CLIENT, SERVER = pod("client", 1), pod("server", 2)
-OPEN = Target(CLIENT, SERVER, SERVER.addresses[0], 8080)
-SHUT = Target(CLIENT, SERVER, SERVER.addresses[0], 8081)
+OPEN = Target(CLIENT, SERVER, SERVER.addresses[0], 8080, SEAL)
+SHUT = Target(CLIENT, SERVER, SERVER.addresses[0], 8081, SEAL)
 
 
 class Wire:
@@ -159,7 +161,7 @@ def test_a_source_route_is_watched_for_at_its_end() -> None:
     first, routed = shapes.source_routed(OPEN, last, "pod")
     assert (first.target.server, first.arrives) == (SERVER, True)
     assert (routed.target.server, routed.target.address) == (last, SERVER.addresses[0])
-    assert routed.against == Target(CLIENT, last, last.addresses[0], 8080)
+    assert routed.against == Target(CLIENT, last, last.addresses[0], 8080, SEAL)
     assert list(shapes.source_routed(OPEN, Endpoint("x", EndpointKind.POD, ()), "pod")) == []
 
 
@@ -169,7 +171,7 @@ def test_ipv4_has_no_extension_headers() -> None:
         Endpoint(n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "lab", n, n)
         for i, n in enumerate(("client", "server"), 1)
     ]
-    there = Target(ends[0], ends[1], ends[1].addresses[0], 8080)
+    there = Target(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)
     assert there.family is Family.IPV4
     assert list(shapes.behind_headers(there, "pod")) == []
     assert {s.shape for s in shapes.fragmented(there, "pod")} == {
@@ -233,7 +235,7 @@ def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
 
 def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled() -> None:
     """And asks the server for the port that it serves."""
-    there = Target(CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, serves=8080)
+    there = Target(CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, SEAL, serves=8080)
     assert there.name == "client -> server over IPv6 udp/31000 at 2001:db8::77"
     assert (there.own_port, OPEN.own_port) == (8080, 8080)
     shot = shapes.baseline(there, "NodePort")

@@ -12,7 +12,7 @@ from sixproof.errors import UsageError
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.measured import Measured
 from sixproof.reporting.parts import Parts, PartWriter
-from sixproof.reporting.record import Case, CaseOutcome, Convergence, Run
+from sixproof.reporting.record import Case, CaseOutcome, Convergence, Foreign, Run
 from sixproof.reporting.results import SCHEMA, Results
 from sixproof.reporting.skip import Skip
 from tests.unit.reporting.samples import all_open, facts, mesh, v6_tunnel_broken
@@ -46,6 +46,23 @@ def results() -> Results:
         matrices=(MEASURED,),
         damaged=("gw1.jsonl line 3: cut off",),
     )
+
+
+def test_what_agents_ignored_is_told_once_a_place(tmp_path: Path) -> None:
+    """Two workers heard of the same agent, the later of them more; two agents share a node."""
+    for worker, heard in (
+        ("gw0", [Foreign("h/w", "node w", 20, 0), Foreign("a/w", "node w", 1, 1)]),
+        ("gw1", [Foreign("h/w", "node w", 25, 0), Foreign("/outside", "outside", 0, 1)]),
+    ):
+        for one in heard:
+            PartWriter(tmp_path, worker).write(one)
+
+    told = [f"{f.severity} {f.subject}: {f.seen}" for f in Parts.read(tmp_path).findings]
+
+    assert told == [
+        "note node w: 26 foreign datagrams and 1 foreign connection were ignored",
+        "note outside: 1 foreign connection was ignored",
+    ]
 
 
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:

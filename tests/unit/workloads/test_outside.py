@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
 from sixproof.errors import InfrastructureError
 from sixproof.kube.agents import Agents
 from sixproof.kube.channel import Stream
@@ -19,6 +20,7 @@ from sixproof.workloads import outside
 from sixproof.workloads.lanes import Lane
 from sixproof.workloads.outside import Keeper, Outside, Place
 
+KEY = "0123456789abcdef"
 HERE = Place((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
 
 
@@ -34,7 +36,7 @@ def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
         free.bind(("::", 0))
         port = free.getsockname()[1]
     monkeypatch.setattr(outside, "POD_LANES", (Lane(Protocol.TCP, port),))
-    made = Keeper(HERE)
+    made = Keeper(HERE, KEY)
     yield made
     made.close()
 
@@ -47,7 +49,7 @@ def folder(kept: Outside) -> Path:
 def test_it_answers_as_an_agent_in_a_pod_does(keeper: Keeper) -> None:
     """Through the same channel, by the opener that reaches pods as well."""
     kept = Outside.from_json(keeper.outside.to_json())
-    agents = Agents(outside.opener(no_pods, kept))
+    agents = Agents(outside.opener(no_pods, kept), Seal(KEY.encode()).mark)
     try:
         asked = agents.ask(kept.endpoint, protocol.Inspect(), protocol.Inspected, 20)
         assert asked.result().mtus["lo"] > 0
@@ -76,7 +78,7 @@ def test_nothing_of_it_stays(keeper: Keeper) -> None:
 def test_further_addresses_are_endpoints_of_the_same_agent(keeper: Keeper) -> None:
     """They are dialled; the agent behind them is one."""
     place = dataclasses.replace(HERE, further=(ipaddress.ip_address("2001:db8::5"),))
-    second = Keeper(place)
+    second = Keeper(place, KEY)
     try:
         kept = Outside.from_json(second.outside.to_json())
     finally:
@@ -101,4 +103,4 @@ def test_where_it_cannot_start_is_said_why() -> None:
     """The words of the program that was to start it."""
     place = Place((), ("sh", "-c", "echo no such container >&2; exit 1"))
     with pytest.raises(InfrastructureError, match="outside the cluster: no such container"):
-        Keeper(place)
+        Keeper(place, KEY)
