@@ -8,12 +8,10 @@ capability dropped and a read-only root:
     answers probes on lanes such as ``tcp/8080`` in both families (``tcp4/8080`` and ``tcp6/8080``:
     in one), keeps the arrival log, and obeys requests that come over the Unix socket.
 
-bridge.py connects an exec stream to that socket. The agent opens no network port for control,
-executes no command and reads only files named in this source.
-
-On the wire a probe is the line ``SIX1 <nonce> <upload> <download>`` and its upload; the answer is
-the line ``SIX1 <nonce> <ok|bad> <peer> <peer port> <host> <download>`` and its download. Payloads
-derive from the nonce, so each side can check what the other one sent.
+bridge.py connects an exec stream to that socket, which is there once every lane listens. The
+agent opens no network port for control, executes no command and reads only files named in this
+source. What it says and answers on the lanes is in wire.py; probes without the run's tag are
+counted and not answered.
 """
 
 from __future__ import annotations
@@ -59,11 +57,8 @@ IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_WANT, PMTUDISC_DO = 10, 23, 1, 2
 IP_MTU, IPV6_MTU = 14, 24
 ICMP_ECHO, ICMP_ECHO_REPLY, ICMPV6_ECHO, ICMPV6_ECHO_REPLY = 8, 0, 128, 129
 TCP_SYN_RECV = "03"
-
-
-def payload(nonce: str, side: str, size: int) -> bytes:
-    """The bytes that belong to a nonce, different for upload and download."""
-    return random.Random(f"{nonce}/{side}").randbytes(size) if size else b""  # noqa: S311
+NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+"""What a kernel says of a family that it does not have."""
 
 
 def plain(address: str) -> str:
@@ -232,10 +227,12 @@ class Server:
         self.log = Log()
         self.listening: list[str] = []
         self.problems: list[str] = []
+        self.complete = True
         self._open: list[typing.Any] = []
 
     async def listen(self, lanes: typing.Iterable[str]) -> None:
-        """Open lanes such as ``tcp/8080``; a family that the pod lacks is noted, not fatal."""
+        """Open lanes such as ``tcp/8080``. A family that the pod lacks is noted; a port that cannot
+        be had for another reason leaves this server incomplete."""
         for lane in lanes:
             name, _, port = lane.partition("/")
             for digit, family, any_address in (
@@ -248,6 +245,7 @@ class Server:
                     await self._listen(name[:3], family, any_address, int(port))
                 except OSError as error:
                     self.problems.append(f"{lane} on {any_address}: {error.strerror}")
+                    self.complete &= error.errno in NO_FAMILY
 
     async def _listen(self, name: str, family: int, any_address: str, port: int) -> None:
         loop = asyncio.get_running_loop()
@@ -1618,11 +1616,17 @@ def allow_more_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def serve(path: str, lanes: typing.Sequence[str]) -> None:
-    """Serve until SIGTERM."""
+async def serve(path: str, lanes: typing.Sequence[str]) -> int:
+    """Serve until SIGTERM; the exit status. With a port in other hands nothing is served at all:
+    what answers there would be taken for this agent."""
     allow_more_files()
     server = Server()
     await server.listen(lanes)
+    for problem in server.problems:
+        print(f"not serving {problem}", file=sys.stderr, flush=True)  # noqa: T201
+    if not server.complete:
+        server.close()
+        return 1
     agent = Agent(server)
     watch = asyncio.ensure_future(agent.lag.watch())
     with contextlib.suppress(FileNotFoundError):
@@ -1638,12 +1642,11 @@ async def serve(path: str, lanes: typing.Sequence[str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     print("serving " + " ".join(server.listening), file=sys.stderr, flush=True)  # noqa: T201
-    for problem in server.problems:
-        print(f"not serving {problem}", file=sys.stderr, flush=True)  # noqa: T201
     await stop.wait()
     control.close()
     server.close()
     watch.cancel()
+    return 0
 
 
 OTHER_KEY = "this agent holds another key than its runner: what it leaves unanswered proves nothing"
@@ -1660,8 +1663,7 @@ def main(arguments: typing.Sequence[str]) -> int:
         if not SEAL.mark:
             print(f"agent: no key in the file {KEY_FILE!r} beside this one", file=sys.stderr)  # noqa: T201
             return 2
-        asyncio.run(serve(arguments[1], arguments[2:]))
-        return 0
+        return asyncio.run(serve(arguments[1], arguments[2:]))
     print("usage: agent.py serve SOCKET LANE...", file=sys.stderr)  # noqa: T201
     return 2
 

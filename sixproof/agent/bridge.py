@@ -1,7 +1,12 @@
 """The bridge: what an exec stream starts in the pod, between its standard streams and the agent.
 
 Kept apart from agent.py and free of heavy imports, since every runner process starts one in every
-pod. Ends when either side ends. ``bridge.py SOCKET``
+pod. Ends when either side ends.
+
+``bridge.py SOCKET``
+    copies.
+``bridge.py SOCKET listens``
+    ends once the agent listens on every lane: its socket is there no sooner.
 """
 
 import contextlib
@@ -11,19 +16,19 @@ import socket
 import sys
 import time
 
-PATIENCE = 15.0
-"""Seconds to wait for an agent that is still starting."""
+PATIENCE, FIRST_PATIENCE = 15.0, 60.0
+"""Seconds to wait for an agent that is still starting: when it is needed, and by who started it."""
 
 CHUNK = 1 << 16
 
 
-def connected(path: str) -> socket.socket:
+def connected(path: str, patience: float) -> socket.socket:
     """A connection to the agent's Unix socket.
 
     Raises:
-        OSError: nothing listened there within PATIENCE.
+        OSError: nothing listened there within `patience` seconds.
     """
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + patience
     while True:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -70,7 +75,10 @@ def written(target: int, data: bytes) -> bytes:
 def main() -> int:
     """Entry point; exit status 1 says that there is no agent."""
     try:
-        with connected(sys.argv[1]) as sock:
+        if sys.argv[2:] == ["listens"]:
+            connected(sys.argv[1], FIRST_PATIENCE).close()
+            return 0
+        with connected(sys.argv[1], PATIENCE) as sock:
             copy(sock.fileno())
     except OSError as error:
         print(f"bridge: {sys.argv[1]}: {error}", file=sys.stderr)  # noqa: T201

@@ -18,9 +18,11 @@ CONTAINER = "agent"
 SOCKET = "/run/sixproof/agent.sock"
 BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
 """The command of the exec stream."""
+LISTENS = (*BRIDGE, "listens")
+"""The command that ends once the agent listens on every lane."""
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-FILES = ("agent.py", "bridge.py", "protocol.py")
+FILES = ("agent.py", "bridge.py", "protocol.py", "wire.py")
 NOBODY = 65534
 
 Manifest = dict[str, Any]
@@ -152,6 +154,10 @@ def _container(spec: PodSpec, image: str) -> Manifest:
         "image": image,
         "imagePullPolicy": "IfNotPresent",
         "command": [*serve, *map(str, lanes)],
+        # Until it ends the kubelet calls no pod ready: ready means listening. A probe would come
+        # again and again, or cross the network under test.
+        "lifecycle": {"postStart": {"exec": {"command": list(LISTENS)}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
         "env": [
             {"name": "SIXPROOF_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
         ],

@@ -147,11 +147,27 @@ def test_bridge_waits_for_an_agent_that_is_starting(tmp_path: Path) -> None:
 
         starting = threading.Thread(target=start)
         starting.start()
-        with bridge.connected(path) as sock:
+        with bridge.connected(path, SOON) as sock:
             peer = sock.getpeername()
         starting.join(SOON)
 
     assert peer == path
+
+
+def test_listens_ends_once_the_agent_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word to it: kubelet waits for this end before it calls the pod ready."""
+    path = str(tmp_path / "agent.sock")
+    monkeypatch.setattr(sys, "argv", ["bridge.py", path, "listens"])
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path)
+        server.listen()
+
+        assert bridge.main() == 0
+        accepted, _ = server.accept()
+        with accepted:
+            assert accepted.recv(1) == b""
 
 
 def test_no_agent_is_status_1(

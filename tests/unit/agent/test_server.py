@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
+from typing import Any
 
 import pytest
 
@@ -50,21 +52,40 @@ def test_server_of_one_family_refuses_the_other(ip_family: Family, name: str) ->
     assert run(scenario()) == ["echoed", "reset"]
 
 
-def test_port_in_use_is_noted_and_not_fatal() -> None:
-    """The other lanes are served, and Welcome tells which are not."""
+def test_port_in_use_leaves_the_server_incomplete() -> None:
+    """Whoever holds it would be taken for the agent."""
 
-    async def scenario() -> tuple[list[str], list[str]]:
+    async def scenario() -> tuple[list[str], list[str], bool]:
         with socket.socket(socket.AF_INET) as taken:
             taken.bind(("0.0.0.0", 0))  # noqa: S104 - as the server does
             taken.listen()
             port = taken.getsockname()[1]
             async with serving(f"tcp/{port}") as server:
-                return server.listening, [p.replace(str(port), "PORT") for p in server.problems]
+                problems = [p.replace(str(port), "PORT") for p in server.problems]
+                return server.listening, problems, server.complete
 
-    listening, problems = run(scenario())
+    listening, problems, complete = run(scenario())
 
-    assert len(listening) == 1
+    assert (len(listening), complete) == (1, False)
     assert problems == ["tcp/PORT on 0.0.0.0: Address already in use"]
+
+
+def test_family_that_the_pod_lacks_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one is served, and nothing is missing."""
+    port, listen = free_port(), agent.Server._listen
+
+    async def without(server: agent.Server, name: str, family: int, *more: Any) -> None:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        await listen(server, name, family, *more)
+
+    monkeypatch.setattr(agent.Server, "_listen", without)
+
+    async def scenario() -> tuple[list[str], int, bool]:
+        async with serving(f"udp/{port}") as server:
+            return server.listening, len(server.problems), server.complete
+
+    assert run(scenario()) == ([f"udp/0.0.0.0:{port}"], 1, True)
 
 
 @families

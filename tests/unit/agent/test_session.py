@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
+import socket
 import stat
 import time
 from collections.abc import AsyncIterator
@@ -89,18 +91,93 @@ def test_agent_introduces_itself(path: Path) -> None:
     assert 0 <= welcome.uptime < 20
 
 
-def test_what_is_not_served_is_told(path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """In Welcome and in the container's log."""
+def test_socket_is_there_once_every_lane_listens(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds it, as kubelet's hook does, finds all ports open: ready means listening."""
+    there: list[bool] = []
+    listen = agent.Server._listen
+
+    async def watched(server: agent.Server, *arguments: Any) -> None:
+        await listen(server, *arguments)
+        there.append(path.exists())
+
+    monkeypatch.setattr(agent.Server, "_listen", watched)
+
+    async def scenario() -> None:
+        async with an_agent(path, f"tcp/{free_port()}", f"udp/{free_port()}"):
+            there.append(path.exists())
+
+    run(scenario())
+
+    assert there == [False] * 4 + [True]
+
+
+def test_request_with_another_key_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of them: an agent that ignores the run's probes has nothing to testify."""
+
+    async def scenario() -> str:
+        async with an_agent(path) as runner:
+            monkeypatch.setattr(agent, "SEAL", Seal(b"another"))
+            runner.send(protocol.Ping())
+            return str((await runner.heard())["error"])
+
+    assert "another key" in run(scenario())
+
+
+def test_heart_beat_tells_what_was_ignored(path: Path) -> None:
+    """Datagrams and connections, since the agent began."""
     port = free_port()
 
+    async def scenario() -> protocol.Pong:
+        async with an_agent(path, f"udp/{port}") as runner:
+            with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+                sock.sendto(b"noise", ("::1", port))
+            await tried(spec("udp", Family.IPV6, port))
+            return await runner.ask(protocol.Ping(), protocol.Pong)  # type: ignore[no-any-return]
+
+    pong = run(scenario())
+
+    assert (pong.foreign_datagrams, pong.foreign_connections) == (1, 0)
+
+
+def test_what_is_not_served_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In Welcome and in the container's log."""
+    port = free_port()
+    listen = agent.Server._listen
+
+    async def without(server: agent.Server, name: str, family: int, *more: Any) -> None:
+        if family == socket.AF_INET:
+            raise OSError(errno.EAFNOSUPPORT, "no such family")
+        await listen(server, name, family, *more)
+
+    monkeypatch.setattr(agent.Server, "_listen", without)
+
     async def scenario() -> protocol.Welcome:
-        async with an_agent(path, f"tcp6/{port}", f"tcp6/{port}") as runner:
+        async with an_agent(path, f"tcp/{port}") as runner:
             return await runner.ask(protocol.Hello(), protocol.Welcome)  # type: ignore[no-any-return]
 
     (served, problem) = run(scenario()).listening
 
-    assert (served, problem.startswith("not tcp6/")) == (f"tcp/[::]:{port}", True)
-    assert "not serving tcp6/" in capfd.readouterr().err
+    assert (served, problem.startswith("not tcp/")) == (f"tcp/[::]:{port}", True)
+    assert "not serving tcp/" in capfd.readouterr().err
+
+
+def test_port_in_other_hands_ends_the_agent(
+    path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before it opens its socket: its pod is never ready, and its last words say why."""
+    monkeypatch.setattr(agent, "SEAL", Seal(b"a key"))
+    with socket.socket(socket.AF_INET6) as taken:
+        taken.bind(("::", 0))
+        taken.listen()
+        lane = f"tcp6/{taken.getsockname()[1]}"
+
+        assert agent.main(["serve", str(path), lane]) == 1
+    assert not path.exists()
+    assert f"not serving {lane} on ::: Address already in use" in capfd.readouterr().err
 
 
 def test_batch_is_probed_and_its_arrivals_are_evidence(path: Path) -> None:
