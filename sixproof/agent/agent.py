@@ -361,7 +361,8 @@ class Attempt:
 
     def check(self) -> None:
         """Raise ValueError for what no server would answer."""
-        if SEAL.header(self.header()[:-1]) is None or self.spec.attempts > ATTEMPT_LIMIT:
+        said = self.header()[: -wire.TAG - 2]
+        if wire.Header.read(said) is None or self.spec.attempts > ATTEMPT_LIMIT:
             raise ValueError("no server would answer this: its nonce or a number is odd")
 
     def open(self) -> None:
