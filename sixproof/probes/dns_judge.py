@@ -127,8 +127,8 @@ def families(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -
     one = {Parity.IPV6_BROKEN: {Family.IPV6}, Parity.IPV4_BROKEN: {Family.IPV4}}
     if compared in one:
         return one[compared]
-    found = {_record_family(o) or _server_family(o) for o in bad}
-    asked = {_record_family(o) or _server_family(o) for o in seen if o.outcome.measured}
+    found = {_record_family(o) or o.query.server.family for o in bad}
+    asked = {_record_family(o) or o.query.server.family for o in seen if o.outcome.measured}
     return found if len(found) != 1 or found == asked else set()
 
 

@@ -13,6 +13,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import allure
 from allure_commons import plugin_manager
@@ -49,7 +50,7 @@ def step(title: str) -> Iterator[None]:
     if not active():
         yield
         return
-    running = allure.step(title)
+    running: Any = allure.step(title)
     running.__enter__()
     try:
         yield

@@ -63,7 +63,8 @@ class _View:
                 fine.append(lane)
         if not fine:
             return ""
-        words = said_list(said_lanes(fine, field.lanes, self._pattern.families))
+        asked = field.asked(field.mask(self._scope))
+        words = said_list(said_lanes(fine, asked, self._pattern.families))
         if self._leak:
             return f"{words} in the same place is denied"
         return f"{words} in the same place {'work' if len(fine) > 1 else 'works'}"

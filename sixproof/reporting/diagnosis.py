@@ -111,7 +111,7 @@ class _Explanation:
             families=(self._field.family,),
             standing=self._standing,
             where=str(scope),
-            lanes=said_lanes(lanes, self._field.lanes, (self._field.family,)),
+            lanes=said_lanes(lanes, self._field.asked(mask), (self._field.family,)),
             cells=cells,
             total=len(cells) + _count(self._against, mask, lanes),
             spared=_count(self._spared, mask, lanes),

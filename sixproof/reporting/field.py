@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from sixproof.model import Edge, Endpoint, Family, Matrix, Observation
-from sixproof.reporting.scope import Relation, Scope, Side, SideKind, candidates, sides
+from sixproof.reporting.scope import Relation, Scope, Side, SideKind, called, candidates, sides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,8 +37,9 @@ class Field:
         return tuple(dict.fromkeys(e.node for pair in self.pairs for e in pair if e.node))
 
     def endpoints(self, node: str) -> tuple[str, ...]:
-        """The names of the endpoints on a node."""
-        return tuple(dict.fromkeys(e.name for pair in self.pairs for e in pair if e.node == node))
+        """What the endpoints on a node are called."""
+        here = (e for pair in self.pairs for e in pair if e.node == node)
+        return tuple({e.name: called(e) for e in here}.values())
 
     def marked(self, edges: Iterable[Edge]) -> dict[str, int]:
         """Per lane, the mask of the pairs that these edges name."""
@@ -56,6 +57,13 @@ class Field:
                 for lane in wanted:
                     if cell := self.cells.get((source.name, destination.name, lane)):
                         yield cell
+
+    def asked(self, mask: int) -> tuple[str, ...]:
+        """The lanes in which a pair of the mask was asked."""
+        pairs = [(s.name, d.name) for i, (s, d) in enumerate(self.pairs) if mask >> i & 1]
+        return tuple(
+            lane for lane in self.lanes if any((*pair, lane) in self.cells for pair in pairs)
+        )
 
     def mask(self, scope: Scope) -> int:
         """The pairs that a scope holds."""

@@ -78,14 +78,13 @@ def _head(results: Results) -> str:
 def _faults(found: Sequence[Fault]) -> Iterator[str]:
     for fault in found:
         tags = "".join(f'<span class="tag">{escape(c)}</span>' for c in fault.categories)
-        contrasts = "; ".join(fault.pattern.contrasts)
+        contrasts = "; ".join(fault.contrasts)
         beside = f"<p>{escape(contrasts)}</p>" if contrasts else ""
-        more = f" and {len(fault.seen_in) - 3} more" if len(fault.seen_in) > 3 else ""
-        seen = escape(", ".join(fault.seen_in[:3]) + more)
+        seen = escape(fault.where_seen)
         kind = "fault" if fault.measured else "fault unsure"
         yield (
             f'<div class="{kind}"><p><b>{escape(fault.pattern.fact)}</b></p>{beside}'
-            f'<p class="mute">{tags}seen in: {seen}</p></div>'
+            f'<p class="mute">{tags}{seen}</p></div>'
         )
 
 

@@ -12,6 +12,8 @@ from sixproof.reporting.grid import Standing, lane_name, standing_of
 from sixproof.reporting.scope import Scope
 
 _MUST = {Standing.BLOCKED: "that must be allowed", Standing.LEAK: "that must be denied"}
+_SENDERS = 3
+"""Senders of an ICMP error that a sentence names."""
 _ALONE = {Standing.UNKNOWN: Category.NOT_MEASURED, Standing.OTHER: Category.OTHER_DENIAL}
 _NAMED = {
     Outcome.DNS_FAILED: Category.DNS,
@@ -107,10 +109,17 @@ class Pattern:
             return ""
         return f"; {reasons.pop()}"
 
+    def _why(self) -> str:
+        """The one reason of all cells, else the ICMP errors among them."""
+        reasons = {d.observation.reason for d in self.cells}
+        if len(reasons) == 1:
+            return f' ("{min(reasons)}")' if reasons != {""} else ""
+        sent = _sent(self.cells)
+        return f" ({sent})" if sent else ""
+
     def _verb(self) -> str:
         seen = self.outcomes
-        reasons = {d.observation.reason for d in self.cells}
-        why = f' ("{min(reasons)}")' if len(reasons) == 1 and reasons != {""} else ""
+        why = self._why()
         if len(seen) > 1:
             parts = ", ".join(f"{n} {outcome}" for outcome, n in seen.most_common())
             return f"fail: {parts}{why}"
@@ -119,6 +128,19 @@ class Pattern:
         if self.standing is Standing.OTHER and len(wanted) == 1:
             return f"are {outcome}, expected {wanted.pop()}{why}"
         return f"are {outcome}{why}"
+
+
+def _sent(cells: Iterable[Disagreement]) -> str:
+    """The ICMP errors that clients met, each with who sent it."""
+    senders: dict[str, dict[str, None]] = {}
+    for error in (c.observation.icmp for c in cells):
+        if error is not None:
+            senders.setdefault(error.name, {})[error.sender or "an unknown sender"] = None
+    return "; ".join(
+        f"{name}, from {', '.join(list(those)[:_SENDERS])}"
+        + (f" and {len(those) - _SENDERS} more" if len(those) > _SENDERS else "")
+        for name, those in senders.items()
+    )
 
 
 def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) -> set[Category]:

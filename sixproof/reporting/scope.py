@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.model import Endpoint, EndpointKind
@@ -51,7 +52,7 @@ _GROUP_COST = 2
 _RELATION_COST = {Relation.ANY: 0, Relation.OTHERS: 2, Relation.PEERS: 2}
 _KIND_WORDS = {
     EndpointKind.POD: "pods",
-    EndpointKind.HOST: "hostNetwork pods",
+    EndpointKind.HOST: "the host networks of nodes",
     EndpointKind.NODE: "node addresses",
     EndpointKind.SERVICE: "services",
     EndpointKind.OUTSIDE: "the outside",
@@ -60,17 +61,29 @@ _KIND_WORDS = {
 
 _SIDE_WORDS = {
     SideKind.NODE: "node ",
-    SideKind.NAMESPACE: "namespace ",
-    SideKind.LABEL: "pods with ",
+    SideKind.NAMESPACE: "pods of namespace ",
+    SideKind.LABEL: "pods labelled ",
 }
+_OWN_NAMESPACE = re.compile(r"six-[a-z0-9]{1,12}-(?=.)")
+"""How namespaces of a run begin; what follows is what reports call them."""
+_OWN_LABEL = "sixproof.dev/"
+"""Labels of the harness: they say nothing that a reader could know."""
+
+
+def called(endpoint: Endpoint) -> str:
+    """What a reader calls an endpoint: ``a@worker``, ``the host network of worker``."""
+    if endpoint.kind is EndpointKind.HOST and endpoint.node:
+        return f"the host network of {endpoint.node}"
+    return endpoint.name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a scope."""
+    """One side of a scope. `said` stands for a name that is not the reader's."""
 
     kind: SideKind = SideKind.ANY
     name: str = ""
+    said: str = dataclasses.field(default="", compare=False)
 
     def admits(self, endpoint: Endpoint) -> bool:
         """Whether an endpoint lies on this side."""
@@ -79,15 +92,16 @@ class Side:
         if self.kind is SideKind.KIND:
             return endpoint.kind.value == self.name
         if self.kind is SideKind.NAMESPACE:
-            return endpoint.namespace == self.name
+            return endpoint.kind is EndpointKind.POD and endpoint.namespace == self.name
         if self.kind is SideKind.LABEL:
-            return tuple(self.name.split("=", 1)) in endpoint.labels
+            named = tuple(self.name.split("=", 1)) in endpoint.labels
+            return endpoint.kind is EndpointKind.POD and named
         return self.kind is SideKind.ANY or endpoint.name == self.name
 
     def __str__(self) -> str:
         if self.kind is SideKind.KIND:
             return _KIND_WORDS[EndpointKind(self.name)]
-        return f"{_SIDE_WORDS.get(self.kind, '')}{self.name}"
+        return f"{_SIDE_WORDS.get(self.kind, '')}{self.said or self.name}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -111,6 +125,13 @@ class Scope:
         if self.both_ways or self.source == self.destination:
             return None
         return dataclasses.replace(self, source=self.destination, destination=self.source)
+
+    def holds(self, source: Endpoint, destination: Endpoint) -> bool:
+        """Whether a flow between two endpoints runs here."""
+        there = self.source.admits(source) and self.destination.admits(destination)
+        back = self.source.admits(destination) and self.destination.admits(source)
+        inside = there or (self.both_ways and back)
+        return inside and self.relation.holds(source, destination)
 
     def __str__(self) -> str:
         """Where the flows run, empty for everywhere."""
@@ -177,17 +198,21 @@ def sides(endpoints: Iterable[Endpoint], known: Sequence[Endpoint]) -> tuple[Sid
         if endpoint.node:
             yield Side(SideKind.NODE, endpoint.node)
         yield Side(SideKind.KIND, endpoint.kind.value)
+        if endpoint.kind is not EndpointKind.POD:
+            return
         if endpoint.namespace:
-            yield Side(SideKind.NAMESPACE, endpoint.namespace)
+            short = _OWN_NAMESPACE.sub("", endpoint.namespace, count=1)
+            yield Side(SideKind.NAMESPACE, endpoint.namespace, short)
         for key, value in endpoint.labels:
-            yield Side(SideKind.LABEL, f"{key}={value}")
+            if not key.startswith(_OWN_LABEL):
+                yield Side(SideKind.LABEL, f"{key}={value}")
 
     found: dict[Side, None] = {Side(): None}
     for endpoint in endpoints:
         for side in grouped(endpoint):
             if side not in found and not all(side.admits(other) for other in known):
                 found[side] = None
-        found[Side(SideKind.ENDPOINT, endpoint.name)] = None
+        found[Side(SideKind.ENDPOINT, endpoint.name, called(endpoint))] = None
     return tuple(found)
 
 

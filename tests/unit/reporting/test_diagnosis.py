@@ -133,7 +133,7 @@ def test_a_broken_node_pair_is_named_with_icmp_and_ipv4_in_contrast() -> None:
         ),
         (
             lambda f: dropped(f.destination.name.startswith("b@")),
-            "to pods with role=b",
+            "to pods labelled role=b",
             "every other IPv6 flow works",
         ),
         (

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.model import Family, Finding, Outcome, Severity
+from sixproof.model import Family, Finding, Flow, Outcome, Severity
 from sixproof.reporting.bundle import write_bundle
 from sixproof.reporting.faults import chosen, faults
 from sixproof.reporting.line import Line, Span, Tone, plain
@@ -109,8 +109,17 @@ def test_each_family_gets_its_verdict() -> None:
             Word.UNMEASURED,
         ),
     ],
-    ids=["nothing", "unjudged", "right", "unknown", "passed", "failed", "accused"]
-    + ["broken", "skipped"],
+    ids=[
+        "nothing",
+        "unjudged",
+        "right",
+        "unknown",
+        "passed",
+        "failed",
+        "accused",
+        "broken",
+        "skipped",
+    ],
 )
 def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
     verdict = next(v for v in verdicts(results) if v.family is Family.IPV6)
@@ -176,7 +185,7 @@ def test_a_good_run_says_how_many_tests_passed() -> None:
 def test_one_fault_seen_in_many_matrices_is_told_once() -> None:
     (fault,) = faults(broken())
     assert fault.seen_in == ("Pod to pod", "Again")
-    assert fault.sentence.endswith("[Pod to pod and 1 more]")
+    assert fault.sentence.endswith("[seen in 2 tests: Pod to pod, Again]")
 
 
 def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
@@ -257,7 +266,7 @@ def test_the_overview_is_one_page_that_loads_nothing() -> None:
         "IPv4 works",
         "What fails, and where",
         "all IPv6 TCP and UDP flows from worker to worker2 and back are DROPPED",
-        "seen in: Pod to pod, Again",
+        "seen in 2 tests: Pod to pod, Again",
         "all &lt;IPv6&gt; ...",
         "sysctl -w &lt;x&gt;",
         "--six-raw on",
