@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sixproof.workloads.probe_pod import SECRET
 from tests.plugin.conftest import ROOT
 from tests.unit.kube.server import FakeApi, kubeconfig, listed, refused, serve
 
@@ -90,7 +91,7 @@ def test_the_plan_of_one_suite_is_that_suites(api: FakeApi, tmp_path: Path) -> N
     plan = printed(api, tmp_path, "suites/pods", "-n", "2")
     assert plan.status == 0
     kinds = {o["kind"] for o in plan.objects}
-    assert kinds == {"Namespace", "Lease", "ConfigMap", "Pod", "ClusterRole"}
+    assert kinds == {"Namespace", "Lease", "ConfigMap", "Secret", "Pod", "ClusterRole"}
     assert plan.levels() == dict.fromkeys("abc", "restricted") | {"host": "privileged"}
     assert "win (runs windows; probe pods need linux)" in plan.text
     assert list(changes(api)) == []
@@ -118,8 +119,11 @@ def test_the_plan_of_everything_names_what_is_beyond_restricted(
     assert {"Service", "EndpointSlice", "NetworkPolicy", "ServiceAccount", "Secret"} <= kinds
     drawn = {p["metadata"]["name"] for p in plan.of("NetworkPolicy")}
     assert "g0" in drawn
-    secrets = [s["metadata"]["namespace"] for s in plan.of("Secret")]
-    assert len(secrets) == len(set(secrets)) == len(plan.levels())
+    for name in ("mirror", SECRET):
+        homes = [
+            s["metadata"]["namespace"] for s in plan.of("Secret") if s["metadata"]["name"] == name
+        ]
+        assert len(homes) == len(set(homes)) == len(plan.levels())
     (role,) = plan.of("ClusterRole")
     verbs = {(r["apiGroups"][0], r["resources"][0]): set(r["verbs"]) for r in role["rules"]}
     assert {"get", "create"} <= verbs["", "pods/exec"]
