@@ -33,6 +33,8 @@ _LIKE_OURS = {"networking.k8s.aws"}
 """API groups of others that only look like a misspelling."""
 _ROUTES = "EgressGatewayPolicy"
 """A kind of Calico's group that chooses ways, and neither allows nor denies."""
+_KINDS_TOLD = 30
+"""Kinds that have a note of their own."""
 _NAMED = 3
 """Names that a note lists before it counts the others."""
 
@@ -72,7 +74,10 @@ class Intake:
         by_kind: dict[tuple[str, str], list[str]] = {}
         for left in self.left:
             by_kind.setdefault((left.kind, left.other_api), []).append(left.name)
-        found = [_left_out(kind, api, names) for (kind, api), names in by_kind.items()]
+        kinds = list(by_kind.items())
+        found = [_left_out(kind, api, names) for (kind, api), names in kinds[:_KINDS_TOLD]]
+        if len(kinds) > _KINDS_TOLD:
+            found.append(f"objects of {len(kinds) - _KINDS_TOLD} further kinds were left out")
         if self.defaulted:
             found.append(f"without metadata.namespace: read as {_listed(self.defaulted)}")
         return tuple(found)

@@ -15,6 +15,7 @@ import itertools
 from collections.abc import Sequence
 
 from sixproof.policy.decision import Decision
+from sixproof.policy.manifest import brief
 from sixproof.policy.packet import Icmp, Packet
 from sixproof.policy.provider import Answer
 from sixproof.policy.rules import Action, Condition, Direction, Needs, Policy, Tier
@@ -53,7 +54,7 @@ class Hit:
 
     def unknown(self, packet: Packet) -> str:
         """What cannot be known of a packet that may match."""
-        return " and ".join(c.wanted for c in self.conditions if c.test(packet) is None)
+        return " and ".join(brief(c.wanted) for c in self.conditions if c.test(packet) is None)
 
     def without(self, needs: Needs, packet: Packet) -> Hit | None:
         """The rule without the conditions that need only that, as the packet answers them; None

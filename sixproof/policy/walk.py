@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from sixproof.policy.manifest import brief
 from sixproof.policy.packet import Packet
 from sixproof.policy.plan import Findings, Plan
 from sixproof.policy.rules import Action, Direction, Policy, PolicyRef, Rule
@@ -66,7 +67,7 @@ def _policy(policy: Policy, direction: Direction, packet: Packet, steps: list[St
 
 
 def _rule(rule: Rule, packet: Packet) -> tuple[bool | None, str]:
-    answers = [(condition.wanted, condition.test(packet)) for condition in rule.conditions]
+    answers = [(brief(condition.wanted), condition.test(packet)) for condition in rule.conditions]
     for wanted, answer in answers:
         if answer is False:
             return False, f"does not match, wants {wanted}"
@@ -82,4 +83,4 @@ def _does_not_apply(policy: Policy, direction: Direction) -> str:
         return policy.inert
     if direction not in policy.rules:
         return f"does not act on {direction}"
-    return f"does not select it: {policy.subject}"
+    return f"does not select it: {brief(policy.subject)}"

@@ -174,6 +174,12 @@ def test_notes_are_as_many_as_there_are_kinds() -> None:
     assert len(found.others) == 503
 
 
+def test_notes_are_as_many_as_anybody_reads() -> None:
+    found = take([{"apiVersion": "v1", "kind": f"K{i}"} for i in range(100)])
+    assert len(found.notes()) == 31
+    assert found.notes()[-1] == "objects of 70 further kinds were left out"
+
+
 def test_notes_and_errors_are_short_whatever_the_objects_hold() -> None:
     long = "x" * 100_000
     odd = {"apiVersion": f"{long}.io/v1", "kind": f"{long}Policy", "metadata": {"name": long}}

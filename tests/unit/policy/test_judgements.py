@@ -203,3 +203,15 @@ def test_a_judgement_as_json() -> None:
         "ingress": {"verdict": "DENIED", "tier": "default", "policy": "shop/deny-all",
                     "rule": None, "reason": "shop/deny-all selects db and no rule matches"},
     }  # fmt: skip
+
+
+def test_explanations_are_short_however_much_a_policy_lists() -> None:
+    labels = ", ".join(f"v{i}" for i in range(300))
+    chosen = f"{{matchExpressions: [{{key: app, operator: In, values: [{labels}, db]}}]}}"
+    nets = ", ".join(f"{{ipBlock: {{cidr: 198.51.100.{i % 256}/32}}}}" for i in range(200))
+    text = network_policy("many", f"{{podSelector: {chosen}, ingress: [{{from: [{nets}]}}]}}")
+    other = network_policy("none", f"{{podSelector: {chosen.replace(', db', '')}}}")
+    oracle = Oracle.of(manifests(text + other), WORLD, KUBERNETES)
+    for asked in ("web -> db v4 tcp/80: DENIED", "outside -> db v4 tcp/80: DENIED"):
+        found = judge(text + other, asked, KUBERNETES)
+        assert len(explained(oracle, found, everything=True)) < 2000
