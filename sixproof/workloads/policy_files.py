@@ -125,7 +125,10 @@ def _documents(path: Path, heap: _Heap) -> Iterator[Document]:
         if size > LARGEST:
             raise UsageError(f"{path}: is larger than {LARGEST >> 20} MiB: give its policies alone")
         text = path.read_bytes().decode("utf-8")
-        yield from yaml_text.read(_lighter(text) if size > LARGE else text)
+        lighter = _lighter(text) if size > LARGE else text
+        if lighter != text:
+            heap.left.append(f"documents of other kinds in {path.name}")
+        yield from yaml_text.read(lighter)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {brief(str(error))}") from error
     except yaml.YAMLError as error:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 import yaml
 
-from fixtures import policy_own
+from fixtures import policy_own, state
 from fixtures.options import Settings
 from fixtures.policy_generated import Generated
 from fixtures.policy_lab import Lab
@@ -157,3 +157,22 @@ def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: 
     assert [p["name"] for p in container["ports"]] == ["https"]
     sysctls = made[0]["spec"]["securityContext"]["sysctls"]
     assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"} in sysctls
+
+
+def test_the_head_of_a_run_tells_what_was_read_of_the_users_files() -> None:
+    """What is left alone and what is taken otherwise than written is said before anything runs."""
+    assert _head({}) == []
+    left = tuple(f"Pod p{i}" for i in range(7))
+    given = policy_files.Given(({},), {}, left, tuple(f"n{i}" for i in range(30)))
+    stash: dict[Any, Any] = {
+        policy_own.GIVEN: given,
+        state.SETTINGS: SimpleNamespace(policies="dir"),
+    }
+    told = _head(stash)
+    assert told[0] == "your policies: 1 in dir"
+    assert told[1] == f"left alone: {', '.join(left[:5])} and 2 more"
+    assert told[2:] == [f"note: n{i}" for i in range(20)]
+
+
+def _head(stash: dict[Any, Any]) -> list[str]:
+    return policy_own.pytest_report_header(cast("pytest.Config", SimpleNamespace(stash=stash)))

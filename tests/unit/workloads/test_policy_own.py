@@ -157,6 +157,7 @@ def test_a_large_file_is_read_where_it_holds_policies(tmp_path: Path) -> None:
     found = given(tmp_path, text)
     assert [p["metadata"]["name"] for p in found.policies] == ["web"]
     assert found.namespaces == {"prod": {"env": "live"}}
+    assert found.left == ("documents of other kinds in 0.yaml",)
     with pytest.raises(UsageError, match=r"document 5, line 24: spec\.podSelector"):
         given(tmp_path, f"{text}---{bad}")
 
