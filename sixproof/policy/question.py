@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.errors import UsageError
-from sixproof.model import Endpoint, EndpointKind, Family, Flow, IPAddress
-from sixproof.policy.intake import take
+from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.policy.address import read_address
+from sixproof.policy.cast import End, Known, dialled, lend, staged
+from sixproof.policy.inventory import Inventory
 from sixproof.policy.judgement import Judgement
 from sixproof.policy.oracle import Oracle
+from sixproof.policy.placed import Placed, Refusals
+from sixproof.policy.premises import Looks, looks_of, not_enforced, premises, unnamed
 from sixproof.policy.provider import CALICO, ProviderProfile
-from sixproof.policy.scene import Described, parse_endpoint, parse_lane, read_world
-from sixproof.policy.shelf import objects
-from sixproof.policy.world import Service, World
+from sixproof.policy.scene import parse_lane
+from sixproof.policy.shelf import described
+from sixproof.policy.world import World
+from sixproof.policy.world_file import read_world
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -22,7 +26,8 @@ class Question:
     """What is asked: endpoints by name or inline, a lane (``tcp/80``), and how.
 
     `via` is the address dialled where it is not the destination's, `family` one family instead of
-    all that fit, `namespace` that of policies which name none.
+    all that fit, `namespace` that of objects which name none (``default`` where it is not said).
+    `no_policies`: a cluster without any is meant, so that none is no mistake.
     """
 
     source: str
@@ -30,128 +35,136 @@ class Question:
     port: str
     via: str = ""
     family: str = ""
-    namespace: str = "default"
+    namespace: str = ""
     profile: ProviderProfile = CALICO
+    no_policies: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
-    """The judgements, one a family, the policies they follow from, and what was left out."""
+    """The judgements, one a family; the policies they follow from; the premises, which nobody said;
+    and what else is to be told of the files."""
 
     oracle: Oracle
     policies: tuple[Mapping[str, object], ...]
     judgements: tuple[Judgement, ...]
-    skipped: tuple[str, ...]
+    premises: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
-def answer(question: Question, values: list[object], world: object) -> Answer:
-    """The answer to a question about these objects, in the world of a file (see `read_world`).
+def answer(
+    question: Question,
+    values: Iterable[Placed],
+    world: Placed | None = None,
+    *,
+    unread: Sequence[str] = (),
+) -> Answer:
+    """The answer to a question about these objects, in the world that they and a file describe
+    (see `read_world`). `unread` says why some files could not be read.
 
     Raises:
-        UsageError: the question cannot be read, or a manifest is wrong.
+        UsageError: the question cannot be read, there is nothing to judge, or objects are wrong:
+            then the message holds every reason, one a line.
     """
-    values = list(objects(values))
-    scene = _Scene.of(values, question, read_world(world))
-    intake = take(values, question.namespace)
-    oracle = Oracle.of(intake.policies, scene.world, question.profile)
-    judgements = tuple(map(oracle.judge, scene.flows(question)))
-    skipped = tuple(f"{left.kind} {left.name}" for left in intake.left)
-    return Answer(oracle, intake.policies, judgements, skipped)
+    home = question.namespace or "default"
+    stock = Inventory.of(values, home)
+    written, complaint = _written(world)
+    if wrong := (*unread, *complaint, *stock.wrong(question.profile)):
+        raise Refusals(wrong)
+    _check_not_empty(stock, question)
+    policies = tuple(one.value for one in stock.policies if isinstance(one.value, Mapping))
+    known = Known.of(written, stock.roster)
+    ends = known.find(question.source, home), known.find(question.to, home)
+    looks = looks_of(policies, ends)
+    place, ends, lent = _placed(known.world, ends, looks)
+    place = staged(place, ends)
+    oracle = Oracle.of(policies, place, question.profile)
+    judgements = tuple(map(oracle.judge, _flows(question, ends, place)))
+    told = (
+        *unnamed(() if question.namespace else stock.intake.defaulted),
+        *premises(looks, ends, place),
+        *lent,
+        *not_enforced(policies, question.profile),
+    )
+    return Answer(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Scene:
-    """The world asked about, with the two endpoints in it."""
+def _written(world: Placed | None) -> tuple[World, tuple[str, ...]]:
+    """The world of a file, and what is wrong with it."""
+    if world is None:
+        return World.of(), ()
+    try:
+        return read_world(world.value), ()
+    except UsageError as bad:
+        return World.of(), (f"{world.place}: {bad}",)
 
-    world: World
-    source: Endpoint
-    destination: Endpoint
 
-    @classmethod
-    def of(cls, values: list[object], question: Question, world: World) -> _Scene:
-        """The scene of a question, with the labels of Namespace objects."""
-        source, destination = _find(question.source, world), _find(question.to, world)
-        labels = {**_namespaces(values), **world.namespaces}
-        ports = dict(world.ports)
-        for one in (source, destination):
-            space = one.endpoint.namespace
-            if one.namespace_labels:
-                labels[space] = {**labels.get(space, {}), **dict(one.namespace_labels)}
-            if one.ports:
-                ports[space, one.endpoint.pod] = one.ports
-        return cls(
-            World.of(
-                labels,
-                ports=ports,
-                nodes=world.nodes.values(),
-                services=world.services,
-                service_accounts=world.service_accounts,
-                endpoints=world.endpoints,
-            ),
-            source.endpoint,
-            destination.endpoint,
+def _check_not_empty(stock: Inventory, question: Question) -> None:
+    if stock.intake.count and question.no_policies:
+        named = described(stock.policies[0].value)
+        raise UsageError(f"--no-policies, but the files hold some: {named}")
+    if not stock.intake.count and not question.no_policies:
+        raise UsageError(
+            "nothing to judge: no file holds a policy; --no-policies asks about a cluster "
+            "without any"
         )
 
-    def flows(self, question: Question) -> list[Flow]:
-        """The flow in every family that fits.
 
-        Raises:
-            UsageError: none does.
-        """
-        protocol, port = parse_lane(question.port)
-        dialled = [_address(question.via)] if question.via else self.destination.addresses
-        flows = [
-            Flow(self.source, self.destination, address, protocol, port)
-            for address in sorted(dialled, key=lambda a: a.version)
-            if self.source.address(Family.of(address)) is not None
-            and question.family in ("", Family.of(address))
-        ]
-        if not flows:
-            names = f"{self.source.name} and {question.via or self.destination.name}"
-            family = f"of {question.family}" if question.family else "of the same family"
-            raise UsageError(
-                f"{names} do not both have an address {family}: give them one, as in "
-                "shop/web,10.244.1.2,fd00:10:244::2"
-            )
-        return flows
+def _placed(
+    world: World, ends: tuple[End, End], looks: Looks
+) -> tuple[World, tuple[End, End], tuple[str, ...]]:
+    """The world with addresses that stand in for those nobody told, where they decide nothing.
+
+    Raises:
+        UsageError: an end has no address, and a policy goes by addresses.
+    """
+    without = [end.endpoint for end in ends if not end.endpoint.addresses]
+    outside = [e for e in without if e.kind not in _HAVE_IDENTITY]
+    if not without:
+        return world, ends, ()
+    if looks.networks or outside:
+        names = " and ".join(dict.fromkeys(e.name for e in without))
+        why = f", and {looks.networks} goes by networks" if looks.networks else ""
+        raise UsageError(
+            f"no address is known of {names}{why}: give one of each family behind it, as in "
+            "shop/web,10.244.1.2,fd00:10:244::2"
+        )
+    world, both = lend(world, ends)
+    names = " and ".join(dict.fromkeys(e.name for e in without))
+    told = f"no address is known of {names}: others stand in, since no policy looks at networks"
+    return world, (both[0], both[1]), (told,)
+
+
+_HAVE_IDENTITY = (EndpointKind.POD, EndpointKind.SERVICE)
+
+
+def _flows(question: Question, ends: Sequence[End], world: World) -> list[Flow]:
+    """The flow in every family that fits.
+
+    Raises:
+        UsageError: none does.
+    """
+    source, destination = (end.endpoint for end in ends)
+    protocol, port = dialled(parse_lane(question.port), ends[1], world)
+    addresses = [_address(question.via)] if question.via else destination.addresses
+    flows = [
+        Flow(source, destination, address, protocol, port)
+        for address in sorted(addresses, key=lambda a: a.version)
+        if source.address(Family.of(address)) is not None
+        and question.family in ("", Family.of(address))
+    ]
+    if not flows:
+        names = f"{source.name} and {question.via or destination.name}"
+        family = f"of {question.family}" if question.family else "of the same family"
+        raise UsageError(
+            f"{names} do not both have an address {family}: give them one, as in "
+            "shop/web,10.244.1.2,fd00:10:244::2"
+        )
+    return flows
 
 
 def _address(text: str) -> IPAddress:
     try:
-        return ipaddress.ip_address(text)
-    except ValueError:
-        raise UsageError(f"--via {text}: is not an IP address") from None
-
-
-def _find(text: str, world: World) -> Described:
-    """An endpoint by name, a service by name, or one described inline."""
-    named = {endpoint.name: endpoint for endpoint in world.endpoints}
-    if text in named:
-        return Described(named[text])
-    if text.startswith("svc:"):
-        namespace, _, name = text.removeprefix("svc:").partition("/")
-        service = world.service(namespace, name)
-        if service is None:
-            raise UsageError(f"{text}: the world file has no such service")
-        return Described(_service_endpoint(service))
-    if "/" not in text and ":" not in text and not text.startswith("outside"):
-        known = ", ".join(named) or "none"
-        raise UsageError(f"{text!r} is no endpoint of the world file (known: {known})")
-    return parse_endpoint(text)
-
-
-def _service_endpoint(service: Service) -> Endpoint:
-    return Endpoint(service.name, EndpointKind.SERVICE, service.addresses, service.namespace)
-
-
-def _namespaces(values: list[object]) -> dict[str, dict[str, str]]:
-    """The labels of the Namespace objects."""
-    found = {}
-    for value in values:
-        if isinstance(value, Mapping) and value.get("kind") == "Namespace":
-            meta = value.get("metadata")
-            meta = meta if isinstance(meta, Mapping) else {}
-            labels = meta.get("labels")
-            pairs = labels.items() if isinstance(labels, Mapping) else ()
-            found[str(meta.get("name"))] = {str(k): str(v) for k, v in pairs}
-    return found
+        return read_address(text)
+    except ValueError as bad:
+        raise UsageError(f"--via: {bad}") from None

@@ -35,18 +35,21 @@ class Node:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a service; `target` is a number, or the name of a container port."""
+    """One port of a service; `target` is a number, or the name of a container port; `name` is its
+    own."""
 
     port: int
     protocol: Protocol = Protocol.TCP
     target: int | str | None = None
     node_port: int | None = None
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Service:
     """A service. `addresses` are its clusterIPs, `external` its load balancer and external IPs,
     `backends` its endpoints. `local`: `externalTrafficPolicy` is Local, client addresses stay.
+    `headless`: its clusterIP is None, names lead to its endpoints themselves.
     """
 
     namespace: str
@@ -56,6 +59,7 @@ class Service:
     ports: tuple[ServicePort, ...] = ()
     backends: tuple[Endpoint, ...] = ()
     local: bool = False
+    headless: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

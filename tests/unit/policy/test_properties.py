@@ -18,8 +18,9 @@ from sixproof.policy import CALICO, KUBERNETES, Oracle, ProviderProfile, Verdict
 from sixproof.policy.audit import audit
 from sixproof.policy.labels import read_label_selector
 from sixproof.policy.manifest import Field
-from sixproof.policy.scene import parse_endpoint, read_world
+from sixproof.policy.scene import parse_endpoint
 from sixproof.policy.selector_text import parse_selector
+from sixproof.policy.world_file import read_world
 from tests.unit.policy.cluster import API, BARE, BLOG, DB, OUTSIDE, WEB, WORLD, manifests
 from tests.unit.policy.test_calico_cases import CASES as CALICO_CASES
 from tests.unit.policy.test_calico_cases import gnp

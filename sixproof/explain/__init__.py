@@ -1,0 +1,1 @@
+"""``python -m sixproof explain``: files and a question in, a verdict with its reasons out."""
