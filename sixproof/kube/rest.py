@@ -47,6 +47,9 @@ class Request:
     repeatable: bool = True
 
 
+_GREETING = Request("GET", "/version", "connect")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Answer:
     """The body of a successful answer, and the API server's clock where it told it."""
@@ -77,9 +80,8 @@ class Rest:
         Raises:
             ApiError: no answer, refused credentials, or not an API server.
         """
-        request = Request("GET", "/version", "connect")
         try:
-            answer = self.send(request, patience=0)
+            answer = self.send(_GREETING, patience=0)
         except ApiError as error:
             if error.status == 403 and error.reason == "Forbidden":
                 return "", datetime.timedelta()
@@ -87,7 +89,7 @@ class Rest:
                 hint = failures.credentials_refused(self.access)
                 raise ApiError(f"{error}; {hint}", status=401, reason=error.reason) from error
             raise
-        version = fields.text(_decode(request, answer), "gitVersion")
+        version = fields.text(_decode(_GREETING, answer), "gitVersion")
         if not version:
             raise ApiError(f"{self.access.server} answers, but not as a Kubernetes API server")
         now = datetime.datetime.now(datetime.UTC)
@@ -145,9 +147,9 @@ class Rest:
                 return 0.0
             if not isinstance(error, failures.NoAnswer):
                 return patient
-            return self._silence.patience(error)
+            return self._silence.patience(request.path, error)
 
-        self._silence.check(request.purpose)
+        self._silence.check(request.path, request.purpose)
         return wait.retry(lambda: self._once(request), lasting)
 
     def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
@@ -208,7 +210,7 @@ class Rest:
             body: bytes = response.read()  # type: ignore[no-untyped-call]
         except failures.FOREIGN as error:
             raise failures.no_answer(request.purpose, self.access, self._timeouts, error) from error
-        self._silence.broken()
+        self._silence.broken(request.path)
         if not 200 <= response.status <= 299:
             raise failures.refusal(request.purpose, response.status, body, response.headers)
         return Answer(body, _date(response.headers))
