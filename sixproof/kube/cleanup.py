@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sixproof.errors import ApiError
 from sixproof.kube import fields, kinds, ownership, wait
@@ -56,11 +56,18 @@ class Sweep:
         return f"{text}; left: {'; '.join(self.remaining)}" if self.remaining else text
 
 
-def sweep(cluster: Cluster, run_id: str, *, timeout: float = TIMEOUT) -> Sweep:
+def sweep(
+    cluster: Cluster,
+    run_id: str,
+    *,
+    timeout: float = TIMEOUT,
+    hurried: Callable[[], bool] = lambda: False,
+) -> Sweep:
     """Delete everything that a run made, and wait until it is gone, `timeout` seconds at most.
 
     The namespace controller lets 5 s pass before it begins, so that no sweep is shorter; with a
-    `timeout` of 0 the deletion is only asked for. What the API server refuses is in the report.
+    `timeout` of 0, or once it is `hurried`, the deletion is only asked for. What the API server
+    refuses is in the report.
     """
     try:
         search = Search(cluster)
@@ -77,7 +84,11 @@ def sweep(cluster: Cluster, run_id: str, *, timeout: float = TIMEOUT) -> Sweep:
         return found
 
     waited = wait.until(
-        delete_all, lambda found: found.over, timeout=timeout, first=0.05, longest=1.0
+        delete_all,
+        lambda found: found.over or hurried(),
+        timeout=timeout,
+        first=0.05,
+        longest=1.0,
     )
     found = waited.value
     left = {str(i): refusals.get(str(i)) or _stuck(i.manifest) for i in found.items}

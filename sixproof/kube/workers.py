@@ -28,7 +28,13 @@ class Workers:
         if getattr(self._inside, "worker", False):
             return [call() for call in calls]
         futures = [self._pool.submit(self._work, call) for call in calls]
-        concurrent.futures.wait(futures)
+        try:
+            concurrent.futures.wait(futures)
+        except BaseException:  # Ctrl-C: who cleans up after it must find all that was made
+            for future in futures:
+                future.cancel()
+            concurrent.futures.wait(futures)
+            raise
         return [future.result() for future in futures]
 
     def close(self) -> None:

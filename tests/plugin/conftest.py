@@ -22,7 +22,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
         ".toml",
         pyproject="""
         [tool.pytest]
-        addopts = ["--import-mode=importlib", "-p", "no:cacheprovider"]
+        addopts = ["--import-mode=importlib"]
         strict_config = true
         """,
     )

@@ -45,7 +45,7 @@ NOTHING_TO_RUN = {
     "fixtures of tests": (("suites", "--fixtures-per-test"), 0),
     "the plan of fixtures": (("suites", "--setup-plan"), 0),
     "markers": (("suites", "--markers"), 0),
-    "cache": (("suites", "--cache-show", "-p", "cacheprovider"), 0),
+    "cache": (("suites", "--cache-show"), 0),
     "collection": (("suites", "--collect-only"), 0),
 }
 
@@ -76,14 +76,13 @@ def test_without_a_test_no_worker_is_started(project: pytest.Pytester, api: Fake
     """What is selected is known before xdist starts its workers."""
     result = project.runpytest_subprocess("suites", "-k", "typo", "-n", "2")
     assert "workers [" not in result.stdout.str()
-    result.stdout.fnmatch_lines(["*2 deselected*"])
+    result.stdout.fnmatch_lines(["*3 deselected*"])
 
 
 def test_only_what_failed_last_is_selected(project: pytest.Pytester, api: FakeApi) -> None:
     """`--last-failed` counts too: with only another folder's failure to run again, no cluster."""
     (project.path / "tests/test_other.py").write_text("def test_other():\n    assert 0\n")
-    cached = ("-p", "cacheprovider")
-    project.runpytest_subprocess("tests", *cached).assert_outcomes(failed=1)
-    result = project.runpytest_subprocess("suites", "tests", "--last-failed", *cached, "-n2")
+    project.runpytest_subprocess("tests").assert_outcomes(failed=1)
+    result = project.runpytest_subprocess("suites", "tests", "--last-failed", "-n2")
     assert api.seen == []
     result.assert_outcomes(failed=1)
