@@ -48,4 +48,4 @@ down: $(VENV)/.ready ## remove the test bed and its Docker engine; caches stay
 	@$(TOX) exec -q -e kind -- python -m testbed down --all
 
 clean: ## remove virtual environments and generated reports; the bed's caches stay
-	@rm -rf $(VENV) .tox reports/latest reports/again .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	@rm -rf $(VENV) .tox reports/latest reports/runs reports/again .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
