@@ -16,8 +16,8 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 class PlayedCluster(FakeApi):
     """Keeps the namespaces and pods that are applied, and forgets a namespace that is deleted.
 
-    `ready` lets pods become ready; `deaf` leaves requests for deletion unanswered until it is
-    cleared.
+    `ready` lets pods become ready, `may_delete` lets requests for deletion be answered; `prefixes`
+    are what addresses of pods begin with, one a family.
     """
 
     def __init__(self) -> None:
@@ -26,6 +26,7 @@ class PlayedCluster(FakeApi):
         self.ready.set()
         self.may_delete = threading.Event()
         self.may_delete.set()
+        self.prefixes = ["10.244.0.", "fd00:10:244::"]
         self.namespaces: dict[str, dict[str, Any]] = {}
         self._pods: dict[str, dict[str, dict[str, Any]]] = {}
         self._recorded = bed()
@@ -73,7 +74,7 @@ class PlayedCluster(FakeApi):
     def _running(self, pod: dict[str, Any]) -> dict[str, Any]:
         number = sorted(self._pods).index(pod["metadata"]["namespace"]) + 10
         status = {
-            "podIPs": [{"ip": f"10.244.0.{number}"}, {"ip": f"fd00:10:244::{number}"}],
+            "podIPs": [{"ip": f"{prefix}{number}"} for prefix in self.prefixes],
             "conditions": [{"type": "Ready", "status": "True"}],
         }
         return {**copy.deepcopy(pod), "status": status if self.ready.is_set() else {}}
