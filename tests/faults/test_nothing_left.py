@@ -40,8 +40,12 @@ class Runner:
 
     def until_testing(self) -> None:
         """Wait for the first verdict."""
+        self.until_said(" PASSED")
+
+    def until_said(self, text: str) -> None:
+        """Wait until it has printed this."""
         deadline = time.monotonic() + 90
-        while " PASSED" not in self.said():
+        while text not in self.said():
             assert self.process.poll() is None, self.said()[-2000:]
             assert time.monotonic() < deadline, self.said()[-2000:]
             time.sleep(0.2)
@@ -105,6 +109,31 @@ def test_sigterm_leaves_nothing(runner: Runner, cluster: Cluster) -> None:
     """SIGTERM, as CI systems send it, ends the run like Ctrl-C."""
     runner.process.send_signal(signal.SIGTERM)
     assert runner.wait() == pytest.ExitCode.INTERRUPTED, runner.said()[-2000:]
+    assert left_of(cluster, runner) == []
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_probe_pods_start_leaves_nothing(
+    bed: testbed.Bed, cluster: Cluster, tmp_path: Path, name: str
+) -> None:
+    """Before there is one verdict, the run cleans up all the same."""
+    run = Runner(tmp_path / "report")
+    try:
+        run.until_said("probe pods created")
+        run.process.send_signal(signal.Signals[name])
+        assert run.wait() == pytest.ExitCode.INTERRUPTED, run.said()[-2000:]
+        assert left_of(cluster, run) == []
+    finally:
+        run.close()
+
+
+def test_a_second_signal_does_not_stop_the_cleaning_up(runner: Runner, cluster: Cluster) -> None:
+    """SIGINT and then SIGTERM, as CI systems send them."""
+    runner.process.send_signal(signal.SIGINT)
+    time.sleep(2)
+    runner.process.send_signal(signal.SIGTERM)
+    assert runner.wait() == pytest.ExitCode.INTERRUPTED, runner.said()[-2000:]
+    assert "Traceback" not in runner.said()
     assert left_of(cluster, runner) == []
 
 

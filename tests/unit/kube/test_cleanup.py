@@ -126,6 +126,16 @@ def test_without_waiting_objects_are_going(cluster: Cluster, api: FakeApi) -> No
     assert "going: Namespace six-a" in str(swept)
 
 
+def test_who_is_in_a_hurry_does_not_wait(cluster: Cluster, api: FakeApi) -> None:
+    """Once hurried, everything is asked to go, and nothing is waited for."""
+    store = Store(api, lag=1000)
+    store.hold("/api/v1/namespaces", made("six-r1-a"), made("six-r1-b"))
+    swept = cleanup.sweep(cluster, "r1", hurried=lambda: True)
+    assert sorted(store.deleted) == ["six-r1-a", "six-r1-b"]
+    assert swept.clean
+    assert swept.going == ("Namespace six-r1-a", "Namespace six-r1-b")
+
+
 def test_refused_deletion_is_told(cluster: Cluster, api: FakeApi, store: Store) -> None:
     store.hold("/api/v1/namespaces", made("six-a"))
     api.on("DELETE", "/api/v1/namespaces/six-a", refused(403, "Forbidden", "not yours"))
