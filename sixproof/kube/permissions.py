@@ -149,11 +149,7 @@ def serves_admin_policies(cluster: Cluster) -> bool:
 
 
 def _pull_secret(name: str) -> tuple[Need, ...]:
-    why = "copies of --six-pull-secret"
-    return (
-        Need(("get", "patch", "delete"), "secrets", purpose=why, names=(name,)),
-        Need(("create",), "secrets", purpose=why),  # a name cannot be told before it exists
-    )
+    return (Need(("get",), "secrets", purpose="copies of --six-pull-secret", names=(name,)),)
 
 
 def check(cluster: Cluster, *, calico_api: bool, pull_secret: str = "") -> Permissions:

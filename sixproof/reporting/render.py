@@ -3,7 +3,8 @@
 RESULTS_DIR holds Allure results. OUT.html becomes one self-contained file, made by Allure 3. Where
 results.json lies in or beside RESULTS_DIR, overview.html is written beside OUT.html too, which
 needs no Node.js. Exit status: 0 rendered, 1 Allure failed, 2 nothing to render or no Node.js (0
-with ``--if-possible``, and a hint in place of the report).
+with ``--if-possible``, and a hint in place of the report). With ``--if-new`` a report that is as
+new as its results stays, and no results are no error: what ends without a run renders nothing.
 """
 
 from __future__ import annotations
@@ -104,6 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     options = _parser().parse_args(arguments)
     results, out = options.results, options.out
+    if options.if_new and not _is_new(results, out):
+        return 0
     try:
         if (page := render_overview(results, out)) is not None:
             _say(f"overview: {page}")
@@ -124,6 +127,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _is_new(results: Path, out: Path) -> bool:
+    """Whether a run has left results since the report was made."""
+    made = out.stat().st_mtime if out.is_file() else 0.0
+    return any(path.stat().st_mtime >= made for path in results.glob("*-result.json"))
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m sixproof.reporting.render",
@@ -133,6 +142,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("out", type=Path, metavar="OUT.html")
     parser.add_argument(
         "--history", type=Path, metavar="FILE", help="carry results of earlier runs in this file"
+    )
+    parser.add_argument(
+        "--if-new", action="store_true", help="do nothing unless there are results newer than OUT"
     )
     parser.add_argument(
         "--if-possible", action="store_true", help="exit 0 with a hint where Node.js is missing"

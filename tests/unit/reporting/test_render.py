@@ -183,3 +183,25 @@ def test_the_manifest_pins_one_version_and_names_no_registry() -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", json.loads(text)["dependencies"]["allure"])
     assert "http" not in text
     assert not list(node.MANIFEST.parent.glob("*lock*"))
+
+
+def test_what_ended_without_a_run_renders_nothing(tmp_path: Path) -> None:
+    """After `--six-plan` there are no results, or those of a run that is rendered already."""
+    out = tmp_path / "allure.html"
+    arguments = ["--if-new", str(tmp_path / "allure-results"), str(out)]
+    assert render.main(arguments) == 0
+    (tmp_path / "allure-results").mkdir()
+    (tmp_path / "allure-results" / "a-result.json").write_text("{}", encoding="utf-8")
+    out.write_text("rendered", encoding="utf-8")
+    os.utime(tmp_path / "allure-results" / "a-result.json", (1, 1))
+    assert render.main(arguments) == 0
+    assert out.read_text(encoding="utf-8") == "rendered"
+
+
+def test_results_newer_than_the_report_are_rendered(tools: Path, results: Path) -> None:
+    """A run made again is a new report."""
+    out = results.parent / "allure.html"
+    out.write_text("of an earlier run", encoding="utf-8")
+    os.utime(out, (1, 1))
+    assert render.main(["--if-new", str(results), str(out)]) == 0
+    assert out.read_text(encoding="utf-8") == PAGE

@@ -1,0 +1,206 @@
+"""The plan of a run against the run: all that it makes is planned, the printed rules suffice."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import testbed
+from sixproof.errors import ApiError
+from sixproof.kube import fields, kinds, ownership, wait
+from sixproof.kube.client import Cluster
+from sixproof.kube.kinds import Kind
+from tests.faults.injection import ROOT
+
+pytestmark = pytest.mark.bed
+
+Thing = tuple[str, str, str, str]
+"""Kind, namespace and name without what differs from run to run, and what a pod may."""
+
+_NAMESPACED = (
+    *(kinds.POD, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SECRET, kinds.SERVICE_ACCOUNT),
+    *(kinds.ENDPOINT_SLICE, kinds.NETWORK_POLICY, kinds.LEASE),
+)
+_COPIES = ("knp.default.", "kanp.", "kbanp.")
+_CONTROLLER = "endpointslice.kubernetes.io/managed-by"
+EVERY = 0.3
+"""Seconds between two looks; policies stand for longer."""
+
+
+def without_chance(text: str) -> str:
+    """A name without run, process, random part and number."""
+    text = re.sub(r"six-[0-9a-f]{6}-", "six-RUN-", text)
+    text = re.sub(r"[0-9a-f]{6}-(gw\d+|master)", "RUN-PROCESS", text)
+    text = re.sub(r"gw\d+|master", "PROCESS", text)
+    return re.sub(r"\d+", "N", re.sub(r"[0-9a-f]{4,}", "X", text))
+
+
+def thing(manifest: dict[str, Any]) -> Thing:
+    """What of an object is the same in every run."""
+    may = ""
+    if manifest["kind"] == "Pod":
+        spec = manifest["spec"]
+        (container,) = spec["containers"]
+        added = container["securityContext"]["capabilities"].get("add", [])
+        ports = [p["hostPort"] for p in container["ports"] if p.get("hostPort")]
+        host = bool(spec.get("hostNetwork"))
+        may = f"{added} host network {host} {'' if host else ports}"
+    if manifest["kind"] == "Namespace":
+        may = fields.labels(manifest)["pod-security.kubernetes.io/enforce"]
+    name, home = fields.name(manifest), fields.namespace(manifest)
+    return manifest["kind"], without_chance(home), without_chance(name), may
+
+
+class Watcher:
+    """Lists everything of runs again and again, from a thread, until it is closed."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._over = threading.Event()
+        self.seen: set[Thing] = set()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Watcher:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join(30)
+
+    def _run(self) -> None:
+        looked_for = [kinds.NAMESPACE, *_NAMESPACED, *self._policies()]
+        while not self._over.wait(EVERY):
+            for kind in looked_for:
+                for found in self._cluster.list(kind, labels=ownership.selector()):
+                    if _CONTROLLER in fields.labels(found) and fields.at(
+                        found, "metadata", "ownerReferences"
+                    ):
+                        continue  # the endpoint slice controller's, with the labels of our service
+                    if not fields.name(found).startswith(_COPIES):
+                        self.seen.add(thing(found))
+
+    def _policies(self) -> Iterator[Kind]:
+        groups = self._cluster.catalog.groups()
+        for group in ("projectcalico.org", "policy.networking.k8s.io"):
+            for version in groups.get(group, ())[:1]:
+                for kind in self._cluster.catalog.kinds(f"{group}/{version}"):
+                    if {"list", "create"} <= set(kind.verbs):
+                        yield kind
+
+
+def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of pytest, as a user makes it."""
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
+    """The bed's cluster, as its administrator."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as connected:
+        yield connected
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ("suites/pods",),
+        ("suites/mtu/test_crafted.py", "--six-raw", "on"),
+        ("suites/policy/test_generated.py", "--six-generate", "5"),
+        ("suites",),
+    ],
+    ids=["pods", "raw", "generated", "everything"],
+)
+@pytest.mark.timeout(1800)
+def test_a_run_makes_nothing_that_is_not_planned(
+    cluster: Cluster, tmp_path: Path, chosen: tuple[str, ...]
+) -> None:
+    """Kind, namespace, name and rights of everything that a run has on the cluster are planned."""
+    arguments = (*chosen, "-n", "2", "--six-provider", "kind")
+    plan = pytest_run(*arguments, "--six-plan")
+    assert plan.returncode == 0, plan.stdout[-2000:] + plan.stderr
+    planned = {
+        thing(o) for o in yaml.safe_load_all(plan.stdout) if o and o["kind"] != "ClusterRole"
+    }
+    with Watcher(cluster) as watcher:
+        run = pytest_run(*arguments, "--six-report-dir", str(tmp_path))
+    assert run.returncode in (0, 1), run.stdout[-3000:]
+    assert len(watcher.seen) > 10
+    assert sorted(watcher.seen - planned) == []
+
+
+@pytest.fixture
+def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path]:
+    """The kubeconfig of an account with the rules that the plan prints, and none besides."""
+    plan = pytest_run("suites", "--six-provider", "kind", "--six-plan")
+    name = f"six-plan-{uuid.uuid4().hex[:6]}"
+    (role,) = [o for o in yaml.safe_load_all(plan.stdout) if o and o["kind"] == "ClusterRole"]
+    role["metadata"]["name"] = name
+    rbac = "rbac.authorization.k8s.io"
+    subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
+    core = {"apiVersion": "v1", "metadata": {"name": name, "namespace": "default"}}
+    token = {
+        **core,
+        "kind": "Secret",
+        "type": "kubernetes.io/service-account-token",
+        "metadata": {
+            **core["metadata"],
+            "annotations": {"kubernetes.io/service-account.name": name},
+        },
+    }
+    made = [
+        {**core, "kind": "ServiceAccount"},
+        role,
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "subjects": [subject],
+        },
+        token,
+    ]
+    try:
+        for manifest in made:
+            cluster.apply(manifest)
+        filled = wait.until(
+            lambda: fields.text(cluster.get(kinds.SECRET, name, "default"), "data", "token"),
+            bool,
+            timeout=30,
+        )
+        config = yaml.safe_load(bed.kubeconfig.read_text(encoding="utf-8"))
+        for user in config["users"]:
+            user["user"] = {"token": base64.b64decode(filled.value).decode()}
+        path = tmp_path / "kubeconfig"
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        yield path
+    finally:
+        for manifest in reversed(made):
+            kind, called, home = cluster.catalog.place(manifest)
+            cluster.delete(kind, called, home)
+
+
+@pytest.mark.timeout(1800)
+def test_the_printed_rules_suffice(account: Path, tmp_path: Path) -> None:
+    """An account with the rules of the plan, and no more, runs everything."""
+    run = pytest_run(
+        *("suites", "-n", "2", "--six-provider", "kind", "--six-kubeconfig", str(account)),
+        *("--six-report-dir", str(tmp_path / "reports")),
+    )
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "not allowed" not in run.stdout
+    with Cluster.connect(account) as limited, pytest.raises(ApiError, match="403"):
+        limited.get(kinds.SECRET, "bootstrap", "kube-system")  # it is the account, not the admin
