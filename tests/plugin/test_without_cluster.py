@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import io
+from types import SimpleNamespace
 
+import pytest
+from _pytest._io import TerminalWriter
+
+from fixtures import reports
 from fixtures.options import OPTIONS
 
 
@@ -179,3 +184,28 @@ def test_help_explains_every_option_and_its_variable(project: pytest.Pytester) -
     text = project.runpytest_subprocess("--help").stdout.str()
     missing = [o.switch for o in OPTIONS if o.switch not in text or o.variable not in text]
     assert missing == []
+
+
+def test_what_is_said_stands_on_a_line_of_its_own() -> None:
+    """Also after xdist's progress, which ends without a line break."""
+
+    class Reporter:
+        """The terminal's reporter, as xdist leaves it."""
+
+        _tw = TerminalWriter(io.StringIO())
+
+        def ensure_newline(self) -> None:
+            """Knows nothing of the progress."""
+
+        def write_line(self, text: str) -> None:
+            """One line."""
+            self._tw.line(text)
+
+    reporter = Reporter()
+    reporter._tw.write("....  [100%]")
+    plugins = SimpleNamespace(get_plugin=lambda _: reporter)
+    say = reports.speaker(SimpleNamespace(pluginmanager=plugins))  # type: ignore[arg-type]
+    say("run abc: deleted")
+    say("bye")
+    written = reporter._tw._file.getvalue()  # type: ignore[attr-defined]
+    assert written == "....  [100%]\nsixproof: run abc: deleted\nsixproof: bye\n"
