@@ -151,15 +151,13 @@ def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path
     role["metadata"]["name"] = name
     rbac = "rbac.authorization.k8s.io"
     subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
-    core = {"apiVersion": "v1", "metadata": {"name": name, "namespace": "default"}}
+    called = {"name": name, "namespace": "default"}
+    core = {"apiVersion": "v1", "metadata": called}
     token = {
         **core,
         "kind": "Secret",
         "type": "kubernetes.io/service-account-token",
-        "metadata": {
-            **core["metadata"],
-            "annotations": {"kubernetes.io/service-account.name": name},
-        },
+        "metadata": {**called, "annotations": {"kubernetes.io/service-account.name": name}},
     }
     made = [
         {**core, "kind": "ServiceAccount"},
@@ -189,8 +187,7 @@ def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path
         yield path
     finally:
         for manifest in reversed(made):
-            kind, called, home = cluster.catalog.place(manifest)
-            cluster.delete(kind, called, home)
+            cluster.delete(*cluster.catalog.place(manifest))
 
 
 @pytest.mark.timeout(1800)

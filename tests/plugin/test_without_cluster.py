@@ -189,10 +189,12 @@ def test_help_explains_every_option_and_its_variable(project: pytest.Pytester) -
 def test_what_is_said_stands_on_a_line_of_its_own() -> None:
     """Also after xdist's progress, which ends without a line break."""
 
+    screen = io.StringIO()
+
     class Reporter:
         """The terminal's reporter, as xdist leaves it."""
 
-        _tw = TerminalWriter(io.StringIO())
+        _tw = TerminalWriter(screen)
 
         def ensure_newline(self) -> None:
             """Knows nothing of the progress."""
@@ -207,5 +209,4 @@ def test_what_is_said_stands_on_a_line_of_its_own() -> None:
     say = reports.speaker(SimpleNamespace(pluginmanager=plugins))  # type: ignore[arg-type]
     say("run abc: deleted")
     say("bye")
-    written = reporter._tw._file.getvalue()  # type: ignore[attr-defined]
-    assert written == "....  [100%]\nsixproof: run abc: deleted\nsixproof: bye\n"
+    assert screen.getvalue() == "....  [100%]\nsixproof: run abc: deleted\nsixproof: bye\n"
