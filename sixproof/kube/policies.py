@@ -17,9 +17,12 @@ CLUSTER_WIDE = {
     "policy.networking.k8s.io/v1alpha2": ("ClusterNetworkPolicy",),
 }
 """Kinds whose objects may select the pods of any namespace."""
+SETS = ("GlobalNetworkSet", "NetworkSet")
+"""What rules of Calico's policies name by label; read only where such a policy stands."""
 
 _Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
+_NAMING = ("GlobalNetworkPolicy", "NetworkPolicy")
 
 
 def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
@@ -38,7 +41,12 @@ def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, .
         if kind.kind in names and "list" in kind.verbs
     ]
     calls = [functools.partial(cluster.list, kind) for kind in wanted]
-    return _gathered(cluster, [*calls, *_namespaced(cluster, namespaces)])
+    found = _gathered(cluster, [*calls, *_namespaced(cluster, namespaces)])
+    if not any(fields.text(m, "kind") in _NAMING and _is_calico(m) for m in found):
+        return found
+    sets = [kind for kind in _calico(cluster) if kind.kind in SETS]
+    named = _gathered(cluster, [functools.partial(cluster.list, kind) for kind in sets])
+    return (*found, *named)
 
 
 def of_namespaces(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
@@ -78,6 +86,10 @@ def _gathered(cluster: Cluster, calls: Sequence[_Listing]) -> tuple[Manifest, ..
         if not fields.name(manifest).startswith(_COPIES)
         and fields.labels(manifest).get(ownership.MANAGED_BY) != ownership.MANAGER
     )
+
+
+def _is_calico(manifest: Manifest) -> bool:
+    return fields.text(manifest, "apiVersion").startswith("projectcalico.org/")
 
 
 def _calico(cluster: Cluster) -> list[Kind]:

@@ -25,16 +25,26 @@ class Expectation:
     """What a flow must come to: one of `outcomes`, because of `because` (the oracle's words).
 
     `by_policy` says whether a policy decides it at either end, be it by letting the flow pass.
+    `closed_by` names the policies of the cluster's owner that close a flow which a test needs
+    open, "" where none does: what comes of such a flow proves nothing of the network.
     """
 
     outcomes: frozenset[Outcome]
     because: str
     by_policy: bool = False
+    closed_by: str = ""
 
     @classmethod
     def allowed(cls, because: str, *, by_policy: bool = False) -> Expectation:
         """The flow must work."""
         return cls(frozenset({Outcome.ALLOWED}), because, by_policy)
+
+    def proven_by(self, outcome: Outcome) -> bool:
+        """Whether this outcome shows what the test is about. A silence where either is expected
+        shows nothing, and neither does one that somebody's policy makes."""
+        if self.closed_by or outcome not in self.outcomes:
+            return False
+        return outcome.works or Outcome.ALLOWED not in self.outcomes
 
     def __str__(self) -> str:
         return " or ".join(sorted(o.value for o in self.outcomes))

@@ -51,6 +51,12 @@ def judge(passages: Iterable[Passage], rule: Rule) -> tuple[Complaint, ...]:
     return tuple(c for c in found if c is not None)
 
 
+def carried(p: Passage) -> bool:
+    """Whether anything at all came back on a passage: without, no rule shows what it is about."""
+    sends = (p.first, p.small, p.beyond, p.fragments, *p.pattern)
+    return p.bulk.event == Event.ECHOED or any(one.event == Event.ECHOED for one in sends)
+
+
 def first_try(p: Passage) -> Complaint | None:
     """The first packet ever sent on the path fills what devices and routes promise, and passes."""
     if p.first.event == Event.ECHOED:

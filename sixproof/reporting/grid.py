@@ -22,6 +22,7 @@ class Standing(enum.StrEnum):
 
     WORKS = "works"  # ALLOWED, and nothing speaks against it
     DENIED = "denied as expected"
+    CLOSED = "closed by a policy of the cluster"
     BLOCKED = "must be allowed"
     LEAK = "must be denied"
     OTHER = "denied, but not as expected"
@@ -40,6 +41,7 @@ class Standing(enum.StrEnum):
 
 
 _COUNTED = {
+    Standing.CLOSED: "closed by policies of the cluster",
     Standing.BLOCKED: "fail that must be allowed",
     Standing.LEAK: "pass that must be denied",
     Standing.OTHER: "denied in another way than expected",
@@ -54,7 +56,9 @@ def standing_of(outcome: Outcome, expected: Expectation | None) -> Standing:
     if expected is None:
         return Standing.WORKS if outcome.works else Standing.FAILS
     if outcome in expected.outcomes:
-        return Standing.WORKS if outcome.works else Standing.DENIED
+        if outcome.works:
+            return Standing.WORKS
+        return Standing.CLOSED if expected.closed_by else Standing.DENIED
     if outcome.works:
         return Standing.LEAK
     return Standing.BLOCKED if Outcome.ALLOWED in expected.outcomes else Standing.OTHER
@@ -70,10 +74,13 @@ class Cell:
 
     @property
     def mark(self) -> str:
-        """The outcome's letter: small where it was expected, capital or ``!`` where it is wrong."""
+        """The outcome's letter: small where it was expected, ``p`` where a policy of the cluster
+        makes it so, capital or ``!`` where it is wrong."""
         letter = self.observation.outcome.mark
         if self.standing is Standing.LEAK:
             return "!"
+        if self.standing is Standing.CLOSED:
+            return "p"
         return letter.lower() if self.standing is Standing.DENIED else letter
 
     @property
@@ -82,6 +89,8 @@ class Cell:
         name = self.observation.outcome.value
         if self.standing is Standing.DENIED:
             return f"{name} as expected"
+        if self.standing is Standing.CLOSED:
+            return f"{name}, {self.standing}"
         if self.standing in (Standing.BLOCKED, Standing.LEAK):
             return f"{name}, {self.standing}"
         if self.standing is Standing.OTHER:

@@ -19,6 +19,7 @@ class Coverage(enum.StrEnum):
     PARTLY = "partly"  # what ran passed; some did not run, or is known not to work here
     FAILED = "failed"
     BROKEN = "broken"  # a test could not tell
+    UNPROVEN = "not proven"  # what ran carried nothing
     SKIPPED = "skipped"
     NOT_RUN = "not run"
     UNTESTED = "no test"  # no test of this run names the row
@@ -41,6 +42,8 @@ class Entry:
             return Coverage.FAILED
         if CaseOutcome.BROKEN in outcomes:
             return Coverage.BROKEN
+        if CaseOutcome.NOT_PROVEN in outcomes:
+            return Coverage.UNPROVEN
         if CaseOutcome.PASSED in outcomes:
             return Coverage.PASSED if outcomes == {CaseOutcome.PASSED} else Coverage.PARTLY
         if outcomes & {CaseOutcome.SKIPPED, CaseOutcome.XFAILED}:

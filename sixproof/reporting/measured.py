@@ -79,6 +79,7 @@ class Measured:
             expected=expected,
             because=because,
             byPolicy=wanted is not None and wanted.by_policy,
+            closedBy="" if wanted is None else wanted.closed_by,
             standing=standing_of(seen.outcome, wanted).value,
         )
 
@@ -98,7 +99,10 @@ class Measured:
             if cell.get("expected"):
                 key = (observation.flow.family, edge_of(observation.flow))
                 expected[key] = _expectation(
-                    tuple(cell["expected"]), cell.get("because", ""), bool(cell.get("byPolicy"))
+                    tuple(cell["expected"]),
+                    cell.get("because", ""),
+                    bool(cell.get("byPolicy")),
+                    cell.get("closedBy", ""),
                 )
         return cls(
             matrix=Matrix.of(value["title"], seen),
@@ -109,9 +113,11 @@ class Measured:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _expectation(outcomes: tuple[str, ...], because: str, by_policy: bool) -> Expectation:
+def _expectation(
+    outcomes: tuple[str, ...], because: str, by_policy: bool, closed_by: str
+) -> Expectation:
     """One object for the thousands of cells of which the same is expected."""
-    return Expectation(frozenset(Outcome(o) for o in outcomes), because, by_policy)
+    return Expectation(frozenset(Outcome(o) for o in outcomes), because, by_policy, closed_by)
 
 
 _address = functools.lru_cache(maxsize=20_000)(ipaddress.ip_address)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from sixproof.model import Finding, Severity
+from sixproof.reporting import closed
 from sixproof.reporting.faults import Fault, chosen, faults
 from sixproof.reporting.html_table import matrix_html
 from sixproof.reporting.ledger import Coverage, Entry
@@ -35,8 +36,9 @@ def overview(results: Results) -> str:
     """The page, self-contained."""
     found = faults(results)
     bodies = {
+        closed.TITLE: _unproven(results),
         "What fails, and where": _faults(found),
-        "Findings": _findings(results.findings),
+        "Findings": _findings(closed.others(results)),
         "Matrices": _matrices(results, found),
         "Tests that did not pass": _failures(results),
         "Known of this cluster": _limits(results),
@@ -73,6 +75,11 @@ def _head(results: Results) -> str:
         f'<p class="mute">{escape(said)}, {run.seconds:.0f} s</p></header>\n'
         f'<div class="verdicts">{cards}</div>\n<p>Tests: {escape(tests)}</p>'
     )
+
+
+def _unproven(results: Results) -> Iterator[str]:
+    for sentence in closed.unproven(results):
+        yield f'<div class="fault unsure"><p><b>{escape(sentence)}</b></p></div>'
 
 
 def _faults(found: Sequence[Fault]) -> Iterator[str]:
@@ -131,13 +138,14 @@ def _matrix_row(measured: Measured) -> tuple[str, ...]:
 
 
 def _failures(results: Results) -> Iterator[str]:
-    bad = [case for case in results.cases if case.outcome.bad]
+    unproven = CaseOutcome.NOT_PROVEN
+    bad = [case for case in results.cases if case.outcome.bad or case.outcome is unproven]
     for number, case in enumerate(bad[:MESSAGES]):
         state = " open" if number < 3 else ""
         yield (
             f'<details{state}><summary><span class="tag">{case.outcome}</span>'
             f"<b>{escape(case.name)}</b> <code>{escape(case.nodeid)}</code></summary>"
-            f"<pre>{escape(case.message or 'no message')}</pre></details>"
+            f"<pre>{escape(case.message or case.reason or 'no message')}</pre></details>"
         )
     if len(bad) > MESSAGES:
         yield f"<p>{len(bad) - MESSAGES} more in results.json and in the Allure report.</p>"

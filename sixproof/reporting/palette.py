@@ -29,6 +29,7 @@ _WRONG = Paint("#a63603", "#ffffff", "#5c1d00")
 PAINTS = {
     Standing.WORKS: Paint("#d6e8f7", "#0b3a5e", "#a9c7e0"),
     Standing.DENIED: Paint("#e6e6ea", "#3f3f4a", "#c4c4cc"),
+    Standing.CLOSED: Paint("#f4f4f6", "#5b5b66", "#c4c4cc"),
     Standing.BLOCKED: _WRONG,
     Standing.LEAK: Paint("#5e2a84", "#ffffff", "#2f0f47"),
     Standing.OTHER: Paint("#7a5200", "#ffffff", "#3d2900"),

@@ -18,6 +18,7 @@ class CaseOutcome(enum.StrEnum):
     FAILED = "failed"
     BROKEN = "broken"
     SKIPPED = "skipped"
+    NOT_PROVEN = "not proven"  # somebody's policy closes all that it would have carried
     XFAILED = "xfailed"  # failed as it was marked to; not a success
     NOT_RUN = "not run"  # deselected, or the run ended before it
 
@@ -31,9 +32,9 @@ class CaseOutcome(enum.StrEnum):
 class Case:
     """One test.
 
-    `reason` says why it was skipped, `enable` how to have it run, `message` is the first failure's
-    text. `covers` holds the codes of the guide's rows. `family` is set where the test asks about
-    one family; `accuses` holds the families that its wrong answers were of.
+    `reason` says why it was skipped or not proven, `enable` how to have it run, `message` is the
+    first failure's text. `covers` holds the codes of the guide's rows. `family` is set where the
+    test asks about one family; `accuses` holds the families that its wrong answers were of.
     """
 
     nodeid: str
@@ -51,6 +52,15 @@ class Case:
     def name(self) -> str:
         """What a reader calls the test."""
         return self.title or self.nodeid.rpartition("::")[2]
+
+    def unproven_families(self) -> frozenset[Family]:
+        """The families of which this test proved nothing: its own, those that its reason names, or
+        all where it names none."""
+        if self.outcome is not CaseOutcome.NOT_PROVEN:
+            return frozenset()
+        if self.family:
+            return frozenset({self.family})
+        return frozenset(f for f in Family if f.value in self.reason) or frozenset(Family)
 
     def to_json(self) -> dict[str, Any]:
         """One object of results.json; empty members are left out."""

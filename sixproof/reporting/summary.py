@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sixproof.model import Family, Finding, Severity
+from sixproof.reporting import closed
 from sixproof.reporting.faults import Fault, chosen, faults
 from sixproof.reporting.ledger import Coverage
 from sixproof.reporting.line import Line, Span, Tone
@@ -30,6 +31,7 @@ _OUTCOMES = {
     CaseOutcome.PASSED: Tone.GOOD,
     CaseOutcome.FAILED: Tone.BAD,
     CaseOutcome.BROKEN: Tone.BAD,
+    CaseOutcome.NOT_PROVEN: Tone.UNSURE,
 }
 
 
@@ -42,9 +44,10 @@ def summary_lines(
     """
     found = faults(results)
     sections = (
+        (closed.TITLE, list(_unproven(results, width))),
         ("", list(_matrices(results, found, width))),
         ("What fails, and where", list(_faults(found, width))),
-        ("Findings", list(_findings(results.findings, width))),
+        ("Findings", list(_findings(closed.others(results), width))),
         ("Known of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
         ("Time until a change showed", list(_convergences(results.convergences))),
@@ -58,6 +61,11 @@ def summary_lines(
             lines += [*([Line.of()] if lines else []), *([Line.of(title, Tone.HEAD)] * bool(title))]
             lines += body
     return tuple(lines)
+
+
+def _unproven(results: Results, width: int) -> Iterator[Line]:
+    for sentence in closed.unproven(results):
+        yield from _paragraph([Span("  ? ", Tone.UNSURE)], sentence, width)
 
 
 def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[Line]:

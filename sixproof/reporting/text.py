@@ -18,6 +18,7 @@ from sixproof.reporting.parity import parity_line
 TONES = {
     Standing.WORKS: Tone.GOOD,
     Standing.DENIED: Tone.QUIET,
+    Standing.CLOSED: Tone.QUIET,
     Standing.BLOCKED: Tone.BAD,
     Standing.LEAK: Tone.LEAK,
     Standing.OTHER: Tone.BAD,

@@ -31,7 +31,8 @@ class FamilyVerdict:
     `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
     those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
-    cells of tests that fail as is known of this cluster, in no other count.
+    cells of tests that fail as is known of this cluster, in no other count. `unproven` counts tests
+    that concern it and carried nothing of what they ask.
     """
 
     family: Family
@@ -41,6 +42,7 @@ class FamilyVerdict:
     doubtful: int = 0
     latency: float | None = None
     limited: int = 0
+    unproven: int = 0
 
     @property
     def right(self) -> int:
@@ -50,7 +52,8 @@ class FamilyVerdict:
     @property
     def wrong(self) -> int:
         """Measured cells that are not as expected."""
-        return self.cells.total() - self.right - self.cells[Standing.UNKNOWN]
+        unjudged = self.cells[Standing.UNKNOWN] + self.cells[Standing.CLOSED]
+        return self.cells.total() - self.right - unjudged
 
     @property
     def word(self) -> Word:
@@ -58,6 +61,8 @@ class FamilyVerdict:
         if self.wrong or self.failed:
             return Word.BROKEN
         if self.cells[Standing.UNKNOWN] or self.doubtful:
+            return Word.UNPROVEN
+        if self.unproven or (self.cells.total() and not self.cells[Standing.WORKS]):
             return Word.UNPROVEN
         return Word.WORKS if self.right or self.cases[CaseOutcome.PASSED] else Word.UNMEASURED
 
@@ -71,12 +76,17 @@ class FamilyVerdict:
         for standing in Standing:
             if self.cells[standing] and standing not in _GOOD:
                 parts.append(f"{self.cells[standing]} {standing.counted}")
+        if total and not self.cells[Standing.WORKS]:
+            parts.append("no flow of it was carried")
         if self.limited:
             parts.append(f"{self.limited} more fail as is known of this cluster")
         if self.failed:
             parts.append(f"{_tests(self.failed)} found it wrong")
         if asked := self.cases.total():
             parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of it passed")
+        if self.unproven:
+            verb = "is" if self.unproven == 1 else "are"
+            parts.append(f"{_tests(self.unproven)} that may concern it {verb} not proven")
         if self.doubtful:
             parts.append(f"{_tests(self.doubtful)} that may concern it did not pass")
         if self.latency is not None:
@@ -141,6 +151,7 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
         doubtful=sum(blame.doubtful(case, family) for case in results.cases),
         latency=statistics.median(latencies) if latencies else None,
         limited=limited,
+        unproven=sum(family in case.unproven_families() for case in results.cases),
     )
 
 
@@ -155,7 +166,7 @@ def headline(results: Results) -> str:
     ran = sum(n for outcome, n in counts.items() if outcome is not CaseOutcome.NOT_RUN)
     bad = [
         f"{counts[outcome]} {outcome}"
-        for outcome in (CaseOutcome.FAILED, CaseOutcome.BROKEN)
+        for outcome in (CaseOutcome.FAILED, CaseOutcome.BROKEN, CaseOutcome.NOT_PROVEN)
         if counts[outcome]
     ]
     if bad:

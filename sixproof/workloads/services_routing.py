@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from sixproof.model import Endpoint, EndpointKind, Expectation, Family, Flow, NodeFacts, Outcome
 from sixproof.workloads.kube_proxy import KubeProxy
 from sixproof.workloads.lanes import Lane
-from sixproof.workloads.services import Service
+from sixproof.workloads.services import Service, ServicePort
 
 _DENIED = frozenset({Outcome.DROPPED, Outcome.REFUSED, Outcome.REJECTED})
 
@@ -35,7 +35,8 @@ class Target:
 
     `local` tells whether the traffic policy of this door is Local. `absent` says why a door that
     clients dial must be closed: it has no such family, or it is another node's. `proxy` is the
-    kube-proxy that carries it.
+    kube-proxy that carries it. `ports` are those of the service, which say at which port a backend
+    is reached; without them at the one that is dialled.
     """
 
     endpoint: Endpoint
@@ -45,6 +46,7 @@ class Target:
     local: bool = False
     absent: str = ""
     proxy: KubeProxy = dataclasses.field(default_factory=KubeProxy)
+    ports: tuple[ServicePort, ...] = ()
 
     def candidates(self, client: Endpoint) -> tuple[Endpoint, ...]:
         """The backends that may answer this client; with a fair share of connections, all do."""
@@ -88,7 +90,13 @@ def at_cluster_ip(
     """A service at its clusterIPs."""
     behind = tuple(backends)
     return Target(
-        service.endpoint(), Door.CLUSTER_IP, service.lanes, behind, local=local, proxy=proxy
+        service.endpoint(),
+        Door.CLUSTER_IP,
+        service.lanes,
+        behind,
+        local=local,
+        proxy=proxy,
+        ports=service.ports,
     )
 
 
@@ -113,6 +121,7 @@ def at_nodes(
             behind,
             local=local,
             proxy=proxy,
+            ports=service.ports,
         )
         for node in nodes
         for dialled in service.at(node)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 
 from fixtures.probing import Connectivity
-from sixproof.model import Endpoint, Expectation, Family, Flow, Protocol
+from sixproof.model import Endpoint, Family, Protocol
 from sixproof.probes.connect import Load
 from sixproof.workloads.lanes import Lane
 from sixproof.workloads.mesh import flows
+from sixproof.workloads.standing_policies import Expect
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("P2")]
 
@@ -21,6 +22,7 @@ def test_the_api_answers_at_kubernetes_default(
     kubernetes_api: Endpoint,
     clients: tuple[Endpoint, ...],
     connectivity: Connectivity,
+    api_answers: Expect,
 ) -> None:
     """From every node's pods and host network, the API server answers at the clusterIP of
     `kubernetes.default`, in each family that it offers.
@@ -31,8 +33,3 @@ def test_the_api_answers_at_kubernetes_default(
     load = Load(timeout=connectivity.patience, foreign=True)
     matrix = connectivity.measure("kubernetes.default", to_api, load)
     connectivity.check(matrix, api_answers)
-
-
-def api_answers(flow: Flow) -> Expectation:
-    """The API server must answer: everything in the cluster depends on it."""
-    return Expectation.allowed("an API server stands behind kubernetes.default")
