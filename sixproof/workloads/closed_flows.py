@@ -82,11 +82,13 @@ def _told(closed: Sequence[Closed], judged: Sequence[Judgement], mesh: Mesh) -> 
     for one in closed:
         for key in dict.fromkeys((ref.kind, ref.name, ref.calico) for ref, _ in one.by):
             groups[key].append(one)
-    asked = Counter(j.flow.family for j in judged)
+    asked = Counter(j.flow.family for j in judged if _between_pods(j.flow))
+    beside = sum(not _between_pods(j.flow) for j in judged)
     ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
     for (kind, name, calico), group in ordered[:FINDINGS]:
         own = [(r, d) for c in group for r, d in c.by if (r.kind, r.name) == (kind, name)]
-        counts = Counter(c.flow.family for c in group)
+        counts = Counter(c.flow.family for c in group if _between_pods(c.flow))
+        others = sum(not _between_pods(c.flow) for c in group)
         everything = any(counts[f] == asked[f] for f in asked)
         refs = list(dict.fromkeys(r for r, _ in own))
         subject = called(refs[0]) if len(refs) == 1 else called(PolicyRef(kind, "", name, calico))
@@ -97,13 +99,18 @@ def _told(closed: Sequence[Closed], judged: Sequence[Judgement], mesh: Mesh) -> 
             Severity.ERROR if everything else Severity.WARNING,
             subject,
             f"selects the probe pods and denies {denied} of {where}: "
-            f"{_share(counts, asked)} are closed by it and cannot be measured",
+            f"it closes {_share(counts, asked)} between pods and {others} of {beside} between "
+            "pods and nodes, which cannot be measured",
             "",
             REMEDY,
         )
     if left := ordered[FINDINGS:]:
         more = listed(called(PolicyRef(k, "", n, c)) for (k, n, c), _ in left)
         yield Finding(CODE, Severity.WARNING, more, "close flows of probe pods too", "", REMEDY)
+
+
+def _between_pods(flow: Flow) -> bool:
+    return flow.source.kind is flow.destination.kind is EndpointKind.POD
 
 
 def _where(group: Iterable[Closed], own: set[tuple[PolicyRef, Direction]], mesh: Mesh) -> str:
@@ -126,7 +133,9 @@ def _share(counts: Counter[Family], asked: Counter[Family]) -> str:
     """How many flows of which families: one sum where all families have the same share."""
     total = sum(asked.values())
     if len({(counts[f], asked[f]) for f in asked}) == 1:
-        return f"{sum(counts.values())} of {total} flows ({' and '.join(asked)} alike)"
+        number = sum(counts.values())
+        told = "all" if number == total else f"{number} of"
+        return f"{told} {total} flows ({' and '.join(asked)} alike)"
     parts = [f"{counts[f]} of {asked[f]} {f} flows" for f in asked if counts[f]]
     spared = [f"no {f} one" for f in asked if not counts[f]]
     return ", ".join([*parts, *spared])

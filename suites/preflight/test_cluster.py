@@ -94,6 +94,15 @@ def test_every_probe_pod_has_an_address_of_each_required_family(
     assert not missing, "; ".join(missing)
 
 
+@pytest.mark.story("policies")
+def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
+    """No policy of the cluster's owner closes every flow of a family between probe pods.
+
+    Why: what is denied on purpose cannot be measured; the policy has to leave the harness out.
+    """
+    assert open_flows == 0
+
+
 @pytest.mark.story("agents")
 def test_every_agent_answers_and_listens_on_each_family(
     mesh: Mesh, agents: Agents, measured_families: tuple[Family, ...]
