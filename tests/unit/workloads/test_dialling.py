@@ -17,12 +17,15 @@ from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.probes import fakes
 from sixproof.probes.connect import ConnectProbe
 from sixproof.probes.fakes import FakeAgents
+from sixproof.reporting.skip import Skip
 from sixproof.workloads.kube_proxy import KubeProxy
 from sixproof.workloads.lanes import Lane
 from sixproof.workloads.services_bench import Change
 from sixproof.workloads.services_routing import Door, Target
 from sixproof.workloads.services_source import Outgoing, Translation, own_addresses
+from sixproof.workloads.standing_policies import StandingPolicies
 from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
+from tests.unit.workloads.standing import DENY_ALL, FROM_A, ONLY_IPV4, standing
 
 PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
 TRANSLATION = Translation(
@@ -75,7 +78,7 @@ def answers(
 class Lab:
     """A client whose flows meet what a reaction says, and backends that saw none of what failed."""
 
-    def __init__(self, react: Reaction) -> None:
+    def __init__(self, react: Reaction, standing: StandingPolicies | None = None) -> None:
         self.react = react
         self.notes = Notes()
         self.flows: list[protocol.FlowSpec] = []
@@ -85,7 +88,8 @@ class Lab:
         probe, notes = ConnectProbe(agents), self.notes
         recorder: Any = notes
         connectivity = Connectivity(probe, recorder, 3.0)
-        self.dialling = Dialling(connectivity, probe, recorder, tuple(Family), 0.5, 1.2)
+        families = tuple(Family)
+        self.dialling = Dialling(connectivity, probe, recorder, families, 0.5, 1.2, standing)
 
     def client(self, request: object) -> object:
         """The client's agent."""
@@ -155,6 +159,61 @@ class TestEveryBackend:
         lab = Lab(react)
         text = told(lambda: lab.dialling.must_reach_every_backend("share", [A1], [WEB]))
         assert "web-n2 never answered 1 of 1 IPv6 flows" in text
+
+
+Dial = Callable[[Dialling], object]
+DIALS: dict[str, Dial] = {
+    "answer": lambda d: d.must_answer("t", [A1], [WEB]),
+    "backends": lambda d: d.must_reach_every_backend("t", [A1], [WEB]),
+    "source": lambda d: d.must_show_source("t", [A1], [WEB], TRANSLATION),
+    "affinity": lambda d: d.must_keep_one_backend("t", [A1], WEB),
+    "refusal": lambda d: d.must_answer("t", [A1], [NOBODY]),
+    "change": lambda d: d.must_converge(Change("a change", WEB, lambda: WEB), [A1]),
+}
+
+
+class TestUnderPoliciesOfTheOwner:
+    """Whatever is asked of services whose flows somebody's policy closes"""
+
+    @pytest.mark.parametrize("dial", DIALS.values(), ids=list(DIALS))
+    def test_nothing_that_was_not_carried_passes(
+        self, monkeypatch: pytest.MonkeyPatch, dial: Dial
+    ) -> None:
+        """Not proven, with the policy named; neither passed nor failed."""
+        policies, _ = standing(monkeypatch, DENY_ALL)
+        lab = Lab(lambda _: {"event": Event.SILENT}, policies)
+        with pytest.raises(pytest.skip.Exception) as caught:
+            dial(lab.dialling)
+        found = Skip.parse(str(caught.value))
+        assert found.unproven
+        assert "IPv4 and IPv6" in found.reason
+        assert "GlobalNetworkPolicy closed" in found.reason
+
+    def test_what_is_left_open_is_measured_before_the_other_family_is_not_proven(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A fault of the open family is told all the same."""
+        policies, _ = standing(monkeypatch, ONLY_IPV4)
+        lab = Lab(answers(), policies)
+        with pytest.raises(pytest.skip.Exception, match="over IPv6 is open"):
+            lab.dialling.must_reach_every_backend("share", [A1], [WEB])
+        assert not any(":" in f.address for f in lab.flows)
+        broken = Lab(answers(four=[WEB1]), policies)
+        text = told(lambda: broken.dialling.must_reach_every_backend("share", [A1], [WEB]))
+        assert "web-n2 never answered" in text
+
+    def test_a_refusal_is_carried_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Where egress is open, a service without backends is judged as ever."""
+        policies, _ = standing(monkeypatch, FROM_A)
+        lab = Lab(lambda _: {"event": Event.RESET}, policies)
+        lab.dialling.must_answer("nobody", [A1], [NOBODY])
+
+    def test_a_source_address_of_which_nothing_is_known_is_not_passed(self) -> None:
+        """The test is skipped, with the reason."""
+        nothing = Translation(KubeProxy(), Outgoing(), NODES, {})
+        lab = Lab(answers())
+        with pytest.raises(pytest.skip.Exception, match="no source address could be compared"):
+            lab.dialling.must_show_source("t", [A1], [WEB], nothing)
 
 
 class TestDenials:
