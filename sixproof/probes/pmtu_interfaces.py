@@ -26,6 +26,7 @@ FALLBACK = frozenset(
 )
 """Devices that kernel modules put into every network namespace by themselves."""
 
+_UNUSABLE = {"tentative", "dadfailed", "deprecated"}
 Seen = Sequence[tuple[Endpoint, Inspected]]
 
 
@@ -35,13 +36,25 @@ def own(seen: Inspected) -> Mapping[str, int]:
 
 
 def pods(seen: Seen, wanted: int) -> list[str]:
-    """Interfaces of pods with another MTU than pods must have."""
+    """Interfaces of pods with another MTU than pods must have; a pod that shows none counts."""
     return [
         f"{pod.name} ({pod.namespace}/{pod.pod}): expected {wanted}, seen {mtu} on {name}"
         for pod, inspected in seen
-        for name, mtu in own(inspected).items()
+        for name, mtu in (own(inspected) or {"no interface": 0}).items()
         if mtu != wanted
     ]
+
+
+def unusable(seen: Seen) -> list[str]:
+    """IPv6 addresses of pods that are tentative, duplicate or deprecated (RFC 4862 section 5.4),
+    and those of the API that no interface shows."""
+    found = without_ipv6(seen)
+    for pod, inspected in seen:
+        for a in inspected.ipv6:
+            bad = _UNUSABLE & set(a.flags)
+            if bad and not ipaddress.ip_address(a.address).is_link_local:
+                found.append(f"{pod.name}: {a.address} on {a.interface} is {', '.join(a.flags)}")
+    return found
 
 
 def tunnels(seen: Seen, wanted: Mapping[str, int]) -> list[str]:

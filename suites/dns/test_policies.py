@@ -39,8 +39,9 @@ def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
     Why: it is the rule that every default-deny set-up starts with; without its IPv6 or its TCP half
     names fail now and then.
     """
+    wanted = flows(named.backends, mesh.in_namespace("b"), [ip_family], POD_LANES[:1])
+    others = connectivity.carried_before("everything but the DNS", wanted)
     confine(workload.only_dns(named.names, cluster_dns.namespace, dict(cluster_dns.selector)))
-    others = flows(named.backends, mesh.in_namespace("b"), [ip_family], POD_LANES[:1])
     connectivity.check(denied("everything but the DNS", others), nothing_but_dns)
     resolution.must_answer(
         "the DNS",
@@ -73,11 +74,18 @@ def test_a_pod_confined_to_one_family_resolves_over_it_alone(
         confine(workload.only_family(named.names, ip_family))
         return silence
 
+    others = cluster_dns.of(ip_family.other)
+    resolution.must_answer_before(
+        f"the DNS over {ip_family.other}",
+        kubernetes_ports,
+        servers=others,
+        sources=named.backends,
+    )
     resolution.must_follow(
         f"DNS denied over {ip_family.other}",
         confined,
         ip_family.other,
-        servers=cluster_dns.of(ip_family.other),
+        servers=others,
         sources=named.backends,
     )
     resolution.must_answer(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from fixtures.mtu import NoneWrong
@@ -27,19 +29,22 @@ def test_every_interface_of_a_pod_has_what_the_encapsulation_leaves(
 @pytest.mark.story("interfaces")
 @pytest.mark.covers("F2/M1")
 def test_every_tunnel_of_a_node_leaves_room_for_its_headers(
-    node_interfaces: Seen, expected_mtu: ExpectedMtu, none_wrong: NoneWrong
+    node_interfaces: Seen,
+    expected_mtu: ExpectedMtu,
+    tunnel_mtus: Mapping[str, int],
+    none_wrong: NoneWrong,
 ) -> None:
     """Every tunnel device of every node has the underlay's MTU less its own headers.
 
     Why: Linux heals a tunnel that is too wide for TCP, at the price of lost packets: nothing else
     shows it.
     """
-    wanted = {device.tunnel.device: device.mtu for device in expected_mtu.devices}
-    none_wrong(expected_mtu.source, pmtu_interfaces.tunnels(node_interfaces, wanted))
+    none_wrong(expected_mtu.source, pmtu_interfaces.tunnels(node_interfaces, tunnel_mtus))
 
 
 @pytest.mark.story("interfaces")
 @pytest.mark.covers("F2/M2")
+@pytest.mark.usefixtures("ipv6_is_measured")
 def test_every_interface_is_wide_enough_for_ipv6(
     pod_interfaces: Seen, node_interfaces: Seen, none_wrong: NoneWrong
 ) -> None:
@@ -50,6 +55,7 @@ def test_every_interface_is_wide_enough_for_ipv6(
 
 @pytest.mark.story("interfaces")
 @pytest.mark.covers("F2/M2")
+@pytest.mark.usefixtures("ipv6_is_measured")
 def test_every_ipv6_address_of_a_pod_is_on_an_interface(
     pod_interfaces: Seen, node_interfaces: Seen, none_wrong: NoneWrong
 ) -> None:

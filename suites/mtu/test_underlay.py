@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("underlay")]
 
 @pytest.mark.covers("F2/M15")
 def test_all_nodes_send_by_interfaces_of_one_size(
-    underlay: dict[str, int], none_wrong: NoneWrong
+    underlays: dict[str, int], none_wrong: NoneWrong
 ) -> None:
     """The interfaces by which nodes send to each other have the same MTU on every node.
 
     Why: nobody makes a Packet Too Big between two nodes of one link; where one takes 9000 bytes
     and another 1500, what is between vanishes.
     """
-    none_wrong("what most of the nodes have", pmtu_interfaces.mixed(underlay))
+    none_wrong("what most of the nodes have", pmtu_interfaces.mixed(underlays))
 
 
 @pytest.mark.covers("F2/M15", "F2/M3")

@@ -8,6 +8,7 @@ from fixtures.probing import Connectivity
 from sixproof.agent import protocol
 from sixproof.kube.agents import Agents
 from sixproof.model import Endpoint, Family
+from sixproof.probes import pmtu_interfaces
 from sixproof.reporting.evidence import require_none
 from sixproof.workloads.mesh import Mesh, flows
 
@@ -33,17 +34,13 @@ def test_first_connection_right_after_ready_works(
 
 
 @pytest.mark.story("first connection")
+@pytest.mark.usefixtures("ipv6_is_measured")
 def test_addresses_are_usable_at_once(newborn_pods: tuple[Endpoint, ...], agents: Agents) -> None:
-    """No IPv6 address of a new pod is tentative, duplicate or deprecated."""
+    """The IPv6 address of a new pod is on its interface, and neither tentative, duplicate nor
+    deprecated."""
     asked = [
         (pod, agents.ask(pod, protocol.Inspect(), protocol.Inspected, timeout=10))
         for pod in newborn_pods
     ]
-    unusable = [
-        f"{pod.name}: {seen.address} on {seen.interface} is {', '.join(seen.flags)}"
-        for pod, answer in asked
-        for seen in answer.result().ipv6
-        if {"tentative", "dadfailed", "deprecated"} & set(seen.flags)
-        and not seen.address.startswith("fe80")
-    ]
+    unusable = pmtu_interfaces.unusable([(pod, answer.result()) for pod, answer in asked])
     require_none(unusable, Family.IPV6)
