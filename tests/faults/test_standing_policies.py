@@ -1,0 +1,95 @@
+"""Runs under a policy of the cluster's owner: what it closes is not proven, and it is named first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sixproof.model import Family, Outcome
+from sixproof.reporting import closed
+from sixproof.reporting.grid import Standing
+from sixproof.reporting.record import Case, CaseOutcome
+from sixproof.reporting.verdicts import Word, verdicts
+from sixproof.workloads.closed_flows import CODE
+from tests.faults.conftest import MESH, Outing, faults, named_by, run_suites
+
+pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
+
+POLICY = "GlobalNetworkPolicy six-default-deny"
+ROOMS = ("pods", "nodes", "services", "dns", "mtu")
+
+
+def under(tmp_path: Path, value: str, *words: str) -> Outing:
+    """Suites while the policy stands."""
+    faults("inject", "P0", "--value", value)
+    return run_suites(tmp_path / value, *words)
+
+
+def carried(outing: Outing, case: Case) -> bool:
+    """Whether some cell of a test's matrices came to what the test asks about; True where it has
+    no matrix."""
+    matrices = [m for m in outing.results.matrices if m.test == case.nodeid]
+    cells = [(o, (m.expected or {}).get(k)) for m in matrices for k, o in m.matrix.cells.items()]
+    return not cells or any(e is not None and e.proven_by(o.outcome) for o, e in cells)
+
+
+def assert_the_policy_is_named_first(outing: Outing) -> None:
+    """In the terminal before the tests run, at the head of the summary, and as a finding."""
+    named = [f for f in outing.results.findings if f.code == CODE]
+    assert POLICY in {f.subject for f in named}
+    before, _, after = outing.output.partition("probe pods and")
+    assert POLICY in before
+    summary = after.partition(closed.TITLE)[2]
+    assert summary.lstrip().startswith(f"? {POLICY}")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) -> None:
+    """P0: no test passes that carried nothing, none fails, and the run is not green; once the
+    policy is gone, all is."""
+    outing = under(tmp_path, "all", f"suites/{room}", "-n", "2")
+    assert outing.status == 1
+    assert_the_policy_is_named_first(outing)
+    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
+    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-6000:]
+    unproven = outing.cases(CaseOutcome.NOT_PROVEN)
+    assert unproven
+    assert all("six-default-deny" in case.reason for case in unproven)
+    hollow = [c.nodeid for c in outing.cases(CaseOutcome.PASSED) if not carried(outing, c)]
+    assert hollow == []
+    assert {v.word for v in verdicts(outing.results)} == {Word.UNPROVEN}
+    faults("clear")
+    after = run_suites(tmp_path / "after", f"suites/{room}", "-n", "2")
+    assert after.status == 0, after.output[-3000:]
+    assert after.cases(CaseOutcome.NOT_PROVEN) == ()
+
+
+def test_p0_what_is_left_open_is_measured_in_full(tmp_path: Path) -> None:
+    """P0, half: what one namespace may send is carried and judged, and how much is closed is said."""
+    outing = under(tmp_path, "half", "suites/pods", "-n", "2")
+    assert_the_policy_is_named_first(outing)
+    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
+    assert MESH in outing.green()
+    counts = outing.mesh().standings(Family.IPV6)
+    assert counts[Standing.CLOSED] > 0
+    assert counts[Standing.WORKS] > 0
+    sources = {
+        o.flow.source.name.partition("@")[0]
+        for o in outing.mesh().matrix.observations()
+        if o.outcome is Outcome.ALLOWED and o.flow.source != o.flow.destination
+    }
+    assert sources == {"a"}
+    assert "cells are closed" in outing.output
+
+
+def test_p0_a_family_that_is_closed_says_nothing_of_the_other(tmp_path: Path) -> None:
+    """P0, IPv6: IPv4 works, IPv6 is not proven, and nothing is called broken."""
+    outing = under(tmp_path, "IPv6", "suites/pods", "-n", "2")
+    assert_the_policy_is_named_first(outing)
+    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
+    words = {v.family: v.word for v in verdicts(outing.results)}
+    assert words == {Family.IPV4: Word.WORKS, Family.IPV6: Word.UNPROVEN}
+    unproven = {named_by(c.nodeid) for c in outing.cases(CaseOutcome.NOT_PROVEN)}
+    assert MESH in unproven
+    assert not any("IPv4" in name for name in unproven)
