@@ -40,18 +40,20 @@ def findings(policies: StandingPolicies, mesh: Mesh) -> tuple[Finding, ...]:
     try:
         judged = [policies.judge(flow) for flow in _asked(mesh)]
     except (ApiError, ManifestError) as error:
-        why = fields.one_line(error)
-        return (
-            Finding(
-                CODE,
-                Severity.ERROR,
-                "policies of the cluster",
-                f"which flows they allow is not known: {why}",
-                "policies that may be read and judged",
-            ),
-        )
+        return (unknown(error),)
     closed = [found for one in judged if (found := _closed(one)) is not None]
     return (*_told(closed, judged, mesh), *_doubtful(judged))
+
+
+def unknown(error: ApiError | ManifestError) -> Finding:
+    """The finding that policies could not be read or judged."""
+    return Finding(
+        CODE,
+        Severity.ERROR,
+        "policies of the cluster",
+        f"which flows they allow is not known: {fields.one_line(error)}",
+        "policies that may be read and judged",
+    )
 
 
 def _asked(mesh: Mesh) -> tuple[Flow, ...]:

@@ -66,7 +66,7 @@ def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) 
 
 
 def test_p0_what_is_left_open_is_measured_in_full(tmp_path: Path) -> None:
-    """P0, half: what one namespace may send is carried and judged, and how much is closed is said."""
+    """P0, half: what one namespace may send is carried and judged; how much is closed is said."""
     outing = under(tmp_path, "half", "suites/pods", "-n", "2")
     assert_the_policy_is_named_first(outing)
     assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
