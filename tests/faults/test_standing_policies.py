@@ -1,4 +1,4 @@
-"""Runs under a policy of the cluster's owner: what it closes is not proven, and it is named first."""
+"""Under a policy of the cluster's owner: what it closes is not proven, and it is named first."""
 
 from __future__ import annotations
 
