@@ -14,7 +14,7 @@ from sixproof.model import Disagreement, Matrix, edge_of
 from sixproof.reporting.contrast import contrasted
 from sixproof.reporting.field import Field
 from sixproof.reporting.grid import Standing, standing_of
-from sixproof.reporting.pattern import Pattern, said_lanes
+from sixproof.reporting.pattern import Pattern, said_lanes, said_scattered
 from sixproof.reporting.scope import Scope
 from sixproof.reporting.unmeasured import unmeasured
 
@@ -65,6 +65,7 @@ class _Explanation:
         self._field = field
         self._standing = standing
         self._left = {edge_of(d.observation.flow): d for d in cells}
+        self._hit = field.marked(self._left)
         bad = {edge_of(d.observation.flow) for d in wrong}
         must_work = standing is Standing.BLOCKED
         right = [e for e, o in field.cells.items() if e not in bad and o.outcome.measured]
@@ -79,7 +80,7 @@ class _Explanation:
         found: list[Pattern] = []
         while self._left and len(found) < _MOST:
             found.append(self._next())
-        weak = [p for p in found if p.scope is not None and len(p.cells) <= p.scope.cost]
+        weak = [p for p in found if p.weak]
         if len(weak) > _WEAK:
             found = [p for p in found if p not in weak]
             self._left |= {edge_of(d.observation.flow): d for p in weak for d in p.cells}
@@ -111,12 +112,18 @@ class _Explanation:
             families=(self._field.family,),
             standing=self._standing,
             where=str(scope),
-            lanes=said_lanes(lanes, self._field.asked(mask), (self._field.family,)),
+            lanes=said_lanes(lanes, self._exposed(mask), (self._field.family,)),
             cells=cells,
             total=len(cells) + _count(self._against, mask, lanes),
             spared=_count(self._spared, mask, lanes),
             scope=scope,
             edge_lanes=lanes,
+        )
+
+    def _exposed(self, mask: int) -> tuple[str, ...]:
+        """The lanes in which such a fault could have hit a pair of the mask."""
+        return tuple(
+            lane for lane in self._field.lanes if mask & (self._hit[lane] | self._against[lane])
         )
 
     def _gain(self, mask: int, hits: Mapping[str, int], lane: str) -> int:
@@ -125,13 +132,11 @@ class _Explanation:
 
     def _scattered(self) -> Pattern:
         cells = tuple(self._left.values())
-        flows = [d.observation.flow for d in cells]
-        sources, destinations = {f.source.name for f in flows}, {f.destination.name for f in flows}
         everywhere = self._field.mask(Scope())
         return Pattern(
             families=(self._field.family,),
             standing=self._standing,
-            where=f"from {len(sources)} sources to {len(destinations)} destinations",
+            where=said_scattered(cells),
             lanes=(),
             cells=cells,
             total=len(cells) + _count(self._against, everywhere, self._field.lanes),
@@ -146,13 +151,12 @@ def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
     """The patterns, those that both families share made one."""
     found: dict[tuple[object, ...], Pattern] = {}
     for pattern in patterns:
-        scattered = pattern.scope is None and pattern.standing is not Standing.UNKNOWN
         key = (
             pattern.standing,
             pattern.where,
             pattern.scope,
             pattern.edge_lanes,
-            pattern.families if scattered else (),
+            pattern.families if pattern.scattered else (),
             _reason(pattern),
         )
         found[key] = _merged(found[key], pattern) if key in found else pattern

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Disagreement, edge_of
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, edge_of
 from sixproof.reporting.category import Category
 from sixproof.reporting.diagnosis import diagnose
 from sixproof.reporting.grid import Standing
 from sixproof.reporting.measured import Measured
-from sixproof.reporting.merged import merged, showing
-from sixproof.reporting.pattern import Pattern
+from sixproof.reporting.merged import behind, merged, showing
+from sixproof.reporting.pattern import Pattern, scattered_together
 from sixproof.reporting.results import Results
+from sixproof.reporting.scope import Relation, Side
 
 _TITLES = 3
 """Matrices that a sentence names."""
@@ -22,12 +23,14 @@ _TITLES = 3
 class Fault:
     """A place that fails, and every matrix that shows it, those with most of its cells first.
 
-    `mixed` counts its cells that were as expected in another matrix.
+    `mixed` counts its cells that were as expected in another matrix; `services` says that flows
+    through services fail that may run in this place.
     """
 
     pattern: Pattern
     shown_by: tuple[Measured, ...]
     mixed: int = 0
+    services: bool = False
 
     @property
     def worst(self) -> Measured:
@@ -54,9 +57,11 @@ class Fault:
     @property
     def contrasts(self) -> tuple[str, ...]:
         """What works beside it, and what of it worked at another time."""
-        if not self.mixed:
-            return self.pattern.contrasts
-        return (*self.pattern.contrasts, f"{self.mixed} of its cells worked in another test")
+        said = (
+            "through services it shows where a pod behind them lies there" if self.services else "",
+            f"{self.mixed} of its cells worked in another test" if self.mixed else "",
+        )
+        return (*self.pattern.contrasts, *filter(None, said))
 
     @property
     def sentence(self) -> str:
@@ -85,8 +90,10 @@ def faults(results: Results) -> tuple[Fault, ...]:
         for pattern in diagnose(group.matrix, group.wrong):
             keys = {_key(cell) for cell in pattern.cells}
             members = showing(group.members, pattern.cells)
-            found.append(_Found(pattern, members, len(keys & group.mixed)))
-    return tuple(sorted((f.fault() for f in _distinct(found)), key=_order))
+            mixed = 0 if group.through else len(keys & group.mixed)
+            told = _to_services(pattern) if group.through else pattern
+            found.append(_Found(told, members, mixed, group.ends))
+    return tuple(sorted((f.fault() for f in _distinct(_gathered(found))), key=_order))
 
 
 def chosen(results: Results, found: Sequence[Fault], limit: int) -> tuple[Measured, ...]:
@@ -107,6 +114,8 @@ class _Found:
     pattern: Pattern
     members: tuple[Measured, ...]
     mixed: int
+    ends: tuple[Endpoint, ...]
+    services: bool = False
 
     def explains(self, other: Pattern) -> bool:
         """Whether the same fault would make the other pattern: it is the same one, or it lies
@@ -120,31 +129,81 @@ class _Found:
             set(other.families) <= set(mine.families)
             and set(other.outcomes) <= set(mine.outcomes)
             and _protocols(other.cells) <= _protocols(mine.cells)
-            and all(
-                mine.scope.holds(c.observation.flow.source, c.observation.flow.destination)
-                for c in other.cells
-            )
+            and all(self._hits(c.observation.flow) for c in other.cells)
         )
+
+    def _hits(self, flow: Flow) -> bool:
+        """Whether a flow runs in this place; one through a service may, where a pod behind it does:
+        it leaves from its client, or from the node at which it came in."""
+        scope = self.pattern.scope
+        if scope is None or behind(flow.source):
+            return False
+        if not behind(flow.destination):
+            return scope.holds(flow.source, flow.destination)
+        pods = [e for e in self.ends if e.kind is EndpointKind.POD]
+        doors = [e for e in self.ends if e.node and e.node == flow.destination.node]
+        ways = [(start, pod) for start in (flow.source, *doors) for pod in pods]
+        return any(scope.holds(*way) for way in (*ways, *((flow.source, d) for d in doors)))
 
     def take(self, other: _Found) -> None:
         """Tell the other one here."""
+        self.services |= _through(other.pattern) and not _through(self.pattern)
         self.members = tuple({id(m): m for m in (*self.members, *other.members)}.values())
 
     def fault(self) -> Fault:
         """The fault."""
-        return Fault(self.pattern, self.members, self.mixed)
+        return Fault(self.pattern, self.members, self.mixed, self.services)
+
+
+def _to_services(pattern: Pattern) -> Pattern:
+    """Where every flow runs through a service, "from node worker" means no other flow."""
+    scope = pattern.scope
+    if scope is None or scope.destination != Side() or scope.relation is not Relation.ANY:
+        return pattern
+    return dataclasses.replace(pattern, where=f"{pattern.where} to services".strip())
+
+
+def _gathered(found: Iterable[_Found]) -> list[_Found]:
+    """The patterns; those in no common place are one a family, since each test loses others, and
+    take in what a small matrix shows of such a loss: a single cell is always in one place."""
+    every = list(found)
+    loose: dict[tuple[object, ...], list[_Found]] = {
+        _kind(one.pattern): [] for one in every if one.pattern.scattered
+    }
+    kept: list[_Found] = []
+    for one in every:
+        if _kind(one.pattern) in loose and (one.pattern.scattered or one.pattern.weak):
+            loose[_kind(one.pattern)].append(one)
+        else:
+            kept.append(one)
+    for group in loose.values():
+        members = (m for one in group for m in one.members)
+        group.sort(key=lambda one: not one.pattern.scattered)
+        pattern = scattered_together([one.pattern for one in group])
+        kept.append(_Found(pattern, tuple({id(m): m for m in members}.values()), 0, ()))
+    return kept
+
+
+def _kind(pattern: Pattern) -> tuple[object, ...]:
+    return pattern.standing, pattern.families
 
 
 def _distinct(found: Iterable[_Found]) -> list[_Found]:
     """The patterns, each of which no larger one explains."""
     kept: list[_Found] = []
-    for one in sorted(found, key=lambda f: -len(f.pattern.cells)):
+    direct = sorted(found, key=lambda f: (_through(f.pattern), -len(f.pattern.cells)))
+    for one in direct:
         cause = next((k for k in kept if k.explains(one.pattern)), None)
         if cause is None:
             kept.append(one)
         else:
             cause.take(one)
     return kept
+
+
+def _through(pattern: Pattern) -> bool:
+    """Whether its flows run through services: the places of others come first."""
+    return all(behind(cell.observation.flow.destination) for cell in pattern.cells)
 
 
 def _told_alike(pattern: Pattern) -> tuple[object, ...]:

@@ -7,12 +7,13 @@ one cause does to all of them is one pattern only in the matrix of all of them.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.model import (
     Disagreement,
     Edge,
     Endpoint,
+    EndpointKind,
     Expectation,
     Family,
     Matrix,
@@ -30,12 +31,14 @@ Key = tuple[Family, Edge]
 @dataclasses.dataclass(frozen=True)
 class Merged:
     """Matrices that agree, made one. A cell is wrong where it is wrong in any of them; `mixed` are
-    those that were right in another one."""
+    those that were right in another one. `through` says whether its flows run through services."""
 
     matrix: Matrix
     wrong: tuple[Disagreement, ...]
     members: tuple[Measured, ...]
-    mixed: frozenset[Key] = frozenset()
+    mixed: frozenset[Key]
+    ends: tuple[Endpoint, ...]
+    through: bool
 
 
 def merged(measured: Iterable[Measured]) -> tuple[Merged, ...]:
@@ -45,7 +48,7 @@ def merged(measured: Iterable[Measured]) -> tuple[Merged, ...]:
     endpoints by one name, or disagree about what fails: then they asked different questions (such
     as payloads of 1 byte and of 64 KiB), or the fault came and went.
     """
-    judged = [_Sheet.of(m) for m in measured if m.expected is not None]
+    judged = [s for m in measured if m.expected is not None for s in _sheets(m)]
     wrong = sorted((s for s in judged if s.wrong), key=lambda s: -len(s.wrong))
     groups: list[_Group] = []
     for sheet in wrong:
@@ -61,26 +64,40 @@ def merged(measured: Iterable[Measured]) -> tuple[Merged, ...]:
     return tuple(group.merged() for group in groups)
 
 
+def behind(endpoint: Endpoint) -> bool:
+    """Whether others answer behind an endpoint: a service, a HostPort. Which of them it was, and so
+    which way a flow took, is another draw each time."""
+    return endpoint.kind in (EndpointKind.SERVICE, EndpointKind.NODE)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Sheet:
-    """One matrix, and which of its cells are wrong."""
+    """Cells of one matrix, all of them to endpoints or all of them through services, and which of
+    them are wrong."""
 
     measured: Measured
+    through: bool
     cells: dict[Key, tuple[Observation, Expectation]]
     wrong: frozenset[Key]
     ends: dict[str, Endpoint]
 
-    @classmethod
-    def of(cls, measured: Measured) -> _Sheet:
-        expected = measured.expected or {}
-        seen = measured.matrix.cells
-        flows = [o.flow for o in seen.values()]
-        return cls(
-            measured,
-            {key: (o, expected[key]) for key, o in seen.items()},
-            frozenset(k for k, o in seen.items() if o.outcome not in expected[k].outcomes),
-            {e.name: e for f in flows for e in (f.source, f.destination)},
-        )
+
+def _sheets(measured: Measured) -> Iterator[_Sheet]:
+    expected = measured.expected or {}
+    for through in (False, True):
+        seen = {
+            key: o
+            for key, o in measured.matrix.cells.items()
+            if behind(o.flow.destination) is through
+        }
+        if seen:
+            yield _Sheet(
+                measured,
+                through,
+                {key: (o, expected[key]) for key, o in seen.items()},
+                frozenset(k for k, o in seen.items() if o.outcome not in expected[k].outcomes),
+                {e.name: e for o in seen.values() for e in (o.flow.source, o.flow.destination)},
+            )
 
 
 class _Group:
@@ -98,16 +115,18 @@ class _Group:
         return not self._ends.keys().isdisjoint(sheet.ends)
 
     def takes(self, sheet: _Sheet) -> bool:
-        """Whether it asks the same questions and got the same answers."""
-        for name in self._ends.keys() & sheet.ends.keys():
-            if self._ends[name].addresses != sheet.ends[name].addresses:
-                return False
+        """Whether it asks the same questions and got the same answers, so far as they are one's to
+        give: through a service the next connection may end elsewhere."""
+        if self._sheets and self._sheets[0].through is not sheet.through:
+            return False
+        if any(_differ(self._ends[n], sheet.ends[n]) for n in self._ends.keys() & sheet.ends):
+            return False
         shared = self._cells.keys() & sheet.cells.keys()
         if any(self._cells[k][1].outcomes != sheet.cells[k][1].outcomes for k in shared):
             return False
         both = len(self._wrong & sheet.wrong)
         one = sum(self._measured(key, sheet) for key in (self._wrong ^ sheet.wrong) & shared)
-        return one * _CONTRADICTION <= both
+        return sheet.through or one * _CONTRADICTION <= both
 
     def _measured(self, key: Key, sheet: _Sheet) -> bool:
         """Whether both saw something of a cell; what was not measured contradicts nothing."""
@@ -134,7 +153,20 @@ class _Group:
         cells = {key: seen for key, (seen, _) in self._cells.items()}
         matrix = Matrix(members[0].matrix.title, cells)
         wrong = matrix.disagreements({key: wanted for key, (_, wanted) in self._cells.items()})
-        return Merged(matrix, wrong, members, frozenset(self._mixed))
+        return Merged(
+            matrix,
+            wrong,
+            members,
+            frozenset(self._mixed),
+            tuple(self._ends.values()),
+            self._sheets[0].through,
+        )
+
+
+def _differ(one: Endpoint, other: Endpoint) -> bool:
+    """Whether they are not the same endpoint; a matrix may know it by one of its families only."""
+    both = one.families() & other.families()
+    return not both or any(one.address(f) != other.address(f) for f in both)
 
 
 def _rank(seen: Observation, wrong: bool) -> int:

@@ -50,6 +50,16 @@ class Pattern:
         return "; ".join((self.fact, *self.contrasts))
 
     @property
+    def scattered(self) -> bool:
+        """Whether measured cells have no common place."""
+        return self.scope is None and self.standing is not Standing.UNKNOWN
+
+    @property
+    def weak(self) -> bool:
+        """Whether the description says more than the cells show; several of them are chance."""
+        return self.scope is not None and len(self.cells) <= self.scope.cost
+
+    @property
     def outcomes(self) -> Counter[Outcome]:
         """How often each outcome was seen."""
         return Counter(d.observation.outcome for d in self.cells)
@@ -117,17 +127,40 @@ class Pattern:
         sent = _sent(self.cells)
         return f" ({sent})" if sent else ""
 
+    def _found(self, outcome: Outcome) -> str:
+        """Why cells of one outcome of several came to it, where an error says more than silence."""
+        cells = [d.observation for d in self.cells if d.observation.outcome is outcome]
+        reasons = {o.reason for o in cells}
+        silent = outcome in (Outcome.DROPPED, Outcome.REPLY_LOST) or any(o.icmp for o in cells)
+        return "" if silent or len(reasons) > 1 or reasons == {""} else f" ({min(reasons)})"
+
     def _verb(self) -> str:
         seen = self.outcomes
         why = self._why()
         if len(seen) > 1:
-            parts = ", ".join(f"{n} {outcome}" for outcome, n in seen.most_common())
+            parts = ", ".join(f"{n} {o}{self._found(o)}" for o, n in seen.most_common())
             return f"fail: {parts}{why}"
         (outcome,) = seen
         wanted = {str(d.expected) for d in self.cells}
         if self.standing is Standing.OTHER and len(wanted) == 1:
             return f"are {outcome}, expected {wanted.pop()}{why}"
         return f"are {outcome}{why}"
+
+
+def said_scattered(cells: Iterable[Disagreement]) -> str:
+    """How many ends cells in no common place have."""
+    flows = [d.observation.flow for d in cells]
+    sources, destinations = {f.source.name for f in flows}, {f.destination.name for f in flows}
+    return f"from {len(sources)} sources to {len(destinations)} destinations"
+
+
+def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
+    """Patterns in no common place as one."""
+    cells = tuple(cell for pattern in patterns for cell in pattern.cells)
+    total = sum(pattern.total for pattern in patterns)
+    return dataclasses.replace(
+        patterns[0], where=said_scattered(cells), cells=cells, total=total, contrasts=()
+    )
 
 
 def _sent(cells: Iterable[Disagreement]) -> str:

@@ -19,6 +19,7 @@ class SideKind(enum.StrEnum):
 
     ANY = "any"
     NODE = "node"
+    PODS = "pods of a node"
     KIND = "kind"
     NAMESPACE = "namespace"
     LABEL = "label"
@@ -61,11 +62,12 @@ _KIND_WORDS = {
 
 _SIDE_WORDS = {
     SideKind.NODE: "node ",
+    SideKind.PODS: "pods on ",
     SideKind.NAMESPACE: "pods of namespace ",
     SideKind.LABEL: "pods labelled ",
 }
-_OWN_NAMESPACE = re.compile(r"six-[a-z0-9]{1,12}-(?=.)")
-"""How namespaces of a run begin; what follows is what reports call them."""
+_OWN_NAMESPACE = re.compile(r"six-[a-z0-9]{1,12}-(?:[a-z0-9-]+-)?(?P<role>[a-z0-9]+)")
+"""Namespaces of a run; their last part is what reports call them."""
 _OWN_LABEL = "sixproof.dev/"
 """Labels of the harness: they say nothing that a reader could know."""
 
@@ -89,6 +91,8 @@ class Side:
         """Whether an endpoint lies on this side."""
         if self.kind is SideKind.NODE:
             return endpoint.node == self.name
+        if self.kind is SideKind.PODS:
+            return endpoint.kind is EndpointKind.POD and endpoint.node == self.name
         if self.kind is SideKind.KIND:
             return endpoint.kind.value == self.name
         if self.kind is SideKind.NAMESPACE:
@@ -147,8 +151,11 @@ class Scope:
         source, destination = str(self.source), str(self.destination)
         if ends == (SideKind.NODE, SideKind.NODE):
             source, destination = self.source.name, self.destination.name
-        back = " and back" if self.both_ways else ""
-        return f"from {source} to {destination}{back}{_suffix(self.relation)}"
+            back = " and back" if self.both_ways else ""
+            return f"from {source} to {destination}{back}{_suffix(self.relation)}"
+        if self.both_ways:
+            return f"between {source} and {destination}{_suffix(self.relation)}"
+        return f"from {source} to {destination}{_suffix(self.relation)}"
 
     def _one_sided(self) -> str:
         side = self.destination if self.source.kind is SideKind.ANY else self.source
@@ -200,9 +207,11 @@ def sides(endpoints: Iterable[Endpoint], known: Sequence[Endpoint]) -> tuple[Sid
         yield Side(SideKind.KIND, endpoint.kind.value)
         if endpoint.kind is not EndpointKind.POD:
             return
+        if endpoint.node:
+            yield Side(SideKind.PODS, endpoint.node)
         if endpoint.namespace:
-            short = _OWN_NAMESPACE.sub("", endpoint.namespace, count=1)
-            yield Side(SideKind.NAMESPACE, endpoint.namespace, short)
+            own = _OWN_NAMESPACE.fullmatch(endpoint.namespace)
+            yield Side(SideKind.NAMESPACE, endpoint.namespace, own["role"] if own else "")
         for key, value in endpoint.labels:
             if not key.startswith(_OWN_LABEL):
                 yield Side(SideKind.LABEL, f"{key}={value}")

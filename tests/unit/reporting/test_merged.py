@@ -267,3 +267,70 @@ def test_an_icmp_error_is_told_with_its_senders() -> None:
 def test_nothing_wrong_is_no_fault() -> None:
     """Calm matrices are only there for contrast."""
     assert told(*suite(works)) == ()
+
+
+SERVICES = tuple(
+    Endpoint(
+        name=name,
+        kind=EndpointKind.SERVICE,
+        addresses=(
+            ipaddress.ip_address(f"10.96.0.{number}"),
+            ipaddress.ip_address(f"fd00:10:96::{number}"),
+        ),
+        namespace="six-4f2a91-svc",
+    )
+    for number, name in enumerate(("web", "api"), 1)
+)
+
+
+def drawn(flow: Flow) -> Outcome:
+    """A service whose backends stand on other nodes for some clients: IPv6 there is dropped."""
+    lost = flow.source.name in ("a@worker", "b@worker", "a@worker2")
+    return Outcome.DROPPED if lost and flow.family is V6 else Outcome.ALLOWED
+
+
+def test_services_fail_with_the_place_that_their_backends_lie_in() -> None:
+    """Which backend a connection meets is a draw; the place is known from the pods themselves."""
+    (fault,) = told(*suite(one_node), asked(drawn, "clusterIPs", PLACES, SERVICES))
+    assert "to and from node worker across nodes" in fault.sentence
+    assert "through services it shows where a pod behind them lies there" in fault.contrasts
+    assert fault.tests == 6
+
+
+def test_services_that_no_place_explains_are_a_fault_of_their_own() -> None:
+    """IPv4 between pods works, so what fails over IPv4 from one node is its services."""
+
+    def shut(flow: Flow) -> Outcome:
+        return Outcome.DROPPED if flow.source.node == "worker2" else Outcome.ALLOWED
+
+    twin = asked(shut, "clusterIPs", PLACES, SERVICES, families=[V4])
+    found = told(*suite(one_node), twin)
+    assert len(found) == 2
+    assert "IPv4 tcp/8080 flows from node worker2 to services are DROPPED" in found[1].sentence
+
+
+def test_flows_through_services_may_meet_another_backend_the_next_time() -> None:
+    """Another draw is no contradiction, and is not counted as one."""
+
+    def other(flow: Flow) -> Outcome:
+        return Outcome.ALLOWED if flow.source.name == "a@worker" else drawn(flow)
+
+    first = asked(drawn, "clusterIPs", PLACES, SERVICES)
+    (group,) = merged([first, asked(other, "every backend", PLACES, SERVICES)])
+    assert len(group.wrong) == len(first.disagreements())
+
+
+def test_loss_in_no_common_place_is_one_sentence_a_family() -> None:
+    """Every test loses other flows, and a single lost flow is no place."""
+    tests = []
+    for number in range(6):
+        lost = {((number + 2 * i) % 9, (number * i + 4 * i + 1) % 9) for i in range(6)}
+
+        def rule(flow: Flow, lost: set[tuple[int, int]] = lost) -> Outcome:
+            pair = PLACES.index(flow.source), PLACES.index(flow.destination)
+            return Outcome.DROPPED if pair in lost and flow.family is V6 else Outcome.ALLOWED
+
+        tests.append(asked(rule, f"question {number}"))
+    (fault,) = told(*tests)
+    assert "in no common place" in fault.sentence
+    assert "seen in 6 tests" in fault.sentence
