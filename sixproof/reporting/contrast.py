@@ -116,9 +116,11 @@ class _View:
             for o in (d.observation for d in self._pattern.cells)
             if o.outcome is Outcome.REPLY_LOST and o.flow.crosses_nodes
         }
-        if len(lost) != 1:
+        heres, theres = {here for here, _ in lost}, {there for _, there in lost}
+        if min(len(heres), len(theres)) != 1:
             return ""
-        (here, there) = next(iter(lost))
+        here = next(iter(heres)) if len(heres) == 1 else "other nodes"
+        there = next(iter(theres)) if len(theres) == 1 else "other nodes"
         return (
             f"requests from {here} arrive on {there} and the replies are lost: "
             f"packets from {there} to {here} vanish"

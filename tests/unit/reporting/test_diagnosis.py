@@ -243,6 +243,25 @@ def test_lost_replies_name_the_direction_in_which_packets_vanish() -> None:
     )
 
 
+@pytest.mark.parametrize("onward", [True, False], ids=["into the node", "out of the node"])
+def test_replies_lost_between_a_node_and_all_others_name_the_direction(onward: bool) -> None:
+    """The node sends nothing across, or receives nothing: the way back of each request tells."""
+
+    def rule(flow: Flow) -> Outcome:
+        if flow.family is not V6 or not flow.crosses_nodes:
+            return Outcome.ALLOWED
+        near, far = (flow.source.node, flow.destination.node)[:: 1 if onward else -1]
+        if near == "worker":
+            return Outcome.REPLY_LOST
+        return Outcome.DROPPED if far == "worker" else Outcome.ALLOWED
+
+    ends = ("worker", "other nodes") if onward else ("other nodes", "worker")
+    assert only(rule).contrasts[-1] == (
+        f"requests from {ends[0]} arrive on {ends[1]} and the replies are lost: "
+        f"packets from {ends[1]} to {ends[0]} vanish"
+    )
+
+
 def test_loss_without_a_place_is_not_given_one() -> None:
     dice = random.Random(7)
     lost = {key for key in mesh().cells if dice.random() < 0.03}
