@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, edge_of
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, Outcome, edge_of
 from sixproof.reporting.category import Category
 from sixproof.reporting.diagnosis import diagnose
 from sixproof.reporting.grid import Standing
@@ -123,11 +123,12 @@ class _Found:
         mine = self.pattern
         if mine.scope is None or mine.standing is not Standing.BLOCKED:
             return _told_alike(mine) == _told_alike(other)
-        if other.standing not in (Standing.BLOCKED, Standing.OTHER):
+        silent = _silent_where_refused(other)
+        if other.standing not in (Standing.BLOCKED, Standing.OTHER) and not silent:
             return False
         return (
             set(other.families) <= set(mine.families)
-            and set(other.outcomes) <= set(mine.outcomes)
+            and (silent or set(other.outcomes) <= set(mine.outcomes))
             and _protocols(other.cells) <= _protocols(mine.cells)
             and all(self._hits(c.observation.flow) for c in other.cells)
         )
@@ -153,6 +154,16 @@ class _Found:
     def fault(self) -> Fault:
         """The fault."""
         return Fault(self.pattern, self.members, self.mixed, self.services)
+
+
+def _silent_where_refused(pattern: Pattern) -> bool:
+    """Whether refusals were waited for in vain: by itself such a silence proves nothing."""
+    return all(
+        cell.expected.outcomes == {Outcome.REFUSED}
+        and not cell.observation.outcome.measured
+        and cell.observation.attempts
+        for cell in pattern.cells
+    )
 
 
 def _to_services(pattern: Pattern) -> Pattern:

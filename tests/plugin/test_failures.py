@@ -46,12 +46,12 @@ def test_bug(pods):
 '''
 CONFTEST = """
 import pytest
-import fixtures.scope
+import fixtures.selection
 from sixproof.errors import ApiError, NotReady
 from tests.unit.reporting.samples import pods as made
 
 pytest_plugins = ("fixtures.plugin",)
-fixtures.scope.needs_cluster = lambda config: False
+fixtures.selection.runs_live = lambda session: False
 
 @pytest.fixture
 def pods():

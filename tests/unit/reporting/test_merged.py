@@ -182,6 +182,20 @@ def test_a_refusal_that_cannot_come_back_is_no_cause_of_its_own() -> None:
     assert "are DROPPED, expected REFUSED" in alone.sentence
 
 
+def test_a_silence_that_proves_nothing_by_itself_is_explained_by_the_place() -> None:
+    """UDP to a closed port: whether it was refused or dropped, only what surrounds it tells."""
+    refused = Expectation(frozenset({Outcome.REFUSED}), "nobody listens")
+
+    def closed(flow: Flow) -> Outcome:
+        return Outcome.REFUSED if one_node(flow).works else Outcome.UNKNOWN
+
+    closed_ports = asked(closed, "closed ports", lanes=[(Protocol.UDP, 9)], expected=refused)
+    (fault,) = told(*suite(one_node), closed_ports)
+    assert fault.tests == 6
+    (alone,) = told(*suite(works), closed_ports)
+    assert not alone.measured
+
+
 def test_flows_of_which_different_things_are_expected_stay_apart() -> None:
     """The same flow under a policy and without one is two questions."""
     denied = Expectation(frozenset({Outcome.DROPPED}), "NetworkPolicy x/deny", by_policy=True)
