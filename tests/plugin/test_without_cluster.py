@@ -149,7 +149,7 @@ def test_an_empty_variable_is_not_set(
     )
     result = project.runpytest_subprocess("tests")
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["*seen reports/latest 6 (*IPv6*"])
+    result.stdout.fnmatch_lines(["*seen None 6 (*IPv6*"])
 
 
 def test_help_is_given_whatever_the_environment_says(
