@@ -82,7 +82,11 @@ class Watcher:
         looked_for = [kinds.NAMESPACE, *_NAMESPACED, *self._policies()]
         while not self._over.wait(EVERY):
             for kind in looked_for:
-                for found in self._cluster.list(kind, labels=ownership.selector()):
+                try:
+                    listed = self._cluster.list(kind, labels=ownership.selector())
+                except ApiError:  # a busy API server is asked again at the next look
+                    continue
+                for found in listed:
                     if _CONTROLLER in fields.labels(found) and fields.at(
                         found, "metadata", "ownerReferences"
                     ):
