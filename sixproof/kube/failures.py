@@ -143,7 +143,9 @@ def _why(chain: Sequence[BaseException], access: Access, timeouts: tuple[float, 
     connect, read = timeouts
     root = chain[-1]
     tls = next((e for e in chain if isinstance(e, ssl.SSLError)), None)
-    if any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain):
+    if any("handshake operation timed out" in str(e) for e in chain):
+        why = f"the TLS handshake took longer than {connect:g} s"
+    elif any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain):
         why = f"it was silent for {read:g} s"
     elif isinstance(tls, ssl.SSLCertVerificationError):
         return _untrusted(tls, access)

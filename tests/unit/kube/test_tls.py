@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
+import socket
 import warnings
 from pathlib import Path
 from typing import Any
@@ -179,3 +180,10 @@ def test_https_to_a_server_that_speaks_http(api: FakeApi, tmp_path: Path) -> Non
     with serve(api) as url:
         path = kubeconfig(tmp_path / "k", url.replace("http:", "https:"))
         assert "does not speak TLS" in failure(path)
+
+
+def test_handshake_that_nobody_answers(tmp_path: Path) -> None:
+    """A server that takes connections and speaks no word, or a machine that is far too busy."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        path = kubeconfig(tmp_path / "k", f"https://127.0.0.1:{mute.getsockname()[1]}")
+        assert "the TLS handshake took longer than 2 s" in failure(path)
