@@ -140,9 +140,14 @@ SCENES = (
         because="prohibited",
     ),
     Scene("blackhole route on the router", every(D), route="blackhole", because="no a"),
-    Scene("unreachable route on the router", every(U), route="unreachable", because="type"),
+    Scene(
+        "unreachable route on the router",
+        every(U),
+        route="unreachable",
+        because="Destination Unreachable: ",
+    ),
     Scene("prohibit route on the router", every(J), route="prohibit", because="prohibited"),
-    Scene("no route on the router", every(U), route="", because="type"),
+    Scene("no route on the router", every(U), route="", because="Destination Unreachable: "),
     Scene("no route on the client", every(U), own_route="", because="source has no route"),
     Scene(
         "blackhole route on the client",
@@ -165,7 +170,12 @@ SCENES = (
     Scene(
         "client's link cut beyond, noticed", every(U), near=CUT_THERE_QUICK, because="EHOSTUNREACH"
     ),
-    Scene("server's link shut at the router", every(U), far=CUT_HERE, because="type"),
+    Scene(
+        "server's link shut at the router",
+        every(U),
+        far=CUT_HERE,
+        because="Destination Unreachable: ",
+    ),
     Scene("server's link cut beyond", every(D), far=CUT_THERE, because="no a"),
     Scene(
         "server's link cut beyond, noticed", every(U), far=CUT_THERE_QUICK, because="EHOSTUNREACH"
