@@ -91,9 +91,10 @@ class Pattern:
         """The sentence without what works beside it."""
         if self.standing is Standing.UNKNOWN:
             reason = self.cells[0].observation.reason or "no reason was given"
+            worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             return (
                 f"{len(self.cells)} {said_families(self.families)} cells could not be measured, "
-                f"{self.where}: {reason} (this says nothing about the network)"
+                f"{self.where}: {reason}{worst} (this says nothing about the network)"
             )
         if self.scope is None:
             return (

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sixproof.model import Disagreement, Endpoint, Family
 from sixproof.reporting.grid import Standing
 from sixproof.reporting.pattern import Pattern, said_list
 
+_SECONDS = re.compile(r"(\d+(?:\.\d+)?) s\b")
 _NAMED = 4
 """Agents named one by one; of more only the number is said."""
 
 
 def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
-    """One pattern a reason, with the agents that it concerns."""
+    """One pattern a reason, with the agents that it concerns. Reasons that differ by their times
+    are one (agents that stood still for 1 s and for 3 s); the longest comes first."""
     reasons: dict[str, list[Disagreement]] = {}
-    for cell in cells:
-        reasons.setdefault(cell.observation.reason, []).append(cell)
+    for cell in sorted(cells, key=_seconds, reverse=True):
+        reasons.setdefault(_SECONDS.sub("", cell.observation.reason), []).append(cell)
     return [
         Pattern(
             families=(family,),
@@ -28,6 +31,10 @@ def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
         )
         for group in reasons.values()
     ]
+
+
+def _seconds(cell: Disagreement) -> list[float]:
+    return [float(number) for number in _SECONDS.findall(cell.observation.reason)]
 
 
 def _agents(cells: Sequence[Disagreement]) -> str:

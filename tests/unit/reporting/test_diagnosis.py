@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 
 import pytest
@@ -269,6 +270,27 @@ def test_loss_without_a_place_is_not_given_one() -> None:
     assert all(p.scope is None for p in found)
     assert all("in no common place" in p.sentence for p in found)
     assert sum(len(p.cells) for p in found) == len(lost)
+
+
+def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
+    """A busy machine is one cause, however long each agent stood still; the longest is told."""
+    matrix = mesh(lambda f: Outcome.UNKNOWN if f.source.name[0] == "b" else Outcome.ALLOWED)
+    stalls = {"b@worker": "1.05", "b@worker2": "3.64"}
+    wrong = [
+        dataclasses.replace(
+            d,
+            observation=dataclasses.replace(
+                d.observation,
+                reason=f"an agent was stalled for {stalls[d.observation.flow.source.name]} s "
+                "of a wait of 1.20 s",
+            ),
+        )
+        for d in matrix.disagreements(all_open(matrix))
+        if d.observation.flow.source.name in stalls
+    ]
+    (pattern,) = diagnose(matrix, wrong)
+    assert "an agent was stalled for 3.64 s of a wait of 1.20 s at worst" in pattern.sentence
+    assert len(pattern.cells) == len(wrong)
 
 
 def test_what_could_not_be_measured_names_agent_and_reason_and_no_fault() -> None:
