@@ -24,6 +24,6 @@ def test_a_server_sees_the_address_that_its_client_has(
     translated = [
         f"{o.flow}: the server saw {o.peer_saw}, the client has {o.flow.source.address(ip_family)}"
         for o in matrix.observations()
-        if o.peer_saw != o.flow.source.address(ip_family)
+        if o.outcome.works and o.peer_saw != o.flow.source.address(ip_family)
     ]
     require_none(translated, ip_family)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from fixtures.probing import Connectivity
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
-from sixproof.model import Family, Flow, Outcome, Protocol
+from sixproof.errors import InfrastructureError
+from sixproof.model import Expectation, Family, Flow, Matrix, Observation, Outcome, Protocol
 from sixproof.probes import fakes
 from sixproof.probes.connect import ConnectProbe, Load
 from sixproof.probes.fakes import FakeAgents
@@ -70,3 +73,31 @@ def test_a_flow_that_was_measured_is_tried_once() -> None:
     client = Client(stalls=0)
     assert measured(client)[2] is Outcome.DROPPED
     assert len(client.asked) == 1
+
+
+class Notes:
+    """Keeps the matrices that are recorded."""
+
+    def __init__(self) -> None:
+        self.cells: list[int] = []
+
+    def matrix(self, matrix: Matrix, *_: object, **__: object) -> None:
+        """One more."""
+        self.cells.append(len(matrix.cells))
+
+
+def test_nothing_is_asked_of_a_closed_flow_that_could_not_be_measured() -> None:
+    """Silence at a port where nobody listens proves nothing; the others are judged."""
+    notes: Any = Notes()
+    connectivity = Connectivity(ConnectProbe(FakeAgents({})), notes, 3.0)
+    seen = [Observation(flow(1), Outcome.ALLOWED), Observation(flow(2), Outcome.UNKNOWN)]
+
+    def closed(one: Flow) -> Expectation:
+        if one.port == 1:
+            return Expectation.allowed("open")
+        return Expectation(frozenset({Outcome.DROPPED}), "denied", True, "GlobalNetworkPolicy x")
+
+    expected = connectivity.hold(Matrix.of("flows", seen), closed)
+    assert (notes.cells, len(expected)) == ([1], 2)
+    with pytest.raises(InfrastructureError):
+        connectivity.hold(Matrix.of("flows", seen), lambda _: Expectation.allowed("open"))
