@@ -26,8 +26,7 @@ class Runner:
     def __init__(self, report_dir: Path) -> None:
         command = [sys.executable, "-m", "pytest", "suites/pods", "-n", "2", "-v"]
         command += ["--six-provider", "kind", "--six-report-dir", str(report_dir)]
-        self.log = report_dir / "log"
-        report_dir.mkdir(parents=True, exist_ok=True)
+        self.log = report_dir.with_suffix(".log")
         self._stream = self.log.open("w", encoding="utf-8")
         self.process = subprocess.Popen(
             [*command, "-p", "no:cacheprovider"],
