@@ -6,13 +6,14 @@ import functools
 from collections.abc import Callable, Sequence
 
 from sixproof.errors import ApiError
-from sixproof.kube import fields, kinds, ownership
+from sixproof.kube import failures, fields, kinds, ownership
 from sixproof.kube.client import Cluster
 from sixproof.kube.fields import Manifest
 from sixproof.kube.kinds import Kind
 
+CALICO = "projectcalico.org/v3"
 CLUSTER_WIDE = {
-    "projectcalico.org/v3": ("GlobalNetworkPolicy", "Tier", "HostEndpoint"),
+    CALICO: ("GlobalNetworkPolicy", "Tier", "HostEndpoint"),
     "policy.networking.k8s.io/v1alpha1": ("AdminNetworkPolicy", "BaselineAdminNetworkPolicy"),
     "policy.networking.k8s.io/v1alpha2": ("ClusterNetworkPolicy",),
 }
@@ -25,8 +26,16 @@ _COPIES = ("knp.default.", "kanp.", "kbanp.")
 _NAMING = ("GlobalNetworkPolicy", "NetworkPolicy")
 
 
-def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
-    """Every policy that may concern pods of these namespaces.
+def is_away(error: ApiError) -> bool:
+    """Whether an extension server, such as Calico's, is not reached now; others may answer."""
+    return failures.is_transient(error, repeatable=True)
+
+
+def standing(
+    cluster: Cluster, namespaces: tuple[str, ...], *, calico: bool = True
+) -> tuple[Manifest, ...]:
+    """Every policy that may concern pods of these namespaces; without Calico's, which an extension
+    server may serve that is away, where `calico` is False.
 
     Calico's own copies of Kubernetes policies (``knp.default.…``) are left out: they would count
     twice. So are those of the harness, which come and go with its tests and concern no other pods.
@@ -37,12 +46,13 @@ def standing(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, .
     wanted = [
         kind
         for api_version, names in CLUSTER_WIDE.items()
+        if calico or api_version != CALICO
         for kind in cluster.catalog.kinds(api_version)
         if kind.kind in names and "list" in kind.verbs
     ]
     calls = [functools.partial(cluster.list, kind) for kind in wanted]
-    found = _gathered(cluster, [*calls, *_namespaced(cluster, namespaces)])
-    if not any(fields.text(m, "kind") in _NAMING and _is_calico(m) for m in found):
+    found = _gathered(cluster, [*calls, *_namespaced(cluster, namespaces, calico=calico)])
+    if not calico or not any(fields.text(m, "kind") in _NAMING and _is_calico(m) for m in found):
         return found
     sets = [kind for kind in _calico(cluster) if kind.kind in SETS]
     named = _gathered(cluster, [functools.partial(cluster.list, kind) for kind in sets])
@@ -69,12 +79,14 @@ def tiers(cluster: Cluster) -> tuple[Manifest, ...]:
     return tuple(tier for kind in served for tier in cluster.list(kind))
 
 
-def _namespaced(cluster: Cluster, namespaces: tuple[str, ...]) -> list[_Listing]:
-    calico = [k for k in _calico(cluster) if k.kind == "NetworkPolicy"]
+def _namespaced(
+    cluster: Cluster, namespaces: tuple[str, ...], *, calico: bool = True
+) -> list[_Listing]:
+    own = [k for k in _calico(cluster) if k.kind == "NetworkPolicy"] if calico else []
     return [
         functools.partial(cluster.list, kind, namespace)
         for namespace in namespaces
-        for kind in (kinds.NETWORK_POLICY, *calico)
+        for kind in (kinds.NETWORK_POLICY, *own)
     ]
 
 
@@ -94,7 +106,7 @@ def _is_calico(manifest: Manifest) -> bool:
 
 def _calico(cluster: Cluster) -> list[Kind]:
     try:
-        served = cluster.catalog.kinds("projectcalico.org/v3")
+        served = cluster.catalog.kinds(CALICO)
     except ApiError:
         return []
     return [k for k in served if "list" in k.verbs]

@@ -10,8 +10,10 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Sequence
 
+from sixproof.errors import ApiError
 from sixproof.kube import fields, kinds, policies
 from sixproof.kube.client import Cluster
+from sixproof.kube.fields import Manifest
 from sixproof.model import EndpointKind, Expectation, Flow
 from sixproof.policy import (
     Judgement,
@@ -42,6 +44,10 @@ class StandingPolicies:
         self._namespaces: dict[str, dict[str, str]] = {}
         self._oracle: Oracle | None = None
         self._beside: dict[Service, Oracle] = {}
+        self.away: ApiError | None = None
+        """Why Calico's policies could not be read, once they could not: their API server is away,
+        and it is not waited for again. What is broken may be why; verdicts must come all the same.
+        """
 
     def __call__(self, flow: Flow) -> Expectation:
         """What a flow must come to that nothing but such a policy may deny."""
@@ -87,11 +93,21 @@ class StandingPolicies:
         new = set(touched) - self._namespaces.keys() - {""}
         if self._oracle is None or new:
             self._namespaces |= {name: self._labels(name) for name in new}
-            manifests = policies.standing(self._cluster, tuple(sorted(self._namespaces)))
+            manifests = self._read(tuple(sorted(self._namespaces)))
             world = World.of(self._namespaces, nodes=self._nodes)
             self._oracle = Oracle.of(manifests, world, self._profile)
             self._beside.clear()
         return self._oracle
+
+    def _read(self, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
+        if self.away is None:
+            try:
+                return policies.standing(self._cluster, namespaces)
+            except ApiError as error:
+                if not policies.is_away(error):
+                    raise
+                self.away = error
+        return policies.standing(self._cluster, namespaces, calico=False)
 
     def _labels(self, namespace: str) -> dict[str, str]:
         """As the API server holds them: admission may have added some."""

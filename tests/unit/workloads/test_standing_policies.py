@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sixproof.errors import ApiError
+from sixproof.kube import policies as kube_policies
 from sixproof.model import (
     Endpoint,
     EndpointKind,
@@ -75,6 +78,40 @@ def test_policies_of_a_namespace_are_read_when_it_is_first_touched(
     assert policies.closes(one(host("n1"), A1)) == ""
     assert policies.closes(one(A1, B2)) == "NetworkPolicy six-abc-b/default-deny"
     assert api.asked == [("six-abc-a",), ("six-abc-a", "six-abc-b")]
+
+
+def test_calicos_api_server_is_not_waited_for_again_once_it_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What is broken between nodes may cut it off: other policies are judged all the same, and no
+    test waits anew."""
+    policies, api = standing(monkeypatch, BY_ADMISSION % "b")
+    tried: list[bool] = []
+
+    def read(_: object, namespaces: tuple[str, ...], *, calico: bool = True) -> tuple[Any, ...]:
+        tried.append(calico)
+        if calico:
+            raise ApiError("list kinds: the server is currently unable", status=503)
+        return api.standing(namespaces)
+
+    monkeypatch.setattr(kube_policies, "standing", read)
+    assert policies.closes(one(host("n1"), A1)) == ""
+    assert policies.closes(one(A1, B2)) == "NetworkPolicy six-abc-b/default-deny"
+    assert tried == [True, False, False]
+    assert policies.away is not None
+
+
+def test_policies_that_may_not_be_read_stay_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refusal is no absence: what holds could not be told."""
+    policies, _ = standing(monkeypatch)
+
+    def refuse(*_: object, **__: object) -> tuple[Any, ...]:
+        raise ApiError("forbidden", status=403)
+
+    monkeypatch.setattr(kube_policies, "standing", refuse)
+    with pytest.raises(ApiError, match="forbidden"):
+        policies.closes(one(A1, B2))
+    assert policies.away is None
 
 
 def test_the_preflight_names_the_policy_and_what_it_closes(monkeypatch: pytest.MonkeyPatch) -> None:
