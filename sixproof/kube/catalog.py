@@ -39,8 +39,10 @@ class Catalog:
             found[fields.text(group, "name")] = tuple(versions)
         return found
 
-    def kinds(self, api_version: str) -> tuple[Kind, ...]:
+    def kinds(self, api_version: str, *, patience: float | None = None) -> tuple[Kind, ...]:
         """The kinds that an API version serves; empty where it is not served.
+
+        `patience` bounds the seconds of tries while the server behind it is not available.
 
         Raises: ApiError.
         """
@@ -48,7 +50,8 @@ class Catalog:
         if known is None:
             prefix = "/apis/" if "/" in api_version else "/api/"
             try:
-                answer = self._rest.get(prefix + api_version, f"list kinds of {api_version}")
+                purpose = f"list kinds of {api_version}"
+                answer = self._rest.get(prefix + api_version, purpose, patience=patience)
             except ApiError as error:
                 if error.status != 404:
                     raise

@@ -21,6 +21,9 @@ CLUSTER_WIDE = {
 SETS = ("GlobalNetworkSet", "NetworkSet")
 """What rules of Calico's policies name by label; read only where such a policy stands."""
 
+PATIENCE = 10.0
+"""Seconds for which a server that answers "not available" is asked again: a fault may last."""
+
 _Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
 _NAMING = ("GlobalNetworkPolicy", "NetworkPolicy")
@@ -47,7 +50,7 @@ def standing(
         kind
         for api_version, names in CLUSTER_WIDE.items()
         if calico or api_version != CALICO
-        for kind in cluster.catalog.kinds(api_version)
+        for kind in cluster.catalog.kinds(api_version, patience=PATIENCE)
         if kind.kind in names and "list" in kind.verbs
     ]
     calls = [functools.partial(cluster.list, kind) for kind in wanted]
