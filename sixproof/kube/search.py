@@ -17,6 +17,8 @@ from sixproof.kube.fields import Manifest
 from sixproof.kube.kinds import Kind
 
 _GROUPS = ("projectcalico.org", "policy.networking.k8s.io")
+_PATIENCE = 2.0
+"""Seconds for which a server that is not available is asked which kinds it serves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Search:
         self._blind: list[ApiError] = []
         for api_version in (f"{g}/{groups[g][0]}" for g in _GROUPS if groups.get(g)):
             try:
-                served = cluster.catalog.kinds(api_version)
+                served = cluster.catalog.kinds(api_version, patience=_PATIENCE)
             except ApiError as error:
                 self._blind.append(error)
                 continue
@@ -89,7 +91,12 @@ class Search:
 
     def _look(self, kind: Kind, selector: str) -> Found:
         try:
-            listed: Sequence[Manifest] = self._cluster.list(kind, labels=selector)
+            # Who looks again need not be patient: an extension server that is away would hold up
+            # what the API server itself can delete.
+            patience = None if kind is kinds.NAMESPACE else 0.0
+            listed: Sequence[Manifest] = self._cluster.list(
+                kind, labels=selector, patience=patience
+            )
         except ApiError as error:
             if kind is kinds.NAMESPACE or error.status not in (403, 404, 405):
                 return Found(blind=(error,))

@@ -15,6 +15,7 @@ from sixproof.errors import ApiError
 from sixproof.kube import cleanup, kinds, leftovers, ownership
 from sixproof.kube.client import Cluster
 from sixproof.kube.ownership import Heartbeat, Holder
+from sixproof.kube.search import Search
 from tests.unit.kube.server import FakeApi, Reply, Seen, listed, refused
 
 CALICO = "/apis/projectcalico.org/v3"
@@ -356,3 +357,15 @@ class TestHeartbeat:
         body = api.requests("PATCH")[0].body
         assert body["metadata"]["labels"] == ownership.labels("r1")
         assert body["kind"] == kinds.LEASE.kind
+
+
+def test_what_is_away_holds_nothing_up_that_can_be_deleted(api: FakeApi, cluster: Cluster) -> None:
+    """A fault may cut Calico's API server off: namespaces go at once, and it is named."""
+    store = Store(api)
+    store.hold("/api/v1/namespaces", made("six-r1-a"))
+    api.on("GET", f"{CALICO}/tiers", refused(503, "ServiceUnavailable", "away"))
+    search = Search(cluster)
+    found = search.find(ownership.selector("r1"))
+    assert [item.name for item in found.items] == ["six-r1-a"]
+    assert [error.status for error in found.blind] == [503]
+    assert sum(seen.path == f"{CALICO}/tiers" for seen in api.seen) == 1
