@@ -21,8 +21,9 @@ CLUSTER_WIDE = {
 SETS = ("GlobalNetworkSet", "NetworkSet")
 """What rules of Calico's policies name by label; read only where such a policy stands."""
 
-PATIENCE = 10.0
-"""Seconds for which a server that answers "not available" is asked again: a fault may last."""
+PATIENCE = 0.0
+"""Seconds for which a server that is not available is asked again: a fault may last, and each try
+may take long by itself. What was not read is a finding."""
 
 _Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
