@@ -18,7 +18,7 @@ from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME, load_incl
 
 from sixproof.errors import ClusterUnreachable
 from sixproof.kube import certificates, endpoint, fields, kubeconfig
-from sixproof.kube.credentials import Credentials, Fixed, FromPlugin, TokenFile, basic
+from sixproof.kube.credentials import Credentials, Fixed, FromPlugin, TokenFile, basic, bearer
 from sixproof.kube.endpoint import Proxy
 from sixproof.kube.exec_plugin import Plugin, Say, cluster_info
 from sixproof.kube.fields import one_line
@@ -165,7 +165,7 @@ def _credentials(
     if path := user.path("tokenFile"):
         return TokenFile(path)
     if token := user.text("token").strip():
-        return Fixed(f"Bearer {token}")
+        return Fixed(bearer(token, f"the token of user {name!r}"))
     if user.value.get("exec"):
         return FromPlugin(Plugin.of(name, user, cluster_info(chosen.cluster)), files, say)
     if user.text("username"):

@@ -94,8 +94,7 @@ class TokenFile:
             raise ClusterUnreachable(f"tokenFile {self._path} cannot be read: {error}") from error
         if not token:
             raise ClusterUnreachable(f"tokenFile {self._path} is missing or empty")
-        if not token.isprintable() or " " in token:
-            raise ClusterUnreachable(f"tokenFile {self._path} holds more than one line or word")
+        bearer(token, f"what tokenFile {self._path} holds")
         return token
 
 
@@ -140,8 +139,8 @@ class FromPlugin:
 
     def _keep(self, status: Manifest) -> None:
         now = datetime.datetime.now(datetime.UTC)
-        token = fields.text(status, "token")
-        self._header = f"Bearer {token}" if token else ""
+        token = fields.text(status, "token").strip()
+        self._header = bearer(token, "the credential plugin's token") if token else ""
         certificate = fields.text(status, "clientCertificateData")
         if certificate:
             pair = f"{certificate.rstrip()}\n{fields.text(status, 'clientKeyData').strip()}\n"
@@ -152,6 +151,17 @@ class FromPlugin:
             early = min(datetime.timedelta(seconds=EARLY), (self._end - now) / 5)
             # A clock that differs from the issuer's must not run the plugin for each request.
             self._renew_at = max(self._end - early, now + datetime.timedelta(seconds=AT_LEAST))
+
+
+def bearer(token: str, what: str) -> str:
+    """The header of a bearer token (RFC 6750); a refusal never shows the token.
+
+    Raises:
+        ClusterUnreachable: no header can carry it.
+    """
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ClusterUnreachable(f"{what} is no token: more than one line or word, or not ASCII")
+    return f"Bearer {token}"
 
 
 def basic(user: str, password: str) -> str:
