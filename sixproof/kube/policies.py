@@ -9,6 +9,7 @@ from sixproof.errors import ApiError
 from sixproof.kube import failures, fields, kinds, ownership
 from sixproof.kube.client import Cluster
 from sixproof.kube.fields import Manifest
+from sixproof.kube.glance import PATIENCE
 from sixproof.kube.kinds import Kind
 
 CALICO = "projectcalico.org/v3"
@@ -20,10 +21,6 @@ CLUSTER_WIDE = {
 """Kinds whose objects may select the pods of any namespace."""
 SETS = ("GlobalNetworkSet", "NetworkSet")
 """What rules of Calico's policies name by label; read only where such a policy stands."""
-
-PATIENCE = 0.0
-"""Seconds for which a server that is not available is asked again: a fault may last, and each try
-may take long by itself. What was not read is a finding."""
 
 _Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")

@@ -14,11 +14,10 @@ from sixproof.errors import ApiError
 from sixproof.kube import fields, kinds
 from sixproof.kube.client import Cluster
 from sixproof.kube.fields import Manifest
+from sixproof.kube.glance import PATIENCE
 from sixproof.kube.kinds import Kind
 
 _GROUPS = ("projectcalico.org", "policy.networking.k8s.io")
-_PATIENCE = 2.0
-"""Seconds for which a server that is not available is asked which kinds it serves."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ class Search:
         self._blind: list[ApiError] = []
         for api_version in (f"{g}/{groups[g][0]}" for g in _GROUPS if groups.get(g)):
             try:
-                served = cluster.catalog.kinds(api_version, patience=_PATIENCE)
+                served = cluster.catalog.kinds(api_version, patience=PATIENCE)
             except ApiError as error:
                 self._blind.append(error)
                 continue
