@@ -162,7 +162,7 @@ _TRAITS: tuple[tuple[str, Callable[[DnsObservation], str]], ...] = (
 def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> str:
     """How many are wrong, what they share that others do not, and what works beside them."""
     bad = [d.seen for d in wrong]
-    outcomes = ", ".join(sorted({_came(o) for o in bad}))
+    outcomes = ", ".join(sorted({o.came for o in bad}))
     sharing = [
         (text, trait)
         for text, trait in _TRAITS
@@ -179,10 +179,6 @@ def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> s
     others = sorted({first(o) for o in seen} - {first(bad[0])})
     beside = f"{' and '.join(others)} work{'s' if len(others) == 1 else ''}"
     return f"{lead}; {beside}; {right}"
-
-
-def _came(seen: DnsObservation) -> str:
-    return "other records" if seen.outcome is DnsOutcome.NOERROR else seen.came
 
 
 def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:

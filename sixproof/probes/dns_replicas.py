@@ -15,7 +15,6 @@ from sixproof.probes.dns_judge import Expected, listed
 from sixproof.probes.dns_verdict import (
     LOST,
     DnsObservation,
-    DnsOutcome,
     DnsQuery,
     DnsServer,
     Transport,
@@ -99,15 +98,11 @@ class Replica:
             return f"answers none of {total} questions, of any who asked"
         if not self.wrong:
             return ""
-        what = " and ".join(sorted({_said(o) for o in self.wrong}))
+        what = " and ".join(sorted({o.came for o in self.wrong}))
         types = ", ".join(sorted({o.query.question.type.value for o in self.wrong}))
         families = [f for f in Family if any(o.query.server.family is f for o in self.wrong)]
         ways = " and ".join(families) + (" alike" if len(families) > 1 else "")
         return f"answers {what} to {len(self.wrong)} of {total} questions ({types}), over {ways}"
-
-
-def _said(seen: DnsObservation) -> str:
-    return "other records" if seen.outcome is DnsOutcome.NOERROR else seen.came
 
 
 def replicas(seen: Iterable[DnsObservation], expected: Expected) -> tuple[Replica, ...]:

@@ -136,7 +136,10 @@ class DnsObservation:
 
     @property
     def came(self) -> str:
-        """What came, as reports say it: the outcome, and of records of another type which ones."""
+        """What came, as reports say it of a wrong answer: the outcome, or "other records", and of
+        records of another type which ones."""
+        if self.outcome is DnsOutcome.NOERROR:
+            return "other records"
         if self.outcome is DnsOutcome.WRONG_TYPE and self.answer:
             return f"{listed_types(self.answer)} in an answer to {self.query.question.type}"
         return self.outcome.value

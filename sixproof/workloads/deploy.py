@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sixproof.errors import NotReady
 from sixproof.kube import fields, kinds
@@ -95,11 +95,8 @@ def fill(
     """
     _create(cluster, run, wanted)
     progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
-    deadline = time.monotonic() + timeout
     endpoints = []
-    for home in map(fields.name, wanted.namespaces):  # one after the other waits no longer than all
-        names = [fields.name(m) for m in wanted.pods if fields.namespace(m) == home]
-        left = max(1.0, deadline - time.monotonic())
+    for home, names, left in _in_turn(wanted, timeout):
         ready = kube_pods.wait_ready(cluster, home, run.selector, names, left)
         endpoints += [endpoint_of(ready[name]) for name in names]
     return _mesh(run, placement, endpoints)
@@ -123,12 +120,9 @@ def cover(
     """
     _create(cluster, run, wanted)
     progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
-    deadline = time.monotonic() + timeout
     ready: list[RunningPod] = []
     late: dict[tuple[str, str], str] = {}
-    for home in map(fields.name, wanted.namespaces):
-        names = [fields.name(m) for m in wanted.pods if fields.namespace(m) == home]
-        left = max(1.0, deadline - time.monotonic())
+    for home, names, left in _in_turn(wanted, timeout):
         settled = kube_pods.settle(cluster, home, run.selector, names, left)
         ready += settled.ready.values()
         late.update({(home, name): why for name, why in settled.late.items()})
@@ -151,6 +145,15 @@ def _create(cluster: Cluster, run: Run, wanted: Plan) -> None:
     mounted = [*wanted.config_maps, *keys, *_pull_secrets(cluster, run, wanted)]
     cluster.gather([_creation(cluster, m) for m in mounted])
     cluster.gather([_creation(cluster, m) for m in wanted.pods])
+
+
+def _in_turn(wanted: Plan, timeout: float) -> Iterator[tuple[str, list[str], float]]:
+    """Each namespace with the names of its pods and the seconds that are left to wait for them: one
+    after the other waits no longer than all at once."""
+    deadline = time.monotonic() + timeout
+    for home in map(fields.name, wanted.namespaces):
+        names = [fields.name(m) for m in wanted.pods if fields.namespace(m) == home]
+        yield home, names, max(1.0, deadline - time.monotonic())
 
 
 def _mesh(run: Run, placement: Placement, endpoints: Sequence[Endpoint]) -> Mesh:
