@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.plugin.played import PlayedCluster
+from tests.unit.kube.server import kubeconfig, serve
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,3 +39,12 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     other = "def test_other():\n    assert True\n"
     (pytester.path / "tests/test_other.py").write_text(other, encoding="utf-8")
     return pytester
+
+
+@pytest.fixture
+def cluster(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedCluster]:
+    """A played cluster to which the kubeconfig of the project's runs leads."""
+    played = PlayedCluster()
+    with serve(played) as url:
+        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(Path(project.path, "config"), url)))
+        yield played

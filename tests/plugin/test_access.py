@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import signal
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +15,9 @@ from sixproof.errors import ClusterUnreachable
 from sixproof.kube import config
 from sixproof.model import ClusterFacts
 from tests.unit.kube.server import FakeApi, kubeconfig, serve
+from tests.unit.kube.terminal import at_terminal
 
 PLUGIN = "client.authentication.k8s.io/v1"
-
-
-def at_terminal(argv: list[str]) -> tuple[int, str]:
-    """The exit status and the output of a command that has a terminal of its own."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)  # noqa: S606 - the child is that command
-    watchdog = threading.Timer(400, os.kill, (pid, signal.SIGKILL))
-    watchdog.start()
-    output = b""
-    try:
-        while True:
-            try:
-                data = os.read(terminal, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not data:
-                break
-            output += data
-        _, status = os.waitpid(pid, 0)
-    finally:
-        watchdog.cancel()
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(status), output.decode(errors="replace")
 
 
 def written(folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None = None) -> Path:
@@ -80,7 +53,7 @@ def test_credential_plugin_runs_from_a_terminal(
     plugin = {"apiVersion": PLUGIN, "command": "./log-in", "interactiveMode": mode}
     path = written(project.path, {"exec": plugin})
     argv = [sys.executable, "-m", "pytest", "suites", "--six-kubeconfig", str(path), *more]
-    status, output = at_terminal(argv)
+    status, output = at_terminal(argv, limit=400)
     assert status == 4, output
     assert "credential plugin log-in: enter code 4711" in output
     assert "connection refused" in output

@@ -7,23 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.plugin.played import NAMESPACES, PlayedCluster
-from tests.unit.kube.server import Seen, kubeconfig, serve
+from tests.unit.kube.server import Seen
 
 PATIENCE = 120.0
-
-
-@pytest.fixture
-def cluster(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedCluster]:
-    """A played cluster to which the kubeconfig of the project's runs leads."""
-    played = PlayedCluster()
-    with serve(played) as url:
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(Path(project.path, "config"), url)))
-        yield played
 
 
 class Running:

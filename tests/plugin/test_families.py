@@ -2,24 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from sixproof.reporting.record import CaseOutcome
 from sixproof.reporting.results import Results
 from tests.plugin.played import PlayedCluster
-from tests.unit.kube.server import kubeconfig, serve
-
-
-@pytest.fixture
-def cluster(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedCluster]:
-    """A played cluster to which the kubeconfig of the project's runs leads."""
-    played = PlayedCluster()
-    with serve(played) as url:
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(Path(project.path, "config"), url)))
-        yield played
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])

@@ -5,23 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.plugin.conftest import ROOT
 from tests.plugin.played import PlayedCluster
-from tests.unit.kube.server import kubeconfig, serve
-
-
-@pytest.fixture
-def cluster(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedCluster]:
-    """A played cluster to which the kubeconfig of the project's runs leads."""
-    played = PlayedCluster()
-    with serve(played) as url:
-        monkeypatch.setenv("KUBECONFIG", str(kubeconfig(Path(project.path, "config"), url)))
-        yield played
 
 
 def pytest_in(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -7,27 +7,19 @@ import socket
 import threading
 from collections.abc import Iterator
 
+from tests.unit.kube.listener import Listener
 
-class PlayedProxy:
+
+class PlayedProxy(Listener):
     """A proxy that tunnels and forwards; it keeps the heads that it was sent."""
 
     def __init__(self, answer: bytes = b"") -> None:
         self.heads: list[bytes] = []
         self._answer = answer
-        self._serving: list[threading.Thread] = []
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__()
 
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                taken, _ = self._server.accept()
-                serving = threading.Thread(target=self._serve, args=(taken,), daemon=True)
-                self._serving.append(serving)
-                serving.start()
-
-    def _serve(self, taken: socket.socket) -> None:
+    def serve(self, taken: socket.socket) -> None:
+        """Lead the connection on."""
         with taken:
             self._tunnel(taken)
 
@@ -52,13 +44,6 @@ class PlayedProxy:
         _pump(taken, far)
         back.join()
         far.close()
-
-    def close(self) -> None:
-        """Take no more; those that are served have ended when this returns."""
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for serving in self._serving:
-            serving.join(5)
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import base64
 import json
 import os
-import pty
 import shutil
-import signal
 import subprocess
 import sys
 import textwrap
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -23,6 +20,7 @@ from sixproof.kube import exec_plugin, kinds
 from sixproof.kube.client import Cluster
 from tests.unit.kube.authority import Authority
 from tests.unit.kube.server import FakeApi, Reply, Seen, kubeconfig, listed, refused, serve
+from tests.unit.kube.terminal import at_terminal
 
 V1 = "client.authentication.k8s.io/v1"
 
@@ -116,34 +114,6 @@ def test_plugin_can_ask_at_the_terminal(api: FakeApi, tmp_path: Path) -> None:
     assert status == 0, output
     assert "SAID credential plugin log-in: Your code:" in output
     assert api.seen[0].headers["authorization"] == "Bearer code-4711"
-
-
-def at_terminal(argv: list[str], answers: tuple[tuple[str, str], ...] = ()) -> tuple[int, str]:
-    """Run a command at a terminal of its own; type each answer when its question is seen."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-        os.execv(argv[0], argv)  # noqa: S606 - the child is that command
-    output = ""
-    waiting = list(answers)
-    watchdog = threading.Timer(60, os.kill, (pid, signal.SIGKILL))
-    watchdog.start()
-    try:
-        while True:
-            try:
-                data = os.read(terminal, 4096)
-            except OSError:  # the other end is closed
-                break
-            if not data:
-                break
-            output += data.decode(errors="replace")
-            if waiting and waiting[0][0] in output:
-                os.write(terminal, waiting.pop(0)[1].encode())
-        _, status = os.waitpid(pid, 0)
-    finally:
-        watchdog.cancel()
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(status), output
 
 
 def without_terminal(argv: list[str]) -> subprocess.CompletedProcess[str]:

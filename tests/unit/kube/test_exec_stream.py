@@ -10,7 +10,6 @@ import shutil
 import socket
 import ssl
 import struct
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,13 +22,14 @@ from sixproof.kube import exec_stream
 from sixproof.kube.channel import STATUS, STDERR, STDOUT, Stream
 from sixproof.kube.client import Cluster
 from tests.unit.kube.authority import Authority
+from tests.unit.kube.listener import Listener
 from tests.unit.kube.proxy import played
 from tests.unit.kube.server import kubeconfig
 
 VERSION = json.dumps({"gitVersion": "v1.34.1"}).encode()
 
 
-class PlayedPod:
+class PlayedPod(Listener):
     """An API server that knows its version and one pod, which echoes its standard input.
 
     `refusals` are answers to exec that come before it agrees.
@@ -39,27 +39,10 @@ class PlayedPod:
         self.heads: list[str] = []
         self.refusals = refusals
         self._tls = tls
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self._serving: list[threading.Thread] = []
-        scheme = "https" if tls else "http"
-        self.url = f"{scheme}://127.0.0.1:{self._server.getsockname()[1]}"
-        threading.Thread(target=self._run, daemon=True).start()
+        super().__init__("https" if tls else "http")
 
-    def close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        for serving in self._serving:
-            serving.join(5)
-
-    def _run(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                taken, _ = self._server.accept()
-                serving = threading.Thread(target=self._serve, args=(taken,), daemon=True)
-                self._serving.append(serving)
-                serving.start()
-
-    def _serve(self, taken: socket.socket) -> None:
+    def serve(self, taken: socket.socket) -> None:
+        """Answer a request, or become a stream."""
         taken.settimeout(10)
         with contextlib.suppress(OSError), taken:
             if self._tls:
