@@ -80,7 +80,7 @@ def asked() -> str:
 def load(name: str = DEFAULT) -> Variant:
     """Read a variant by its file's name; an unknown name or a wrong key is a BedError."""
     path = paths.VARIANTS / f"{name}.toml"
-    if not path.is_file():
+    if name not in names():
         raise BedError(
             f"a bed variant named {name}",
             seen=f"there are: {', '.join(names())}",

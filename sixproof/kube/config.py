@@ -138,7 +138,7 @@ def _transport(chosen: Chosen, files: PrivateFiles) -> tuple[Configuration, Prox
     configuration = _fresh(host)
     configuration.verify_ssl = not insecure
     configuration.ssl_ca_cert = str(authority) if authority else None
-    configuration.tls_server_name = cluster.text("tls-server-name") or None
+    configuration.tls_server_name = _tls_name(cluster.text("tls-server-name"), name)
     if pair:
         configuration.cert_file, configuration.key_file = map(str, pair)
     proxy = endpoint.proxy(host, cluster.text("proxy-url"), name)
@@ -146,6 +146,15 @@ def _transport(chosen: Chosen, files: PrivateFiles) -> tuple[Configuration, Prox
         configuration.proxy = proxy.url
         configuration.proxy_headers = proxy.headers
     return configuration, proxy
+
+
+def _tls_name(text: str, cluster: str) -> str | None:
+    if text and not endpoint.is_host_name(text):
+        raise ClusterUnreachable(
+            f"tls-server-name of cluster {cluster!r} is {one_line(repr(text), 120)}; "
+            "wanted is the name in the API server's certificate"
+        )
+    return text or None
 
 
 def _credentials(

@@ -7,10 +7,10 @@ import ipaddress
 import urllib.parse
 import urllib.request
 
-import urllib3
 from kubernetes.client.rest import should_bypass_proxies
 
 from sixproof.errors import ClusterUnreachable
+from sixproof.kube.credentials import basic
 from sixproof.kube.fields import one_line
 
 
@@ -73,8 +73,8 @@ def proxy(host: str, url: str, name: str) -> Proxy | None:
         )
     headers = {}
     if parts.username is not None:
-        login = f"{parts.username}:{parts.password or ''}"
-        headers = urllib3.make_headers(proxy_basic_auth=urllib.parse.unquote(login))
+        login = map(urllib.parse.unquote, (parts.username, parts.password or ""))
+        headers = {"proxy-authorization": basic(*login)}
     return Proxy(_without_login(url), headers, source)
 
 
@@ -86,7 +86,19 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
         host = parts.hostname or ""
     except ValueError:
         return None
-    return parts if host and not any(c.isspace() or not c.isprintable() for c in url) else None
+    return parts if host and is_host_name(host) and _is_one_word(url) else None
+
+
+def is_host_name(name: str) -> bool:
+    """Whether a name can be looked up and stand in a certificate: one in IDNA (RFC 5890)."""
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _is_one_word(text: str) -> bool:
+    return text.isprintable() and not any(map(str.isspace, text))
 
 
 def _path(url: str) -> str:

@@ -33,6 +33,18 @@ class _Repr(reprlib.Repr):
         super().__init__()
         self.maxlevel = 2
 
+    def repr_NoneType(self, x: None, level: int) -> str:  # noqa: ARG002, N802 - reprlib's names
+        """Nothing, as YAML and JSON write it."""
+        return "null"
+
+    def repr_bool(self, x: bool, level: int) -> str:  # noqa: ARG002 - reprlib's names
+        """Truth, as YAML and JSON write it."""
+        return "true" if x else "false"
+
+    def repr_tuple(self, x: tuple[object, ...], level: int) -> str:
+        """Frozen lists look like lists."""
+        return self.repr_list(list(x), level)
+
     def repr_int(self, x: int, level: int) -> str:
         """Integers; the huge ones by their size."""
         bits = x.bit_length()

@@ -104,9 +104,10 @@ def _check_not_empty(stock: Inventory, question: Question) -> None:
         named = described(stock.policies[0].value)
         raise UsageError(f"--no-policies, but the files hold some: {named}")
     if not stock.intake.count and not question.no_policies:
+        left = "; ".join(stock.left_out())
         raise UsageError(
-            "nothing to judge: no file holds a policy; --no-policies asks about a cluster "
-            "without any"
+            f"nothing to judge: no file holds a policy{f' ({left})' if left else ''}; "
+            "--no-policies asks about a cluster without any"
         )
 
 

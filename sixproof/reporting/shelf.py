@@ -136,11 +136,10 @@ class Shelf:
                     path.rmdir()
 
     def _forget_old(self) -> None:
-        runs = sorted(p for p in self.directory.parent.iterdir() if _NAME.fullmatch(p.name))
-        for old in runs[:-KEPT]:
-            if old != self.directory:
-                with contextlib.suppress(Timeout, OSError), FileLock(old / MARKER, timeout=0):
-                    shutil.rmtree(old)
+        others = (p for p in self.directory.parent.iterdir() if p != self.directory)
+        for old in sorted(p for p in others if _NAME.fullmatch(p.name))[: 1 - KEPT]:
+            with contextlib.suppress(Timeout, OSError), FileLock(old / MARKER, timeout=0):
+                shutil.rmtree(old)
 
 
 def _name(moment: datetime.datetime) -> str:

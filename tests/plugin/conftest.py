@@ -19,6 +19,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("KUBECONFIG", "")
     monkeypatch.setenv("HOME", str(pytester.path))
+    # Each run is a process of its own, and this plugin takes it half a second to load.
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
     pytester.makeconftest('pytest_plugins = ("fixtures.plugin",)')
     pytester.makefile(
         ".toml",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,8 @@ def test_server_that_works(text: str, secured: bool, url: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "  ", "https://", "ftp://api.example", "foo.example/x", "https://api.example:port",
-     "https://api.example:99999", "https://a b", "https://[fd00::1", "unix:///run/x", "://x"],
+     "https://api.example:99999", "https://a b", "https://[fd00::1", "unix:///run/x", "://x",
+     "https://€..example"],
 )  # fmt: skip
 def test_server_that_is_none(tmp_path: Path, text: str) -> None:
     """One line that names the cluster, before anything is asked."""
@@ -103,6 +105,22 @@ def test_requests_go_through_the_proxy_of_the_cluster(
         with Cluster.connect(path) as cluster:
             assert cluster.list(kinds.NODE) == ()
     assert b"proxy-authorization: basic am9lonbac3m=" in proxy.heads[0].lower()
+
+
+def test_login_of_a_proxy_may_be_of_any_letters() -> None:
+    """As UTF-8 (RFC 7617); the names of HTTP/1.1 headers' letters would not do for them."""
+    found = endpoint.proxy("https://api.example", "http://jos%C3%A9:€@proxy.example:3128", "c")
+    assert found is not None
+    kind, _, login = found.headers["proxy-authorization"].partition(" ")
+    assert (kind, base64.b64decode(login).decode()) == ("Basic", "josé:€")
+
+
+@pytest.mark.parametrize("name", ["€..a", "a" * 64, "."])
+def test_tls_name_that_no_certificate_has_is_refused(tmp_path: Path, name: str) -> None:
+    """One line that names the cluster and the field."""
+    path = kubeconfig(tmp_path / "k", "https://api.example", cluster={"tls-server-name": name})
+    with pytest.raises(ClusterUnreachable, match="tls-server-name of cluster 'c' is"):
+        Cluster.connect(path)
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])

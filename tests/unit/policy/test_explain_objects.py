@@ -359,6 +359,16 @@ def test_nothing_to_judge_is_an_error(values: list[Object]) -> None:
     assert verdicts(ask(A, B, "80", *values, no_policies=True)) == ["IPv4 ALLOWED"]
 
 
+def test_nothing_to_judge_says_what_was_left_out() -> None:
+    """Who gave policies of another API learns that they were seen, and why they do not count."""
+    cilium = thing("cilium.io/v2", "CiliumNetworkPolicy", "deny")
+    with pytest.raises(
+        UsageError, match=r"no file holds a policy \(CiliumNetworkPolicy deny left out"
+    ) as bad:
+        ask(A, B, "80", cilium)
+    assert "cilium.io/v2 is an API whose policies are not judged here" in str(bad.value)
+
+
 def test_a_question_without_policies_takes_none() -> None:
     """The two contradict each other."""
     with pytest.raises(UsageError, match="the files hold some: NetworkPolicy shop/db"):

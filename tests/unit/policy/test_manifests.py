@@ -16,7 +16,7 @@ REFUSED = {
     "unknown-without-likeness": ("{zzz: 1}", "spec.zzz", "known are podSelector, ingress"),
     "spec-list": ("[]", "spec", "must be an object, is []"),
     "rule": ("{ingress: {}}", "spec.ingress", "must be a list, is {}"),
-    "rule-null": ("{ingress: [null]}", "spec.ingress[0]", "must be an object, is None"),
+    "rule-null": ("{ingress: [null]}", "spec.ingress[0]", "must be an object, is null"),
     "to-in-ingress": ("{ingress: [{to: []}]}", "spec.ingress[0].to", "unknown field"),
     "type": ("{policyTypes: [ingress]}", "spec.policyTypes[0]", "not one of Ingress, Egress"),
     "types": ("{policyTypes: [Ingress, Egress, Ingress]}", "spec.policyTypes", "at most 2"),
@@ -35,7 +35,7 @@ REFUSED = {
     "port": ("{ingress: [{ports: [{port: 65536}]}]}",
              "spec.ingress[0].ports[0].port", "not between 1 and 65535"),
     "port-true": ("{ingress: [{ports: [{port: true}]}]}",
-                  "spec.ingress[0].ports[0].port", "must be an integer, is True"),
+                  "spec.ingress[0].ports[0].port", "must be an integer, is true"),
     "port-digits": ("{ingress: [{ports: [{port: '80'}]}]}",
                     "spec.ingress[0].ports[0].port", "neither a port number nor a port name"),
     "port-name-long": ("{ingress: [{ports: [{port: a-name-of-sixteen}]}]}",
@@ -47,7 +47,7 @@ REFUSED = {
     "end-port-and-name": ("{ingress: [{ports: [{port: http, endPort: 80}]}]}",
                           "spec.ingress[0].ports[0].endPort", "needs a numeric port"),
     "label-value-type": ("{podSelector: {matchLabels: {app: true}}}",
-                         "spec.podSelector.matchLabels.app", "must be text, is True, quote it"),
+                         "spec.podSelector.matchLabels.app", "must be text, is true, quote it"),
     "label-value": ("{podSelector: {matchLabels: {app: a b}}}",
                     "spec.podSelector.matchLabels.app", "'a b' is not a label value"),
     "label-key": ("{podSelector: {matchLabels: {-app: a}}}",
@@ -111,6 +111,10 @@ OBJECTS: dict[str, tuple[Any, str, str]] = {
         "podSelector", "unknown field"),
     "item": (
         {"apiVersion": "v1", "kind": "List", "items": [7]}, "", "must be an object, is 7"),
+    "item-null": (
+        {"apiVersion": "v1", "kind": "List", "items": [None]}, "", "must be an object, is null"),
+    "item-truth": (
+        {"apiVersion": "v1", "kind": "List", "items": [True]}, "", "must be an object, is true"),
 }  # fmt: skip
 
 

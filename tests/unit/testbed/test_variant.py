@@ -22,6 +22,12 @@ def test_every_variant_can_be_read_and_has_an_interface_name_linux_takes(name: s
     assert bed.calico_env
 
 
+@pytest.mark.parametrize("name", ["nothere", "../variants/dual", "/etc/passwd", ""])
+def test_a_name_of_no_variant_is_refused_with_those_there_are(name: str) -> None:
+    with pytest.raises(BedError, match="dual, jumbo"):
+        variant.load(name)
+
+
 def test_variants_do_not_share_a_cluster() -> None:
     clusters = [variant.load(name).cluster for name in variant.names()]
     assert len(clusters) == len(set(clusters))
