@@ -39,7 +39,7 @@ collect: $(VENV)/.ready ## list every live test; no cluster needed
 	@$(TOX) exec -q -e kind -- python -m pytest suites --collect-only -q $(ARGS)
 
 report: $(VENV)/.ready ## render reports/latest again (Allure 3, needs Node)
-	@$(TOX) exec -q -e kind -- python -m sixproof.reporting.render --if-possible --history reports/history.jsonl reports/latest/allure-results reports/latest/allure.html
+	@$(TOX) exec -q -e kind -- python -m sixproof.reporting.allure.render --if-possible --history reports/history.jsonl reports/latest/allure-results reports/latest/allure.html
 
 up: $(VENV)/.ready ## bring the test bed up and leave it there
 	@$(TOX) exec -q -e kind -- python -m testbed up

@@ -19,15 +19,17 @@ from contextlib import contextmanager
 import testbed
 from sixproof.agent import protocol
 from sixproof.agent.wire import Seal
-from sixproof.kube import cleanup, discovery, exec_stream
-from sixproof.kube.agents import Agents
-from sixproof.kube.channel import STDOUT
-from sixproof.kube.client import Cluster
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.channel import exec_stream
+from sixproof.kube.channel.agents import Agents
+from sixproof.kube.channel.channel import STDOUT
+from sixproof.kube.facts import discovery
+from sixproof.kube.runs import cleanup
 from sixproof.model import Flow, Outcome
-from sixproof.probes.connect import ConnectProbe, Load
-from sixproof.workloads import deploy, placement, probe_pod
-from sixproof.workloads.identity import Run
-from sixproof.workloads.mesh import Mesh, flows
+from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.workloads.probe_pods import deploy, placement, probe_pod
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.mesh import Mesh, flows
 
 ONE_CELL = """
 import socket, sys

@@ -16,17 +16,18 @@ from benchmarks.bench_mesh import mesh_on_the_bed
 from fixtures.policy_arena import case
 from fixtures.policy_measuring import Measuring
 from sixproof.agent import protocol
-from sixproof.kube import exec_stream
-from sixproof.kube.agents import Agents
-from sixproof.kube.client import Cluster
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.channel import exec_stream
+from sixproof.kube.channel.agents import Agents
 from sixproof.model import Expectation, Flow
 from sixproof.policy import CALICO_3_31, Oracle, World
-from sixproof.probes.connect import ConnectProbe
-from sixproof.workloads import policy_arena, probe_pod
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.mesh import flows
-from sixproof.workloads.policy_arena import Arena
-from sixproof.workloads.policy_cases import Manifest
+from sixproof.probes.connect.probe import ConnectProbe
+from sixproof.workloads.policy import arena as policy_arena
+from sixproof.workloads.policy.arena import Arena
+from sixproof.workloads.policy.cases import Manifest
+from sixproof.workloads.probe_pods import probe_pod
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.mesh import flows
 
 DENY, PATIENCE = 1.2, 3.0
 FOLLOW = 30.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sixproof.calico import felix_audit, node_audit, pool_audit
 from sixproof.calico.state import CalicoState
-from sixproof.kube.discovery import CALICO_API
+from sixproof.kube.facts.discovery import CALICO_API
 from sixproof.model import ClusterFacts, Finding, Severity
 
 

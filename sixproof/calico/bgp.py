@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from sixproof.kube import fields
-from sixproof.kube.fields import Manifest
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family, IPNetwork
 
 _DEFAULT_AS = 64512  # the private AS number that Calico takes where none is set
@@ -33,7 +33,7 @@ class Peer:
             host = host[1:].partition("]")[0]
         elif host.count(":") == 1:
             host = host.partition(":")[0]
-        parsed = fields.address(host)
+        parsed = json_fields.address(host)
         return Family.of(parsed) if parsed else None
 
 
@@ -58,38 +58,40 @@ class Bgp:
 
 def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: str) -> Bgp:
     """The BGP state. `backend` is calico-node's CALICO_NETWORKING_BACKEND."""
-    found = next((c for c in configurations if fields.name(c) == "default"), None)
-    spec = fields.mapping(found, "spec")
+    found = next((c for c in configurations if json_fields.name(c) == "default"), None)
+    spec = json_fields.mapping(found, "spec")
     return Bgp(
         enabled=backend in ("", "bird"),
         configured=found is not None,
         as_number=_as_number(spec, "asNumber") or _DEFAULT_AS,
-        mesh=fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
-        listen_port=fields.number(spec, "listenPort") or _DEFAULT_PORT,
+        mesh=json_fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
+        listen_port=json_fields.number(spec, "listenPort") or _DEFAULT_PORT,
         cluster_ips=_cidrs(spec, "serviceClusterIPs"),
         external_ips=_cidrs(spec, "serviceExternalIPs"),
         load_balancer_ips=_cidrs(spec, "serviceLoadBalancerIPs"),
-        communities=tuple(fields.text(c, "value") for c in fields.entries(spec, "communities")),
-        peers=tuple(map(peer, sorted(peers, key=fields.name))),
+        communities=tuple(
+            json_fields.text(c, "value") for c in json_fields.entries(spec, "communities")
+        ),
+        peers=tuple(map(peer, sorted(peers, key=json_fields.name))),
     )
 
 
 def peer(manifest: Manifest) -> Peer:
     """The peer of a BGPPeer object."""
-    spec = fields.mapping(manifest, "spec")
+    spec = json_fields.mapping(manifest, "spec")
     return Peer(
-        name=fields.name(manifest),
-        address=fields.text(spec, "peerIP"),
+        name=json_fields.name(manifest),
+        address=json_fields.text(spec, "peerIP"),
         as_number=_as_number(spec, "asNumber"),
-        nodes=fields.text(spec, "node") or fields.text(spec, "nodeSelector") or "all()",
-        peer_selector=fields.text(spec, "peerSelector"),
-        password=bool(fields.mapping(spec, "password")),
+        nodes=json_fields.text(spec, "node") or json_fields.text(spec, "nodeSelector") or "all()",
+        peer_selector=json_fields.text(spec, "peerSelector"),
+        password=bool(json_fields.mapping(spec, "password")),
     )
 
 
 def _as_number(spec: Manifest, key: str) -> int | None:
     """An AS number, also in the dotted form of RFC 5396 (``1.10`` is 65546)."""
-    high, dot, low = fields.text(spec, key).partition(".")
+    high, dot, low = json_fields.text(spec, key).partition(".")
     try:
         return (int(high) << 16) + int(low) if dot else int(high)
     except ValueError:
@@ -97,4 +99,6 @@ def _as_number(spec: Manifest, key: str) -> int | None:
 
 
 def _cidrs(spec: Manifest, key: str) -> tuple[IPNetwork, ...]:
-    return fields.networks(fields.text(entry, "cidr") for entry in fields.entries(spec, key))
+    return json_fields.networks(
+        json_fields.text(entry, "cidr") for entry in json_fields.entries(spec, key)
+    )

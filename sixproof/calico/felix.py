@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from sixproof.kube import fields
-from sixproof.kube.fields import Manifest
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family
 
 _ENVIRONMENT = {
@@ -28,7 +28,7 @@ class Failsafe:
         """The families that it keeps open."""
         if not self.net:
             return tuple(Family)
-        return fields.families(fields.networks([self.net]))
+        return json_fields.families(json_fields.networks([self.net]))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) ->
 
     `environment` is that of calico-node: Felix puts its environment above all objects.
     """
-    by_name = {fields.name(c): fields.mapping(c, "spec") for c in configurations}
+    by_name = {json_fields.name(c): json_fields.mapping(c, "spec") for c in configurations}
     spec = _Settings(by_name.get("default", {}), environment)
     wireguard = ("wireguardEnabled", "wireguardEnabledV6")
     return Felix(
@@ -96,13 +96,13 @@ class _Settings:
 
     def text(self, key: str) -> str:
         variable = _ENVIRONMENT.get(key, f"FELIX_{key.upper()}")
-        return self.environment.get(variable) or fields.text(self.spec, key)
+        return self.environment.get(variable) or json_fields.text(self.spec, key)
 
     def flag(self, key: str) -> bool | None:
-        return fields.flag(self.text(key)) if self.text(key) else None
+        return json_fields.flag(self.text(key)) if self.text(key) else None
 
     def mtu(self, key: str) -> int | None:
-        return fields.number(self.text(key)) or None  # 0 leaves it to Felix
+        return json_fields.number(self.text(key)) or None  # 0 leaves it to Felix
 
     def endpoint(self, prefix: str, enabled: str, host: str, port: int) -> str:
         if not self.flag(enabled):
@@ -111,7 +111,7 @@ class _Settings:
         return f"{f'[{where}]' if ':' in where else where}:{self.text(f'{prefix}Port') or port}"
 
     def objects(self, key: str) -> tuple[Manifest, ...] | None:
-        return fields.entries(self.spec, key) if key in self.spec else None
+        return json_fields.entries(self.spec, key) if key in self.spec else None
 
 
 def _failsafe(listed: tuple[Manifest, ...] | None) -> tuple[Failsafe, ...] | None:
@@ -119,9 +119,9 @@ def _failsafe(listed: tuple[Manifest, ...] | None) -> tuple[Failsafe, ...] | Non
         return None
     return tuple(
         Failsafe(
-            fields.text(entry, "protocol") or "TCP",
-            fields.number(entry, "port") or 0,
-            fields.text(entry, "net"),
+            json_fields.text(entry, "protocol") or "TCP",
+            json_fields.number(entry, "port") or 0,
+            json_fields.text(entry, "net"),
         )
         for entry in listed
     )

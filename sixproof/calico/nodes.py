@@ -7,8 +7,8 @@ import ipaddress
 import json
 from collections.abc import Iterable
 
-from sixproof.kube import fields
-from sixproof.kube.fields import Manifest
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family, IPAddress
 
 _PREFIX = "projectcalico.org/"
@@ -66,19 +66,19 @@ def calico_nodes(nodes: Iterable[Manifest]) -> tuple[CalicoNode, ...]:
 
 
 def _node(node: Manifest) -> CalicoNode:
-    chosen = (fields.annotation(node, f"{_PREFIX}{f}Address") for f in Family)
+    chosen = (json_fields.annotation(node, f"{_PREFIX}{f}Address") for f in Family)
     return CalicoNode(
-        name=fields.name(node),
+        name=json_fields.name(node),
         chosen=tuple(i for text in chosen if (i := _interface(text))),
         tunnels=tuple(
             Tunnel(kind, address)
             for key, kind in _TUNNELS.items()
-            if (address := fields.address(fields.annotation(node, _PREFIX + key)))
+            if (address := json_fields.address(json_fields.annotation(node, _PREFIX + key)))
         ),
-        interfaces=_interfaces(fields.annotation(node, f"{_PREFIX}Interfaces")),
-        internal=fields.addresses(
-            fields.text(entry, "address")
-            for entry in fields.entries(node, "status", "addresses")
+        interfaces=_interfaces(json_fields.annotation(node, f"{_PREFIX}Interfaces")),
+        internal=json_fields.addresses(
+            json_fields.text(entry, "address")
+            for entry in json_fields.entries(node, "status", "addresses")
             if entry.get("type") == "InternalIP"
         ),
     )
@@ -97,6 +97,9 @@ def _interfaces(text: str) -> tuple[tuple[str, tuple[IPAddress, ...]], ...]:
     except ValueError:
         return ()
     return tuple(
-        (fields.text(entry, "name"), fields.addresses(fields.strings(entry, "addresses")))
-        for entry in fields.entries({"interfaces": listed}, "interfaces")
+        (
+            json_fields.text(entry, "name"),
+            json_fields.addresses(json_fields.strings(entry, "addresses")),
+        )
+        for entry in json_fields.entries({"interfaces": listed}, "interfaces")
     )

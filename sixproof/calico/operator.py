@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from sixproof.kube import cni, fields
-from sixproof.kube.fields import Manifest
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.facts import cni
 from sixproof.model import Family
 
 _STATES = ("Available", "Progressing", "Degraded")
@@ -40,19 +41,19 @@ def installation(found: Manifest, statuses: Iterable[Manifest]) -> Installation 
     """The Installation, None where no operator installed Calico."""
     if not found:
         return None
-    network = fields.mapping(found, "spec", "calicoNetwork")
+    network = json_fields.mapping(found, "spec", "calicoNetwork")
     methods = {f: _method(network, f"nodeAddressAutodetectionV{f.version}") for f in Family}
     return Installation(
-        variant=fields.text(found, "spec", "variant"),
-        bgp=fields.text(network, "bgp"),
-        dataplane=fields.text(network, "linuxDataplane") or "Iptables",
-        mtu=fields.number(network, "mtu"),
+        variant=json_fields.text(found, "spec", "variant"),
+        bgp=json_fields.text(network, "bgp"),
+        dataplane=json_fields.text(network, "linuxDataplane") or "Iptables",
+        mtu=json_fields.number(network, "mtu"),
         encapsulation=tuple(
-            (fields.text(p, "cidr"), fields.text(p, "encapsulation") or "IPIP")
-            for p in fields.entries(network, "ipPools")
+            (json_fields.text(p, "cidr"), json_fields.text(p, "encapsulation") or "IPIP")
+            for p in json_fields.entries(network, "ipPools")
         ),
         autodetection=tuple((f, method) for f, method in methods.items() if method),
-        statuses=tuple(_status(s) for s in sorted(statuses, key=fields.name)),
+        statuses=tuple(_status(s) for s in sorted(statuses, key=json_fields.name)),
     )
 
 
@@ -71,17 +72,17 @@ def environment_methods(daemon: Manifest) -> tuple[tuple[Family, str], ...]:
 
 
 def _method(network: Manifest, key: str) -> str:
-    chosen = fields.mapping(network, key)
+    chosen = json_fields.mapping(network, key)
     for name in chosen:
-        listed = fields.strings(chosen, name)
-        return f"{name}={','.join(listed) if listed else fields.text(chosen, name)}"
+        listed = json_fields.strings(chosen, name)
+        return f"{name}={','.join(listed) if listed else json_fields.text(chosen, name)}"
     return ""
 
 
 def _status(manifest: Manifest) -> Status:
-    state = {s: fields.condition(manifest, s) for s in _STATES}
+    state = {s: json_fields.condition(manifest, s) for s in _STATES}
     available = state["Available"].get("status") == "True"
     degraded = state["Degraded"].get("status") == "True"
     told = state["Degraded"] if degraded else state["Progressing"]
-    message = "" if available and not degraded else fields.text(told, "message")
-    return Status(fields.name(manifest), available and not degraded, message)
+    message = "" if available and not degraded else json_fields.text(told, "message")
+    return Status(json_fields.name(manifest), available and not degraded, message)

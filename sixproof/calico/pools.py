@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from sixproof.kube import cni, fields
-from sixproof.kube.fields import Manifest
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.facts import cni
 from sixproof.model import Family, IPNetwork
 
 _DEFAULT_BLOCK = {Family.IPV4: 26, Family.IPV6: 122}
@@ -48,19 +49,19 @@ class Pool:
 
 def pool(manifest: Manifest) -> Pool | None:
     """The pool of an IPPool object, None where its cidr does not parse."""
-    cidr = fields.network(fields.text(manifest, "spec", "cidr"))
+    cidr = json_fields.network(json_fields.text(manifest, "spec", "cidr"))
     if cidr is None:
         return None
-    spec = fields.mapping(manifest, "spec")
+    spec = json_fields.mapping(manifest, "spec")
     return Pool(
-        name=fields.name(manifest),
+        name=json_fields.name(manifest),
         cidr=cidr,
-        block_size=fields.number(spec, "blockSize") or _DEFAULT_BLOCK[Family.of(cidr)],
+        block_size=json_fields.number(spec, "blockSize") or _DEFAULT_BLOCK[Family.of(cidr)],
         encapsulation=cni.encapsulation(manifest),
-        nat_outgoing=fields.flag(spec, "natOutgoing") or False,
-        node_selector=fields.text(spec, "nodeSelector") or "all()",
-        disabled=fields.flag(spec, "disabled") or False,
-        uses=fields.strings(spec, "allowedUses") or ("Workload", "Tunnel"),
+        nat_outgoing=json_fields.flag(spec, "natOutgoing") or False,
+        node_selector=json_fields.text(spec, "nodeSelector") or "all()",
+        disabled=json_fields.flag(spec, "disabled") or False,
+        uses=json_fields.strings(spec, "allowedUses") or ("Workload", "Tunnel"),
     )
 
 

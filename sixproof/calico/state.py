@@ -11,12 +11,13 @@ from sixproof.calico.nodes import CalicoNode, calico_nodes
 from sixproof.calico.operator import Installation, environment_methods, installation
 from sixproof.calico.pools import Pool, pools
 from sixproof.errors import ApiError
-from sixproof.kube import cni, fields, kinds
-from sixproof.kube.client import Cluster
-from sixproof.kube.discovery import CALICO_API, CALICO_STORE
-from sixproof.kube.fields import Manifest
-from sixproof.kube.glance import PATIENCE, Glance
-from sixproof.kube.kinds import Kind
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.best_effort import PATIENCE, Glance
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.api.resources import Kind
+from sixproof.kube.facts import cni
+from sixproof.kube.facts.discovery import CALICO_API, CALICO_STORE
 from sixproof.model import ClusterFacts, Family
 
 _NAMESPACES = ("kube-system", "calico-system")  # of the manifest and of the operator
@@ -71,14 +72,17 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
     listed = cluster.gather(
         [
             *(functools.partial(look.list, kind, aside=api == CALICO_API) for kind in kinds_),
-            functools.partial(look.list, kinds.NODE),
+            functools.partial(look.list, resources.NODE),
             functools.partial(look.list, _STATUS),
         ]
     )
     objects = cluster.gather(
         [
-            *(functools.partial(look.get, kinds.DAEMON_SET, "calico-node", n) for n in _NAMESPACES),
-            functools.partial(look.get, kinds.CONFIG_MAP, "calico-config", "kube-system"),
+            *(
+                functools.partial(look.get, resources.DAEMON_SET, "calico-node", n)
+                for n in _NAMESPACES
+            ),
+            functools.partial(look.get, resources.CONFIG_MAP, "calico-config", "kube-system"),
             functools.partial(look.get, _INSTALLATION, "default"),
         ]
     )
@@ -118,9 +122,9 @@ def _state(
         backend=backend,
         autodetection=methods,
         cni_mtu=(installed.mtu if installed else None)
-        or fields.number(config, "data", "veth_mtu")
+        or json_fields.number(config, "data", "veth_mtu")
         or None,
-        assigns=_assigns(fields.text(config, "data", "cni_network_config")),
+        assigns=_assigns(json_fields.text(config, "data", "cni_network_config")),
         installation=installed,
         unknown=look.unknown,
     )

@@ -11,11 +11,11 @@ from sixproof.errors import UsageError
 from sixproof.explain.files import Files
 from sixproof.model import Family
 from sixproof.policy import PROFILES, Verdict
-from sixproof.policy.audit import audit
-from sixproof.policy.manifest import shown
-from sixproof.policy.placed import Placed
-from sixproof.policy.question import Answer, Question, answer
-from sixproof.policy.report import explained, given_that, to_json
+from sixproof.policy.manifests.audit import audit
+from sixproof.policy.manifests.manifest import shown
+from sixproof.policy.manifests.placed import Placed
+from sixproof.policy.question.question import Answer, Question, answer
+from sixproof.policy.question.report import explained, given_that, to_json
 
 Add = Callable[..., argparse.Action]
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sixproof.policy import yaml_text
-from sixproof.policy.manifest import brief
-from sixproof.policy.placed import Placed
+from sixproof.policy.manifests import yaml_text
+from sixproof.policy.manifests.manifest import brief
+from sixproof.policy.manifests.placed import Placed
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """What files of a directory end in."""

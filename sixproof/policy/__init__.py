@@ -1,10 +1,10 @@
 """The policy oracle: from manifests to the verdict that a flow must come to. Pure, no I/O."""
 
-from sixproof.policy.decision import Decision, Verdict
-from sixproof.policy.judgement import Judgement, SideJudgement
-from sixproof.policy.oracle import Oracle
-from sixproof.policy.packet import Icmp
-from sixproof.policy.provider import (
+from sixproof.policy.engine.decision import Decision, Verdict
+from sixproof.policy.engine.judgement import Judgement, SideJudgement
+from sixproof.policy.engine.oracle import Oracle
+from sixproof.policy.engine.packet import Icmp
+from sixproof.policy.engine.provider import (
     CALICO,
     CALICO_3_31,
     KUBERNETES,
@@ -15,9 +15,9 @@ from sixproof.policy.provider import (
     SeenAs,
     TieBreak,
 )
-from sixproof.policy.rules import Direction, PolicyRef
-from sixproof.policy.walk import Step
-from sixproof.policy.world import NamedPort, Node, Service, ServicePort, World
+from sixproof.policy.engine.rules import Direction, PolicyRef
+from sixproof.policy.engine.walk import Step
+from sixproof.policy.world.world import NamedPort, Node, Service, ServicePort, World
 
 __all__ = [
     "CALICO",

@@ -11,7 +11,7 @@ import pytest
 from fixtures.dns_by_name import NameReach
 from fixtures.dns_names import Named
 from fixtures.dns_truth import Truth
-from sixproof.workloads.mesh import Mesh
+from sixproof.workloads.probe_pods.mesh import Mesh
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "S1")]
 

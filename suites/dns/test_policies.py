@@ -9,13 +9,13 @@ from fixtures.dns_names import Named
 from fixtures.dns_policies import Confine, Denied, nothing_but_dns
 from fixtures.probing import Connectivity
 from sixproof.model import Family
-from sixproof.probes import dns_records
-from sixproof.probes.dns_records import Answers
-from sixproof.probes.dns_servers import ClusterDns
-from sixproof.probes.dns_verdict import DnsServer
-from sixproof.workloads import dns as workload
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.mesh import Mesh, flows
+from sixproof.probes.dns import records
+from sixproof.probes.dns.records import Answers
+from sixproof.probes.dns.servers import ClusterDns
+from sixproof.probes.dns.verdict import DnsServer
+from sixproof.workloads.dns import services as workload
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.mesh import Mesh, flows
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "N1")]
 
@@ -68,7 +68,7 @@ def test_a_pod_confined_to_one_family_resolves_over_it_alone(
 
     Why: a policy with blocks of one family denies the other without a word.
     """
-    silence = dns_records.silent(kubernetes_ports, f"the policy allows {ip_family} only")
+    silence = records.silent(kubernetes_ports, f"the policy allows {ip_family} only")
 
     def confined() -> Answers:
         confine(workload.only_family(named.names, ip_family))

@@ -9,7 +9,7 @@ import pytest
 from fixtures.dns import Resolution
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.probes import dns_records
+from sixproof.probes.dns import records
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
@@ -23,7 +23,7 @@ def test_every_named_port_has_a_record(truth: Truth, resolution: Resolution) -> 
 
     Why: specification 2.3.2.
     """
-    expected = dns_records.ports(truth.cluster_ip, truth.zone)
+    expected = records.ports(truth.cluster_ip, truth.zone)
     resolution.must_answer("ports of ClusterIP services", expected)
 
 
@@ -35,7 +35,7 @@ def test_a_headless_port_has_a_record_for_each_endpoint(
 
     Why: specification 2.4.2.
     """
-    expected = dns_records.endpoint_ports(truth.of("hosts"), truth.zone)
+    expected = records.endpoint_ports(truth.of("hosts"), truth.zone)
     resolution.must_answer("ports of endpoints", expected)
 
 
@@ -49,11 +49,11 @@ def test_targets_of_pods_are_legal_names_that_lead_to_them(
     Why: servers make names from addresses, and one that ends in :: makes an illegal name.
     """
     single = truth.headless_of(ip_family)
-    expected = dns_records.any_ports(single, truth.zone)
+    expected = records.any_ports(single, truth.zone)
     seen = resolution.must_answer("ports of pods", expected)
     targets = {record.split()[1] for o in seen for record in o.data}
     illegal = [t for t in targets if not all(map(LABEL.fullmatch, t.rstrip(".").split(".")))]
     assert not illegal, f"illegal host names: {', '.join(sorted(illegal))}"
-    led = resolution.must_answer("SRV targets", dns_records.targets(targets, ip_family))
+    led = resolution.must_answer("SRV targets", records.targets(targets, ip_family))
     reached = {address for o in led for address in o.data}
     assert reached == {str(e.address) for s in single for e in s.ready()}

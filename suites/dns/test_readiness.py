@@ -9,7 +9,7 @@ import pytest
 from fixtures.dns import Resolution
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.probes.dns_records import Answers
+from sixproof.probes.dns.records import Answers
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 

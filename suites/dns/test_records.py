@@ -11,9 +11,9 @@ import pytest
 from fixtures.dns import Resolution
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.probes import dns_records
-from sixproof.probes.dns_servers import ClusterDns
-from sixproof.probes.dns_truth import TrueService
+from sixproof.probes.dns import records
+from sixproof.probes.dns.servers import ClusterDns
+from sixproof.probes.dns.truth import TrueService
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
@@ -38,8 +38,8 @@ def test_the_api_servers_own_name_has_exactly_its_cluster_ips(
     ip_family: Family, kubernetes: TrueService, cluster_dns: ClusterDns, resolution: Resolution
 ) -> None:
     """kubernetes.default leads to the clusterIPs of the API server's service."""
-    expected = dns_records.addresses([kubernetes], cluster_dns.zone, ip_family)
-    beside = dns_records.addresses([kubernetes], cluster_dns.zone, ip_family.other)
+    expected = records.addresses([kubernetes], cluster_dns.zone, ip_family)
+    beside = records.addresses([kubernetes], cluster_dns.zone, ip_family.other)
     resolution.must_answer("the API server's service", expected, beside=beside)
 
 
@@ -52,7 +52,7 @@ def test_an_unknown_name_does_not_exist(
     Why: resolvers go on with their search list after NXDOMAIN and stop at NODATA; RFC 2308.
     """
     names = [truth.fqdn("hosts").replace("hosts-", "nobody-"), f"nobody.{truth.fqdn('hosts')}"]
-    expected = dns_records.unknown(names, ip_family, "no service and no endpoint has this name")
+    expected = records.unknown(names, ip_family, "no service and no endpoint has this name")
     resolution.must_answer("names that nobody has", expected)
 
 
@@ -65,7 +65,7 @@ def test_a_denial_says_how_long_it_may_be_kept(
     Why: without it resolvers ask again for every connection (RFC 2308 section 3).
     """
     unknown = truth.fqdn("hosts").replace("hosts-", "nobody-")
-    expected = dns_records.unknown([unknown], ip_family, "no service has this name")
+    expected = records.unknown([unknown], ip_family, "no service has this name")
     seen = resolution.must_answer("a denial", expected)
     bare = [str(o.query) for o in seen if not (o.answer and o.answer.has_soa)]
     assert not bare, "\n".join(["no SOA in the answers to", *bare])
@@ -92,15 +92,15 @@ def test_an_endpoint_is_found_under_its_host_name(
 
     Why: members of a StatefulSet find each other this way (specification 2.4.1).
     """
-    expected = dns_records.hostnames(truth.of("hosts"), truth.zone, ip_family)
-    beside = dns_records.hostnames(truth.of("hosts"), truth.zone, ip_family.other)
+    expected = records.hostnames(truth.of("hosts"), truth.zone, ip_family)
+    beside = records.hostnames(truth.of("hosts"), truth.zone, ip_family.other)
     resolution.must_answer("endpoints with a host name", expected, beside=beside)
 
 
 @pytest.mark.story("aliases")
 def test_an_external_name_is_an_alias(truth: Truth, resolution: Resolution) -> None:
     """An ExternalName service's name is a CNAME of its target (specification 2.5)."""
-    expected = dns_records.aliases(truth.of("alias"), truth.zone)
+    expected = records.aliases(truth.of("alias"), truth.zone)
     resolution.must_answer("ExternalName services", expected)
 
 

@@ -7,7 +7,7 @@ import pytest
 from fixtures.dns_resolvers import Resolvers
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.workloads.mesh import Mesh
+from sixproof.workloads.probe_pods.mesh import Mesh
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 

@@ -9,7 +9,7 @@ import pytest
 from fixtures.dns import Resolution
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.probes import dns_records
+from sixproof.probes.dns import records
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
@@ -22,7 +22,7 @@ def test_a_cluster_ip_leads_back_to_its_service(
 
     Why: specification 2.3.3; under ip6.arpa the name has all 32 nibbles (RFC 3596 section 2.5).
     """
-    expected = dns_records.reverse_of_services(truth.cluster_ip, truth.zone, ip_family)
+    expected = records.reverse_of_services(truth.cluster_ip, truth.zone, ip_family)
     resolution.must_answer("clusterIPs backwards", expected)
 
 
@@ -31,7 +31,7 @@ def test_an_endpoint_with_a_host_name_leads_back_to_it(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
     """The PTR record of a ready endpoint is its host name under its service (2.4.3)."""
-    expected = dns_records.reverse_of_endpoints(truth.of("hosts"), truth.zone, ip_family)
+    expected = records.reverse_of_endpoints(truth.of("hosts"), truth.zone, ip_family)
     resolution.must_answer("endpoints backwards", expected)
 
 
@@ -45,5 +45,5 @@ def test_an_address_that_nobody_has_leads_nowhere(
     Why: servers that log or check their clients' names wait and try again at a SERVFAIL.
     """
     nobody = ipaddress.ip_address(truth.names.address("hosts", ip_family, 250))
-    expected = dns_records.nobodys([nobody])
+    expected = records.nobodys([nobody])
     resolution.must_answer("an unused address backwards", expected)

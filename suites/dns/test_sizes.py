@@ -10,8 +10,8 @@ from fixtures.dns import Resolution
 from fixtures.dns_resolvers import Resolvers
 from fixtures.dns_truth import Truth
 from sixproof.model import Family
-from sixproof.probes.dns_judge import DnsExpectation
-from sixproof.probes.dns_verdict import DnsOutcome, DnsServer, Transport
+from sixproof.probes.dns.judge import DnsExpectation
+from sixproof.probes.dns.verdict import DnsOutcome, DnsServer, Transport
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 

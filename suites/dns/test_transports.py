@@ -10,10 +10,10 @@ import pytest
 
 from fixtures.dns import Resolution
 from fixtures.options import Settings
-from sixproof.probes.dns_records import Answers
-from sixproof.probes.dns_servers import ClusterDns
-from sixproof.probes.dns_verdict import DnsServer
-from sixproof.workloads.mesh import Mesh
+from sixproof.probes.dns.records import Answers
+from sixproof.probes.dns.servers import ClusterDns
+from sixproof.probes.dns.verdict import DnsServer
+from sixproof.workloads.probe_pods.mesh import Mesh
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 

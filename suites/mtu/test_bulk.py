@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.mtu import Trail
 from sixproof.model import Family
-from sixproof.probes import pmtu_judge
+from sixproof.probes.pmtu import judge as pmtu_judge
 
 pytestmark = pytest.mark.feature("Path MTU")
 

@@ -15,10 +15,11 @@ from fixtures import mtu_raw
 from fixtures.mtu import NoneWrong, slugs
 from fixtures.mtu_raw import Volley
 from sixproof.model import Family
-from sixproof.probes import crafted, forged, handshakes, shapes
-from sixproof.probes.crafted import Landing
-from sixproof.probes.forged import Forgery
-from sixproof.probes.handshakes import Handshake
+from sixproof.probes.crafted import handshakes, shapes, spoofed_ptb
+from sixproof.probes.crafted import probe as crafted
+from sixproof.probes.crafted.handshakes import Handshake
+from sixproof.probes.crafted.probe import Landing
+from sixproof.probes.crafted.spoofed_ptb import Forgery
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("crafted packets")]
 
@@ -117,4 +118,4 @@ def test_a_lie_about_the_path_is_not_believed(
 
     Why: RFC 8201 section 4; whoever can shrink others' packets at will can slow them down.
     """
-    none_wrong("RFC 8201 section 4", list(filter(None, map(forged.complaint, forgeries))))
+    none_wrong("RFC 8201 section 4", list(filter(None, map(spoofed_ptb.complaint, forgeries))))

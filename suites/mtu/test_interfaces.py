@@ -8,8 +8,8 @@ import pytest
 
 from fixtures.mtu import NoneWrong
 from sixproof.calico.mtu import ExpectedMtu
-from sixproof.probes import pmtu_interfaces
-from sixproof.probes.pmtu_interfaces import Seen
+from sixproof.probes.pmtu import interfaces
+from sixproof.probes.pmtu.interfaces import Seen
 
 pytestmark = pytest.mark.feature("Path MTU")
 
@@ -23,7 +23,7 @@ def test_every_interface_of_a_pod_has_what_the_encapsulation_leaves(
 
     Why: Calico gives pods one MTU, the lowest over all tunnels of both families.
     """
-    none_wrong(expected_mtu.source, pmtu_interfaces.pods(pod_interfaces, expected_mtu.mtu))
+    none_wrong(expected_mtu.source, interfaces.pods(pod_interfaces, expected_mtu.mtu))
 
 
 @pytest.mark.story("interfaces")
@@ -39,7 +39,7 @@ def test_every_tunnel_of_a_node_leaves_room_for_its_headers(
     Why: Linux heals a tunnel that is too wide for TCP, at the price of lost packets: nothing else
     shows it.
     """
-    none_wrong(expected_mtu.source, pmtu_interfaces.tunnels(node_interfaces, tunnel_mtus))
+    none_wrong(expected_mtu.source, interfaces.tunnels(node_interfaces, tunnel_mtus))
 
 
 @pytest.mark.story("interfaces")
@@ -50,7 +50,7 @@ def test_every_interface_is_wide_enough_for_ipv6(
 ) -> None:
     """No interface of a pod or node that has IPv6 is below 1280 bytes (RFC 8200 section 5)."""
     seen = (*pod_interfaces, *node_interfaces)
-    none_wrong("RFC 8200 section 5", pmtu_interfaces.too_small(seen))
+    none_wrong("RFC 8200 section 5", interfaces.too_small(seen))
 
 
 @pytest.mark.story("interfaces")
@@ -65,4 +65,4 @@ def test_every_ipv6_address_of_a_pod_is_on_an_interface(
     address back; the API server never learns of it.
     """
     seen = (*pod_interfaces, *node_interfaces)
-    none_wrong("podIPs and InternalIPs", pmtu_interfaces.without_ipv6(seen))
+    none_wrong("podIPs and InternalIPs", interfaces.without_ipv6(seen))

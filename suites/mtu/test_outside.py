@@ -6,8 +6,9 @@ import pytest
 
 from fixtures.mtu import CARRIES, Trail, slugs
 from sixproof.model import Family
-from sixproof.probes import pmtu_judge, pmtu_signals
-from sixproof.probes.pmtu_judge import Rule
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import signals
+from sixproof.probes.pmtu.judge import Rule
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("outside")]
 
@@ -44,7 +45,7 @@ def test_a_node_tells_the_client_outside_that_a_packet_is_too_big(
     trail_from_outside: Trail, ip_family: Family
 ) -> None:
     """The node that is dialled makes a Packet Too Big about what its tunnel cannot carry."""
-    rule = pmtu_signals.made(trail_from_outside.seen)
+    rule = signals.made(trail_from_outside.seen)
     narrow = trail_from_outside.too_big(ip_family)
     narrow.must("from outside: Packet Too Big is made", rule, ip_family)
 
@@ -55,7 +56,7 @@ def test_packet_too_big_reaches_the_client_outside(
 ) -> None:
     """It reaches the socket that dialled the NodePort: what it quotes was translated back."""
     narrow = trail_from_outside.announced(ip_family)
-    narrow.must("from outside: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+    narrow.must("from outside: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M5", "F2/M12")

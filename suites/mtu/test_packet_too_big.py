@@ -9,7 +9,8 @@ import pytest
 
 from fixtures.mtu import Trail
 from sixproof.model import Family
-from sixproof.probes import pmtu_judge, pmtu_signals
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import signals
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("Packet Too Big")]
 
@@ -21,7 +22,7 @@ def test_packet_too_big_is_made(trail: Trail, ip_family: Family) -> None:
     Why: RFC 4443 section 3.2 leaves no choice; the nodes' own counters tell.
     """
     narrow = trail.too_big(ip_family)
-    narrow.must("Packet Too Big is made", pmtu_signals.made(narrow.seen), ip_family)
+    narrow.must("Packet Too Big is made", signals.made(narrow.seen), ip_family)
 
 
 @pytest.mark.covers("F2/M5")
@@ -31,7 +32,7 @@ def test_packet_too_big_reaches_the_sender(trail: Trail, ip_family: Family) -> N
     Why: RFC 4890 section 4.3.1, such a message must not be dropped.
     """
     announced = trail.announced(ip_family)
-    announced.must("Packet Too Big reaches the sender", pmtu_signals.delivered, ip_family)
+    announced.must("Packet Too Big reaches the sender", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M5")
@@ -62,4 +63,4 @@ def test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten(
     became wider must be found again.
     """
     told = trail.told(ip_family)
-    told.must("what was learnt expires in time", pmtu_signals.kept, ip_family)
+    told.must("what was learnt expires in time", signals.kept, ip_family)

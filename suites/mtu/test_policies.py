@@ -8,8 +8,9 @@ from fixtures.mtu import Trail, slugs
 from fixtures.mtu_policies import nothing_arrives
 from fixtures.probing import Connectivity
 from sixproof.model import Family, Matrix
-from sixproof.probes import pmtu_judge, pmtu_signals
-from sixproof.probes.pmtu_judge import Rule
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import signals
+from sixproof.probes.pmtu.judge import Rule
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("policies")]
 
@@ -45,7 +46,7 @@ def test_packet_too_big_passes_a_default_deny(
     not what is related to them, makes a black hole.
     """
     narrow = trail_under_policies.announced(ip_family)
-    narrow.must("under default-deny: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+    narrow.must("under default-deny: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M7", "F2/M6")

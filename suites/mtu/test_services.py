@@ -6,8 +6,9 @@ import pytest
 
 from fixtures.mtu import CARRIES, Trail, slugs
 from sixproof.model import Family
-from sixproof.probes import pmtu_judge, pmtu_signals
-from sixproof.probes.pmtu_judge import Rule
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import signals
+from sixproof.probes.pmtu.judge import Rule
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("services")]
 
@@ -38,7 +39,7 @@ def test_packet_too_big_comes_back_through_a_cluster_ip(
     translated back.
     """
     narrow = trail_through_services.announced(ip_family)
-    narrow.must("through a service: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+    narrow.must("through a service: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M6")
@@ -70,7 +71,7 @@ def test_packet_too_big_comes_back_through_a_node_port(
     """A Packet Too Big made behind a NodePort reaches the pod that dialled it, through both
     translations: that of the node dialled and the masquerading of the pod's own."""
     narrow = trail_through_node_ports.announced(ip_family)
-    narrow.must("through a NodePort: Packet Too Big arrives", pmtu_signals.delivered, ip_family)
+    narrow.must("through a NodePort: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M6")

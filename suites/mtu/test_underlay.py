@@ -6,7 +6,8 @@ import pytest
 
 from fixtures.mtu import NoneWrong, Trail
 from sixproof.model import Family
-from sixproof.probes import pmtu_interfaces, pmtu_judge
+from sixproof.probes.pmtu import interfaces
+from sixproof.probes.pmtu import judge as pmtu_judge
 
 pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("underlay")]
 
@@ -20,7 +21,7 @@ def test_all_nodes_send_by_interfaces_of_one_size(
     Why: nobody makes a Packet Too Big between two nodes of one link; where one takes 9000 bytes
     and another 1500, what is between vanishes.
     """
-    none_wrong("what most of the nodes have", pmtu_interfaces.mixed(underlays))
+    none_wrong("what most of the nodes have", interfaces.mixed(underlays))
 
 
 @pytest.mark.covers("F2/M15", "F2/M3")

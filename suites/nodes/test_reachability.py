@@ -7,10 +7,10 @@ import pytest
 from fixtures.dialling import Dialling
 from fixtures.probing import Connectivity
 from sixproof.model import Family, NodeFacts
-from sixproof.reporting.evidence import require_none
-from sixproof.workloads.lanes import HOST_LANES, ICMP
-from sixproof.workloads.mesh import Mesh, different_nodes, flows, same_node
-from sixproof.workloads.services_routing import Target
+from sixproof.reporting.diagnosis.evidence import require_none
+from sixproof.workloads.probe_pods.lanes import HOST_LANES, ICMP
+from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows, same_node
+from sixproof.workloads.services.routing import Target
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3")]
 

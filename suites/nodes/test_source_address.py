@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fixtures.dialling import Dialling
-from sixproof.workloads.mesh import Mesh
-from sixproof.workloads.services_routing import Target
-from sixproof.workloads.services_source import Translation
+from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.source import Translation
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3", "L1")]
 

@@ -6,11 +6,11 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.agent import protocol
-from sixproof.kube.agents import Agents
+from sixproof.kube.channel.agents import Agents
 from sixproof.model import Endpoint, Family
-from sixproof.probes import pmtu_interfaces
-from sixproof.reporting.evidence import require_none
-from sixproof.workloads.mesh import Mesh, flows
+from sixproof.probes.pmtu import interfaces
+from sixproof.reporting.diagnosis.evidence import require_none
+from sixproof.workloads.probe_pods.mesh import Mesh, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
@@ -42,5 +42,5 @@ def test_addresses_are_usable_at_once(newborn_pods: tuple[Endpoint, ...], agents
         (pod, agents.ask(pod, protocol.Inspect(), protocol.Inspected, timeout=10))
         for pod in newborn_pods
     ]
-    unusable = pmtu_interfaces.unusable([(pod, answer.result()) for pod, answer in asked])
+    unusable = interfaces.unusable([(pod, answer.result()) for pod, answer in asked])
     require_none(unusable, Family.IPV6)

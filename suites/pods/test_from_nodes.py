@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.model import Family
-from sixproof.workloads.mesh import Mesh, different_nodes, flows, same_node
+from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows, same_node
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 

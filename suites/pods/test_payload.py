@@ -6,10 +6,10 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.model import Expectation, Family, Flow, Outcome
-from sixproof.probes.connect import Load
-from sixproof.probes.payload import largest_udp_payload
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.mesh import Mesh, different_nodes, flows
+from sixproof.probes.connect.payload import largest_udp_payload
+from sixproof.probes.connect.probe import Load
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 

@@ -10,9 +10,9 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.model import Expectation, Family, Flow, Outcome, Protocol
-from sixproof.probes.connect import Load
-from sixproof.workloads.lanes import CLOSED_PORT, Lane
-from sixproof.workloads.mesh import Mesh, different_nodes, flows, itself, same_node
+from sixproof.probes.connect.probe import Load
+from sixproof.workloads.probe_pods.lanes import CLOSED_PORT, Lane
+from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows, itself, same_node
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 

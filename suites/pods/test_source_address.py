@@ -6,8 +6,8 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.model import Family
-from sixproof.reporting.evidence import require_none
-from sixproof.workloads.mesh import Mesh, flows
+from sixproof.reporting.diagnosis.evidence import require_none
+from sixproof.workloads.probe_pods.mesh import Mesh, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 

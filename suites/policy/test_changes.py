@@ -10,7 +10,7 @@ import pytest
 from fixtures.policy_arena import case
 from fixtures.policy_changes import Conversation, Nursery, Relabel
 from fixtures.policy_lab import ENFORCED, LIFTED, Lab
-from sixproof.workloads.lanes import POD_LANES
+from sixproof.workloads.probe_pods.lanes import POD_LANES
 
 pytestmark = [pytest.mark.feature("Policy changes"), pytest.mark.covers("N1")]
 

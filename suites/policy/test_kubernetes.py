@@ -11,8 +11,8 @@ import pytest
 
 from fixtures.policy_arena import cases
 from fixtures.policy_lab import Lab
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.policy_cases import Case
+from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.probe_pods.lanes import POD_LANES
 
 pytestmark = [pytest.mark.feature("NetworkPolicy"), pytest.mark.covers("N1")]
 

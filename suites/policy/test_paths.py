@@ -11,8 +11,8 @@ import pytest
 from fixtures.policy_arena import case, cases
 from fixtures.policy_lab import Lab
 from sixproof.policy import World
-from sixproof.workloads.policy_cases import Case
-from sixproof.workloads.policy_doors import Doors
+from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.doors import Doors
 
 pytestmark = [pytest.mark.feature("Policy and services"), pytest.mark.covers("N1")]
 

@@ -7,8 +7,8 @@ import pytest
 from fixtures.policy_arena import case
 from fixtures.policy_lab import Lab
 from sixproof.policy import World
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.policy_doors import Doors
+from sixproof.workloads.policy.doors import Doors
+from sixproof.workloads.probe_pods.lanes import POD_LANES
 
 pytestmark = pytest.mark.feature("Policy scenarios")
 

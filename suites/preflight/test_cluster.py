@@ -9,9 +9,9 @@ import pytest
 from fixtures.options import Settings
 from fixtures.state import RunState
 from sixproof.agent import protocol
-from sixproof.kube.agents import Agents
+from sixproof.kube.channel.agents import Agents
 from sixproof.model import ClusterFacts, Family
-from sixproof.workloads.mesh import Mesh
+from sixproof.workloads.probe_pods.mesh import Mesh
 
 pytestmark = pytest.mark.feature("Preflight")
 

@@ -10,8 +10,8 @@ import pytest
 
 from fixtures.dialling import Dialling
 from sixproof.model import Endpoint, Family, Protocol
-from sixproof.workloads.lanes import Lane
-from sixproof.workloads.services_bench import Bench
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.services.bench import Bench
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 

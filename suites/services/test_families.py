@@ -11,10 +11,10 @@ import pytest
 from fixtures.dialling import Dialling
 from fixtures.services import SlicesOf
 from sixproof.model import ClusterFacts, Endpoint, Family
-from sixproof.workloads.services import Service
-from sixproof.workloads.services_families import GRANTABLE, WISHES, FamilyWish
-from sixproof.workloads.services_routing import Target
-from sixproof.workloads.services_standing import Standing
+from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyWish
+from sixproof.workloads.services.manifests import Service
+from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.standing import Standing
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
 

@@ -7,8 +7,8 @@ import pytest
 from fixtures.dialling import Dialling
 from fixtures.services import SlicesOf
 from sixproof.model import Endpoint
-from sixproof.workloads.services_routing import Target
-from sixproof.workloads.services_standing import SELECTING, Standing
+from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.standing import SELECTING, Standing
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 

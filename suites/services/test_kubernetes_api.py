@@ -6,10 +6,10 @@ import pytest
 
 from fixtures.probing import Connectivity
 from sixproof.model import Endpoint, Family, Protocol
-from sixproof.probes.connect import Load
-from sixproof.workloads.lanes import Lane
-from sixproof.workloads.mesh import flows
-from sixproof.workloads.standing_policies import Expect
+from sixproof.probes.connect.probe import Load
+from sixproof.workloads.existing.policies import Expect
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.mesh import flows
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("P2")]
 

@@ -10,9 +10,9 @@ import pytest
 
 from fixtures.dialling import Dialling
 from sixproof.model import Endpoint
-from sixproof.workloads.services_routing import Target
-from sixproof.workloads.services_source import Translation
-from sixproof.workloads.services_standing import Standing
+from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.source import Translation
+from sixproof.workloads.services.standing import Standing
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3", "L1")]
 

@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.dialling import Dialling
 from sixproof.model import Endpoint
-from sixproof.workloads.services_routing import Target
+from sixproof.workloads.services.routing import Target
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 

@@ -11,7 +11,7 @@ from collections.abc import Generator
 
 import pytest
 
-from sixproof.workloads.policy_arena import Arena
+from sixproof.workloads.policy.arena import Arena
 from tests.faults.injection import inject_or_exit
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.state import RunState
 from sixproof.model import Endpoint
-from sixproof.workloads.services_standing import Standing
+from sixproof.workloads.services.standing import Standing
 from tests.faults.injection import inject_or_exit
 
 AFTER = "SIX_TEST_FAULT_AFTER"

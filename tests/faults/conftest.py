@@ -13,9 +13,9 @@ import pytest
 
 import testbed
 from sixproof.model import Family, Observation, Outcome
-from sixproof.reporting.measured import Measured
-from sixproof.reporting.record import Case, CaseOutcome
-from sixproof.reporting.results import Results
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.injection import ROOT, say
 
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sixproof.model import Family
-from sixproof.reporting.record import Case, CaseOutcome
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.conftest import Outing
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 import testbed
-from sixproof.kube import kinds
-from sixproof.kube.client import Cluster
-from sixproof.kube.pods import running_pod
+from sixproof.kube.api import resources
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Family, Observation, Outcome, Protocol
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import (
     Outing,
     assert_cells,
@@ -46,7 +46,7 @@ REQUIRED = "test_the_dns_service_has_each_required_family"
 def far_from_dns(bed: testbed.Bed) -> str:
     """A node without a DNS pod: what it drops, it drops of its own clients alone."""
     with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        pods = cluster.list(kinds.POD, "kube-system", labels="k8s-app=kube-dns")
+        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
     homes = {found.node for pod in pods if (found := running_pod(pod))}
     return next(node.name for node in bed.nodes if node.name not in homes)
 
@@ -126,7 +126,7 @@ def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbe
 def replica(bed: testbed.Bed) -> tuple[str, str]:
     """A CoreDNS pod as NAMESPACE/NAME and its node; there is another one beside it."""
     with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        pods = cluster.list(kinds.POD, "kube-system", labels="k8s-app=kube-dns")
+        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
     ready = [found for pod in pods if (found := running_pod(pod))]
     assert len(ready) > 1, "needs two CoreDNS replicas"
     return f"kube-system/{ready[0].name}", ready[0].node

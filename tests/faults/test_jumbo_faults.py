@@ -14,7 +14,7 @@ import pytest
 
 import testbed
 from sixproof.model import Family
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from testbed import variant
 from tests.faults.conftest import faults, run_suites
 from tests.faults.injection import ROOT

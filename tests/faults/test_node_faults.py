@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Observation, Outcome, Protocol
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import Outing, crosses, faults, run_suites, touches
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_all_green")]

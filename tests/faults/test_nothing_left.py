@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 import testbed
-from sixproof.kube import fields, kinds, ownership
-from sixproof.kube.client import Cluster
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.runs import ownership
 from tests.faults.injection import ROOT
 
 pytestmark = pytest.mark.bed
@@ -93,8 +94,8 @@ def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
 def left_of(cluster: Cluster, run: Runner) -> list[str]:
     """The namespaces of a run that the cluster still holds."""
     run_id = run.said().split("sixproof: run ")[1].split(":")[0]
-    found = cluster.list(kinds.NAMESPACE, labels=ownership.selector(run_id))
-    return [fields.name(namespace) for namespace in found]
+    found = cluster.list(resources.NAMESPACE, labels=ownership.selector(run_id))
+    return [json_fields.name(namespace) for namespace in found]
 
 
 def test_ctrl_c_leaves_nothing(runner: Runner, cluster: Cluster) -> None:

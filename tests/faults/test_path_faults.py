@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import Outing, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 

@@ -17,9 +17,10 @@ import yaml
 
 import testbed
 from sixproof.errors import ApiError
-from sixproof.kube import fields, kinds, ownership, wait
-from sixproof.kube.client import Cluster
-from sixproof.kube.kinds import Kind
+from sixproof.kube.api import json_fields, resources, wait
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.resources import Kind
+from sixproof.kube.runs import ownership
 from tests.faults.injection import ROOT
 
 pytestmark = pytest.mark.bed
@@ -28,8 +29,14 @@ Thing = tuple[str, str, str, str]
 """Kind, namespace and name without what differs from run to run, and what a pod may."""
 
 _NAMESPACED = (
-    *(kinds.POD, kinds.SERVICE, kinds.CONFIG_MAP, kinds.SECRET, kinds.SERVICE_ACCOUNT),
-    *(kinds.ENDPOINT_SLICE, kinds.NETWORK_POLICY, kinds.LEASE),
+    *(
+        resources.POD,
+        resources.SERVICE,
+        resources.CONFIG_MAP,
+        resources.SECRET,
+        resources.SERVICE_ACCOUNT,
+    ),
+    *(resources.ENDPOINT_SLICE, resources.NETWORK_POLICY, resources.LEASE),
 )
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
 _CONTROLLER = "endpointslice.kubernetes.io/managed-by"
@@ -56,8 +63,8 @@ def thing(manifest: dict[str, Any]) -> Thing:
         host = bool(spec.get("hostNetwork"))
         may = f"{added} host network {host} {'' if host else ports}"
     if manifest["kind"] == "Namespace":
-        may = fields.labels(manifest)["pod-security.kubernetes.io/enforce"]
-    name, home = fields.name(manifest), fields.namespace(manifest)
+        may = json_fields.labels(manifest)["pod-security.kubernetes.io/enforce"]
+    name, home = json_fields.name(manifest), json_fields.namespace(manifest)
     return manifest["kind"], without_chance(home), without_chance(name), may
 
 
@@ -79,7 +86,7 @@ class Watcher:
         self._thread.join(30)
 
     def _run(self) -> None:
-        looked_for = [kinds.NAMESPACE, *_NAMESPACED, *self._policies()]
+        looked_for = [resources.NAMESPACE, *_NAMESPACED, *self._policies()]
         while not self._over.wait(EVERY):
             for kind in looked_for:
                 try:
@@ -87,11 +94,11 @@ class Watcher:
                 except ApiError:  # a busy API server is asked again at the next look
                     continue
                 for found in listed:
-                    if _CONTROLLER in fields.labels(found) and fields.at(
+                    if _CONTROLLER in json_fields.labels(found) and json_fields.at(
                         found, "metadata", "ownerReferences"
                     ):
                         continue  # the endpoint slice controller's, with the labels of our service
-                    if not fields.name(found).startswith(_COPIES):
+                    if not json_fields.name(found).startswith(_COPIES):
                         self.seen.add(thing(found))
 
     def _policies(self) -> Iterator[Kind]:
@@ -179,7 +186,9 @@ def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path
         for manifest in made:
             cluster.apply(manifest)
         filled = wait.until(
-            lambda: fields.text(cluster.get(kinds.SECRET, name, "default"), "data", "token"),
+            lambda: json_fields.text(
+                cluster.get(resources.SECRET, name, "default"), "data", "token"
+            ),
             bool,
             timeout=30,
         )
@@ -204,4 +213,6 @@ def test_the_printed_rules_suffice(account: Path, tmp_path: Path) -> None:
     assert run.returncode == 0, run.stdout[-5000:]
     assert "not allowed" not in run.stdout
     with Cluster.connect(account) as limited, pytest.raises(ApiError, match="403"):
-        limited.get(kinds.SECRET, "bootstrap", "kube-system")  # it is the account, not the admin
+        limited.get(
+            resources.SECRET, "bootstrap", "kube-system"
+        )  # it is the account, not the admin

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Outcome
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Observation, Outcome
-from sixproof.reporting.category import Category, categories_of
-from sixproof.reporting.record import Case, CaseOutcome
+from sixproof.reporting.diagnosis.category import Category, categories_of
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.conftest import Outing, faults, run_suites, touches
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "workers")]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import testbed
-from sixproof.reporting.record import CaseOutcome
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import Outing, run_suites
 
 pytestmark = pytest.mark.bed

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Outcome
-from sixproof.reporting import closed
-from sixproof.reporting.grid import Standing
-from sixproof.reporting.record import Case, CaseOutcome
-from sixproof.reporting.verdicts import Word, verdicts
-from sixproof.workloads.closed_flows import CODE
+from sixproof.reporting.diagnosis.verdicts import Word, verdicts
+from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.results import closed
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+from sixproof.workloads.existing.closed_flows import CODE
 from tests.faults.conftest import MESH, Outing, faults, named_by, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]

@@ -18,9 +18,9 @@ import sixproof.agent
 from sixproof.agent.agent import KEY_FILE
 from sixproof.agent.wire import Seal
 from sixproof.errors import ApiError
-from sixproof.kube.channel import Stream
-from sixproof.kube.local_stream import LocalStream
-from sixproof.workloads.probe_pod import FILES
+from sixproof.kube.channel.channel import Stream
+from sixproof.kube.channel.local_stream import LocalStream
+from sixproof.workloads.probe_pods.probe_pod import FILES
 from tests.netns.namespace import PREFIX, Namespace, orphans, run
 
 NOBODY = 65534

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sixproof.model import Family
-from sixproof.probes.connect import Load
+from sixproof.probes.connect.probe import Load
 from tests.netns import agents, namespace, scenes
 from tests.netns.lab import Lab, Panorama, flow
 from tests.netns.scenes import SCENES

@@ -9,7 +9,7 @@ import contextlib
 import ipaddress
 from collections.abc import Iterable, Iterator, Sequence
 
-from sixproof.kube.agents import Agents
+from sixproof.kube.channel.agents import Agents
 from sixproof.model import (
     Endpoint,
     EndpointKind,
@@ -19,7 +19,7 @@ from sixproof.model import (
     Observation,
     Protocol,
 )
-from sixproof.probes.connect import ConnectProbe, Load, Witnesses
+from sixproof.probes.connect.probe import ConnectProbe, Load, Witnesses
 from tests.netns import links, rules, scenes
 from tests.netns.agents import SEAL, AgentProcess, Home
 from tests.netns.links import BESIDE, CUTS, FAR, NEAR, Link

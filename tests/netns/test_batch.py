@@ -9,7 +9,7 @@ import pytest
 
 from sixproof.agent import protocol as messages
 from sixproof.model import Family, Flow, Outcome, Protocol
-from sixproof.probes.connect import Load
+from sixproof.probes.connect.probe import Load
 from tests.netns import scenes
 from tests.netns.agents import NOBODY
 from tests.netns.lab import CLIENT, SERVER, Lab, flow

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Family, Outcome, Protocol
-from sixproof.probes.connect import Load
+from sixproof.probes.connect.probe import Load
 from tests.netns import scenes
 from tests.netns.lab import Lab, flow
 

@@ -14,8 +14,8 @@ import pytest
 
 from sixproof.agent import protocol as messages
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
-from sixproof.probes import connect
-from sixproof.probes.connect import ConnectProbe, Load
+from sixproof.probes.connect import probe as connect
+from sixproof.probes.connect.probe import ConnectProbe, Load
 from tests.netns import scenes
 from tests.netns.agents import AgentProcess
 from tests.netns.lab import CLIENT, SERVER, Lab, flow, host

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sixproof.model import Family, Observation, Outcome, Protocol
-from sixproof.probes.connect import Load
+from sixproof.probes.connect.probe import Load
 from tests.netns import scenes
 from tests.netns.lab import Lab, flow
 

@@ -13,12 +13,12 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
-from sixproof.probes import pmtu_judge as rules
-from sixproof.probes import pmtu_signals
-from sixproof.probes.pmtu import Expedition, Passage, PathProbe
-from sixproof.probes.pmtu_counters import trace
-from sixproof.probes.pmtu_judge import Kind
-from sixproof.reporting import path
+from sixproof.probes.pmtu import judge as rules
+from sixproof.probes.pmtu import signals as pmtu_signals
+from sixproof.probes.pmtu.counters import trace
+from sixproof.probes.pmtu.judge import Kind
+from sixproof.probes.pmtu.probe import Expedition, Passage, PathProbe
+from sixproof.reporting.matrix import path_text
 from tests.netns import scenes
 from tests.netns.lab import CLIENT, Lab
 from tests.netns.links import FAR, NEAR
@@ -125,7 +125,7 @@ def test_a_bottleneck_that_says_nothing_is_a_black_hole(lab: Lab, ip_family: Fam
     missing = pmtu_signals.delivered(found)
     assert missing is not None
     assert missing.kind is Kind.BLACK_HOLE
-    text = path.verdict("bulk", [bulk], seen, rules.bulk_in_time)
+    text = path_text.verdict("bulk", [bulk], seen, rules.bulk_in_time)
     assert "class: MTU black hole" in text
     assert f"narrowest hop: six17 of {CLIENT.node} {NARROW_MTU}" in text.replace("rsix", "six")
     assert f"eaten on {CLIENT.node}" in text
@@ -151,7 +151,7 @@ def test_a_packet_too_big_that_nobody_makes(lab: Lab, ip_family: Family) -> None
     assert missing is not None
     assert missing.kind is Kind.BLACK_HOLE
     assert not pmtu_signals.emitted(seen, found)
-    said = path.verdict("made", [missing], seen, pmtu_signals.made(seen))
+    said = path_text.verdict("made", [missing], seen, pmtu_signals.made(seen))
     assert "no node of the path made a" in said
 
 

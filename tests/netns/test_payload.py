@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Endpoint, Family, Observation, Outcome, Protocol
-from sixproof.probes.connect import Load
-from sixproof.probes.payload import request_line_length
+from sixproof.probes.connect.payload import request_line_length
+from sixproof.probes.connect.probe import Load
 from tests.netns import scenes
 from tests.netns.lab import CLIENT, SERVER, Lab, flow
 

@@ -16,8 +16,9 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.errors import AgentError
 from sixproof.model import Endpoint, EndpointKind, Family
-from sixproof.probes import capture, crafted, shapes
-from sixproof.probes.crafted import Fate, Landing, Salvo, Shot, Target
+from sixproof.probes.crafted import capture, shapes
+from sixproof.probes.crafted import probe as crafted
+from sixproof.probes.crafted.probe import Fate, Landing, Salvo, Shot, Target
 from tests.netns import scenes
 from tests.netns.agents import SEAL
 from tests.netns.lab import CLIENT, Lab

@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Observation, Outcome, Protocol
-from sixproof.probes.connect import Load
+from sixproof.probes.connect.probe import Load
 from tests.netns import rules, scenes
 from tests.netns.lab import BYSTANDER, CLIENT, SERVER, Lab, Panorama
 from tests.netns.links import FAR

@@ -12,10 +12,10 @@ import pytest
 from fixtures.cluster import connect
 from fixtures.state import RunState
 from sixproof.errors import ClusterUnreachable
-from sixproof.kube import config
+from sixproof.kube.access import config
 from sixproof.model import ClusterFacts
+from tests.unit.kube.access.terminal import at_terminal
 from tests.unit.kube.server import FakeApi, kubeconfig, serve
-from tests.unit.kube.terminal import at_terminal
 
 PLUGIN = "client.authentication.k8s.io/v1"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.options import OPTIONS
-from sixproof.reporting.guide import CASES, ROWS
+from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -18,8 +18,8 @@ from tests.plugin.conftest import ROOT
 LIVE = '''
 from sixproof.errors import NotReady
 from sixproof.model import Family
-from sixproof.reporting import allure
-from sixproof.reporting.evidence import require
+from sixproof.reporting.allure import steps as allure
+from sixproof.reporting.diagnosis.evidence import require
 from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.reporting.record import CaseOutcome
-from sixproof.reporting.results import Results
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.plugin.played import PlayedCluster
 
 

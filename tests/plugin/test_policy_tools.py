@@ -16,16 +16,17 @@ from fixtures.options import Settings
 from fixtures.policy_generated import Generated
 from fixtures.policy_lab import Lab
 from sixproof.errors import UsageError, VerdictError
-from sixproof.kube.client import Cluster
+from sixproof.kube.api.client import Cluster
 from sixproof.model import Expectation, Family, Flow, Observation, Outcome
 from sixproof.policy import CALICO_3_31, Oracle
-from sixproof.probes.connect import ConnectProbe
-from sixproof.workloads import policy_cases, policy_files, policy_stage
-from sixproof.workloads.lanes import POD_LANES
-from sixproof.workloads.policy_cases import Manifest
-from sixproof.workloads.probe_pod import PodOptions
+from sixproof.probes.connect.probe import ConnectProbe
+from sixproof.workloads.policy import cases, files
+from sixproof.workloads.policy import stage as policy_stage
+from sixproof.workloads.policy.cases import Manifest
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from tests.unit.workloads.memory import MemoryCluster
-from tests.unit.workloads.policy_scene import FACTS, HOMES, SCENE, WORLD
+from tests.unit.workloads.policy.policy_scene import FACTS, HOMES, SCENE, WORLD
 
 SETTINGS = cast(
     Settings, SimpleNamespace(seed=11, settle_timeout=0.2, deny_timeout=0.01, ready_timeout=1.0)
@@ -37,7 +38,7 @@ class FakedLab:
 
     def __init__(self, *, broken: bool = True) -> None:
         self.arena = SCENE
-        self.around = SimpleNamespace(values=policy_cases.values(SCENE, FACTS))
+        self.around = SimpleNamespace(values=cases.values(SCENE, FACTS))
         self.stands: Sequence[Manifest] = ()
         self.broken = broken
 
@@ -129,7 +130,7 @@ spec:
 
 def test_policies_that_stand_in_namespaces_join_those_of_files(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(POLICY)
-    given = policy_files.read(tmp_path)
+    given = files.read(tmp_path)
     held = yaml.safe_load(POLICY.replace("dns", "web").replace("prod", "shop"))
     cluster = MemoryCluster()
     cluster.apply({"kind": "Namespace", "metadata": {"name": "shop"}})
@@ -142,7 +143,7 @@ def test_policies_that_stand_in_namespaces_join_those_of_files(tmp_path: Path) -
 
 def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(POLICY)
-    given = policy_files.read(tmp_path)
+    given = files.read(tmp_path)
     stage = policy_stage.build(given, {})
     cluster = MemoryCluster()
     arena = policy_own.build(
@@ -163,7 +164,7 @@ def test_the_head_of_a_run_tells_what_was_read_of_the_users_files() -> None:
     """What is left alone and what is taken otherwise than written is said before anything runs."""
     assert _head({}) == []
     left = tuple(f"Pod p{i}" for i in range(7))
-    given = policy_files.Given(({},), {}, left, tuple(f"n{i}" for i in range(30)))
+    given = files.Given(({},), {}, left, tuple(f"n{i}" for i in range(30)))
     stash: dict[Any, Any] = {
         policy_own.GIVEN: given,
         state.SETTINGS: SimpleNamespace(policies="dir"),

@@ -19,7 +19,7 @@ import sixproof.agent
 from sixproof.agent import bridge, protocol
 from sixproof.agent.agent import KEY_FILE
 from sixproof.agent.wire import Seal
-from sixproof.workloads.probe_pod import FILES
+from sixproof.workloads.probe_pods.probe_pod import FILES
 
 SOON = 20.0
 

@@ -23,14 +23,14 @@ import sixproof.agent
 from sixproof.agent import agent, protocol, wire
 from sixproof.agent.wire import Header, Seal
 from sixproof.errors import AgentError
-from sixproof.kube.agents import Agents
-from sixproof.kube.channel import Stream
+from sixproof.kube.channel.agents import Agents
+from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
-from sixproof.probes.connect import ConnectProbe, Load
-from sixproof.workloads import outside
-from sixproof.workloads.lanes import Lane
-from sixproof.workloads.outside import Keeper, Place
-from sixproof.workloads.probe_pod import FILES
+from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.workloads.probe_pods import outside
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.outside import Keeper, Place
+from sixproof.workloads.probe_pods.probe_pod import FILES
 from tests.unit.agent.arena import DOMAIN, LOOPBACK, free_port, run, serving, spec, tried
 
 OURS, OTHERS = Seal(b"the key of this run"), Seal(b"the key of another run")

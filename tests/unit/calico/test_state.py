@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sixproof.calico import audit, mtu, state
-from sixproof.kube.client import Cluster
-from sixproof.kube.discovery import discover
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts.discovery import discover
 from sixproof.model import Family
 from tests.unit.kube.recordings import bed, play
 from tests.unit.kube.server import FakeApi, Reply, kubeconfig, serve

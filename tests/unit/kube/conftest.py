@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.kube.client import Cluster
+from sixproof.kube.api.client import Cluster
 from tests.unit.kube.server import FakeApi, kubeconfig, serve
 
 

@@ -18,17 +18,17 @@ import os
 from pathlib import Path
 import pytest
 from sixproof.model import Family, Finding, Severity
-from sixproof.reporting import allure
-from sixproof.reporting.bundle import ALLURE_RESULTS, PARTS, write_bundle
-from sixproof.reporting.environment import environment, executor
-from sixproof.reporting.measured import Measured
-from sixproof.reporting.parts import Parts, PartWriter
-from sixproof.reporting.record import Case, CaseOutcome, Convergence, Run
-from sixproof.reporting.results import Results
-from sixproof.reporting.skip import Skip
-from sixproof.reporting.summary import summary_lines
-from sixproof.reporting.svg import matrix_svgs
-from sixproof.reporting.terminal import write
+from sixproof.reporting.allure import steps as allure
+from sixproof.reporting.results.report_files import ALLURE_RESULTS, PARTS, write_bundle
+from sixproof.reporting.results.environment import environment, executor
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.part_files import Parts, PartWriter
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.skip import Skip
+from sixproof.reporting.pages.summary import summary_lines
+from sixproof.reporting.matrix.svg import matrix_svgs
+from sixproof.reporting.pages.terminal import write
 from tests.unit.reporting.samples import facts
 
 REPORT = Path(os.environ["SAMPLE_REPORT"])
@@ -125,9 +125,9 @@ def test_cluster_offers_both_families():
     "test_pods.py": '''
 import os, pytest
 from sixproof.model import Family, Outcome
-from sixproof.reporting import allure
-from sixproof.reporting.evidence import require
-from sixproof.reporting.measured import Measured
+from sixproof.reporting.allure import steps as allure
+from sixproof.reporting.diagnosis.evidence import require
+from sixproof.reporting.results.matrix_record import Measured
 from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken, works
 
 BROKEN = os.environ["SAMPLE"] == "broken"
@@ -162,10 +162,10 @@ def test_service_answers(record, request, ip_family):
     "test_policy.py": '''
 import os, pytest
 from sixproof.model import Family, Outcome
-from sixproof.reporting import allure
-from sixproof.reporting.evidence import require
-from sixproof.reporting.measured import Measured
-from sixproof.reporting.record import Convergence
+from sixproof.reporting.allure import steps as allure
+from sixproof.reporting.diagnosis.evidence import require
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.test_record import Convergence
 from tests.unit.reporting.samples import DENY, OPEN, mesh, v6_tunnel_broken, works
 
 BROKEN = os.environ["SAMPLE"] == "broken"
@@ -200,8 +200,8 @@ def test_policy_holds_in_both_families(record, request, case):
     "test_dns.py": '''
 import os, pytest
 from sixproof.errors import VerdictError
-from sixproof.reporting.category import Category
-from sixproof.reporting.evidence import blames
+from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.evidence import blames
 
 @pytest.mark.covers("D1/D1")
 def test_service_has_aaaa():
@@ -214,7 +214,7 @@ def test_service_has_aaaa():
     "test_mtu.py": '''
 import os, pytest
 from sixproof.errors import ChannelLost
-from sixproof.reporting.skip import Skip
+from sixproof.reporting.results.skip import Skip
 
 @pytest.mark.covers("M5")
 def test_packet_too_big_names_the_right_size():

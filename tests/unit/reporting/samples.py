@@ -18,7 +18,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.reporting.grid import Expected
+from sixproof.reporting.matrix.grid import Expected
 
 NODES = ("control-plane", "worker", "worker2")
 LANES = (

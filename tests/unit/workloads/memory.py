@@ -9,8 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from sixproof.errors import ApiError
-from sixproof.kube import fields
-from sixproof.kube.kinds import Kind
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.resources import Kind
 
 Manifest = dict[str, Any]
 
@@ -56,7 +56,7 @@ class MemoryCluster:
             for (found_kind, home, _), found in self.objects.items()
             if found_kind == kind.kind
             and namespace in ("", home)
-            and wanted.items() <= fields.labels(found).items()
+            and wanted.items() <= json_fields.labels(found).items()
         )
 
     def patch(
@@ -64,13 +64,13 @@ class MemoryCluster:
     ) -> Manifest:
         """Labels, conditions, and a service's policy."""
         found = self.objects[kind.kind, namespace, name]
-        for key, value in fields.mapping(change, "metadata", "labels").items():
+        for key, value in json_fields.mapping(change, "metadata", "labels").items():
             found["metadata"]["labels"].pop(key, None)
             if value is not None:
                 found["metadata"]["labels"][key] = value
-        for condition in fields.entries(change, "status", "conditions"):
+        for condition in json_fields.entries(change, "status", "conditions"):
             found["gate"] = condition["status"]
-        if policy := fields.text(change, "spec", "ipFamilyPolicy"):
+        if policy := json_fields.text(change, "spec", "ipFamilyPolicy"):
             found["spec"]["ipFamilyPolicy"] = policy
             self._grant(found["spec"])
         self.log.append(f"patch {kind.kind} {name}")
@@ -82,7 +82,7 @@ class MemoryCluster:
         return self.objects.pop((kind.kind, namespace, name), None) is not None
 
     def _key(self, manifest: Manifest) -> tuple[str, str, str]:
-        return manifest["kind"], fields.namespace(manifest), fields.name(manifest)
+        return manifest["kind"], json_fields.namespace(manifest), json_fields.name(manifest)
 
     def _completed(self, manifest: Manifest) -> Manifest:
         if manifest["kind"] == "Service":

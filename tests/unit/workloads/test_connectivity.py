@@ -11,9 +11,9 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import InfrastructureError
 from sixproof.model import Expectation, Family, Flow, Matrix, Observation, Outcome, Protocol
-from sixproof.probes import fakes
-from sixproof.probes.connect import ConnectProbe, Load
-from sixproof.probes.fakes import FakeAgents
+from sixproof.probes.connect import fake_agents
+from sixproof.probes.connect.fake_agents import FakeAgents
+from sixproof.probes.connect.probe import ConnectProbe, Load
 from tests.unit.model.places import place
 
 HERE, THERE = place("a@w1", 1, "w1"), place("a@w2", 2, "w2")
@@ -48,7 +48,7 @@ class Client:
 def measured(client: Client) -> dict[int | None, Outcome]:
     """Two flows, of which one is answered, by port."""
     recorder: Any = None
-    agents = FakeAgents({HERE.name: client, THERE.name: fakes.witness()})
+    agents = FakeAgents({HERE.name: client, THERE.name: fake_agents.witness()})
     connectivity = Connectivity(ConnectProbe(agents), recorder, 3.0)
     matrix = connectivity.measure("flows", [flow(1), flow(2)], Load(timeout=1.2))
     return {o.flow.port: o.outcome for o in matrix.observations()}

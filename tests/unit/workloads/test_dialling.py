@@ -14,18 +14,18 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import VerdictError
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
-from sixproof.probes import fakes
-from sixproof.probes.connect import ConnectProbe
-from sixproof.probes.fakes import FakeAgents
-from sixproof.reporting.skip import Skip
-from sixproof.workloads.kube_proxy import KubeProxy
-from sixproof.workloads.lanes import Lane
-from sixproof.workloads.services_bench import Change
-from sixproof.workloads.services_routing import Door, Target
-from sixproof.workloads.services_source import Outgoing, Translation, own_addresses
-from sixproof.workloads.standing_policies import StandingPolicies
+from sixproof.probes.connect import fake_agents
+from sixproof.probes.connect.fake_agents import FakeAgents
+from sixproof.probes.connect.probe import ConnectProbe
+from sixproof.reporting.results.skip import Skip
+from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.services.bench import Change
+from sixproof.workloads.services.kube_proxy import KubeProxy
+from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
+from tests.unit.workloads.existing.standing import DENY_ALL, FROM_A, ONLY_IPV4, standing
 from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
-from tests.unit.workloads.standing import DENY_ALL, FROM_A, ONLY_IPV4, standing
 
 PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
 TRANSLATION = Translation(
@@ -83,7 +83,11 @@ class Lab:
         self.notes = Notes()
         self.flows: list[protocol.FlowSpec] = []
         agents = FakeAgents(
-            {A1.name: self.client, WEB1.name: fakes.witness(), WEB2.name: fakes.witness()}
+            {
+                A1.name: self.client,
+                WEB1.name: fake_agents.witness(),
+                WEB2.name: fake_agents.witness(),
+            }
         )
         probe, notes = ConnectProbe(agents), self.notes
         recorder: Any = notes

@@ -8,9 +8,9 @@ from typing import cast
 
 from fixtures.policy_measuring import FIRST, Measuring, scouts
 from sixproof.model import Expectation, Family, Flow, Observation, Outcome, Protocol
-from sixproof.probes.connect import ConnectProbe, Load
-from sixproof.workloads.lanes import POD_LANES
-from tests.unit.workloads.policy_scene import SCENE
+from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from tests.unit.workloads.policy.policy_scene import SCENE
 
 FLOWS = SCENE.flows(POD_LANES, Family)
 OPEN = {flow: Expectation.allowed("nothing selects it") for flow in FLOWS}

@@ -1,0 +1,99 @@
+"""An API server that takes requests and does not answer any: one patience for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Callable
+
+from sixproof.errors import ApiError
+from sixproof.kube.api.failures import NoAnswer
+
+SAY_EVERY = 8.0
+"""Seconds between two lines about silence."""
+AFTERWARDS = 1.0
+"""Seconds after giving up in which other requests are given up at once: those that queued."""
+
+
+@dataclasses.dataclass
+class _Spell:
+    """The silence of one server: since when, and when a request was given up for it."""
+
+    since: float | None = None
+    given_up: float | None = None
+    error: str = ""
+
+
+class Silence:
+    """What all threads know of an API server's silence; any answer breaks it.
+
+    Without it each of many requests would use up a patience of its own, wave after wave. Extension
+    servers count apart: they may be silent, over the very network under test, while the API server
+    itself is well.
+    """
+
+    def __init__(
+        self,
+        patience: float,
+        timeout: float,
+        say: Callable[[str], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`patience` and `timeout`, after which one try counts as silent, in seconds."""
+        self._patience = patience
+        self._timeout = timeout
+        self._say = say
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._spells: dict[str, _Spell] = {}
+        self._said = float("-inf")
+
+    def broken(self, path: str) -> None:
+        """An answer came to a request for this path."""
+        with self._lock:
+            self._spells.pop(_server(path), None)
+
+    def patience(self, path: str, error: NoAnswer) -> float:
+        """The seconds, since a request was first sent, for which it is worth trying again.
+
+        Refused connections keep the whole patience: that is how a restart looks.
+        """
+        if not error.silent:
+            return self._patience
+        with self._lock:
+            now = self._clock()
+            spell = self._spells.setdefault(_server(path), _Spell())
+            if spell.since is None:
+                spell.since = now - self._timeout
+            left = self._patience - (now - spell.since)
+            if left <= 0:
+                spell.given_up, spell.error = now, str(error)
+                return 0.0
+            speaks = now - self._said >= SAY_EVERY
+            self._said = now if speaks else self._said
+        if speaks and self._say:
+            self._say(f"waiting for the API server, {left:.0f} s more at most: {error}")
+        return self._patience
+
+    def check(self, path: str, purpose: str) -> None:
+        """Before a request is sent; later ones have a patience of their own again.
+
+        Raises:
+            ApiError: another to the same server was given up just now.
+        """
+        with self._lock:
+            spell = self._spells.get(_server(path))
+            if spell is None or spell.given_up is None:
+                return
+            if self._clock() - spell.given_up > AFTERWARDS:
+                del self._spells[_server(path)]
+                return
+            raise ApiError(f"{purpose}: not sent, since the API server is silent: {spell.error}")
+
+
+def _server(path: str) -> str:
+    """Who answers for a path: "" for the API server, else the group of an extension server."""
+    parts = path.split("/")
+    group = parts[2] if path.startswith("/apis/") and len(parts) > 2 else ""
+    return "" if "." not in group or group.endswith(".k8s.io") else group

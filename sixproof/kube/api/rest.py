@@ -1,0 +1,258 @@
+"""Requests to the API server: each with a time-out, every failure an `ApiError`.
+
+Each thread has an `ApiClient` of its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import email.utils
+import json
+import threading
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from kubernetes.client.api_client import ApiClient
+from urllib3.connectionpool import HTTPSConnectionPool
+
+from sixproof.errors import ApiError, ClusterUnreachable
+from sixproof.kube.access.config import Access
+from sixproof.kube.access.exec_plugin import Say
+from sixproof.kube.access.silence import Silence
+from sixproof.kube.api import failures, json_fields, wait
+from sixproof.kube.api.json_fields import Manifest
+
+T = TypeVar("T")
+
+JSON = "application/json"
+_CONNECT = 5.0  # seconds that connecting may take at most
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Request:
+    """One request; `purpose` is how errors call it (``get pods default/web``).
+
+    `repeatable` requests may be sent again although an earlier try may have been carried out.
+    """
+
+    method: str
+    path: str
+    purpose: str
+    query: tuple[tuple[str, str], ...] = ()  # empty values are not sent
+    body: Manifest | None = None
+    content_type: str = JSON
+    repeatable: bool = True
+
+
+_GREETING = Request("GET", "/version", "connect")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """The body of a successful answer, and the API server's clock where it told it."""
+
+    body: bytes
+    date: datetime.datetime | None
+
+
+class Rest:
+    """The connections to one API server; safe to use from many threads at once."""
+
+    def __init__(
+        self, access: Access, *, timeout: float, patience: float, say: Say | None = None
+    ) -> None:
+        """`timeout` is for one try, `patience` for all tries of a request, both in seconds; `say`
+        is told when the API server keeps a request waiting."""
+        self.access = access
+        self.patience = patience
+        self._timeouts = (min(timeout, _CONNECT), timeout)
+        self._silence = Silence(patience, timeout, say)
+        self._mine = threading.local()
+        self._all: list[ApiClient] = []
+        self._lock = threading.Lock()
+
+    def greet(self) -> tuple[str, datetime.timedelta]:
+        """The API server's version ("" where it does not tell), and how far its clock is ahead.
+
+        Raises:
+            ApiError: no answer, refused credentials, or not an API server.
+        """
+        try:
+            answer = self.send(_GREETING, patience=0)
+        except ApiError as error:
+            if error.status == 403 and error.reason == "Forbidden":
+                return "", datetime.timedelta()
+            if error.status == 401:
+                hint = failures.credentials_refused(self.access)
+                raise ApiError(f"{error}; {hint}", status=401, reason=error.reason) from error
+            raise
+        version = json_fields.text(_decode(_GREETING, answer), "gitVersion")
+        if not version:
+            raise ApiError(f"{self.access.server} answers, but not as a Kubernetes API server")
+        now = datetime.datetime.now(datetime.UTC)
+        return version, (answer.date - now if answer.date else datetime.timedelta())
+
+    def get(
+        self,
+        path: str,
+        purpose: str,
+        query: Mapping[str, str] = _NOTHING,
+        *,
+        patience: float | None = None,
+    ) -> Manifest:
+        """The object at a path. Raises: ApiError."""
+        request = Request("GET", path, purpose, tuple(query.items()))
+        return _decode(request, self.send(request, patience=patience))
+
+    def text(self, path: str, purpose: str, query: Mapping[str, str]) -> str:
+        """The text at a path. Raises: ApiError."""
+        answer = self.send(Request("GET", path, purpose, tuple(query.items())))
+        return answer.body.decode("utf-8", "replace")
+
+    def change(
+        self,
+        method: str,
+        path: str,
+        purpose: str,
+        body: Manifest,
+        *,
+        query: Mapping[str, str] = _NOTHING,
+        content_type: str = JSON,
+        repeatable: bool = True,
+    ) -> Manifest:
+        """What the API server answered to a change. Raises: ApiError."""
+        pairs = tuple(query.items())
+        request = Request(method, path, purpose, pairs, body, content_type, repeatable)
+        return _decode(request, self.send(request))
+
+    def send(self, request: Request, *, patience: float | None = None) -> Answer:
+        """Send a request, again while the API server is busy or away.
+
+        `patience` bounds the tries after refusals that pass. Silence is met with this connection's
+        own patience, whatever is given here: one try may have used up a short one all alone. 0 ends
+        both at the first try.
+
+        Raises:
+            ApiError: the last try failed; status 0 means that no answer came.
+        """
+        patient = self.patience if patience is None else patience
+        if patient <= 0:
+            return self._once(request)
+
+        def lasting(error: BaseException) -> float:
+            if not failures.is_transient(error, repeatable=request.repeatable):
+                return 0.0
+            if not isinstance(error, failures.NoAnswer):
+                return patient
+            return self._silence.patience(request.path, error)
+
+        self._silence.check(request.path, request.purpose)
+        return wait.retry(lambda: self._once(request), lasting)
+
+    def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
+        """What `attempt` returns, given the ``Authorization`` header ("" for none). Where the API
+        server refuses the credentials and there are newer ones, it is called again with them.
+
+        Raises:
+            ApiError: as `attempt`; status 401 where no credentials are to be had.
+        """
+        credentials = self.access.credentials
+        try:
+            header = credentials.header()
+            try:
+                return attempt(header)
+            except ApiError as error:
+                if error.status != 401 or not credentials.refused(header):
+                    raise
+            client = self._client()
+            client.rest_client.close()  # its connections may have shown an old certificate
+            return attempt(credentials.header())
+        except ClusterUnreachable as error:
+            raise ApiError(f"{purpose}: {error}", status=401) from error
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            clients, self._all = self._all, []
+            self._mine = threading.local()
+        for client in clients:
+            client.rest_client.close()
+
+    def _client(self) -> ApiClient:
+        client: ApiClient | None = getattr(self._mine, "client", None)
+        if client is None:
+            client = ApiClient(self.access.configuration)
+            client.user_agent = "sixproof"
+            if not self.access.verified:
+                pools = client.rest_client.pool_manager
+                pools.pool_classes_by_scheme = {
+                    **pools.pool_classes_by_scheme,
+                    "https": _Unverified,
+                }
+            with self._lock:
+                self._all.append(client)
+            self._mine.client = client
+        return client
+
+    def _once(self, request: Request) -> Answer:
+        return self.authorized(request.purpose, lambda header: self._exchange(request, header))
+
+    def _exchange(self, request: Request, authorization: str) -> Answer:
+        client = self._client()
+        try:
+            url, headers = _address(client, request, authorization)
+            response = client.call_api(
+                request.method, url, headers, request.body, _request_timeout=self._timeouts
+            )
+            body: bytes = response.read()  # type: ignore[no-untyped-call]
+        except failures.FOREIGN as error:
+            raise failures.no_answer(request.purpose, self.access, self._timeouts, error) from error
+        self._silence.broken(request.path)
+        if not 200 <= response.status <= 299:
+            raise failures.refusal(request.purpose, response.status, body, response.headers)
+        return Answer(body, _date(response.headers))
+
+
+class _Unverified(HTTPSConnectionPool):
+    """Connections to a server that need not prove who it is. That is said once to the user, not
+    warned of at each request, since such warnings may be errors where we run."""
+
+    def _validate_conn(self, conn: Any) -> None:
+        if conn.is_closed:
+            conn.connect()
+
+
+def _address(client: ApiClient, request: Request, authorization: str) -> tuple[str, dict[str, Any]]:
+    """The URL and the headers, credentials among them."""
+    headers: dict[str, Any] = {"Accept": JSON}
+    if authorization:
+        headers["Authorization"] = authorization
+    if request.body is not None:
+        headers["Content-Type"] = request.content_type
+    _, url, headers, _, _ = client.param_serialize(
+        request.method,
+        request.path,
+        query_params=[(key, value) for key, value in request.query if value],
+        header_params=headers,
+    )
+    return url, headers
+
+
+def _decode(request: Request, answer: Answer) -> Manifest:
+    try:
+        value = json.loads(answer.body)
+    except ValueError as error:
+        raise failures.no_json(request.purpose, answer.body, str(error)) from error
+    if not isinstance(value, dict):
+        raise ApiError(f"{request.purpose}: the answer is not an object")
+    return value
+
+
+def _date(headers: Mapping[str, str]) -> datetime.datetime | None:
+    try:
+        return email.utils.parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None

@@ -1,0 +1,124 @@
+"""The agents of a run: which endpoint has one, and how to ask it."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Iterable
+from typing import TypeVar
+
+from sixproof.agent import protocol
+from sixproof.errors import ChannelLost, InfrastructureError
+from sixproof.kube.channel.channel import Channel, Opener, Switchboard, answer_to_come
+from sixproof.model import Endpoint
+
+A = TypeVar("A")
+
+OPENERS = 8
+"""Exec streams that are opened at the same time."""
+
+
+class Agents:
+    """Asks agents by endpoint; opens their channels when first needed and again after a loss.
+
+    A lost channel fails what was in flight; the next request gets a new stream. It is never retried
+    by itself: a repeated probe would be another measurement.
+    """
+
+    def __init__(self, opener: Opener, key: str = "", board: Switchboard | None = None) -> None:
+        """`key` is the mark of the run's key; agents that hold another refuse every request."""
+        self._opener = opener
+        self._key = key
+        self._board = board or Switchboard()
+        self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
+        self._lock = threading.Lock()
+        self._channels: dict[tuple[str, str], concurrent.futures.Future[Channel]] = {}
+        self._met: dict[tuple[str, str], Endpoint] = {}
+
+    def has(self, endpoint: Endpoint) -> bool:
+        """Whether an agent runs behind an endpoint."""
+        return bool(endpoint.pod)
+
+    def open(self, endpoints: Iterable[Endpoint]) -> None:
+        """Open the channels of these endpoints side by side, and wait for all.
+
+        Raises:
+            InfrastructureError: one could not be opened.
+        """
+        for future in [self._channel(e) for e in endpoints]:
+            future.result()
+
+    def ask(
+        self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
+    ) -> concurrent.futures.Future[A]:
+        """Ask the agent of an endpoint; see `Channel.ask`."""
+        result: concurrent.futures.Future[A] = answer_to_come()
+
+        def opened(future: concurrent.futures.Future[Channel]) -> None:
+            if future.cancelled():
+                result.set_exception(ChannelLost(f"{endpoint.name}: the agents were closed"))
+            elif error := future.exception():
+                result.set_exception(error)
+            else:
+                _forward(future.result().ask(request, answer, timeout), result)
+
+        self._channel(endpoint).add_done_callback(opened)
+        return result
+
+    def pinged(self, timeout: float) -> dict[Endpoint, protocol.Pong]:
+        """The heart-beats of all agents whose channels are open and that answer in time, seconds.
+
+        None is opened for it: an agent that nobody asked has nothing to tell.
+        """
+        with self._lock:
+            there = [e for key, e in self._met.items() if _is_open(self._channels[key])]
+        asked = {e: self.ask(e, protocol.Ping(), protocol.Pong, timeout) for e in there}
+        concurrent.futures.wait(asked.values(), timeout)
+        return {e: f.result() for e, f in asked.items() if f.done() and not f.exception()}
+
+    def close(self) -> None:
+        """Close every channel."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._board.close()
+
+    def _channel(self, endpoint: Endpoint) -> concurrent.futures.Future[Channel]:
+        key = (endpoint.namespace, endpoint.pod)
+        with self._lock:
+            known = self._channels.get(key)
+            if known is not None and not _is_broken(known):
+                return known
+            try:
+                future = self._pool.submit(self._connect, endpoint.name, *key)
+            except RuntimeError:  # the pool is shut down
+                future = concurrent.futures.Future()
+                future.set_exception(ChannelLost(f"{endpoint.name}: the agents were closed"))
+            self._channels[key], self._met[key] = future, endpoint
+            return future
+
+    def _connect(self, name: str, namespace: str, pod: str) -> Channel:
+        try:
+            return Channel(name, self._opener(namespace, pod), self._board, self._key)
+        except InfrastructureError as error:
+            raise ChannelLost(
+                f"{name}: no control channel into pod {namespace}/{pod}: {error}"
+            ) from error
+
+
+def _is_open(future: concurrent.futures.Future[Channel]) -> bool:
+    return future.done() and not future.cancelled() and not _is_broken(future)
+
+
+def _is_broken(future: concurrent.futures.Future[Channel]) -> bool:
+    if future.cancelled() or not future.done():
+        return False
+    return future.exception() is not None or bool(future.result().lost)
+
+
+def _forward(source: concurrent.futures.Future[A], target: concurrent.futures.Future[A]) -> None:
+    def done(future: concurrent.futures.Future[A]) -> None:
+        if error := future.exception():
+            target.set_exception(error)
+        else:
+            target.set_result(future.result())
+
+    source.add_done_callback(done)

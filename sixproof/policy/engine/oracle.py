@@ -1,0 +1,158 @@
+"""The oracle: policies and a world, compiled once, asked about flows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress
+from sixproof.policy.engine.decision import Decision, Verdict, agreed
+from sixproof.policy.engine.judgement import Judgement, SideJudgement
+from sixproof.policy.engine.packet import Icmp, Packet, Party
+from sixproof.policy.engine.plan import Findings, Plan
+from sixproof.policy.engine.provider import CALICO, HostAction, ProviderProfile
+from sixproof.policy.engine.route import Hop, Route, node_name
+from sixproof.policy.engine.router import Router
+from sixproof.policy.engine.rulebook import Rulebook
+from sixproof.policy.engine.rules import Direction, Policy
+from sixproof.policy.world.world import World
+
+_MOST_PARTIES = 100_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Oracle:
+    """Judges flows; build it with `Oracle.of`. Judging changes nothing but its memory."""
+
+    rulebook: Rulebook
+    world: World
+    profile: ProviderProfile
+    parties: dict[tuple[Endpoint, IPAddress], Party]
+    plans: dict[tuple[Party, Direction], Plan]
+
+    @classmethod
+    def of(
+        cls,
+        manifests: Iterable[Mapping[str, object]],
+        world: World,
+        profile: ProviderProfile = CALICO,
+    ) -> Oracle:
+        """The oracle of these manifests (parsed YAML or JSON; lists are taken apart).
+
+        Raises:
+            ManifestError: one of them is malformed, of no policy kind, or not for this provider.
+        """
+        return cls(Rulebook.of(manifests, world, profile), world, profile, {}, {})
+
+    @property
+    def policies(self) -> tuple[Policy, ...]:
+        """Every policy, in the order in which they are looked at."""
+        return tuple(policy for _, some in self.rulebook.tiers for policy in some)
+
+    def judge(self, flow: Flow, icmp: Icmp | None = None) -> Judgement:
+        """What must happen to a flow. An ICMP flow is an echo request unless `icmp` says else."""
+        guarded = self._guarded(flow)
+        routes = Router(self.world, self.profile, self.party).routes(flow, icmp)
+        if unknown := guarded or routes.unknown:
+            return self._unknown(flow, unknown)
+        sides = [(self._egress(flow, way), self._ingress(way)) for way in routes.ways]
+        verdict = agreed({_both(out, into) for out, into in sides})
+        egress, ingress = (_merged(some) for some in zip(*sides, strict=True))
+        return Judgement(flow, verdict, egress, ingress, self.profile.deny_outcomes)
+
+    def party(self, endpoint: Endpoint, address: IPAddress) -> Party:
+        """The endpoint at an address, as rules see it."""
+        key = endpoint, address
+        found = self.parties.get(key)
+        if found is None:
+            if len(self.parties) >= _MOST_PARTIES:
+                self.parties.clear()
+                self.plans.clear()
+                self.rulebook.stages.clear()
+            found = self.parties[key] = Party(endpoint, address, self.world)
+        return found
+
+    def _guarded(self, flow: Flow) -> str:
+        """Why a flow cannot be judged: a host endpoint guards the node that it touches."""
+        for end in (flow.source, flow.destination):
+            node = node_name(end)
+            on_node = end.kind in (EndpointKind.HOST, EndpointKind.NODE)
+            if on_node and node in self.rulebook.guarded:
+                return f"a HostEndpoint guards node {node}; host endpoints are not judged"
+        return ""
+
+    def _unknown(self, flow: Flow, why: str) -> Judgement:
+        egress, ingress = (
+            SideJudgement(d, Verdict.UNDEFINED, end.name, (), (why,), None, ())
+            for d, end in (
+                (Direction.EGRESS, flow.source),
+                (Direction.INGRESS, flow.destination),
+            )
+        )
+        outcomes = self.profile.deny_outcomes
+        return Judgement(flow, Verdict.UNDEFINED, egress, ingress, outcomes, why)
+
+    def _egress(self, flow: Flow, way: Route) -> SideJudgement:
+        side = self._side(Direction.EGRESS, flow.source.name, way.egress)
+        if not way.own_node or self.profile.pods_reach_own_node is HostAction.ACCEPT:
+            return side
+        drop = self.profile.pods_reach_own_node is HostAction.DROP
+        verdict = Verdict.DENIED if drop else Verdict.UNDEFINED
+        note = "traffic of {subject} to its own node meets defaultEndpointToHostAction "
+        note += self.profile.pods_reach_own_node
+        after = Decision(verdict, Direction.EGRESS, note=note)
+        passed = any(d.verdict is Verdict.ALLOWED for d in side.decisions)
+        kept = [d for d in side.decisions if d.verdict is Verdict.DENIED]
+        decisions = (*kept, *([after] if passed else []))
+        verdict = agreed({d.verdict for d in decisions})
+        return dataclasses.replace(side, decisions=decisions, verdict=verdict)
+
+    def _ingress(self, way: Route) -> SideJudgement:
+        hop = way.ingress
+        name = hop.packets[0].destination.endpoint.name if hop.packets else ""
+        return self._side(Direction.INGRESS, name, hop)
+
+    def _side(self, direction: Direction, subject: str, hop: Hop) -> SideJudgement:
+        found = Findings()
+        if hop.exempt:
+            found.decisions.append(Decision(Verdict.ALLOWED, direction, note=hop.exempt))
+        plan = None
+        for packet in hop.packets:
+            plan = self._plan(direction, packet)
+            plan.decide(packet, found)
+        if hop.open:
+            found.open.append(hop.open)
+        verdict = agreed({decision.verdict for decision in found.decisions})
+        decisions = tuple(found.decisions)
+        return SideJudgement(
+            direction, verdict, subject, decisions, tuple(found.open), plan, hop.packets
+        )
+
+    def _plan(self, direction: Direction, packet: Packet) -> Plan:
+        party = packet.source if direction is Direction.EGRESS else packet.destination
+        key = party, direction
+        plan = self.plans.get(key)
+        if plan is None:
+            plan = self.plans[key] = self.rulebook.plan(direction, party)
+        return plan
+
+
+def _both(egress: SideJudgement, ingress: SideJudgement) -> Verdict:
+    """The verdict of a flow: either side may deny it, both must allow it."""
+    verdicts = (egress.verdict, ingress.verdict)
+    if Verdict.DENIED in verdicts:
+        return Verdict.DENIED
+    return Verdict.UNDEFINED if Verdict.UNDEFINED in verdicts else Verdict.ALLOWED
+
+
+def _merged(sides: tuple[SideJudgement, ...]) -> SideJudgement:
+    """One side over all the ways of a flow."""
+    first = sides[0]
+    if len(sides) == 1:
+        return first
+    return dataclasses.replace(
+        first,
+        verdict=agreed({side.verdict for side in sides}),
+        decisions=tuple(d for side in sides for d in side.decisions),
+        open=("which endpoint of the service answers", *(o for s in sides for o in s.open)),
+    )

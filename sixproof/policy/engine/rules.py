@@ -1,0 +1,153 @@
+"""Policies compiled to predicates: conditions, rules, policies, tiers."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import math
+from collections.abc import Callable, Iterable
+from operator import attrgetter
+
+from sixproof.policy.engine.packet import Packet, Party
+from sixproof.policy.engine.provider import Answer
+
+Test = Callable[[Packet], bool | None]
+"""A question about a packet; None where the answer cannot be known."""
+
+PartyTest = Callable[[Party], bool | None]
+
+
+class Direction(enum.StrEnum):
+    """The side of a flow at which a policy acts."""
+
+    EGRESS = "egress"
+    INGRESS = "ingress"
+
+
+class Side(enum.StrEnum):
+    """An end of a packet."""
+
+    SOURCE = "source"
+    DESTINATION = "destination"
+
+
+class Action(enum.StrEnum):
+    """What a rule does. ClusterNetworkPolicy's Accept is read as Allow."""
+
+    ALLOW = "Allow"
+    DENY = "Deny"
+    PASS = "Pass"  # on to the next tier  # noqa: S105  # no password
+    LOG = "Log"  # nothing, evaluation goes on
+
+
+class Needs(enum.StrEnum):
+    """What the answer to a condition hangs on."""
+
+    LANE = "lane"  # the family, the protocol, the port
+    SUBJECT = "subject"  # the end at which the policy acts
+    PEER = "peer"  # the other end, or both
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that a rule asks for; `wanted` says what, in a few words."""
+
+    wanted: str
+    test: Test
+    needs: Needs = Needs.PEER
+
+
+def about(side: Side, wanted: str, test: PartyTest, *, subject: Side | None = None) -> Condition:
+    """A condition on one end of a packet, which is remembered per party."""
+    party_of = attrgetter(side.value)
+    key = object()
+
+    def remembered(packet: Packet) -> bool | None:
+        party: Party = party_of(packet)
+        try:
+            return party.memo[key]
+        except KeyError:
+            return party.memo.setdefault(key, test(party))
+
+    return Condition(wanted, remembered, Needs.SUBJECT if side is subject else Needs.PEER)
+
+
+def any_of(tests: Iterable[PartyTest]) -> PartyTest:
+    """Whether any test holds; unknown where none holds for sure."""
+    listed = tuple(tests)
+
+    def test(party: Party) -> bool | None:
+        found: bool | None = False
+        for one in listed:
+            answer = one(party)
+            if answer:
+                return True
+            if answer is None:
+                found = None
+        return found
+
+    return test
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of a manifest; `index` is its place in the list of its direction."""
+
+    index: int
+    action: Action
+    conditions: tuple[Condition, ...] = ()
+    name: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, order=True)
+class PolicyRef:
+    """A policy by kind and name; `namespace` is empty for cluster-wide kinds."""
+
+    kind: str
+    namespace: str
+    name: str
+    calico: bool = False
+
+    def __str__(self) -> str:
+        if self.kind == "NetworkPolicy":
+            prefix = "Calico " if self.calico else ""
+            return f"{prefix}{self.namespace}/{self.name}"
+        return f"{self.kind} {f'{self.namespace}/' if self.namespace else ''}{self.name}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Policy:
+    """A policy: whom it selects, in which directions, with which rules.
+
+    `order` sorts it within its tier; where `undefined_ties`, the API leaves open which of two
+    policies of equal order wins. `inert` says why a policy is never enforced on pods.
+    """
+
+    ref: PolicyRef
+    tier: str
+    subject: str
+    selects: Callable[[Party], bool]
+    rules: dict[Direction, tuple[Rule, ...]]
+    order: float = math.inf
+    undefined_ties: bool = False
+    inert: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Tier:
+    """A tier; `default` applies to what it selects and no rule matches.
+
+    `always`: it applies to pods that reach themselves via a service, whatever the provider does.
+    `icmp` is the answer to whether it applies to ICMP.
+    """
+
+    name: str
+    order: float
+    default: Action
+    always: bool = False
+    icmp: Answer = Answer.YES
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """Tiers go by order, then by name."""
+        return self.order, self.name

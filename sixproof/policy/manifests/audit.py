@@ -1,0 +1,285 @@
+"""What is wrong, or will surprise, in manifests: findings instead of the first error."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator
+
+from sixproof.errors import ManifestError
+from sixproof.model import Family, Finding, Severity
+from sixproof.policy.engine.context import Context
+from sixproof.policy.engine.provider import CALICO, ProviderProfile
+from sixproof.policy.manifests.manifest import Field, brief, shown
+from sixproof.policy.manifests.pitfalls import pitfalls
+from sixproof.policy.manifests.shelf import (
+    ADMIN_GROUP,
+    CALICO_GROUP,
+    KUBERNETES_GROUP,
+    STORAGE_GROUP,
+    Shelf,
+    described,
+    objects,
+    own_tiers,
+)
+from sixproof.policy.manifests.tree import at, leaves, listed, text_at
+from sixproof.policy.world.networks import CidrError, Flaw, read_cidr
+from sixproof.policy.world.world import World
+
+_BARE = frozenset({"nets", "notNets"})
+
+_CIDRS = frozenset(
+    {"cidr", "cidrs", "except", "networks", "podCIDR", "podCIDRs", "clusterCIDR", *_BARE}
+)
+"""Keys under which manifests hold one CIDR each, in any kind."""
+
+_LISTS = frozenset({"podSubnet", "serviceSubnet", "serviceCIDR"})
+"""Keys under which kubeadm and kind hold several, separated by commas."""
+
+_REMEDIES = {
+    Flaw.UNPARSEABLE: "write hexadecimal groups and a prefix length, as in 2001:db8::/48",
+    Flaw.HOST_BITS: "clear the bits beyond the prefix",
+    Flaw.MAPPED: "write the IPv4 network",
+}
+
+
+_MOST = 40
+"""Findings about one object that are told one by one."""
+
+
+def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tuple[Finding, ...]:
+    """Findings about manifests of any kind, policies above all. Nothing in them raises."""
+    values = list(objects(manifests))
+    shelf = Shelf(profile, *own_tiers(profile))
+    findings = [finding for value in values for finding in _bounded(value, shelf)]
+    findings += _equal_priorities(values)
+    findings += pitfalls(values)
+    return tuple(findings)
+
+
+def _bounded(value: object, shelf: Shelf) -> Iterator[Finding]:
+    """The findings about one object, as many as anybody reads."""
+    every = _of_one(value, shelf)
+    yield from itertools.islice(every, _MOST)
+    if more := sum(1 for _ in every):
+        yield Finding(
+            code="more-findings",
+            severity=Severity.WARNING,
+            subject=described(value),
+            seen=f"{more} further findings about it are not listed",
+        )
+
+
+def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
+    cidrs = list(_cidrs(value))
+    yield from cidrs
+    if _group(value) == STORAGE_GROUP:
+        yield Finding(
+            code="storage-group",
+            severity=Severity.ERROR,
+            subject=described(value),
+            seen=f"is written to {STORAGE_GROUP}, which neither validates nor defaults",
+            wanted=f"{CALICO_GROUP}/v3",
+            remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
+        )
+    elif all(f.severity is Severity.WARNING for f in cidrs) and _is_policy(value):
+        yield from _refused(value, shelf)
+    yield from _one_family(value)
+    yield from _mixed_families(value)
+    yield from _bare_addresses(value)
+    yield from _tier_prefix(value)
+    yield from _named_ports(value, shelf.profile)
+
+
+def _group(value: object) -> str:
+    return text_at(value, "apiVersion").rpartition("/")[0]
+
+
+def _is_policy(value: object) -> bool:
+    """Whether this means to be one: policies of all kinds, and what stands in their groups."""
+    group = _group(value)
+    return group in (CALICO_GROUP, ADMIN_GROUP) or (
+        group == KUBERNETES_GROUP and "Policy" in text_at(value, "kind")
+    )
+
+
+def _refused(value: object, shelf: Shelf) -> Iterator[Finding]:
+    if _group(value) == CALICO_GROUP and text_at(value, "kind") not in _CALICO_KINDS:
+        return
+    try:
+        manifest = shelf.admit(value)
+        shelf.put(value, manifest, Context(World.of(), shelf.profile))
+    except ManifestError as bad:
+        yield Finding(
+            code="manifest-refused",
+            severity=Severity.ERROR,
+            subject=_place(value, bad.path),
+            seen=bad.reason,
+        )
+
+
+_CALICO_KINDS = frozenset(
+    {
+        "NetworkPolicy",
+        "GlobalNetworkPolicy",
+        "StagedNetworkPolicy",
+        "StagedGlobalNetworkPolicy",
+        "StagedKubernetesNetworkPolicy",
+        "Tier",
+        "Profile",
+    }
+)
+
+
+def _place(value: object, path: str) -> str:
+    return f"{described(value)} {brief(path, 160)}".strip()
+
+
+def _cidrs(value: object) -> Iterator[Finding]:
+    for leaf in leaves(value):
+        if leaf.key not in _CIDRS | _LISTS or not isinstance(leaf.field.value, str):
+            continue
+        texts = leaf.field.value.split(",") if leaf.key in _LISTS else [leaf.field.value]
+        for text in texts:
+            try:
+                read_cidr(Field(text.strip(), leaf.field.path), bare=leaf.key in _BARE)
+            except CidrError as bad:
+                yield _bad_cidr(value, bad)
+
+
+def _bad_cidr(value: object, bad: CidrError) -> Finding:
+    """A NetworkPolicy with bits beyond a prefix holds all the same, up to Kubernetes 1.33 and where
+    it stands already (KEP-4858)."""
+    taken = bad.flaw is Flaw.HOST_BITS and _masked(value)
+    return Finding(
+        code=bad.flaw,
+        severity=Severity.WARNING if taken else Severity.ERROR,
+        subject=_place(value, bad.path),
+        seen=f"{bad.reason}: the API up to 1.33 takes it, and it is read so"
+        if taken
+        else bad.reason,
+        remedy=_REMEDIES[bad.flaw],
+    )
+
+
+def _masked(value: object) -> bool:
+    return _group(value) == KUBERNETES_GROUP and text_at(value, "kind") == "NetworkPolicy"
+
+
+def _families(value: object, *keys: str) -> frozenset[Family]:
+    """The families of the valid CIDRs under these keys, anywhere below."""
+    found = set()
+    for leaf in leaves(value):
+        if leaf.key in keys and isinstance(leaf.field.value, str):
+            try:
+                found.add(Family.of(read_cidr(leaf.field, bare=True, masked=True)))
+            except CidrError:
+                continue
+    return frozenset(found)
+
+
+def _rules(value: object) -> Iterator[tuple[str, list[object]]]:
+    """The rules of a policy of any kind, by direction."""
+    for direction in ("ingress", "egress"):
+        if rules := listed(at(value, "spec", direction)):
+            yield direction, rules
+
+
+def _one_family(value: object) -> Iterator[Finding]:
+    for direction, rules in _rules(value):
+        free = [rule for rule in rules if at(rule, "ipVersion") is None]
+        found = _families(free, "cidr", "nets", "notNets", "networks")
+        if len(found) == 1:
+            family = next(iter(found))
+            yield Finding(
+                code="one-family-nets",
+                severity=Severity.WARNING,
+                subject=_place(value, f"spec.{direction}"),
+                seen=f"its networks are {family} only, and match nothing over {family.other}",
+                wanted="networks of both families",
+                remedy=f"add the {family.other} networks that mean the same",
+            )
+
+
+def _mixed_families(value: object) -> Iterator[Finding]:
+    if _group(value) != CALICO_GROUP:
+        return
+    for direction, rules in _rules(value):
+        for i, rule in enumerate(rules):
+            if len(_families(rule, "nets", "notNets")) == 2:
+                yield Finding(
+                    code="mixed-families",
+                    severity=Severity.WARNING,
+                    subject=_place(value, f"spec.{direction}[{i}]"),
+                    seen="one rule has networks of both families: Calico up to 3.31 refuses it",
+                    wanted="a rule for each family",
+                    remedy="split the rule",
+                )
+
+
+def _bare_addresses(value: object) -> Iterator[Finding]:
+    if _group(value) != CALICO_GROUP:
+        return
+    for direction, rules in _rules(value):
+        for leaf in leaves(rules, f"spec.{direction}"):
+            if (
+                leaf.key in _BARE
+                and isinstance(leaf.field.value, str)
+                and "/" not in leaf.field.value
+            ):
+                address = brief(leaf.field.value, 60)
+                yield Finding(
+                    code="bare-address",
+                    severity=Severity.WARNING,
+                    subject=_place(value, leaf.field.path),
+                    seen=f"{address} has no prefix length: Calico up to 3.31 refuses it",
+                    remedy="write /32 or /128 behind it",
+                )
+
+
+def _tier_prefix(value: object) -> Iterator[Finding]:
+    tier, name = text_at(value, "spec", "tier"), text_at(value, "metadata", "name")
+    if _group(value) != CALICO_GROUP or tier in ("", "default"):
+        return
+    if name and not name.startswith(f"{tier}."):
+        tier, name = brief(tier, 63), brief(name, 63)
+        yield Finding(
+            code="tier-prefix",
+            severity=Severity.WARNING,
+            subject=_place(value, "metadata.name"),
+            seen=f"the name does not begin with its tier, which Calico up to 3.31 wants: {tier}.",
+            remedy=f"name it {tier}.{name}",
+        )
+
+
+def _named_ports(value: object, profile: ProviderProfile) -> Iterator[Finding]:
+    if not profile.calico_api or _group(value) != ADMIN_GROUP:
+        return
+    for leaf in leaves(value):
+        if leaf.key == "namedPort":
+            yield Finding(
+                code="named-port-unsupported",
+                severity=Severity.WARNING,
+                subject=_place(value, leaf.field.path),
+                seen="Calico up to 3.31 does not know named ports here: the rule matches every "
+                "port of every protocol",
+                remedy="write the port's number",
+            )
+
+
+def _equal_priorities(values: list[object]) -> Iterator[Finding]:
+    """Pairs of cluster-wide policies of which the API does not say which one wins."""
+    ranked: dict[tuple[str, str, int], list[object]] = {}
+    for value in values:
+        kind, priority = text_at(value, "kind"), at(value, "spec", "priority")
+        if kind in ("AdminNetworkPolicy", "ClusterNetworkPolicy") and isinstance(priority, int):
+            key = kind, text_at(value, "spec", "tier"), priority
+            ranked.setdefault(key, []).append(value)
+    for (_, _, priority), some in ranked.items():
+        for one, other in itertools.pairwise(some):
+            yield Finding(
+                code="equal-priority",
+                severity=Severity.WARNING,
+                subject=described(other),
+                seen=f"has priority {shown(priority)}, as {described(one)} has: either may win",
+                wanted="priorities that differ",
+            )

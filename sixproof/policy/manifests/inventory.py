@@ -1,0 +1,87 @@
+"""What files hold for the oracle: policies, a cluster, and what is left out; with everything that
+is wrong with them, not only the first of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from sixproof.errors import ManifestError
+from sixproof.policy.calico import policies as calico
+from sixproof.policy.engine.context import Context
+from sixproof.policy.engine.provider import ProviderProfile
+from sixproof.policy.manifests.intake import Intake, joined, take
+from sixproof.policy.manifests.placed import Placed
+from sixproof.policy.manifests.shelf import Shelf, objects, own_tiers
+from sixproof.policy.manifests.tree import at
+from sixproof.policy.world.cluster_objects import CLUSTER, Roster
+from sixproof.policy.world.world import World
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Inventory:
+    """The objects that matter, and why some cannot be read. `policies` have their places; `intake`
+    says what else there is."""
+
+    policies: tuple[Placed, ...]
+    roster: Roster
+    intake: Intake
+    refusals: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[Placed], namespace: str) -> Inventory:
+        """The inventory of these objects; `namespace` is that of those which name none."""
+        policies: list[Placed] = []
+        intakes: list[Intake] = []
+        refusals: list[str] = []
+        roster = Roster(namespace)
+        for one in values:
+            for value in objects([one.value]):
+                part = dataclasses.replace(one, value=value)
+                try:
+                    found = _taken(value, namespace, roster)
+                except ManifestError as bad:
+                    refusals.append(part.refusal(bad))
+                    continue
+                policies += [dataclasses.replace(part, value=p) for p in found.policies]
+                intakes.append(found)
+        return cls(tuple(policies), roster, joined(intakes), tuple(refusals))
+
+    def left_out(self) -> tuple[str, ...]:
+        """What was left out, in a few sentences."""
+        return dataclasses.replace(self.intake, defaulted=()).notes()
+
+    def wrong(self, profile: ProviderProfile) -> tuple[str, ...]:
+        """Everything that is wrong with the objects, for a provider."""
+        return (*self.refusals, *_checked(self.policies, profile))
+
+
+def _taken(value: object, namespace: str, roster: Roster) -> Intake:
+    """One object, sorted; a part of the cluster goes into the roster, and is not left out."""
+    found = take([value], namespace)
+    if (at(value, "apiVersion"), at(value, "kind")) not in CLUSTER:
+        return found
+    for other in found.others:
+        roster.take(other)
+    return dataclasses.replace(found, left=())
+
+
+def _checked(policies: Iterable[Placed], profile: ProviderProfile) -> Iterator[str]:
+    shelf = Shelf(profile, *own_tiers(profile))
+    world = World.of()
+    context = Context(world, profile)
+    places: dict[int, Placed] = {}
+    for one in policies:
+        try:
+            manifest = shelf.admit(one.value)
+            if manifest.kind.endswith("NetworkSet"):
+                calico.compile_network_set(manifest, world)
+            shelf.put(one.value, manifest, context)
+        except ManifestError as bad:
+            yield one.refusal(bad)
+        places[id(one.value)] = one
+    for value, policy in shelf.policies:
+        if policy.tier not in shelf.tiers:
+            missing = f"no file holds tier {policy.tier}, so its place is not known: add its Tier"
+            reason = f"{missing}, or say --tier {policy.tier}=ORDER"
+            yield places[id(value)].refusal(ManifestError("spec.tier", reason))

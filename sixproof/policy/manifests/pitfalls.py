@@ -1,0 +1,158 @@
+"""Errors often copied into the objects around policies: pools, Felix, kubelets, sysctls."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+import re
+from collections.abc import Iterator
+
+from sixproof.model import Finding, Severity
+from sixproof.policy.manifests.manifest import brief, shown
+from sixproof.policy.manifests.shelf import described
+from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
+
+_GATE = "IPv6DualStack"
+
+_ULA = ipaddress.IPv6Network("fc00::/7")
+
+_VXLAN_MTU = {"vxlanMTU": 1450, "vxlanMTUV6": 1430}
+"""What VXLAN leaves of a 1500-byte network: 50 bytes less over IPv4, 70 over IPv6."""
+
+_SYSCTL = re.compile(r"net[./]ipv6[./]conf[./][\w*-]+[./](accept_ra|forwarding)\s*=\s*(\d+)")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Pool:
+    """A pool of pod addresses, of an IPPool or of an Installation."""
+
+    owner: object
+    cidr: str
+    nat_outgoing: bool
+    vxlan: bool
+
+
+def pitfalls(values: list[object]) -> Iterator[Finding]:
+    """Findings about objects of any kind."""
+    pools = [pool for value in values for pool in _pools(value)]
+    vxlan = any(pool.vxlan for pool in pools)
+    yield from map(_ula_without_nat, filter(_stuck_ula, pools))
+    for value in values:
+        yield from _feature_gate(value)
+        yield from _router_advertisements(value)
+        if at(value, "kind") == "FelixConfiguration":
+            yield from _felix_mtu(value, vxlan=vxlan)
+            yield from _failsafe(value)
+        elif vxlan and at(value, "kind") == "Installation":
+            mtu = at(value, "spec", "calicoNetwork", "mtu")
+            yield from _mtu(value, "spec.calicoNetwork.mtu", mtu, 1430)
+
+
+def _pools(value: object) -> Iterator[Pool]:
+    if at(value, "kind") == "IPPool":
+        spec = at(value, "spec")
+        mode = at(spec, "vxlanMode")
+        yield Pool(value, text_at(spec, "cidr"), at(spec, "natOutgoing") is True,
+                   mode not in (None, "", "Never"))  # fmt: skip
+    elif at(value, "kind") == "Installation":
+        for pool in listed(at(value, "spec", "calicoNetwork", "ipPools")):
+            nat, encapsulation = at(pool, "natOutgoing"), text_at(pool, "encapsulation")
+            yield Pool(value, text_at(pool, "cidr"), nat != "Disabled", "VXLAN" in encapsulation)
+
+
+def _stuck_ula(pool: Pool) -> bool:
+    try:
+        network = ipaddress.ip_network(pool.cidr)
+    except ValueError:
+        return False
+    inside = isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_ULA)
+    return inside and not pool.nat_outgoing
+
+
+def _ula_without_nat(pool: Pool) -> Finding:
+    return Finding(
+        code="ula-without-nat",
+        severity=Severity.WARNING,
+        subject=described(pool.owner),
+        seen=f"{pool.cidr} holds unique local addresses, and natOutgoing is off: its pods reach "
+        "nothing outside that does not route them back",
+        wanted="natOutgoing, or global addresses for pods that must reach the outside",
+    )
+
+
+def _feature_gate(value: object) -> Iterator[Finding]:
+    for leaf in leaves(value):
+        if leaf.key == _GATE or _GATE in written(leaf.field.value):
+            yield Finding(
+                code="feature-gate-gone",
+                severity=Severity.ERROR,
+                subject=f"{described(value)} {leaf.field.place}",
+                seen=f"feature gate {_GATE} is not known after Kubernetes 1.24: what is given it "
+                "does not start",
+                remedy="leave it out, dual stack is always on since 1.23",
+            )
+
+
+def _felix_mtu(value: object, *, vxlan: bool) -> Iterator[Finding]:
+    for key, most in _VXLAN_MTU.items():
+        yield from _mtu(value, f"spec.{key}", at(value, "spec", key), most)
+    if vxlan:
+        yield from _mtu(value, "spec.mtu", at(value, "spec", "mtu"), 1430)
+
+
+def _mtu(value: object, path: str, mtu: object, most: int) -> Iterator[Finding]:
+    if isinstance(mtu, int) and most < mtu <= 1500:
+        yield Finding(
+            code="mtu-without-room",
+            severity=Severity.WARNING,
+            subject=f"{described(value)} {path}",
+            seen=f"{mtu} leaves VXLAN no room on a network of 1500 bytes",
+            wanted=f"{most} there",
+            remedy="leave it out, Felix finds it by itself",
+        )
+
+
+def _failsafe(value: object) -> Iterator[Finding]:
+    for key in ("failsafeInboundHostPorts", "failsafeOutboundHostPorts"):
+        versions: dict[tuple[str, str], set[int]] = {}
+        for entry in listed(at(value, "spec", key)):
+            lane = brief(text_at(entry, "protocol"), 20), shown(at(entry, "port"))
+            found = versions.setdefault(lane, set())
+            net = text_at(entry, "net")
+            found |= {6 if ":" in net else 4} if net else {4, 6}
+        for (protocol, port), seen in versions.items():
+            if len(seen) == 1:
+                yield Finding(
+                    code="failsafe-one-family",
+                    severity=Severity.WARNING,
+                    subject=f"{described(value)} spec.{key}",
+                    seen=f"{protocol} {port} is kept open over IPv{seen.pop()} only",
+                    wanted="an entry of each family, or one without net",
+                )
+
+
+def _router_advertisements(value: object) -> Iterator[Finding]:
+    if {"accept_ra=1", "forwarding=1"} <= set(_sysctls(value)):
+        yield Finding(
+            code="router-advertisements-ignored",
+            severity=Severity.WARNING,
+            subject=described(value),
+            seen="accept_ra is 1 where forwarding is on: Linux then ignores router "
+            "advertisements, and a default route learned by one expires",
+            wanted="accept_ra=2",
+        )
+
+
+def _sysctls(value: object) -> Iterator[str]:
+    """Settings of accept_ra and forwarding: as text, or as a pair of name and value."""
+    name = ""
+    for leaf in leaves(value):
+        text = written(leaf.field.value)
+        if leaf.key == "name":
+            name = text
+        elif leaf.key == "value":
+            text = f"{name}={text}"
+        elif "ipv6" in leaf.key:
+            text = f"{leaf.key}={text}"
+        for key, number in _SYSCTL.findall(text):
+            yield f"{key}={number}"

@@ -1,0 +1,289 @@
+"""YAML that nobody vouches for: read with bounds, with one kind of error, as Kubernetes reads it.
+
+What a text would cost is counted before anything is made of it: how deep it goes (a reader that
+recurses, or looks back over all that is open, takes minutes for a megabyte of brackets), and what
+its aliases stand for (412 bytes of them can mean a billion values).
+
+Kubernetes reads YAML by way of JSON (sigs.k8s.io/yaml): what looks like a date or a number to base
+60 stays text, and integers beyond 64 bits are floating-point numbers.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+import re
+from typing import Any
+
+import yaml
+
+from sixproof.policy.manifests.manifest import brief
+
+DEEPEST = 64
+"""Levels of lists and objects, aliases written out; a Kubernetes object has some twenty."""
+MOST_ALIASED = 100_000
+"""Values that all aliases of a text may stand for; each 64 characters of a text count as one."""
+LONGEST_NUMBER = 100
+"""Characters of a number."""
+MOST_REPEATED = 20
+"""Repeated keys of a text that are told."""
+
+_BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TAG = "tag:yaml.org,2002:"
+_RENDER = "is a Helm template ({{ … }}), no manifest yet: render it first (helm template)"
+_TEMPLATE = re.compile(r"^[ \t]*(?:(?:-|[\w./\"'-]+:)[ \t]+)*\{\{", re.MULTILINE)
+
+
+class TextError(yaml.YAMLError):
+    """A text is no YAML that is read: in which document, on which line (both from 1), and why."""
+
+    def __init__(self, reason: str, document: int, line: int) -> None:
+        self.reason = brief(reason)
+        self.document = document
+        self.line = line
+        super().__init__(f"document {document}, line {line}: {self.reason}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Repeated:
+    """A key that an object holds twice: the last one counts, without a word from the API server."""
+
+    line: int
+    key: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}: key {brief(self.key, 60)!r} stands twice, the last one holds"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Document:
+    """One document of a text that is not empty: its place (both from 1) and its repeated keys."""
+
+    value: Any
+    number: int
+    line: int
+    repeated: tuple[Repeated, ...] = ()
+
+
+def read(text: str) -> tuple[Document, ...]:
+    """The documents of a text, those that are empty left out.
+
+    Raises:
+        TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases stand for more than
+            `MOST_ALIASED` values or hold themselves, or a value is none of its kind.
+    """
+    survey = _Survey()
+    try:
+        for event in yaml.parse(text, _BASE):
+            survey.see(event)
+        values = list(yaml.load_all(text, _Loader))
+    except yaml.YAMLError as error:
+        raise _told(error, text, survey) from error
+    except ValueError as error:  # a character that UTF-8 cannot carry
+        raise TextError(str(error), survey.document, 1) from error
+    places = enumerate(zip(survey.starts, values, strict=True), 1)
+    return tuple(
+        Document(value, number, line, survey.repeated_in(number))
+        for number, (line, value) in places
+        if value is not None
+    )
+
+
+def documents(text: str) -> list[Any]:
+    """What the documents of a text hold, those that are empty left out.
+
+    Raises:
+        yaml.YAMLError: as `read`.
+    """
+    return [document.value for document in read(text)]
+
+
+def document(text: str) -> Any:
+    """The only document of a text, None where it is empty.
+
+    Raises:
+        yaml.YAMLError: as `read`, or there are several.
+    """
+    found = documents(text)
+    if len(found) > 1:
+        raise yaml.YAMLError(f"{len(found)} documents, one was expected")
+    return found[0] if found else None
+
+
+@dataclasses.dataclass(slots=True)
+class _Open:
+    """A list or an object that is not closed yet, as large as it is with aliases written out."""
+
+    anchor: str | None
+    keys: set[str] | None
+    values: int = 1
+    height: int = 1
+    at_key: bool = True
+
+    def take(self, values: int, height: int) -> None:
+        """Count one that stands directly in it."""
+        self.values += values
+        self.height = max(self.height, height + 1)
+        self.at_key = not self.at_key
+
+
+@dataclasses.dataclass(slots=True)
+class _Survey:
+    """What is known of a text from its events alone."""
+
+    starts: list[int] = dataclasses.field(default_factory=list)
+    repeated: list[tuple[int, Repeated]] = dataclasses.field(default_factory=list)
+    aliased: int = 0
+    sizes: dict[str, tuple[int, int] | None] = dataclasses.field(default_factory=dict)
+    open: list[_Open] = dataclasses.field(default_factory=list)
+
+    @property
+    def document(self) -> int:
+        """The document in which the reading stands."""
+        return max(1, len(self.starts))
+
+    def repeated_in(self, document: int) -> tuple[Repeated, ...]:
+        """The repeated keys of a document."""
+        return tuple(found for number, found in self.repeated if number == document)
+
+    def see(self, event: Any) -> None:
+        """Count one event.
+
+        Raises:
+            TextError: the text goes beyond a bound.
+        """
+        if isinstance(event, yaml.ScalarEvent):
+            self._scalar(event)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if len(self.open) >= DEEPEST:
+                raise self._error(event, f"nests more than {DEEPEST} levels deep")
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            self.open.append(_Open(event.anchor, set() if mapping else None))
+            self._keep(event.anchor, None)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            closed = self.open.pop()
+            self._keep(closed.anchor, (closed.values, closed.height))
+            self._add(closed.values, closed.height)
+        elif isinstance(event, yaml.AliasEvent):
+            self._alias(event)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self.starts.append(0)
+            self.sizes.clear()
+        node: Any = event if isinstance(event, yaml.NodeEvent) else None
+        if node is not None and self.starts and not self.starts[-1]:
+            self.starts[-1] = node.start_mark.line + 1
+
+    def _scalar(self, event: Any) -> None:
+        values = 1 + len(event.value) // 64
+        self._keep(event.anchor, (values, 0))
+        keys = self.open[-1].keys if self.open and self.open[-1].at_key else None
+        if keys is not None and event.value != "<<":
+            if event.value in keys and len(self.repeated) < MOST_REPEATED:
+                found = Repeated(event.start_mark.line + 1, event.value)
+                self.repeated.append((self.document, found))
+            keys.add(event.value)
+        self._add(values, 0)
+
+    def _alias(self, event: Any) -> None:
+        size = self.sizes.get(event.anchor, (1, 0))  # of one not known, the loader tells
+        if size is None:
+            raise self._error(event, f"anchor {brief(event.anchor, 60)} holds itself")
+        values, height = size
+        self.aliased += values
+        if self.aliased > MOST_ALIASED:
+            raise self._error(event, f"its aliases stand for more than {MOST_ALIASED} values")
+        if len(self.open) + height > DEEPEST:
+            raise self._error(event, f"nests more than {DEEPEST} levels deep")
+        self._add(values, height)
+
+    def _keep(self, anchor: str | None, size: tuple[int, int] | None) -> None:
+        if anchor is not None:
+            self.sizes[anchor] = size
+
+    def _add(self, values: int, height: int) -> None:
+        if self.open:
+            self.open[-1].take(values, height)
+
+    def _error(self, event: Any, reason: str) -> TextError:
+        return TextError(reason, self.document, event.start_mark.line + 1)
+
+
+def _told(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
+    """The error with its place, in one line."""
+    if isinstance(error, TextError):
+        return error
+    marks = (getattr(error, part, None) for part in ("problem_mark", "context_mark"))
+    mark: Any = next((mark for mark in marks if mark is not None), None)
+    if mark is not None:
+        line = mark.line + 1
+        known = [getattr(error, part, None) for part in ("context", "problem")]
+        reason = ", ".join(part for part in known if part)
+    else:  # a character that has no place in YAML
+        before = text.encode()[: getattr(error, "position", 0)]
+        line, reason = before.count(b"\n") + 1, str(error).partition("\n")[0]
+    if _TEMPLATE.search(text) or "{{" in "".join(text.splitlines()[max(0, line - 2) : line + 1]):
+        reason = _RENDER
+    starts = [start for start in survey.starts if start]
+    return TextError(reason or "no YAML", max(1, bisect.bisect_right(starts, line)), line)
+
+
+class _Loader(_BASE):  # type: ignore[misc]
+    """Reads what `_Survey` let pass."""
+
+
+def _bad(node: Any, reason: str) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(None, None, reason, node.start_mark)
+
+
+def _text(loader: Any, node: Any) -> str:
+    found: str = loader.construct_scalar(node)
+    return found
+
+
+def _timestamp(loader: Any, node: Any) -> str:
+    text = _text(loader, node)
+    if not loader.timestamp_regexp.match(text):
+        raise _bad(node, f"{brief(text, 60)!r} is no timestamp")
+    return text
+
+
+def _boolean(loader: Any, node: Any) -> bool:
+    text = _text(loader, node)
+    try:
+        return bool(loader.bool_values[text.lower()])
+    except KeyError:
+        raise _bad(node, f"{brief(text, 60)!r} is neither true nor false") from None
+
+
+def _number(loader: Any, node: Any, kind: str) -> int | float | str:
+    text = _text(loader, node)
+    if ":" in text:
+        return text
+    if len(text) > LONGEST_NUMBER:
+        long = f"a number of {len(text)} characters, at most {LONGEST_NUMBER} are read"
+        raise _bad(node, f"{long}: quote it, if it is text")
+    construct = loader.construct_yaml_int if kind == "integer" else loader.construct_yaml_float
+    try:
+        number: int | float = construct(node)
+    except (ValueError, IndexError):
+        raise _bad(node, f"{text!r} is no {kind}") from None
+    return number if -(2**63) <= number < 2**64 else float(number)
+
+
+def _integer(loader: Any, node: Any) -> int | float | str:
+    return _number(loader, node, "integer")
+
+
+def _float(loader: Any, node: Any) -> int | float | str:
+    return _number(loader, node, "number")
+
+
+for _kind, _construct in {
+    "bool": _boolean,
+    "int": _integer,
+    "float": _float,
+    "timestamp": _timestamp,
+    **dict.fromkeys(("value", "merge"), _text),
+    **dict.fromkeys(("binary", "set", "omap", "pairs"), _BASE.construct_undefined),
+}.items():
+    _Loader.add_constructor(_TAG + _kind, _construct)

@@ -1,0 +1,227 @@
+"""Who is asked about: the two ends of a question, found in the files or described by hand, and the
+world in which they stand."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterable, Mapping
+
+from sixproof.errors import UsageError
+from sixproof.model import Endpoint, EndpointKind, Protocol
+from sixproof.policy.manifests.manifest import shown
+from sixproof.policy.question.scene import INLINE, Described, Lane, parse_endpoint, parse_parts
+from sixproof.policy.world.cluster_objects import Roster
+from sixproof.policy.world.world import NamedPort, Service, ServicePort, World
+
+_IN_NAMESPACE = (EndpointKind.POD, EndpointKind.HOST)
+_LENT = {4: ipaddress.ip_address("198.18.0.0"), 6: ipaddress.ip_address("2001:db8::")}
+"""Where addresses that stand in for unknown ones begin: RFC 2544 and RFC 3849."""
+_MOST_LENT = 100_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class End:
+    """One end of the question. `told`: an object tells of it, so that labels and ports which it
+    does not have are not unknown. `remark` says for what it stands."""
+
+    endpoint: Endpoint
+    said: Described
+    told: bool = False
+    remark: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Known:
+    """Everybody whom the files tell of: by objects (`roster`), and by names of the world file."""
+
+    world: World
+    roster: Roster
+    named: Mapping[str, Endpoint]
+
+    @classmethod
+    def of(cls, written: World, roster: Roster) -> Known:
+        """What a world file and objects tell together; the file wins."""
+        by_name = {(s.namespace, s.name): s for s in roster.services()}
+        by_name |= {(s.namespace, s.name): s for s in written.services}
+        world = World.of(
+            {**roster.namespaces, **written.namespaces},
+            ports={**roster.ports, **written.ports},
+            nodes={**roster.nodes, **written.nodes}.values(),
+            services=by_name.values(),
+            service_accounts={**roster.accounts, **written.service_accounts},
+            endpoints=(*roster.pods.values(), *roster.templates.values(), *written.endpoints),
+        )
+        return cls(world, roster, {endpoint.name: endpoint for endpoint in written.endpoints})
+
+    def find(self, text: str, home: str) -> End:
+        """The end that a text means: a name of the world file, or an endpoint inline, of which
+        objects may tell more. A NAME alone is looked for in namespace `home`, then in all.
+
+        Raises:
+            UsageError: it cannot be read, or nobody is called so.
+        """
+        who, comma, rest = (part.strip() for part in text.partition(","))
+        if who in self.named:
+            known = self.named[who]
+            said = parse_parts(text, Described(known.kind, known.namespace, known.pod))
+            if known.kind in _IN_NAMESPACE:
+                known = dataclasses.replace(known, name=f"{known.namespace}/{known.pod}")
+            return End(said.on(known), said)
+        if "/" not in who and ":" not in who and who != "outside":
+            text = f"{self._called(who, home)}{comma}{rest}"
+        said = parse_endpoint(text)
+        if said.kind is EndpointKind.SERVICE:
+            return self._service(said)
+        if said.kind is EndpointKind.NODE and said.name in self.world.nodes:
+            node = self.world.nodes[said.name]
+            firsts = {a.version: a for a in reversed(node.addresses)}
+            bare = dataclasses.replace(said.endpoint, addresses=tuple(firsts.values()))
+            return End(said.on(bare), said)
+        return self._pod(said)
+
+    def _called(self, name: str, home: str) -> str:
+        every = (*self.roster.pods, *self.roster.templates)
+        some = dict.fromkeys(where for where in every if where[1] == name)
+        if (home, name) in some:
+            return f"{home}/{name}"
+        if len(some) == 1:
+            return "/".join(next(iter(some)))
+        if some:
+            places = _few("/".join(where) for where in some)
+            raise UsageError(f"{shown(name)} is in several namespaces: write one of {places}")
+        names = dict.fromkeys([*self.named, *("/".join(where) for where in every)])
+        known = f"known: {_few(names)}" if names else "no file tells of any"
+        raise UsageError(f"{shown(name)} is no endpoint ({known}): write {INLINE}")
+
+    def _pod(self, said: Described) -> End:
+        where = (said.namespace, said.name)
+        known = self.roster.pods.get(where)
+        if known is not None:
+            return End(said.on(known), said, told=True)
+        template = self.roster.templates.get(where)
+        if template is None:
+            return End(said.endpoint, said)
+        made = self.roster.pods_of(template)
+        if not made:
+            return End(said.on(template), said, told=True)
+        count = f", one of {len(made)}" if len(made) > 1 else ""
+        remark = f"{template.name} stands for its pod {made[0].name}{count}"
+        return End(said.on(made[0]), said, told=True, remark=remark)
+
+    def _service(self, said: Described) -> End:
+        found = self.world.service(said.namespace, said.name)
+        name = f"svc:{said.namespace}/{said.name}"
+        if found is None:
+            raise UsageError(f"{name}: no file tells of such a service")
+        if found.headless:
+            pods = _few(backend.name for backend in found.backends) or "none is known"
+            raise UsageError(f"{name} is headless, it stands for its pods: ask for one ({pods})")
+        addresses = said.addresses or found.addresses
+        end = Endpoint(name, EndpointKind.SERVICE, addresses, said.namespace)
+        return End(end, said, told=True)
+
+
+def staged(world: World, ends: Iterable[End]) -> World:
+    """The world with both ends in it, as they were described."""
+    namespaces, ports = dict(world.namespaces), dict(world.ports)
+    services, endpoints = list(world.services), list(world.endpoints)
+    for end in ends:
+        one, said = end.endpoint, end.said
+        space = one.namespace
+        if said.namespace_labels:
+            namespaces[space] = {**namespaces.get(space, {}), **dict(said.namespace_labels)}
+        if said.ports:
+            known = (*ports.get((space, one.pod), ()), *said.ports)
+            ports[space, one.pod] = tuple({(p.name, p.protocol): p for p in known}.values())
+        if one.kind is EndpointKind.SERVICE:
+            services = [_with_addresses(service, one) for service in services]
+            continue
+        endpoints = [_either(one, other) for other in endpoints]
+        services = [
+            dataclasses.replace(s, backends=tuple(_either(one, b) for b in s.backends))
+            for s in services
+        ]
+    return World.of(
+        namespaces,
+        ports=ports,
+        nodes=world.nodes.values(),
+        services=services,
+        service_accounts=world.service_accounts,
+        endpoints=endpoints,
+    )
+
+
+def _with_addresses(service: Service, end: Endpoint) -> Service:
+    mine = f"svc:{service.namespace}/{service.name}" == end.name
+    return dataclasses.replace(service, addresses=end.addresses) if mine else service
+
+
+def _either(one: Endpoint, other: Endpoint) -> Endpoint:
+    """The first where both are one pod, else the other."""
+    same = one.kind in _IN_NAMESPACE and (one.namespace, one.pod) == (other.namespace, other.pod)
+    return one if same and other.kind in _IN_NAMESPACE else other
+
+
+def lend(world: World, ends: Iterable[End]) -> tuple[World, list[End]]:
+    """Addresses that stand in for those which nobody told: for the ends, and for everybody in the
+    world who has none."""
+    count = iter(range(1, _MOST_LENT))
+
+    def lent(one: Endpoint) -> Endpoint:
+        if one.addresses:
+            return one
+        number = next(count)
+        return dataclasses.replace(one, addresses=tuple(a + number for a in _LENT.values()))
+
+    ends = [dataclasses.replace(end, endpoint=lent(end.endpoint)) for end in ends]
+    placed = [end.endpoint for end in ends if end.endpoint.kind in _IN_NAMESPACE]
+    pods = {(one.namespace, one.pod): one for one in placed}
+
+    def backend(one: Endpoint) -> Endpoint:
+        key = one.namespace, one.pod
+        if key not in pods:
+            pods[key] = lent(one)
+        return pods[key]
+
+    services = [
+        dataclasses.replace(s, backends=tuple(map(backend, s.backends))) for s in world.services
+    ]
+    return dataclasses.replace(world, services=tuple(services)), ends
+
+
+def dialled(lane: Lane, end: End, world: World) -> tuple[Protocol, int | None]:
+    """The protocol and the number of a port, which the destination may know by name.
+
+    Raises:
+        UsageError: it knows none of that name, or several.
+    """
+    if not isinstance(lane.port, str):
+        return lane.protocol or Protocol.TCP, lane.port
+    one = end.endpoint
+    service = world.service(one.namespace, end.said.name)
+    known: Iterable[NamedPort | ServicePort] = world.ports_of(one)
+    if one.kind is EndpointKind.SERVICE and service is not None:
+        known = service.ports
+    ports = {
+        (port.protocol, port.port if isinstance(port, ServicePort) else port.number)
+        for port in known
+        if port.name == lane.port and lane.protocol in (None, port.protocol)
+    }
+    if len(ports) == 1:
+        return ports.pop()
+    if ports:
+        some = _few(f"{p.lower()}/{n}" for p, n in sorted(ports))
+        raise UsageError(f"port {lane.port} of {one.name} is several: write one of {some}")
+    names = _few(sorted({port.name for port in known if port.name})) or "none is known"
+    raise UsageError(
+        f"{one.name} has no port named {shown(lane.port)} (named ports: {names}): write its "
+        f"number, or say it with the endpoint, as in port:{lane.port[:15]}=tcp/8080"
+    )
+
+
+def _few(names: Iterable[str]) -> str:
+    """Names in a sentence: eight of them, and how many more there are."""
+    every = [shown(name)[1:-1] for name in names]
+    more = f" and {len(every) - 8} more" if len(every) > 8 else ""
+    return ", ".join(every[:8]) + more

@@ -1,0 +1,171 @@
+"""A question asked by hand: policies, two endpoints and a port, as a user writes them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from sixproof.errors import UsageError
+from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.policy.engine.judgement import Judgement
+from sixproof.policy.engine.oracle import Oracle
+from sixproof.policy.engine.provider import CALICO, ProviderProfile
+from sixproof.policy.manifests.inventory import Inventory
+from sixproof.policy.manifests.placed import Placed, Refusals
+from sixproof.policy.manifests.shelf import described
+from sixproof.policy.question.cast import End, Known, dialled, lend, staged
+from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
+from sixproof.policy.question.scene import parse_lane
+from sixproof.policy.question.world_file import read_world
+from sixproof.policy.world.address import read_address
+from sixproof.policy.world.world import World
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked: endpoints by name or inline, a lane (``tcp/80``), and how.
+
+    `via` is the address dialled where it is not the destination's, `family` one family instead of
+    all that fit, `namespace` that of objects which name none (``default`` where it is not said).
+    `no_policies`: a cluster without any is meant, so that none is no mistake.
+    """
+
+    source: str
+    to: str
+    port: str
+    via: str = ""
+    family: str = ""
+    namespace: str = ""
+    profile: ProviderProfile = CALICO
+    no_policies: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """The judgements, one a family; the policies they follow from; the premises, which nobody said;
+    and what else is to be told of the files."""
+
+    oracle: Oracle
+    policies: tuple[Mapping[str, object], ...]
+    judgements: tuple[Judgement, ...]
+    premises: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def answer(
+    question: Question,
+    values: Iterable[Placed],
+    world: Placed | None = None,
+    *,
+    unread: Sequence[str] = (),
+) -> Answer:
+    """The answer to a question about these objects, in the world that they and a file describe
+    (see `read_world`). `unread` says why some files could not be read.
+
+    Raises:
+        UsageError: the question cannot be read, there is nothing to judge, or objects are wrong:
+            then the message holds every reason, one a line.
+    """
+    home = question.namespace or "default"
+    stock = Inventory.of(values, home)
+    written, complaint = _written(world)
+    if wrong := (*unread, *complaint, *stock.wrong(question.profile)):
+        raise Refusals(wrong)
+    _check_not_empty(stock, question)
+    policies = tuple(one.value for one in stock.policies if isinstance(one.value, Mapping))
+    known = Known.of(written, stock.roster)
+    ends = known.find(question.source, home), known.find(question.to, home)
+    looks = looks_of(policies, ends)
+    place, ends, lent = _placed(known.world, ends, looks)
+    place = staged(place, ends)
+    oracle = Oracle.of(policies, place, question.profile)
+    judgements = tuple(map(oracle.judge, _flows(question, ends, place)))
+    told = (
+        *unnamed(() if question.namespace else stock.intake.defaulted),
+        *premises(looks, ends, place),
+        *lent,
+        *not_enforced(policies, question.profile),
+    )
+    return Answer(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
+
+
+def _written(world: Placed | None) -> tuple[World, tuple[str, ...]]:
+    """The world of a file, and what is wrong with it."""
+    if world is None:
+        return World.of(), ()
+    try:
+        return read_world(world.value), ()
+    except UsageError as bad:
+        return World.of(), (f"{world.place}: {bad}",)
+
+
+def _check_not_empty(stock: Inventory, question: Question) -> None:
+    if stock.intake.count and question.no_policies:
+        named = described(stock.policies[0].value)
+        raise UsageError(f"--no-policies, but the files hold some: {named}")
+    if not stock.intake.count and not question.no_policies:
+        left = "; ".join(stock.left_out())
+        raise UsageError(
+            f"nothing to judge: no file holds a policy{f' ({left})' if left else ''}; "
+            "--no-policies asks about a cluster without any"
+        )
+
+
+def _placed(
+    world: World, ends: tuple[End, End], looks: Looks
+) -> tuple[World, tuple[End, End], tuple[str, ...]]:
+    """The world with addresses that stand in for those nobody told, where they decide nothing.
+
+    Raises:
+        UsageError: an end has no address, and a policy goes by addresses.
+    """
+    without = [end.endpoint for end in ends if not end.endpoint.addresses]
+    outside = [e for e in without if e.kind not in _HAVE_IDENTITY]
+    if not without:
+        return world, ends, ()
+    if looks.networks or outside:
+        names = " and ".join(dict.fromkeys(e.name for e in without))
+        why = f", and {looks.networks} goes by networks" if looks.networks else ""
+        raise UsageError(
+            f"no address is known of {names}{why}: give one of each family behind it, as in "
+            "shop/web,10.244.1.2,fd00:10:244::2"
+        )
+    world, both = lend(world, ends)
+    names = " and ".join(dict.fromkeys(e.name for e in without))
+    told = f"no address is known of {names}: others stand in, since no policy looks at networks"
+    return world, (both[0], both[1]), (told,)
+
+
+_HAVE_IDENTITY = (EndpointKind.POD, EndpointKind.SERVICE)
+
+
+def _flows(question: Question, ends: Sequence[End], world: World) -> list[Flow]:
+    """The flow in every family that fits.
+
+    Raises:
+        UsageError: none does.
+    """
+    source, destination = (end.endpoint for end in ends)
+    protocol, port = dialled(parse_lane(question.port), ends[1], world)
+    addresses = [_address(question.via)] if question.via else destination.addresses
+    flows = [
+        Flow(source, destination, address, protocol, port)
+        for address in sorted(addresses, key=lambda a: a.version)
+        if source.address(Family.of(address)) is not None
+        and question.family in ("", Family.of(address))
+    ]
+    if not flows:
+        names = f"{source.name} and {question.via or destination.name}"
+        family = f"of {question.family}" if question.family else "of the same family"
+        raise UsageError(
+            f"{names} do not both have an address {family}: give them one, as in "
+            "shop/web,10.244.1.2,fd00:10:244::2"
+        )
+    return flows
+
+
+def _address(text: str) -> IPAddress:
+    try:
+        return read_address(text)
+    except ValueError as bad:
+        raise UsageError(f"--via: {bad}") from None

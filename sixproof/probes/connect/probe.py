@@ -1,0 +1,311 @@
+"""The connect probe: whole rows of flows at once, each judged from both sides."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import secrets
+import time
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Protocol as Seam
+from typing import TypeVar
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event
+from sixproof.errors import AgentError, InfrastructureError
+from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
+from sixproof.probes.connect import verdict
+from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.verdict import Testimony
+
+A = TypeVar("A")
+
+SLACK = 10.0
+"""Seconds that an agent gets on top of the longest flow before its answer counts as lost."""
+
+Witnesses = Mapping[str, Sequence[Endpoint]]
+"""For a destination's name, the endpoints whose agents can answer for it (a service's backends)."""
+
+
+class Asker(Seam):
+    """Whoever can put a question to an endpoint's agent."""
+
+    def has(self, endpoint: Endpoint) -> bool: ...
+
+    def ask(
+        self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
+    ) -> concurrent.futures.Future[A]: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Load:
+    """What a flow carries and how long it may take: bytes each way, seconds, datagram attempts.
+
+    `source_port` 0 takes a fresh port for every flow. A `foreign` server (TCP) is no agent.
+    On a `closed` port nobody is meant to listen, and a refusal is what must come. Without
+    `handshakes` servers are not asked for those that hang: cheaper, and what would be REPLY_LOST
+    by them alone is DROPPED. TCP connections are held open for `hold` of the `timeout` seconds
+    before the last byte is sent.
+    """
+
+    timeout: float = 3.0
+    upload: int = 0
+    download: int = 0
+    attempts: int = 3
+    dont_fragment: bool = False
+    source_port: int = 0
+    foreign: bool = False
+    closed: bool = False
+    handshakes: bool = True
+    hold: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Trial:
+    flow: Flow
+    spec: protocol.FlowSpec
+    result: protocol.FlowResult
+    lag: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Statement:
+    """One witness's answer; `error` says why there is none, or why it is not the whole story."""
+
+    found: protocol.EvidenceFound | None
+    error: str = ""
+
+
+class ConnectProbe:
+    """Measures flows over TCP, UDP and ICMP echo."""
+
+    def __init__(self, agents: Asker) -> None:
+        self._agents = agents
+
+    def measure(
+        self, flows: Sequence[Flow], load: Load | None = None, witnesses: Witnesses | None = None
+    ) -> tuple[Observation, ...]:
+        """One observation a flow, in the order given.
+
+        All sources work at once, all silences wait together; then each server that left a flow
+        unanswered is asked, once, for its side.
+        """
+        load = load or Load()
+        witnesses = witnesses or {}
+        seen: dict[int, Observation] = {}
+        trials: dict[int, _Trial] = {}
+        began = time.monotonic()
+        for index, trial in self._try(flows, load).items():
+            if isinstance(trial, _Trial):
+                trials[index] = trial
+            else:
+                seen[index] = trial
+        doubtful = [t for t in trials.values() if t.result.event != Event.ECHOED]
+        stories = self._question(doubtful, witnesses, began, load.handshakes)
+        for index, trial in trials.items():
+            present = self._witnesses(trial.flow, witnesses)
+            testimony = _testimony(trial, present, stories, load.closed)
+            names = frozenset(w.pod for w in present if w.pod)
+            seen[index] = verdict.observe(
+                trial.flow, trial.spec, trial.result, testimony, trial.lag, names
+            )
+        limited = Counter(
+            _speaker(t.flow) for t in trials.values() if t.result.detail.startswith("ICMP")
+        )
+        return tuple(_with_hint(seen[i], limited) for i in range(len(flows)))
+
+    def measure_again(
+        self, flows: Sequence[Flow], load: Load | None = None, witnesses: Witnesses | None = None
+    ) -> tuple[Observation, ...]:
+        """The same, and once more, for twice as long, those flows of which an agent that was too
+        busy could tell nothing. What was measured stands."""
+        load = load or Load()
+        seen = list(self.measure(flows, load, witnesses))
+        if again := [i for i, one in enumerate(seen) if verdict.stalled(one)]:
+            longer = dataclasses.replace(load, timeout=2 * load.timeout)
+            later = self.measure([flows[i] for i in again], longer, witnesses)
+            for i, one in zip(again, later, strict=True):
+                seen[i] = one
+        return tuple(seen)
+
+    def _try(self, flows: Sequence[Flow], load: Load) -> dict[int, _Trial | Observation]:
+        rows: dict[str, list[int]] = defaultdict(list)
+        for index, flow in enumerate(flows):
+            rows[flow.source.name].append(index)
+        asked = {
+            name: self._ask_row([flows[i] for i in indices], load) for name, indices in rows.items()
+        }
+        outcome: dict[int, _Trial | Observation] = {}
+        for name, indices in rows.items():
+            specs, future = asked[name]
+            try:
+                answer = future.result()
+                _check(specs, answer)
+            except InfrastructureError as error:
+                outcome |= {i: verdict.unmeasured(flows[i], str(error)) for i in indices}
+                continue
+            for i, spec, result in zip(indices, specs, answer.results, strict=True):
+                outcome[i] = _Trial(flows[i], spec, result, answer.lag)
+        return outcome
+
+    def _ask_row(
+        self, flows: Sequence[Flow], load: Load
+    ) -> tuple[list[protocol.FlowSpec], concurrent.futures.Future[protocol.Probed]]:
+        specs = [_spec(flow, load) for flow in flows]
+        request = protocol.Probe(flows=specs)
+        timeout = load.timeout + SLACK
+        return specs, self._agents.ask(flows[0].source, request, protocol.Probed, timeout)
+
+    def _witnesses(self, flow: Flow, witnesses: Witnesses) -> list[Endpoint]:
+        named = witnesses.get(flow.destination.name, (flow.destination,))
+        return [w for w in named if self._agents.has(w)]
+
+    def _question(
+        self, trials: Sequence[_Trial], witnesses: Witnesses, began: float, handshakes: bool
+    ) -> dict[str, _Statement]:
+        """Ask every witness of these trials at once for arrivals and for its own control.
+
+        `began` is when the flows did, by this process's monotonic clock.
+        """
+        window = time.monotonic() - began
+        nonces: dict[str, list[str]] = defaultdict(list)
+        controls: dict[str, dict[protocol.Control, None]] = defaultdict(dict)
+        people: dict[str, Endpoint] = {}
+        for trial in trials:
+            for witness in self._witnesses(trial.flow, witnesses):
+                people[witness.name] = witness
+                nonces[witness.name].append(trial.spec.nonce)
+                if control := _control(trial.flow, witness):
+                    controls[witness.name][control] = None
+        futures = {
+            name: _stamped(
+                self._agents.ask(
+                    endpoint,
+                    protocol.Evidence(nonces[name], list(controls[name]), window, handshakes),
+                    protocol.EvidenceFound,
+                    SLACK,
+                )
+            )
+            for name, endpoint in people.items()
+        }
+        return {name: _statement(name, future, began) for name, future in futures.items()}
+
+
+def _speaker(flow: Flow) -> tuple[str, Family]:
+    """To whom ICMP errors about a flow are sent."""
+    return flow.source.name, flow.family
+
+
+def _with_hint(seen: Observation, limited: Mapping[tuple[str, Family], int]) -> Observation:
+    """A silence beside ICMP errors may be one that the kernel's limit held back.
+
+    Linux sends a destination six at once, then one a second (icmp_ratelimit, RFC 4443 section
+    2.4 (f)): of many rejected flows most look dropped.
+    """
+    count = limited.get(_speaker(seen.flow), 0)
+    if seen.outcome is not Outcome.DROPPED or not count:
+        return seen
+    hint = f"{count} other flows of this source met ICMP errors, which kernels send sparingly"
+    return dataclasses.replace(seen, reason=f"{seen.reason}; {hint}")
+
+
+def _check(specs: Sequence[protocol.FlowSpec], answer: protocol.Probed) -> None:
+    if [s.nonce for s in specs] != [r.nonce for r in answer.results]:
+        raise AgentError(f"{len(specs)} flows asked, {len(answer.results)} others answered")
+
+
+_Stamped = tuple[protocol.EvidenceFound, float]
+
+
+def _stamped(
+    source: concurrent.futures.Future[protocol.EvidenceFound],
+) -> concurrent.futures.Future[_Stamped]:
+    """The evidence, and the moment at which it came."""
+    target: concurrent.futures.Future[_Stamped] = concurrent.futures.Future()
+
+    def came(future: concurrent.futures.Future[protocol.EvidenceFound]) -> None:
+        if error := future.exception():
+            target.set_exception(error)
+        else:
+            target.set_result((future.result(), time.monotonic()))
+
+    source.add_done_callback(came)
+    return target
+
+
+def _statement(name: str, future: concurrent.futures.Future[_Stamped], began: float) -> _Statement:
+    """A witness younger than the flows lost the log of what arrived before."""
+    try:
+        found, at = future.result()
+    except InfrastructureError as error:
+        return _Statement(None, str(error))
+    if found.uptime < at - began:
+        ages = f"started {found.uptime:.1f} s ago, the flows {at - began:.1f} s ago"
+        return _Statement(found, f"{name}: the agent {ages}")
+    return _Statement(found)
+
+
+def _spec(flow: Flow, load: Load) -> protocol.FlowSpec:
+    return protocol.FlowSpec(
+        protocol=flow.protocol.value.lower(),
+        address=str(flow.address),
+        port=flow.port or 0,
+        nonce=secrets.token_hex(NONCE // 2),
+        timeout=load.timeout,
+        upload=load.upload,
+        download=load.download,
+        attempts=load.attempts,
+        source_port=load.source_port,
+        dont_fragment=load.dont_fragment,
+        foreign=load.foreign,
+        hold=load.hold,
+    )
+
+
+def _control(flow: Flow, witness: Endpoint) -> protocol.Control | None:
+    """The question by which a server proves that it would have answered.
+
+    Only for a flow that dials the witness itself: behind a service the port may differ.
+    """
+    address = witness.address(flow.family)
+    if flow.protocol is Protocol.ICMP or flow.port is None or address != flow.address:
+        return None
+    return protocol.Control(flow.protocol.value.lower(), str(address), flow.port)
+
+
+def _testimony(
+    trial: _Trial,
+    witnesses: Sequence[Endpoint],
+    stories: Mapping[str, _Statement],
+    closed: bool = False,
+) -> Testimony:
+    if trial.result.event == Event.ECHOED or not witnesses:
+        return Testimony()
+    statements = [stories[w.name] for w in witnesses]
+    found = [s.found for s in statements if s.found is not None]
+    errors = [s.error for s in statements if s.error]
+    nonce, result = trial.spec.nonce, trial.result
+    controls = [
+        c
+        for f in found
+        for c in f.controls
+        if (c.protocol, c.address, c.port)
+        == (trial.spec.protocol, trial.spec.address, trial.spec.port)
+    ]
+    icmp = trial.flow.protocol is Protocol.ICMP
+    arrived = any(a.nonce == nonce for f in found for a in f.arrivals)
+    return Testimony(
+        arrived=None if icmp or (errors and not arrived) else arrived,
+        half_open=not icmp
+        and any(
+            (h.peer, h.peer_port) == (result.local, result.local_port)
+            for f in found
+            for h in f.half_open
+        ),
+        control=any(c.answered for c in controls) if controls else None,
+        control_detail="; ".join(c.detail for c in controls if c.detail),
+        silent_because="" if arrived else "; ".join(errors),
+        lag=max((f.lag for f in found), default=0.0),
+        closed=closed,
+    )

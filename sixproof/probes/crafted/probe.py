@@ -1,0 +1,341 @@
+"""Crafted packets: fired all at once, then looked for at both ends.
+
+A shot is a probe datagram that arrives in an unusual shape. It has arrived if its nonce is in the
+server's log; a shot that must not arrive proves something only where the same datagram in its plain
+shape, the shot's baseline, came through in the same window.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import enum
+import functools
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
+from sixproof.kube.api import wait
+from sixproof.model import Endpoint, Family, IcmpError, IPAddress
+from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.crafted import capture
+from sixproof.probes.crafted.capture import Seen
+
+A = TypeVar("A")
+
+LARGEST_ERROR = 1280
+"""Bytes of an ICMPv6 error message at most (RFC 4443 section 2.4 (c))."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Where a shot goes: the address that is dialled, the pod in which it would arrive, the port.
+
+    `source` sends. Shots at the same target share a baseline. Where the port is translated on the
+    way, `serves` is the server's own. The server answers what bears the run's `seal`.
+    """
+
+    source: Endpoint
+    server: Endpoint
+    address: IPAddress
+    port: int
+    seal: Seal = dataclasses.field(compare=False, repr=False)
+    serves: int = 0
+
+    @property
+    def family(self) -> Family:
+        """The family of the address."""
+        return Family.of(self.address)
+
+    @property
+    def own_port(self) -> int:
+        """The port on which the server listens."""
+        return self.serves or self.port
+
+    @property
+    def name(self) -> str:
+        """``raw@worker -> raw@worker2 over IPv6``, and at which address where it is another."""
+        way = f"{self.source.name} -> {self.server.name} over {self.family} udp/{self.port}"
+        return way if self.address in self.server.addresses else f"{way} at {self.address}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shot:
+    """One datagram in one shape, as the packets that carry it.
+
+    `shape` names it, `story` the way it goes. `arrives` is what must be, `because` who says so.
+    `against` is the target whose baseline must have arrived. With `unseen` not one packet of it may
+    even reach the server's interface.
+    """
+
+    shape: str
+    story: str
+    target: Target
+    nonce: str
+    source_port: int
+    packets: tuple[bytes, ...]
+    arrives: bool
+    because: str
+    against: Target
+    unseen: bool = False
+    baseline: bool = False
+
+
+class Fate(enum.Enum):
+    """What became of a shot."""
+
+    ARRIVED = "arrived"
+    ABSENT = "did not arrive"
+    UNKNOWN = "not measured"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Landing:
+    """A shot and what both ends saw of it.
+
+    `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
+    errors about it that came back. `doubt` says why it was not measured.
+    """
+
+    shot: Shot
+    fate: Fate
+    left: int
+    came: tuple[Seen, ...]
+    errors: tuple[Seen, ...] = ()
+    doubt: str = ""
+
+    def __str__(self) -> str:
+        shot = self.shot
+        where = f"{self.left} of {len(shot.packets)} packets left, {len(self.came)} reached"
+        said = f"{shot.target.name}: {shot.shape} {self.fate.value}; {where} the server's interface"
+        told = [f"{e.source} said {_icmp(e).name}" for e in self.errors]
+        return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tape:
+    """What a pod's interface saw."""
+
+    frames: tuple[tuple[bool, Seen, bytes], ...]
+    doubt: str
+
+
+class Salvo:
+    """Fires shots. Every source and server is a pod of the raw tier."""
+
+    def __init__(self, agents: Asker, silence: float) -> None:
+        self._agents = agents
+        self._silence = silence
+
+    def fire(self, shots: Sequence[Shot]) -> tuple[Landing, ...]:
+        """One landing a shot, in order; `silence` seconds pass after the last packet.
+
+        Raises:
+            InfrastructureError: an agent could not be asked.
+        """
+        people = {e.name: e for s in shots for e in (s.target.source, s.target.server)}
+        tape = secrets.token_hex(4)
+        self._each(
+            people, lambda _: protocol.StartCapture(tape, 50.0, 5000), protocol.CaptureStarted
+        )
+        began = time.monotonic()
+        refused, lags = self._send(shots)
+        silent = time.monotonic()
+        wait.until(lambda: time.monotonic() - silent, lambda past: past > self._silence, timeout=60)
+        evidence = self._evidence(people, shots, time.monotonic() - began)
+        tapes = {
+            name: _tape(captured)
+            for name, captured in self._each(
+                people, lambda _: protocol.EndCapture(tape), protocol.Captured
+            ).items()
+        }
+        landings = [
+            self._land(shot, refused[i], lags[shot.target.source.name], evidence, tapes)
+            for i, shot in enumerate(shots)
+        ]
+        return tuple(_held_against(landings))
+
+    def _each(
+        self,
+        people: Mapping[str, Endpoint],
+        request: Callable[[Endpoint], object],
+        answer: type[A],
+    ) -> dict[str, A]:
+        asked = {n: self._agents.ask(e, request(e), answer, SLACK) for n, e in people.items()}
+        return {name: future.result() for name, future in asked.items()}
+
+    def _send(self, shots: Sequence[Shot]) -> tuple[dict[int, str], dict[str, float]]:
+        rows: dict[str, list[tuple[int, protocol.RawPacket]]] = defaultdict(list)
+        sources = {s.target.source.name: s.target.source for s in shots}
+        for index, shot in enumerate(shots):
+            for data in shot.packets:
+                text = base64.b64encode(data).decode()
+                packet = protocol.RawPacket(str(shot.target.address), text, 0.0005)
+                rows[shot.target.source.name].append((index, packet))
+        asked = {
+            name: self._agents.ask(
+                sources[name], protocol.SendRaw([p for _, p in row]), protocol.SentRaw, 30 + SLACK
+            )
+            for name, row in rows.items()
+        }
+        refused: dict[int, str] = defaultdict(str)
+        lags = {}
+        for name, row in rows.items():
+            answer = asked[name].result()
+            lags[name] = answer.lag
+            for (index, _), result in zip(row, answer.results, strict=True):
+                refused[index] = refused[index] or result.error
+        return refused, lags
+
+    def _evidence(
+        self, people: Mapping[str, Endpoint], shots: Sequence[Shot], window: float
+    ) -> dict[str, protocol.EvidenceFound]:
+        def request(endpoint: Endpoint) -> protocol.Evidence:
+            mine = [s for s in shots if s.target.server.name == endpoint.name]
+            wanted = {(str(endpoint.address(s.target.family)), s.target.own_port) for s in mine}
+            controls = [protocol.Control("udp", address, port) for address, port in sorted(wanted)]
+            return protocol.Evidence([s.nonce for s in mine], controls, window)
+
+        servers = {s.target.server.name: people[s.target.server.name] for s in shots}
+        return self._each(servers, request, protocol.EvidenceFound)
+
+    def _land(
+        self,
+        shot: Shot,
+        refused: str,
+        lag: float,
+        evidence: Mapping[str, protocol.EvidenceFound],
+        tapes: Mapping[str, _Tape],
+    ) -> Landing:
+        source, server = shot.target.source.name, shot.target.server
+        story, here, there = evidence[server.name], tapes[source], tapes[server.name]
+        sent = {_lasting(p) for p in shot.packets}
+        left = sum(out and _lasting(raw) in sent for out, _, raw in here.frames)
+        own = str(server.address(shot.target.family))
+        answered = {(c.address, c.port): c for c in story.controls}[own, shot.target.own_port]
+        late = max(lag, story.lag)
+        doubts = (
+            f"the source's kernel refused a packet: {refused}" if refused else "",
+            here.doubt and f"{source}: {here.doubt}",
+            there.doubt and f"{server.name}: {there.doubt}",
+            "" if left >= len(shot.packets) or here.doubt else "not every packet left the source",
+            "" if answered.answered else f"{server.name} fails its own control: {answered.detail}",
+            f"an agent stalled for {late:.1f} s" if late > self._silence / 2 else "",
+        )
+        arrived = any(a.nonce == shot.nonce for a in story.arrivals)
+        doubt = "; ".join(filter(None, doubts))
+        fate = Fate.ARRIVED if arrived else Fate.UNKNOWN if doubt else Fate.ABSENT
+        came = _of(shot, there.frames) if source != server.name else ()
+        errors = tuple(
+            seen
+            for out, seen, _ in here.frames
+            if not out and seen.error and shot.nonce.encode() in seen.quoted
+        )
+        return Landing(shot, fate, left, came, errors, doubt)
+
+
+def _tape(captured: protocol.Captured) -> _Tape:
+    frames = []
+    for frame in captured.frames:
+        raw = base64.b64decode(frame.packet)
+        if seen := _dissected(raw):
+            frames.append((frame.outgoing, seen, raw))
+    doubt = "" if captured.complete and not captured.lost else "the capture is not complete"
+    return _Tape(tuple(frames), doubt)
+
+
+@functools.lru_cache(maxsize=20_000)
+def _dissected(raw: bytes) -> Seen | None:
+    return capture.dissect(raw)
+
+
+def _lasting(raw: bytes) -> tuple[bytes, int, bytes]:
+    """What a captured packet keeps: a node that joins and cuts fragments again writes new headers
+    over the very memory that the pod's capture has not been read from yet."""
+    six = raw[0] >> 4 == 6
+    return raw[24:40] if six else raw[16:20], len(raw), raw[48:] if six else raw[20:]
+
+
+def _of(shot: Shot, frames: Iterable[tuple[bool, Seen, bytes]]) -> tuple[Seen, ...]:
+    """The packets of a shot among what came in: by its nonce or its ports, or as fragments of one
+    that has them."""
+    coming = [seen for out, seen, _ in frames if not out]
+    wanted = (shot.source_port, shot.target.port)
+    source = shot.target.source.address(shot.target.family)
+    nonce = shot.nonce.encode()
+    known = [s for s in coming if nonce in s.data or (s.source, s.ports) == (source, wanted)]
+    sent = [seen for seen in map(_dissected, shot.packets) if seen is not None]
+    fragments = {(s.source, s.fragment[0]) for s in (*known, *sent) if s.fragment}
+    return tuple(
+        s
+        for s in coming
+        if s in known or (s.fragment is not None and (s.source, s.fragment[0]) in fragments)
+    )
+
+
+def _held_against(landings: Iterable[Landing]) -> Iterable[Landing]:
+    """An absence counts only where the target's baseline arrived."""
+    row = list(landings)
+    sound = {x.shot.target for x in row if x.shot.baseline and x.fate is Fate.ARRIVED}
+    for landing in row:
+        if landing.fate is Fate.ABSENT and landing.shot.against not in sound:
+            said = "a plain datagram did not arrive either"
+            yield dataclasses.replace(landing, fate=Fate.UNKNOWN, doubt=said)
+        else:
+            yield landing
+
+
+def complaint(landing: Landing) -> str:
+    """What is wrong with a landing, empty where nothing is. Call it only for what was measured."""
+    shot = landing.shot
+    if shot.arrives != (landing.fate is Fate.ARRIVED):
+        return (
+            f"{landing}\n    wanted it to {'arrive' if shot.arrives else 'vanish'}: {shot.because}"
+        )
+    if shot.unseen and landing.came:
+        return f"{landing}\n    wanted none of it to reach the server: {shot.because}"
+    return ""
+
+
+def _icmp(seen: Seen) -> IcmpError:
+    """A captured ICMP error."""
+    kind, code = seen.error or (0, 0)
+    return IcmpError(Family.of(seen.source), kind, code, str(seen.source))
+
+
+def misquoted(landing: Landing, narrowest: int | None) -> str:
+    """What is wrong about a shot that fills its source's link, empty where nothing is.
+
+    It arrives, or a Packet Too Big (over IPv4: fragmentation needed) tells the MTU of the
+    `narrowest` hop, bytes, where that is known, and quotes the packet as its sender sent it: its
+    own address, the one that it dialled, its ports (RFC 4443 section 3.2, RFC 5508 section 4).
+    Call it only for what was measured.
+    """
+    shot, target = landing.shot, landing.shot.target
+    six = target.family is Family.IPV6
+    if not landing.errors:
+        arrived = landing.fate is Fate.ARRIVED
+        return "" if arrived else f"{landing}\n    it vanished, and nobody said that it is too big"
+    wrong: dict[str, None] = {}
+    for error in landing.errors:
+        kind = "Packet Too Big" if six else "fragmentation needed"
+        if not _icmp(error).too_big:
+            wrong[f"{error.source} said {_icmp(error).name}, wanted a {kind}"] = None
+            continue
+        if narrowest is not None and error.mtu != narrowest:
+            said = f"{error.source} told an MTU of {error.mtu}, the narrowest hop has {narrowest}"
+            wrong[said] = None
+        if six and error.length > LARGEST_ERROR:
+            wrong[f"its {kind} has {error.length} bytes, at most {LARGEST_ERROR} may be"] = None
+        seen = capture.dissect(error.quoted)
+        own = (target.source.address(target.family), target.address)
+        if seen is None or (seen.source, seen.destination) != own:
+            said = f"{seen.source} -> {seen.destination}" if seen else "nothing"
+            wrong[f"it quotes {said}, sent was {own[0]} -> {own[1]}"] = None
+        elif seen.ports != (shot.source_port, target.port):
+            wrong[f"it quotes ports {seen.ports}, sent were {shot.source_port, target.port}"] = None
+    return "\n    ".join([str(landing), *wrong]) if wrong else ""

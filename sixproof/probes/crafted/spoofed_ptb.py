@@ -1,0 +1,109 @@
+"""Forged Packet Too Big messages: which lies about its path a pod believes.
+
+A pod beside the victim tells them, since a node drops what quotes a flow that it never saw. That
+the victim ignores one proves something only where it takes another from the same sender: one about
+an echo request that it really sent, with an MTU that IPv6 allows.
+"""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import secrets
+import time
+from collections.abc import Sequence
+
+from sixproof.agent import protocol
+from sixproof.kube.api import wait
+from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.crafted import capture
+from sixproof.probes.crafted.capture import Ends
+
+SMALLEST = 1280
+"""Bytes that every link of IPv6 carries (RFC 8200 section 5)."""
+LIES = {
+    SMALLEST - 1: "an MTU below 1280 (RFC 8201 section 4: it must be ignored)",
+    SMALLEST + 21: "a TCP connection that does not exist (RFC 8201 section 4: validate)",
+    SMALLEST + 42: "a UDP flow that does not exist (RFC 8201 section 4: validate)",
+}
+"""By the MTU that is told, what the message is about."""
+PORT = 9
+"""Nobody listens there (discard, RFC 863)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Forgery:
+    """A victim's route to its peer after the lies, and after the truth that must be believed."""
+
+    victim: Endpoint
+    peer: Endpoint
+    after_lies: protocol.RouteSeen
+    after_truth: protocol.RouteSeen
+
+    @property
+    def control_holds(self) -> bool:
+        """Whether the victim took the message that it must take."""
+        return self.after_truth.expires is not None and self.after_truth.mtu == SMALLEST
+
+
+def try_all(
+    agents: Asker, victim: Endpoint, peer: Endpoint, forger: Endpoint, silence: float
+) -> Forgery:
+    """Tell every lie, wait `silence` seconds and look; then the truth, and look again.
+
+    The victim keeps the last for as long as its kernel keeps what it learnt; nobody else does.
+
+    Raises:
+        InfrastructureError: an agent could not be asked.
+        ValueError: one of the three has no IPv6 address.
+    """
+    here, there, beside = (_address(e) for e in (victim, peer, forger))
+    way, back = Ends(here, there), Ends(beside, here)
+    echo = capture.echo_request(way, secrets.randbelow(1 << 16), secrets.token_bytes(8))
+    port = 20000 + secrets.randbelow(10000)
+    tcp = capture.tcp_segment(way, port, PORT, b"")
+    udp = capture.packet(way, capture.segment(way, port, PORT, b"x"))
+    _send(agents, victim, str(there), [echo])
+    quotes = dict(zip(LIES, (echo, tcp, udp), strict=True))
+    lies = [capture.packet_too_big(back, mtu, quoted) for mtu, quoted in quotes.items()]
+    _send(agents, forger, str(here), lies)
+    began = time.monotonic()
+    wait.until(lambda: time.monotonic() - began, lambda past: past > silence, timeout=60)
+    after_lies = _route(agents, victim, str(there))
+    _send(agents, forger, str(here), [capture.packet_too_big(back, SMALLEST, echo)])
+    after_truth = wait.until(
+        lambda: _route(agents, victim, str(there)),
+        lambda seen: seen.expires is not None,
+        timeout=silence,
+    ).value
+    return Forgery(victim, peer, after_lies, after_truth)
+
+
+def complaint(forgery: Forgery) -> str:
+    """Which lie was believed, empty where none was."""
+    seen = forgery.after_lies
+    if seen.expires is None:
+        return ""
+    what = LIES.get(seen.mtu, "one of them")
+    return (
+        f"{forgery.victim.name} learnt an MTU of {seen.mtu} towards {forgery.peer.name} "
+        f"from a message about {what}"
+    )
+
+
+def _address(endpoint: Endpoint) -> IPAddress:
+    address = endpoint.address(Family.IPV6)
+    if address is None:
+        raise ValueError(f"{endpoint.name} has no IPv6 address")
+    return address
+
+
+def _send(agents: Asker, source: Endpoint, address: str, packets: Sequence[bytes]) -> None:
+    rows = [protocol.RawPacket(address, base64.b64encode(p).decode(), 0.01) for p in packets]
+    agents.ask(source, protocol.SendRaw(rows), protocol.SentRaw, SLACK).result()
+
+
+def _route(agents: Asker, victim: Endpoint, address: str) -> protocol.RouteSeen:
+    asked = agents.ask(victim, protocol.RouteGet([address]), protocol.Routes, SLACK)
+    return asked.result().routes[0]

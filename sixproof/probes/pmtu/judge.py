@@ -1,0 +1,256 @@
+"""Judging path MTU: one rule a function, from a passage to what is wrong with it.
+
+A black hole is told from everything else by its contrast: small passes, large meets silence. A
+Packet Too Big that comes is no black hole, even where nothing should have been too big.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Iterable
+
+from sixproof.agent.protocol import Bulk, Event, Sized
+from sixproof.model import IcmpError
+from sixproof.model.icmp import in_words
+from sixproof.probes.connect.payload import IP_HEADER
+from sixproof.probes.pmtu.probe import BULK, SMALL, Passage, tardy
+
+TCP_HEADER, TIMESTAMPS = 20, 12
+"""Bytes of a TCP header (RFC 9293 section 3.1) and of its timestamps option with padding."""
+LARGEST_OVERHEAD = 100
+"""Bytes: what the widest encapsulation takes (WireGuard's padding, AKS' host encryption)."""
+
+
+class Kind(enum.Enum):
+    """What is wrong with a path."""
+
+    BLACK_HOLE = "small packets pass, large ones vanish without a word"
+    NARROW = "the path is narrower than its devices and routes say"
+    WRONG = "sizes are not what they must be"
+    SLOW = "bulk is carried, but not in time"
+    CLOSED = "not even small packets pass: this is not about their size"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with one passage; `backwards` where it is on the way back."""
+
+    passage: Passage
+    kind: Kind
+    said: str
+    backwards: bool = False
+
+
+Rule = Callable[[Passage], "Complaint | None"]
+
+
+def judge(passages: Iterable[Passage], rule: Rule) -> tuple[Complaint, ...]:
+    """What a rule finds wrong."""
+    found = (rule(p) for p in passages)
+    return tuple(c for c in found if c is not None)
+
+
+def carried(p: Passage) -> bool:
+    """Whether anything at all came back on a passage: without, no rule shows what it is about."""
+    sends = (p.first, p.small, p.beyond, p.fragments, *p.pattern)
+    return p.bulk.event == Event.ECHOED or any(one.event == Event.ECHOED for one in sends)
+
+
+def first_try(p: Passage) -> Complaint | None:
+    """The first packet ever sent on the path fills what devices and routes promise, and passes."""
+    if p.first.event == Event.ECHOED:
+        return None
+    return _lost(p, p.first, "at the first try")
+
+
+def jumbo(underlay: int) -> Rule:
+    """The first packet is a jumbo one too: no hop leaves more than a tunnel's headers unused."""
+
+    def rule(p: Passage) -> Complaint | None:
+        if (p.path.promised or 0) + LARGEST_OVERHEAD < underlay:
+            said = f"{_promise(p)}, and the underlay carries {underlay}"
+            return Complaint(p, Kind.NARROW, said)
+        return first_try(p)
+
+    return rule
+
+
+def one_byte_more(p: Passage) -> Complaint | None:
+    """One byte more than the promise is refused, by the sender's kernel if its own link is full."""
+    seen, own = p.beyond, p.path.hops[0].mtu if p.path.hops else 0
+    if seen.event == Event.TOO_BIG:
+        if seen.detail and own == p.path.promised:
+            return Complaint(p, Kind.WRONG, f"{_told(seen)}, wanted EMSGSIZE of its own kernel")
+        return None
+    if seen.event == Event.ECHOED:
+        return Complaint(p, Kind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
+    return _lost(p, seen, "one byte too many, wanted EMSGSIZE or Packet Too Big")
+
+
+def nothing_learnt(p: Passage) -> Complaint | None:
+    """No kernel has learnt a smaller MTU than its interfaces', unless a hop is set to that."""
+    own = p.path.hops[0].mtu if p.path.hops else 0
+    narrow = p.path.promised if p.path.promised and p.path.promised < own else None
+    pod = p.flow.destination.address(p.flow.family)
+    ends = {str(p.flow.address), str(pod)}
+    odd = [
+        f"{who} learnt {seen.mtu} towards {seen.address} (forgets it in {seen.expires:.0f} s)"
+        for who, seen in p.learnt
+        if not (seen.mtu == narrow and seen.address in ends)
+    ]
+    if not odd:
+        return None
+    hop = p.path.overfull
+    why = f"; {hop[0]} holds less than the tunnel on it" if hop else ""
+    return Complaint(p, Kind.NARROW, f"{'; '.join(odd)}, though {_promise(p)}{why}")
+
+
+def segments(p: Passage) -> Complaint | None:
+    """TCP's segments fill the path: MSS = path MTU less headers, less 12 with timestamps.
+
+    A SYN offers what the link leaves, or a hop that the sender was told of before.
+    """
+    bulk, promised = p.bulk, p.path.promised
+    if bulk.event != Event.ECHOED or promised is None:
+        return _stalled(p)
+    headers = IP_HEADER[p.flow.family] + TCP_HEADER
+    taken = headers + (TIMESTAMPS if bulk.timestamps else 0)
+    wanted = promised - taken
+    offered_back = min(promised, p.back or promised) - taken  # a server that learnt it offers less
+    offer = {mtu - headers for mtu in p.path.tellable}
+    if bulk.segment in (wanted, offered_back) and bulk.offered in offer:
+        return None
+    said = f"MSS {bulk.segment} on the live socket, wanted {wanted}; its SYN offered {bulk.offered}"
+    offers = " or ".join(map(str, sorted(offer)))
+    return Complaint(p, Kind.WRONG, f"{said}, wanted {offers} (path MTU {bulk.pmtu})")
+
+
+def bulk_in_time(p: Passage) -> Complaint | None:
+    """Bulk passes both ways at once, without a standstill, at the second attempt at the latest."""
+    if p.bulk.event != Event.ECHOED:
+        return _stalled(p)
+    if not tardy(p.bulk, p.lag):
+        return None
+    took, stood = p.bulk.elapsed - p.lag, p.bulk.stall - p.lag
+    said = f"bulk took {took:.1f} s and stood still for {stood:.1f} s ({_bulk(p.bulk)})"
+    shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
+    healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
+    if shrunk and p.first.event != Event.ECHOED:
+        return Complaint(p, Kind.BLACK_HOLE, said + healed)
+    return Complaint(p, Kind.SLOW, said)
+
+
+def plain_socket_converges(p: Passage) -> Complaint | None:
+    """Of four datagrams of the sender's own MTU, one of a plain socket arrives, and all after it.
+
+    The first may be lost to a narrower link, which tells its MTU; a tunnel may take two.
+    """
+    events = [s.event for s in p.pattern]
+    arrived = events.index(Event.ECHOED) if Event.ECHOED in events else len(events)
+    if arrived < len(events) and set(events[arrived:]) == {Event.ECHOED}:
+        return None
+    if arrived == len(events):
+        return _lost(p, p.pattern[-1], f"{len(events)} times in a row")
+    return Complaint(p, Kind.WRONG, f"{p.pattern[0].size} bytes: {', '.join(events)}")
+
+
+def fragments_arrive(p: Passage) -> Complaint | None:
+    """A datagram that the sender had to fragment arrives whole."""
+    if p.fragments.event == Event.ECHOED:
+        return None
+    return _lost(p, p.fragments, "in fragments of its sender")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Signal:
+    """A Packet Too Big (IPv4: fragmentation needed) as a socket was told of it."""
+
+    error: IcmpError
+    kept: int
+
+    @property
+    def honoured(self) -> bool:
+        """Whether the socket's kernel now works with that MTU."""
+        return self.kept == self.mtu
+
+    @property
+    def sender(self) -> str:
+        """Who sent it."""
+        return self.error.sender or "an unknown sender"
+
+    @property
+    def mtu(self) -> int:
+        """The MTU that it tells, in bytes."""
+        return self.error.mtu or 0
+
+
+def signals(p: Passage) -> tuple[Signal, ...]:
+    """Every such message of a passage, in order."""
+    seen = (p.first, *p.pattern, p.small, p.beyond, p.fragments)
+    found = ((IcmpError.read(s.detail), s.mtu) for s in seen)
+    return tuple(Signal(error, kept) for error, kept in found if error and error.mtu is not None)
+
+
+def signals_are_exact(p: Passage) -> Complaint | None:
+    """Whoever says that a packet was too big says so with the right code and its hop's own MTU.
+
+    Of hops that narrow a path further and further each tells its own, in turn.
+    """
+    for s in signals(p):
+        if not s.error.too_big:
+            return Complaint(p, Kind.WRONG, f"{s.sender} said {s.error.name}")
+        if s.mtu not in p.path.tellable:
+            return Complaint(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
+    return None
+
+
+def signals_are_honoured(p: Passage) -> Complaint | None:
+    """The sender's kernel works with the MTU that it was told, and what fits it passes."""
+    for s in signals(p):
+        if not s.honoured:
+            said = f"{s.sender} said MTU {s.mtu}, the socket works with {s.kept}"
+            return Complaint(p, Kind.WRONG, said)
+    return plain_socket_converges(p) if signals(p) else None
+
+
+def _lost(p: Passage, seen: Sized, how: str) -> Complaint:
+    """A large packet that did not arrive; what small ones do decides what it means."""
+    if p.small.event != Event.ECHOED:
+        kind, contrast = Kind.CLOSED, f"{SMALL} bytes: {p.small.event}"
+    elif seen.event == Event.SILENT:
+        kind, contrast = Kind.BLACK_HOLE, f"{SMALL} bytes pass"
+    elif seen.event == Event.TOO_BIG:
+        kind, contrast = Kind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
+    else:
+        kind, contrast = Kind.WRONG, f"{SMALL} bytes pass"
+    return Complaint(p, kind, f"{_told(seen)} {how}; {contrast}")
+
+
+def _stalled(p: Passage) -> Complaint:
+    """Bulk that did not end."""
+    small = p.small.event == Event.ECHOED
+    kind = Kind.CLOSED if not small else Kind.WRONG
+    if small and p.bulk.stage == "exchange" and p.bulk.event == Event.SILENT:
+        kind = Kind.BLACK_HOLE
+    contrast = f"{SMALL} bytes {'pass' if small else 'do not'}"
+    back = p.bulk.acknowledged >= BULK
+    where = " on the way back" if back else ""
+    said = f"TCP {p.bulk.event} in its {p.bulk.stage}{where} for {p.bulk.elapsed:.1f} s"
+    return Complaint(p, kind, f"{said} ({_bulk(p.bulk)}); {contrast}", backwards=back)
+
+
+def _told(seen: Sized) -> str:
+    detail = (
+        f" ({in_words(seen.detail)})" if seen.detail else f" ({seen.error})" if seen.error else ""
+    )
+    return f"{seen.size} bytes: {seen.event}{detail}"
+
+
+def _bulk(bulk: Bulk) -> str:
+    moved = f"{bulk.acknowledged} bytes acknowledged, {bulk.received} received"
+    return f"{moved}, MSS {bulk.segment}, {bulk.retransmits} retransmits"
+
+
+def _promise(p: Passage) -> str:
+    return f"devices and routes promise {p.path.promised}"

@@ -1,0 +1,328 @@
+"""The path MTU probe: full-size packets, bulk and routes of every pair, with what kernels counted.
+
+Restricted tier: plain sockets, /proc and an unprivileged netlink socket. Caches of the kernel
+cannot be flushed without a privilege; who wants a path that nobody has used measures new pods.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import dataclasses
+import secrets
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event
+from sixproof.errors import InfrastructureError
+from sixproof.model import Endpoint, Family, Flow, IPAddress, Protocol
+from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.pmtu.path import Ask, Overhead, Path, Survey, path, questions
+
+SMALL = 256
+"""Bytes of a packet that passes every link of IP: what a black hole lets through."""
+BEYOND_FRAGMENTS = 3000
+"""Bytes of a datagram that no Ethernet carries in one piece."""
+BULK = 300_000
+"""Bytes each way: enough that TCP leaves its first window behind."""
+IN_TIME, STANDSTILL = 2.0, 1.0
+"""Seconds that bulk may take, and that it may stand still."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Passage:
+    """One ordered pair over one family: what its path promises, and what packets met.
+
+    `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
+    byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
+    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed,
+    by who knows them. `back` is what the way back promises.
+    """
+
+    flow: Flow
+    path: Path
+    first: protocol.Sized
+    small: protocol.Sized
+    beyond: protocol.Sized
+    pattern: tuple[protocol.Sized, ...]
+    fragments: protocol.Sized
+    bulk: protocol.Bulk
+    learnt: tuple[tuple[str, protocol.RouteSeen], ...] = ()
+    lag: float = 0.0
+    back: int | None = None
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The names of source and destination."""
+        return self.flow.source.name, self.flow.destination.name
+
+    @property
+    def name(self) -> str:
+        """``a@worker -> a@worker2 over IPv6``."""
+        return f"{self.flow.source.name} -> {self.flow.destination.name} over {self.flow.family}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Expedition:
+    """Everything measured at once, and how the counters of each agent's kernel moved meanwhile."""
+
+    passages: tuple[Passage, ...]
+    inspected: Mapping[str, protocol.Inspected]
+    nodes: Mapping[str, Endpoint]
+    counted: Mapping[str, Mapping[str, int]]
+
+    def over(self, family: Family) -> tuple[Passage, ...]:
+        """The passages of a family."""
+        return tuple(p for p in self.passages if p.flow.family is family)
+
+    def back(self, passage: Passage) -> Passage:
+        """The passage of the same pair the other way, itself where that was not measured."""
+        flow = passage.flow
+        wanted = (flow.destination.name, flow.source.name)
+        ways = [p for p in self.over(flow.family) if p.ends == wanted]
+        return ways[0] if ways else passage
+
+
+class PathProbe:
+    """Measures pairs of endpoints that have agents."""
+
+    def __init__(
+        self,
+        agents: Asker,
+        patience: float,
+        tcp_timeout: float,
+        tunnels: Mapping[str, Overhead] | None = None,
+    ) -> None:
+        self._agents = agents
+        self._tunnels = tunnels or {}
+        self._patience = patience
+        self._tcp_timeout = tcp_timeout
+
+    def explore(self, flows: Sequence[Flow], *, hosts: Iterable[Endpoint] = ()) -> Expedition:
+        """Measure these UDP flows' pairs; TCP goes to the same port.
+
+        In this order: routes and interfaces; full size at the first try; the plain socket's
+        pattern; small and one byte too many; fragments; bulk over TCP; the routes again.
+
+        Raises:
+            InfrastructureError: an agent could not measure.
+        """
+        nodes = {h.node: h for h in hosts}
+        people = {e.name: e for f in flows for e in (f.source, f.destination)}
+        people |= {h.name: h for h in nodes.values()}
+        before = self._inspect(people)
+        asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
+        survey = Survey(before, self._routes(people, asks), nodes, self._tunnels)
+        paths = [path(f.source, f.destination, f.family, survey, _door(f, nodes)) for f in flows]
+        back = [path(f.destination, f.source, f.family, survey).promised for f in flows]
+        full = [p.promised or 1280 for p in paths]
+        own = [p.hops[0].mtu if p.hops else size for p, size in zip(paths, full, strict=True)]
+        first = self._send(flows, [[size] for size in full])
+        pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
+        later = self._send(flows, [[SMALL, size + 1] for size in full])
+        fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
+        bulk, lags = self._transfer_in_time(flows)
+        learnt = self._learnt(people, flows, nodes)
+        after = self._inspect(people)
+        passages = tuple(
+            Passage(f, p, a[0], c[0], c[1], tuple(b), d[0], e, learnt[f], lag, r)
+            for f, p, a, b, c, d, e, lag, r in zip(
+                flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True
+            )
+        )
+        return Expedition(passages, after, nodes, _moved(before, after))
+
+    def _inspect(self, people: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
+        asked = {
+            name: self._agents.ask(who, protocol.Inspect(), protocol.Inspected, SLACK)
+            for name, who in people.items()
+        }
+        return {name: future.result() for name, future in asked.items()}
+
+    def _routes(
+        self, people: Mapping[str, Endpoint], asks: Iterable[Ask]
+    ) -> dict[Ask, protocol.RouteSeen]:
+        rows: dict[str, list[IPAddress]] = defaultdict(list)
+        for name, address in dict.fromkeys(asks):
+            rows[name].append(address)
+        asked = {
+            name: self._agents.ask(
+                people[name], protocol.RouteGet([str(a) for a in row]), protocol.Routes, SLACK
+            )
+            for name, row in rows.items()
+        }
+        return {
+            (name, address): seen
+            for name, row in rows.items()
+            for address, seen in zip(row, asked[name].result().routes, strict=True)
+        }
+
+    def _learnt(
+        self, people: Mapping[str, Endpoint], flows: Sequence[Flow], nodes: Mapping[str, Endpoint]
+    ) -> dict[Flow, tuple[tuple[str, protocol.RouteSeen], ...]]:
+        asks = {f: tuple(a for a in _asks([f], nodes) if _used(f, a)) for f in flows}
+        found = self._routes(people, (a for those in asks.values() for a in those))
+        return {
+            flow: tuple(
+                (name, found[name, address])
+                for name, address in those
+                if found[name, address].expires is not None and name != flow.destination.name
+            )
+            for flow, those in asks.items()
+        }
+
+    def _send(
+        self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
+    ) -> list[list[protocol.Sized]]:
+        """Datagrams of these sizes on every flow. Where an agent was too busy to see an answer they
+        are sent once more, and waited for twice as long: what passes then was lost to nobody.
+
+        Raises:
+            InfrastructureError: an agent could not send, or was too busy again.
+        """
+        found, doubtful = self._sent(flows, sizes, self._patience, fragment)
+        if doubtful:
+            rows = [flows[i] for i in doubtful], [sizes[i] for i in doubtful]
+            later, still = self._sent(*rows, 2 * self._patience, fragment)
+            if still:
+                flow = rows[0][next(iter(still))]
+                raise InfrastructureError(f"{flow}: not measured: {next(iter(still.values()))}")
+            for i, sends in zip(doubtful, later, strict=True):
+                found[i] = sends
+        return found
+
+    def _sent(
+        self,
+        flows: Sequence[Flow],
+        sizes: Sequence[Sequence[int]],
+        patience: float,
+        fragment: bool,
+    ) -> tuple[list[list[protocol.Sized]], dict[int, str]]:
+        """What became of them, and by index of what nothing can be said, and why."""
+        specs = [
+            protocol.SizedSpec(
+                address=str(flow.address),
+                port=flow.port or 0,
+                nonce=secrets.token_hex(NONCE // 2 - 1),
+                sizes=list(row),
+                patience=patience,
+                fragment=fragment,
+            )
+            for flow, row in zip(flows, sizes, strict=True)
+        ]
+        longest = max((len(row) for row in sizes), default=0) * patience
+        futures: dict[str, concurrent.futures.Future[protocol.SentSized]] = {}
+        rows = _rows(flows)
+        for name, indices in rows.items():
+            request = protocol.SendSized([specs[i] for i in indices])
+            futures[name] = self._agents.ask(
+                flows[indices[0]].source, request, protocol.SentSized, longest + SLACK
+            )
+        found: dict[int, list[protocol.Sized]] = {}
+        doubtful: dict[int, str] = {}
+        for name, indices in rows.items():
+            answer = futures[name].result()
+            for index, seen in zip(indices, answer.seen, strict=True):
+                for one in seen.sends:
+                    if one.event == Event.FAILED:
+                        said = f"{one.size} bytes not measured: {one.error}"
+                        raise InfrastructureError(f"{flows[index]}: {said}")
+                    if one.event == Event.SILENT and answer.lag > patience / 2:
+                        doubtful[index] = f"an agent stalled for {answer.lag:.1f} s"
+                found[index] = seen.sends
+        return [found[i] for i in range(len(flows))], dict(sorted(doubtful.items()))
+
+    def _transfer_in_time(self, flows: Sequence[Flow]) -> tuple[list[protocol.Bulk], list[float]]:
+        """What was carried, but slowly, is carried once more: a busy machine lets it stand still
+        once, a path that loses large packets does so every time."""
+        bulk, lags = self._transfer(flows)
+        slow = [i for i, (b, lag) in enumerate(zip(bulk, lags, strict=True)) if tardy(b, lag)]
+        if slow:
+            again, later = self._transfer([flows[i] for i in slow])
+            for i, one, lag in zip(slow, again, later, strict=True):
+                bulk[i], lags[i] = one, lag
+        return bulk, lags
+
+    def _transfer(self, flows: Sequence[Flow]) -> tuple[list[protocol.Bulk], list[float]]:
+        rows = _rows(flows)
+        futures = {}
+        for name, indices in rows.items():
+            specs = [self._bulk_spec(flows[i]) for i in indices]
+            futures[name] = self._agents.ask(
+                flows[indices[0]].source,
+                protocol.Transfer(specs),
+                protocol.Transferred,
+                self._tcp_timeout + SLACK,
+            )
+        found: dict[int, tuple[protocol.Bulk, float]] = {}
+        for name, indices in rows.items():
+            answer = futures[name].result()
+            for index, result in zip(indices, answer.results, strict=True):
+                if result.event == Event.FAILED:
+                    raise InfrastructureError(f"{flows[index]}: not measured: {result.detail}")
+                found[index] = result, answer.lag
+        return [found[i][0] for i in range(len(flows))], [found[i][1] for i in range(len(flows))]
+
+    def _bulk_spec(self, flow: Flow) -> protocol.FlowSpec:
+        return protocol.FlowSpec(
+            protocol=Protocol.TCP.value.lower(),
+            address=str(flow.address),
+            port=flow.port or 0,
+            nonce=secrets.token_hex(NONCE // 2),
+            timeout=self._tcp_timeout,
+            upload=BULK,
+            download=BULK,
+        )
+
+
+def tardy(bulk: protocol.Bulk, lag: float) -> bool:
+    """Whether bulk was carried, but not in time; the agent's own delay, seconds, is taken off."""
+    late = bulk.elapsed - lag >= IN_TIME or bulk.stall - lag >= STANDSTILL
+    return bulk.event == Event.ECHOED and late
+
+
+def _asks(
+    flows: Iterable[Flow], nodes: Mapping[str, Endpoint], *, back: bool = False
+) -> Iterator[Ask]:
+    for flow in flows:
+        if back:
+            yield from questions(flow.destination, flow.source, flow.family, nodes)
+            continue
+        yield flow.source.name, flow.address  # a service's address differs from its pod's
+        door = _door(flow, nodes)
+        those = questions(flow.source, flow.destination, flow.family, nodes, door)
+        yield from (ask for ask in those if ask != (flow.source.name, flow.address))
+
+
+def _used(flow: Flow, ask: Ask) -> bool:
+    """Whether the flow's packets use that route: a source that dials another address than the
+    pod's has no use for its route to the pod."""
+    name, address = ask
+    return name != flow.source.name or address == flow.address
+
+
+def _door(flow: Flow, nodes: Mapping[str, Endpoint]) -> Endpoint | None:
+    """The node whose own address is dialled, as a NodePort is."""
+    return next((node for node in nodes.values() if flow.address in node.addresses), None)
+
+
+def _rows(flows: Sequence[Flow]) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = defaultdict(list)
+    for index, flow in enumerate(flows):
+        rows[flow.source.name].append(index)
+    return rows
+
+
+def _moved(
+    before: Mapping[str, protocol.Inspected], after: Mapping[str, protocol.Inspected]
+) -> dict[str, dict[str, int]]:
+    """By how much each counter rose, where it did."""
+    return {
+        name: {
+            key: value - before[name].counters.get(key, 0)
+            for key, value in seen.counters.items()
+            if value > before[name].counters.get(key, 0)
+        }
+        for name, seen in after.items()
+    }

@@ -1,0 +1,165 @@
+"""Render a run: ``python -m sixproof.reporting.allure.render RESULTS_DIR OUT.html``.
+
+RESULTS_DIR holds Allure results. OUT.html becomes one self-contained file, made by Allure 3. Where
+results.json lies in or beside RESULTS_DIR, overview.html is written beside OUT.html too, which
+needs no Node.js. Exit status: 0 rendered, 1 Allure failed, 2 nothing to render or no Node.js (0
+with ``--if-possible``, and a hint in place of the report). With ``--if-new`` a report that is as
+new as its results stays, and no results are no error: what ends without a run renders nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from sixproof.errors import SixproofError, UsageError
+from sixproof.reporting.allure.allure_cli import NoAllure, allure_command, run
+from sixproof.reporting.allure.history_ids import shared_ids
+from sixproof.reporting.diagnosis.category import rules
+from sixproof.reporting.pages.overview import overview
+from sixproof.reporting.results.report_files import OVERVIEW, RESULTS
+from sixproof.reporting.results.results_json import Results
+
+NAME = "sixproof"
+GROUPS = ("epic", "feature", "story")
+_SECONDS = 600
+
+
+def configuration(output: Path, history: Path | None) -> dict[str, object]:
+    """Allure 3's configuration for one report.
+
+    The categories stand here because its report reads them here only; results carry a
+    categories.json for other tools.
+    """
+    options: dict[str, object] = {
+        "reportName": NAME,
+        "singleFile": True,
+        "reportLanguage": "en",
+        "theme": "auto",
+        "groupBy": list(GROUPS),
+        "defaultSortBy": "status,asc",
+        "stepTreeExpansion": "expand_failed_only",
+    }
+    value: dict[str, object] = {
+        "name": NAME,
+        "output": str(output),
+        "categories": {"rules": [_rule(rule) for rule in rules()]},
+        "plugins": {"awesome": {"options": options}},
+    }
+    if history is not None:
+        value |= {"historyPath": str(history), "appendHistory": True, "historyLimit": 50}
+    return value
+
+
+def render_allure(results: Path, out: Path, history: Path | None = None) -> None:
+    """Make one HTML file of a directory of Allure results.
+
+    Raises:
+        UsageError: the directory holds no result.
+        NoAllure: Allure 3 cannot be run here.
+        SixproofError: Allure ran and failed.
+    """
+    if not any(results.glob("*-result.json")):
+        raise UsageError(f"{results} holds no Allure result; run pytest with --alluredir first")
+    command = allure_command(os.environ)
+    with tempfile.TemporaryDirectory(prefix="sixproof-") as scratch:
+        report = Path(scratch) / "report"
+        config = Path(scratch) / "allurerc.json"
+        where = history.resolve() if history else None
+        config.write_text(json.dumps(configuration(report, where)), encoding="utf-8")
+        arguments = ("generate", "--config", str(config), str(results.resolve()))
+        done = run([*command, *arguments], cwd=Path(scratch), seconds=_SECONDS)
+        pages = sorted(report.rglob("index.html"), key=lambda page: len(page.parts))
+        if done.returncode or not pages:
+            raise SixproofError(f"allure generate failed ({done.returncode}):\n{done.stdout}")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        draft = out.with_name(f"{out.name}.part")
+        draft.write_bytes(pages[0].read_bytes())
+        draft.replace(out)
+
+
+def render_overview(results: Path, out: Path) -> Path | None:
+    """Write overview.html beside `out`, None where there is no results.json to write it from.
+
+    Raises:
+        UsageError: results.json is damaged or of another schema.
+    """
+    for directory in (results, results.parent):
+        source = directory / RESULTS
+        if source.is_file():
+            page = out.parent / OVERVIEW
+            if page.is_file() and page.stat().st_mtime >= source.stat().st_mtime:
+                return page  # the run wrote it just now, and large results take long to read
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(overview(Results.read(source)), encoding="utf-8")
+            return page
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; returns its exit status."""
+    options = _parser().parse_args(arguments)
+    results, out = options.results, options.out
+    if options.if_new and not _is_new(results, out):
+        return 0
+    try:
+        if (page := render_overview(results, out)) is not None:
+            _say(f"overview: {page}")
+        for group in shared_ids(results):
+            _say(f"warning: one history id, so Allure shows one of: {'; '.join(group)}")
+        render_allure(results, out, options.history)
+    except NoAllure as error:
+        _say(f"no Allure report: {error}")
+        _say(f"The results stay in {results}; any Allure 2 or 3 can render them.")
+        return 0 if options.if_possible else 2
+    except UsageError as error:
+        _say(str(error))
+        return 2
+    except SixproofError as error:
+        _say(str(error))
+        return 1
+    _say(f"allure: {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _is_new(results: Path, out: Path) -> bool:
+    """Whether a run has left results since the report was made."""
+    made = out.stat().st_mtime if out.is_file() else 0.0
+    return any(path.stat().st_mtime >= made for path in results.glob("*-result.json"))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m sixproof.reporting.allure.render",
+        description="Render Allure results as one HTML file, and the overview page beside it.",
+    )
+    parser.add_argument("results", type=Path, metavar="RESULTS_DIR")
+    parser.add_argument("out", type=Path, metavar="OUT.html")
+    parser.add_argument(
+        "--history", type=Path, metavar="FILE", help="carry results of earlier runs in this file"
+    )
+    parser.add_argument(
+        "--if-new", action="store_true", help="do nothing unless there are results newer than OUT"
+    )
+    parser.add_argument(
+        "--if-possible", action="store_true", help="exit 0 with a hint where Node.js is missing"
+    )
+    return parser
+
+
+def _rule(rule: dict[str, object]) -> dict[str, object]:
+    """A rule without what Allure 3's configuration does not know."""
+    return {key: value for key, value in rule.items() if key != "description"}
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

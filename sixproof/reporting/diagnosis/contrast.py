@@ -1,0 +1,146 @@
+"""Contrasts: what works beside a pattern, which tells one cause from another."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.model import Edge, Family, Outcome, edge_of
+from sixproof.reporting.diagnosis.bit_field import Field
+from sixproof.reporting.diagnosis.pattern import Pattern, said_families, said_lanes, said_list
+from sixproof.reporting.diagnosis.scope import Relation, Scope
+from sixproof.reporting.matrix.grid import Standing
+
+Wrong = Mapping[tuple[Family, Edge], Standing]
+"""The wrong cells, and how they stand."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Tally:
+    """Cells of a place: those that a fault of the kind spares although it could hit them."""
+
+    good: int
+    bad: int
+
+    @property
+    def all_good(self) -> bool:
+        return self.good > 0 and self.bad == 0
+
+
+def contrasted(pattern: Pattern, fields: Mapping[Family, Field], wrong: Wrong) -> Pattern:
+    """The pattern with what works beside it: other lanes, other family, the way back, the rest."""
+    if pattern.scope is None:
+        return pattern
+    view = _View(pattern, pattern.scope, fields, wrong)
+    said = (view.only(), view.lanes(), view.family(), view.back(), view.rest(), view.replies())
+    return dataclasses.replace(pattern, contrasts=tuple(filter(None, said)))
+
+
+class _View:
+    """One pattern in its matrix."""
+
+    def __init__(
+        self, pattern: Pattern, scope: Scope, fields: Mapping[Family, Field], wrong: Wrong
+    ) -> None:
+        self._pattern = pattern
+        self._scope = scope
+        self._fields = fields
+        self._wrong = wrong
+        self._leak = pattern.standing is not Standing.BLOCKED
+
+    def only(self) -> str:
+        """What the matrix cannot tell from a node: the single endpoint on it."""
+        names = self._fields[self._pattern.families[0]].lonely(self._scope)
+        return f"{said_list(names)} is the only endpoint there" if len(names) == 1 else ""
+
+    def lanes(self) -> str:
+        """The other lanes in the same place."""
+        fine = []
+        field = self._fields[self._pattern.families[0]]
+        others = [lane for lane in field.lanes if lane not in self._pattern.edge_lanes]
+        for lane in others:
+            if self._tally(self._scope, (lane,), self._pattern.families).all_good:
+                fine.append(lane)
+        if not fine:
+            return ""
+        asked = field.asked(field.mask(self._scope))
+        words = said_list(said_lanes(fine, asked, self._pattern.families))
+        if self._leak:
+            return f"{words} in the same place is denied"
+        return f"{words} in the same place {'work' if len(fine) > 1 else 'works'}"
+
+    def family(self) -> str:
+        """The same flows over the other family."""
+        if len(self._pattern.families) != 1:
+            return ""
+        other = self._pattern.families[0].other
+        if other not in self._fields:
+            return f"{other} was not measured"
+        tally = self._tally(self._scope, self._pattern.edge_lanes, (other,))
+        if tally.all_good:
+            return f"the same over {other} is denied as it must" if self._leak else f"{other} works"
+        if tally.good:
+            done = "are denied" if self._leak else "work"
+            return f"over {other} {tally.good} of {tally.good + tally.bad} {done}"
+        if tally.bad:
+            return f"{other} is wrong there too"
+        return ""
+
+    def back(self) -> str:
+        """The opposite direction, where the pattern has one."""
+        reverse = self._scope.reverse()
+        if reverse is None:
+            return ""
+        tally = self._tally(reverse, self._pattern.edge_lanes, self._pattern.families)
+        if not tally.all_good:
+            return ""
+        return "the way back is denied" if self._leak else f"flows {reverse} work"
+
+    def rest(self) -> str:
+        """Everything else in the same lanes, else what lies inside the nodes."""
+        if self._tally(None, self._pattern.edge_lanes, self._pattern.families).all_good:
+            words = said_families(self._pattern.families)
+            lanes = said_list(self._pattern.lanes)
+            said = " ".join(filter(None, ("every other", words, lanes, "flow")))
+            return f"{said} is denied as it must" if self._leak else f"{said} works"
+        if self._scope.relation is Relation.ACROSS:
+            inside = Scope(relation=Relation.WITHIN)
+            tally = self._tally(inside, self._pattern.edge_lanes, self._pattern.families)
+            return "inside the nodes it works" if tally.all_good and not self._leak else ""
+        return ""
+
+    def replies(self) -> str:
+        """Lost replies name the direction in which packets vanish."""
+        lost = {
+            (o.flow.source.node, o.flow.destination.node)
+            for o in (d.observation for d in self._pattern.cells)
+            if o.outcome is Outcome.REPLY_LOST and o.flow.crosses_nodes
+        }
+        heres, theres = {here for here, _ in lost}, {there for _, there in lost}
+        if min(len(heres), len(theres)) != 1:
+            return ""
+        here = next(iter(heres)) if len(heres) == 1 else "other nodes"
+        there = next(iter(theres)) if len(theres) == 1 else "other nodes"
+        return (
+            f"requests from {here} arrive on {there} and the replies are lost: "
+            f"packets from {there} to {here} vanish"
+        )
+
+    def _tally(
+        self, scope: Scope | None, lanes: Iterable[str], families: Iterable[Family]
+    ) -> _Tally:
+        """The cells of a scope, of everything outside the pattern's own for None."""
+        good = bad = 0
+        for family in families:
+            field = self._fields.get(family)
+            if field is None:
+                continue
+            whole = field.mask(Scope())
+            mask = whole & ~field.mask(self._scope) if scope is None else field.mask(scope)
+            for cell in field.inside(mask, lanes):
+                standing = self._wrong.get((family, edge_of(cell.flow)))
+                if standing in (self._pattern.standing, Standing.UNKNOWN):
+                    bad += 1
+                elif standing is None and cell.outcome.works is not self._leak:
+                    good += 1
+        return _Tally(good, bad)

@@ -1,0 +1,236 @@
+"""Patterns: wrong cells that share a place, and the sentence that says so."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from sixproof.model import Disagreement, Family, Finding, Outcome, Parity, Severity
+from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.scope import Scope
+from sixproof.reporting.matrix.grid import Standing, lane_name, standing_of
+
+_MUST = {Standing.BLOCKED: "that must be allowed", Standing.LEAK: "that must be denied"}
+_SENDERS = 3
+"""Senders of an ICMP error that a sentence names."""
+_ALONE = {Standing.UNKNOWN: Category.NOT_MEASURED, Standing.OTHER: Category.OTHER_DENIAL}
+_NAMED = {
+    Outcome.DNS_FAILED: Category.DNS,
+    Outcome.TOO_BIG: Category.MTU,
+    Outcome.REJECTED: Category.OVER_BLOCK,
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pattern:
+    """Wrong cells of one kind in one place.
+
+    `where` says the place in words and `lanes` the lanes as reports call them (empty for all of
+    them). `total` counts the cells of the place that such a fault could have hit, `spared` those
+    that it could not (they were expected to fail anyhow). `scope` and `edge_lanes` are what was
+    grouped by, None and empty where the cells have no common place. `contrasts` says what works
+    nearby.
+    """
+
+    families: tuple[Family, ...]
+    standing: Standing
+    where: str
+    lanes: tuple[str, ...]
+    cells: tuple[Disagreement, ...]
+    total: int
+    spared: int = 0
+    scope: Scope | None = None
+    edge_lanes: tuple[str, ...] = ()
+    contrasts: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The diagnosis: what fails, where, how much of it, and what works beside it."""
+        return "; ".join((self.fact, *self.contrasts))
+
+    @property
+    def scattered(self) -> bool:
+        """Whether measured cells have no common place."""
+        return self.scope is None and self.standing is not Standing.UNKNOWN
+
+    @property
+    def weak(self) -> bool:
+        """Whether the description says more than the cells show; several of them are chance."""
+        return self.scope is not None and len(self.cells) <= self.scope.cost
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How often each outcome was seen."""
+        return Counter(d.observation.outcome for d in self.cells)
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The classes of failure that the cells belong to. No policy is to blame for what is
+        dropped where flows that none decides are dropped in the same place."""
+        dropped = (d for d in self.cells if d.observation.outcome is Outcome.DROPPED)
+        blame = all(d.expected.by_policy for d in dropped)
+        found = {c for d in self.cells for c in categories_of(d, blame_policies=blame)}
+        if Category.IPV6_ONLY in found and Category.IPV4_ONLY in found:
+            found -= {Category.IPV6_ONLY, Category.IPV4_ONLY}
+            found.add(Category.BOTH)
+        return tuple(c for c in Category if c in found)
+
+    def finding(self) -> Finding:
+        """The pattern as a finding of results.json."""
+        measured = self.standing is not Standing.UNKNOWN
+        return Finding(
+            code=f"matrix.{self.standing.name.lower()}",
+            severity=Severity.ERROR if measured else Severity.WARNING,
+            subject=self.where or "everywhere",
+            seen=self.sentence,
+        )
+
+    @property
+    def fact(self) -> str:
+        """The sentence without what works beside it."""
+        if self.standing is Standing.UNKNOWN:
+            reason = self.cells[0].observation.reason or "no reason was given"
+            worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
+            return (
+                f"{len(self.cells)} {said_families(self.families)} cells could not be measured, "
+                f"{self.where}: {reason}{worst} (this says nothing about the network)"
+            )
+        if self.scope is None:
+            return (
+                f"{len(self.cells)} of {self.total} {said_families(self.families)} flows "
+                f"{self._must(always=True)}{self._verb()} in no common place ({self.where})"
+            )
+        whole = len(self.cells) == self.total
+        many = "all" if whole else "nearly all"
+        said = [many, said_families(self.families), said_list(self.lanes), "flows", self.where]
+        counted = f"{len(self.cells)} of {self.total} cells{self._because()}"
+        return f"{' '.join(filter(None, said))} {self._must()}{self._verb()} ({counted})"
+
+    def _must(self, *, always: bool = False) -> str:
+        words = _MUST.get(self.standing, "")
+        told = always or self.spared or self.standing is Standing.LEAK
+        return f"{words} " if words and told else ""
+
+    def _because(self) -> str:
+        """What decided, where one reason of a policy stands for all cells."""
+        reasons = {d.expected.because for d in self.cells}
+        free = self.standing is Standing.BLOCKED and not self.cells[0].expected.by_policy
+        if len(reasons) > 1 or free:
+            return ""
+        return f"; {reasons.pop()}"
+
+    def _why(self) -> str:
+        """The one reason of all cells, else the ICMP errors among them."""
+        reasons = {d.observation.reason for d in self.cells}
+        if len(reasons) == 1:
+            return f' ("{min(reasons)}")' if reasons != {""} else ""
+        sent = _sent(self.cells)
+        return f" ({sent})" if sent else ""
+
+    def _found(self, outcome: Outcome) -> str:
+        """Why cells of one outcome of several came to it, where an error says more than silence."""
+        cells = [d.observation for d in self.cells if d.observation.outcome is outcome]
+        reasons = {o.reason for o in cells}
+        silent = outcome in (Outcome.DROPPED, Outcome.REPLY_LOST) or any(o.icmp for o in cells)
+        return "" if silent or len(reasons) > 1 or reasons == {""} else f" ({min(reasons)})"
+
+    def _verb(self) -> str:
+        seen = self.outcomes
+        why = self._why()
+        if len(seen) > 1:
+            parts = ", ".join(f"{n} {o}{self._found(o)}" for o, n in seen.most_common())
+            return f"fail: {parts}{why}"
+        (outcome,) = seen
+        wanted = {str(d.expected) for d in self.cells}
+        if self.standing is Standing.OTHER and len(wanted) == 1:
+            return f"are {outcome}, expected {wanted.pop()}{why}"
+        return f"are {outcome}{why}"
+
+
+def said_scattered(cells: Iterable[Disagreement]) -> str:
+    """How many ends cells in no common place have."""
+    flows = [d.observation.flow for d in cells]
+    sources, destinations = {f.source.name for f in flows}, {f.destination.name for f in flows}
+    return f"from {len(sources)} sources to {len(destinations)} destinations"
+
+
+def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
+    """Patterns in no common place as one."""
+    cells = tuple(cell for pattern in patterns for cell in pattern.cells)
+    total = sum(pattern.total for pattern in patterns)
+    return dataclasses.replace(
+        patterns[0], where=said_scattered(cells), cells=cells, total=total, contrasts=()
+    )
+
+
+def _sent(cells: Iterable[Disagreement]) -> str:
+    """The ICMP errors that clients met, each with who sent it."""
+    senders: dict[str, dict[str, None]] = {}
+    for error in (c.observation.icmp for c in cells):
+        if error is not None:
+            senders.setdefault(error.name, {})[error.sender or "an unknown sender"] = None
+    return "; ".join(
+        f"{name}, from {', '.join(list(those)[:_SENDERS])}"
+        + (f" and {len(those) - _SENDERS} more" if len(those) > _SENDERS else "")
+        for name, those in senders.items()
+    )
+
+
+def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) -> set[Category]:
+    """The classes of failure that one cell belongs to; whether a policy can have dropped it, its
+    place tells."""
+    seen, expected = disagreement.observation.outcome, disagreement.expected
+    standing = standing_of(seen, expected)
+    if standing in _ALONE:
+        return {_ALONE[standing]}
+    found = {Category.LEAK} if standing is Standing.LEAK else set()
+    if seen in _NAMED:
+        found.add(_NAMED[seen])
+    if seen is Outcome.DROPPED and expected.by_policy and blame_policies:
+        found.add(Category.OVER_BLOCK)
+    one_only = {Parity.IPV6_BROKEN: Category.IPV6_ONLY, Parity.IPV4_BROKEN: Category.IPV4_ONLY}
+    if standing is Standing.LEAK:
+        one_only = {
+            Parity.IPV6_BROKEN: Category.IPV4_ONLY,
+            Parity.IPV4_BROKEN: Category.IPV6_ONLY,
+        }
+    if disagreement.parity in one_only:
+        found.add(one_only[disagreement.parity])
+    return found or {Category.BOTH}
+
+
+def said_families(families: Iterable[Family]) -> str:
+    """``IPv6``, or ``IPv4 and IPv6``."""
+    return said_list(tuple(f.value for f in families))
+
+
+def said_list(words: Sequence[str]) -> str:
+    """The words with commas and an "and" before the last."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def said_lanes(
+    lanes: Sequence[str], every: Sequence[str], families: Sequence[Family]
+) -> tuple[str, ...]:
+    """Lanes as briefly as is true: none for all of several, ``TCP`` for all TCP lanes."""
+
+    def protocols(names: Iterable[str]) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
+        for name in names:
+            found.setdefault(name.partition("/")[0], []).append(name)
+        return found
+
+    known = protocols(every)
+    if set(lanes) == set(every) and len(known) > 1:
+        return ()
+    words: list[str] = []
+    for protocol, part in protocols(lanes).items():
+        if protocol == "icmp":
+            names = dict.fromkeys(lane_name("icmp", f).replace("icmp", "ICMP") for f in families)
+            words.append("/".join(names))
+        elif set(part) == set(known[protocol]) and len(every) > 1:
+            words.append(protocol.upper())
+        else:
+            words += part
+    return tuple(words)

@@ -1,0 +1,181 @@
+"""Diagnosis: which places of a matrix explain its wrong cells.
+
+For each family and kind of fault, scopes are taken greedily: the one that explains most wrong cells
+while few cells contradict it, of equals the tightest, of those the shortest said. A cell that was
+rightly denied does not contradict a blocked flow, and the other way round.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+
+from sixproof.model import Disagreement, Matrix, edge_of
+from sixproof.reporting.diagnosis.bit_field import Field
+from sixproof.reporting.diagnosis.contrast import contrasted
+from sixproof.reporting.diagnosis.pattern import Pattern, said_lanes, said_scattered
+from sixproof.reporting.diagnosis.scope import Scope
+from sixproof.reporting.diagnosis.unmeasured import unmeasured
+from sixproof.reporting.matrix.grid import Standing, standing_of
+
+_CONTRADICTION = 2
+"""What one contradicting cell costs, in explained ones."""
+_MOST = 6
+"""Patterns of one family and kind; a reader follows no more."""
+_WEAK = 3
+"""Patterns whose description says more than their cells show; with more of them it is chance."""
+
+
+def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pattern, ...]:
+    """The patterns behind the disagreements, the largest first, what was not measured last.
+
+    Every disagreement is in exactly one pattern. Cells of the matrix that are not among the
+    disagreements count as right.
+    """
+    wrong = tuple(disagreements)
+    fields = {family: Field.of(matrix, family) for family in matrix.families()}
+    standings = {
+        (d.observation.flow.family, edge_of(d.observation.flow)): _standing(d) for d in wrong
+    }
+    found: list[Pattern] = []
+    for family, field in fields.items():
+        here = [d for d in wrong if d.observation.flow.family is family]
+        for standing in (Standing.LEAK, Standing.BLOCKED, Standing.OTHER):
+            cells = [d for d in here if _standing(d) is standing]
+            found += _Explanation(field, standing, cells, here).patterns()
+        found += unmeasured(family, [d for d in here if _standing(d) is Standing.UNKNOWN])
+    told = [contrasted(pattern, fields, standings) for pattern in _joined(found)]
+    return tuple(sorted(told, key=lambda p: (p.standing is Standing.UNKNOWN, -len(p.cells))))
+
+
+def _standing(disagreement: Disagreement) -> Standing:
+    return standing_of(disagreement.observation.outcome, disagreement.expected)
+
+
+class _Explanation:
+    """The wrong cells of one family and kind, on their way into patterns."""
+
+    def __init__(
+        self,
+        field: Field,
+        standing: Standing,
+        cells: Sequence[Disagreement],
+        wrong: Sequence[Disagreement],
+    ) -> None:
+        self._field = field
+        self._standing = standing
+        self._left = {edge_of(d.observation.flow): d for d in cells}
+        self._hit = field.marked(self._left)
+        bad = {edge_of(d.observation.flow) for d in wrong}
+        must_work = standing is Standing.BLOCKED
+        right = [e for e, o in field.cells.items() if e not in bad and o.outcome.measured]
+        works = [e for e in right if field.cells[e].outcome.works]
+        denied = [e for e in right if not field.cells[e].outcome.works]
+        self._against = field.marked(works if must_work else denied)
+        self._spared = field.marked(denied if must_work else works)
+
+    def patterns(self) -> list[Pattern]:
+        """The patterns; what has no common place is one scattered pattern."""
+        every = dict(self._left)
+        found: list[Pattern] = []
+        while self._left and len(found) < _MOST:
+            found.append(self._next())
+        weak = [p for p in found if p.weak]
+        if len(weak) > _WEAK:
+            found = [p for p in found if p not in weak]
+            self._left |= {edge_of(d.observation.flow): d for p in weak for d in p.cells}
+        if len(self._left) > len(every) / 2:
+            found, self._left = [], every
+        if self._left:
+            found.append(self._scattered())
+        return found
+
+    def _next(self) -> Pattern:
+        """The pattern that explains most of what is left; takes its cells away."""
+        hits = self._field.marked(self._left)
+        somewhere = 0
+        for mask in hits.values():
+            somewhere |= mask
+        choices = self._field.scopes(somewhere)
+
+        def merit(scope: Scope) -> tuple[int, int, int]:
+            mask = choices[scope]
+            gains = (self._gain(mask, hits, lane) for lane in self._field.lanes)
+            return sum(g for g in gains if g > 0), -mask.bit_count(), -scope.cost
+
+        scope = max(choices, key=merit)
+        mask = choices[scope]
+        lanes = tuple(lane for lane in self._field.lanes if self._gain(mask, hits, lane) > 0)
+        edges = [edge_of(o.flow) for o in self._field.inside(mask, lanes)]
+        cells = tuple(self._left.pop(edge) for edge in edges if edge in self._left)
+        return Pattern(
+            families=(self._field.family,),
+            standing=self._standing,
+            where=str(scope),
+            lanes=said_lanes(lanes, self._exposed(mask), (self._field.family,)),
+            cells=cells,
+            total=len(cells) + _count(self._against, mask, lanes),
+            spared=_count(self._spared, mask, lanes),
+            scope=scope,
+            edge_lanes=lanes,
+        )
+
+    def _exposed(self, mask: int) -> tuple[str, ...]:
+        """The lanes in which such a fault could have hit a pair of the mask."""
+        return tuple(
+            lane for lane in self._field.lanes if mask & (self._hit[lane] | self._against[lane])
+        )
+
+    def _gain(self, mask: int, hits: Mapping[str, int], lane: str) -> int:
+        contradicted = (mask & self._against[lane]).bit_count()
+        return (mask & hits[lane]).bit_count() - _CONTRADICTION * contradicted
+
+    def _scattered(self) -> Pattern:
+        cells = tuple(self._left.values())
+        everywhere = self._field.mask(Scope())
+        return Pattern(
+            families=(self._field.family,),
+            standing=self._standing,
+            where=said_scattered(cells),
+            lanes=(),
+            cells=cells,
+            total=len(cells) + _count(self._against, everywhere, self._field.lanes),
+        )
+
+
+def _count(masks: Mapping[str, int], mask: int, lanes: Iterable[str]) -> int:
+    return sum((masks[lane] & mask).bit_count() for lane in lanes)
+
+
+def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
+    """The patterns, those that both families share made one."""
+    found: dict[tuple[object, ...], Pattern] = {}
+    for pattern in patterns:
+        key = (
+            pattern.standing,
+            pattern.where,
+            pattern.scope,
+            pattern.edge_lanes,
+            pattern.families if pattern.scattered else (),
+            _reason(pattern),
+        )
+        found[key] = _merged(found[key], pattern) if key in found else pattern
+    return list(found.values())
+
+
+def _merged(one: Pattern, other: Pattern) -> Pattern:
+    families = one.families + other.families
+    lanes = tuple(dict.fromkeys(one.lanes + other.lanes))
+    return dataclasses.replace(
+        one,
+        families=families,
+        lanes=lanes,
+        cells=one.cells + other.cells,
+        total=one.total + other.total,
+        spared=one.spared + other.spared,
+    )
+
+
+def _reason(pattern: Pattern) -> str:
+    unknown = pattern.standing is Standing.UNKNOWN
+    return pattern.cells[0].observation.reason if unknown else ""

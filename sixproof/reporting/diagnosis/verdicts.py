@@ -1,0 +1,176 @@
+"""The verdict of a run on each family, which is what a reader wants first."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import statistics
+from collections import Counter
+
+from sixproof.model import Family
+from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+
+_GOOD = (Standing.WORKS, Standing.DENIED)
+
+
+class Word(enum.StrEnum):
+    """What a run says of a family. Nothing measured is never good."""
+
+    WORKS = "works"
+    BROKEN = "broken"
+    UNPROVEN = "not proven"
+    UNMEASURED = "not measured"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FamilyVerdict:
+    """One family: its cells over all judged matrices, and the tests that ask about it alone.
+
+    `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
+    those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
+    is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
+    cells of tests that fail as is known of this cluster, in no other count. `unproven` counts tests
+    that concern it and carried nothing of what they ask.
+    """
+
+    family: Family
+    cells: Counter[Standing]
+    cases: Counter[CaseOutcome]
+    failed: int = 0
+    doubtful: int = 0
+    latency: float | None = None
+    limited: int = 0
+    unproven: int = 0
+
+    @property
+    def right(self) -> int:
+        """Cells that are as expected."""
+        return sum(self.cells[standing] for standing in _GOOD)
+
+    @property
+    def wrong(self) -> int:
+        """Measured cells that are not as expected."""
+        unjudged = self.cells[Standing.UNKNOWN] + self.cells[Standing.CLOSED]
+        return self.cells.total() - self.right - unjudged
+
+    @property
+    def word(self) -> Word:
+        """The verdict. What was measured accuses; that a test asks about the family does not."""
+        if self.wrong or self.failed:
+            return Word.BROKEN
+        if self.cells[Standing.UNKNOWN] or self.doubtful:
+            return Word.UNPROVEN
+        if self.unproven or (self.cells.total() and not self.cells[Standing.WORKS]):
+            return Word.UNPROVEN
+        return Word.WORKS if self.right or self.cases[CaseOutcome.PASSED] else Word.UNMEASURED
+
+    @property
+    def reason(self) -> str:
+        """The numbers behind the verdict."""
+        total = self.cells.total()
+        parts = []
+        if total:
+            parts.append(f"{self.right} of {total} cells as expected")
+        for standing in Standing:
+            if self.cells[standing] and standing not in _GOOD:
+                parts.append(f"{self.cells[standing]} {standing.counted}")
+        if total and not self.cells[Standing.WORKS]:
+            parts.append("no flow of it was carried")
+        if self.limited:
+            parts.append(f"{self.limited} more fail as is known of this cluster")
+        if self.failed:
+            parts.append(f"{_tests(self.failed)} found it wrong")
+        if asked := self.cases.total():
+            parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of it passed")
+        if self.unproven:
+            verb = "is" if self.unproven == 1 else "are"
+            parts.append(f"{_tests(self.unproven)} that may concern it {verb} not proven")
+        if self.doubtful:
+            parts.append(f"{_tests(self.doubtful)} that may concern it did not pass")
+        if self.latency is not None:
+            parts.append(f"median answer in {self.latency * 1000:.1f} ms")
+        return ", ".join(parts) or "no cell of it was measured"
+
+
+def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
+    """A verdict a family, IPv6 among them even where nothing has it."""
+    blame = _Blame(results)
+    return tuple(_verdict(results, family, blame) for family in results.families())
+
+
+class _Blame:
+    """Which families a test that did not pass speaks against."""
+
+    def __init__(self, results: Results) -> None:
+        self._seen: dict[str, set[Family]] = {}
+        for measured in results.matrices:
+            for wrong in measured.disagreements():
+                self._seen.setdefault(measured.test, set()).add(wrong.observation.flow.family)
+
+    def named(self, case: Case) -> frozenset[Family]:
+        """Those that its wrong answers were of, or that it could not measure: as it says itself,
+        else as its matrices do; empty where neither tells."""
+        return frozenset(case.accuses or self._seen.get(case.nodeid, ()))
+
+    def failed(self, case: Case, family: Family) -> bool:
+        """Whether its wrong answers were of this family."""
+        return case.outcome is CaseOutcome.FAILED and family in self.named(case)
+
+    def doubtful(self, case: Case, family: Family) -> bool:
+        """Whether it leaves this family in doubt without accusing it."""
+        if not case.outcome.bad or self.failed(case, family):
+            return False
+        return family in (self.named(case) or {case.family or family})
+
+    def of_another(self, case: Case, family: Family) -> bool:
+        """Whether it did not pass for another family's sake alone."""
+        return case.outcome.bad and bool(self.named(case)) and family not in self.named(case)
+
+
+def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
+    judged = [m for m in results.telling() if m.expected is not None]
+    limited = sum(
+        wrong.observation.flow.family is family
+        for measured in results.excused()
+        for wrong in measured.disagreements()
+    )
+    latencies = [
+        seen.latency
+        for measured in judged
+        for (measured_family, _), seen in measured.matrix.cells.items()
+        if measured_family is family and seen.latency is not None
+    ]
+    asked = (c for c in results.cases if c.family is family and not blame.of_another(c, family))
+    return FamilyVerdict(
+        family,
+        cells=sum((m.standings(family) for m in judged), Counter[Standing]()),
+        cases=Counter(case.outcome for case in asked),
+        failed=sum(blame.failed(case, family) for case in results.cases),
+        doubtful=sum(blame.doubtful(case, family) for case in results.cases),
+        latency=statistics.median(latencies) if latencies else None,
+        limited=limited,
+        unproven=sum(family in case.unproven_families() for case in results.cases),
+    )
+
+
+def _tests(number: int) -> str:
+    return "1 test" if number == 1 else f"{number} tests"
+
+
+def headline(results: Results) -> str:
+    """The run in a line: ``IPv6 broken, IPv4 works - 3 of 24 tests failed``."""
+    words = ", ".join(f"{v.family} {v.word}" for v in reversed(verdicts(results)))
+    counts = results.counts()
+    ran = sum(n for outcome, n in counts.items() if outcome is not CaseOutcome.NOT_RUN)
+    bad = [
+        f"{counts[outcome]} {outcome}"
+        for outcome in (CaseOutcome.FAILED, CaseOutcome.BROKEN, CaseOutcome.NOT_PROVEN)
+        if counts[outcome]
+    ]
+    if bad:
+        return f"{words} - {', '.join(bad)} of {ran} tests"
+    skipped = counts[CaseOutcome.SKIPPED]
+    tail = f", {skipped} skipped" if skipped else ""
+    return f"{words} - {counts[CaseOutcome.PASSED]} of {ran} tests passed{tail}"

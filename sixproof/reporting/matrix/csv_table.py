@@ -1,0 +1,104 @@
+"""Matrices as CSV: one line a cell, for spreadsheets and for Allure, which shows it as a table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import TextIO
+
+from sixproof.model import Matrix, Observation, edge_of
+from sixproof.reporting.matrix.grid import Expected, standing_of
+
+COLUMNS = (
+    "matrix",
+    "family",
+    "source",
+    "source_node",
+    "destination",
+    "destination_node",
+    "lane",
+    "address",
+    "outcome",
+    "expected",
+    "standing",
+    "parity",
+    "because",
+    "reason",
+    "attempts",
+    "waited_s",
+    "latency_ms",
+    "arrived",
+    "answered_by",
+    "peer_saw",
+)
+
+
+def matrix_csv(matrix: Matrix, expected: Expected | None = None) -> str:
+    """One matrix with a line of column names."""
+    return matrices_csv([(matrix, expected)])
+
+
+def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
+    """The same cells in few columns, wrong ones first: what a report's page has room for."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(("family", "source", "destination", "lane", "outcome", "expected", "evidence"))
+    rows = []
+    for key, seen in matrix.cells.items():
+        wanted = None if expected is None else expected.get(key)
+        wrong = standing_of(seen.outcome, wanted).wrong
+        ends = (key[0].value, seen.flow.source.name, seen.flow.destination.name, seen.flow.lane)
+        rows.append((not wrong, (*ends, seen.outcome.value, wanted or "", _evidence(seen))))
+    writer.writerows(row for _, row in sorted(rows, key=lambda item: item[0]))
+    return stream.getvalue()
+
+
+def _evidence(seen: Observation) -> str:
+    latency = "" if seen.latency is None else f"{seen.latency * 1000:.1f} ms"
+    tried = "" if seen.outcome.works else f"{seen.attempts} tries in {seen.waited:.1f} s"
+    return ", ".join(filter(None, (latency, tried, seen.reason)))
+
+
+def matrices_csv(matrices: Iterable[tuple[Matrix, Expected | None]]) -> str:
+    """Several matrices under one line of column names."""
+    stream = io.StringIO()
+    write_matrices(stream, matrices)
+    return stream.getvalue()
+
+
+def write_matrices(stream: TextIO, matrices: Iterable[tuple[Matrix, Expected | None]]) -> None:
+    """The same, written as it is made: a run of many policies has a quarter of a million cells."""
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for matrix, expected in matrices:
+        writer.writerows(_rows(matrix, expected))
+
+
+def _rows(matrix: Matrix, expected: Expected | None) -> Iterator[tuple[object, ...]]:
+    parities = matrix.parities()
+    for key, seen in matrix.cells.items():
+        flow = seen.flow
+        wanted = None if expected is None else expected.get(key)
+        yield (
+            matrix.title,
+            flow.family.value,
+            flow.source.name,
+            flow.source.node,
+            flow.destination.name,
+            flow.destination.node,
+            flow.lane,
+            flow.address,
+            seen.outcome.value,
+            wanted or "",
+            standing_of(seen.outcome, wanted).value,
+            parities[edge_of(flow)].value,
+            wanted.because if wanted else "",
+            seen.reason,
+            seen.attempts,
+            f"{seen.waited:.3f}",
+            "" if seen.latency is None else f"{seen.latency * 1000:.3f}",
+            "" if seen.arrived is None else str(seen.arrived).lower(),
+            seen.answered_by,
+            seen.peer_saw or "",
+        )

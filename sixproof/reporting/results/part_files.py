@@ -1,0 +1,105 @@
+"""Part files: what each worker saw, as JSON lines that survive the worker.
+
+One object a line, ``{"kind": "matrix", "value": {...}}``, flushed at once. A worker that is killed
+while it writes leaves half a line; it is told as damage and the rest is read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sixproof.model import ClusterFacts, Finding
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.test_record import Case, Convergence, Foreign, foreign_findings
+
+Part = Case | Convergence | Measured | Finding | Foreign | ClusterFacts
+_KINDS: dict[str, type[Part]] = {
+    "case": Case,
+    "convergence": Convergence,
+    "matrix": Measured,
+    "finding": Finding,
+    "foreign": Foreign,
+    "facts": ClusterFacts,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class PartWriter:
+    """Appends to one worker's file; the directory is made when the first part is written."""
+
+    def __init__(self, directory: Path, worker: str = "main") -> None:
+        self._path = directory / f"{worker}.jsonl"
+
+    def write(self, part: Part) -> None:
+        """Append one part.
+
+        Raises:
+            OSError: the file cannot be written.
+        """
+        line = json.dumps({"kind": _NAMES[type(part)], "value": part.to_json()})
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as stream:
+            stream.write(line + "\n")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Parts:
+    """What all workers left, in the order of their names; `damaged` says what could not be read."""
+
+    cases: tuple[Case, ...] = ()
+    convergences: tuple[Convergence, ...] = ()
+    matrices: tuple[Measured, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    facts: ClusterFacts | None = None
+    damaged: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, directory: Path) -> Parts:
+        """The parts of a directory, empty where there is none.
+
+        Equal findings are kept once; of cases with one node id the last one stands, since a worker
+        that took over ran it again.
+        """
+        found: list[Part] = []
+        damaged: list[str] = []
+        for path in sorted(directory.glob("*.jsonl")):
+            for number, part in _lines(path):
+                if isinstance(part, str):
+                    damaged.append(f"{path.name} line {number}: {part}")
+                else:
+                    found.append(part)
+        facts = [p for p in found if isinstance(p, ClusterFacts)]
+        return cls(
+            cases=tuple({p.nodeid: p for p in found if isinstance(p, Case)}.values()),
+            convergences=tuple(p for p in found if isinstance(p, Convergence)),
+            matrices=tuple(p for p in found if isinstance(p, Measured)),
+            findings=(
+                *dict.fromkeys(p for p in found if isinstance(p, Finding)),
+                *foreign_findings(p for p in found if isinstance(p, Foreign)),
+            ),
+            facts=facts[-1] if facts else None,
+            damaged=tuple(damaged),
+        )
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Part | str]]:
+    """Every line's part, or what is wrong with the line."""
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as stream:
+        for number, line in enumerate(stream, 1):
+            if not line.strip():
+                continue
+            try:
+                yield number, _part(json.loads(line))
+            except json.JSONDecodeError:
+                whole = line.endswith("\n")
+                yield number, "no JSON" if whole else "cut off while it was written"
+            except (KeyError, TypeError, ValueError) as error:
+                yield number, f"not a part: {error}"
+
+
+def _part(value: dict[str, Any]) -> Part:
+    return _KINDS[value["kind"]].from_json(value["value"])

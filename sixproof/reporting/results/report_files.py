@@ -1,0 +1,47 @@
+"""The files of a run beside Allure's: what lies under reports/latest/."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sixproof.reporting.matrix.csv_table import write_matrices
+from sixproof.reporting.pages.overview import overview
+from sixproof.reporting.pages.styled_line import plain
+from sixproof.reporting.pages.summary import summary_lines
+from sixproof.reporting.results.results_json import Results
+
+RESULTS = "results.json"
+OVERVIEW = "overview.html"
+SUMMARY = "summary.txt"
+CELLS = "matrices.csv"
+ALLURE_RESULTS = "allure-results"
+ALLURE_PAGE = "allure.html"
+JUNIT = "junit.xml"
+PARTS = "parts"
+
+
+def write_bundle(directory: Path, results: Results) -> dict[str, Path]:
+    """Write results.json, overview.html, summary.txt and matrices.csv.
+
+    Returns what was written by name, the overview first, as `summary_lines` takes it.
+
+    Raises:
+        OSError: the directory cannot be written.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    paths = {
+        "overview": directory / OVERVIEW,
+        "results": directory / RESULTS,
+        "cells": directory / CELLS,
+        "summary": directory / SUMMARY,
+    }
+    results.write(paths["results"])
+    with paths["cells"].open("w", encoding="utf-8") as stream:
+        write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
+    texts = {
+        "overview": overview(results),
+        "summary": plain(summary_lines(results)),
+    }
+    for name, text in texts.items():
+        paths[name].write_text(text, encoding="utf-8")
+    return paths

@@ -1,0 +1,175 @@
+"""results.json: everything that a run saw, under a versioned schema.
+
+Consumers check ``schema`` first. Within ``sixproof/results/v1`` members are only added; a member
+that would change its meaning makes a v2.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sixproof.errors import UsageError
+from sixproof.model import ClusterFacts, Family, Finding
+from sixproof.reporting.results.ledger import Ledger
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.part_files import Parts
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+
+SCHEMA = "sixproof/results/v1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """One run. `environment` are the pairs of environment.properties, `damaged` what was lost."""
+
+    run: Run
+    environment: tuple[tuple[str, str], ...] = ()
+    facts: ClusterFacts | None = None
+    findings: tuple[Finding, ...] = ()
+    cases: tuple[Case, ...] = ()
+    convergences: tuple[Convergence, ...] = ()
+    matrices: tuple[Measured, ...] = ()
+    damaged: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        parts: Parts,
+        *,
+        environment: Iterable[tuple[str, str]] = (),
+        facts: ClusterFacts | None = None,
+        cases: Iterable[Case] | None = None,
+    ) -> Results:
+        """The results of a run from its workers' parts.
+
+        `facts` and `cases`, where the controller knows them, stand before those of the parts.
+        """
+        return cls(
+            run=run,
+            environment=tuple(environment),
+            facts=facts or parts.facts,
+            findings=tuple(dict.fromkeys(parts.findings)),
+            cases=parts.cases if cases is None else tuple(cases),
+            convergences=parts.convergences,
+            matrices=parts.matrices,
+            damaged=parts.damaged,
+        )
+
+    def counts(self) -> Counter[CaseOutcome]:
+        """How many cases ended how."""
+        return Counter(case.outcome for case in self.cases)
+
+    def limits(self) -> tuple[Case, ...]:
+        """The tests that failed as is known of this cluster: they are told, and are no fault."""
+        return tuple(c for c in self.cases if c.outcome is CaseOutcome.XFAILED)
+
+    def telling(self) -> tuple[Measured, ...]:
+        """The matrices whose wrong cells are faults: all but those of such tests."""
+        return self._of_limits(False)
+
+    def excused(self) -> tuple[Measured, ...]:
+        """The matrices of such tests."""
+        return self._of_limits(True)
+
+    def _of_limits(self, wanted: bool) -> tuple[Measured, ...]:
+        known = {case.nodeid for case in self.limits()}
+        return tuple(m for m in self.matrices if (m.test in known) is wanted)
+
+    def families(self) -> tuple[Family, ...]:
+        """The families to speak of: what pods have or was measured, and always IPv6."""
+        known = {Family.IPV6, *(self.facts.pod_families if self.facts else ())}
+        known |= {f for measured in self.matrices for f in measured.matrix.families()}
+        return tuple(f for f in Family if f in known)
+
+    def ledger(self) -> Ledger:
+        """Which rows of the guide the run covered."""
+        return Ledger.of(self.cases)
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole file; `ledger` and `counts` are derived and not read back."""
+        return {**self._but_matrices(), "matrices": [m.to_json() for m in self.matrices]}
+
+    def _but_matrices(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA,
+            "run": self.run.to_json(),
+            "counts": {outcome.value: self.counts()[outcome] for outcome in CaseOutcome},
+            "environment": dict(self.environment),
+            "facts": None if self.facts is None else self.facts.to_json(),
+            "findings": [f.to_json() for f in self.findings],
+            "tests": [c.to_json() for c in self.cases],
+            "convergences": [c.to_json() for c in self.convergences],
+            "ledger": self.ledger().to_json(),
+            "damaged": list(self.damaged),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Results:
+        """The results that `to_json` wrote.
+
+        Raises:
+            UsageError: the schema is another one, or the object is not of its shape.
+        """
+        if value.get("schema") != SCHEMA:
+            raise UsageError(f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}")
+        try:
+            return cls(
+                run=Run.from_json(value["run"]),
+                environment=tuple((str(k), str(v)) for k, v in value["environment"].items()),
+                facts=ClusterFacts.from_json(value["facts"]) if value["facts"] else None,
+                findings=tuple(Finding.from_json(f) for f in value["findings"]),
+                cases=tuple(Case.from_json(c) for c in value["tests"]),
+                convergences=tuple(Convergence.from_json(c) for c in value["convergences"]),
+                matrices=tuple(Measured.from_json(m) for m in value["matrices"]),
+                damaged=tuple(value["damaged"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"not of the schema {SCHEMA}: {error!r}") from error
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all; a test, a finding and a matrix take a line each.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".json.part")
+        matrices = (m.to_json() for m in self.matrices)  # one at a time: they are most of the file
+        with draft.open("w", encoding="utf-8") as stream:
+            stream.writelines(_laid_out({**self._but_matrices(), "matrices": matrices}))
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """The results of a file.
+
+        Raises:
+            UsageError: there is no such file, or it is not results.json.
+        """
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{path}: cannot be read: {error}") from error
+        if not isinstance(value, dict):
+            raise UsageError(f"{path}: not an object")
+        return cls.from_json(value)
+
+
+def _laid_out(value: dict[str, Any]) -> Iterator[str]:
+    """JSON with a line a member, and a line an element of a list, for diff and grep."""
+    for number, (key, member) in enumerate(value.items()):
+        yield f"{',' if number else '{'}\n {json.dumps(key)}: "
+        if isinstance(member, Iterator) or (isinstance(member, list) and member):
+            yield "["
+            for place, element in enumerate(member):
+                yield f"{',' if place else ''}\n  {json.dumps(element)}"
+            yield "\n ]"
+        else:
+            yield json.dumps(member)
+    yield "\n}\n"

@@ -1,0 +1,115 @@
+"""What the policies of the cluster's owner leave of flows to services.
+
+A flow to a service meets policy as a flow to each backend that may answer it, with the addresses
+that translation leaves on it; one that nobody may answer meets it as it was dialled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.model import Endpoint, EndpointKind, Expectation, Flow
+from sixproof.policy import Judgement, Service, ServicePort, Verdict
+from sixproof.workloads.existing.policies import StandingPolicies, closed_by, listed
+from sixproof.workloads.probe_pods.mesh import lanes_of
+from sixproof.workloads.services import manifests
+from sixproof.workloads.services.routing import Door, Target
+
+_AT_NODES = (Door.NODE_PORT, Door.HOST_PORT)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Gate:
+    """What policies say of one flow to a target: of each way that it may take."""
+
+    judgements: tuple[Judgement, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether no policy is known to stand in any way; of what could not be judged at all, as
+        where a HostEndpoint guards a node, none is."""
+        return all(j.allowed or j.unknown for j in self.judgements)
+
+    @property
+    def closed(self) -> bool:
+        """Whether every way is denied."""
+        return all(j.verdict is Verdict.DENIED for j in self.judgements)
+
+    @property
+    def closed_by(self) -> str:
+        """The policies that deny one of the ways, or what is not known of them; "" if open."""
+        if self.open:
+            return ""
+        return listed(filter(None, map(closed_by, self.judgements)))
+
+    def expectation(self, own: Expectation) -> Expectation:
+        """What must come of the flow, where `own` is what must without policies."""
+        if self.open:
+            return own
+        because = "; ".join(dict.fromkeys(j.because for j in self.judgements if closed_by(j)))
+        denied = frozenset(o for j in self.judgements for o in j.deny_outcomes)
+        outcomes = denied if self.closed else own.outcomes | denied
+        return Expectation(outcomes, because, by_policy=True, closed_by=self.closed_by)
+
+
+def gate(policies: StandingPolicies, flow: Flow, target: Target) -> Gate:
+    """What the policies say of a flow to a target."""
+    behind = target.candidates(flow.source)
+    if not behind:
+        return Gate((policies.judge(_as_dialled(flow, target)),))
+    if target.door is Door.DIRECT:
+        return Gate(tuple(policies.judge(_to(flow, backend)) for backend in behind))
+    return Gate(
+        tuple(
+            policies.judge(_to(flow, backend), _before(flow, target, backend)) for backend in behind
+        )
+    )
+
+
+def _to(flow: Flow, backend: Endpoint) -> Flow:
+    return dataclasses.replace(flow, destination=backend)
+
+
+def _as_dialled(flow: Flow, target: Target) -> Flow:
+    """With nobody behind it, policy sees the address that was dialled: a node's, or one of
+    nobody."""
+    kind = EndpointKind.NODE if target.door in _AT_NODES else EndpointKind.OUTSIDE
+    place = Endpoint(target.endpoint.name, kind, target.endpoint.addresses)
+    if kind is EndpointKind.NODE:
+        place = dataclasses.replace(place, node=target.endpoint.node)
+    return _to(flow, place)
+
+
+def _before(flow: Flow, target: Target, backend: Endpoint) -> Service:
+    """The service of a target before one backend, as the oracle knows it."""
+    at_node = target.door in _AT_NODES
+    number = flow.port or 0
+    port = ServicePort(
+        number,
+        flow.protocol,
+        _served(flow, target, backend),
+        number if at_node else None,
+    )
+    return Service(
+        namespace=target.endpoint.namespace,
+        name=target.endpoint.name,
+        addresses=() if at_node else target.endpoint.addresses,
+        ports=(port,),
+        backends=(backend,),
+        local=target.local or target.door is Door.HOST_PORT,
+    )
+
+
+def _served(flow: Flow, target: Target, backend: Endpoint) -> int | None:
+    """The port at which the backend serves the one that is dialled, None if the same."""
+    for port in target.ports:
+        if port.protocol is flow.protocol and flow.port in (port.port, port.node_port):
+            return _number(port, backend)
+    return None
+
+
+def _number(port: manifests.ServicePort, backend: Endpoint) -> int | None:
+    if port.target.isdigit():
+        return int(port.target)
+    named = {lane.port_name: lane.port for lane in lanes_of(backend)}
+    return named.get(port.target)

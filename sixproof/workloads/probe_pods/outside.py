@@ -1,0 +1,191 @@
+"""A place outside the cluster: an agent in the container that the test bed has beside its nodes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.resources
+import json
+import socket
+import subprocess
+from collections.abc import Sequence
+from typing import Any
+
+from sixproof.agent.agent import KEY_FILE
+from sixproof.errors import InfrastructureError
+from sixproof.kube.api import wait
+from sixproof.kube.channel.channel import Opener, Stream
+from sixproof.kube.channel.local_stream import LocalStream
+from sixproof.model import Endpoint, EndpointKind, IPAddress
+from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.probe_pod import FILES
+
+NAME = "outside"
+PATIENCE = 20.0
+"""Seconds that starting the agent, or ending it, may take."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Place:
+    """A machine outside the cluster.
+
+    `addresses` has one of each family, by which it is known and from which it sends, `further` what
+    it answers at besides. `command` are the words before a command run on it, `forget` a command
+    that empties its kernel of the path MTUs that it learnt; none where nobody may.
+    """
+
+    addresses: tuple[IPAddress, ...]
+    command: tuple[str, ...]
+    further: tuple[IPAddress, ...] = ()
+    forget: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outside:
+    """An agent on a machine that is no node: `bridge` is the command that talks to it.
+
+    `others` are its further addresses, as endpoints that can be dialled but do not dial.
+    """
+
+    endpoint: Endpoint
+    bridge: tuple[str, ...]
+    others: tuple[Endpoint, ...] = ()
+    forget: tuple[str, ...] = ()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """All that can be dialled."""
+        return (self.endpoint, *self.others)
+
+    def forget_paths(self) -> bool:
+        """Empty its kernel of the path MTUs that it learnt; False where nobody may.
+
+        Raises:
+            InfrastructureError: it was not done.
+        """
+        if not self.forget:
+            return False
+        try:
+            subprocess.run(
+                self.forget, check=True, capture_output=True, text=True, timeout=PATIENCE
+            )
+        except (OSError, subprocess.SubprocessError) as error:
+            said = str(getattr(error, "stderr", "") or error).strip()
+            raise InfrastructureError(f"learnt path MTUs outside stay: {said[-300:]}") from error
+        return True
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, read back by `from_json`."""
+        return {
+            "endpoint": self.endpoint.to_json(),
+            "bridge": list(self.bridge),
+            "others": [other.to_json() for other in self.others],
+            "forget": list(self.forget),
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Outside:
+        """What `to_json` wrote."""
+        return cls(
+            Endpoint.from_json(value["endpoint"]),
+            tuple(map(str, value["bridge"])),
+            tuple(map(Endpoint.from_json, value["others"])),
+            tuple(map(str, value["forget"])),
+        )
+
+
+class Keeper:
+    """The agent outside, while it runs: it ends with this process, however that ends."""
+
+    def __init__(self, place: Place, key: str) -> None:
+        """Start it; it answers the probes of the run that has this `key`.
+
+        Raises:
+            InfrastructureError: it did not start.
+        """
+        files = importlib.resources.files("sixproof.agent")
+        source = (files / "keeper.py").read_text(encoding="utf-8")
+        asked = {
+            "files": {
+                **{name: (files / name).read_text(encoding="utf-8") for name in FILES},
+                KEY_FILE: key,
+            },
+            "lanes": [str(lane) for lane in POD_LANES],
+            "name": NAME,
+        }
+        self._process = subprocess.Popen(
+            [*place.command, "python3", "-I", "-S", "-B", "-c", source],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the run, which then ends this
+        )
+        home = self._started(json.dumps(asked).encode() + b"\n")
+        bridge = ("python3", "-I", "-S", "-B", f"{home}/bridge.py", f"{home}/agent.sock")
+        self.outside = Outside(
+            _endpoint(NAME, place.addresses),
+            (*place.command, *bridge),
+            tuple(_endpoint(f"{NAME} at {a}", (a,)) for a in place.further),
+            place.forget,
+        )
+
+    def _started(self, asked: bytes) -> str:
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(asked)
+            process.stdin.flush()
+        except BrokenPipeError:
+            pass  # what it said tells more
+        home = process.stdout.readline().decode().strip()
+        if not home:
+            process.kill()
+            said = process.communicate()[1].decode(errors="replace").strip()
+            raise InfrastructureError(f"no agent outside the cluster: {said[-300:]}")
+        return home
+
+    def close(self) -> None:
+        """End the agent and wait until its files are gone."""
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
+        wait.until(
+            self._process.poll, lambda status: status is not None, timeout=PATIENCE, first=0.02
+        )
+        if self._process.poll() is None:
+            self._process.kill()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        self._process.wait()
+
+
+def _endpoint(name: str, addresses: tuple[IPAddress, ...]) -> Endpoint:
+    return Endpoint(name, EndpointKind.OUTSIDE, addresses, pod=NAME)
+
+
+def opener(pods: Opener, outside: Outside | None) -> Opener:
+    """An opener that reaches the agent outside as well as those in pods."""
+
+    def open_stream(namespace: str, pod: str) -> Stream:
+        if outside is None or (namespace, pod) != (outside.endpoint.namespace, NAME):
+            return pods(namespace, pod)
+        return _bridge(outside.bridge)
+
+    return open_stream
+
+
+def _bridge(command: Sequence[str]) -> Stream:
+    ours, theirs = socket.socketpair()
+    said, stderr = socket.socketpair()
+    streams: dict[str, Any] = {"stdin": theirs, "stdout": theirs, "stderr": stderr}
+    process = subprocess.Popen(command, **streams, start_new_session=True)
+    theirs.close()
+    stderr.close()
+
+    def ended() -> None:
+        process.kill()
+        process.wait(timeout=PATIENCE)
+
+    return LocalStream(ours, said, ended, lambda: b"the bridge outside ended")

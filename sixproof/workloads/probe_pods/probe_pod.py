@@ -1,0 +1,203 @@
+"""The probe pod: the agent from a ConfigMap on a stock Python image, restricted by Pod Security."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import importlib.resources
+from collections.abc import Sequence
+from typing import Any
+
+from sixproof.agent.agent import KEY_FILE
+from sixproof.workloads.probe_pods.identity import ROLE, Run
+from sixproof.workloads.probe_pods.lanes import HOST_LANES, POD_LANES, Lane
+
+CONFIG_MAP = "sixproof-agent"
+SECRET = "sixproof-key"  # noqa: S105 - its name
+CONTAINER = "agent"
+SOCKET = "/run/sixproof/agent.sock"
+BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
+"""The command of the exec stream."""
+LISTENS = (*BRIDGE, "listens")
+"""The command that ends once the agent listens on every lane."""
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+FILES = ("agent.py", "bridge.py", "protocol.py", "wire.py")
+NOBODY = 65534
+
+Manifest = dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodOptions:
+    """What the user may decide about probe pods.
+
+    `tolerations` are Kubernetes toleration objects; the default tolerates every taint, so that
+    every node is covered.
+    """
+
+    image: str
+    pull_secret: str = ""
+    tolerations: tuple[tuple[tuple[str, str], ...], ...] = ((("operator", "Exists"),),)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodSpec:
+    """One probe pod: `role` names it, `node` pins it, `labels` come on top of the run's.
+
+    A `raw` one has the capability NET_RAW, which only Pod Security "privileged" admits.
+    """
+
+    role: str
+    namespace: str
+    node: str
+    labels: tuple[tuple[str, str], ...] = ()
+    host_network: bool = False
+    raw: bool = False
+
+    @property
+    def lanes(self) -> tuple[Lane, ...]:
+        """What this pod serves."""
+        return HOST_LANES if self.host_network else POD_LANES
+
+
+def agent_config_map(run: Run, namespace: str) -> Manifest:
+    """The ConfigMap that carries the agent's files into a namespace."""
+    files = importlib.resources.files("sixproof.agent")
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": CONFIG_MAP, "namespace": namespace, "labels": run.labels},
+        "data": {name: (files / name).read_text(encoding="utf-8") for name in FILES},
+    }
+
+
+def key_secret(run: Run, namespace: str) -> Manifest:
+    """The Secret that carries the run's key into a namespace: reading Secrets takes more than
+    reading what a namespace holds. It cannot change under an agent that has read it."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": SECRET, "namespace": namespace, "labels": run.labels},
+        "type": "Opaque",
+        "immutable": True,
+        "data": {KEY_FILE: base64.b64encode(run.key.encode()).decode()},
+    }
+
+
+def namespace(run: Run, role: str, level: str = "restricted") -> Manifest:
+    """A namespace of the run that enforces a Pod Security Standard."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Namespace",
+        "metadata": {
+            "name": run.namespace(role),
+            "labels": {
+                **run.labels,
+                ROLE: role,
+                "pod-security.kubernetes.io/enforce": level,
+                "pod-security.kubernetes.io/warn": level,
+            },
+        },
+    }
+
+
+def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
+    """The Pod manifest of a probe pod."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "name": spec.role,
+            "namespace": spec.namespace,
+            "labels": {**run.labels, ROLE: spec.role, **dict(spec.labels)},
+        },
+        "spec": {
+            "automountServiceAccountToken": False,
+            "enableServiceLinks": False,
+            "restartPolicy": "Never",  # a restarted agent would have lost its arrival log
+            "terminationGracePeriodSeconds": 0,
+            "hostNetwork": spec.host_network,
+            "affinity": _pinned_to(spec.node),
+            "tolerations": [dict(t) for t in options.tolerations],
+            "imagePullSecrets": [{"name": options.pull_secret}] if options.pull_secret else [],
+            "securityContext": _pod_security(spec),
+            "containers": [_container(spec, options.image)],
+            "volumes": [
+                {
+                    "name": "agent",
+                    "projected": {
+                        "sources": [
+                            {"configMap": {"name": CONFIG_MAP}},
+                            {"secret": {"name": SECRET}},
+                        ]
+                    },
+                },
+                {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+            ],
+        },
+    }
+
+
+def node_of(manifest: Manifest) -> str:
+    """The node that a probe pod is pinned to."""
+    required = manifest["spec"]["affinity"]["nodeAffinity"][_REQUIRED]
+    (node,) = required["nodeSelectorTerms"][0]["matchFields"][0]["values"]
+    return str(node)
+
+
+def _container(spec: PodSpec, image: str) -> Manifest:
+    lanes: Sequence[Lane] = spec.lanes
+    serve = ["python3", "-s", "-E", "-B", "/sixproof/agent.py", "serve", SOCKET]
+    return {
+        "name": CONTAINER,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": [*serve, *map(str, lanes)],
+        # Until it ends the kubelet calls no pod ready: ready means listening. A probe would come
+        # again and again, or cross the network under test.
+        "lifecycle": {"postStart": {"exec": {"command": list(LISTENS)}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "env": [
+            {"name": "SIXPROOF_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+        ],
+        "ports": [
+            {"name": lane.port_name, "containerPort": lane.port, "protocol": lane.protocol.value}
+            for lane in lanes
+        ],
+        "resources": {
+            "requests": {"cpu": "10m", "memory": "32Mi"},
+            "limits": {"memory": "256Mi"},
+        },
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"], **({"add": ["NET_RAW"]} if spec.raw else {})},
+            "readOnlyRootFilesystem": True,
+        },
+        "volumeMounts": [
+            {"name": "agent", "mountPath": "/sixproof", "readOnly": True},
+            {"name": "run", "mountPath": "/run/sixproof"},
+        ],
+    }
+
+
+def _pod_security(spec: PodSpec) -> Manifest:
+    user = 0 if spec.raw else NOBODY  # the runtime gives capabilities to root alone
+    security: Manifest = {
+        "runAsNonRoot": not spec.raw,
+        "runAsUser": user,
+        "runAsGroup": user,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    if (
+        not spec.host_network
+    ):  # a safe sysctl, needed for unprivileged echo; refused with hostNetwork
+        security["sysctls"] = [{"name": "net.ipv4.ping_group_range", "value": "0 2147483647"}]
+    return security
+
+
+def _pinned_to(node: str) -> Manifest:
+    """Affinity to one node by its object name; unlike nodeName it lets the scheduler refuse."""
+    expression = {"key": "metadata.name", "operator": "In", "values": [node]}
+    required = {"nodeSelectorTerms": [{"matchFields": [expression]}]}
+    return {"nodeAffinity": {_REQUIRED: required}}

@@ -1,0 +1,173 @@
+"""Routing: which backends may answer a client, by the door at which it comes in.
+
+Semantics: kubernetes.io "Virtual IPs and Service Proxies", KEP-2086 (internalTrafficPolicy), and
+what kube-proxy does with external traffic that starts inside the cluster: it never leaves by the
+door it came in at. No endpoint at all is refused; no endpoint on the node that a Local policy ties
+the traffic to is dropped (kubernetes/kubernetes#106497, #121371).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Iterable
+
+from sixproof.model import Endpoint, EndpointKind, Expectation, Family, Flow, NodeFacts, Outcome
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.services.kube_proxy import KubeProxy
+from sixproof.workloads.services.manifests import Service, ServicePort
+
+_DENIED = frozenset({Outcome.DROPPED, Outcome.REFUSED, Outcome.REJECTED})
+
+
+class Door(enum.StrEnum):
+    """Where a client comes in."""
+
+    CLUSTER_IP = "clusterIP"
+    NODE_PORT = "NodePort"
+    HOST_PORT = "HostPort"
+    DIRECT = "its own address"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """Something that clients dial, and the ready backends behind it.
+
+    `local` tells whether the traffic policy of this door is Local. `absent` says why a door that
+    clients dial must be closed: it has no such family, or it is another node's. `proxy` is the
+    kube-proxy that carries it. `ports` are those of the service, which say at which port a backend
+    is reached; without them at the one that is dialled.
+    """
+
+    endpoint: Endpoint
+    door: Door
+    lanes: tuple[Lane, ...]
+    backends: tuple[Endpoint, ...]
+    local: bool = False
+    absent: str = ""
+    proxy: KubeProxy = dataclasses.field(default_factory=KubeProxy)
+    ports: tuple[ServicePort, ...] = ()
+
+    def candidates(self, client: Endpoint) -> tuple[Endpoint, ...]:
+        """The backends that may answer this client; with a fair share of connections, all do."""
+        if self.absent:
+            return ()
+        if not self.local:
+            return self.backends
+        if self.door is Door.CLUSTER_IP:
+            return tuple(b for b in self.backends if b.node == client.node)
+        if client.node == self.endpoint.node:  # inside traffic: the node is no gateway to itself
+            return self.backends
+        return tuple(b for b in self.backends if b.node == self.endpoint.node)
+
+    def expectation(self, client: Endpoint) -> Expectation:
+        """What a connection of this client must come to."""
+        name, door = self.endpoint.name, self.door
+        if self.absent:
+            return Expectation(frozenset({Outcome.REFUSED}), self.absent)
+        if not self.backends:
+            return Expectation(
+                frozenset({Outcome.REFUSED}),
+                f"{name} has no ready endpoint: kube-proxy answers port unreachable, at once",
+            )
+        behind = self.candidates(client)
+        if behind:
+            if door is Door.DIRECT:
+                return Expectation.allowed(f"{name} is dialled at its own address")
+            names = ", ".join(b.name for b in behind)
+            return Expectation.allowed(f"{names} stand behind the {door} of {name}")
+        node = client.node if door is Door.CLUSTER_IP else self.endpoint.node
+        because = f"{name} keeps its traffic on {node}, which has no backend of it"
+        if self.proxy.drops_without_local_backend:
+            said = f"{because}: kube-proxy in mode {self.proxy.mode} drops it"
+            return Expectation(frozenset({Outcome.DROPPED}), said)
+        return Expectation(_DENIED, because)
+
+
+def at_cluster_ip(
+    service: Service, backends: Iterable[Endpoint], proxy: KubeProxy, *, local: bool = False
+) -> Target:
+    """A service at its clusterIPs."""
+    behind = tuple(backends)
+    return Target(
+        service.endpoint(),
+        Door.CLUSTER_IP,
+        service.lanes,
+        behind,
+        local=local,
+        proxy=proxy,
+        ports=service.ports,
+    )
+
+
+def at_nodes(
+    service: Service,
+    nodes: Iterable[NodeFacts],
+    backends: Iterable[Endpoint],
+    proxy: KubeProxy,
+    *,
+    local: bool = False,
+) -> tuple[Target, ...]:
+    """A service at its NodePorts, on every InternalIP of these nodes in the service's families."""
+    behind = tuple(backends)
+    return tuple(
+        Target(
+            dataclasses.replace(
+                dialled,
+                addresses=tuple(a for a in dialled.addresses if Family.of(a) in service.families),
+            ),
+            Door.NODE_PORT,
+            service.node_lanes,
+            behind,
+            local=local,
+            proxy=proxy,
+            ports=service.ports,
+        )
+        for node in nodes
+        for dialled in service.at(node)
+    )
+
+
+def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[Target, ...]:
+    """The NodePorts of a service on the addresses of families that it does not have."""
+    missing = [f for f in Family if f not in service.families]
+    return tuple(
+        Target(
+            dataclasses.replace(
+                dialled, addresses=tuple(a for a in dialled.addresses if Family.of(a) in missing)
+            ),
+            Door.NODE_PORT,
+            service.node_lanes,
+            (),
+            absent=f"{service.name} has no {' or '.join(missing)}: nobody listens on its NodePort",
+        )
+        for node in nodes
+        for dialled in service.at(node)
+    )
+
+
+def flows_to(
+    clients: Iterable[Endpoint],
+    targets: Iterable[Target],
+    families: Iterable[Family],
+    lanes: Iterable[Lane] | None = None,
+) -> tuple[Flow, ...]:
+    """Every flow from a client to a target, in the families of which both have an address.
+
+    `lanes` None means all that each target serves.
+    """
+    wanted, goals = tuple(families), tuple(targets)
+    chosen = None if lanes is None else tuple(lanes)
+    return tuple(
+        Flow(client, target.endpoint, address, lane.protocol, lane.port)
+        for client in clients
+        for target in goals
+        for family in wanted
+        if client.address(family) and (address := target.endpoint.address(family))
+        for lane in (target.lanes if chosen is None else chosen)
+    )
+
+
+def is_on_the_host(endpoint: Endpoint) -> bool:
+    """Whether an endpoint shares its node's network stack."""
+    return endpoint.kind is EndpointKind.HOST

@@ -1,0 +1,130 @@
+"""Source addresses: whose address a server must see, and why.
+
+Three things translate it: kube-proxy (masquerade of what it does not take for a local pod's, of
+hairpins, and of external traffic unless its policy is Local), the CNI's natOutgoing for what leaves
+the pools, and the kernel's choice for packets that start on a node. Everything else keeps the
+client's own address, as the network model asks.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
+from sixproof.workloads.services.kube_proxy import KubeProxy
+from sixproof.workloads.services.routing import Door, Target, is_on_the_host
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outgoing:
+    """What the CNI does with packets that leave the pods' ranges.
+
+    `pools` are all ranges, `masqueraded` those whose pods leave them under their node's address,
+    None where that is not known. `hosts_too` tells whether nodes count as outside.
+    """
+
+    pools: tuple[IPNetwork, ...] = ()
+    masqueraded: tuple[IPNetwork, ...] | None = None
+    hosts_too: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """The addresses of which a server must see one, and the reason; empty where nothing is known
+    of this cluster that would tell."""
+
+    addresses: frozenset[IPAddress]
+    because: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Translation:
+    """What translates addresses on this cluster. `own` are each node's addresses, by its name: its
+    InternalIPs and those of its tunnel devices, from which the kernel picks one."""
+
+    proxy: KubeProxy
+    outgoing: Outgoing
+    nodes: Mapping[str, NodeFacts]
+    own: Mapping[str, frozenset[IPAddress]]
+
+    def source(self, client: Endpoint, target: Target, backend: Endpoint, family: Family) -> Source:
+        """Whose address `backend` must see when `client` dials `target`."""
+        if target.door in (Door.CLUSTER_IP, Door.NODE_PORT) and not self.proxy.known:
+            return Source(frozenset(), "nothing is known of this cluster's service proxy")
+        masqueraded = self._masquerade(client, target, backend, family)
+        return masqueraded or self._unmasqueraded(client, target, backend, family)
+
+    def _masquerade(
+        self, client: Endpoint, target: Target, backend: Endpoint, family: Family
+    ) -> Source | None:
+        """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
+        if target.door is Door.DIRECT:
+            return None
+        node = client.node if target.door is Door.CLUSTER_IP else target.endpoint.node
+        inside = node == client.node
+        if is_on_the_host(backend) and backend.node == node and not is_on_the_host(client):
+            return None  # delivered on that node: it never meets the masquerade on the way out
+        if inside and client.address(family) == backend.address(family):
+            why = "a backend that reaches itself: its reply must come back the way it went"
+            return self._node(node, family, why)
+        if target.door is Door.HOST_PORT:
+            return None
+        if target.door is Door.NODE_PORT and not target.local:
+            why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
+            return self._node(node, family, why)
+        if target.door is Door.CLUSTER_IP and self.proxy.masquerade_all:
+            return self._node(node, family, "kube-proxy masquerades all (masqueradeAll)")
+        if inside and not self._is_local(client, family):
+            why = f"kube-proxy does not take {client.name} for a pod of its node"
+            return self._node(node, family, why)
+        return None
+
+    def _unmasqueraded(
+        self, client: Endpoint, target: Target, backend: Endpoint, family: Family
+    ) -> Source:
+        """The address with which a packet leaves the client's node."""
+        own = client.address(family)
+        if own is None:
+            return Source(frozenset(), f"{client.name} has no {family} address")
+        if is_on_the_host(client):
+            return self._node(client.node, family, "it starts on the node: the kernel's choice")
+        # A packet to another node's port reaches that node first; behind any other door it goes
+        # where the backend is.
+        elsewhere = target.endpoint.node if target.door in (Door.NODE_PORT, Door.HOST_PORT) else ""
+        if elsewhere in ("", client.node):
+            elsewhere = backend.node if is_on_the_host(backend) else ""
+        if elsewhere in ("", client.node):
+            return Source(frozenset({own}), "nothing on this way translates a pod's address")
+        return self._leaving(client, own, family)
+
+    def _leaving(self, client: Endpoint, own: IPAddress, family: Family) -> Source:
+        """A pod's packet to the address of another node."""
+        outgoing = self.outgoing
+        if outgoing.masqueraded is None:
+            return Source(frozenset(), "nothing is known of how this CNI translates outgoing pods")
+        pool = next((p for p in outgoing.pools if own in p), None)
+        if outgoing.hosts_too and any(own in p for p in outgoing.masqueraded):
+            why = f"natOutgoing of pool {pool}: a node's address is outside of all pools"
+            return self._node(client.node, family, why)
+        return Source(frozenset({own}), f"pool {pool} has no natOutgoing for nodes")
+
+    def _is_local(self, client: Endpoint, family: Family) -> bool:
+        own, node = client.address(family), self.nodes.get(client.node)
+        if own is None or node is None or is_on_the_host(client):
+            return False
+        return self.proxy.takes_for_local(own, node)
+
+    def _node(self, name: str, family: Family, why: str) -> Source:
+        addresses = frozenset(a for a in self.own.get(name, ()) if Family.of(a) is family)
+        return Source(addresses, f"an address of {name}: {why}")
+
+
+def own_addresses(
+    nodes: Iterable[NodeFacts], tunnels: Iterable[tuple[str, IPAddress]]
+) -> dict[str, frozenset[IPAddress]]:
+    """Each node's addresses from its InternalIPs and from pairs of node name and tunnel address."""
+    found: dict[str, set[IPAddress]] = {node.name: set(node.addresses) for node in nodes}
+    for name, address in tunnels:
+        found.setdefault(name, set()).add(address)
+    return {name: frozenset(addresses) for name, addresses in found.items()}

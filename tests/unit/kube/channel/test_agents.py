@@ -1,0 +1,233 @@
+"""Agents by endpoint: a stream for each pod, opened when needed and again after a loss."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Hello, Ping, Pong
+from sixproof.errors import AgentError, ApiError, ChannelLost
+from sixproof.kube.channel.agents import OPENERS, Agents
+from sixproof.kube.channel.channel import Stream
+from sixproof.kube.channel.local_stream import FarEnd, pair
+from sixproof.model import Endpoint, EndpointKind
+
+SOON = 10.0
+
+
+def endpoint(name: str, pod: str = "") -> Endpoint:
+    """An endpoint of a pod."""
+    return Endpoint(name, EndpointKind.POD, namespace="web", pod=pod or name)
+
+
+ECHO, CLIENT = endpoint("echo"), endpoint("client")
+
+
+class Pods:
+    """An opener whose pods answer every ping with how many streams were opened into them."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.broken: set[str] = set()
+        self.keys: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self._ends: dict[str, FarEnd] = {}
+        self._threads: list[threading.Thread] = []
+
+    def __call__(self, namespace: str, pod: str) -> Stream:
+        assert namespace == "web"
+        self.opened.append(pod)
+        self.gate.wait(SOON)
+        if pod in self.broken:
+            raise ApiError("container not found", status=500)
+        stream, far = pair()
+        self._ends[pod] = far
+        thread = threading.Thread(target=self._serve, args=(far, float(self.opened.count(pod))))
+        thread.start()
+        self._threads.append(thread)
+        return stream
+
+    def _serve(self, far: FarEnd, count: float) -> None:
+        try:
+            while True:
+                number, request = far.hear()
+                self.keys.append(far.key)
+                if isinstance(request, protocol.Hello):
+                    far.say(protocol.encode_error(number, "not at home"))
+                elif isinstance(request, protocol.Inspect):
+                    break
+                else:
+                    far.answer(number, Pong(lag=count))
+        except (OSError, ValueError):
+            pass
+        far.close()
+
+    def close(self) -> None:
+        """Wait for every pod to notice the end."""
+        for thread in self._threads:
+            thread.join(SOON)
+
+
+@pytest.fixture
+def pods() -> Iterator[Pods]:
+    """Pods that can be opened."""
+    pods = Pods()
+    yield pods
+    pods.gate.set()
+    pods.close()
+
+
+@pytest.fixture
+def agents(pods: Pods) -> Iterator[Agents]:
+    """Agents in these pods."""
+    agents = Agents(pods)
+    yield agents
+    agents.close()
+
+
+def ping(agents: Agents, where: Endpoint) -> concurrent.futures.Future[Pong]:
+    """A request on its way."""
+    return agents.ask(where, Ping(), Pong, SOON)
+
+
+def break_stream(agents: Agents, where: Endpoint) -> str:
+    """Make an agent end in the middle of a request; why that request failed."""
+    error = agents.ask(where, protocol.Inspect(), protocol.Inspected, SOON).exception(SOON)
+    assert isinstance(error, ChannelLost)
+    return str(error)
+
+
+def test_agent_runs_behind_pods_alone(agents: Agents) -> None:
+    """A service or an outside host has none."""
+    service = Endpoint("service", EndpointKind.SERVICE, namespace="web")
+
+    assert (agents.has(ECHO), agents.has(service)) == (True, False)
+
+
+def test_first_question_opens_the_stream(agents: Agents, pods: Pods) -> None:
+    """Later ones use it."""
+    answers = [ping(agents, ECHO).result(SOON) for _ in range(3)]
+
+    assert (answers, pods.opened) == ([Pong(lag=1.0)] * 3, ["echo"])
+
+
+def test_endpoints_of_one_pod_share_its_stream(agents: Agents, pods: Pods) -> None:
+    """A pod under another name or address is the same pod."""
+    ping(agents, ECHO).result(SOON)
+    ping(agents, endpoint("echo by another name", pod="echo")).result(SOON)
+
+    assert pods.opened == ["echo"]
+
+
+def test_streams_open_side_by_side(agents: Agents, pods: Pods) -> None:
+    """Opening waits for all, and asking them again opens nothing."""
+    agents.open([ECHO, CLIENT])
+    agents.open([ECHO, CLIENT])
+
+    assert sorted(pods.opened) == ["client", "echo"]
+
+
+def test_question_meanwhile_waits_for_the_stream(agents: Agents, pods: Pods) -> None:
+    """Two questions before the stream is open share it."""
+    pods.gate.clear()
+    futures = [ping(agents, ECHO) for _ in range(2)]
+    done_before = [f.done() for f in futures]
+    pods.gate.set()
+
+    assert done_before == [False, False]
+    assert [f.result(SOON) for f in futures] == [Pong(lag=1.0)] * 2
+    assert pods.opened == ["echo"]
+
+
+def test_pod_that_cannot_be_entered_is_a_lost_channel(agents: Agents, pods: Pods) -> None:
+    """The message names endpoint, pod and cause."""
+    pods.broken.add("echo")
+
+    with pytest.raises(
+        ChannelLost, match="echo: no control channel into pod web/echo: container not found"
+    ):
+        agents.open([CLIENT, ECHO])
+    assert isinstance(ping(agents, ECHO).exception(SOON), ChannelLost)
+
+
+def test_pod_that_came_back_is_entered_again(agents: Agents, pods: Pods) -> None:
+    """A failed opening is not remembered."""
+    pods.broken.add("echo")
+    failed = ping(agents, ECHO).exception(SOON)
+    pods.broken.clear()
+
+    assert isinstance(failed, ChannelLost)
+    assert ping(agents, ECHO).result(SOON) == Pong(lag=2.0)
+
+
+def test_lost_stream_is_opened_again_by_the_next_question(agents: Agents, pods: Pods) -> None:
+    """What was under way fails and is not repeated: a repetition would be another measurement."""
+    ping(agents, ECHO).result(SOON)
+    reason = break_stream(agents, ECHO)
+    opened_after_the_loss = list(pods.opened)
+
+    assert "echo: control channel" in reason
+    assert opened_after_the_loss == ["echo"]
+    assert ping(agents, ECHO).result(SOON) == Pong(lag=2.0)
+
+
+def test_loss_of_one_agent_leaves_the_others(agents: Agents, pods: Pods) -> None:
+    """Their streams stay as they are."""
+    agents.open([ECHO, CLIENT])
+    break_stream(agents, ECHO)
+
+    assert ping(agents, CLIENT).result(SOON) == Pong(lag=1.0)
+
+
+def test_agent_s_refusal_comes_through(agents: Agents) -> None:
+    """An agent's error keeps its kind."""
+    error = agents.ask(ECHO, Hello(), protocol.Welcome, SOON).exception(SOON)
+
+    assert isinstance(error, AgentError)
+
+
+def test_all_that_are_open_may_be_pinged(agents: Agents, pods: Pods) -> None:
+    """Nothing is opened for it, and one that has ended is left out."""
+    agents.open([ECHO, CLIENT])
+    break_stream(agents, CLIENT)
+
+    assert agents.pinged(SOON) == {ECHO: Pong(lag=1.0)}
+    assert sorted(pods.opened) == ["client", "echo"]
+
+
+def test_a_request_bears_the_mark_of_the_key(pods: Pods) -> None:
+    """By it an agent of another run knows that it is not meant."""
+    agents = Agents(pods, "mark")
+    try:
+        ping(agents, ECHO).result(SOON)
+    finally:
+        agents.close()
+
+    assert pods.keys == ["mark"]
+
+
+def test_closed_agents_refuse_questions(agents: Agents) -> None:
+    """Nobody hangs after the run is over."""
+    ping(agents, ECHO).result(SOON)
+    agents.close()
+
+    assert isinstance(ping(agents, ECHO).exception(SOON), ChannelLost)
+    assert isinstance(ping(agents, CLIENT).exception(SOON), ChannelLost)
+
+
+def test_closing_ends_the_wait_for_streams_not_yet_open(agents: Agents, pods: Pods) -> None:
+    """Ctrl-C while many pods are being entered leaves no thread waiting."""
+    pods.gate.clear()
+    futures = [ping(agents, endpoint(f"echo-{n}")) for n in range(OPENERS + 1)]
+
+    agents.close()
+    error = futures[-1].exception(SOON)
+    pods.gate.set()
+
+    assert str(error) == f"echo-{OPENERS}: the agents were closed"
+    assert isinstance(ping(agents, endpoint(f"echo-{OPENERS}")).exception(SOON), ChannelLost)

@@ -1,0 +1,244 @@
+"""Crafted packets: what both ends must have seen before a landing says anything."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Iterable
+
+import pytest
+
+from sixproof.agent import protocol
+from sixproof.agent.wire import Seal
+from sixproof.model import Endpoint, EndpointKind, Family
+from sixproof.probes.connect.fake_agents import FakeAgents
+from sixproof.probes.crafted import probe as crafted
+from sixproof.probes.crafted import shapes
+from sixproof.probes.crafted.capture import Seen
+from sixproof.probes.crafted.probe import Fate, Landing, Salvo, Shot, Target
+
+
+def pod(name: str, number: int) -> Endpoint:
+    """A pod of the raw tier."""
+    address = ipaddress.ip_address(f"2001:db8::{number}")
+    return Endpoint(name, EndpointKind.POD, (address,), "lab", name, name)
+
+
+SEAL = Seal(b"a key")
+CLIENT, SERVER = pod("client", 1), pod("server", 2)
+OPEN = Target(CLIENT, SERVER, SERVER.addresses[0], 8080, SEAL)
+SHUT = Target(CLIENT, SERVER, SERVER.addresses[0], 8081, SEAL)
+
+
+class Wire:
+    """Two agents and what passes between them; every knob is one thing that may go wrong."""
+
+    def __init__(self, passes: Callable[[bytes], bool] = lambda _: True) -> None:
+        self.passes = passes
+        self.knobs: dict[str, object] = {}
+        self.sent: list[bytes] = []
+        self.arrive: set[str] = set()
+
+    def client(self, request: object) -> object:
+        """Sends and captures what leaves."""
+        if isinstance(request, protocol.SendRaw):
+            self.sent += [base64.b64decode(p.packet) for p in request.packets]
+            error = str(self.knobs.get("refused", ""))
+            results = [protocol.RawResult(error) for _ in request.packets]
+            return protocol.SentRaw(results, float(str(self.knobs.get("lag", 0.0))))
+        return self._capture(request, True, [] if self.knobs.get("nothing_left") else self.sent)
+
+    def server(self, request: object) -> object:
+        """Captures what comes and tells of arrivals."""
+        if isinstance(request, protocol.Evidence):
+            controls = [
+                protocol.ControlResult(c.protocol, c.address, c.port, "deaf" not in self.knobs)
+                for c in request.controls
+            ]
+            found = [
+                protocol.Arrival(n, "udp", "", 0, "", 0, 0.0)
+                for n in request.nonces
+                if n in self.arrive
+            ]
+            return protocol.EvidenceFound(found, [], controls, 0.0, 60.0)
+        return self._capture(request, False, filter(self.passes, self.sent))
+
+    def _capture(self, request: object, outgoing: bool, packets: Iterable[bytes]) -> object:
+        if isinstance(request, protocol.StartCapture):
+            return protocol.CaptureStarted(request.name)
+        frames = [protocol.Frame(0.0, outgoing, base64.b64encode(p).decode()) for p in packets]
+        whole = not self.knobs.get("cut_off")
+        return protocol.Captured(frames, int(bool(self.knobs.get("lost"))), whole, 0.0)
+
+
+def fire(wire: Wire, shots: list[Shot], *arriving: Shot) -> dict[str, Landing]:
+    """What became of shots of which these arrive."""
+    wire.arrive = {s.nonce for s in arriving}
+    agents = FakeAgents({"client": wire.client, "server": wire.server})
+    return {x.shot.shape: x for x in Salvo(agents, 0.01).fire(shots)}
+
+
+def some() -> tuple[Shot, Shot, Shot]:
+    """A baseline, one that must arrive, one that must not."""
+    row = {s.shape: s for s in shapes.fragmented(OPEN, "pod")}
+    return shapes.baseline(OPEN, "pod"), row["in order"], row["overlapping"]
+
+
+def test_what_is_as_it_must_be_has_no_complaint() -> None:
+    """Arrived where it must, absent where it must not."""
+    plain, good, bad = some()
+    found = fire(Wire(), [plain, good, bad], plain, good)
+    assert [x.fate for x in found.values()] == [Fate.ARRIVED, Fate.ARRIVED, Fate.ABSENT]
+    assert [crafted.complaint(x) for x in found.values()] == ["", "", ""]
+    assert len(found["in order"].came) == len(good.packets)
+
+
+def test_the_opposite_is_complained_of_with_its_source() -> None:
+    """The expectation and both interfaces are in the message."""
+    plain, good, bad = some()
+    found = fire(Wire(lambda p: p in plain.packets), [plain, good, bad], plain, bad)
+    lost, leaked = (crafted.complaint(found[n]) for n in ("in order", "overlapping"))
+    assert "10 of 10 packets left, 0 reached the server's interface" in lost
+    assert "wanted it to arrive: RFC 8200 section 4.5" in lost
+    assert "wanted it to vanish: RFC 5722 section 4" in leaked
+
+
+@pytest.mark.parametrize(
+    ("knob", "doubt"),
+    [
+        ("refused", "the source's kernel refused a packet"),
+        ("nothing_left", "not every packet left the source"),
+        ("lost", "the capture is not complete"),
+        ("cut_off", "the capture is not complete"),
+        ("deaf", "server fails its own control"),
+        ("lag", "an agent stalled"),
+    ],
+)
+def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:
+    """Silence counts only where everything else was seen to work."""
+    plain, _, bad = some()
+    value: object = {"refused": "EPERM", "lag": 1.0}.get(knob, True)
+    wire = Wire()
+    wire.knobs = {knob: value}
+    found = fire(wire, [plain, bad], plain)["overlapping"]
+    assert found.fate is Fate.UNKNOWN
+    assert doubt in str(found)
+
+
+def test_an_absence_without_its_baseline_is_unknown() -> None:
+    """On a closed path everything vanishes."""
+    plain, _, bad = some()
+    found = fire(Wire(), [plain, bad])["overlapping"]
+    assert (found.fate, found.doubt) == (Fate.UNKNOWN, "a plain datagram did not arrive either")
+
+
+def test_an_absence_is_held_against_the_baseline_of_the_open_port() -> None:
+    """A port that is shut has no baseline of its own."""
+    plain = shapes.baseline(OPEN, "policy")
+    shots = [plain, *shapes.forbidden(SHUT, OPEN, "denied")]
+    shut = [s.shape for s in shots if not s.baseline]
+    closed = fire(Wire(), [s for s in shots if s.shape != "whole" or s.baseline])
+    assert all(x.fate is Fate.UNKNOWN for n, x in closed.items() if n in shut)
+    found = fire(Wire(lambda p: p in plain.packets), shots[:1] + shots[1:4], plain)
+    assert [crafted.complaint(x) for x in found.values()] == [""] * 4
+
+
+def test_one_fragment_at_the_interface_of_a_shut_port_is_enough() -> None:
+    """Even where nothing arrives: it passed the policy."""
+    plain = shapes.baseline(OPEN, "policy")
+    shots = {s.shape: s for s in shapes.forbidden(SHUT, OPEN, "denied")}
+    alone = shots["later fragments alone"]
+    leak = alone.packets[1]
+    wire = Wire(lambda p: p in plain.packets or p == leak)
+    found = fire(wire, [plain, alone], plain)["later fragments alone"]
+    assert (found.fate, len(found.came)) == (Fate.ABSENT, 1)
+    assert "wanted none of it to reach the server" in crafted.complaint(found)
+
+
+def test_a_source_route_is_watched_for_at_its_end() -> None:
+    """Dialled is the pod in between; the arrival that must not be is that of the last."""
+    last = pod("last", 3)
+    first, routed = shapes.source_routed(OPEN, last, "pod")
+    assert (first.target.server, first.arrives) == (SERVER, True)
+    assert (routed.target.server, routed.target.address) == (last, SERVER.addresses[0])
+    assert routed.against == Target(CLIENT, last, last.addresses[0], 8080, SEAL)
+    assert list(shapes.source_routed(OPEN, Endpoint("x", EndpointKind.POD, ()), "pod")) == []
+
+
+def test_ipv4_has_no_extension_headers() -> None:
+    """Nor a rule about overlaps."""
+    ends = [
+        Endpoint(n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "lab", n, n)
+        for i, n in enumerate(("client", "server"), 1)
+    ]
+    there = Target(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)
+    assert there.family is Family.IPV4
+    assert list(shapes.behind_headers(there, "pod")) == []
+    assert {s.shape for s in shapes.fragmented(there, "pod")} == {
+        "in order",
+        "reversed",
+        "duplicated",
+        "tiny",
+    }
+
+
+NODE = ipaddress.ip_address("2001:db8::99")
+
+
+def told(mtu: int, quoted: bytes, kind: tuple[int, int] = (2, 0), length: int = 1280) -> Seen:
+    """An ICMPv6 error as it was captured."""
+    return Seen(NODE, CLIENT.addresses[0], length, 58, error=kind, mtu=mtu, quoted=quoted)
+
+
+def landed(fate: Fate, *errors: Seen) -> Landing:
+    """A shot that fills its link, and what came of it."""
+    return Landing(shapes.full_size(OPEN, 1430, "pod"), fate, 2, (), errors)
+
+
+def test_a_shot_of_full_size_has_that_size() -> None:
+    """To the byte."""
+    assert {len(p) for p in shapes.full_size(OPEN, 1430, "pod").packets} == {1430}
+
+
+def test_a_full_size_packet_arrives_or_is_told_of() -> None:
+    """By a message that quotes it as it was sent."""
+    whole = landed(Fate.ABSENT)
+    quoted = whole.shot.packets[0][:1232]
+    said = dataclasses.replace(whole, errors=(told(1350, quoted),))
+    assert crafted.misquoted(landed(Fate.ARRIVED), 1350) == ""
+    assert crafted.misquoted(said, 1350) == ""
+    assert crafted.misquoted(said, None) == ""
+    assert "nobody said that it is too big" in crafted.misquoted(whole, 1350)
+
+
+def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
+    """Its type, its number, its length, and whom it quotes."""
+    shot = landed(Fate.ABSENT).shot
+    fine = shot.packets[0][:1232]
+    other = dataclasses.replace(OPEN, address=ipaddress.ip_address("2001:db8::77"))
+    translated = shapes.full_size(other, 1430, "pod").packets[0][:1232]
+    moved = shapes.full_size(dataclasses.replace(OPEN, port=9), 1430, "pod").packets[0][:1232]
+
+    def complaint(seen: Seen) -> str:
+        return crafted.misquoted(Landing(shot, Fate.ABSENT, 2, (), (seen,)), 1350)
+
+    assert "2001:db8::99 told an MTU of 1280, the narrowest hop has 1350" in complaint(
+        told(1280, fine)
+    )
+    assert "has 1430 bytes, at most 1280 may be" in complaint(told(1350, fine, length=1430))
+    said = "2001:db8::99 said ICMPv6 Destination Unreachable: administratively prohibited"
+    assert f"{said}, wanted a Packet Too Big" in complaint(told(0, fine, (1, 1)))
+    assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in complaint(told(1350, translated))
+    assert "it quotes ports" in complaint(told(1350, moved))
+    assert "it quotes nothing" in complaint(told(1350, b""))
+
+
+def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled() -> None:
+    """And asks the server for the port that it serves."""
+    there = Target(CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, SEAL, serves=8080)
+    assert there.name == "client -> server over IPv6 udp/31000 at 2001:db8::77"
+    assert (there.own_port, OPEN.own_port) == (8080, 8080)
+    shot = shapes.baseline(there, "NodePort")
+    found = fire(Wire(), [shot], shot)["whole"]
+    assert (found.fate, len(found.came)) == (Fate.ARRIVED, 2)

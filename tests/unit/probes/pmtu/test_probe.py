@@ -1,0 +1,188 @@
+"""The path MTU probe: what it asks of whom, in which order, and what it makes of the answers."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event, Inspected, RouteSeen, Sized, SizedSeen
+from sixproof.errors import AgentError, InfrastructureError
+from sixproof.model import Family, Flow, Protocol
+from sixproof.probes.connect import fake_agents
+from sixproof.probes.connect.fake_agents import FakeAgents, Script
+from sixproof.probes.pmtu.probe import Expedition, PathProbe
+from tests.unit.probes.pmtu.samples import HERE, NODES, THERE
+
+MTUS = {"eth0": 1430, "vxlan-v6.calico": 1430, "vxlan.calico": 1450, "cali1": 1430}
+
+
+@dataclasses.dataclass
+class Kernel:
+    """An agent's answers; `learnt` is what it knows once something large was sent."""
+
+    event: str = Event.ECHOED
+    bulk: str = Event.ECHOED
+    lag: float = 0.0
+    learnt: int = 0
+    counter: int = 0
+    sent: int = 0
+    stalls: tuple[float, ...] = ()
+
+    def __call__(self, request: object) -> object:
+        if isinstance(request, protocol.Inspect):
+            counters = {"Icmp6InPktTooBigs": 5 + (self.counter if self.sent else 0)}
+            return Inspected(dict(MTUS), [], {}, "", counters)
+        if isinstance(request, protocol.RouteGet):
+            return protocol.Routes([self.route(a) for a in request.addresses])
+        if isinstance(request, protocol.SendSized):
+            self.sent += 1
+            return protocol.SentSized([self.sized(s) for s in request.specs], self.lag)
+        assert isinstance(request, protocol.Transfer)
+        stall, self.stalls = (*self.stalls, 0.0)[0], self.stalls[1:]
+        carried = [protocol.Bulk(f.nonce, self.bulk, stall=stall) for f in request.flows]
+        return protocol.Transferred(carried, 0.0)
+
+    def route(self, address: str) -> RouteSeen:
+        """A way to an address."""
+        if self.learnt and self.sent:
+            return RouteSeen(address, "eth0", mtu=self.learnt, expires=600.0)
+        return RouteSeen(address, "eth0")
+
+    def sized(self, spec: protocol.SizedSpec) -> SizedSeen:
+        """All of them alike."""
+        return SizedSeen(spec.nonce, 1430, [Sized(size, self.event) for size in spec.sizes])
+
+
+def flows() -> list[Flow]:
+    """Both directions over both families."""
+    found = []
+    for family in Family:
+        for a, b in ((HERE, THERE), (THERE, HERE)):
+            address = b.address(family)
+            assert address is not None
+            found.append(Flow(a, b, address, Protocol.UDP, 8080))
+    return found
+
+
+def explored(**kernels: Script) -> tuple[Expedition, FakeAgents]:
+    """An expedition; kernels by ``here``, ``there``, ``node``."""
+    names = {HERE.name: "here", THERE.name: "there", "host@w1": "node", "host@w2": "node2"}
+    agents = FakeAgents({name: kernels.get(key, Kernel()) for name, key in names.items()})
+    probe = PathProbe(agents, patience=1.0, tcp_timeout=3.0)
+    return probe.explore(flows(), hosts=NODES.values()), agents
+
+
+def test_full_size_goes_first_and_bulk_last() -> None:
+    """Nothing is sent before the packet that must pass at the first try."""
+    seen, agents = explored()
+    sent = [
+        request
+        for name, request in agents.asked
+        if name == HERE.name and isinstance(request, (protocol.SendSized, protocol.Transfer))
+    ]
+    shapes = [
+        [spec.sizes for spec in request.specs] if isinstance(request, protocol.SendSized) else []
+        for request in sent
+    ]
+    assert [row[0] if row else None for row in shapes] == [
+        [1430],
+        [1430] * 4,
+        [256, 1431],
+        [3000],
+        None,
+    ]
+    assert [r.specs[0].fragment for r in sent if isinstance(r, protocol.SendSized)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert len(seen.passages) == 4
+    assert [p.flow for p in seen.over(Family.IPV6)] == flows()[2:]
+
+
+def test_one_message_a_source_and_step() -> None:
+    """A source gets its whole row at once (design contract 7)."""
+    _, agents = explored()
+    for name in (HERE.name, THERE.name):
+        kinds = [type(request) for asked, request in agents.asked if asked == name]
+        assert kinds.count(protocol.SendSized) == 4
+        assert kinds.count(protocol.Transfer) == 1
+
+
+def test_what_was_learnt_is_kept_by_who_knows_it() -> None:
+    """The source and the nodes; what the destination learnt is its own row's finding."""
+    seen, _ = explored(here=Kernel(learnt=1350))
+    assert [[who for who, _ in p.learnt] for p in seen.passages] == [[HERE.name], []] * 2
+    assert seen.passages[0].learnt[0][1].mtu == 1350
+
+
+def test_counters_are_told_by_how_much_they_rose() -> None:
+    """And only those that did."""
+    seen, _ = explored(here=Kernel(counter=3))
+    assert seen.counted[HERE.name] == {"Icmp6InPktTooBigs": 3}
+    assert seen.counted[THERE.name] == {}
+
+
+@pytest.mark.parametrize(("stalls", "kept"), [((1.4,), 0.0), ((1.4, 1.3), 1.3), ((0.9,), 0.9)])
+def test_bulk_that_stood_still_is_carried_once_more(stalls: tuple[float, ...], kept: float) -> None:
+    """The second attempt counts: what only a busy machine did is not said of the path."""
+    seen, agents = explored(here=Kernel(stalls=stalls))
+    assert {p.bulk.stall for p in seen.passages if p.flow.source == HERE} == {kept}
+    asked = [n for n, request in agents.asked if isinstance(request, protocol.Transfer)]
+    assert asked.count(HERE.name) == (2 if stalls[0] > 1 else 1)
+    assert asked.count(THERE.name) == 1
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        Kernel(event=Event.FAILED),
+        Kernel(event=Event.SILENT, lag=1.7),
+        Kernel(bulk=Event.FAILED),
+        fake_agents.failing(AgentError("gone")),
+    ],
+)
+def test_what_could_not_be_measured_is_no_verdict(kernel: Script) -> None:
+    """An agent that failed, stalled or went away is infrastructure."""
+    with pytest.raises(InfrastructureError):
+        explored(here=kernel)
+
+
+def test_silence_of_an_agent_that_was_awake_counts() -> None:
+    """It is the network's then."""
+    seen, _ = explored(here=Kernel(event=Event.SILENT, lag=0.1))
+    assert seen.passages[0].first.event == Event.SILENT
+
+
+def test_an_agent_that_was_too_busy_is_given_twice_the_time() -> None:
+    """Once: only its own flows are sent again."""
+    _, agents = explored(here=Kernel(event=Event.SILENT, lag=0.7))
+    asked = [(n, r) for n, r in agents.asked if isinstance(r, protocol.SendSized)]
+    mine = [r.specs[0].patience for n, r in asked if n == HERE.name]
+    assert mine == [1.0, 2.0] * 4
+    assert [r.specs[0].patience for n, r in asked if n == THERE.name] == [1.0] * 4
+
+
+def test_a_source_that_dials_a_node_is_asked_for_that_address_only() -> None:
+    """What it learnt towards the pod itself, on some earlier path, is no finding of this one."""
+    door = NODES["w2"]
+    front = door.address(Family.IPV6)
+    assert front is not None
+    agents = FakeAgents(
+        {
+            HERE.name: Kernel(learnt=1350),
+            THERE.name: Kernel(),
+            **{host.name: Kernel() for host in NODES.values()},
+        }
+    )
+    probe = PathProbe(agents, patience=1.0, tcp_timeout=3.0)
+    flow = Flow(HERE, THERE, front, Protocol.UDP, 30080)
+    (passage,) = probe.explore([flow], hosts=NODES.values()).passages
+    assert [seen.address for who, seen in passage.learnt if who == HERE.name] == [str(front)]
+    assert [(h.where, h.device) for h in passage.path.hops][:2] == [
+        (HERE.name, "eth0"),
+        ("w1", "eth0"),
+    ]

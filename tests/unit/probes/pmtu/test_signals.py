@@ -1,0 +1,125 @@
+"""Made, delivered, kept: each step of a Packet Too Big breaks a rule of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sixproof.probes.pmtu import interfaces, signals
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu.judge import Kind
+from sixproof.probes.pmtu.probe import Passage
+from tests.unit.probes.pmtu.samples import (
+    HERE,
+    expedition,
+    learnt,
+    narrowed,
+    passage,
+    passed,
+    refused,
+    vanished,
+)
+
+PTB = "ICMPv6 type 2 code 0 from 2001:db8::ffff, MTU 1350"
+LOST = (vanished(1430),) * 4
+TOLD = (refused(1430, PTB, mtu=1350), *(passed(1430, 1350),) * 3)
+NEVER = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=None))
+
+
+def silent() -> Passage:
+    """A narrow hop, and nobody said so."""
+    return passage(hops=narrowed(), pattern=LOST, first=passed(1350))
+
+
+def told() -> Passage:
+    """A narrow hop that said so, and was believed."""
+    return passage(hops=narrowed(), pattern=TOLD, first=passed(1350), learnt=(learnt(1350),))
+
+
+def test_who_needs_to_be_told() -> None:
+    """Whoever has a narrower hop ahead; also where only packets show it; never all the others."""
+    assert not signals.needed(passage())
+    assert signals.needed(silent())
+    assert signals.needed(told())
+    assert signals.needed(passage(pattern=LOST))
+    assert not signals.needed(passage(pattern=LOST, small=vanished(256)))
+    assert not signals.needed(passage(hops=()))
+
+
+def test_nobody_made_it() -> None:
+    """No counter moved and no socket heard of it: not emitted, and nothing else is asked."""
+    p = silent()
+    complaint = signals.made(expedition(p))(p)
+    assert complaint is not None
+    assert complaint.kind is Kind.BLACK_HOLE
+    assert "1430 bytes are too big for a hop, and nobody says so" in complaint.said
+    assert not signals.emitted(expedition(p), p)
+
+
+def test_it_was_made_and_did_not_arrive() -> None:
+    """The node's counter moved, the socket heard nothing: emitted, not delivered."""
+    p = silent()
+    seen = expedition(p, w1={"Icmp6OutPktTooBigs": 4})
+    assert signals.made(seen)(p) is None
+    complaint = signals.delivered(p)
+    assert complaint is not None
+    assert "the sender was not told" in complaint.said
+
+
+def test_it_arrived_and_was_obeyed() -> None:
+    """All steps taken."""
+    p = told()
+    assert signals.made(expedition(p))(p) is None
+    assert signals.delivered(p) is None
+    assert signals.kept(p) is None
+    assert pmtu_judge.signals_are_honoured(p) is None
+
+
+def test_nothing_to_tell_is_no_complaint() -> None:
+    """A path without a bottleneck is asked for nothing."""
+    p = passage()
+    assert signals.made(expedition(p))(p) is None
+    assert signals.delivered(p) is None
+    assert signals.kept(p) is None
+
+
+@pytest.mark.parametrize("left", [5.0, 239.0, 601.0])
+def test_forgotten_too_soon_or_too_late(left: float) -> None:
+    """Less than five minutes, more than ten."""
+    route = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=left))
+    complaint = signals.kept(dataclasses.replace(told(), learnt=(route,)))
+    assert complaint is not None
+    assert f"forgets it in {left:.0f} s" in complaint.said
+
+
+def test_told_and_not_learnt() -> None:
+    """A message that left no trace was not kept at all; a route that never expires was not learnt
+    from it."""
+    for none in ((), (NEVER,)):
+        complaint = signals.kept(dataclasses.replace(told(), learnt=none))
+        assert complaint is not None
+        assert "its kernel knows of none" in complaint.said
+
+
+def test_nodes_of_mixed_mtu_are_named() -> None:
+    """The odd one out, whichever way it differs; of two, the smaller."""
+    assert interfaces.mixed({"a": 1500, "b": 1500, "c": 1500}) == []
+    assert interfaces.mixed({}) == []
+    assert interfaces.usual({}) == 0
+    assert interfaces.usual({"a": 1500, "b": 9000, "c": 1500}) == 1500
+    (said,) = interfaces.mixed({"a": 1500, "b": 1400, "c": 1500})
+    assert said == "b: sends to other nodes by an interface of MTU 1400, most have 1500"
+    (said,) = interfaces.mixed({"a": 1500, "b": 9000})
+    assert said.startswith("a: ")
+
+
+def test_jumbo_underlay() -> None:
+    """Paths must use it, but for the headers of a tunnel; and then the first packet passes."""
+    assert pmtu_judge.jumbo(1500)(passage()) is None
+    complaint = pmtu_judge.jumbo(9000)(passage())
+    assert complaint is not None
+    assert "the underlay carries 9000" in complaint.said
+    lost = pmtu_judge.jumbo(1500)(passage(first=vanished(1430)))
+    assert lost is not None
+    assert lost.kind is Kind.BLACK_HOLE

@@ -1,0 +1,88 @@
+"""Grids: which letter a cell gets, what folds, and how places are ordered."""
+
+from __future__ import annotations
+
+import pytest
+
+from sixproof.model import Expectation, Family, Outcome
+from sixproof.reporting.matrix.grid import Cell, Grid, Standing, by_node, lane_name, standing_of
+from tests.unit.reporting.samples import (
+    DENY,
+    OPEN,
+    all_open,
+    mesh,
+    pod,
+    pods,
+    seen,
+    v6_tunnel_broken,
+)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected", "standing", "mark"),
+    [
+        (Outcome.ALLOWED, OPEN, Standing.WORKS, "."),
+        (Outcome.ALLOWED, None, Standing.WORKS, "."),
+        (Outcome.ALLOWED, DENY, Standing.LEAK, "!"),
+        (Outcome.DROPPED, OPEN, Standing.BLOCKED, "X"),
+        (Outcome.DROPPED, DENY, Standing.DENIED, "x"),
+        (Outcome.DROPPED, None, Standing.FAILS, "X"),
+        (Outcome.REFUSED, DENY, Standing.OTHER, "R"),
+        (Outcome.UNKNOWN, OPEN, Standing.UNKNOWN, "?"),
+        (Outcome.UNKNOWN, DENY, Standing.UNKNOWN, "?"),
+        (Outcome.UNKNOWN, None, Standing.UNKNOWN, "?"),
+    ],
+    ids=str,
+)
+def test_a_letter_says_whether_an_outcome_is_right(
+    outcome: Outcome, expected: Expectation | None, standing: Standing, mark: str
+) -> None:
+    flow = next(iter(mesh().cells.values())).flow
+    cell = Cell(seen(flow, outcome), expected, standing_of(outcome, expected))
+    assert (cell.standing, cell.mark) == (standing, mark)
+    assert outcome.value in cell.meaning
+
+
+def test_unknown_never_counts_as_right_even_where_it_is_expected() -> None:
+    """Design contract 2: what could not be measured never passes."""
+    anything = Expectation(frozenset(Outcome), "whatever")
+    assert standing_of(Outcome.UNKNOWN, anything) is Standing.UNKNOWN
+
+
+def test_lanes_fold_where_they_agree_and_spread_where_they_differ() -> None:
+    matrix = mesh(v6_tunnel_broken)
+    grid = Grid.of(matrix, Family.IPV6, all_open(matrix))
+    same = grid.squares["a@worker", "b@worker"]
+    apart = grid.squares["a@worker", "b@worker2"]
+    assert [cell.mark for cell in same.shown() if cell] == ["."]
+    assert [cell.mark for cell in apart.shown() if cell] == ["X", "X", "X", "."]
+
+
+def test_a_square_that_nobody_asked_for_is_empty() -> None:
+    grid = Grid.of(mesh(itself=False), Family.IPV4)
+    square = grid.squares["a@worker", "a@worker"]
+    assert square.empty
+    assert square.shown() == (None,)
+
+
+def test_endpoints_of_one_node_stand_side_by_side() -> None:
+    mixed = [pod("a", "n1", 1), pod("a", "n2", 2), pod("b", "n1", 3), pod("b", "n2", 4)]
+    assert [e.name for e in by_node(mixed)] == ["a@n1", "b@n1", "a@n2", "b@n2"]
+
+
+def test_rows_and_columns_follow_one_order_where_nobody_asks_itself() -> None:
+    grid = Grid.of(mesh(endpoints=pods("a"), itself=False), Family.IPV6)
+    assert grid.rows == grid.columns
+
+
+def test_families_with_equal_marks_have_equal_pictures() -> None:
+    matrix = mesh()
+    assert Grid.of(matrix, Family.IPV4).picture() == Grid.of(matrix, Family.IPV6).picture()
+    broken = mesh(v6_tunnel_broken)
+    assert Grid.of(broken, Family.IPV4).picture() != Grid.of(broken, Family.IPV6).picture()
+
+
+def test_a_lane_is_called_as_its_family_calls_it() -> None:
+    assert lane_name("icmp", Family.IPV6) == "icmpv6"
+    assert lane_name("icmp", Family.IPV4) == "icmp"
+    assert lane_name("tcp/80", Family.IPV6) == "tcp/80"

@@ -1,0 +1,328 @@
+"""The end of a run: verdicts, faults, summary and overview say the same, and never too much."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from sixproof.model import Family, Finding, Flow, Outcome, Severity
+from sixproof.reporting.diagnosis.faults import chosen, faults
+from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
+from sixproof.reporting.pages.overview import overview
+from sixproof.reporting.pages.styled_line import Line, Span, Tone, plain
+from sixproof.reporting.pages.summary import summary_lines
+from sixproof.reporting.pages.terminal import write
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.report_files import write_bundle
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+from tests.unit.reporting.samples import Rule, all_open, facts, mesh, pods, v6_tunnel_broken, works
+
+RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
+
+
+def measured(rule: Rule, title: str = "Pod to pod", *, headline: bool = False) -> Measured:
+    """A judged matrix in which everything must be allowed."""
+    matrix = mesh(rule, title=title)
+    return Measured(matrix, all_open(matrix), f"t.py::test_{title}", headline)
+
+
+def broken() -> Results:
+    """A run in which IPv6 is broken between two nodes."""
+    return Results(
+        RUN,
+        environment=(("Kubernetes", "v1.37.0"),),
+        facts=facts(),
+        findings=(
+            Finding("P9", Severity.NOTE, "pool", "is small"),
+            Finding("P1", Severity.ERROR, "node worker", "forwarding is 0", "1", "sysctl -w <x>"),
+        ),
+        cases=(
+            Case(
+                "t.py::test_mesh[IPv6]",
+                CaseOutcome.FAILED,
+                message="all <IPv6> ...",
+                family=Family.IPV6,
+                accuses=(Family.IPV6,),
+                covers=("L1",),
+            ),
+            Case("t.py::test_mesh[IPv4]", CaseOutcome.PASSED, family=Family.IPV4, covers=("L1",)),
+            Case(
+                "t.py::test_raw",
+                CaseOutcome.SKIPPED,
+                reason="needs the raw tier",
+                enable="--six-raw on",
+                covers=("M5", "Z9"),
+            ),
+            Case(
+                "t.py::test_agent[IPv6]",
+                CaseOutcome.BROKEN,
+                message="agent lost",
+                family=Family.IPV6,
+            ),
+        ),
+        convergences=(
+            Convergence("apply deny-all", 0.9, Family.IPV4, 3),
+            Convergence("apply deny-all", 4.2, Family.IPV6, 9),
+        ),
+        matrices=(
+            measured(v6_tunnel_broken, headline=True),
+            measured(v6_tunnel_broken, "Again"),
+            measured(works, "Calm"),
+            measured(works, "Services", headline=True),
+        ),
+        damaged=("gw1.jsonl line 3: cut off",),
+    )
+
+
+def test_each_family_gets_its_verdict() -> None:
+    ipv4, ipv6 = verdicts(broken())
+    assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
+    assert ipv6.reason == (
+        "1188 of 1296 cells as expected, 108 fail that must be allowed, 1 test found it wrong, "
+        "0 of 2 tests of it passed, 1 test that may concern it did not pass, "
+        "median answer in 0.4 ms"
+    )
+    assert headline(broken()) == "IPv6 broken, IPv4 works - 1 failed, 1 broken of 4 tests"
+
+
+@pytest.mark.parametrize(
+    ("results", "word"),
+    [
+        (Results(RUN), Word.UNMEASURED),
+        (Results(RUN, matrices=(Measured(mesh(works)),)), Word.UNMEASURED),
+        (Results(RUN, matrices=(measured(works),)), Word.WORKS),
+        (Results(RUN, matrices=(measured(lambda _: Outcome.UNKNOWN),)), Word.UNPROVEN),
+        (Results(RUN, cases=(Case("t", CaseOutcome.PASSED, family=Family.IPV6),)), Word.WORKS),
+        (Results(RUN, cases=(Case("t", CaseOutcome.FAILED, family=Family.IPV6),)), Word.UNPROVEN),
+        (
+            Results(RUN, cases=(Case("t", CaseOutcome.FAILED, accuses=(Family.IPV6,)),)),
+            Word.BROKEN,
+        ),
+        (Results(RUN, cases=(Case("t", CaseOutcome.BROKEN, family=Family.IPV6),)), Word.UNPROVEN),
+        (
+            Results(RUN, cases=(Case("t", CaseOutcome.SKIPPED, family=Family.IPV6),)),
+            Word.UNMEASURED,
+        ),
+    ],
+    ids=[
+        "nothing",
+        "unjudged",
+        "right",
+        "unknown",
+        "passed",
+        "failed",
+        "accused",
+        "broken",
+        "skipped",
+    ],
+)
+def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
+    verdict = next(v for v in verdicts(results) if v.family is Family.IPV6)
+    assert verdict.word is word
+
+
+@pytest.mark.parametrize(
+    ("accuses", "ipv4", "ipv6"),
+    [
+        ((), Word.UNPROVEN, Word.UNPROVEN),
+        ((Family.IPV6,), Word.WORKS, Word.BROKEN),
+        ((Family.IPV4, Family.IPV6), Word.BROKEN, Word.BROKEN),
+    ],
+    ids=str,
+)
+def test_a_failure_without_a_matrix_speaks_against_the_families_of_its_wrong_answers(
+    accuses: tuple[Family, ...], ipv4: Word, ipv6: Word
+) -> None:
+    """Where it does not say which they were, none is accused and none is called good."""
+    case = Case("t.py::test_dns", CaseOutcome.FAILED, accuses=accuses)
+    found = verdicts(Results(RUN, cases=(case,), matrices=(measured(works),)))
+    assert [v.word for v in found] == [ipv4, ipv6]
+    wanted = "1 test found it wrong" if accuses else "1 test that may concern it did not pass"
+    assert wanted in found[1].reason
+
+
+def test_a_family_is_not_accused_because_a_failing_test_asks_about_it() -> None:
+    """Two nodes' IPv6 fails in a test of services whose first family is IPv4: IPv4 works."""
+    broken_mesh = measured(v6_tunnel_broken)
+    case = Case(broken_mesh.test, CaseOutcome.FAILED, family=Family.IPV4)
+    passed = Case("t.py::test_b", CaseOutcome.PASSED, family=Family.IPV4)
+    ipv4, ipv6 = verdicts(Results(RUN, cases=(case, passed), matrices=(broken_mesh,)))
+    assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
+    assert ipv4.reason.startswith("324 of 324 cells as expected, 1 of 1 tests of it passed")
+    assert "1 test found it wrong" in ipv6.reason
+
+
+def test_a_family_that_a_test_could_not_measure_is_not_proven() -> None:
+    """The other one is not touched, whatever the test asks about."""
+
+    def lost(flow: Flow) -> Outcome:
+        return Outcome.UNKNOWN if flow.family is Family.IPV6 else Outcome.ALLOWED
+
+    unknown = measured(lost)
+    case = Case(unknown.test, CaseOutcome.BROKEN, family=Family.IPV4)
+    found = verdicts(Results(RUN, cases=(case,), matrices=(unknown,)))
+    assert [v.word for v in found] == [Word.WORKS, Word.UNPROVEN]
+
+
+def test_a_failure_whose_matrix_tells_the_family_speaks_against_that_one_only() -> None:
+    broken_mesh = measured(v6_tunnel_broken)
+    case = Case(broken_mesh.test, CaseOutcome.FAILED, message="all IPv6 ...")
+    found = verdicts(Results(RUN, cases=(case,), matrices=(broken_mesh,)))
+    assert [v.word for v in found] == [Word.WORKS, Word.BROKEN]
+
+
+def test_a_good_run_says_how_many_tests_passed() -> None:
+    cases = (Case("a", CaseOutcome.PASSED), Case("b", CaseOutcome.SKIPPED))
+    good = Results(RUN, cases=cases, matrices=(measured(works),))
+    assert headline(good) == "IPv6 works, IPv4 works - 1 of 2 tests passed, 1 skipped"
+
+
+def test_one_fault_seen_in_many_matrices_is_told_once() -> None:
+    (fault,) = faults(broken())
+    assert fault.seen_in == ("Pod to pod", "Again")
+    assert fault.sentence.endswith("[seen in 2 tests: Pod to pod, Again]")
+
+
+def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
+    """A run that found nothing else is good, and says how much is known not to work."""
+    known = measured(v6_tunnel_broken, "Named ports")
+    case = Case(known.test, CaseOutcome.XFAILED, title="Named ports", reason="has none <here>")
+    good = Case("t.py::test_b", CaseOutcome.PASSED, covers=("N4",))
+    results = Results(
+        RUN, cases=(good, case), matrices=(known, measured(works, headline=True)), facts=facts()
+    )
+    assert faults(results) == ()
+    assert [v.word for v in verdicts(results)] == [Word.WORKS, Word.WORKS]
+    wrong = len(known.disagreements())
+    (ipv6,) = (v for v in verdicts(results) if v.family is Family.IPV6)
+    assert f"{wrong} more fail as is known of this cluster" in ipv6.reason
+    text = plain(summary_lines(results))
+    assert "Known of this cluster\n  ~ Named ports: has none <here>\n" in text
+    assert "What fails" not in text
+    assert "has none &lt;here&gt;" in overview(results)
+    red = dataclasses.replace(case, outcome=CaseOutcome.FAILED)
+    assert faults(dataclasses.replace(results, cases=(good, red)))
+
+
+def test_matrices_are_chosen_by_what_they_tell() -> None:
+    results = broken()
+    titles = [m.matrix.title for m in chosen(results, faults(results), 3)]
+    assert titles == ["Pod to pod", "Services"]
+
+
+def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
+    text = plain(
+        summary_lines(broken(), reports={"overview": Path("reports/latest/overview.html")})
+    )
+    heads = [
+        "Pod to pod",
+        "What fails, and where",
+        "Findings",
+        "Skipped",
+        "Time until a change showed",
+        "Not read",
+        "Verdict",
+        "Reports",
+    ]
+    places = [text.index(f"{head}\n") for head in heads]
+    assert places == sorted(places)
+    assert "2 more matrices, 1 of them with wrong cells" in text
+    assert "     1  needs the raw tier\n        enable: --six-raw on\n" in text
+    assert "  IPv6: median 4.2 s, worst 4.2 s (apply deny-all), 1 changes\n" in text
+    assert text.index("error   [P1]") < text.index("note    [P9]")
+    assert "IPv6  broken" in text
+    assert "codes of no row: Z9" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_an_empty_run_still_says_that_nothing_was_measured() -> None:
+    text = plain(summary_lines(Results(RUN)))
+    assert "IPv6  not measured  no cell of it was measured" in text
+    assert "31 rows: 31 no test" in text
+
+
+def only_from(name: str) -> Measured:
+    """A matrix in which nothing from one endpoint arrives."""
+    return measured(lambda f: Outcome.DROPPED if f.source.name == name else Outcome.ALLOWED, name)
+
+
+def test_more_faults_than_a_reader_takes_are_counted() -> None:
+    many = tuple(only_from(endpoint.name) for endpoint in pods())
+    assert "... and 1 more, see the overview" in plain(summary_lines(Results(RUN, matrices=many)))
+
+
+def test_the_overview_is_one_page_that_loads_nothing() -> None:
+    page = overview(broken())
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=\"(?!#)", page)
+    assert "url(" not in page
+    for said in (
+        "IPv6 broken",
+        "IPv4 works",
+        "What fails, and where",
+        "all IPv6 TCP and UDP flows from worker to worker2 and back are DROPPED",
+        "seen in 2 tests: Pod to pod, Again",
+        "all &lt;IPv6&gt; ...",
+        "sysctl -w &lt;x&gt;",
+        "--six-raw on",
+        "All 4 matrices, as numbers",
+        "Codes that no row has: Z9",
+        "gw1.jsonl line 3: cut off",
+        "v1.37.0",
+    ):
+        assert said in page
+    for anchor in re.findall(r'href="#([^"]+)"', page):
+        assert f'id="{anchor}"' in page
+
+
+def test_the_overview_of_an_empty_run_has_no_empty_section() -> None:
+    page = overview(Results(RUN))
+    assert "IPv6 not measured" in page
+    assert "Findings" not in page
+    assert "no test ran" in page
+
+
+def test_the_overview_bounds_messages() -> None:
+    cases = tuple(Case(f"t.py::t{n}", CaseOutcome.FAILED) for n in range(45))
+    page = overview(dataclasses.replace(broken(), cases=cases))
+    assert "5 more in results.json" in page
+
+
+def test_the_bundle_is_complete(tmp_path: Path) -> None:
+    paths = write_bundle(tmp_path / "latest", broken())
+    assert list(paths) == ["overview", "results", "cells", "summary"]
+    assert all(path.stat().st_size > 0 for path in paths.values())
+    assert Results.read(paths["results"]) == broken()
+
+
+class Ascii(io.StringIO):
+    """A stream of an ASCII locale."""
+
+    encoding = "ascii"
+
+
+def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
+    stream = Ascii()
+    write([Line((Span("w\u00f6rker \u2713 "), Span("X", Tone.BAD)))], stream, colour=False)
+    assert stream.getvalue() == "w\\xf6rker \\u2713 X\n"
+
+
+def test_colour_is_written_where_it_is_asked_for() -> None:
+    plain_stream, coloured = io.StringIO(), io.StringIO()
+    line = Line((Span("X", Tone.BAD), Span(" " * 3)))
+    write([line], plain_stream, colour=False)
+    write([line], coloured, colour=True)
+    assert plain_stream.getvalue() == "X\n"
+    assert coloured.getvalue().startswith("\x1b[1;31mX\x1b[0m")
+
+
+def test_long_lines_and_markup_are_left_as_they_are() -> None:
+    stream = io.StringIO()
+    text = "[bold]fd00::1[/bold] " + "x" * 300
+    write([Line.of(text)], stream, colour=False)
+    assert stream.getvalue() == text + "\n"

@@ -1,0 +1,124 @@
+"""Covering nodes: what one node cannot do costs that node, and no other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sixproof.errors import NotReady, UsageError
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.resources import Kind
+from sixproof.model import ClusterFacts, NodeFacts
+from sixproof.workloads.probe_pods import deploy, placement
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.probe_pods.placement import Placement
+from sixproof.workloads.probe_pods.probe_pod import PodOptions, node_of
+from tests.unit.workloads.memory import Manifest, MemoryCluster
+
+RUN = Run("abc")
+NODES = ("good", "better", "arm")
+
+
+class Nodes(MemoryCluster):
+    """A cluster on some of whose nodes the pods of some namespaces never become ready."""
+
+    def __init__(self, *bad: str, roles: str = "abc") -> None:
+        super().__init__()
+        self._bad = {(RUN.namespace(role), node) for role in roles for node in bad}
+
+    def _completed(self, manifest: Manifest) -> Manifest:
+        made = super()._completed(manifest)
+        if made["kind"] != "Pod":
+            return made
+        node = node_of(made)
+        made["spec"]["nodeName"] = node
+        if (json_fields.namespace(made), node) in self._bad:
+            ended = {
+                "terminated": {"reason": "Error", "exitCode": 1, "message": "exec format error"}
+            }
+            made["status"] = {"containerStatuses": [{"name": "agent", "state": ended}]}
+        return made
+
+    def list(self, kind: Kind, namespace: str = "", **query: Any) -> tuple[Manifest, ...]:
+        return () if kind.kind == "Event" else super().list(kind, namespace, **query)
+
+
+def covered(cluster: MemoryCluster, nodes: tuple[str, ...] = NODES) -> Mesh:
+    where = Placement(nodes)
+    wanted = deploy.plan(RUN, where, PodOptions("image"))
+    deploy.open_namespaces(cluster, wanted)  # type: ignore[arg-type]
+    return deploy.cover(
+        cluster,  # type: ignore[arg-type]
+        RUN,
+        wanted,
+        where,
+        timeout=5,
+        progress=lambda _: None,
+    )
+
+
+def test_every_pod_that_runs_makes_the_mesh() -> None:
+    """Three pods and one host agent a node, nobody left out."""
+    mesh = covered(Nodes())
+    assert (len(mesh.pods), len(mesh.hosts), mesh.failed) == (9, 3, ())
+
+
+@pytest.mark.parametrize("roles", ["a", "abc"])
+def test_a_node_that_cannot_run_a_probe_is_named_and_the_rest_is_measured(roles: str) -> None:
+    """One pod that never becomes ready costs its node; the reason is told; the others stay."""
+    mesh = covered(Nodes("arm", roles=roles))
+    assert set(mesh.nodes) == {"good", "better"}
+    assert (len(mesh.pods), len(mesh.hosts)) == (6, 2)
+    ((node, why),) = mesh.failed
+    assert node == "arm"
+    assert "exec format error" in why
+    assert Mesh.from_json(mesh.to_json()) == mesh
+
+
+def test_pods_of_a_node_that_is_not_covered_are_deleted() -> None:
+    """None of them can become ready later and join a service or a policy."""
+    cluster = Nodes("arm", roles="a")
+    covered(cluster)
+    left = {node_of(m) for (kind, _, _), m in cluster.objects.items() if kind == "Pod"}
+    assert left == {"good", "better"}
+
+
+def test_where_no_node_runs_a_probe_nothing_is_measured() -> None:
+    """A mesh without a pod would be green by absence."""
+    with pytest.raises(NotReady, match=r"good: pod a-good: .*exec format error"):
+        covered(Nodes(*NODES))
+
+
+def facts(*nodes: NodeFacts, unknown: str = "") -> ClusterFacts:
+    return ClusterFacts("https://api", "v1.34.1", nodes, extra=(("unknown", unknown),))
+
+
+LINUX, WINDOWS = NodeFacts("lin", (), os="linux"), NodeFacts("win", (), os="windows")
+
+
+def test_a_node_of_another_system_is_never_asked() -> None:
+    """It is left out with what it says it is; one that says nothing is taken."""
+    where = placement.choose(facts(WINDOWS, LINUX, NodeFacts("mute", ())))
+    assert where.nodes == ("lin", "mute")
+    assert where.left_out == (("win", "runs windows; probe pods need linux"),)
+
+
+def test_naming_a_node_of_another_system_is_a_mistake() -> None:
+    """Who names it wants it covered, and it cannot be."""
+    with pytest.raises(UsageError, match="--six-nodes: win runs windows"):
+        placement.choose(facts(WINDOWS, LINUX), names=("win", "lin"))
+
+
+def test_a_node_named_twice_gets_its_pods_once() -> None:
+    """However the names came in."""
+    assert placement.choose(facts(LINUX), names=("lin", "lin")).nodes == ("lin",)
+
+
+def test_nodes_that_cannot_be_read_are_told_from_none() -> None:
+    """The reason is the missing permission, not an empty cluster."""
+    with pytest.raises(UsageError, match=r"no node can be seen: list nodes \(not allowed\)"):
+        placement.choose(facts(unknown="list nodes (not allowed)"))
+    with pytest.raises(UsageError, match="the cluster has no node"):
+        placement.choose(facts())

@@ -1,0 +1,180 @@
+"""Whose address a server must see: every way from a client to a backend, in both families."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.services.kube_proxy import KubeProxy
+from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
+from tests.unit.workloads.scene import (
+    A1,
+    A2,
+    HOST1,
+    HOST2,
+    NODES,
+    POOLS,
+    TUNNELS,
+    WEB1,
+    WEB2,
+    networks,
+)
+
+PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
+USUAL = Translation(
+    proxy=PROXY,
+    outgoing=Outgoing(POOLS, POOLS),
+    nodes=NODES,
+    own=own_addresses(NODES.values(), TUNNELS),
+)
+SERVICE = Endpoint(name="web", kind=WEB1.kind)
+
+
+def dialled(door: Door, at: str = "", *, local: bool = False) -> Target:
+    """A target behind a door, at a node where it has one."""
+    endpoint = dataclasses.replace(SERVICE, node=at.removesuffix("!"))
+    lanes: tuple[Lane, ...] = ()
+    return Target(endpoint, door, lanes, (), local=local)
+
+
+CLUSTER_IP = dialled(Door.CLUSTER_IP)
+DIRECT = dialled(Door.DIRECT)
+AT1, AT2 = dialled(Door.NODE_PORT, "n1"), dialled(Door.NODE_PORT, "n2")
+LOCAL1, LOCAL2 = (dialled(Door.NODE_PORT, n, local=True) for n in ("n1", "n2"))
+HOST_PORT1 = dialled(Door.HOST_PORT, "n1")
+
+OWN, N1, N2 = "the client's own", "an address of n1", "an address of n2"
+
+WAYS = [
+    # a clusterIP keeps pods' addresses, hides nodes and hairpins
+    (A1, CLUSTER_IP, WEB1, OWN),
+    (A1, CLUSTER_IP, WEB2, OWN),
+    (HOST1, CLUSTER_IP, WEB1, N1),
+    (HOST1, CLUSTER_IP, WEB2, N1),
+    (WEB1, CLUSTER_IP, WEB1, N1),
+    (WEB1, CLUSTER_IP, WEB2, OWN),
+    # a backend that is a node: natOutgoing on the way to another node, nothing on the own one
+    (A1, CLUSTER_IP, HOST1, OWN),
+    (A1, CLUSTER_IP, HOST2, N1),
+    (HOST1, CLUSTER_IP, HOST1, N1),
+    (HOST1, CLUSTER_IP, HOST2, N1),
+    # a NodePort hides everybody behind the node that was dialled
+    (A1, AT1, WEB1, N1),
+    (A1, AT1, WEB2, N1),
+    (A1, AT2, WEB1, N2),
+    (HOST1, AT1, WEB2, N1),
+    (HOST1, AT2, WEB2, N2),
+    (WEB1, AT1, WEB1, N1),
+    (WEB1, AT2, WEB1, N2),
+    # ... but on the node itself a backend of its host network is delivered to, not forwarded
+    (A1, AT1, HOST1, OWN),
+    (A1, AT2, HOST2, N1),
+    # with externalTrafficPolicy Local it hides nobody; natOutgoing hides pods of other nodes
+    (A1, LOCAL1, WEB1, OWN),
+    (A1, LOCAL1, WEB2, OWN),
+    (A1, LOCAL1, HOST2, N1),
+    (A1, LOCAL2, WEB2, N1),
+    (HOST1, LOCAL1, WEB2, N1),
+    (HOST1, LOCAL2, WEB2, N1),
+    (WEB1, LOCAL1, WEB1, N1),
+    # a HostPort hides only hairpins
+    (A1, HOST_PORT1, WEB1, OWN),
+    (A2, HOST_PORT1, WEB1, N2),
+    (HOST2, HOST_PORT1, WEB1, N2),
+    (WEB1, HOST_PORT1, WEB1, N1),
+    # no service at all
+    (A1, DIRECT, WEB2, OWN),
+    (A1, DIRECT, HOST1, OWN),
+    (A1, DIRECT, HOST2, N1),
+    (HOST1, DIRECT, WEB2, N1),
+    (HOST1, DIRECT, HOST2, N1),
+]
+
+
+def told(way: tuple[Endpoint, Target, Endpoint, str]) -> str:
+    """A way in words."""
+    client, target, backend, _ = way
+    local = " Local" if target.local else ""
+    door = f"{target.door}{local} {target.endpoint.node}".strip()
+    return f"{client.name} by {door} to {backend.name}"
+
+
+def meant(words: str, client: Endpoint, family: Family) -> frozenset[IPAddress]:
+    """The addresses that the words of a row stand for."""
+    own = client.address(family)
+    if words == OWN:
+        return frozenset({own} if own else ())
+    name = words.removeprefix("an address of ")
+    return frozenset(a for a in USUAL.own[name] if Family.of(a) is family)
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=told)
+def test_usual_cluster(way: tuple[Endpoint, Target, Endpoint, str], family: Family) -> None:
+    client, target, backend, words = way
+    source = USUAL.source(client, target, backend, family)
+    assert source.addresses == meant(words, client, family)
+    assert source.because
+
+
+def test_a_node_s_addresses_are_those_of_its_tunnels_too() -> None:
+    source = USUAL.source(HOST1, CLUSTER_IP, WEB2, Family.IPV6)
+    assert sorted(map(str, source.addresses)) == ["2001:db8::1", "fd00:10:244:1::"]
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_without_nat_outgoing_pods_keep_their_addresses(family: Family) -> None:
+    one = POOLS[0] if family is Family.IPV6 else POOLS[1]  # natOutgoing of the other family only
+    bare = dataclasses.replace(USUAL, outgoing=Outgoing(POOLS, (one,)))
+    source = bare.source(A1, DIRECT, HOST2, family)
+    assert source.addresses == {A1.address(family)}
+    assert "no natOutgoing" in source.because
+
+
+def test_nodes_may_count_as_inside() -> None:
+    kind = dataclasses.replace(USUAL, outgoing=Outgoing(POOLS, POOLS, hosts_too=False))
+    assert kind.source(A1, DIRECT, HOST2, Family.IPV6).addresses == {A1.address(Family.IPV6)}
+
+
+def test_masquerade_all() -> None:
+    proxy = dataclasses.replace(PROXY, masquerade_all=True)
+    all_ = dataclasses.replace(USUAL, proxy=proxy)
+    assert all_.source(A1, CLUSTER_IP, WEB2, Family.IPV6).addresses == meant(N1, A1, Family.IPV6)
+    assert all_.source(A1, DIRECT, WEB2, Family.IPV6).addresses == {A1.address(Family.IPV6)}
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [("NodeCIDR", N1), ("BridgeInterface", OWN), ("InterfaceNamePrefix", OWN)]
+)
+def test_other_ways_to_tell_local_pods(mode: str, words: str) -> None:
+    """Calico's pods are not in their node's podCIDR: kube-proxy takes them for strangers."""
+    proxy = dataclasses.replace(PROXY, detect_local=mode)
+    other = dataclasses.replace(USUAL, proxy=proxy)
+    seen = other.source(A1, CLUSTER_IP, WEB2, Family.IPV6).addresses
+    assert seen == meant(words, A1, Family.IPV6)
+
+
+def test_a_cluster_cidr_of_one_family_makes_strangers_of_the_other() -> None:
+    proxy = dataclasses.replace(PROXY, cluster_cidrs=networks("10.244.0.0/16"))
+    half = dataclasses.replace(USUAL, proxy=proxy)
+    source = half.source(A1, CLUSTER_IP, WEB2, Family.IPV6)
+    assert source.addresses == meant(N1, A1, Family.IPV6)
+    assert "does not take a@n1 for a pod of its node" in source.because
+    assert half.source(A1, CLUSTER_IP, WEB2, Family.IPV4).addresses == {A1.address(Family.IPV4)}
+
+
+def test_what_is_not_known_is_not_claimed() -> None:
+    unknown = dataclasses.replace(USUAL, proxy=KubeProxy(), outgoing=Outgoing())
+    for target, backend in ((CLUSTER_IP, WEB2), (AT2, WEB2), (DIRECT, HOST2)):
+        assert unknown.source(A1, target, backend, Family.IPV6).addresses == frozenset()
+    assert unknown.source(A1, DIRECT, WEB2, Family.IPV6).addresses == {A1.address(Family.IPV6)}
+
+
+def test_a_client_without_the_family() -> None:
+    one = dataclasses.replace(A1, addresses=A1.addresses[:1])
+    assert USUAL.source(one, CLUSTER_IP, WEB2, Family.IPV6).addresses <= USUAL.own["n1"]
+    assert USUAL.source(one, DIRECT, WEB2, Family.IPV6).addresses == frozenset()
