@@ -26,10 +26,10 @@ from sixproof.kube.channel.channel import STDOUT
 from sixproof.kube.facts import discovery
 from sixproof.kube.runs import cleanup
 from sixproof.model import Flow, Outcome
-from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.probe_pods import deploy, placement, probe_pod
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import Mesh, flows
+from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 
 ONE_CELL = """
 import socket, sys
@@ -45,7 +45,7 @@ PARALLEL = 8
 
 
 @contextmanager
-def mesh_on_the_bed() -> Iterator[tuple[Cluster, Mesh, dict[str, float]]]:
+def mesh_on_the_bed() -> Iterator[tuple[Cluster, ProbeTopology, dict[str, float]]]:
     """Nine pods on three nodes, and the seconds that their parts took."""
     bed = testbed.describe()
     took: dict[str, float] = {}
@@ -59,9 +59,9 @@ def mesh_on_the_bed() -> Iterator[tuple[Cluster, Mesh, dict[str, float]]]:
         try:
             begun = time.perf_counter()
             deploy.open_namespaces(cluster, wanted)
-            mesh = deploy.fill(cluster, run, wanted, where, timeout=120, progress=print)
+            topology = deploy.fill(cluster, run, wanted, where, timeout=120, progress=print)
             took["probe pods"] = time.perf_counter() - begun
-            yield cluster, mesh, took
+            yield cluster, topology, took
         finally:
             cleanup.sweep(cluster, run.id)
 
@@ -71,7 +71,7 @@ def through_agents(agents: Agents, cells: tuple[Flow, ...], rounds: int) -> list
     probe, times = ConnectProbe(agents), []
     for _ in range(rounds):
         begun = time.perf_counter()
-        seen = probe.measure(cells, Load(timeout=3))
+        seen = probe.measure(cells, ProbeOptions(timeout=3))
         times.append(time.perf_counter() - begun)
         wrong = [o for o in seen if o.outcome is not Outcome.ALLOWED]
         assert not wrong, f"{len(wrong)} cells are not allowed: {wrong[0]}"
@@ -102,28 +102,31 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="cells to measure by exec")
     parser.add_argument("--rounds", type=int, default=10, help="rounds over all cells")
     options = parser.parse_args()
-    with mesh_on_the_bed() as (cluster, mesh, took):
+    with mesh_on_the_bed() as (cluster, topology, took):
         agents = Agents(
-            exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE), mesh.run.seal.mark
+            exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE),
+            topology.run.seal.mark,
         )
         try:
             begun = time.perf_counter()
-            agents.open(mesh.pods)
+            agents.open(topology.pods)
             took["channels"] = time.perf_counter() - begun
-            compare(cluster, mesh, agents, options)
-            memory(mesh, agents)
+            compare(cluster, topology, agents, options)
+            memory(topology, agents)
         finally:
             agents.close()
     print("set-up: " + ", ".join(f"{what} {seconds:.2f} s" for what, seconds in took.items()))
 
 
-def compare(cluster: Cluster, mesh: Mesh, agents: Agents, options: argparse.Namespace) -> None:
-    """The mesh both ways."""
-    cells = flows(mesh.pods, mesh.pods, mesh.families())
+def compare(
+    cluster: Cluster, topology: ProbeTopology, agents: Agents, options: argparse.Namespace
+) -> None:
+    """The probe topology both ways."""
+    cells = flows(topology.pods, topology.pods, topology.families())
     first, *warm = through_agents(agents, cells, options.rounds)
     best, median = min(warm), statistics.median(warm)
     sample = random.Random(6).sample(cells, options.sample)
-    one = functools.partial(through_exec, cluster, mesh.run.seal)
+    one = functools.partial(through_exec, cluster, topology.run.seal)
     alone = [one(flow) for flow in sample]
     scaled = statistics.mean(alone) * len(cells)
     begun = time.perf_counter()
@@ -142,9 +145,9 @@ def compare(cluster: Cluster, mesh: Mesh, agents: Agents, options: argparse.Name
           f"{side_by_side / median:.0f} times as long")  # fmt: skip
 
 
-def memory(mesh: Mesh, agents: Agents) -> None:
+def memory(topology: ProbeTopology, agents: Agents) -> None:
     """What agents and this runner hold."""
-    asked = [agents.ask(p, protocol.Hello(), protocol.Welcome, 30) for p in mesh.pods]
+    asked = [agents.ask(p, protocol.Hello(), protocol.Welcome, 30) for p in topology.pods]
     peak = max(a.result().rss_kib for a in asked) / 1024
     runner = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"memory: largest agent {peak:.1f} MiB at its peak, this runner {runner:.1f} MiB")

@@ -1,7 +1,7 @@
 """Policy steps over 9 x 9 pods, two families, TCP and UDP on two ports: 648 cells.
 
-A step is: change policies, rounds of scouts until they agree, one patient round of all cells,
-compare. Ten steps are a sequence; no cell may end up other than the oracle says.
+A step is: change policies, rounds of sampled flows until they agree, one patient round of all
+cells, compare. Ten steps are a sequence; no cell may end up other than the oracle says.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from collections.abc import Mapping, Sequence
 
 import testbed
 from benchmarks.bench_mesh import mesh_on_the_bed
-from fixtures.policy_arena import case
-from fixtures.policy_measuring import Measuring
+from fixtures.policy import case
 from sixproof.agent import protocol
+from sixproof.checks.policy.measuring import Measuring
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.channel import exec_stream
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Expectation, Flow
 from sixproof.policy import CALICO_3_31, Oracle, World
 from sixproof.probes.connect.probe import ConnectProbe
-from sixproof.workloads.policy import arena as policy_arena
-from sixproof.workloads.policy.arena import Arena
+from sixproof.workloads.policy import policy_namespaces as policy_arena
 from sixproof.workloads.policy.cases import Manifest
+from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.probe_pods import probe_pod
-from sixproof.workloads.probe_pods.lanes import POD_LANES
-from sixproof.workloads.probe_pods.mesh import flows
+from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.topology import flows
 
 DENY, PATIENCE = 1.2, 3.0
 FOLLOW = 30.0
@@ -47,16 +47,22 @@ SEQUENCE = (
 """The cases that stand after each step."""
 
 
-class Bench:
-    """Changes policies of an arena and follows each change to its end."""
+class PolicyBench:
+    """Changes policies and follows each change to its end."""
 
-    def __init__(self, cluster: Cluster, arena: Arena, probe: ConnectProbe) -> None:
+    def __init__(
+        self, cluster: Cluster, policy_namespaces: PolicyNamespaces, probe: ConnectProbe
+    ) -> None:
         self._cluster = cluster
-        self._arena = arena
+        self._arena = policy_namespaces
         self._measuring = Measuring(probe, DENY, PATIENCE, FOLLOW)
-        self._world = World.of(arena.namespace_labels(), endpoints=arena.pods)
+        self._world = World.of(
+            policy_namespaces.namespace_labels(), endpoints=policy_namespaces.pods
+        )
         self._standing: dict[tuple[str, ...], Manifest] = {}
-        self.cells = flows(arena.pods, arena.pods, arena.families(), POD_LANES)
+        self.cells = flows(
+            policy_namespaces.pods, policy_namespaces.pods, policy_namespaces.families(), POD_PORTS
+        )
         self._before: Mapping[Flow, Expectation] = {}
         self.took: list[float] = []
         self.shown: list[float] = []
@@ -96,7 +102,7 @@ def _key(manifest: Manifest) -> tuple[str, ...]:
     return manifest["apiVersion"], manifest["kind"], meta.get("namespace", ""), meta["name"]
 
 
-def told(bench: Bench) -> None:
+def told(bench: PolicyBench) -> None:
     """Print what was measured so far."""
     steps, cells = len(bench.took), len(bench.cells)
     print(f"{steps} steps of {cells} cells: {_spread(bench.took)}; shown {_spread(bench.shown)}")
@@ -112,20 +118,22 @@ def _spread(seconds: Sequence[float]) -> str:
 
 
 def main() -> None:
-    """Build an arena on the bed and measure steps."""
+    """Build policy namespaces on the bed and measure steps."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times
-    with mesh_on_the_bed() as (cluster, mesh, _):
+    with mesh_on_the_bed() as (cluster, topology, _):
         opened = exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE)
-        agents = Agents(opened, mesh.run.seal.mark)
+        agents = Agents(opened, topology.run.seal.mark)
         try:
             options = probe_pod.PodOptions(testbed.describe().probe_image)
-            arena = policy_arena.build(cluster, mesh.run, "bench", mesh.nodes, (), options, 120)
-            agents.open(arena.pods)
-            for pod in arena.pods:
+            policy_namespaces = policy_arena.build(
+                cluster, topology.run, "bench", topology.nodes, (), options, 120
+            )
+            agents.open(policy_namespaces.pods)
+            for pod in policy_namespaces.pods:
                 agents.ask(pod, protocol.Inspect(), protocol.Inspected, 30).result()
-            bench = Bench(cluster, arena, ConnectProbe(agents))
+            bench = PolicyBench(cluster, policy_namespaces, ConnectProbe(agents))
             for _ in range(times):
                 for names in SEQUENCE:
                     bench.step(names)

@@ -11,6 +11,8 @@
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
         AgentError             an agent answered that it could not carry out a request
+      NotAsked                 this cluster cannot be asked the question, or nothing was carried
+      KnownLimit               the network plugin is known not to do what the API asks for
     VerdictError (AssertionError)   the finding: the network did not do what it must
 
 pytest and Allure show `AssertionError` as *failed* and everything else as *broken*; the tree keeps
@@ -69,6 +71,24 @@ class ChannelLost(InfrastructureError):
 
 class AgentError(InfrastructureError):
     """An agent answered a request with an error."""
+
+
+class NotAsked(SixproofError):
+    """A check that says nothing: this cluster cannot be asked, or nothing of it was carried.
+
+    `enable` says how to have it asked, "" where it is not to be had on this cluster. `unproven`
+    tells that it was asked, and that policies closed every flow that it is about.
+    """
+
+    def __init__(self, reason: str, enable: str = "", unproven: bool = False) -> None:
+        self.reason = reason
+        self.enable = enable
+        self.unproven = unproven
+        super().__init__(reason)
+
+
+class KnownLimit(SixproofError):
+    """What was seen is wrong by the API, and known of this network plugin."""
 
 
 class VerdictError(AssertionError):

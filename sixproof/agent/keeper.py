@@ -1,9 +1,10 @@
 """The keeper: runs an agent where no Kubernetes does, for as long as its standard input is open.
 
 It is handed to ``python3 -c`` in a container beside the cluster. The first line of its input is a
-JSON object: the agent's ``files`` by name, the ``lanes`` that it serves and the ``name`` by which
-it answers. It prints the folder of the agent's files and socket once the agent is there. When its
-input ends, as it does when whoever started it is killed, the agent ends and the folder goes.
+JSON object: the ``files`` of the agent by name, the ``port_specs`` that it serves and the ``name``
+by which it answers. It prints the folder of the agent's files and socket once the agent is there.
+When its input ends, as it does when whoever started it is killed, the agent ends and the folder
+goes.
 """
 
 import json
@@ -24,7 +25,7 @@ def main() -> int:
             with open(os.path.join(home, os.path.basename(name)), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH119, PTH123 - nothing heavy is imported
                 file.write(text)
         script, sock = (os.path.join(home, name) for name in ("agent.py", "agent.sock"))  # noqa: PTH118
-        command = [sys.executable, "-s", "-E", "-B", script, "serve", sock, *asked["lanes"]]
+        command = [sys.executable, "-s", "-E", "-B", script, "serve", sock, *asked["port_specs"]]
         environment = {"PATH": os.defpath, "SIXPROOF_POD": asked["name"]}
         agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
         print(home, flush=True)  # noqa: T201

@@ -47,7 +47,7 @@ class Bgp:
     enabled: bool = False
     configured: bool = False
     as_number: int = _DEFAULT_AS
-    mesh: bool = True
+    topology: bool = True
     listen_port: int = _DEFAULT_PORT
     cluster_ips: tuple[IPNetwork, ...] = ()
     external_ips: tuple[IPNetwork, ...] = ()
@@ -64,7 +64,7 @@ def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: 
         enabled=backend in ("", "bird"),
         configured=found is not None,
         as_number=_as_number(spec, "asNumber") or _DEFAULT_AS,
-        mesh=json_fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
+        topology=json_fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
         listen_port=json_fields.number(spec, "listenPort") or _DEFAULT_PORT,
         cluster_ips=_cidrs(spec, "serviceClusterIPs"),
         external_ips=_cidrs(spec, "serviceExternalIPs"),

@@ -3,12 +3,13 @@
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
-from sixproof.model.finding import Finding, Severity
+from sixproof.model.finding import Finding, Severity, merged
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
 from sixproof.model.matrix import Disagreement, Edge, Expectation, Matrix, edge_of
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
+from sixproof.model.timing import Timing
 
 __all__ = [
     "LINUX",
@@ -31,6 +32,8 @@ __all__ = [
     "Parity",
     "Protocol",
     "Severity",
+    "Timing",
     "edge_of",
     "host_literal",
+    "merged",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+from collections.abc import Iterable
 
 
 class Severity(enum.StrEnum):
@@ -52,3 +53,22 @@ class Finding:
         """The finding that `to_json` wrote."""
         plain = {k: v for k, v in value.items() if k != "severity"}
         return cls(severity=Severity(value["severity"]), **plain)
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings of one check about one place as one, in the order in which they came.
+
+    What was seen are clauses between semicolons: each is said once, those that all share last.
+    """
+    groups: dict[tuple[str, str, Severity, str, str], list[Finding]] = {}
+    for one in findings:
+        key = one.code, one.subject, one.severity, one.wanted, one.remedy
+        groups.setdefault(key, []).append(one)
+    return tuple(_as_one(group) for group in groups.values())
+
+
+def _as_one(group: list[Finding]) -> Finding:
+    said = [one.seen.split("; ") for one in group]
+    shared = [clause for clause in said[0] if all(clause in other for other in said)]
+    own = [clause for clauses in said for clause in clauses if clause not in shared]
+    return dataclasses.replace(group[0], seen="; ".join(dict.fromkeys([*own, *shared])))

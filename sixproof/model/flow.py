@@ -28,7 +28,7 @@ class Flow:
         return Family.of(self.address)
 
     @property
-    def lane(self) -> str:
+    def port_spec(self) -> str:
         """Protocol and port as one word: ``tcp/8080``, ``udp/8081``, ``icmpv6``."""
         name = self.protocol.named_for(self.family).lower()
         return name if self.port is None else f"{name}/{self.port}"
@@ -41,6 +41,6 @@ class Flow:
 
     def __str__(self) -> str:
         return (
-            f"{self.source.name} -> {self.destination.name} over {self.family} {self.lane} "
+            f"{self.source.name} -> {self.destination.name} over {self.family} {self.port_spec} "
             f"({host_literal(self.address, self.port)})"
         )

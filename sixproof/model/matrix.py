@@ -11,13 +11,13 @@ from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
 
 Edge = tuple[str, str, str]
-"""Source name, destination name, lane without family (``tcp/8080``, ``icmp``)."""
+"""Source name, destination name, port without family (``tcp/8080``, ``icmp``)."""
 
 
 def edge_of(flow: Flow) -> Edge:
     """The edge that a flow measures, equal for both families."""
-    lane = Protocol.ICMP.value.lower() if flow.port is None else flow.lane
-    return flow.source.name, flow.destination.name, lane
+    port_spec = Protocol.ICMP.value.lower() if flow.port is None else flow.port_spec
+    return flow.source.name, flow.destination.name, port_spec
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Disagreement:
 
 @dataclasses.dataclass(frozen=True)
 class Matrix:
-    """Observations of one question, over any number of families and lanes.
+    """Observations of one question, over any number of families and ports.
 
     A later observation of the same edge and family replaces an earlier one.
     """
@@ -91,8 +91,8 @@ class Matrix:
         """Column names in order of first appearance."""
         return tuple(dict.fromkeys(edge[1] for _, edge in self.cells))
 
-    def lanes(self) -> tuple[str, ...]:
-        """Lanes in order of first appearance."""
+    def port_specs(self) -> tuple[str, ...]:
+        """Ports in order of first appearance."""
         return tuple(dict.fromkeys(edge[2] for _, edge in self.cells))
 
     def cell(self, family: Family, edge: Edge) -> Observation | None:

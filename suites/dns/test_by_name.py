@@ -8,22 +8,22 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns_by_name import NameReach
-from fixtures.dns_names import Named
-from fixtures.dns_truth import Truth
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.checks.dns.name_reach import NameReach
+from sixproof.checks.dns.names import Named
+from sixproof.checks.dns.truth import Truth
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "S1")]
 
 
 @pytest.mark.story("by name")
 def test_a_service_works_by_name_over_each_of_its_families(
-    mesh: Mesh, truth: Truth, named: Named, name_reach: NameReach
+    topology: ProbeTopology, truth: Truth, named: Named, name_reach: NameReach
 ) -> None:
     """From a pod on every node, each address that a service's name leads to carries the client, and
     the name has an address of every family of the service.
 
     One that works only thanks to IPv4 is broken over IPv6, whatever its users notice.
     """
-    sources = mesh.in_namespace("a")
+    sources = topology.in_namespace("a")
     name_reach.must_need_no_fallback(sources, truth.cluster_ip, named.backends)

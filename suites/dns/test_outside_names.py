@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns import Resolution
-from fixtures.dns_outside import OutsideZone
-from fixtures.dns_resolvers import Resolvers
+from sixproof.checks.dns.outside_zone import OutsideZone
+from sixproof.checks.dns.resolution import Resolution
+from sixproof.checks.dns.resolvers import Resolvers
 from sixproof.model import Family
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]

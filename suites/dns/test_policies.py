@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns import BOTH, Resolution
-from fixtures.dns_names import Named
-from fixtures.dns_policies import Confine, Denied, nothing_but_dns
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.dns.confined_pods import Confine, Denied, nothing_but_dns
+from sixproof.checks.dns.names import Named
+from sixproof.checks.dns.resolution import BOTH, Resolution
 from sixproof.model import Family
 from sixproof.probes.dns import records
 from sixproof.probes.dns.records import Answers
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsServer
 from sixproof.workloads.dns import services as workload
-from sixproof.workloads.probe_pods.lanes import POD_LANES
-from sixproof.workloads.probe_pods.mesh import Mesh, flows
+from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "N1")]
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "N1")]
 @pytest.mark.story("policies")
 def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
     ip_family: Family,
-    mesh: Mesh,
+    topology: ProbeTopology,
     named: Named,
     cluster_dns: ClusterDns,
     dns_service: tuple[DnsServer, ...],
@@ -39,7 +39,7 @@ def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
     Why: it is the rule that every default-deny set-up starts with; without its IPv6 or its TCP half
     names fail now and then.
     """
-    wanted = flows(named.backends, mesh.in_namespace("b"), [ip_family], POD_LANES[:1])
+    wanted = flows(named.backends, topology.in_namespace("b"), [ip_family], POD_PORTS[:1])
     others = connectivity.carried_before("everything but the DNS", wanted)
     confine(workload.only_dns(named.names, cluster_dns.namespace, dict(cluster_dns.selector)))
     connectivity.check(denied("everything but the DNS", others), nothing_but_dns)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from fixtures.dns import Resolution
-from fixtures.dns_truth import Truth
+from sixproof.checks.dns.resolution import Resolution
+from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
 from sixproof.probes.dns import records
 

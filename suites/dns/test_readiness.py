@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from fixtures.dns import Resolution
-from fixtures.dns_truth import Truth
+from sixproof.checks.dns.resolution import Resolution
+from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
 from sixproof.probes.dns.records import Answers
 

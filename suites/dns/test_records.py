@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns import Resolution
-from fixtures.dns_truth import Truth
+from sixproof.checks.dns.resolution import Resolution
+from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
 from sixproof.probes.dns import records
 from sixproof.probes.dns.servers import ClusterDns

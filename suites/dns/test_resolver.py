@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns_resolvers import Resolvers
-from fixtures.dns_truth import Truth
+from sixproof.checks.dns.resolvers import Resolvers
+from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
@@ -15,7 +15,9 @@ CALLS = 40
 
 
 @pytest.mark.story("resolver")
-def test_nameservers_are_of_a_family_that_the_pod_has(mesh: Mesh, all_resolvers: Resolvers) -> None:
+def test_nameservers_are_of_a_family_that_the_pod_has(
+    topology: ProbeTopology, all_resolvers: Resolvers
+) -> None:
     """Every pod has a nameserver that it can reach: one of its own families.
 
     Why: a pod with IPv6 only and an IPv4 nameserver resolves nothing, and the other way round.
@@ -24,7 +26,7 @@ def test_nameservers_are_of_a_family_that_the_pod_has(mesh: Mesh, all_resolvers:
     unusable = [
         f"{pod.name} has {' and '.join(sorted(pod.families()))}, its nameservers are "
         f"{', '.join(map(str, settings[pod.name].nameservers)) or 'none'}"
-        for pod in mesh.pods
+        for pod in topology.pods
         if not pod.families() & settings[pod.name].families()
     ]
     assert not unusable, "\n".join(unusable)
@@ -32,13 +34,15 @@ def test_nameservers_are_of_a_family_that_the_pod_has(mesh: Mesh, all_resolvers:
 
 @pytest.mark.story("resolver")
 def test_every_nameserver_of_every_pod_answers(
-    mesh: Mesh, truth: Truth, all_resolvers: Resolvers
+    topology: ProbeTopology, truth: Truth, all_resolvers: Resolvers
 ) -> None:
     """Each nameserver in a pod's resolv.conf answers that pod, over UDP and TCP.
 
     Why: a resolver that finds the first one dead waits for seconds, at every name.
     """
-    all_resolvers.must_have_answering_nameservers(truth.every_address(truth.cluster_ip), mesh.pods)
+    all_resolvers.must_have_answering_nameservers(
+        truth.every_address(truth.cluster_ip), topology.pods
+    )
 
 
 @pytest.mark.story("resolver")

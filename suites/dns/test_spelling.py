@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 
-from fixtures.dns import Resolution
-from fixtures.dns_resolvers import Resolvers
-from fixtures.dns_truth import Truth
+from sixproof.checks.dns.resolution import Resolution
+from sixproof.checks.dns.resolvers import Resolvers
+from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]

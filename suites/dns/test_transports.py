@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dns import Resolution
 from fixtures.options import Settings
+from sixproof.checks.dns.resolution import Resolution
 from sixproof.probes.dns.records import Answers
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsServer
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
@@ -37,29 +37,29 @@ def test_the_dns_service_has_each_required_family(
 
 @pytest.mark.story("transports")
 def test_pods_reach_the_dns_service(
-    mesh: Mesh,
+    topology: ProbeTopology,
     dns_service: tuple[DnsServer, ...],
     kubernetes_ports: Answers,
     resolution: Resolution,
 ) -> None:
     """From every pod the DNS service answers at its address of the family, over UDP and TCP."""
-    resolution.must_carry("pods to the DNS service", kubernetes_ports, dns_service, mesh.pods)
+    resolution.must_carry("pods to the DNS service", kubernetes_ports, dns_service, topology.pods)
 
 
 @pytest.mark.story("transports")
 def test_nodes_reach_the_dns_service(
-    mesh: Mesh,
+    topology: ProbeTopology,
     dns_service: tuple[DnsServer, ...],
     kubernetes_ports: Answers,
     resolution: Resolution,
 ) -> None:
     """From the host network of every node the DNS service answers, over UDP and TCP."""
-    resolution.must_carry("nodes to the DNS service", kubernetes_ports, dns_service, mesh.hosts)
+    resolution.must_carry("nodes to the DNS service", kubernetes_ports, dns_service, topology.hosts)
 
 
 @pytest.mark.story("transports")
 def test_pods_reach_every_dns_pod(
-    mesh: Mesh,
+    topology: ProbeTopology,
     dns_pods: tuple[DnsServer, ...],
     kubernetes_ports: Answers,
     resolution: Resolution,
@@ -68,14 +68,19 @@ def test_pods_reach_every_dns_pod(
 
     Why: behind the service, one dead way of many is one failure of many.
     """
-    sources = (*mesh.in_namespace("a"), *mesh.hosts)
+    sources = (*topology.in_namespace("a"), *topology.hosts)
     resolution.must_carry("every DNS pod by itself", kubernetes_ports, dns_pods, sources)
 
 
 @pytest.mark.story("transports")
 def test_families_and_transports_agree(
-    mesh: Mesh, kubernetes_ports: Answers, cluster_dns: ClusterDns, resolution: Resolution
+    topology: ProbeTopology,
+    kubernetes_ports: Answers,
+    cluster_dns: ClusterDns,
+    resolution: Resolution,
 ) -> None:
     """Whatever way to the DNS works over one family or transport works over the other."""
     servers = (*cluster_dns.addresses, *cluster_dns.pods)
-    resolution.must_carry("every way to the DNS", kubernetes_ports, servers, mesh.in_namespace("a"))
+    resolution.must_carry(
+        "every way to the DNS", kubernetes_ports, servers, topology.in_namespace("a")
+    )

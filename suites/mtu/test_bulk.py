@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail
+from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.model import Family
 from sixproof.probes.pmtu import judge as pmtu_judge
 
@@ -13,19 +13,21 @@ pytestmark = pytest.mark.feature("Path MTU")
 
 @pytest.mark.story("bulk")
 @pytest.mark.covers("F2/M9")
-def test_bulk_passes_both_ways_without_a_stall(trail: Trail, ip_family: Family) -> None:
+def test_bulk_passes_both_ways_without_a_stall(
+    path_results: PathResults, ip_family: Family
+) -> None:
     """300 kB each way take less than 2 s and never stand still for 1 s, between every pair.
 
     Why: where Packet Too Big is lost the first window hangs, while every small request succeeds.
     """
-    trail.must("bulk passes both ways", pmtu_judge.bulk_in_time, ip_family)
+    path_results.must("bulk passes both ways", pmtu_judge.bulk_in_time, ip_family)
 
 
 @pytest.mark.story("bulk")
 @pytest.mark.covers("F2/M8")
-def test_segments_fill_the_path(trail: Trail, ip_family: Family) -> None:
+def test_segments_fill_the_path(path_results: PathResults, ip_family: Family) -> None:
     """The MSS of a live socket is the path MTU less IP, TCP and its timestamps: 72 bytes over IPv6.
 
     Why: a smaller one is a path MTU that was learnt; a larger one does not fit.
     """
-    trail.must("segments fill the path", pmtu_judge.segments, ip_family)
+    path_results.must("segments fill the path", pmtu_judge.segments, ip_family)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from fixtures.mtu import NoneWrong
 from sixproof.calico.mtu import ExpectedMtu
+from sixproof.checks.pmtu.path_results import NoneWrong
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu.interfaces import Seen
 

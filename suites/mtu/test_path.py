@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail
+from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.model import Family
 from sixproof.probes.pmtu import judge as pmtu_judge
 
@@ -13,43 +13,43 @@ pytestmark = pytest.mark.feature("Path MTU")
 
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3", "F2/M15")
-def test_the_first_full_size_packet_passes(trail: Trail, ip_family: Family) -> None:
+def test_the_first_full_size_packet_passes(path_results: PathResults, ip_family: Family) -> None:
     """The very first packet of a pair fills every hop to the last byte, unfragmented, and arrives.
 
     Why: a kernel that knows a smaller path MTU already would hide that the first one was lost.
     """
-    trail.must("a full-size packet passes at the first try", pmtu_judge.first_try, ip_family)
+    path_results.must("a full-size packet passes at the first try", pmtu_judge.first_try, ip_family)
 
 
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3")
-def test_one_byte_more_is_refused(trail: Trail, ip_family: Family) -> None:
+def test_one_byte_more_is_refused(path_results: PathResults, ip_family: Family) -> None:
     """One byte more is refused by the sender's kernel, or by a narrower hop with a word: never
     silence."""
-    trail.must("one byte more is refused", pmtu_judge.one_byte_more, ip_family)
+    path_results.must("one byte more is refused", pmtu_judge.one_byte_more, ip_family)
 
 
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M4", "F2/M16")
-def test_no_kernel_learnt_a_smaller_mtu(trail: Trail, ip_family: Family) -> None:
+def test_no_kernel_learnt_a_smaller_mtu(path_results: PathResults, ip_family: Family) -> None:
     """After full-size packets and bulk both ways, no pod or node has learnt a smaller path MTU
     towards a pod or a node.
 
     Why: it is the only sign of a tunnel that takes more bytes than its device leaves for it.
     """
-    trail.must("no path MTU was learnt", pmtu_judge.nothing_learnt, ip_family)
+    path_results.must("no path MTU was learnt", pmtu_judge.nothing_learnt, ip_family)
 
 
 @pytest.mark.story("plain sockets")
 @pytest.mark.covers("F2/M10")
-def test_a_plain_udp_socket_gets_through(trail: Trail, ip_family: Family) -> None:
+def test_a_plain_udp_socket_gets_through(path_results: PathResults, ip_family: Family) -> None:
     """Of four datagrams of the pod's own MTU one arrives, and all after it."""
     title = "a plain socket's datagrams arrive"
-    trail.must(title, pmtu_judge.plain_socket_converges, ip_family)
+    path_results.must(title, pmtu_judge.plain_socket_converges, ip_family)
 
 
 @pytest.mark.story("plain sockets")
 @pytest.mark.covers("F2/M11")
-def test_a_fragmented_datagram_arrives(trail: Trail, ip_family: Family) -> None:
+def test_a_fragmented_datagram_arrives(path_results: PathResults, ip_family: Family) -> None:
     """A datagram of 3000 bytes, fragmented by its sender, arrives whole (RFC 8200 section 4.5)."""
-    trail.must("fragments arrive", pmtu_judge.fragments_arrive, ip_family)
+    path_results.must("fragments arrive", pmtu_judge.fragments_arrive, ip_family)

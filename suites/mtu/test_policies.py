@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import Trail, slugs
-from fixtures.mtu_policies import nothing_arrives
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.pmtu.path_results import PathResults, slugs
+from sixproof.checks.pmtu.under_policies import nothing_arrives
 from sixproof.model import Family, Matrix
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import signals
@@ -26,35 +26,35 @@ RULES = {
 @pytest.mark.covers("F2/M7", "F2/M11")
 @pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_default_deny_leaves_the_allowed_port_its_path(
-    trail_under_policies: Trail, ip_family: Family, title: str, rule: Rule
+    path_results_under_policies: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
     """Where everything but one port is denied both ways, full-size packets, fragments and bulk to
     that port pass.
 
     Why: only the first fragment of a datagram holds a port; whoever filters must put it together.
     """
-    trail_under_policies.must(f"under default-deny: {title}", rule, ip_family)
+    path_results_under_policies.must(f"under default-deny: {title}", rule, ip_family)
 
 
 @pytest.mark.covers("F2/M7")
 def test_packet_too_big_passes_a_default_deny(
-    trail_under_policies: Trail, ip_family: Family
+    path_results_under_policies: PathResults, ip_family: Family
 ) -> None:
     """A policy that allows no ICMP lets the Packet Too Big of an allowed flow through.
 
     Why: it belongs to the flow that it quotes; a filter that tracks established flows only, and
     not what is related to them, makes a black hole.
     """
-    narrow = trail_under_policies.announced(ip_family)
+    narrow = path_results_under_policies.announced(ip_family)
     narrow.must("under default-deny: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M7", "F2/M6")
 def test_packet_too_big_is_honoured_under_a_default_deny(
-    trail_under_policies: Trail, ip_family: Family
+    path_results_under_policies: PathResults, ip_family: Family
 ) -> None:
     """The sender works with the MTU that it was told, and what fits passes the policy."""
-    told = trail_under_policies.told(ip_family)
+    told = path_results_under_policies.told(ip_family)
     told.must("under default-deny: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
 

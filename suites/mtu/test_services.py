@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import CARRIES, Trail, slugs
+from sixproof.checks.pmtu.path_results import CARRIES, PathResults, slugs
 from sixproof.model import Family
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import signals
@@ -18,7 +18,7 @@ RULES = {**CARRIES, "no path MTU is learnt": pmtu_judge.nothing_learnt}
 @pytest.mark.covers("F2/M12", "F2/M11")
 @pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_cluster_ip_carries_what_the_pod_does(
-    trail_through_services: Trail, ip_family: Family, title: str, rule: Rule
+    path_results_through_services: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
     """Through the ClusterIP of a service, full-size packets, fragments and bulk pass as they do
     to the pod behind it.
@@ -26,58 +26,58 @@ def test_a_cluster_ip_carries_what_the_pod_does(
     Why: a client keeps the path MTU of the address that it dials, and Packet Too Big names the
     pod's: whoever translates addresses must translate the quoted packet too.
     """
-    trail_through_services.must(f"through a service: {title}", rule, ip_family)
+    path_results_through_services.must(f"through a service: {title}", rule, ip_family)
 
 
 @pytest.mark.covers("F2/M12")
 def test_packet_too_big_comes_back_through_a_cluster_ip(
-    trail_through_services: Trail, ip_family: Family
+    path_results_through_services: PathResults, ip_family: Family
 ) -> None:
     """A Packet Too Big about a translated packet reaches the socket that dialled the ClusterIP.
 
     Why: it quotes the pod's address; the socket takes it only if the quoted packet was
     translated back.
     """
-    narrow = trail_through_services.announced(ip_family)
+    narrow = path_results_through_services.announced(ip_family)
     narrow.must("through a service: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M6")
 def test_packet_too_big_is_honoured_through_a_cluster_ip(
-    trail_through_services: Trail, ip_family: Family
+    path_results_through_services: PathResults, ip_family: Family
 ) -> None:
     """The client works with the MTU that it was told, towards the address that it dials."""
-    told = trail_through_services.told(ip_family)
+    told = path_results_through_services.told(ip_family)
     told.must("through a service: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
 @pytest.mark.parametrize(("title", "rule"), RULES.items(), ids=slugs(RULES))
 def test_a_node_port_carries_what_the_pod_does(
-    trail_through_node_ports: Trail, ip_family: Family, title: str, rule: Rule
+    path_results_through_node_ports: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
     """Through the NodePort of another node, full-size packets, fragments and bulk pass as they do
     to the pod behind it, both addresses being translated on the way.
 
     Why: the node that is dialled sends on into its own tunnel, and answers come back through it.
     """
-    trail_through_node_ports.must(f"through a NodePort: {title}", rule, ip_family)
+    path_results_through_node_ports.must(f"through a NodePort: {title}", rule, ip_family)
 
 
 @pytest.mark.covers("F2/M12")
 def test_packet_too_big_comes_back_through_a_node_port(
-    trail_through_node_ports: Trail, ip_family: Family
+    path_results_through_node_ports: PathResults, ip_family: Family
 ) -> None:
     """A Packet Too Big made behind a NodePort reaches the pod that dialled it, through both
     translations: that of the node dialled and the masquerading of the pod's own."""
-    narrow = trail_through_node_ports.announced(ip_family)
+    narrow = path_results_through_node_ports.announced(ip_family)
     narrow.must("through a NodePort: Packet Too Big arrives", signals.delivered, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M6")
 def test_packet_too_big_is_honoured_through_a_node_port(
-    trail_through_node_ports: Trail, ip_family: Family
+    path_results_through_node_ports: PathResults, ip_family: Family
 ) -> None:
     """The client works with the MTU that it was told, towards the node that it dials."""
-    told = trail_through_node_ports.told(ip_family)
+    told = path_results_through_node_ports.told(ip_family)
     told.must("through a NodePort: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.mtu import NoneWrong, Trail
+from sixproof.checks.pmtu.path_results import NoneWrong, PathResults
 from sixproof.model import Family
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu import judge as pmtu_judge
@@ -25,8 +25,10 @@ def test_all_nodes_send_by_interfaces_of_one_size(
 
 
 @pytest.mark.covers("F2/M15", "F2/M3")
-def test_jumbo_packets_pass_at_the_first_try(trail: Trail, jumbo: int, ip_family: Family) -> None:
+def test_jumbo_packets_pass_at_the_first_try(
+    path_results: PathResults, jumbo: int, ip_family: Family
+) -> None:
     """Where the underlay carries more than 1500 bytes, so does every path between pods, at the
     first try, in both directions."""
     title = f"a packet that fills {jumbo} bytes of underlay passes"
-    trail.must(title, pmtu_judge.jumbo(jumbo), ip_family)
+    path_results.must(title, pmtu_judge.jumbo(jumbo), ip_family)

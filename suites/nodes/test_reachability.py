@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Family, NodeFacts
 from sixproof.reporting.diagnosis.evidence import require_none
-from sixproof.workloads.probe_pods.lanes import HOST_LANES, ICMP
-from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows, same_node
+from sixproof.workloads.probe_pods.ports import HOST_LANES, ICMP
+from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows, same_node
 from sixproof.workloads.services.routing import Target
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3")]
 
-LANES = (*HOST_LANES, ICMP)
+PORT_SPECS = (*HOST_LANES, ICMP)
 Families = tuple[Family, ...]
 
 
@@ -36,55 +36,59 @@ def test_every_node_has_an_internal_ip(
 
 @pytest.mark.story("addresses")
 def test_host_network_pods_have_their_nodes_addresses(
-    mesh: Mesh, covered_nodes: tuple[NodeFacts, ...]
+    topology: ProbeTopology, covered_nodes: tuple[NodeFacts, ...]
 ) -> None:
     """The podIPs of a host-network pod are the first InternalIP of each family of its node."""
     first = {n.name: {n.address(f) for f in n.families()} for n in covered_nodes}
-    assert {h.node: set(h.addresses) for h in mesh.hosts} == first
+    assert {h.node: set(h.addresses) for h in topology.hosts} == first
 
 
 @pytest.mark.story("node to node")
 def test_nodes_reach_nodes(
-    mesh: Mesh, measured_families: Families, connectivity: Connectivity
+    topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
 ) -> None:
     """Every node reaches every node, itself among them, at its InternalIPs."""
-    pairs = flows(mesh.hosts, mesh.hosts, measured_families, LANES)
+    pairs = flows(topology.hosts, topology.hosts, measured_families, PORT_SPECS)
     connectivity.must_work("node to node", pairs, headline=True)
 
 
 @pytest.mark.story("pod to node")
 def test_pods_reach_their_own_node(
-    mesh: Mesh, measured_families: Families, connectivity: Connectivity
+    topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
 ) -> None:
     """A pod reaches its own node at each of its InternalIPs.
 
     Why: node-local agents (DNS caches, metrics) are asked this way.
     """
-    pairs = flows(mesh.pods, mesh.hosts, measured_families, LANES, where=same_node)
+    pairs = flows(topology.pods, topology.hosts, measured_families, PORT_SPECS, where=same_node)
     connectivity.must_work("pod to its own node", pairs)
 
 
 @pytest.mark.story("pod to node")
 def test_pods_reach_other_nodes(
-    mesh: Mesh, measured_families: Families, connectivity: Connectivity
+    topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
 ) -> None:
     """A pod reaches every other node at each of its InternalIPs."""
-    pairs = flows(mesh.pods, mesh.hosts, measured_families, LANES, where=different_nodes)
+    pairs = flows(
+        topology.pods, topology.hosts, measured_families, PORT_SPECS, where=different_nodes
+    )
     connectivity.must_work("pod to other nodes", pairs)
 
 
 @pytest.mark.story("node to pod")
 def test_nodes_reach_pods(
-    mesh: Mesh, measured_families: Families, connectivity: Connectivity
+    topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
 ) -> None:
     """From the host network of every node, every pod answers."""
-    connectivity.must_work("node to pod", flows(mesh.hosts, mesh.pods, measured_families))
+    connectivity.must_work("node to pod", flows(topology.hosts, topology.pods, measured_families))
 
 
 @pytest.mark.story("node to service")
-def test_nodes_reach_cluster_ips(mesh: Mesh, web: Target, dialling: Dialling) -> None:
+def test_nodes_reach_cluster_ips(
+    topology: ProbeTopology, web: Target, service_checks: ServiceChecks
+) -> None:
     """From the host network of every node, a service answers at its clusterIP of each family.
 
     Why: webhooks, image pulls and node agents call services this way.
     """
-    dialling.must_answer("node to clusterIP", mesh.hosts, [web])
+    service_checks.must_answer("node to clusterIP", topology.hosts, [web])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.checks.services.service_checks import ServiceChecks
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services.routing import Target
 from sixproof.workloads.services.source import Translation
 
@@ -14,25 +14,34 @@ pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3", "L1")]
 
 @pytest.mark.story("source address")
 def test_a_node_sees_pods_as_their_pool_lets_them_out(
-    mesh: Mesh, node_targets: tuple[Target, ...], dialling: Dialling, translation: Translation
+    topology: ProbeTopology,
+    node_targets: tuple[Target, ...],
+    service_checks: ServiceChecks,
+    translation: Translation,
 ) -> None:
     """A node sees its own pods by their addresses, other nodes' pods by their node's where their
     pool has natOutgoing."""
-    pods = mesh.in_namespace("a")
-    dialling.must_show_source("pod to node", pods, node_targets, translation)
+    pods = topology.in_namespace("a")
+    service_checks.must_show_source("pod to node", pods, node_targets, translation)
 
 
 @pytest.mark.story("source address")
 def test_nodes_see_nodes_addresses(
-    mesh: Mesh, node_targets: tuple[Target, ...], dialling: Dialling, translation: Translation
+    topology: ProbeTopology,
+    node_targets: tuple[Target, ...],
+    service_checks: ServiceChecks,
+    translation: Translation,
 ) -> None:
     """Between nodes, each sees an address of the other."""
-    dialling.must_show_source("node to node", mesh.hosts, node_targets, translation)
+    service_checks.must_show_source("node to node", topology.hosts, node_targets, translation)
 
 
 @pytest.mark.story("source address")
 def test_pods_see_nodes_addresses(
-    mesh: Mesh, pod_targets: tuple[Target, ...], dialling: Dialling, translation: Translation
+    topology: ProbeTopology,
+    pod_targets: tuple[Target, ...],
+    service_checks: ServiceChecks,
+    translation: Translation,
 ) -> None:
     """A pod sees an address of the node that calls, be it that of a tunnel."""
-    dialling.must_show_source("node to pod", mesh.hosts, pod_targets, translation)
+    service_checks.must_show_source("node to pod", topology.hosts, pod_targets, translation)

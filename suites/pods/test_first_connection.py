@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probing import Connectivity
 from sixproof.agent import protocol
+from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Endpoint, Family
 from sixproof.probes.pmtu import interfaces
 from sixproof.reporting.diagnosis.evidence import require_none
-from sixproof.workloads.probe_pods.mesh import Mesh, flows
+from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
 
 @pytest.mark.story("first connection")
 def test_first_connection_right_after_ready_works(
-    mesh: Mesh,
+    topology: ProbeTopology,
     newborn_pods: tuple[Endpoint, ...],
     measured_families: tuple[Family, ...],
     connectivity: Connectivity,
@@ -27,7 +27,7 @@ def test_first_connection_right_after_ready_works(
     Why: an address that is still tentative (RFC 4862 section 5.4) or a route that is not yet
     programmed makes the first IPv6 connection fail where the first IPv4 one works.
     """
-    old = mesh.in_namespace("a")
+    old = topology.in_namespace("a")
     to_new = flows(old, newborn_pods, measured_families)
     from_new = flows(newborn_pods, old, measured_families)
     connectivity.must_work("first connections", to_new + from_new)

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.payload import largest_udp_payload
-from sixproof.probes.connect.probe import Load
-from sixproof.workloads.probe_pods.lanes import POD_LANES
-from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows
+from sixproof.probes.connect.probe import ProbeOptions
+from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
-TCP, UDP = POD_LANES[0], POD_LANES[2]
+TCP, UDP = POD_PORTS[0], POD_PORTS[2]
 
 
 @pytest.mark.story("TCP payload")
 @pytest.mark.parametrize("size", [1, 1024, 1500, 9000, 65536], ids="{}B".format)
 def test_tcp_carries_a_payload_unchanged_both_ways(
-    mesh: Mesh, ip_family: Family, size: int, connectivity: Connectivity
+    topology: ProbeTopology, ip_family: Family, size: int, connectivity: Connectivity
 ) -> None:
     """The same bytes arrive at the server, and come back, whatever their number.
 
     Why: small payloads pass where large ones stall, once Packet Too Big is lost (RFC 8201).
     """
-    load = Load(timeout=connectivity.patience * 2, upload=size, download=size)
-    pods = mesh.in_namespace("a")
+    load = ProbeOptions(timeout=connectivity.patience * 2, upload=size, download=size)
+    pods = topology.in_namespace("a")
     connectivity.must_work(
         f"TCP, {size} bytes each way", flows(pods, pods, [ip_family], [TCP]), load
     )
@@ -36,7 +36,7 @@ def test_tcp_carries_a_payload_unchanged_both_ways(
 @pytest.mark.covers("F2/M3")
 @pytest.mark.parametrize("share", ["one-byte", "half", "full"])
 def test_udp_carries_a_datagram_up_to_the_path_mtu(
-    mesh: Mesh, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
+    topology: ProbeTopology, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
 ) -> None:
     """A datagram that fills the pods' MTU to the last byte passes between every pair of nodes.
 
@@ -44,23 +44,23 @@ def test_udp_carries_a_datagram_up_to_the_path_mtu(
     """
     most = largest_udp_payload(pod_mtu, ip_family)
     size = {"one-byte": 1, "half": most // 2, "full": most}[share]
-    load = Load(timeout=connectivity.patience, upload=size, dont_fragment=True)
-    pods = mesh.in_namespace("a")
+    load = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    pods = topology.in_namespace("a")
     connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), load)
 
 
 @pytest.mark.story("UDP payload")
 @pytest.mark.covers("F2/M3")
 def test_a_datagram_beyond_the_path_mtu_is_refused_by_the_sender(
-    mesh: Mesh, ip_family: Family, pod_mtu: int, connectivity: Connectivity
+    topology: ProbeTopology, ip_family: Family, pod_mtu: int, connectivity: Connectivity
 ) -> None:
     """One byte more than the pods' MTU does not leave the pod: EMSGSIZE, not silence.
 
     Why: it shows that the largest datagram of the test above was the largest.
     """
     size = largest_udp_payload(pod_mtu, ip_family) + 1
-    load = Load(timeout=connectivity.patience, upload=size, dont_fragment=True)
-    pods = mesh.in_namespace("a")
+    load = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    pods = topology.in_namespace("a")
     too_big = flows(pods, pods, [ip_family], [UDP], where=different_nodes)
     matrix = connectivity.measure(f"UDP, {size} bytes", too_big, load)
     connectivity.hold(matrix, exceeds_mtu)  # it never leaves the pod, so no policy sees it

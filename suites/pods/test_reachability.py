@@ -8,82 +8,100 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Expectation, Family, Flow, Outcome, Protocol
-from sixproof.probes.connect.probe import Load
-from sixproof.workloads.probe_pods.lanes import CLOSED_PORT, Lane
-from sixproof.workloads.probe_pods.mesh import Mesh, different_nodes, flows, itself, same_node
+from sixproof.probes.connect.probe import ProbeOptions
+from sixproof.workloads.probe_pods.ports import CLOSED_PORT, PortSpec
+from sixproof.workloads.probe_pods.topology import (
+    ProbeTopology,
+    different_nodes,
+    flows,
+    itself,
+    same_node,
+)
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
 
 @pytest.mark.story("across nodes")
 def test_pods_reach_pods_on_other_nodes(
-    mesh: Mesh, ip_family: Family, lanes: tuple[Lane, ...], connectivity: Connectivity
+    topology: ProbeTopology,
+    ip_family: Family,
+    port_specs: tuple[PortSpec, ...],
+    connectivity: Connectivity,
 ) -> None:
     """A pod reaches every pod on every other node, on every port it serves."""
-    pairs = flows(mesh.pods, mesh.pods, [ip_family], lanes, where=different_nodes)
+    pairs = flows(topology.pods, topology.pods, [ip_family], port_specs, where=different_nodes)
     connectivity.must_work("pods across nodes", pairs)
 
 
 @pytest.mark.story("on one node")
 def test_pods_reach_pods_on_their_own_node(
-    mesh: Mesh, ip_family: Family, lanes: tuple[Lane, ...], connectivity: Connectivity
+    topology: ProbeTopology,
+    ip_family: Family,
+    port_specs: tuple[PortSpec, ...],
+    connectivity: Connectivity,
 ) -> None:
     """A pod reaches every other pod on its own node, on every port it serves."""
-    pairs = flows(mesh.pods, mesh.pods, [ip_family], lanes, where=same_node)
+    pairs = flows(topology.pods, topology.pods, [ip_family], port_specs, where=same_node)
     connectivity.must_work("pods on one node", pairs)
 
 
 @pytest.mark.story("a pod to itself")
 def test_a_pod_reaches_itself_by_its_own_address(
-    mesh: Mesh, ip_family: Family, lanes: tuple[Lane, ...], connectivity: Connectivity
+    topology: ProbeTopology,
+    ip_family: Family,
+    port_specs: tuple[PortSpec, ...],
+    connectivity: Connectivity,
 ) -> None:
     """A pod reaches itself at the address that the API shows for it."""
-    pairs = flows(mesh.pods, mesh.pods, [ip_family], lanes, where=itself)
+    pairs = flows(topology.pods, topology.pods, [ip_family], port_specs, where=itself)
     connectivity.must_work("a pod to itself", pairs)
 
 
 @pytest.mark.story("across namespaces")
 def test_pods_reach_pods_of_another_namespace(
-    mesh: Mesh, ip_family: Family, lanes: tuple[Lane, ...], connectivity: Connectivity
+    topology: ProbeTopology,
+    ip_family: Family,
+    port_specs: tuple[PortSpec, ...],
+    connectivity: Connectivity,
 ) -> None:
     """Namespaces do not separate pods by themselves."""
-    ours, theirs = mesh.in_namespace("a"), mesh.in_namespace("b")
-    connectivity.must_work("across namespaces", flows(ours, theirs, [ip_family], lanes))
+    ours, theirs = topology.in_namespace("a"), topology.in_namespace("b")
+    connectivity.must_work("across namespaces", flows(ours, theirs, [ip_family], port_specs))
 
 
 @pytest.mark.story("full mesh")
 @pytest.mark.covers("M1")
 def test_families_agree_on_every_edge_of_the_full_mesh(
-    mesh: Mesh,
+    topology: ProbeTopology,
     measured_families: tuple[Family, ...],
-    echo_lanes: tuple[Lane, ...],
+    echo_ports: tuple[PortSpec, ...],
     connectivity: Connectivity,
 ) -> None:
     """Whatever pod pair, port and protocol works over one family works over the other."""
-    pairs = flows(mesh.pods, mesh.pods, measured_families)
-    echoes = flows(mesh.pods, mesh.pods, measured_families, echo_lanes)
+    pairs = flows(topology.pods, topology.pods, measured_families)
+    echoes = flows(topology.pods, topology.pods, measured_families, echo_ports)
     connectivity.must_work("full mesh", pairs + echoes, headline=True)
 
 
 @pytest.mark.story("closed port")
 def test_a_closed_port_is_refused_at_once(
-    mesh: Mesh, ip_family: Family, connectivity: Connectivity
+    topology: ProbeTopology, ip_family: Family, connectivity: Connectivity
 ) -> None:
     """A port on which no pod listens answers with a refusal, not with silence.
 
     Why: clients fall back to the other family or another backend at once only if they are refused
     (RFC 4443 section 3.1 code 4, RFC 9293 section 3.5.2).
     """
-    closed = [Lane(Protocol.TCP, CLOSED_PORT), Lane(Protocol.UDP, CLOSED_PORT)]
-    pairs = flows(mesh.pods, mesh.pods, [ip_family], closed)
-    load = Load(timeout=connectivity.patience, closed=True)
+    closed = [PortSpec(Protocol.TCP, CLOSED_PORT), PortSpec(Protocol.UDP, CLOSED_PORT)]
+    pairs = flows(topology.pods, topology.pods, [ip_family], closed)
+    load = ProbeOptions(timeout=connectivity.patience, closed=True)
     matrix = connectivity.measure("closed ports", pairs, load)
     connectivity.check(matrix, nobody_listens)
 
 
 def nobody_listens(flow: Flow) -> Expectation:
     """The destination must refuse: it serves no such port."""
-    because = f"{flow.destination.name} does not listen on {flow.lane}"
+    because = f"{flow.destination.name} does not listen on {flow.port_spec}"
     return Expectation(frozenset({Outcome.REFUSED}), because)

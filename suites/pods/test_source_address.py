@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Family
 from sixproof.reporting.diagnosis.evidence import require_none
-from sixproof.workloads.probe_pods.mesh import Mesh, flows
+from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
 
 @pytest.mark.story("source address")
 def test_a_server_sees_the_address_that_its_client_has(
-    mesh: Mesh, ip_family: Family, connectivity: Connectivity
+    topology: ProbeTopology, ip_family: Family, connectivity: Connectivity
 ) -> None:
     """Between pods no address is translated.
 
     Why: the network model asks for it, and policies judge by the address that arrives.
     """
-    matrix = connectivity.must_work("source addresses", flows(mesh.pods, mesh.pods, [ip_family]))
+    matrix = connectivity.must_work(
+        "source addresses", flows(topology.pods, topology.pods, [ip_family])
+    )
     translated = [
         f"{o.flow}: the server saw {o.peer_saw}, the client has {o.flow.source.address(ip_family)}"
         for o in matrix.observations()

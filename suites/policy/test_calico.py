@@ -8,73 +8,79 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_arena import cases
-from fixtures.policy_lab import Lab
+from fixtures.policy import cases
+from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.workloads.policy.cases import Case
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = pytest.mark.feature("Calico policy")
 
-ONE_PORT = (POD_LANES[0], POD_LANES[2])
+ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 
 
 @pytest.mark.story("order and tiers")
 @pytest.mark.covers("N4")
 @pytest.mark.parametrize("case", cases(51, 53), ids=str)
-def test_policies_are_asked_in_their_order(case: Case, lab: Lab) -> None:
+def test_policies_are_asked_in_their_order(case: Case, policy_checker: PolicyChecker) -> None:
     """Tiers by order, policies by order within a tier; the first rule that matches decides."""
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("entities")
 @pytest.mark.covers("N2", "N3")
 @pytest.mark.parametrize("case", cases(54, 55), ids=str)
-def test_rules_match_the_entities_that_they_name(case: Case, lab: Lab) -> None:
+def test_rules_match_the_entities_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
     """Selectors match pods; nets match addresses of their own family.
 
     Why: a rule whose nets are all of one family is not programmed for the other at all.
     """
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("ports")
 @pytest.mark.covers("N2")
 @pytest.mark.parametrize("case", cases(56, 56), ids=str)
-def test_rules_match_the_ports_that_they_name(case: Case, lab: Lab) -> None:
+def test_rules_match_the_ports_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
     """Ports by number, range and name, and the lack of them."""
-    lab.must_hold(case, POD_LANES)
+    policy_checker.must_hold(case, POD_PORTS)
 
 
 @pytest.mark.story("protocols")
 @pytest.mark.covers("N4")
 @pytest.mark.parametrize("case", cases(57, 57), ids=str)
-def test_rules_match_the_protocols_that_they_name(case: Case, lab: Lab) -> None:
+def test_rules_match_the_protocols_that_they_name(
+    case: Case, policy_checker: PolicyChecker
+) -> None:
     """TCP and UDP by name and number; ICMP and ICMPv6 are protocols of their own family."""
-    lab.must_hold(case, (*ONE_PORT, *lab.echo))
+    policy_checker.must_hold(case, (*ONE_PORT, *policy_checker.echo))
 
 
 @pytest.mark.story("echo requests")
 @pytest.mark.covers("N1")
 @pytest.mark.parametrize("case", cases(42, 42), ids=str)
-def test_isolation_holds_for_echo_requests(case: Case, lab: Lab) -> None:
+def test_isolation_holds_for_echo_requests(case: Case, policy_checker: PolicyChecker) -> None:
     """Where the network plugin rules on ICMP, isolated pods answer no echo request.
 
     Why: ICMPv6 carries neighbour discovery too, which must go on all the same (RFC 4890).
     """
-    lab.must_hold(case, (*ONE_PORT, *lab.echo))
+    policy_checker.must_hold(case, (*ONE_PORT, *policy_checker.echo))
 
 
 @pytest.mark.story("namespaces and accounts")
 @pytest.mark.covers("N2", "N3")
 @pytest.mark.parametrize("case", cases(58, 59, but=("59-to-service",)), ids=str)
-def test_rules_match_namespaces_sets_and_accounts(case: Case, lab: Lab) -> None:
+def test_rules_match_namespaces_sets_and_accounts(
+    case: Case, policy_checker: PolicyChecker
+) -> None:
     """A selector means the policy's own namespace, unless a rule or a global policy says else."""
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("beside NetworkPolicy")
 @pytest.mark.covers("N3", "N4")
 @pytest.mark.parametrize("case", cases(60, 62), ids=str)
-def test_calico_policies_take_their_place_beside_network_policies(case: Case, lab: Lab) -> None:
+def test_calico_policies_take_their_place_beside_network_policies(
+    case: Case, policy_checker: PolicyChecker
+) -> None:
     """NetworkPolicies stand in tier default at order 1000; staged policies stand nowhere."""
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)

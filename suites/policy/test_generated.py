@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_generated import Generated
+from sixproof.checks.policy.generated import Generated
 
 pytestmark = [pytest.mark.feature("Generated policies"), pytest.mark.covers("N1")]
 

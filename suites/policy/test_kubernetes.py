@@ -1,50 +1,52 @@
 """NetworkPolicy: what the API's documentation promises, in the whole matrix and over each family.
 
-Each case applies policies to an arena of nine pods, waits until the matrix agrees with the oracle,
-compares every cell, deletes them, and waits until everything works again. How long either took is
-in the report, by family. Sources: the type documentation of networking.k8s.io/v1.
+Each case applies policies to three namespaces of nine pods, waits until the matrix agrees with the
+oracle, compares every cell, deletes them, and waits until everything works again. How long either
+took is in the report, by family. Sources: the type documentation of networking.k8s.io/v1.
 """
 
 from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_arena import cases
-from fixtures.policy_lab import Lab
+from fixtures.policy import cases
+from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.workloads.policy.cases import Case
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = [pytest.mark.feature("NetworkPolicy"), pytest.mark.covers("N1")]
 
-ONE_PORT = (POD_LANES[0], POD_LANES[2])
+ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 
 
 @pytest.mark.story("selection")
 @pytest.mark.parametrize("case", cases(1, 10), ids=str)
-def test_policies_isolate_the_pods_that_they_select(case: Case, lab: Lab) -> None:
+def test_policies_isolate_the_pods_that_they_select(
+    case: Case, policy_checker: PolicyChecker
+) -> None:
     """A policy isolates the pods that it selects, in its directions, and nothing else."""
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("peers")
 @pytest.mark.parametrize("case", cases(11, 16), ids=str)
-def test_rules_let_in_the_peers_that_they_name(case: Case, lab: Lab) -> None:
+def test_rules_let_in_the_peers_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
     """A rule lets in the pods that its selectors choose, from its own and from other namespaces."""
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("ports")
 @pytest.mark.parametrize("case", cases(18, 25), ids=str)
-def test_rules_let_in_the_ports_that_they_name(case: Case, lab: Lab) -> None:
+def test_rules_let_in_the_ports_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
     """A rule opens its ports by number, range and name, for its protocol only."""
-    lab.must_hold(case, POD_LANES)
+    policy_checker.must_hold(case, POD_PORTS)
 
 
 @pytest.mark.story("blocks")
 @pytest.mark.parametrize("case", cases(26, 35), ids=str)
-def test_blocks_match_their_own_family_only(case: Case, lab: Lab) -> None:
+def test_blocks_match_their_own_family_only(case: Case, policy_checker: PolicyChecker) -> None:
     """A block of addresses matches its own family; a policy with blocks of one shuts the other.
 
     Why: an IPv4-only policy on a dual-stack cluster cuts IPv6 off, and nobody notices in IPv4.
     """
-    lab.must_hold(case, ONE_PORT)
+    policy_checker.must_hold(case, ONE_PORT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_own import OwnPolicies
+from sixproof.checks.policy.own import OwnPolicies
 
 pytestmark = [pytest.mark.feature("Your own policies"), pytest.mark.covers("N1")]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_arena import case, cases
-from fixtures.policy_lab import Lab
+from fixtures.policy import case, cases
+from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.policy import World
 from sixproof.workloads.policy.cases import Case
-from sixproof.workloads.policy.doors import Doors
+from sixproof.workloads.policy.frontends import ServiceFrontends
 
 pytestmark = [pytest.mark.feature("Policy and services"), pytest.mark.covers("N1")]
 
@@ -20,35 +20,38 @@ pytestmark = [pytest.mark.feature("Policy and services"), pytest.mark.covers("N1
 @pytest.mark.story("clusterIP and NodePort")
 @pytest.mark.parametrize("case", cases(36, 37), ids=str)
 def test_policies_see_addresses_after_translation(
-    case: Case, lab: Lab, doors: Doors, world_with_doors: World
+    case: Case,
+    policy_checker: PolicyChecker,
+    frontends: ServiceFrontends,
+    world_with_frontends: World,
 ) -> None:
     """Ports and peers of a rule are those of the pods behind a service, not the service's own."""
-    lab.must_hold_at(case, doors, world_with_doors)
+    policy_checker.must_hold_at(case, frontends, world_with_frontends)
 
 
 @pytest.mark.story("a pod to itself")
 def test_a_pod_reaches_its_own_address_whatever_isolates_it(
-    lab: Lab, doors: Doors, world_with_doors: World
+    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
 ) -> None:
     """An isolated pod still reaches its own address.
 
     By its own service it may or may not: the API leaves that open.
     """
-    lab.must_hold_at(case("40-hairpin"), doors, world_with_doors)
+    policy_checker.must_hold_at(case("40-hairpin"), frontends, world_with_frontends)
 
 
 @pytest.mark.story("a pod to itself")
 def test_an_administrator_rules_on_a_pod_that_reaches_itself_by_its_service(
-    lab: Lab, doors: Doors, world_with_doors: World
+    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
 ) -> None:
     """A pod's own service leads it through the policies of the administrator."""
-    lab.must_hold_at(case("70-hairpin"), doors, world_with_doors)
+    policy_checker.must_hold_at(case("70-hairpin"), frontends, world_with_frontends)
 
 
 @pytest.mark.story("clusterIP and NodePort")
 @pytest.mark.covers("N2")
 def test_a_rule_for_a_service_means_the_pods_behind_it(
-    lab: Lab, doors: Doors, world_with_doors: World
+    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
 ) -> None:
-    """Calico's rule for a service opens its endpoints and their ports, at every door."""
-    lab.must_hold_at(case("59-to-service"), doors, world_with_doors)
+    """Calico's rule for a service opens its endpoints and their ports, at every frontend."""
+    policy_checker.must_hold_at(case("59-to-service"), frontends, world_with_frontends)

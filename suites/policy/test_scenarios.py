@@ -4,47 +4,55 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.policy_arena import case
-from fixtures.policy_lab import Lab
+from fixtures.policy import case
+from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.policy import World
-from sixproof.workloads.policy.doors import Doors
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.policy.frontends import ServiceFrontends
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = pytest.mark.feature("Policy scenarios")
 
 
 @pytest.mark.story("three tiers by NetworkPolicy")
 @pytest.mark.covers("N1")
-def test_three_tiers_talk_along_their_chain_only(lab: Lab) -> None:
+def test_three_tiers_talk_along_their_chain_only(policy_checker: PolicyChecker) -> None:
     """Under default deny, web reaches api and api reaches db at their named ports, and no more."""
-    lab.must_hold(case("81-guide-three-tiers"), POD_LANES)
+    policy_checker.must_hold(case("81-guide-three-tiers"), POD_PORTS)
 
 
 @pytest.mark.story("Calico policy with selectors and IPv6 nets")
 @pytest.mark.covers("N2")
-def test_calico_policy_rules_by_selector_net_port_and_namespace(lab: Lab) -> None:
+def test_calico_policy_rules_by_selector_net_port_and_namespace(
+    policy_checker: PolicyChecker,
+) -> None:
     """One Calico policy opens api by label, by IPv6 net and by another namespace's label."""
-    lab.must_hold(case("82-guide-calico"), POD_LANES)
+    policy_checker.must_hold(case("82-guide-calico"), POD_PORTS)
 
 
 @pytest.mark.story("global egress policy")
 @pytest.mark.covers("N3")
-def test_egress_stays_within_unique_local_addresses_but_for_a_label(lab: Lab) -> None:
+def test_egress_stays_within_unique_local_addresses_but_for_a_label(
+    policy_checker: PolicyChecker,
+) -> None:
     """Pods reach unique local addresses over IPv6 and nothing else; one tier is free."""
-    lab.must_hold(case("83-guide-global"), (POD_LANES[0], POD_LANES[2]))
+    policy_checker.must_hold(case("83-guide-global"), (POD_PORTS[0], POD_PORTS[2]))
 
 
 @pytest.mark.story("tiers")
 @pytest.mark.covers("N4")
-def test_a_security_tier_decides_before_the_teams_own_policies(lab: Lab) -> None:
+def test_a_security_tier_decides_before_the_teams_own_policies(
+    policy_checker: PolicyChecker,
+) -> None:
     """A security tier denies by namespace label, lets ICMPv6 in, and passes the rest on."""
-    lab.must_hold(case("84-guide-tiers"), (POD_LANES[0], POD_LANES[2], *lab.echo))
+    policy_checker.must_hold(
+        case("84-guide-tiers"), (POD_PORTS[0], POD_PORTS[2], *policy_checker.echo)
+    )
 
 
 @pytest.mark.story("complete deployment")
 @pytest.mark.covers("X1")
 def test_a_deployment_is_reached_through_its_service_by_whom_it_allows(
-    lab: Lab, doors: Doors, world_with_doors: World
+    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
 ) -> None:
-    """Behind a dual-stack service, pods answer whom their policies name, at every door."""
-    lab.must_hold_at(case("85-guide-deployment"), doors, world_with_doors)
+    """Behind a dual-stack service, pods answer whom their policies name, at every frontend."""
+    policy_checker.must_hold_at(case("85-guide-deployment"), frontends, world_with_frontends)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 
 from fixtures.options import Settings
-from fixtures.state import RunState
+from fixtures.run.state import RunState
 from sixproof.agent import protocol
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import ClusterFacts, Family
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = pytest.mark.feature("Preflight")
 
@@ -76,18 +76,18 @@ def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
 def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: RunState) -> None:
     """A restricted pod of the harness became ready on every covered node."""
     no_finding("probe-pods")
-    assert run_state.mesh is not None, f"the run is blocked: {run_state.blockers[0]}"
+    assert run_state.topology is not None, f"the run is blocked: {run_state.blockers[0]}"
 
 
 @pytest.mark.story("probe pods")
 @pytest.mark.covers("P2")
 def test_every_probe_pod_has_an_address_of_each_required_family(
-    mesh: Mesh, settings: Settings
+    topology: ProbeTopology, settings: Settings
 ) -> None:
     """podIPs of every probe pod hold each family that the cluster must have."""
     missing = [
         f"{pod.name} has no {family} address"
-        for pod in mesh.pods
+        for pod in topology.pods
         for family in settings.require_families
         if family not in pod.families()
     ]
@@ -105,18 +105,18 @@ def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
 
 @pytest.mark.story("agents")
 def test_every_agent_answers_and_listens_on_each_family(
-    mesh: Mesh, agents: Agents, measured_families: tuple[Family, ...]
+    topology: ProbeTopology, agents: Agents, measured_families: tuple[Family, ...]
 ) -> None:
-    """Every agent is reached over its control channel and serves its lanes in each family."""
+    """Every agent is reached over its control channel and serves its ports in each family."""
     wildcard = {Family.IPV4: "0.0.0.0", Family.IPV6: "[::]"}  # noqa: S104 - what agents report
     asked = [
         (endpoint, agents.ask(endpoint, protocol.Hello(), protocol.Welcome, timeout=30))
-        for endpoint in (*mesh.pods, *mesh.hosts)
+        for endpoint in (*topology.pods, *topology.hosts)
     ]
     deaf = [
         f"{endpoint.name} does not listen over {family}"
         for endpoint, answer in asked
         for family in measured_families
-        if not any(f"/{wildcard[family]}:" in lane for lane in answer.result().listening)
+        if not any(f"/{wildcard[family]}:" in port_spec for port_spec in answer.result().listening)
     ]
     assert not deaf, "; ".join(deaf)

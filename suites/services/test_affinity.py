@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
 from sixproof.workloads.services.routing import Target
 
@@ -14,18 +14,18 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 @pytest.mark.story("session affinity")
 def test_a_client_keeps_its_backend(
-    affine: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    affine: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """All connections of a client to a port of the service reach one backend, over each family."""
-    dialling.must_keep_one_backend("session affinity", clients, affine)
+    service_checks.must_keep_one_backend("session affinity", clients, affine)
 
 
 @pytest.mark.story("session affinity")
 def test_affinity_ends_after_its_time_of_silence(
-    briefly_affine: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    briefly_affine: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Clients that were silent for longer than the time-out are given backends anew.
 
     That all of them draw the same backend again by chance is less likely than 1e-9.
     """
-    dialling.must_draw_anew("session affinity time-out", clients, briefly_affine, silence=3.5)
+    service_checks.must_draw_anew("session affinity time-out", clients, briefly_affine, silence=3.5)

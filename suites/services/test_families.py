@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
-from fixtures.services import SlicesOf
+from sixproof.checks.services.endpoint_slices import SlicesOf
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import ClusterFacts, Endpoint, Family
 from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyWish
 from sixproof.workloads.services.manifests import Service
@@ -56,37 +56,39 @@ def test_endpoint_slices_list_the_ready_pods_of_each_family(
 
 @pytest.mark.story("family policies")
 def test_every_service_answers_in_each_family_it_has(
-    family_targets: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    family_targets: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """From a pod on each node and from each node, every clusterIP answers on every port.
 
     The ports differ from those of the pods, by number and by name, over TCP and UDP.
     """
     title = "services of every family policy"
-    dialling.must_answer(title, clients, family_targets, headline=True)
+    service_checks.must_answer(title, clients, family_targets, headline=True)
 
 
 @pytest.mark.story("every backend")
 def test_every_backend_takes_its_share(
-    web: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    web: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Over each family and on each port, connections reach every backend on every node.
 
     Why: where one backend of three is lost in one family, two connections of three still work.
     """
-    dialling.must_reach_every_backend("every backend", clients, [web])
+    service_checks.must_reach_every_backend("every backend", clients, [web])
 
 
 @pytest.mark.story("absent family")
 def test_a_family_that_a_service_lacks_is_refused_at_its_node_port(
-    lacking_node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    lacking_node_ports: tuple[Target, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """On nodes' addresses of the other family, a single-stack service's NodePort is refused.
 
     Why: a dual-stack client falls back to the other family at once if it is refused, after seconds
     if nobody answers (RFC 8305).
     """
-    dialling.must_answer("NodePorts of the absent family", clients, lacking_node_ports)
+    service_checks.must_answer("NodePorts of the absent family", clients, lacking_node_ports)
 
 
 @pytest.mark.story("absent family")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
-from fixtures.services import SlicesOf
+from sixproof.checks.services.endpoint_slices import SlicesOf
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
 from sixproof.workloads.services.routing import Target
 from sixproof.workloads.services.standing import SELECTING, Standing
@@ -34,10 +34,10 @@ def test_a_headless_service_has_no_address_of_its_own(standing: Standing) -> Non
 
 @pytest.mark.story("headless")
 def test_backends_of_a_headless_service_answer_at_their_own_addresses(
-    headless: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    headless: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Each address that its EndpointSlices list answers on the pod's own ports."""
-    dialling.must_answer("headless", clients, headless)
+    service_checks.must_answer("headless", clients, headless)
 
 
 @pytest.mark.story("ExternalName")
@@ -51,27 +51,27 @@ def test_an_external_name_has_no_address_and_no_backend(
 
 @pytest.mark.story("host-network backends")
 def test_backends_on_the_host_network_take_their_share(
-    host_network: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    host_network: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """A service reaches each of its backends whose address is its node's own."""
-    dialling.must_reach_every_backend("host-network backends", clients, [host_network])
+    service_checks.must_reach_every_backend("host-network backends", clients, [host_network])
 
 
 @pytest.mark.story("unready backends")
 def test_an_unready_backend_answers_where_it_is_published(
-    published_unready: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    published_unready: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """publishNotReadyAddresses serves a pod that runs and is not ready."""
-    dialling.must_answer("published although unready", clients, [published_unready])
+    service_checks.must_answer("published although unready", clients, [published_unready])
 
 
 @pytest.mark.story("hairpin")
 def test_a_backend_reaches_itself_through_its_service(
-    web: Target, standing: Standing, dialling: Dialling
+    web: Target, standing: Standing, service_checks: ServiceChecks
 ) -> None:
     """A backend that dials its own service reaches every backend, itself among them.
 
     Why: the reply to a hairpin must come back through kube-proxy, which only happens when the pod's
     own address was masqueraded; a node that does so in one family only fails one time in n.
     """
-    dialling.must_reach_every_backend("hairpin", standing.web, [web])
+    service_checks.must_reach_every_backend("hairpin", standing.web, [web])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.probing import Connectivity
+from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Endpoint, Family, Protocol
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from sixproof.workloads.existing.policies import Expect
-from sixproof.workloads.probe_pods.lanes import Lane
-from sixproof.workloads.probe_pods.mesh import flows
+from sixproof.workloads.probe_pods.ports import PortSpec
+from sixproof.workloads.probe_pods.topology import flows
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("P2")]
 
-HTTPS = Lane(Protocol.TCP, 443)
+HTTPS = PortSpec(Protocol.TCP, 443)
 
 
 @pytest.mark.story("kubernetes.default")
@@ -30,6 +30,6 @@ def test_the_api_answers_at_kubernetes_default(
     What is sent is HTTP in clear; that the server refuses it in words shows that it read it.
     """
     to_api = flows(clients, [kubernetes_api], [ip_family], [HTTPS])
-    load = Load(timeout=connectivity.patience, foreign=True)
+    load = ProbeOptions(timeout=connectivity.patience, foreign=True)
     matrix = connectivity.measure("kubernetes.default", to_api, load)
     connectivity.check(matrix, api_answers)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
 from sixproof.workloads.services.routing import Target
 
@@ -17,25 +17,25 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 @pytest.mark.story("no endpoints")
 def test_a_service_with_nothing_behind_it_refuses(
-    empty: Target, clients: tuple[Endpoint, ...], dialling: Dialling
+    empty: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Its clusterIPs answer port unreachable, over TCP and UDP."""
-    dialling.must_answer("no endpoints", clients, [empty])
+    service_checks.must_answer("no endpoints", clients, [empty])
 
 
 @pytest.mark.story("no endpoints")
 def test_a_node_port_with_nothing_behind_it_refuses(
     empty_node_ports: tuple[Target, ...],
     second_clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
 ) -> None:
     """Its NodePort answers port unreachable on every node."""
-    dialling.must_answer("NodePort without endpoints", second_clients, empty_node_ports)
+    service_checks.must_answer("NodePort without endpoints", second_clients, empty_node_ports)
 
 
 @pytest.mark.story("no endpoints")
 def test_a_service_whose_backends_are_unready_refuses(
-    unready: Target, third_clients: tuple[Endpoint, ...], dialling: Dialling
+    unready: Target, third_clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """A backend that runs and is not ready gets no traffic."""
-    dialling.must_answer("no ready endpoint", third_clients, [unready])
+    service_checks.must_answer("no ready endpoint", third_clients, [unready])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
 from sixproof.workloads.services.routing import Target
 
@@ -13,26 +13,26 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 @pytest.mark.story("NodePort")
 def test_a_node_port_answers_on_every_address_of_every_node(
-    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Pods and nodes reach a NodePort at each node's address of each family."""
-    dialling.must_answer("NodePort", clients, node_ports, headline=True)
+    service_checks.must_answer("NodePort", clients, node_ports, headline=True)
 
 
 @pytest.mark.story("NodePort")
 def test_a_node_port_forwards_to_backends_on_every_node(
-    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Whichever node is dialled, every backend takes its share."""
-    dialling.must_reach_every_backend("NodePort, every backend", clients, node_ports)
+    service_checks.must_reach_every_backend("NodePort, every backend", clients, node_ports)
 
 
 @pytest.mark.story("HostPort")
 def test_a_host_port_answers_on_its_node_alone(
-    host_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], dialling: Dialling
+    host_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """A HostPort answers at its node's address of each family; other nodes refuse it.
 
     Why: the CNI's portmap writes its rules for each family apart.
     """
-    dialling.must_answer("HostPort", clients, host_ports)
+    service_checks.must_answer("HostPort", clients, host_ports)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from fixtures.dialling import Dialling
+from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
 from sixproof.workloads.services.routing import Target
 from sixproof.workloads.services.source import Translation
@@ -19,75 +19,80 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3", "L
 
 @pytest.mark.story("source address")
 def test_a_cluster_ip_keeps_the_address_of_pods(
-    web: Target, clients: tuple[Endpoint, ...], dialling: Dialling, translation: Translation
+    web: Target,
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
+    translation: Translation,
 ) -> None:
     """Behind a clusterIP a server sees a pod's own address, and a node's for clients on nodes."""
-    dialling.must_show_source("clusterIP", clients, [web], translation)
+    service_checks.must_show_source("clusterIP", clients, [web], translation)
 
 
 @pytest.mark.story("source address")
 def test_a_hairpin_is_masqueraded(
-    web: Target, standing: Standing, dialling: Dialling, translation: Translation
+    web: Target, standing: Standing, service_checks: ServiceChecks, translation: Translation
 ) -> None:
     """A backend that reaches itself sees its node's address; the others see its own."""
-    dialling.must_show_source("hairpin", standing.web, [web], translation)
+    service_checks.must_show_source("hairpin", standing.web, [web], translation)
 
 
 @pytest.mark.story("source address")
 def test_a_node_port_masquerades_under_the_dialled_node(
     node_ports: tuple[Target, ...],
     clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """With externalTrafficPolicy Cluster a server sees the node that was dialled."""
-    dialling.must_show_source("NodePort", clients, node_ports, translation)
+    service_checks.must_show_source("NodePort", clients, node_ports, translation)
 
 
 @pytest.mark.story("source address")
 def test_local_external_traffic_keeps_the_client_s_address(
     local_node_ports: tuple[Target, ...],
     clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """With externalTrafficPolicy Local the dialled node translates nothing.
 
     A pod of another node arrives there with its node's address where its pool has natOutgoing.
     """
-    dialling.must_show_source("NodePort, Local", clients, local_node_ports, translation)
+    service_checks.must_show_source("NodePort, Local", clients, local_node_ports, translation)
 
 
 @pytest.mark.story("source address")
 def test_local_internal_traffic_keeps_the_address_of_pods(
     internal_local: tuple[Target, ...],
     clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """With internalTrafficPolicy Local a server sees a pod's own address."""
-    dialling.must_show_source("internalTrafficPolicy Local", clients, internal_local, translation)
+    service_checks.must_show_source(
+        "internalTrafficPolicy Local", clients, internal_local, translation
+    )
 
 
 @pytest.mark.story("source address")
 def test_a_host_port_keeps_the_client_s_address(
     host_ports: tuple[Target, ...],
     clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """Behind a HostPort a server sees a pod of its node by its own address, a pod of another node
     as that pod leaves its pool."""
-    dialling.must_show_source("HostPort", clients, host_ports, translation)
+    service_checks.must_show_source("HostPort", clients, host_ports, translation)
 
 
 @pytest.mark.story("source address")
 def test_a_backend_on_the_host_network_sees_who_leaves_the_pool(
     host_network: Target,
     clients: tuple[Endpoint, ...],
-    dialling: Dialling,
+    service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """A backend that is a node sees a pod of its own node by the pod's address, a pod of another
     node by that node's where the pool has natOutgoing."""
-    dialling.must_show_source("host-network backends", clients, [host_network], translation)
+    service_checks.must_show_source("host-network backends", clients, [host_network], translation)

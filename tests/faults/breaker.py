@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable
 
 import pytest
 
-from fixtures.state import RunState
+from fixtures.run.state import RunState
 from sixproof.model import Endpoint
 from sixproof.workloads.services.standing import Standing
 from tests.faults.injection import inject_or_exit
@@ -24,8 +24,8 @@ AFTER = "SIX_TEST_FAULT_AFTER"
 def pytest_sixproof_ready(state: RunState) -> None:
     """Break what stands now."""
     if not os.environ.get(AFTER):
-        assert state.mesh is not None
-        inject(state.mesh.in_namespace("a"))
+        assert state.topology is not None
+        inject(state.topology.in_namespace("a"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -22,7 +22,7 @@ MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
 
 
 @dataclasses.dataclass(frozen=True)
-class Outing:
+class SuiteRun:
     """One run of the suites: pytest's exit status, what it printed, what it recorded."""
 
     status: int
@@ -33,7 +33,7 @@ class Outing:
         """The tests that ended so."""
         return tuple(c for c in self.results.cases if c.outcome is outcome)
 
-    def mesh(self) -> Measured:
+    def topology(self) -> Measured:
         """The full mesh over both families; it must have been measured, whatever came of it."""
         found = [m for m in self.results.matrices if m.test.endswith(MESH)]
         assert found, f"the full mesh was not measured:\n{self.output[-3000:]}"
@@ -57,7 +57,7 @@ class Outing:
 
     def wrong(self) -> tuple[Observation, ...]:
         """The cells of the full mesh that are not as expected."""
-        return tuple(d.observation for d in self.mesh().disagreements())
+        return tuple(d.observation for d in self.topology().disagreements())
 
 
 def named_by(nodeid: str) -> str:
@@ -74,7 +74,7 @@ def faults(*words: str) -> str:
 
 def run_suites(
     report_dir: Path, *arguments: str, breaking: str = "", node: str = "", after: str = ""
-) -> Outing:
+) -> SuiteRun:
     """Run suites in a process of their own, as a user does.
 
     `breaking` are words of ``faults inject``, said once the probe pods are ready or, where `after`
@@ -98,7 +98,7 @@ def run_suites(
     )
     output = done.stdout + done.stderr
     assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
-    return Outing(done.returncode, output, Results.read(report_dir / "results.json"))
+    return SuiteRun(done.returncode, output, Results.read(report_dir / "results.json"))
 
 
 @pytest.fixture(scope="session")
@@ -130,26 +130,28 @@ def assert_all_green(tmp_path: Path) -> Iterator[None]:
     """After the test, with the fault cleared, everything that was red is green again."""
     yield
     faults("clear")
-    outing = run_suites(tmp_path / "after", "suites/pods", "-k", f"{MESH} or other_nodes or itself")
-    assert outing.status == 0, outing.output[-3000:]
+    suite_run = run_suites(
+        tmp_path / "after", "suites/pods", "-k", f"{MESH} or other_nodes or itself"
+    )
+    assert suite_run.status == 0, suite_run.output[-3000:]
 
 
-def assert_red_is_exactly(outing: Outing, wanted: set[str], family: Family | None) -> None:
+def assert_red_is_exactly(suite_run: SuiteRun, wanted: set[str], family: Family | None) -> None:
     """These tests fail and no other, none is broken, and all that fail blame this family alone."""
-    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-3000:]
-    assert set(outing.red()) == wanted, outing.output[-3000:]
+    assert suite_run.cases(CaseOutcome.BROKEN) == (), suite_run.output[-3000:]
+    assert set(suite_run.red()) == wanted, suite_run.output[-3000:]
     if family is not None:
         category = f"{family}-only failure"
-        assert all(category in case.message for case in outing.red().values())
+        assert all(category in case.message for case in suite_run.red().values())
 
 
 def assert_cells(
-    outing: Outing, test: str, dead: Callable[[Observation], bool], outcomes: set[Outcome]
+    suite_run: SuiteRun, test: str, dead: Callable[[Observation], bool], outcomes: set[Outcome]
 ) -> None:
     """The wrong cells of a test are exactly those that must be dead, and came to these outcomes."""
-    cells = [o for m in outing.measured(test) for o in m.matrix.observations()]
+    cells = [o for m in suite_run.measured(test) for o in m.matrix.observations()]
     wanted = {(o.flow.family, str(o.flow)) for o in cells if dead(o)}
-    wrong = outing.wrong_cells(test)
+    wrong = suite_run.wrong_cells(test)
     seen = {(o.flow.family, str(o.flow)) for o in wrong}
     assert wanted, f"{test}: the fault reaches no cell"
     assert seen - wanted == set(), f"{test}: red without a cause: {sorted(seen - wanted)[:5]}"
@@ -157,10 +159,10 @@ def assert_cells(
     assert {o.outcome for o in wrong} <= outcomes
 
 
-def assert_green(outing: Outing) -> None:
+def assert_green(suite_run: SuiteRun) -> None:
     """Nothing fails, and something passed."""
-    assert outing.status == 0, outing.output[-3000:]
-    assert outing.cases(CaseOutcome.PASSED)
+    assert suite_run.status == 0, suite_run.output[-3000:]
+    assert suite_run.cases(CaseOutcome.PASSED)
 
 
 def crosses(observation: Observation) -> bool:
@@ -177,7 +179,7 @@ __all__ = [
     "CaseOutcome",
     "Family",
     "Outcome",
-    "Outing",
+    "SuiteRun",
     "assert_cells",
     "assert_green",
     "assert_red_is_exactly",

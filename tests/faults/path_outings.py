@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.faults.conftest import Outing
+from tests.faults.conftest import SuiteRun
 
 
-def ran(outing: Outing, outcome: CaseOutcome, family: Family | None) -> set[str]:
+def ran(suite_run: SuiteRun, outcome: CaseOutcome, family: Family | None) -> set[str]:
     """The tests that ended so and ask about this family, by name, the family's own part cut."""
-    return {_name(c) for c in outing.cases(outcome) if c.family is family}
+    return {_name(c) for c in suite_run.cases(outcome) if c.family is family}
 
 
 def _name(case: Case) -> str:
@@ -18,14 +18,14 @@ def _name(case: Case) -> str:
     return f"{name}[{'-'.join(parts)}]" if any(parts) else name
 
 
-def message(outing: Outing, test: str, family: Family | None) -> str:
+def message(suite_run: SuiteRun, test: str, family: Family | None) -> str:
     """What a red test said."""
-    cases = outing.cases(CaseOutcome.FAILED)
+    cases = suite_run.cases(CaseOutcome.FAILED)
     return next(c.message for c in cases if _name(c) == test and c.family is family)
 
 
-def assert_red(outing: Outing, wanted: set[str], family: Family | None) -> None:
+def assert_red(suite_run: SuiteRun, wanted: set[str], family: Family | None) -> None:
     """Exactly these tests are red over this family."""
-    red = ran(outing, CaseOutcome.FAILED, family)
+    red = ran(suite_run, CaseOutcome.FAILED, family)
     assert red - wanted == set(), f"red without a cause: {sorted(red - wanted)}"
     assert wanted - red == set(), f"not found: {sorted(wanted - red)}"

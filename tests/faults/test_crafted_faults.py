@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.mtu import slugs
-from fixtures.mtu_raw import WAYS
+from sixproof.checks.crafted.crafted_results import WAYS
+from sixproof.checks.pmtu.path_results import slugs
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import Outing, faults, run_suites
+from tests.faults.conftest import SuiteRun, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_crafted_green")]
@@ -32,11 +32,11 @@ HANDSHAKE, SHUT = (
 )
 
 
-def measured(folder: Path, breaking: str = "", node: str = "") -> Outing:
+def measured(folder: Path, breaking: str = "", node: str = "") -> SuiteRun:
     """The crafted packets of a run."""
-    outing = run_suites(folder, SUITE, breaking=breaking, node=node)
-    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-3000:]
-    return outing
+    suite_run = run_suites(folder, SUITE, breaking=breaking, node=node)
+    assert suite_run.cases(CaseOutcome.BROKEN) == (), suite_run.output[-3000:]
+    return suite_run
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def assert_crafted_green(tmp_path: Path) -> Iterator[None]:
     """After the test, with the fault cleared, nothing is red."""
     yield
     faults("clear")
-    outing = run_suites(tmp_path / "after", SUITE)
-    assert outing.status == 0, outing.output[-3000:]
+    suite_run = run_suites(tmp_path / "after", SUITE)
+    assert suite_run.status == 0, suite_run.output[-3000:]
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -54,14 +54,14 @@ def test_f1_fragments_that_a_node_drops(
 ) -> None:
     """F1: exactly the fragments of one family are lost, from pods of that node alone."""
     node = workers[0]
-    outing = measured(tmp_path, f"F1 --node {node} --family {family}", node)
-    assert_red(outing, FRAGMENTS, family)
-    assert_red(outing, set(), family.other)
+    suite_run = measured(tmp_path, f"F1 --node {node} --family {family}", node)
+    assert_red(suite_run, FRAGMENTS, family)
+    assert_red(suite_run, set(), family.other)
     for test in FRAGMENTS:
-        said = message(outing, test, family)
-        shots = [line for line in said.splitlines() if "packets left" in line]
-        assert shots
-        assert all(line.strip().startswith(f"raw@{node} -> ") for line in shots), said
+        said = message(suite_run, test, family)
+        crafted_packets = [line for line in said.splitlines() if "packets left" in line]
+        assert crafted_packets
+        assert all(line.strip().startswith(f"raw@{node} -> ") for line in crafted_packets), said
         assert "0 reached the server's interface" in said
         assert f"class: {family}-only failure" in said
 
@@ -69,11 +69,11 @@ def test_f1_fragments_that_a_node_drops(
 def test_f2_options_that_a_node_drops(tmp_path: Path, workers: tuple[str, str]) -> None:
     """F2: exactly the extension headers are lost, from pods of that node alone."""
     node = workers[0]
-    outing = measured(tmp_path, f"F2 --node {node}", node)
-    assert_red(outing, HEADERS, Family.IPV6)
-    assert_red(outing, set(), Family.IPV4)
+    suite_run = measured(tmp_path, f"F2 --node {node}", node)
+    assert_red(suite_run, HEADERS, Family.IPV6)
+    assert_red(suite_run, set(), Family.IPV4)
     for test in HEADERS:
-        said = message(outing, test, Family.IPV6)
+        said = message(suite_run, test, Family.IPV6)
         assert f"raw@{node} -> " in said
         assert "hop-by-hop options did not arrive" in said
         assert "RFC 9673" in said
@@ -85,10 +85,10 @@ def test_f3_segment_sizes_that_a_node_lowers(
 ) -> None:
     """F3: the SYNs of that node's pods are told, with what they left and came with."""
     node = workers[0]
-    outing = measured(tmp_path, f"F3 --node {node} --family {family}", node)
-    assert_red(outing, {HANDSHAKE}, family)
-    assert_red(outing, set(), family.other)
-    said = message(outing, HANDSHAKE, family)
+    suite_run = measured(tmp_path, f"F3 --node {node} --family {family}", node)
+    assert_red(suite_run, {HANDSHAKE}, family)
+    assert_red(suite_run, set(), family.other)
+    said = message(suite_run, HANDSHAKE, family)
     wanted = 1370 if family is Family.IPV6 else 1390
     assert f"left with MSS {wanted} and came with 1220" in said
     told = [line for line in said.splitlines() if "came with" in line]
@@ -102,9 +102,9 @@ def test_i2_a_bottleneck_quotes_what_was_sent(
     """I2: the node's Packet Too Big comes back through every translation, exact to the byte."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
-    outing = measured(tmp_path)
-    assert outing.status == 0, outing.output[-3000:]
-    assert ran(outing, CaseOutcome.PASSED, family) >= QUOTES
+    suite_run = measured(tmp_path)
+    assert suite_run.status == 0, suite_run.output[-3000:]
+    assert ran(suite_run, CaseOutcome.PASSED, family) >= QUOTES
     kind = "ICMPv6 Packet Too Big"
     if family is Family.IPV4:
         kind = "ICMP Destination Unreachable: fragmentation needed"
@@ -123,12 +123,12 @@ def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str,
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", "IPv6")
     faults("inject", "I1", "--node", node, "--family", "IPv6")
-    outing = measured(tmp_path)
-    red = ran(outing, CaseOutcome.FAILED, Family.IPV6)
+    suite_run = measured(tmp_path)
+    red = ran(suite_run, CaseOutcome.FAILED, Family.IPV6)
     to_pod = "test_who_says_too_big_quotes_what_was_sent[to-the-pod]"
     assert to_pod in red <= QUOTES
-    assert_red(outing, set(), Family.IPV4)
-    said = message(outing, to_pod, Family.IPV6)
+    assert_red(suite_run, set(), Family.IPV4)
+    said = message(suite_run, to_pod, Family.IPV6)
     assert f"raw@{node} -> raw@{peer} over IPv6" in said
     assert "nobody said that it is too big" in said
 
@@ -138,9 +138,9 @@ def test_i8_a_policy_that_is_not_enforced_lets_every_shape_through(
 ) -> None:
     """I8: what reaches the shut port of that node's pod is told as a leak, over IPv6 alone."""
     node = workers[0]
-    outing = measured(tmp_path, f"I8 --node {node} --family IPv6", node)
-    assert_red(outing, {SHUT}, Family.IPV6)
-    assert_red(outing, set(), Family.IPV4)
-    said = message(outing, SHUT, Family.IPV6)
+    suite_run = measured(tmp_path, f"I8 --node {node} --family IPv6", node)
+    assert_red(suite_run, {SHUT}, Family.IPV6)
+    assert_red(suite_run, set(), Family.IPV4)
+    said = message(suite_run, SHUT, Family.IPV6)
     assert f" -> guarded@{node} over IPv6 udp/8081" in said
     assert "class: Policy leak, IPv6-only failure" in said

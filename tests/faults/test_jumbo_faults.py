@@ -59,10 +59,10 @@ def node(jumbo_bed: testbed.Bed) -> Iterator[str]:
 
 def test_every_test_of_the_path_passes_with_jumbo_frames(node: str, tmp_path: Path) -> None:
     """Nothing is red where all have 9000 bytes, and what is skipped elsewhere is measured."""
-    outing = run_suites(tmp_path, "suites/mtu", "-n", "2")
-    assert outing.status == 0, outing.output[-3000:]
+    suite_run = run_suites(tmp_path, "suites/mtu", "-n", "2")
+    assert suite_run.status == 0, suite_run.output[-3000:]
     for family in Family:
-        assert JUMBO in ran(outing, CaseOutcome.PASSED, family)
+        assert JUMBO in ran(suite_run, CaseOutcome.PASSED, family)
 
 
 def test_i2l_a_node_without_jumbo_frames(node: str, tmp_path: Path) -> None:
@@ -72,11 +72,11 @@ def test_i2l_a_node_without_jumbo_frames(node: str, tmp_path: Path) -> None:
     Felix takes the link's size over, so which packets are too large depends on how far it is.
     """
     faults("inject", "I2L", "--node", node, "--value", "1500")
-    outing = run_suites(tmp_path, "suites/mtu/test_path.py", "suites/mtu/test_underlay.py")
-    text = message(outing, ONE_SIZE, None)
+    suite_run = run_suites(tmp_path, "suites/mtu/test_path.py", "suites/mtu/test_underlay.py")
+    text = message(suite_run, ONE_SIZE, None)
     assert f"{node}: sends to other nodes by an interface of MTU 1500, most have 9000" in text
     for family in Family:
-        text = message(outing, JUMBO, family)
+        text = message(suite_run, JUMBO, family)
         edges = [line for line in text.splitlines() if " -> " in line]
         assert edges
         assert all(f"@{node} " in line or f"@{node}:" in line for line in edges), edges

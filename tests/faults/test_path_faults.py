@@ -12,7 +12,7 @@ import pytest
 
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import Outing, faults, run_suites
+from tests.faults.conftest import SuiteRun, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_paths_green")]
@@ -55,11 +55,11 @@ TOLD = {
 """What is skipped unless a hop is narrower than the pods' link."""
 
 
-def measured(folder: Path, breaking: str = "", node: str = "") -> Outing:
+def measured(folder: Path, breaking: str = "", node: str = "") -> SuiteRun:
     """The suite of path MTU, without the raw tier."""
-    outing = run_suites(folder, *RESTRICTED, "-n", "2", breaking=breaking, node=node)
-    assert outing.cases(CaseOutcome.BROKEN) == ()
-    return outing
+    suite_run = run_suites(folder, *RESTRICTED, "-n", "2", breaking=breaking, node=node)
+    assert suite_run.cases(CaseOutcome.BROKEN) == ()
+    return suite_run
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def assert_paths_green(tmp_path: Path) -> Iterator[None]:
     yield
     faults("clear")
     again = [f"suites/mtu/test_{part}.py" for part in ("interfaces", "path", "underlay")]
-    outing = run_suites(tmp_path / "after", *again)
-    assert outing.status == 0, outing.output[-3000:]
+    suite_run = run_suites(tmp_path / "after", *again)
+    assert suite_run.status == 0, suite_run.output[-3000:]
 
 
 def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(
@@ -80,10 +80,10 @@ def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(
     node, peer = workers
     for family in Family:
         faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
-    outing = measured(tmp_path)
-    assert outing.status == 0, outing.output[-3000:]
+    suite_run = measured(tmp_path)
+    assert suite_run.status == 0, suite_run.output[-3000:]
     for family in Family:
-        assert TOLD - ran(outing, CaseOutcome.PASSED, family) == set()
+        assert TOLD - ran(suite_run, CaseOutcome.PASSED, family) == set()
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -94,15 +94,15 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
     faults("inject", "I1", "--node", node, "--family", family)
-    outing = measured(tmp_path)
+    suite_run = measured(tmp_path)
     wanted = VANISHING | NOT_DELIVERED
     if family is Family.IPV4:  # a router may fragment what has no DF, and fragments have none
         wanted = {test for test in wanted if "fragment" not in test}
-    assert_red(outing, wanted, family)
-    assert_red(outing, set(), family.other)
-    assert_red(outing, set(), None)
-    assert "test_packet_too_big_is_made" in ran(outing, CaseOutcome.PASSED, family)
-    said = message(outing, "test_packet_too_big_reaches_the_sender", family)
+    assert_red(suite_run, wanted, family)
+    assert_red(suite_run, set(), family.other)
+    assert_red(suite_run, set(), None)
+    assert "test_packet_too_big_is_made" in ran(suite_run, CaseOutcome.PASSED, family)
+    said = message(suite_run, "test_packet_too_big_reaches_the_sender", family)
     assert f"of {node} 1350" in said
     assert f"eaten on {node}" in said
     assert f"look at {node} first" in said
@@ -113,9 +113,9 @@ def test_i1_without_a_bottleneck_eats_nothing(tmp_path: Path, workers: tuple[str
     """I1: where every hop carries what pods send, nobody makes a Packet Too Big; this tier cannot
     see who would eat one, and the tests that would are skipped, not passed."""
     faults("inject", "I1", "--node", workers[0])
-    outing = measured(tmp_path)
-    assert outing.status == 0, outing.output[-3000:]
-    assert ran(outing, CaseOutcome.SKIPPED, Family.IPV6) >= TOLD
+    suite_run = measured(tmp_path)
+    assert suite_run.status == 0, suite_run.output[-3000:]
+    assert ran(suite_run, CaseOutcome.SKIPPED, Family.IPV6) >= TOLD
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -125,18 +125,18 @@ def test_i1_a_client_outside_is_not_told(
     """I1: the link of a client outside is wider than a tunnel, so the node that it dials has to say
     so, and is not heard; what goes through other nodes, and what fits, passes."""
     faults("inject", "I1", "--node", workers[0], "--family", family)
-    outing = run_suites(tmp_path, "suites/mtu/test_outside.py")
-    assert outing.cases(CaseOutcome.BROKEN) == ()
+    suite_run = run_suites(tmp_path, "suites/mtu/test_outside.py")
+    assert suite_run.cases(CaseOutcome.BROKEN) == ()
     told = "test_packet_too_big_reaches_the_client_outside"
     wanted = {told, f"{FROM_OUTSIDE}[a-plain-UDP-socket-gets-through]"}
     if family is Family.IPV6:  # a router may fragment what has no DF, and fragments have none
         wanted |= {f"{FROM_OUTSIDE}[fragments-arrive]"}
-    assert_red(outing, wanted, family)
-    assert_red(outing, set(), family.other)
+    assert_red(suite_run, wanted, family)
+    assert_red(suite_run, set(), family.other)
     assert "test_a_node_tells_the_client_outside_that_a_packet_is_too_big" in ran(
-        outing, CaseOutcome.PASSED, family
+        suite_run, CaseOutcome.PASSED, family
     )
-    said = message(outing, told, family)
+    said = message(suite_run, told, family)
     assert "1 of 3 ordered pairs" in said
     assert "1500 bytes were too big for a hop, and the sender was not told" in said
     assert f"{workers[0]} made" in said
@@ -146,7 +146,7 @@ def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, 
     """I2S: larger packets vanish before the node's kernel measures them; nothing was made, so
     nothing else is asked of it."""
     node = workers[0]
-    outing = measured(tmp_path, f"I2S --node {node}", node)
+    suite_run = measured(tmp_path, f"I2S --node {node}", node)
     first = {
         "test_the_first_full_size_packet_passes",
         "test_a_cluster_ip_carries_what_the_pod_does[the-first-full-size-packet-passes]",
@@ -159,21 +159,21 @@ def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, 
         "test_a_node_port_carries_what_the_pod_does[a-plain-UDP-socket-gets-through]",
         "test_a_node_port_carries_what_the_pod_does[fragments-arrive]",
     }
-    assert_red(outing, (VANISHING - spared) | first | made, Family.IPV6)
-    assert_red(outing, set(), Family.IPV4)
-    said = message(outing, "test_packet_too_big_is_made", Family.IPV6)
+    assert_red(suite_run, (VANISHING - spared) | first | made, Family.IPV6)
+    assert_red(suite_run, set(), Family.IPV4)
+    said = message(suite_run, "test_packet_too_big_is_made", Family.IPV6)
     assert "no node of the path made a Packet Too Big" in said
     assert f"look at {node} first" in said
 
 
 def test_i3_a_wrong_mtu_inside_a_pod(tmp_path: Path, workers: tuple[str, str]) -> None:
     """I3: the pod is named, with what was expected and what it has; its packets are of no test."""
-    outing = measured(tmp_path, "I3 --pod {pod} --value 1500", workers[0])
-    assert_red(outing, {"test_every_interface_of_a_pod_has_what_the_encapsulation_leaves"}, None)
+    suite_run = measured(tmp_path, "I3 --pod {pod} --value 1500", workers[0])
+    assert_red(suite_run, {"test_every_interface_of_a_pod_has_what_the_encapsulation_leaves"}, None)
     for family in Family:
-        assert_red(outing, set(), family)
-    assert f"a@{workers[0]}" in outing.output
-    assert "expected 1430, seen 1500 on eth0" in outing.output
+        assert_red(suite_run, set(), family)
+    assert f"a@{workers[0]}" in suite_run.output
+    assert "expected 1430, seen 1500 on eth0" in suite_run.output
 
 
 def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) -> None:
@@ -185,14 +185,14 @@ def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) ->
     node = workers[0]
     for family in Family:
         faults("inject", "I3T", "--node", node, "--family", family)
-    outing = measured(tmp_path)
+    suite_run = measured(tmp_path)
     test = "test_every_tunnel_of_a_node_leaves_room_for_its_headers"
-    assert_red(outing, {test}, None)
+    assert_red(suite_run, {test}, None)
     for family in Family:
-        assert_red(outing, set(), family)
-    assert TOLD - ran(outing, CaseOutcome.PASSED, Family.IPV6) == set()
-    assert TOLD & ran(outing, CaseOutcome.PASSED, Family.IPV4) == set()
-    said = message(outing, test, None)
+        assert_red(suite_run, set(), family)
+    assert TOLD - ran(suite_run, CaseOutcome.PASSED, Family.IPV6) == set()
+    assert TOLD & ran(suite_run, CaseOutcome.PASSED, Family.IPV4) == set()
+    said = message(suite_run, test, None)
     assert f"{node}: expected 1430, seen 1300 on vxlan-v6.calico" in said
     assert f"{node}: expected 1450, seen 1300 on vxlan.calico" in said
     assert said.count("seen") == 2, "another node is named"
@@ -200,23 +200,23 @@ def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) ->
 
 def test_i4_a_link_below_what_ipv6_needs(tmp_path: Path, workers: tuple[str, str]) -> None:
     """I4: the pod, its interface and the reason are named; IPv6 to that pod is closed."""
-    outing = measured(tmp_path, "I4 --pod {pod}", workers[0])
+    suite_run = measured(tmp_path, "I4 --pod {pod}", workers[0])
     interfaces = {
         "test_every_interface_of_a_pod_has_what_the_encapsulation_leaves",
         "test_every_interface_is_wide_enough_for_ipv6",
         "test_every_ipv6_address_of_a_pod_is_on_an_interface",
     }
-    assert_red(outing, interfaces, None)
-    said = message(outing, "test_every_ipv6_address_of_a_pod_is_on_an_interface", None)
+    assert_red(suite_run, interfaces, None)
+    said = message(suite_run, "test_every_ipv6_address_of_a_pod_is_on_an_interface", None)
     assert f"a@{workers[0]}: IPv6 is gone" in said
     assert "eth0 has MTU 1270, IPv6 needs 1280" in said
     refused = "test_one_byte_more_is_refused"
     closed = (DIRECT - {refused}) | {"test_the_first_full_size_packet_passes"}
-    assert_red(outing, closed, Family.IPV6)
+    assert_red(suite_run, closed, Family.IPV6)
     plain = {"test_a_plain_udp_socket_gets_through", "test_a_fragmented_datagram_arrives"}
     unsaid = {refused, "test_packet_too_big_is_made"}  # its node's end of the link still takes 1430
-    assert_red(outing, plain | unsaid, Family.IPV4)
-    said = message(outing, "test_the_first_full_size_packet_passes", Family.IPV6)
+    assert_red(suite_run, plain | unsaid, Family.IPV4)
+    said = message(suite_run, "test_the_first_full_size_packet_passes", Family.IPV6)
     assert "not even small packets pass" in said
     assert f"a@{workers[0]}" in said
     assert "MTU black hole" not in said
@@ -232,19 +232,19 @@ def test_i2l_a_link_of_another_size_under_the_tunnels(
     """
     node = workers[0]
     faults("inject", "I2L", "--node", node)
-    outing = measured(tmp_path)
+    suite_run = measured(tmp_path)
     test = "test_all_nodes_send_by_interfaces_of_one_size"
     taken_over = {
         "test_every_interface_of_a_pod_has_what_the_encapsulation_leaves",
         "test_every_tunnel_of_a_node_leaves_room_for_its_headers",
     }
-    red = ran(outing, CaseOutcome.FAILED, None)
+    red = ran(suite_run, CaseOutcome.FAILED, None)
     assert {test} <= red <= {test} | taken_over
     for other in red & taken_over:
-        lines = [x for x in message(outing, other, None).splitlines() if "expected 1" in x]
+        lines = [x for x in message(suite_run, other, None).splitlines() if "expected 1" in x]
         assert lines
         assert all(f"{node}: " in x or f"@{node} (" in x for x in lines), lines
-    said = message(outing, test, None)
+    said = message(suite_run, test, None)
     assert f"{node}: sends to other nodes by an interface of MTU 9000, most have 1500" in said
 
 
@@ -254,10 +254,10 @@ def test_i2f_what_was_learnt_is_forgotten_too_soon(
     """I2F and I2: pods of a node forget after a minute; only their expiry is red."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer)
-    outing = measured(tmp_path, f"I2F --node {node}", node)
+    suite_run = measured(tmp_path, f"I2F --node {node}", node)
     test = "test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten"
-    assert_red(outing, {test}, Family.IPV6)
-    assert_red(outing, set(), Family.IPV4)
-    said = message(outing, test, Family.IPV6)
+    assert_red(suite_run, {test}, Family.IPV6)
+    assert_red(suite_run, set(), Family.IPV4)
+    said = message(suite_run, test, Family.IPV6)
     assert f"@{node} -> " in said
     assert f"@{peer} -> " not in said

@@ -18,23 +18,23 @@ def test_a1_a_killed_agent_is_unknown_and_never_a_network_verdict(
 ) -> None:
     """A1: the agent's process dies in the middle of a run."""
     victim = f"a@{workers[0]}"
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         "suites/pods/test_reachability.py",
         "suites/pods/test_payload.py",
         breaking="A1 --pod {pod}",
         node=workers[0],
     )
-    seen = {o.outcome for o in outing.wrong()}
+    seen = {o.outcome for o in suite_run.wrong()}
     assert seen == {Outcome.UNKNOWN}, seen
-    assert {o.flow.source.name for o in outing.wrong()} | {
-        o.flow.destination.name for o in outing.wrong()
+    assert {o.flow.source.name for o in suite_run.wrong()} | {
+        o.flow.destination.name for o in suite_run.wrong()
     } >= {victim}
-    assert all(victim in (o.flow.source.name, o.flow.destination.name) for o in outing.wrong())
-    assert outing.cases(CaseOutcome.FAILED) == ()
-    assert outing.cases(CaseOutcome.BROKEN) != ()
-    assert outing.status == 1
-    assert victim in outing.output
+    assert all(victim in (o.flow.source.name, o.flow.destination.name) for o in suite_run.wrong())
+    assert suite_run.cases(CaseOutcome.FAILED) == ()
+    assert suite_run.cases(CaseOutcome.BROKEN) != ()
+    assert suite_run.status == 1
+    assert victim in suite_run.output
 
 
 def test_a2_a_server_dead_over_one_family_is_refused_there_only(
@@ -42,20 +42,20 @@ def test_a2_a_server_dead_over_one_family_is_refused_there_only(
 ) -> None:
     """A2: the echo server of one pod answers over IPv4 only."""
     victim = f"a@{workers[0]}"
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         "suites/pods/test_reachability.py",
         breaking="A2 --pod {pod} --family IPv6",
         node=workers[0],
     )
-    wrong = outing.wrong()
+    wrong = suite_run.wrong()
     assert {o.outcome for o in wrong} == {Outcome.REFUSED}
     assert {o.flow.destination.name for o in wrong} == {victim}
     assert {o.flow.family for o in wrong} == {Family.IPV6}
     assert {o.flow.source.name for o in wrong} == {
-        o.flow.source.name for o in outing.mesh().matrix.observations()
+        o.flow.source.name for o in suite_run.topology().matrix.observations()
     }
-    assert all(case.family in (Family.IPV6, None) for case in outing.cases(CaseOutcome.FAILED))
-    assert outing.cases(CaseOutcome.BROKEN) == ()
-    assert f"{victim}" in outing.output
-    assert "no listener" in outing.output
+    assert all(case.family in (Family.IPV6, None) for case in suite_run.cases(CaseOutcome.FAILED))
+    assert suite_run.cases(CaseOutcome.BROKEN) == ()
+    assert f"{victim}" in suite_run.output
+    assert "no listener" in suite_run.output

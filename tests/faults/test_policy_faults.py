@@ -11,7 +11,7 @@ import pytest
 from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.diagnosis.category import Category, categories_of
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.faults.conftest import Outing, faults, run_suites, touches
+from tests.faults.conftest import SuiteRun, faults, run_suites, touches
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "workers")]
 
@@ -47,44 +47,44 @@ spec:
       destination: {ports: [5432]}
 """
 
-Break = Callable[[str, str], Outing]
+Break = Callable[[str, str], SuiteRun]
 
 
 @pytest.fixture
 def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Break:
-    """Runs one case, or what words ask for, with a fault that is injected once the arena stands;
-    then, with the fault cleared, the same must pass."""
+    """Runs one case, or what words ask for, with a fault that is injected once the policy
+    namespaces stand; then, with the fault cleared, the same must pass."""
 
-    def run(case: str, fault: str) -> Outing:
+    def run(case: str, fault: str) -> SuiteRun:
         monkeypatch.setenv("SIX_TEST_FAULT", fault)
         monkeypatch.setenv("SIX_TEST_FAULT_POD", VICTIM)
         words = ["suites/policy/test_kubernetes.py", "-k", case]
         if " " in case:
             words = case.split()
         patience = ["--six-settle-timeout", "8", "-p", "tests.faults.arena_breaker"]
-        outing = run_suites(tmp_path / "broken", *words, *patience)
+        suite_run = run_suites(tmp_path / "broken", *words, *patience)
         faults("clear")
         after = run_suites(tmp_path / "after", *words)
         assert after.status == 0, after.output[-3000:]
-        return outing
+        return suite_run
 
     return run
 
 
-def the_bad(outing: Outing) -> Case:
+def the_bad(suite_run: SuiteRun) -> Case:
     """The one test that ended badly."""
-    (bad,) = (c for c in outing.results.cases if c.outcome.bad)
+    (bad,) = (c for c in suite_run.results.cases if c.outcome.bad)
     return bad
 
 
-def wrong(outing: Outing) -> tuple[Observation, ...]:
+def wrong(suite_run: SuiteRun) -> tuple[Observation, ...]:
     """Every wrong cell of every matrix."""
-    return tuple(d.observation for m in outing.results.matrices for d in m.disagreements())
+    return tuple(d.observation for m in suite_run.results.matrices for d in m.disagreements())
 
 
-def node_of_the_victim(outing: Outing) -> str:
+def node_of_the_victim(suite_run: SuiteRun) -> str:
     """Where the fault was."""
-    cells = (o for m in outing.results.matrices for o in m.matrix.observations())
+    cells = (o for m in suite_run.results.matrices for o in m.matrix.observations())
     return next(o.flow.source.node for o in cells if o.flow.source.name == VICTIM)
 
 
@@ -92,24 +92,24 @@ def test_i8_shows_in_policies_of_your_own(broken: Break, tmp_path: Path) -> None
     """I8: what leaks over IPv6 is found with --six-policies as well."""
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "all.yaml").write_text(MINE)
-    outing = broken(
+    suite_run = broken(
         f"suites/policy/test_own.py --six-nodes 1 --six-policies {tmp_path / 'mine'}",
         "I8 --node {node} --family IPv6",
     )
-    bad = the_bad(outing)
+    bad = the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert {o.flow.family for o in wrong(outing)} == {Family.IPV6}
-    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
+    assert {o.flow.family for o in wrong(suite_run)} == {Family.IPV6}
+    assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
     assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
 
 
 def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> None:
     """I8: one small policy is left that shows the leak, and a command that repeats the whole."""
-    outing = broken(
+    suite_run = broken(
         f"suites/policy/test_generated.py --six-generate 1 --six-seed {SEED}",
         "I8 --node {node} --family IPv6",
     )
-    bad = the_bad(outing)
+    bad = the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
     assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
     told = bad.message.partition("shrunk to ")[2]
@@ -123,13 +123,13 @@ def test_i8_a_policy_that_is_not_enforced_over_one_family_is_a_leak_there(
     broken: Break, family: Family
 ) -> None:
     """I8: what a node does not police leaks into its isolated pods, over that family only."""
-    outing = broken(DENIES, f"I8 --node {{node}} --family {family}")
-    node, bad = node_of_the_victim(outing), the_bad(outing)
+    suite_run = broken(DENIES, f"I8 --node {{node}} --family {family}")
+    node, bad = node_of_the_victim(suite_run), the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert {o.flow.family for o in wrong(outing)} == {family}
-    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
-    assert {o.flow.destination.node for o in wrong(outing)} == {node}
-    assert VICTIM in {o.flow.destination.name for o in wrong(outing)}
+    assert {o.flow.family for o in wrong(suite_run)} == {family}
+    assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
+    assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
+    assert VICTIM in {o.flow.destination.name for o in wrong(suite_run)}
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
     assert set(categories_of(bad.message)) == {Category.LEAK, only}
     assert node in bad.message
@@ -137,12 +137,12 @@ def test_i8_a_policy_that_is_not_enforced_over_one_family_is_a_leak_there(
 
 def test_i9_a_neighbour_out_of_reach_is_no_matter_of_policy(broken: Break) -> None:
     """I9: IPv6 of one node is dead for want of neighbour discovery; no policy is blamed."""
-    outing = broken(SELECTS, "I9 --node {node}")
-    node, bad = node_of_the_victim(outing), the_bad(outing)
+    suite_run = broken(SELECTS, "I9 --node {node}")
+    node, bad = node_of_the_victim(suite_run), the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert {o.flow.family for o in wrong(outing)} == {Family.IPV6}
-    assert all(touches(o, node) for o in wrong(outing))
-    assert Outcome.ALLOWED not in {o.outcome for o in wrong(outing)}
+    assert {o.flow.family for o in wrong(suite_run)} == {Family.IPV6}
+    assert all(touches(o, node) for o in wrong(suite_run))
+    assert Outcome.ALLOWED not in {o.outcome for o in wrong(suite_run)}
     assert Category.IPV6_ONLY in categories_of(bad.message)
     assert not {Category.LEAK, Category.OVER_BLOCK} & set(categories_of(bad.message))
     assert node in bad.message
@@ -153,12 +153,12 @@ def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
     broken: Break, family: Family
 ) -> None:
     """C1: peers chosen by selectors are shut out on one node, over one family."""
-    outing = broken(SELECTS, f"C1 --node {{node}} --family {family}")
-    node, bad = node_of_the_victim(outing), the_bad(outing)
+    suite_run = broken(SELECTS, f"C1 --node {{node}} --family {family}")
+    node, bad = node_of_the_victim(suite_run), the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert {o.flow.family for o in wrong(outing)} == {family}
-    assert {o.outcome for o in wrong(outing)} == {Outcome.DROPPED}
-    assert {o.flow.destination.node for o in wrong(outing)} == {node}
+    assert {o.flow.family for o in wrong(suite_run)} == {family}
+    assert {o.outcome for o in wrong(suite_run)} == {Outcome.DROPPED}
+    assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
     assert set(categories_of(bad.message)) == {Category.OVER_BLOCK, only}
     assert node in bad.message
@@ -166,43 +166,43 @@ def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
 
 def test_c2_felix_that_stands_still_is_a_leak_on_its_node(broken: Break) -> None:
     """C2: a policy comes and one node does not follow, over both families."""
-    outing = broken(DENIES, "C2 --node {node}")
-    node, bad = node_of_the_victim(outing), the_bad(outing)
+    suite_run = broken(DENIES, "C2 --node {node}")
+    node, bad = node_of_the_victim(suite_run), the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert {o.flow.family for o in wrong(outing)} == set(Family)
-    assert {o.outcome for o in wrong(outing)} == {Outcome.ALLOWED}
-    assert {o.flow.destination.node for o in wrong(outing)} == {node}
+    assert {o.flow.family for o in wrong(suite_run)} == set(Family)
+    assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
+    assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
     assert set(categories_of(bad.message)) == {Category.LEAK}
     assert node in bad.message
 
 
 def test_a1_a_dead_agent_is_never_taken_for_a_policy(broken: Break) -> None:
     """A1: the isolated pod's agent is dead; its silence is no denial, and no verdict at all."""
-    outing = broken(DENIES, "A1 --pod {pod}")
-    bad = the_bad(outing)
+    suite_run = broken(DENIES, "A1 --pod {pod}")
+    bad = the_bad(suite_run)
     assert bad.outcome is CaseOutcome.BROKEN
-    assert {o.outcome for o in wrong(outing)} == {Outcome.UNKNOWN}
-    assert all(VICTIM in (o.flow.source.name, o.flow.destination.name) for o in wrong(outing))
-    assert_no_denial_is_told_of(outing, Family.IPV4)
-    assert_no_denial_is_told_of(outing, Family.IPV6)
+    assert {o.outcome for o in wrong(suite_run)} == {Outcome.UNKNOWN}
+    assert all(VICTIM in (o.flow.source.name, o.flow.destination.name) for o in wrong(suite_run))
+    assert_no_denial_is_told_of(suite_run, Family.IPV4)
+    assert_no_denial_is_told_of(suite_run, Family.IPV6)
     assert VICTIM in bad.message
 
 
 def test_a2_a_dead_server_is_never_taken_for_a_policy(broken: Break) -> None:
     """A2: the isolated pod's server is dead over one family; there, silence is no denial."""
     family = Family.IPV6
-    outing = broken(DENIES, f"A2 --pod {{pod}} --family {family}")
-    bad = the_bad(outing)
-    assert {o.flow.family for o in wrong(outing)} == {family}
-    assert {o.outcome for o in wrong(outing)} <= {Outcome.UNKNOWN, Outcome.REFUSED}
-    assert {o.flow.destination.name for o in wrong(outing)} == {VICTIM}
-    assert_no_denial_is_told_of(outing, family)
+    suite_run = broken(DENIES, f"A2 --pod {{pod}} --family {family}")
+    bad = the_bad(suite_run)
+    assert {o.flow.family for o in wrong(suite_run)} == {family}
+    assert {o.outcome for o in wrong(suite_run)} <= {Outcome.UNKNOWN, Outcome.REFUSED}
+    assert {o.flow.destination.name for o in wrong(suite_run)} == {VICTIM}
+    assert_no_denial_is_told_of(suite_run, family)
     assert VICTIM in bad.message
 
 
-def assert_no_denial_is_told_of(outing: Outing, family: Family) -> None:
+def assert_no_denial_is_told_of(suite_run: SuiteRun, family: Family) -> None:
     """No flow to the victim over that family counts as denied."""
-    cells = (o for m in outing.results.matrices for o in m.matrix.observations())
+    cells = (o for m in suite_run.results.matrices for o in m.matrix.observations())
     seen = {
         o.outcome
         for o in cells

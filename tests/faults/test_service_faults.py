@@ -45,7 +45,7 @@ def test_s1_a_node_without_service_rules_has_pods_but_no_services(
     """S1: one node carries no service of one family, neither for its pods nor for itself, and its
     NodePorts are closed. Pods at their own addresses answer, and so does the other family."""
     node = workers[0]
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         f"{FAMILIES}::{ANSWER}",
         f"{NODES}::{FROM_NODES}",
@@ -56,8 +56,8 @@ def test_s1_a_node_without_service_rules_has_pods_but_no_services(
         node=node,
         after="standing",
     )
-    assert_red_is_exactly(outing, {ANSWER, FROM_NODES, NODE_PORT}, family)
-    assert {DIRECT, TO_PODS} <= outing.green()
+    assert_red_is_exactly(suite_run, {ANSWER, FROM_NODES, NODE_PORT}, family)
+    assert {DIRECT, TO_PODS} <= suite_run.green()
 
     def from_there(o: Observation) -> bool:
         return o.flow.family is family and o.flow.source.node == node
@@ -65,10 +65,10 @@ def test_s1_a_node_without_service_rules_has_pods_but_no_services(
     def to_there(o: Observation) -> bool:
         return o.flow.family is family and o.flow.destination.node == node
 
-    assert_cells(outing, ANSWER, from_there, GONE)
-    assert_cells(outing, FROM_NODES, from_there, GONE)
-    assert_cells(outing, NODE_PORT, to_there, {Outcome.REFUSED})
-    assert all(node in case.message for case in outing.red().values())
+    assert_cells(suite_run, ANSWER, from_there, GONE)
+    assert_cells(suite_run, FROM_NODES, from_there, GONE)
+    assert_cells(suite_run, NODE_PORT, to_there, {Outcome.REFUSED})
+    assert all(node in case.message for case in suite_run.red().values())
 
 
 @pytest.mark.parametrize("family", [Family.IPV6], ids=str)
@@ -77,7 +77,7 @@ def test_s2_a_slice_made_by_hand_is_named(
 ) -> None:
     """S2: a slice leads part of one service's connections to nowhere, over one family. That slice
     is named, and every other service is well."""
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         f"{FAMILIES}::{SLICES}",
         f"{FAMILIES}::{SHARE}",
@@ -88,10 +88,10 @@ def test_s2_a_slice_made_by_hand_is_named(
         after="standing",
     )
     listed = f"{SLICES}[PreferDualStack-any]"
-    assert_red_is_exactly(outing, {listed, SHARE}, family)
-    assert {HOSTS, DIRECT} <= outing.green()
-    assert len([name for name in outing.green() if name.startswith(SLICES)]) > 5
-    told = outing.red()[listed].message
+    assert_red_is_exactly(suite_run, {listed, SHARE}, family)
+    assert {HOSTS, DIRECT} <= suite_run.green()
+    assert len([name for name in suite_run.green() if name.startswith(SLICES)]) > 5
+    told = suite_run.red()[listed].message
     assert "EndpointSlice six-fault-web-prefer-any (kept by no controller)" in told
     assert "no ready pod has it" in told
     assert f"{family} TCP" in told
@@ -100,7 +100,7 @@ def test_s2_a_slice_made_by_hand_is_named(
         flow = o.flow
         return flow.family is family and (str(flow.protocol), flow.port) == ("TCP", 80)
 
-    assert_cells(outing, SHARE, misled, GONE)
+    assert_cells(suite_run, SHARE, misled, GONE)
 
 
 def test_a2_a_backend_bound_to_one_family_is_named_behind_every_service(
@@ -109,7 +109,7 @@ def test_a2_a_backend_bound_to_one_family_is_named_behind_every_service(
     """A2: a backend on one node refuses IPv6. It is named behind each service that it stands
     behind, and services with other backends are well."""
     node = workers[0]
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         f"{FAMILIES}::{ANSWER}",
         f"{FAMILIES}::{SHARE}",
@@ -122,8 +122,8 @@ def test_a2_a_backend_bound_to_one_family_is_named_behind_every_service(
         node=node,
         after="standing",
     )
-    assert_red_is_exactly(outing, {ANSWER, SHARE, DIRECT, HAIRPIN}, Family.IPV6)
-    assert {HOSTS, TO_PODS} <= outing.green()
+    assert_red_is_exactly(suite_run, {ANSWER, SHARE, DIRECT, HAIRPIN}, Family.IPV6)
+    assert {HOSTS, TO_PODS} <= suite_run.green()
     victim = f"web@{node}"
 
     def its_own_address(o: Observation) -> bool:
@@ -132,12 +132,12 @@ def test_a2_a_backend_bound_to_one_family_is_named_behind_every_service(
     def behind(o: Observation) -> bool:
         return o.flow.family is Family.IPV6
 
-    assert_cells(outing, DIRECT, its_own_address, {Outcome.REFUSED})
+    assert_cells(suite_run, DIRECT, its_own_address, {Outcome.REFUSED})
     # A node sends few ICMP errors a second: of many datagrams some are refused without a word.
-    assert_cells(outing, SHARE, behind, {Outcome.REFUSED, Outcome.DROPPED})
-    over_tcp = [o for o in outing.wrong_cells(SHARE) if o.flow.protocol is Protocol.TCP]
+    assert_cells(suite_run, SHARE, behind, {Outcome.REFUSED, Outcome.DROPPED})
+    over_tcp = [o for o in suite_run.wrong_cells(SHARE) if o.flow.protocol is Protocol.TCP]
     assert {o.outcome for o in over_tcp} == {Outcome.REFUSED}
-    share = outing.red()[SHARE].message
+    share = suite_run.red()[SHARE].message
     assert f"web-{node} never answered" in share
     assert "IPv6 flows" in share
     assert all(f"web-{other} never" not in share for other in workers if other != node)
@@ -149,7 +149,7 @@ def test_i18_without_source_nat_a_pod_is_seen_by_its_own_address(
     """I18: pods of one node leave their pool under their own IPv6 addresses. Whoever sees pods of
     other nodes from outside of the pool tells so; everything is carried all the same."""
     node = workers[0]
-    outing = run_suites(
+    suite_run = run_suites(
         tmp_path,
         SOURCES,
         "suites/nodes/test_source_address.py",
@@ -163,10 +163,10 @@ def test_i18_without_source_nat_a_pod_is_seen_by_its_own_address(
         "test_local_external_traffic_keeps_the_client_s_address",
         "test_a_host_port_keeps_the_client_s_address",
     }
-    assert_red_is_exactly(outing, wanted, Family.IPV6)
-    assert "test_pods_reach_other_nodes" in outing.green()
-    assert "test_a_node_port_masquerades_under_the_dialled_node" in outing.green()
-    for case in outing.red().values():
+    assert_red_is_exactly(suite_run, wanted, Family.IPV6)
+    assert "test_pods_reach_other_nodes" in suite_run.green()
+    assert "test_a_node_port_masquerades_under_the_dialled_node" in suite_run.green()
+    for case in suite_run.red().values():
         lines = [line for line in case.message.splitlines() if " saw " in line]
         assert lines
         assert all(f"a@{node} -> " in line for line in lines), case.message

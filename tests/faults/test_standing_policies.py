@@ -12,7 +12,7 @@ from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from sixproof.workloads.existing.closed_flows import CODE
-from tests.faults.conftest import MESH, Outing, faults, named_by, run_suites
+from tests.faults.conftest import MESH, SuiteRun, faults, named_by, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 
@@ -20,25 +20,25 @@ POLICY = "GlobalNetworkPolicy six-default-deny"
 ROOMS = ("pods", "nodes", "services", "dns", "mtu")
 
 
-def under(tmp_path: Path, value: str, *words: str) -> Outing:
+def under(tmp_path: Path, value: str, *words: str) -> SuiteRun:
     """Suites while the policy stands."""
     faults("inject", "P0", "--value", value)
     return run_suites(tmp_path / value, *words)
 
 
-def carried(outing: Outing, case: Case) -> bool:
+def carried(suite_run: SuiteRun, case: Case) -> bool:
     """Whether some cell of a test's matrices came to what the test asks about; True where it has
     no matrix."""
-    matrices = [m for m in outing.results.matrices if m.test == case.nodeid]
+    matrices = [m for m in suite_run.results.matrices if m.test == case.nodeid]
     cells = [(o, (m.expected or {}).get(k)) for m in matrices for k, o in m.matrix.cells.items()]
     return not cells or any(e is not None and e.proven_by(o.outcome) for o, e in cells)
 
 
-def assert_the_policy_is_named_first(outing: Outing) -> None:
+def assert_the_policy_is_named_first(suite_run: SuiteRun) -> None:
     """In the terminal before the tests run, at the head of the summary, and as a finding."""
-    named = [f for f in outing.results.findings if f.code == CODE]
+    named = [f for f in suite_run.results.findings if f.code == CODE]
     assert POLICY in {f.subject for f in named}
-    before, _, after = outing.output.partition("probe pods and")
+    before, _, after = suite_run.output.partition("probe pods and")
     assert POLICY in before
     summary = after.partition(closed.TITLE)[2]
     assert summary.lstrip().startswith(f"? {POLICY}")
@@ -48,17 +48,17 @@ def assert_the_policy_is_named_first(outing: Outing) -> None:
 def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) -> None:
     """P0: no test passes that carried nothing, none fails, and the run is not green; once the
     policy is gone, all is."""
-    outing = under(tmp_path, "all", f"suites/{room}", "-n", "2")
-    assert outing.status == 1
-    assert_the_policy_is_named_first(outing)
-    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
-    assert outing.cases(CaseOutcome.BROKEN) == (), outing.output[-6000:]
-    unproven = outing.cases(CaseOutcome.NOT_PROVEN)
+    suite_run = under(tmp_path, "all", f"suites/{room}", "-n", "2")
+    assert suite_run.status == 1
+    assert_the_policy_is_named_first(suite_run)
+    assert suite_run.cases(CaseOutcome.FAILED) == (), suite_run.output[-6000:]
+    assert suite_run.cases(CaseOutcome.BROKEN) == (), suite_run.output[-6000:]
+    unproven = suite_run.cases(CaseOutcome.NOT_PROVEN)
     assert unproven
     assert all("six-default-deny" in case.reason for case in unproven)
-    hollow = [c.nodeid for c in outing.cases(CaseOutcome.PASSED) if not carried(outing, c)]
+    hollow = [c.nodeid for c in suite_run.cases(CaseOutcome.PASSED) if not carried(suite_run, c)]
     assert hollow == []
-    assert {v.word for v in verdicts(outing.results)} == {Word.UNPROVEN}
+    assert {v.word for v in verdicts(suite_run.results)} == {Word.UNPROVEN}
     faults("clear")
     after = run_suites(tmp_path / "after", f"suites/{room}", "-n", "2")
     assert after.status == 0, after.output[-3000:]
@@ -67,29 +67,29 @@ def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) 
 
 def test_p0_what_is_left_open_is_measured_in_full(tmp_path: Path) -> None:
     """P0, half: what one namespace may send is carried and judged; how much is closed is said."""
-    outing = under(tmp_path, "half", "suites/pods", "-n", "2")
-    assert_the_policy_is_named_first(outing)
-    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
-    assert MESH in outing.green()
-    counts = outing.mesh().standings(Family.IPV6)
+    suite_run = under(tmp_path, "half", "suites/pods", "-n", "2")
+    assert_the_policy_is_named_first(suite_run)
+    assert suite_run.cases(CaseOutcome.FAILED) == (), suite_run.output[-6000:]
+    assert MESH in suite_run.green()
+    counts = suite_run.topology().standings(Family.IPV6)
     assert counts[Standing.CLOSED] > 0
     assert counts[Standing.WORKS] > 0
     sources = {
         o.flow.source.name.partition("@")[0]
-        for o in outing.mesh().matrix.observations()
+        for o in suite_run.topology().matrix.observations()
         if o.outcome is Outcome.ALLOWED and o.flow.source != o.flow.destination
     }
     assert sources == {"a"}
-    assert "cells are closed" in outing.output
+    assert "cells are closed" in suite_run.output
 
 
 def test_p0_a_family_that_is_closed_says_nothing_of_the_other(tmp_path: Path) -> None:
     """P0, IPv6: IPv4 works, IPv6 is not proven, and nothing is called broken."""
-    outing = under(tmp_path, "IPv6", "suites/pods", "-n", "2")
-    assert_the_policy_is_named_first(outing)
-    assert outing.cases(CaseOutcome.FAILED) == (), outing.output[-6000:]
-    words = {v.family: v.word for v in verdicts(outing.results)}
+    suite_run = under(tmp_path, "IPv6", "suites/pods", "-n", "2")
+    assert_the_policy_is_named_first(suite_run)
+    assert suite_run.cases(CaseOutcome.FAILED) == (), suite_run.output[-6000:]
+    words = {v.family: v.word for v in verdicts(suite_run.results)}
     assert words == {Family.IPV4: Word.WORKS, Family.IPV6: Word.UNPROVEN}
-    unproven = {named_by(c.nodeid) for c in outing.cases(CaseOutcome.NOT_PROVEN)}
+    unproven = {named_by(c.nodeid) for c in suite_run.cases(CaseOutcome.NOT_PROVEN)}
     assert MESH in unproven
     assert not any("IPv4" in name for name in unproven)

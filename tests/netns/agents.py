@@ -76,13 +76,18 @@ class AgentProcess:
     """One agent in a namespace, as uid 65534 without a capability, or as root with NET_RAW."""
 
     def __init__(
-        self, home: Home, namespace: Namespace, pod: str, lanes: Iterable[str], raw: bool = False
+        self,
+        home: Home,
+        namespace: Namespace,
+        pod: str,
+        port_specs: Iterable[str],
+        raw: bool = False,
     ) -> None:
         self.pod = pod
         self.raw = raw
         self.home = home
         self.namespace = namespace
-        self.lanes = tuple(lanes)
+        self.port_specs = tuple(port_specs)
         self.socket = home.path / "run" / f"{pod}.sock"
         self.log = home.path / f"{pod}.log"
         self.process = self._spawn()
@@ -91,7 +96,7 @@ class AgentProcess:
         with self.log.open("wb") as log:
             return self.home.spawn(
                 self.namespace,
-                ["agent.py", "serve", str(self.socket), *self.lanes],
+                ["agent.py", "serve", str(self.socket), *self.port_specs],
                 pod=self.pod,
                 raw=self.raw,
                 stdin=subprocess.DEVNULL,
@@ -172,10 +177,10 @@ class Home:
         return process
 
     def agent(
-        self, namespace: Namespace, pod: str, lanes: Iterable[str] = (), raw: bool = False
+        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), raw: bool = False
     ) -> AgentProcess:
         """Start an agent; `wait_ready` waits for it."""
-        agent = self.agents[pod] = AgentProcess(self, namespace, pod, lanes, raw)
+        agent = self.agents[pod] = AgentProcess(self, namespace, pod, port_specs, raw)
         return agent
 
     def open(self, _: str, pod: str) -> Stream:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sixproof.model import Family
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import agents, namespace, scenes
 from tests.netns.lab import Lab, Panorama, flow
 from tests.netns.scenes import SCENES
@@ -41,5 +41,5 @@ def panorama(lab: Lab) -> Panorama:
         for protocol in scenes.PROTOCOLS
     ]
     flows = [flow(scenes.server_of(i), f, p, scene.port) for i, scene, f, p in keys]
-    seen = lab.measure(flows, Load(timeout=WAIT))
+    seen = lab.measure(flows, ProbeOptions(timeout=WAIT))
     return {(s.name, f, p): o for (_, s, f, p), o in zip(keys, seen, strict=True)}

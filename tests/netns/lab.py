@@ -19,7 +19,7 @@ from sixproof.model import (
     Observation,
     Protocol,
 )
-from sixproof.probes.connect.probe import ConnectProbe, Load, Witnesses
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from tests.netns import links, rules, scenes
 from tests.netns.agents import SEAL, AgentProcess, Home
 from tests.netns.links import BESIDE, CUTS, FAR, NEAR, Link
@@ -67,8 +67,8 @@ class Lab:
                 self._connect(place, link)
         started = [
             self.home.agent(self.client, "client"),
-            self.home.agent(self.server, "server", scenes.LANES),
-            self.home.agent(self.bystander, "bystander", scenes.LANES[:2]),
+            self.home.agent(self.server, "server", scenes.PORT_SPECS),
+            self.home.agent(self.bystander, "bystander", scenes.PORT_SPECS[:2]),
         ]
         self._route()
         self.router.nft(rules.on_the_router())
@@ -89,10 +89,10 @@ class Lab:
 
     @contextlib.contextmanager
     def agent(
-        self, namespace: Namespace, pod: str, lanes: Iterable[str] = (), raw: bool = False
+        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), raw: bool = False
     ) -> Iterator[AgentProcess]:
         """One more agent, for a test that does it harm or needs NET_RAW."""
-        agent = self.home.agent(namespace, pod, lanes, raw)
+        agent = self.home.agent(namespace, pod, port_specs, raw)
         try:
             agent.wait_ready()
             yield agent
@@ -100,7 +100,7 @@ class Lab:
             agent.kill()
 
     def measure(
-        self, flows: Sequence[Flow], load: Load, witnesses: Witnesses | None = None
+        self, flows: Sequence[Flow], load: ProbeOptions, witnesses: Witnesses | None = None
     ) -> tuple[Observation, ...]:
         """Measure; once more where this machine, not the network, was too slow to tell."""
         for _ in range(3):

@@ -19,7 +19,7 @@ A, D, J, R, U, L, M = (
 )
 PROTOCOLS = (Protocol.TCP, Protocol.UDP, Protocol.ICMP)
 OPEN, ONLY_V4, ONLY_V6, CLOSED = 8080, 8084, 8086, 8099
-LANES = (
+PORT_SPECS = (
     f"tcp/{OPEN}",
     f"udp/{OPEN}",
     f"tcp4/{ONLY_V4}",

@@ -9,7 +9,7 @@ import pytest
 
 from sixproof.agent import protocol as messages
 from sixproof.model import Family, Flow, Outcome, Protocol
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import scenes
 from tests.netns.agents import NOBODY
 from tests.netns.lab import CLIENT, SERVER, Lab, flow
@@ -31,13 +31,13 @@ def row(count: int) -> list[Flow]:
 def test_all_silences_wait_together(lab: Lab) -> None:
     """200 flows that nobody answers take less than one and a half time-outs, not 200."""
     server = scenes.server_of(scenes.scene("request dropped"))
-    lanes = [(f, p) for f in Family for p in (Protocol.TCP, Protocol.UDP)]
-    flows = [flow(server, *lanes[i % len(lanes)]) for i in range(200)]
+    port_specs = [(f, p) for f in Family for p in (Protocol.TCP, Protocol.UDP)]
+    flows = [flow(server, *port_specs[i % len(port_specs)]) for i in range(200)]
     lab.agents.open([CLIENT, SERVER])
     timeout = 2.5
 
     began = time.monotonic()
-    seen = lab.measure(flows, Load(timeout=timeout))
+    seen = lab.measure(flows, ProbeOptions(timeout=timeout))
     took = time.monotonic() - began
 
     assert ({o.outcome for o in seen}, took < 1.5 * timeout) == ({Outcome.DROPPED}, True), took
@@ -48,7 +48,7 @@ def test_row_of_72_flows_takes_no_noticeable_time(lab: Lab) -> None:
     lab.agents.open([CLIENT, SERVER])
 
     began = time.monotonic()
-    seen = lab.measure(row(72), Load(timeout=3.0))
+    seen = lab.measure(row(72), ProbeOptions(timeout=3.0))
     took = time.monotonic() - began
 
     assert ({o.outcome for o in seen}, took < 3.0) == ({Outcome.ALLOWED}, True), took
@@ -56,7 +56,7 @@ def test_row_of_72_flows_takes_no_noticeable_time(lab: Lab) -> None:
 
 def test_agent_stays_small(lab: Lab) -> None:
     """An agent fits the memory limit of a probe pod also after a batch."""
-    lab.measure(row(72), Load(timeout=3.0))
+    lab.measure(row(72), ProbeOptions(timeout=3.0))
 
     assert welcome(lab).rss_kib < 40 * 1024
 

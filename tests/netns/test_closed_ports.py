@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Family, Outcome, Protocol
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import scenes
 from tests.netns.lab import Lab, flow
 
@@ -32,7 +32,7 @@ def test_silence_of_a_closed_port(
     server = scenes.server_of(scenes.scene(scene))
 
     (seen,) = lab.measure(
-        [flow(server, ip_family, protocol, scenes.CLOSED)], Load(timeout=0.5, closed=meant)
+        [flow(server, ip_family, protocol, scenes.CLOSED)], ProbeOptions(timeout=0.5, closed=meant)
     )
 
     assert seen.outcome is outcome, seen.reason

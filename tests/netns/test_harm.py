@@ -15,7 +15,7 @@ import pytest
 from sixproof.agent import protocol as messages
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import probe as connect
-from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from tests.netns import scenes
 from tests.netns.agents import AgentProcess
 from tests.netns.lab import CLIENT, SERVER, Lab, flow, host
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.netns
 A = TypeVar("A")
 
 PORT = 8090
-LANES = (f"tcp/{PORT}", f"udp/{PORT}")
+PORT_SPECS = (f"tcp/{PORT}", f"udp/{PORT}")
 VICTIM = host("victim", FAR[MAIN])
 CLIENT_VICTIM = host("client-victim", NEAR[MAIN])
 UNREACHED = scenes.server_of(scenes.scene("request dropped"))
@@ -93,7 +93,7 @@ def sockets(agent: AgentProcess) -> int:
 @pytest.fixture
 def victim(lab: Lab) -> Iterator[AgentProcess]:
     """A server's agent that may come to harm."""
-    with lab.agent(lab.server, VICTIM.pod, LANES) as agent:
+    with lab.agent(lab.server, VICTIM.pod, PORT_SPECS) as agent:
         yield agent
 
 
@@ -113,7 +113,7 @@ def under_way(
     client = lab.home.agents[flows[0].source.pod]
     idle = sockets(client)
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = pool.submit(lab.probe.measure, flows, Load(timeout=timeout))
+        running = pool.submit(lab.probe.measure, flows, ProbeOptions(timeout=timeout))
         while sockets(client) < idle + len(flows) and not running.done():
             time.sleep(0.005)
         yield running
@@ -121,7 +121,7 @@ def under_way(
 
 def test_unharmed_victim_answers(lab: Lab, victim: AgentProcess) -> None:
     """The positive control of this file: without harm the same flows are allowed."""
-    seen = lab.measure(everything(VICTIM), Load(timeout=3.0))
+    seen = lab.measure(everything(VICTIM), ProbeOptions(timeout=3.0))
 
     assert outcomes(seen) == {Outcome.ALLOWED}
 
@@ -130,7 +130,7 @@ def test_dead_server_s_reset_is_no_refusal(lab: Lab, victim: AgentProcess) -> No
     """A killed agent's kernel refuses like a closed port; who refused cannot be told any more."""
     victim.kill()
 
-    seen = lab.probe.measure(everything(VICTIM), Load(timeout=1.0))
+    seen = lab.probe.measure(everything(VICTIM), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "server's side is unknown")) == ({Outcome.UNKNOWN}, [])
 
@@ -139,7 +139,7 @@ def test_silence_of_a_dead_server_is_no_drop(lab: Lab, victim: AgentProcess) -> 
     """Packets vanish and the server is dead: whether a policy drops them cannot be told."""
     victim.kill()
 
-    seen = lab.probe.measure(everything(unreached(VICTIM.pod)), Load(timeout=1.0))
+    seen = lab.probe.measure(everything(unreached(VICTIM.pod)), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "server's side is unknown")) == ({Outcome.UNKNOWN}, [])
 
@@ -162,7 +162,7 @@ def test_server_restarted_during_the_wait_is_unknown(lab: Lab, victim: AgentProc
     """A new agent's empty log is no proof that nothing arrived."""
     probe = ConnectProbe(Beforehand(lab, victim.restart))
 
-    seen = probe.measure(everything(unreached(VICTIM.pod)), Load(timeout=1.0))
+    seen = probe.measure(everything(unreached(VICTIM.pod)), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "the agent started")) == ({Outcome.UNKNOWN}, [])
 
@@ -173,7 +173,7 @@ def test_stalled_server_is_unknown(lab: Lab, victim: AgentProcess) -> None:
     greet(lab, VICTIM)
     victim.send(signal.SIGSTOP)
 
-    seen = probe.measure(everything(VICTIM), Load(timeout=1.0))
+    seen = probe.measure(everything(VICTIM), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "stalled")) == ({Outcome.UNKNOWN}, [])
 
@@ -186,7 +186,7 @@ def test_server_that_never_wakes_is_unknown(
     greet(lab, CLIENT, VICTIM)
     victim.send(signal.SIGSTOP)
 
-    seen = lab.probe.measure(everything(VICTIM), Load(timeout=1.0))
+    seen = lab.probe.measure(everything(VICTIM), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "no answer from the agent in time")) == (
         {Outcome.UNKNOWN},
@@ -224,7 +224,7 @@ def test_dead_client_is_unknown(lab: Lab, client_victim: AgentProcess) -> None:
     """A client that is gone before the question cannot even be asked."""
     client_victim.kill()
 
-    seen = lab.probe.measure(everything(SERVER, CLIENT_VICTIM), Load(timeout=1.0))
+    seen = lab.probe.measure(everything(SERVER, CLIENT_VICTIM), ProbeOptions(timeout=1.0))
 
     assert (outcomes(seen), reasons(seen, "control channel")) == ({Outcome.UNKNOWN}, [])
 
@@ -237,6 +237,6 @@ def test_lost_channel_fails_its_batch_and_no_other(lab: Lab, client_victim: Agen
     with under_way(lab, flows, 3.0) as running:
         lab.home.break_bridges(CLIENT_VICTIM.pod)
         seen = running.result()
-    after = lab.measure(good, Load(timeout=3.0))
+    after = lab.measure(good, ProbeOptions(timeout=3.0))
 
     assert (outcomes(seen), outcomes(after)) == ({Outcome.UNKNOWN}, {Outcome.ALLOWED})

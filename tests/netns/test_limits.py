@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sixproof.model import Family, Observation, Outcome, Protocol
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import scenes
 from tests.netns.lab import Lab, flow
 
@@ -25,7 +25,7 @@ def crowd(lab: Lab) -> Iterator[tuple[Observation, ...]]:
     flows = [flow(server, family, Protocol.TCP) for family in Family for _ in range(COUNT)]
     lab.router.sysctl(DEFAULTS)
     try:
-        yield lab.measure(flows, Load(timeout=1.0))
+        yield lab.measure(flows, ProbeOptions(timeout=1.0))
     finally:
         lab.router.sysctl(LAB)
 

@@ -17,7 +17,7 @@ from sixproof.probes.pmtu import judge as rules
 from sixproof.probes.pmtu import signals as pmtu_signals
 from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import Kind
-from sixproof.probes.pmtu.probe import Expedition, Passage, PathProbe
+from sixproof.probes.pmtu.probe import PathProbe, PathResult, PathRun
 from sixproof.reporting.matrix import path_text
 from tests.netns import scenes
 from tests.netns.lab import CLIENT, Lab
@@ -64,7 +64,7 @@ def mute(lab: Lab, family: Family) -> Iterator[None]:
         lab.router.nft("delete table inet path_mtu_mute")
 
 
-def explore(lab: Lab, family: Family, server: Endpoint) -> tuple[Passage, Expedition]:
+def explore(lab: Lab, family: Family, server: Endpoint) -> tuple[PathResult, PathRun]:
     """The way from the client to it, with an agent on the router as that of the client's node."""
     with lab.agent(lab.router, "router"):
         near = ipaddress.ip_address(NEAR[MAIN].address(family, 1))
@@ -72,7 +72,7 @@ def explore(lab: Lab, family: Family, server: Endpoint) -> tuple[Passage, Expedi
         probe = PathProbe(lab.agents, patience=PATIENCE, tcp_timeout=3.0)
         flow = Flow(CLIENT, server, server.addresses[0], Protocol.UDP, scenes.OPEN)
         seen = probe.explore([flow], hosts=[router])
-    return seen.passages[0], seen
+    return seen.path_results[0], seen
 
 
 def test_a_sound_path(lab: Lab, ip_family: Family) -> None:
@@ -186,9 +186,9 @@ def test_a_bottleneck_that_nobody_knows_fails_the_first_full_size_packet(
             far = dataclasses.replace(server, node="")
             flow = Flow(CLIENT, far, far.addresses[0], Protocol.UDP, scenes.OPEN)
             probe = PathProbe(lab.agents, patience=PATIENCE, tcp_timeout=3.0)
-            found = probe.explore([flow]).passages[0]
-        complaint = rules.first_try(found)
-        assert complaint is not None
-        assert complaint.kind is kind, complaint.said
+            found = probe.explore([flow]).path_results[0]
+        violation = rules.first_try(found)
+        assert violation is not None
+        assert violation.kind is kind, violation.said
         learnt = rules.nothing_learnt(found)
         assert (learnt is None) is quiet

@@ -6,7 +6,7 @@ import pytest
 
 from sixproof.model import Endpoint, Family, Observation, Outcome, Protocol
 from sixproof.probes.connect.payload import request_line_length
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import scenes
 from tests.netns.lab import CLIENT, SERVER, Lab, flow
 
@@ -26,7 +26,7 @@ def largest(family: Family, mtu: int) -> int:
 
 
 def measured(
-    lab: Lab, server: Endpoint, family: Family, protocol: Protocol, load: Load
+    lab: Lab, server: Endpoint, family: Family, protocol: Protocol, load: ProbeOptions
 ) -> Observation:
     """One flow that carries a load."""
     return lab.measure([flow(server, family, protocol)], load)[0]
@@ -35,7 +35,7 @@ def measured(
 @pytest.mark.parametrize("size", [1, 1024, 65536])
 def test_tcp_carries_payload_both_ways(lab: Lab, ip_family: Family, size: int) -> None:
     """What is sent over TCP arrives byte for byte, in both directions."""
-    load = Load(timeout=PATIENT, upload=size, download=size)
+    load = ProbeOptions(timeout=PATIENT, upload=size, download=size)
 
     seen = measured(lab, SERVER, ip_family, Protocol.TCP, load)
 
@@ -49,7 +49,7 @@ def test_datagrams_carry_payload(
 ) -> None:
     """A datagram up to the path MTU passes unfragmented and unchanged."""
     size = size or largest(ip_family, 1500)
-    load = Load(timeout=PATIENT, upload=size, download=min(size, 1000), dont_fragment=True)
+    load = ProbeOptions(timeout=PATIENT, upload=size, download=min(size, 1000), dont_fragment=True)
 
     seen = measured(lab, SERVER, ip_family, protocol, load)
 
@@ -58,7 +58,7 @@ def test_datagrams_carry_payload(
 
 def test_datagram_one_byte_over_its_own_mtu_is_too_big(lab: Lab, ip_family: Family) -> None:
     """The sender's own kernel says EMSGSIZE where fragments are forbidden; nothing was dropped."""
-    load = Load(
+    load = ProbeOptions(
         timeout=PATIENT, upload=largest(ip_family, 1500) + 1, download=1000, dont_fragment=True
     )
 
@@ -76,7 +76,7 @@ def test_datagram_over_the_path_mtu_is_too_big(
     Why: RFC 1191 section 4 (code 4 with the next-hop MTU), RFC 8201 section 4 (Packet Too Big).
     """
     server = scenes.server_of(scenes.scene("narrow path, forbidding fragments"))
-    load = Load(timeout=PATIENT, upload=scenes.NARROW_MTU, dont_fragment=True)
+    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, dont_fragment=True)
 
     seen = measured(lab, server, ip_family, protocol, load)
 
@@ -86,7 +86,7 @@ def test_datagram_over_the_path_mtu_is_too_big(
 def test_reason_quotes_the_mtu_that_the_narrow_hop_told(lab: Lab, ip_family: Family) -> None:
     """Whoever reads TOO_BIG learns which MTU the path has and who said so."""
     server = scenes.server_of(scenes.scene("narrow path that is asked once"))
-    load = Load(timeout=PATIENT, upload=scenes.NARROW_MTU, attempts=1)
+    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, attempts=1)
 
     seen = measured(lab, server, ip_family, Protocol.UDP, load)
 
@@ -99,7 +99,7 @@ def test_sender_that_learns_the_path_mtu_gets_through(
 ) -> None:
     """TCP shrinks its segments and UDP fragments its next attempt once the narrow hop has told."""
     server = scenes.server_of(scenes.scene("narrow path"))
-    load = Load(timeout=PATIENT, upload=scenes.NARROW_MTU)
+    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU)
 
     seen = measured(lab, server, ip_family, protocol, load)
 
@@ -113,7 +113,7 @@ def test_path_mtu_black_hole_is_dropped_after_the_handshake(lab: Lab, ip_family:
     """
     server = scenes.server_of(scenes.scene("narrow path that does not say so"))
 
-    seen = measured(lab, server, ip_family, Protocol.TCP, Load(timeout=2.0, upload=20000))
+    seen = measured(lab, server, ip_family, Protocol.TCP, ProbeOptions(timeout=2.0, upload=20000))
 
     assert (seen.outcome, seen.reason) == (
         Outcome.DROPPED,
@@ -123,6 +123,6 @@ def test_path_mtu_black_hole_is_dropped_after_the_handshake(lab: Lab, ip_family:
 
 def test_client_end_is_the_lab_s_own(lab: Lab, ip_family: Family) -> None:
     """The server saw the client's own address: nothing translated on the plain path."""
-    seen = measured(lab, SERVER, ip_family, Protocol.TCP, Load(timeout=PATIENT))
+    seen = measured(lab, SERVER, ip_family, Protocol.TCP, ProbeOptions(timeout=PATIENT))
 
     assert seen.peer_saw == CLIENT.address(ip_family)

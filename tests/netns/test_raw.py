@@ -18,7 +18,13 @@ from sixproof.errors import AgentError
 from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes.crafted import capture, shapes
 from sixproof.probes.crafted import probe as crafted
-from sixproof.probes.crafted.probe import Fate, Landing, Salvo, Shot, Target
+from sixproof.probes.crafted.probe import (
+    CraftedBatch,
+    CraftedPacket,
+    CraftedResult,
+    CraftedStatus,
+    Target,
+)
 from tests.netns import scenes
 from tests.netns.agents import SEAL
 from tests.netns.lab import CLIENT, Lab
@@ -29,7 +35,7 @@ pytestmark = pytest.mark.netns
 
 SILENCE = 1.0
 PORT = scenes.OPEN + 20
-LANES = (f"udp/{PORT}", f"udp/{PORT + 1}")
+PORT_SPECS = (f"udp/{PORT}", f"udp/{PORT + 1}")
 
 
 def raw(pod: str, place: str) -> Endpoint:
@@ -44,7 +50,7 @@ def ends(lab: Lab) -> Iterator[tuple[Endpoint, Endpoint]]:
     """A raw agent beside the client and one, with lanes of its own, beside the server."""
     with (
         lab.agent(lab.client, "raw-client", raw=True),
-        lab.agent(lab.server, "raw-server", LANES, raw=True),
+        lab.agent(lab.server, "raw-server", PORT_SPECS, raw=True),
     ):
         yield raw("raw-client", "client"), raw("raw-server", "server")
 
@@ -56,7 +62,7 @@ def target(ends: tuple[Endpoint, Endpoint], family: Family) -> Target:
     return Target(ends[0], ends[1], address, PORT, SEAL)
 
 
-def shots(there: Target) -> list[Shot]:
+def crafted_packets(there: Target) -> list[CraftedPacket]:
     """Every shape that needs no policy and no service."""
     return [
         shapes.baseline(there, "pod"),
@@ -76,10 +82,10 @@ def dropping(lab: Lab, rule: str) -> Iterator[None]:
         lab.router.nft("delete table inet crafted")
 
 
-def wrong(landings: tuple[Landing, ...]) -> dict[str, str]:
+def wrong(crafted_results: tuple[CraftedResult, ...]) -> dict[str, str]:
     """What a test would complain of, by shape; all must be measured."""
-    assert [str(x) for x in landings if x.fate is Fate.UNKNOWN] == []
-    return {x.shot.shape: said for x in landings if (said := crafted.complaint(x))}
+    assert [str(x) for x in crafted_results if x.fate is CraftedStatus.UNKNOWN] == []
+    return {x.crafted_packet.shape: said for x in crafted_results if (said := crafted.violation(x))}
 
 
 @pytest.mark.parametrize("ip_family", Family, ids=str)
@@ -87,10 +93,10 @@ def test_every_shape_meets_its_fate(
     lab: Lab, ends: tuple[Endpoint, Endpoint], ip_family: Family
 ) -> None:
     """Linux does what the standards demand, and both captures are complete."""
-    found = Salvo(lab.agents, SILENCE).fire(shots(target(ends, ip_family)))
+    found = CraftedBatch(lab.agents, SILENCE).fire(crafted_packets(target(ends, ip_family)))
     assert wrong(found) == {}
-    assert [str(x) for x in found if x.left < len(x.shot.packets)] == []
-    assert {bool(x.came) for x in found if x.shot.arrives} == {True}
+    assert [str(x) for x in found if x.left < len(x.crafted_packet.packets)] == []
+    assert {bool(x.came) for x in found if x.crafted_packet.arrives} == {True}
 
 
 FRAGMENTS = {Family.IPV6: "exthdr frag exists drop", Family.IPV4: "ip frag-off & 0x3fff != 0 drop"}
@@ -103,7 +109,7 @@ def test_a_router_that_drops_fragments_is_found(
     """Exactly the fragments are missing, lost before the server; the plain datagram passes."""
     there = target(ends, ip_family)
     with dropping(lab, FRAGMENTS[ip_family]):
-        found = Salvo(lab.agents, SILENCE).fire(shots(there))
+        found = CraftedBatch(lab.agents, SILENCE).fire(crafted_packets(there))
     expected = {
         name
         for name, shape in shapes.FRAGMENTS.items()
@@ -121,7 +127,9 @@ def test_a_router_that_drops_options_is_found(lab: Lab, ends: tuple[Endpoint, En
         ("exthdr dst exists drop", "destination options"),
     ):
         with dropping(lab, rule):
-            found = Salvo(lab.agents, SILENCE).fire(shots(target(ends, Family.IPV6)))
+            found = CraftedBatch(lab.agents, SILENCE).fire(
+                crafted_packets(target(ends, Family.IPV6))
+            )
         assert set(wrong(found)) == {shape}
 
 
@@ -129,9 +137,9 @@ def test_nothing_is_proven_where_nothing_passes(lab: Lab, ends: tuple[Endpoint, 
     """That overlapping fragments vanish on a closed path proves nothing: not measured."""
     there = target(ends, Family.IPV6)
     with dropping(lab, f"ip6 daddr {there.address} udp dport {PORT} drop"):
-        found = Salvo(lab.agents, SILENCE).fire(shots(there))
-    overlapping = [x for x in found if not x.shot.arrives]
-    assert {x.fate for x in overlapping} == {Fate.UNKNOWN}
+        found = CraftedBatch(lab.agents, SILENCE).fire(crafted_packets(there))
+    overlapping = [x for x in found if not x.crafted_packet.arrives]
+    assert {x.fate for x in overlapping} == {CraftedStatus.UNKNOWN}
     assert all("did not arrive either" in x.doubt for x in overlapping)
 
 
@@ -140,7 +148,7 @@ def towards_a_shut_port(lab: Lab, ends: tuple[Endpoint, Endpoint], family: Famil
     there = target(ends, family)
     shut = dataclasses.replace(there, port=PORT + 1)
     fired = [shapes.baseline(there, "denied"), *shapes.forbidden(shut, there, "denied")]
-    return set(wrong(Salvo(lab.agents, SILENCE).fire(fired)))
+    return set(wrong(CraftedBatch(lab.agents, SILENCE).fire(fired)))
 
 
 @pytest.mark.parametrize("ip_family", Family, ids=str)
@@ -176,8 +184,10 @@ def test_a_first_packet_is_read_back_as_it_was_sent(
     packet = protocol.RawPacket(str(there.address), base64.b64encode(sent).decode())
     answer = ask(sender, protocol.SendRaw([packet]), protocol.SentRaw, 10).result()
     assert [r.error for r in answer.results] == [""]
-    shot = shapes.baseline(there, "pod")
-    Salvo(lab.agents, 0.3).fire([shot])  # two captures side by side, and time to arrive
+    crafted_packet = shapes.baseline(there, "pod")
+    CraftedBatch(lab.agents, 0.3).fire(
+        [crafted_packet]
+    )  # two captures side by side, and time to arrive
     caught = ask(catcher, protocol.EndCapture("one"), protocol.Captured, 10).result()
     assert (caught.lost, caught.complete) == (0, True)
     frames = [base64.b64decode(f.packet) for f in caught.frames if not f.outgoing]

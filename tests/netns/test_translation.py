@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Observation, Outcome, Protocol
-from sixproof.probes.connect.probe import Load
+from sixproof.probes.connect.probe import ProbeOptions
 from tests.netns import rules, scenes
 from tests.netns.lab import BYSTANDER, CLIENT, SERVER, Lab, Panorama
 from tests.netns.links import FAR
@@ -36,7 +36,7 @@ def dialled(
     """One flow to a translated address behind which the server should be."""
     target = service(addresses)
     wanted = Flow(CLIENT, target, ipaddress.ip_address(addresses[ip_family]), protocol, port)
-    return lab.measure([wanted], Load(timeout=3.0), {target.name: (SERVER,)})[0]
+    return lab.measure([wanted], ProbeOptions(timeout=3.0), {target.name: (SERVER,)})[0]
 
 
 def test_translated_destination_reaches_its_server(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fixtures.cluster import connect
-from fixtures.state import RunState
+from fixtures.run.state import RunState
 from sixproof.errors import ClusterUnreachable
 from sixproof.kube.access import config
 from sixproof.model import ClusterFacts

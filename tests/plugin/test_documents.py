@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fixtures.options import OPTIONS
+from fixtures.options import OPTIONS, Option
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
 
@@ -59,3 +59,59 @@ def test_the_page_of_the_marker_lists_every_row() -> None:
     told = {code: row.title for code, row in ROWS.items()}
     told |= {code: row.title.partition(": ")[2] for code, row in CASES.items()}
     assert listed == told
+
+
+def sources(*folders: str) -> dict[Path, str]:
+    """The text of every Python file of these folders."""
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    return {path: path.read_text(encoding="utf-8") for path in found}
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_every_option_is_read_by_something(option: Option) -> None:
+    """An option that nothing reads promises what nobody keeps."""
+    read = re.compile(rf"(?:settings|SETTINGS\]|self)\.{option.key}\b")
+    assert any(read.search(text) for text in sources("fixtures").values())
+
+
+def test_every_marker_marks_something() -> None:
+    """Those of the plugin mark live tests, those of the project its own."""
+    plugin = (ROOT / "fixtures/plugin.py").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    named = re.findall(r'^ {8}"(\w+)(?:\(.*?\))?: ', plugin, re.MULTILINE)
+    own = re.findall(r'^ {4}"(\w+): ', project, re.MULTILINE)
+    assert named
+    assert own
+    suites, tests = (" ".join(sources(folder).values()) for folder in ("suites", "tests"))
+    assert [name for name in named if f"pytest.mark.{name}" not in suites] == []
+    assert [name for name in own if f"pytest.mark.{name}" not in tests] == []
+
+
+def test_every_document_that_the_code_names_is_there() -> None:
+    """Messages and docstrings send readers to pages that exist."""
+    missing = {
+        name
+        for text in sources("sixproof", "fixtures", "suites", "testbed", "benchmarks").values()
+        for name in re.findall(r"\bdocs/[\w./-]+\.md\b", text)
+        if not (ROOT / name).exists()
+    }
+    assert missing == set()
+
+
+def test_the_places_of_the_architecture_are_there() -> None:
+    """Every path that the page names leads to a file or a folder."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    roots = "suites|fixtures|sixproof|testbed|tests|benchmarks"
+    named = set(re.findall(rf"`((?:{roots})/[\w./*-]*)`", text))
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not [*ROOT.glob(name.rstrip("/"))]] == []
+
+
+def test_every_room_is_drawn_in_the_architecture() -> None:
+    """A package of the library that the page does not name would be a room that nobody finds."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    library = ROOT / "sixproof"
+    rooms = [path.parent for path in library.glob("*/__init__.py")]
+    assert [room.name for room in rooms if f"  {room.name}/" not in text] == []
+    topics = {path.parent.name for room in rooms for path in room.glob("*/__init__.py")}
+    assert {topic for topic in topics if not re.search(rf"\b{topic}\b", text)} == set()

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from fixtures.workloads import PING, may_ping
+from fixtures.cluster import PING, may_ping
 from sixproof.agent.protocol import Inspected
 from sixproof.errors import ChannelLost, InfrastructureError
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.failures import asked_for_more
+from fixtures.report.failures import asked_for_more
 from tests.plugin.conftest import ROOT
 
 LIVE = '''
@@ -20,12 +20,12 @@ from sixproof.errors import NotReady
 from sixproof.model import Family
 from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.diagnosis.evidence import require
-from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken
+from tests.unit.reporting.samples import all_open, topology, v6_tunnel_broken
 
 
 def test_pods_reach_pods(pods, request):
     """Pods reach pods."""
-    matrix = mesh(v6_tunnel_broken)
+    matrix = topology(v6_tunnel_broken)
     with allure.step("Then every cell is as expected"):
         require(matrix, all_open(matrix))
 
@@ -46,12 +46,12 @@ def test_bug(pods):
 '''
 CONFTEST = """
 import pytest
-import fixtures.selection
+import fixtures.run.selection
 from sixproof.errors import ApiError, NotReady
 from tests.unit.reporting.samples import pods as made
 
 pytest_plugins = ("fixtures.plugin",)
-fixtures.selection.runs_live = lambda session: False
+fixtures.run.selection.runs_live = lambda session: False
 
 @pytest.fixture
 def pods():

@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
-from fixtures import carried
+from fixtures.report import carried
+from tests.plugin.played import PlayedCluster
 
-UNPROVEN = """
-from fixtures.carried import must_be_open
+LIVE = """
 import ipaddress
+import pytest
+from sixproof.checks.carried import must_be_open
+from sixproof.errors import KnownLimit, NotAsked
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 
 HERE = Endpoint("a", EndpointKind.POD, (ipaddress.ip_address("2001:db8::1"),))
@@ -22,21 +25,48 @@ def test_closed():
 
 def test_open():
     must_be_open("pods", [Family.IPV6], CLOSED)
+
+@pytest.fixture(scope="session")
+def prepared():
+    raise NotAsked("not this cluster", "--six-nodes")
+
+def test_first_prepared(prepared):
+    pass
+
+def test_then_prepared(prepared):
+    pass
+
+def test_limit():
+    raise KnownLimit("named ports are not known here")
 """
 
 
 @pytest.mark.parametrize("words", [(), ("-n", "2")], ids=["alone", "workers"])
 def test_what_is_not_proven_is_counted_apart(
-    project: pytest.Pytester, words: tuple[str, ...]
+    project: pytest.Pytester, cluster: PlayedCluster, words: tuple[str, ...]
 ) -> None:
     """Neither passed nor failed nor skipped; the reason is told."""
-    (project.path / "tests" / "test_other.py").write_text(UNPROVEN, encoding="utf-8")
-    result = project.runpytest_subprocess("tests", "-v", *words)
-    lines = [t for t in result.outlines if "test_closed" in t and "NOT PROVEN" in t]
-    assert lines, result.stdout.str()
-    assert result.parseoutcomes()["passed"] == 1
-    assert "1 not proven" in result.stdout.str().splitlines()[-1]
-    assert "skipped" not in result.stdout.str().splitlines()[-1]
+    (project.path / "suites/pods/test_live.py").write_text(LIVE, encoding="utf-8")
+    result = project.runpytest_subprocess("suites/pods", "-v", *words)
+    for test, word in (
+        ("test_closed", "NOT PROVEN"),
+        ("test_first_prepared", "SKIPPED"),
+        ("test_then_prepared", "SKIPPED"),
+        ("test_limit", "XFAIL"),
+    ):
+        assert [t for t in result.outlines if test in t and word in t], result.stdout.str()
+    last = result.stdout.str().splitlines()[-1]
+    assert "1 passed, 2 skipped, 1 xfailed, 1 not proven" in last, last
+    assert "not this cluster" in result.stdout.str()
+    assert "enable: --six-nodes" in result.stdout.str()
+    assert result.ret == 1
+
+
+def test_in_other_tests_such_an_error_is_a_failure(project: pytest.Pytester) -> None:
+    """The project's own tests must not end as skips that nobody sees."""
+    (project.path / "tests/test_other.py").write_text(LIVE, encoding="utf-8")
+    result = project.runpytest_subprocess("tests")
+    result.assert_outcomes(failed=2, errors=2, passed=1)
 
 
 @pytest.mark.parametrize(

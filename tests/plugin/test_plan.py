@@ -86,7 +86,7 @@ def changes(api: FakeApi) -> Iterator[str]:
 
 
 def test_the_plan_of_one_suite_is_that_suites(api: FakeApi, tmp_path: Path) -> None:
-    """Pods only: the mesh, its lease and new pods; no policy, no service, nothing raw."""
+    """Pods only: the probe topology, its lease and new pods; no policy, no service, nothing raw."""
     plan = printed(api, tmp_path, "suites/pods", "-n", "2")
     assert plan.status == 0
     kinds = {o["kind"] for o in plan.objects}

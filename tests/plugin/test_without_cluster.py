@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 from _pytest._io import TerminalWriter
 
-from fixtures import reports
 from fixtures.options import OPTIONS
+from fixtures.report import reports
 
 
 def test_no_kubeconfig_ends_with_status_4_and_one_line(project: pytest.Pytester) -> None:
@@ -143,7 +143,7 @@ def test_an_empty_variable_is_not_set(
     project.makeconftest(
         'pytest_plugins = ("fixtures.plugin",)\n'
         "def pytest_collection_finish(session):\n"
-        "    from fixtures.state import SETTINGS\n"
+        "    from fixtures.run.state import SETTINGS\n"
         "    settings = session.config.stash[SETTINGS]\n"
         "    print('seen', settings.report_dir, settings.nodes, settings.require_families)\n"
     )

@@ -25,11 +25,13 @@ class Agents:
     by itself: a repeated probe would be another measurement.
     """
 
-    def __init__(self, opener: Opener, key: str = "", board: Switchboard | None = None) -> None:
+    def __init__(
+        self, opener: Opener, key: str = "", expected_targets: Switchboard | None = None
+    ) -> None:
         """`key` is the mark of the run's key; agents that hold another refuse every request."""
         self._opener = opener
         self._key = key
-        self._board = board or Switchboard()
+        self._board = expected_targets or Switchboard()
         self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
         self._lock = threading.Lock()
         self._channels: dict[tuple[str, str], concurrent.futures.Future[Channel]] = {}

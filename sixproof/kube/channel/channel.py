@@ -62,12 +62,14 @@ class Channel:
     """One pod's stream. All methods may be called from any thread. `key` is the mark of the run's
     key, which every request bears."""
 
-    def __init__(self, name: str, stream: Stream, board: Switchboard, key: str = "") -> None:
+    def __init__(
+        self, name: str, stream: Stream, expected_targets: Switchboard, key: str = ""
+    ) -> None:
         self.name = name
         self._key = key
         self.lost = ""
         self._stream = stream
-        self._board = board
+        self._board = expected_targets
         self._lock = threading.Lock()
         self._room = threading.Semaphore(QUEUE_LIMIT)
         self._number = 0
@@ -77,7 +79,7 @@ class Channel:
         self._stderr = bytearray()
         self._heard = time.monotonic()
         self._pinged = self._heard
-        board.add(self)
+        expected_targets.add(self)
 
     def ask(self, request: object, answer: type[A], timeout: float) -> concurrent.futures.Future[A]:
         """Send a request; the future holds the answer, or raises.

@@ -1,0 +1,1 @@
+"""What a cluster is: discovery, preflight, permissions, policies, pods and their events."""

@@ -1,0 +1,1 @@
+"""Whose objects are whose: ownership, clean-up, what dead runs left, and rehearsals."""

@@ -68,13 +68,15 @@ def sweep_dead(
     Raises:
         ApiError: the cluster cannot be searched.
     """
-    doomed = [
+    pods_to_delete = [
         leftover.run_id
         for leftover in leftovers(cluster)
         if leftover.run_id not in set(keep) and (everything or not leftover.alive)
     ]
     return tuple(
-        cluster.gather(functools.partial(cleanup.sweep, cluster, run_id) for run_id in doomed)
+        cluster.gather(
+            functools.partial(cleanup.sweep, cluster, run_id) for run_id in pods_to_delete
+        )
     )
 
 

@@ -1,0 +1,1 @@
+"""The policy API of Calico, projectcalico.org/v3."""

@@ -22,7 +22,7 @@ from sixproof.policy.calico.selector import (
 )
 from sixproof.policy.calico.selector_text import read_selector
 from sixproof.policy.engine.context import Context, PortName, PortRange, to_ports
-from sixproof.policy.engine.packet import NUMBERS, Packet, Party
+from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
 from sixproof.policy.engine.rules import Condition, Direction, Needs, PartyTest, Side, about
 from sixproof.policy.kubernetes.network_policy import read_port_name
 from sixproof.policy.manifests.manifest import Field, Fields
@@ -105,7 +105,7 @@ def _nets(entity: _Entity) -> list[Condition]:
 
 
 def _not_in(entity: _Entity, networks: Networks) -> Condition:
-    def test(party: Party) -> bool:
+    def test(party: PolicyPeer) -> bool:
         if not networks.has_family(party.version):
             return False
         return not networks.hold(party.version, party.value)
@@ -138,7 +138,7 @@ def _known(entity: _Entity, selector: Selector) -> PartyTest:
     context = entity.scope.context
     sets = [s.networks for s in context.network_sets if selector.matches(s.labels)]
 
-    def test(party: Party) -> bool:
+    def test(party: PolicyPeer) -> bool:
         if party.calico is not None and selector.matches(party.calico):
             return True
         return any(networks.hold(party.version, party.value) for networks in sets)
@@ -194,7 +194,7 @@ def _service_condition(entity: _Entity, wanted: str, service: Service | None) ->
     if entity.side is Side.SOURCE:
         addresses = frozenset(a for b in backends for a in b.addresses)
         return entity.about(wanted, lambda party: party.address in addresses)
-    lanes = frozenset(
+    port_specs = frozenset(
         (address, NUMBERS.get(port.protocol), world.target(port, backend))
         for backend in backends
         for address in backend.addresses
@@ -202,7 +202,7 @@ def _service_condition(entity: _Entity, wanted: str, service: Service | None) ->
     )
 
     def test(packet: Packet) -> bool:
-        return (packet.destination.address, packet.protocol, packet.port) in lanes
+        return (packet.destination.address, packet.protocol, packet.port) in port_specs
 
     return Condition(f"{entity.side} {wanted}", test)
 

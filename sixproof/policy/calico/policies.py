@@ -24,7 +24,7 @@ from sixproof.policy.calico.selector import (
 )
 from sixproof.policy.calico.selector_text import read_selector
 from sixproof.policy.engine.context import Context, NetworkSet
-from sixproof.policy.engine.packet import Party, namespace_scope
+from sixproof.policy.engine.packet import PolicyPeer, namespace_scope
 from sixproof.policy.engine.rules import Action, Direction, Policy, PolicyRef, Rule, Tier
 from sixproof.policy.kubernetes.network_policy import compile_network_policy
 from sixproof.policy.manifests.manifest import Field, Fields, Manifest, read_labels
@@ -162,7 +162,7 @@ def compile_profile(manifest: Manifest, context: Context) -> Policy:
     }
     name = manifest.name
 
-    def selects(party: Party) -> bool:
+    def selects(party: PolicyPeer) -> bool:
         account = f"{party.namespace}.{party.endpoint.service_account}"
         return name in (f"kns.{party.namespace}", f"ksa.{account}")
 
@@ -218,8 +218,8 @@ def _account(spec: Fields, everything: Selector) -> Selector | None:
     return None if selector is None else selector.in_scope("pcsa.", everything)
 
 
-def _selects(selector: Selector) -> Callable[[Party], bool]:
-    def test(party: Party) -> bool:
+def _selects(selector: Selector) -> Callable[[PolicyPeer], bool]:
+    def test(party: PolicyPeer) -> bool:
         return party.calico is not None and selector.matches(party.calico)
 
     return test

@@ -1,0 +1,1 @@
+"""Evaluation: policies compiled once, asked about flows."""

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 from sixproof.model import Protocol
-from sixproof.policy.engine.packet import NUMBERS, Packet, Party
+from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
 from sixproof.policy.engine.provider import Answer, ProviderProfile
 from sixproof.policy.engine.rules import Condition, Needs, PartyTest
 from sixproof.policy.kubernetes.labels import LabelSelector
@@ -34,7 +34,7 @@ class Context:
         """Whether a party's address is in the networks, as far as the provider looks at pods'."""
         pods = self.profile.ip_block_matches_pods
 
-        def test(party: Party) -> bool | None:
+        def test(party: PolicyPeer) -> bool | None:
             if not networks.hold(party.version, party.value):
                 return False
             if party.is_pod and pods is not Answer.YES:
@@ -44,10 +44,10 @@ class Context:
         return test
 
 
-def pods_of(namespaces: LabelSelector | str, pods: LabelSelector) -> Callable[[Party], bool]:
+def pods_of(namespaces: LabelSelector | str, pods: LabelSelector) -> Callable[[PolicyPeer], bool]:
     """Whether a party is a pod with such labels, in such a namespace (or in the one named)."""
 
-    def test(party: Party) -> bool:
+    def test(party: PolicyPeer) -> bool:
         if party.labels is None:
             return False
         if isinstance(namespaces, str):

@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress
+from sixproof.policy.engine.compiled_policies import CompiledPolicies
 from sixproof.policy.engine.decision import Decision, Verdict, agreed
 from sixproof.policy.engine.judgement import Judgement, SideJudgement
-from sixproof.policy.engine.packet import Icmp, Packet, Party
+from sixproof.policy.engine.packet import Icmp, Packet, PolicyPeer
 from sixproof.policy.engine.plan import Findings, Plan
 from sixproof.policy.engine.provider import CALICO, HostAction, ProviderProfile
 from sixproof.policy.engine.route import Hop, Route, node_name
 from sixproof.policy.engine.router import Router
-from sixproof.policy.engine.rulebook import Rulebook
 from sixproof.policy.engine.rules import Direction, Policy
 from sixproof.policy.world.world import World
 
@@ -24,11 +24,11 @@ _MOST_PARTIES = 100_000
 class Oracle:
     """Judges flows; build it with `Oracle.of`. Judging changes nothing but its memory."""
 
-    rulebook: Rulebook
+    compiled_policies: CompiledPolicies
     world: World
     profile: ProviderProfile
-    parties: dict[tuple[Endpoint, IPAddress], Party]
-    plans: dict[tuple[Party, Direction], Plan]
+    parties: dict[tuple[Endpoint, IPAddress], PolicyPeer]
+    plans: dict[tuple[PolicyPeer, Direction], Plan]
 
     @classmethod
     def of(
@@ -42,12 +42,12 @@ class Oracle:
         Raises:
             ManifestError: one of them is malformed, of no policy kind, or not for this provider.
         """
-        return cls(Rulebook.of(manifests, world, profile), world, profile, {}, {})
+        return cls(CompiledPolicies.of(manifests, world, profile), world, profile, {}, {})
 
     @property
     def policies(self) -> tuple[Policy, ...]:
         """Every policy, in the order in which they are looked at."""
-        return tuple(policy for _, some in self.rulebook.tiers for policy in some)
+        return tuple(policy for _, some in self.compiled_policies.tiers for policy in some)
 
     def judge(self, flow: Flow, icmp: Icmp | None = None) -> Judgement:
         """What must happen to a flow. An ICMP flow is an echo request unless `icmp` says else."""
@@ -60,7 +60,7 @@ class Oracle:
         egress, ingress = (_merged(some) for some in zip(*sides, strict=True))
         return Judgement(flow, verdict, egress, ingress, self.profile.deny_outcomes)
 
-    def party(self, endpoint: Endpoint, address: IPAddress) -> Party:
+    def party(self, endpoint: Endpoint, address: IPAddress) -> PolicyPeer:
         """The endpoint at an address, as rules see it."""
         key = endpoint, address
         found = self.parties.get(key)
@@ -68,8 +68,8 @@ class Oracle:
             if len(self.parties) >= _MOST_PARTIES:
                 self.parties.clear()
                 self.plans.clear()
-                self.rulebook.stages.clear()
-            found = self.parties[key] = Party(endpoint, address, self.world)
+                self.compiled_policies.stages.clear()
+            found = self.parties[key] = PolicyPeer(endpoint, address, self.world)
         return found
 
     def _guarded(self, flow: Flow) -> str:
@@ -77,7 +77,7 @@ class Oracle:
         for end in (flow.source, flow.destination):
             node = node_name(end)
             on_node = end.kind in (EndpointKind.HOST, EndpointKind.NODE)
-            if on_node and node in self.rulebook.guarded:
+            if on_node and node in self.compiled_policies.guarded:
                 return f"a HostEndpoint guards node {node}; host endpoints are not judged"
         return ""
 
@@ -133,7 +133,7 @@ class Oracle:
         key = party, direction
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self.rulebook.plan(direction, party)
+            plan = self.plans[key] = self.compiled_policies.plan(direction, party)
         return plan
 
 

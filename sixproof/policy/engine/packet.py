@@ -32,7 +32,7 @@ def protocol_number(protocol: Protocol, version: int) -> int:
     return NUMBERS[protocol]
 
 
-class Party:
+class PolicyPeer:
     """One end of a packet: an address, and the pod behind it where policy knows one.
 
     `labels` of a hostNetwork pod, a node or a place outside are None: policy sees an address.
@@ -107,8 +107,8 @@ class Packet(NamedTuple):
     applies to it; it is only ever in doubt for a pod that reaches itself via a service.
     """
 
-    source: Party
-    destination: Party
+    source: PolicyPeer
+    destination: PolicyPeer
     version: int
     protocol: int
     port: int | None

@@ -5,7 +5,7 @@ Kubernetes' tiers are a case). Where it cannot be known whether a rule matches, 
 policies comes first, every possible decision is found, not one of them guessed.
 
 For speed, rules that cannot match are left out early: those that some subject can never meet,
-once per subject and family, and those that a lane excludes, once per lane.
+once per subject and family, and those that a port excludes, once per port.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sixproof.policy.engine.provider import Answer
 from sixproof.policy.engine.rules import Action, Condition, Direction, Needs, Policy, Tier
 from sixproof.policy.manifests.manifest import brief
 
-Lane = tuple[int, int, int | None, Icmp | None]
+PortSpec = tuple[int, int, int | None, Icmp | None]
 
 MOST_LANES = 64
-"""Lanes whose rules a stage remembers; a run asks about a dozen, a scan about every port."""
+"""Ports whose rules a stage remembers; a run asks about a dozen, a scan about every port."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -35,7 +35,7 @@ class Findings:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Hit:
+class RuleMatch:
     """A rule ready to be asked: what it asks for, and what it decides (None: Pass)."""
 
     conditions: tuple[Condition, ...]
@@ -56,7 +56,7 @@ class Hit:
         """What cannot be known of a packet that may match."""
         return " and ".join(brief(c.wanted) for c in self.conditions if c.test(packet) is None)
 
-    def without(self, needs: Needs, packet: Packet) -> Hit | None:
+    def without(self, needs: Needs, packet: Packet) -> RuleMatch | None:
         """The rule without the conditions that need only that, as the packet answers them; None
         where one of them fails."""
         kept = []
@@ -68,10 +68,10 @@ class Hit:
                 kept.append(condition)
         if len(kept) == len(self.conditions):
             return self
-        return Hit(tuple(kept), self.decision)
+        return RuleMatch(tuple(kept), self.decision)
 
 
-Group = tuple[tuple[Hit, ...], ...]
+Group = tuple[tuple[RuleMatch, ...], ...]
 """The rules of policies of which any may come first; mostly of one policy."""
 
 
@@ -82,7 +82,9 @@ class Stage:
     tier: Tier
     groups: tuple[Group, ...]
     default: Decision
-    lanes: dict[Lane, tuple[Group, ...]] = dataclasses.field(default_factory=dict, compare=False)
+    port_specs: dict[PortSpec, tuple[Group, ...]] = dataclasses.field(
+        default_factory=dict, compare=False
+    )
 
     def decide(self, packet: Packet, found: Findings) -> bool:
         """Add the decisions of this tier; whether evaluation may go on to the next one."""
@@ -96,12 +98,12 @@ class Stage:
                 found.open.append("how NetworkPolicy treats ICMP")
                 found.decisions.append(self.default)
             return True
-        lane = packet[2:6]
-        groups = self.lanes.get(lane)
+        port_spec = packet[2:6]
+        groups = self.port_specs.get(port_spec)
         if groups is None:
-            if len(self.lanes) >= MOST_LANES:
-                self.lanes.clear()
-            groups = self.lanes[lane] = _without(self.groups, Needs.LANE, packet)
+            if len(self.port_specs) >= MOST_LANES:
+                self.port_specs.clear()
+            groups = self.port_specs[port_spec] = _without(self.groups, Needs.LANE, packet)
         for group in groups:
             certain, passed = _ask(group, packet, found)
             go_on = go_on or passed
@@ -121,7 +123,7 @@ class Stage:
 
 
 def _without(groups: tuple[Group, ...], needs: Needs, packet: Packet) -> tuple[Group, ...]:
-    def left(hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    def left(hits: tuple[RuleMatch, ...]) -> tuple[RuleMatch, ...]:
         return tuple(kept for hit in hits if (kept := hit.without(needs, packet)) is not None)
 
     kept = (tuple(map(left, group)) for group in groups)
@@ -193,9 +195,9 @@ def groups_of(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], ...]:
 def stage_of(direction: Direction, tier: Tier, groups: tuple[tuple[Policy, ...], ...]) -> Stage:
     """The stage of a tier for everything that these policies select."""
 
-    def hits(policy: Policy) -> tuple[Hit, ...]:
+    def hits(policy: Policy) -> tuple[RuleMatch, ...]:
         return tuple(
-            Hit(
+            RuleMatch(
                 rule.conditions,
                 None if rule.action is Action.PASS else Decision.by_rule(direction, policy, rule),
             )

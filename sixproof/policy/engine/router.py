@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 
 from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress, Protocol
-from sixproof.policy.engine.packet import Icmp, Packet, Party, protocol_number
+from sixproof.policy.engine.packet import Icmp, Packet, PolicyPeer, protocol_number
 from sixproof.policy.engine.provider import Answer, ProviderProfile, SeenAs
 from sixproof.policy.engine.route import (
     NODE_NETWORK,
@@ -47,7 +47,7 @@ class Router:
 
     world: World
     profile: ProviderProfile
-    party: Callable[[Endpoint, IPAddress], Party]
+    party: Callable[[Endpoint, IPAddress], PolicyPeer]
 
     def routes(self, flow: Flow, icmp: Icmp | None) -> Routes:
         """The ways of a flow. `icmp` is its message, an echo request if None."""
@@ -70,7 +70,7 @@ class Router:
             return Routes((Route(free, free),))
         return self._to(flow, here, None, message)
 
-    def _to(self, flow: Flow, here: Party, port: int | None, message: Icmp | None) -> Routes:
+    def _to(self, flow: Flow, here: PolicyPeer, port: int | None, message: Icmp | None) -> Routes:
         destination = flow.destination
         is_pod = destination.kind is EndpointKind.POD
         if not is_pod or flow.address not in destination.addresses:
@@ -138,7 +138,7 @@ class Router:
                     return Dialled(service, port, entry)
         return None
 
-    def _to_service(self, flow: Flow, here: Party, dialled: Dialled) -> Routes:
+    def _to_service(self, flow: Flow, here: PolicyPeer, dialled: Dialled) -> Routes:
         wanted, service = flow.destination, dialled.service
         named = wanted.kind is EndpointKind.POD or wanted in service.backends
         ways = []

@@ -8,13 +8,13 @@ import math
 from collections.abc import Callable, Iterable
 from operator import attrgetter
 
-from sixproof.policy.engine.packet import Packet, Party
+from sixproof.policy.engine.packet import Packet, PolicyPeer
 from sixproof.policy.engine.provider import Answer
 
 Test = Callable[[Packet], bool | None]
 """A question about a packet; None where the answer cannot be known."""
 
-PartyTest = Callable[[Party], bool | None]
+PartyTest = Callable[[PolicyPeer], bool | None]
 
 
 class Direction(enum.StrEnum):
@@ -63,7 +63,7 @@ def about(side: Side, wanted: str, test: PartyTest, *, subject: Side | None = No
     key = object()
 
     def remembered(packet: Packet) -> bool | None:
-        party: Party = party_of(packet)
+        party: PolicyPeer = party_of(packet)
         try:
             return party.memo[key]
         except KeyError:
@@ -76,7 +76,7 @@ def any_of(tests: Iterable[PartyTest]) -> PartyTest:
     """Whether any test holds; unknown where none holds for sure."""
     listed = tuple(tests)
 
-    def test(party: Party) -> bool | None:
+    def test(party: PolicyPeer) -> bool | None:
         found: bool | None = False
         for one in listed:
             answer = one(party)
@@ -126,7 +126,7 @@ class Policy:
     ref: PolicyRef
     tier: str
     subject: str
-    selects: Callable[[Party], bool]
+    selects: Callable[[PolicyPeer], bool]
     rules: dict[Direction, tuple[Rule, ...]]
     order: float = math.inf
     undefined_ties: bool = False

@@ -1,0 +1,1 @@
+"""The policy APIs of Kubernetes: NetworkPolicy, AdminNetworkPolicy, BaselineAdminNetworkPolicy."""

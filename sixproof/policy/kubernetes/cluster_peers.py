@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Callable
 
 from sixproof.policy.engine.context import Context, pods_of
-from sixproof.policy.engine.packet import Party
+from sixproof.policy.engine.packet import PolicyPeer
 from sixproof.policy.engine.provider import Answer
 from sixproof.policy.engine.rules import (
     Action,
@@ -37,7 +37,7 @@ class Peer:
     unsupported: bool = False
 
 
-def read_subject(field: Field, *, both: bool) -> tuple[str, Callable[[Party], bool]]:
+def read_subject(field: Field, *, both: bool) -> tuple[str, Callable[[PolicyPeer], bool]]:
     """Whom a cluster-wide policy selects. hostNetwork pods are never among them. With `both`,
     pods are chosen by two selectors, of which neither may be left out (v1alpha1).
 
@@ -48,7 +48,7 @@ def read_subject(field: Field, *, both: bool) -> tuple[str, Callable[[Party], bo
     return _pods(chosen, both=both)
 
 
-def _pods(field: Field, *, both: bool) -> tuple[str, Callable[[Party], bool]]:
+def _pods(field: Field, *, both: bool) -> tuple[str, Callable[[PolicyPeer], bool]]:
     if field.path.endswith(".namespaces"):
         spaces, pods = read_label_selector(field), LabelSelector()
     else:

@@ -116,8 +116,8 @@ def _failsafe(value: object) -> Iterator[Finding]:
     for key in ("failsafeInboundHostPorts", "failsafeOutboundHostPorts"):
         versions: dict[tuple[str, str], set[int]] = {}
         for entry in listed(at(value, "spec", key)):
-            lane = brief(text_at(entry, "protocol"), 20), shown(at(entry, "port"))
-            found = versions.setdefault(lane, set())
+            port_spec = brief(text_at(entry, "protocol"), 20), shown(at(entry, "port"))
+            found = versions.setdefault(port_spec, set())
             net = text_at(entry, "net")
             found |= {6 if ":" in net else 4} if net else {4, 6}
         for (protocol, port), seen in versions.items():

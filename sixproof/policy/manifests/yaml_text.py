@@ -72,18 +72,18 @@ def read(text: str) -> tuple[Document, ...]:
         TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases stand for more than
             `MOST_ALIASED` values or hold themselves, or a value is none of its kind.
     """
-    survey = _Survey()
+    path_topology = _Survey()
     try:
         for event in yaml.parse(text, _BASE):
-            survey.see(event)
+            path_topology.see(event)
         values = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
-        raise _told(error, text, survey) from error
+        raise _told(error, text, path_topology) from error
     except ValueError as error:  # a character that UTF-8 cannot carry
-        raise TextError(str(error), survey.document, 1) from error
-    places = enumerate(zip(survey.starts, values, strict=True), 1)
+        raise TextError(str(error), path_topology.document, 1) from error
+    places = enumerate(zip(path_topology.starts, values, strict=True), 1)
     return tuple(
-        Document(value, number, line, survey.repeated_in(number))
+        Document(value, number, line, path_topology.repeated_in(number))
         for number, (line, value) in places
         if value is not None
     )
@@ -208,7 +208,7 @@ class _Survey:
         return TextError(reason, self.document, event.start_mark.line + 1)
 
 
-def _told(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
+def _told(error: yaml.YAMLError, text: str, path_topology: _Survey) -> TextError:
     """The error with its place, in one line."""
     if isinstance(error, TextError):
         return error
@@ -223,7 +223,7 @@ def _told(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
         line, reason = before.count(b"\n") + 1, str(error).partition("\n")[0]
     if _TEMPLATE.search(text) or "{{" in "".join(text.splitlines()[max(0, line - 2) : line + 1]):
         reason = _RENDER
-    starts = [start for start in survey.starts if start]
+    starts = [start for start in path_topology.starts if start]
     return TextError(reason or "no YAML", max(1, bisect.bisect_right(starts, line)), line)
 
 

@@ -1,0 +1,1 @@
+"""A question asked by hand, and its answer in words."""

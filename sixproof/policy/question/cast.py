@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.policy.manifests.manifest import shown
-from sixproof.policy.question.scene import INLINE, Described, Lane, parse_endpoint, parse_parts
+from sixproof.policy.question.scene import INLINE, Described, PortSpec, parse_endpoint, parse_parts
 from sixproof.policy.world.cluster_objects import Roster
 from sixproof.policy.world.world import NamedPort, Service, ServicePort, World
 
@@ -190,14 +190,14 @@ def lend(world: World, ends: Iterable[End]) -> tuple[World, list[End]]:
     return dataclasses.replace(world, services=tuple(services)), ends
 
 
-def dialled(lane: Lane, end: End, world: World) -> tuple[Protocol, int | None]:
+def dialled(port_spec: PortSpec, end: End, world: World) -> tuple[Protocol, int | None]:
     """The protocol and the number of a port, which the destination may know by name.
 
     Raises:
         UsageError: it knows none of that name, or several.
     """
-    if not isinstance(lane.port, str):
-        return lane.protocol or Protocol.TCP, lane.port
+    if not isinstance(port_spec.port, str):
+        return port_spec.protocol or Protocol.TCP, port_spec.port
     one = end.endpoint
     service = world.service(one.namespace, end.said.name)
     known: Iterable[NamedPort | ServicePort] = world.ports_of(one)
@@ -206,17 +206,17 @@ def dialled(lane: Lane, end: End, world: World) -> tuple[Protocol, int | None]:
     ports = {
         (port.protocol, port.port if isinstance(port, ServicePort) else port.number)
         for port in known
-        if port.name == lane.port and lane.protocol in (None, port.protocol)
+        if port.name == port_spec.port and port_spec.protocol in (None, port.protocol)
     }
     if len(ports) == 1:
         return ports.pop()
     if ports:
         some = _few(f"{p.lower()}/{n}" for p, n in sorted(ports))
-        raise UsageError(f"port {lane.port} of {one.name} is several: write one of {some}")
+        raise UsageError(f"port {port_spec.port} of {one.name} is several: write one of {some}")
     names = _few(sorted({port.name for port in known if port.name})) or "none is known"
     raise UsageError(
-        f"{one.name} has no port named {shown(lane.port)} (named ports: {names}): write its "
-        f"number, or say it with the endpoint, as in port:{lane.port[:15]}=tcp/8080"
+        f"{one.name} has no port named {shown(port_spec.port)} (named ports: {names}): write its "
+        f"number, or say it with the endpoint, as in port:{port_spec.port[:15]}=tcp/8080"
     )
 
 

@@ -23,7 +23,7 @@ from sixproof.policy.world.world import World
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: endpoints by name or inline, a lane (``tcp/80``), and how.
+    """What is asked: endpoints by name or inline, a port (``tcp/80``), and how.
 
     `via` is the address dialled where it is not the destination's, `family` one family instead of
     all that fit, `namespace` that of objects which name none (``default`` where it is not said).
@@ -68,8 +68,8 @@ def answer(
     """
     home = question.namespace or "default"
     stock = Inventory.of(values, home)
-    written, complaint = _written(world)
-    if wrong := (*unread, *complaint, *stock.wrong(question.profile)):
+    written, violation = _written(world)
+    if wrong := (*unread, *violation, *stock.wrong(question.profile)):
         raise Refusals(wrong)
     _check_not_empty(stock, question)
     policies = tuple(one.value for one in stock.policies if isinstance(one.value, Mapping))

@@ -28,7 +28,7 @@ _HEAD = re.compile(r"(?:(?P<prefix>host|svc):)?(?P<namespace>[^/:,\s]+)/(?P<name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lane:
+class PortSpec:
     """A protocol and a port: its number, or its name (then `protocol` is None unless said); no
     port for ICMP."""
 
@@ -36,14 +36,14 @@ class Lane:
     port: int | str | None = None
 
 
-def parse_lane(text: str) -> Lane:
+def parse_lane(text: str) -> PortSpec:
     """``tcp/80``, ``80/tcp``, ``80`` (TCP), ``http``, ``udp/dns`` or ``icmp``.
 
     Raises:
         UsageError: the text is none of them.
     """
     if text.lower() in ("icmp", "icmpv6"):
-        return Lane(Protocol.ICMP)
+        return PortSpec(Protocol.ICMP)
     found = _LANE.fullmatch(text)
     if found is None or (found["before"] and found["after"]):
         raise UsageError(f"{shown(text)} is no port: {_LANES}")
@@ -52,10 +52,10 @@ def parse_lane(text: str) -> Lane:
     if port.isdecimal() and port.isascii():
         if not 1 <= int(port[:6]) <= 65535:
             raise UsageError(f"{shown(text)} is no port: numbers go from 1 to 65535")
-        return Lane(protocol or Protocol.TCP, int(port))
+        return PortSpec(protocol or Protocol.TCP, int(port))
     if port.upper() in Protocol.__members__ or not re.search("[a-zA-Z]", port):
         raise UsageError(f"{shown(text)} is no port: {_LANES}")
-    return Lane(protocol, port)
+    return PortSpec(protocol, port)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -175,8 +175,8 @@ def named_port(text: str) -> NamedPort:
     Raises:
         UsageError: the text is none.
     """
-    name, _, lane = text.partition("=")
-    found = parse_lane(lane)
+    name, _, port_spec = text.partition("=")
+    found = parse_lane(port_spec)
     if found.protocol is None or not isinstance(found.port, int):
         raise UsageError(f"{shown(text)}: a named port has a number, as in http=tcp/8080")
     return NamedPort(name, found.protocol, found.port)

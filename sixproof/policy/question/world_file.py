@@ -65,7 +65,7 @@ def _endpoint(name: str, field: Field) -> tuple[Endpoint, tuple[NamedPort, ...]]
         service_account=found.text("serviceAccount") or ("default" if in_namespace else ""),
     )
     named = read_labels(found.get("ports"))
-    return endpoint, tuple(named_port(f"{key}={lane}") for key, lane in named)
+    return endpoint, tuple(named_port(f"{key}={port_spec}") for key, port_spec in named)
 
 
 def _addresses(found: Fields, key: str = "addresses") -> tuple[IPAddress, ...]:

@@ -1,0 +1,1 @@
+"""What policies look at: namespaces, nodes, pods, services, addresses and networks."""

@@ -1,0 +1,1 @@
+"""Flows: TCP, UDP and ICMP echo between two endpoints, judged from both sides."""

@@ -2,7 +2,7 @@
 
 Cheap rounds run until a family is as it must be twice in a row, for every family, or until the
 deadline; then one round with full time-outs confirms, and is what is judged (design contract 6).
-With scouts the confirming round is itself the second one that agrees (decision 0047).
+With sampled flows the confirming round is itself the second one that agrees (decision 0047).
 """
 
 from __future__ import annotations
@@ -128,8 +128,8 @@ def converge(
     last cheap round stands for it where every family agreed.
 
     With `scout`, the cheap rounds are its own, of a few flows: one must agree, and the confirming
-    round with it. Where that does not, the whole begins again without scouts, in the time that is
-    left.
+    round with it. Where that does not, the whole begins again without sampled flows, in the time
+    that is left.
     """
     confirm = confirm or measure
 

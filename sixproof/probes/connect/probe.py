@@ -17,7 +17,7 @@ from sixproof.errors import AgentError, InfrastructureError
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import verdict
 from sixproof.probes.connect.payload import NONCE
-from sixproof.probes.connect.verdict import Testimony
+from sixproof.probes.connect.verdict import ServerEvidence
 
 A = TypeVar("A")
 
@@ -28,7 +28,7 @@ Witnesses = Mapping[str, Sequence[Endpoint]]
 """For a destination's name, the endpoints whose agents can answer for it (a service's backends)."""
 
 
-class Asker(Seam):
+class AgentClient(Seam):
     """Whoever can put a question to an endpoint's agent."""
 
     def has(self, endpoint: Endpoint) -> bool: ...
@@ -39,7 +39,7 @@ class Asker(Seam):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Load:
+class ProbeOptions:
     """What a flow carries and how long it may take: bytes each way, seconds, datagram attempts.
 
     `source_port` 0 takes a fresh port for every flow. A `foreign` server (TCP) is no agent.
@@ -80,18 +80,21 @@ class _Statement:
 class ConnectProbe:
     """Measures flows over TCP, UDP and ICMP echo."""
 
-    def __init__(self, agents: Asker) -> None:
+    def __init__(self, agents: AgentClient) -> None:
         self._agents = agents
 
     def measure(
-        self, flows: Sequence[Flow], load: Load | None = None, witnesses: Witnesses | None = None
+        self,
+        flows: Sequence[Flow],
+        load: ProbeOptions | None = None,
+        witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
         """One observation a flow, in the order given.
 
         All sources work at once, all silences wait together; then each server that left a flow
         unanswered is asked, once, for its side.
         """
-        load = load or Load()
+        load = load or ProbeOptions()
         witnesses = witnesses or {}
         seen: dict[int, Observation] = {}
         trials: dict[int, _Trial] = {}
@@ -105,10 +108,10 @@ class ConnectProbe:
         stories = self._question(doubtful, witnesses, began, load.handshakes)
         for index, trial in trials.items():
             present = self._witnesses(trial.flow, witnesses)
-            testimony = _testimony(trial, present, stories, load.closed)
+            server_evidence = _testimony(trial, present, stories, load.closed)
             names = frozenset(w.pod for w in present if w.pod)
             seen[index] = verdict.observe(
-                trial.flow, trial.spec, trial.result, testimony, trial.lag, names
+                trial.flow, trial.spec, trial.result, server_evidence, trial.lag, names
             )
         limited = Counter(
             _speaker(t.flow) for t in trials.values() if t.result.detail.startswith("ICMP")
@@ -116,11 +119,14 @@ class ConnectProbe:
         return tuple(_with_hint(seen[i], limited) for i in range(len(flows)))
 
     def measure_again(
-        self, flows: Sequence[Flow], load: Load | None = None, witnesses: Witnesses | None = None
+        self,
+        flows: Sequence[Flow],
+        load: ProbeOptions | None = None,
+        witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
         """The same, and once more, for twice as long, those flows of which an agent that was too
         busy could tell nothing. What was measured stands."""
-        load = load or Load()
+        load = load or ProbeOptions()
         seen = list(self.measure(flows, load, witnesses))
         if again := [i for i, one in enumerate(seen) if verdict.stalled(one)]:
             longer = dataclasses.replace(load, timeout=2 * load.timeout)
@@ -129,7 +135,7 @@ class ConnectProbe:
                 seen[i] = one
         return tuple(seen)
 
-    def _try(self, flows: Sequence[Flow], load: Load) -> dict[int, _Trial | Observation]:
+    def _try(self, flows: Sequence[Flow], load: ProbeOptions) -> dict[int, _Trial | Observation]:
         rows: dict[str, list[int]] = defaultdict(list)
         for index, flow in enumerate(flows):
             rows[flow.source.name].append(index)
@@ -150,7 +156,7 @@ class ConnectProbe:
         return outcome
 
     def _ask_row(
-        self, flows: Sequence[Flow], load: Load
+        self, flows: Sequence[Flow], load: ProbeOptions
     ) -> tuple[list[protocol.FlowSpec], concurrent.futures.Future[protocol.Probed]]:
         specs = [_spec(flow, load) for flow in flows]
         request = protocol.Probe(flows=specs)
@@ -246,7 +252,7 @@ def _statement(name: str, future: concurrent.futures.Future[_Stamped], began: fl
     return _Statement(found)
 
 
-def _spec(flow: Flow, load: Load) -> protocol.FlowSpec:
+def _spec(flow: Flow, load: ProbeOptions) -> protocol.FlowSpec:
     return protocol.FlowSpec(
         protocol=flow.protocol.value.lower(),
         address=str(flow.address),
@@ -279,9 +285,9 @@ def _testimony(
     witnesses: Sequence[Endpoint],
     stories: Mapping[str, _Statement],
     closed: bool = False,
-) -> Testimony:
+) -> ServerEvidence:
     if trial.result.event == Event.ECHOED or not witnesses:
-        return Testimony()
+        return ServerEvidence()
     statements = [stories[w.name] for w in witnesses]
     found = [s.found for s in statements if s.found is not None]
     errors = [s.error for s in statements if s.error]
@@ -295,7 +301,7 @@ def _testimony(
     ]
     icmp = trial.flow.protocol is Protocol.ICMP
     arrived = any(a.nonce == nonce for f in found for a in f.arrivals)
-    return Testimony(
+    return ServerEvidence(
         arrived=None if icmp or (errors and not arrived) else arrived,
         half_open=not icmp
         and any(

@@ -28,7 +28,7 @@ STALL_SHARE = 0.5
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Testimony:
+class ServerEvidence:
     """What the server's side says of one flow.
 
     `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
@@ -62,12 +62,12 @@ def observe(
     flow: Flow,
     spec: protocol.FlowSpec,
     result: protocol.FlowResult,
-    testimony: Testimony,
+    server_evidence: ServerEvidence,
     lag: float,
     answerers: frozenset[str] = frozenset(),
 ) -> Observation:
     """The observation of a flow that an agent tried. `lag` is that agent's own, in seconds."""
-    ruling = rule(flow, spec, result, testimony, lag, answerers)
+    ruling = rule(flow, spec, result, server_evidence, lag, answerers)
     return Observation(
         flow=flow,
         outcome=ruling.outcome,
@@ -78,7 +78,7 @@ def observe(
         peer_saw=_address(result.peer_saw),
         peer_port=result.peer_port or None,
         answered_by=result.answered_by,
-        arrived=True if result.event == Event.ECHOED else testimony.arrived,
+        arrived=True if result.event == Event.ECHOED else server_evidence.arrived,
         nonce=spec.nonce,
         icmp=IcmpError.read(result.detail),
     )
@@ -93,7 +93,7 @@ def rule(
     flow: Flow,
     spec: protocol.FlowSpec,
     result: protocol.FlowResult,
-    testimony: Testimony,
+    server_evidence: ServerEvidence,
     lag: float,
     answerers: frozenset[str] = frozenset(),
 ) -> Ruling:
@@ -106,28 +106,30 @@ def rule(
     if event == Event.ECHOED:
         return _echoed(result, answerers)
     if event == Event.SILENT:
-        return _silent(flow, spec, result, testimony, lag)
+        return _silent(flow, spec, result, server_evidence, lag)
     if event == Event.RESET:
-        return _refused(flow, testimony, said)
+        return _refused(flow, server_evidence, said)
     if event == Event.UNREACHABLE:
         error = IcmpError.read(result.detail)
         if (error and error.prohibited) or result.error == "EACCES":
             return Ruling(Outcome.REJECTED, f"administratively prohibited: {said}")
-        if testimony.silent_because:
-            return _unknown_server(f"unreachable ({said})", testimony)
+        if server_evidence.silent_because:
+            return _unknown_server(f"unreachable ({said})", server_evidence)
         return Ruling(Outcome.UNROUTABLE, f"unreachable: {said}")
     if event == Event.NO_ROUTE:
-        if testimony.silent_because and flow.source.kind is EndpointKind.HOST:
+        if server_evidence.silent_because and flow.source.kind is EndpointKind.HOST:
             # a pod that is gone takes its routes along, on its own node
-            return _unknown_server(f"the source has no route ({said})", testimony)
+            return _unknown_server(f"the source has no route ({said})", server_evidence)
         return Ruling(Outcome.UNROUTABLE, f"the source has no route: {said}")
     if event == Event.TOO_BIG:
         return Ruling(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
     if event == Event.CORRUPTED:
         return Ruling(Outcome.CORRUPTED, said)
     if event == Event.CLOSED:
-        if testimony.silent_because:
-            return _unknown_server(f"closed before the answer was complete ({said})", testimony)
+        if server_evidence.silent_because:
+            return _unknown_server(
+                f"closed before the answer was complete ({said})", server_evidence
+            )
         return Ruling(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
     return Ruling(Outcome.UNKNOWN, f"the client could not try: {said}")
 
@@ -158,28 +160,28 @@ def _silent(
     flow: Flow,
     spec: protocol.FlowSpec,
     result: protocol.FlowResult,
-    testimony: Testimony,
+    server_evidence: ServerEvidence,
     lag: float,
 ) -> Ruling:
-    if testimony.half_open and result.stage == "connect":  # kernels shake hands: no agent is slow
+    if (
+        server_evidence.half_open and result.stage == "connect"
+    ):  # kernels shake hands: no agent is slow
         return Ruling(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
-    worst = max(lag, testimony.lag)
+    worst = max(lag, server_evidence.lag)
     if worst > STALL_SHARE * spec.timeout:
         reason = f"{STALLED} for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
         return Ruling(Outcome.UNKNOWN, reason)
-    if testimony.silent_because:
-        return _unknown_server("no answer", testimony)
-    if testimony.arrived:
+    if server_evidence.silent_because:
+        return _unknown_server("no answer", server_evidence)
+    if server_evidence.arrived:
         return Ruling(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
-    if _would_have_refused(flow, testimony):
+    if _would_have_refused(flow, server_evidence):
         own = "the server's own stack refuses this port, the client heard no refusal"
         return Ruling(Outcome.DROPPED, own)
-    if testimony.control is False and flow.protocol is not Protocol.ICMP:
-        reason = (
-            f"the server fails its own control ({testimony.control_detail}): silence proves nothing"
-        )
-        return Ruling(Outcome.UNKNOWN, reason)
-    seen = "no arrival at the server" if testimony.arrived is False else "no answer"
+    if server_evidence.control is False and flow.protocol is not Protocol.ICMP:
+        failed = f"the server fails its own control ({server_evidence.control_detail})"
+        return Ruling(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
+    seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
         seen = "no answer (whether the request arrived, an unprivileged server cannot tell)"
     elif flow.protocol is Protocol.TCP and result.stage == "exchange":
@@ -189,29 +191,29 @@ def _silent(
     return Ruling(Outcome.DROPPED, seen)
 
 
-def _refused(flow: Flow, testimony: Testimony, said: str) -> Ruling:
+def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Ruling:
     if flow.protocol is Protocol.ICMP:  # echo knows no ports: only a filter answers like this
         return Ruling(Outcome.REJECTED, f"refused on the way: {said}")
-    if testimony.silent_because:
-        return _unknown_server(f"refused ({said})", testimony)
-    if testimony.control:
+    if server_evidence.silent_because:
+        return _unknown_server(f"refused ({said})", server_evidence)
+    if server_evidence.control:
         return Ruling(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
-    if testimony.control is False:
-        own = f"the server's own control: {testimony.control_detail}"
-        if Event.RESET in testimony.control_detail:
+    if server_evidence.control is False:
+        own = f"the server's own control: {server_evidence.control_detail}"
+        if Event.RESET in server_evidence.control_detail:
             return Ruling(Outcome.REFUSED, f"no listener ({said}; {own})")
         return Ruling(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
     return Ruling(Outcome.REFUSED, f"refused: {said}")
 
 
-def _would_have_refused(flow: Flow, testimony: Testimony) -> bool:
+def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
     """Whether a closed port had to answer: TCP resets are not rate-limited, ICMP errors are."""
-    refused = testimony.control is False and Event.RESET in testimony.control_detail
-    return testimony.closed and refused and flow.protocol is Protocol.TCP
+    refused = server_evidence.control is False and Event.RESET in server_evidence.control_detail
+    return server_evidence.closed and refused and flow.protocol is Protocol.TCP
 
 
-def _unknown_server(seen: str, testimony: Testimony) -> Ruling:
-    reason = f"{seen}, and the server's side is unknown: {testimony.silent_because}"
+def _unknown_server(seen: str, server_evidence: ServerEvidence) -> Ruling:
+    reason = f"{seen}, and the server's side is unknown: {server_evidence.silent_because}"
     return Ruling(Outcome.UNKNOWN, reason)
 
 

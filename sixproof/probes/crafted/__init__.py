@@ -1,0 +1,1 @@
+"""Crafted packets: fragments, extension headers, forged messages; needs NET_RAW."""

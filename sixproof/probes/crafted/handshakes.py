@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from sixproof.agent import protocol
 from sixproof.model import Flow, Observation
-from sixproof.probes.connect.probe import SLACK, Asker, ConnectProbe, Load
+from sixproof.probes.connect.probe import SLACK, AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import HEADERS, Seen
 
@@ -39,7 +39,9 @@ class Handshake:
         return self.width - HEADERS[self.flow.family] - TCP_HEADER
 
 
-def capture_all(agents: Asker, flows: Sequence[Flow], timeout: float) -> tuple[Handshake, ...]:
+def capture_all(
+    agents: AgentClient, flows: Sequence[Flow], timeout: float
+) -> tuple[Handshake, ...]:
     """Try TCP flows between pods of the raw tier, each given `timeout` seconds.
 
     Raises:
@@ -56,7 +58,7 @@ def capture_all(agents: Asker, flows: Sequence[Flow], timeout: float) -> tuple[H
     ]
     for answer in started:
         answer.result()
-    seen = ConnectProbe(agents).measure(flows, Load(timeout))
+    seen = ConnectProbe(agents).measure(flows, ProbeOptions(timeout))
     ended = {
         n: agents.ask(e, protocol.EndCapture(tape), protocol.Captured, SLACK)
         for n, e in people.items()
@@ -73,7 +75,7 @@ def capture_all(agents: Asker, flows: Sequence[Flow], timeout: float) -> tuple[H
     )
 
 
-def complaint(shake: Handshake) -> str:
+def violation(shake: Handshake) -> str:
     """What is wrong about a handshake, empty where nothing is; it must have been captured."""
     sizes = [seen.mss for seen in (shake.left, shake.came) if seen is not None]
     if set(sizes) == {shake.wanted}:

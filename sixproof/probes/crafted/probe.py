@@ -1,8 +1,8 @@
 """Crafted packets: fired all at once, then looked for at both ends.
 
-A shot is a probe datagram that arrives in an unusual shape. It has arrived if its nonce is in the
-server's log; a shot that must not arrive proves something only where the same datagram in its plain
-shape, the shot's baseline, came through in the same window.
+A crafted packet is a probe datagram that arrives in an unusual shape. It has arrived if its nonce
+is in the server's log; a crafted packet that must not arrive proves something only where the same
+datagram in its plain shape, the crafted packet's baseline, came through in the same window.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sixproof.agent import protocol
 from sixproof.agent.wire import Seal
 from sixproof.kube.api import wait
 from sixproof.model import Endpoint, Family, IcmpError, IPAddress
-from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import Seen
 
@@ -33,7 +33,8 @@ LARGEST_ERROR = 1280
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Target:
-    """Where a shot goes: the address that is dialled, the pod in which it would arrive, the port.
+    """Where a crafted packet goes: the address that is dialled, the pod in which it would arrive,
+    the port.
 
     `source` sends. Shots at the same target share a baseline. Where the port is translated on the
     way, `serves` is the server's own. The server answers what bears the run's `seal`.
@@ -64,7 +65,7 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Shot:
+class CraftedPacket:
     """One datagram in one shape, as the packets that carry it.
 
     `shape` names it, `story` the way it goes. `arrives` is what must be, `because` who says so.
@@ -85,8 +86,8 @@ class Shot:
     baseline: bool = False
 
 
-class Fate(enum.Enum):
-    """What became of a shot."""
+class CraftedStatus(enum.Enum):
+    """What became of a crafted packet."""
 
     ARRIVED = "arrived"
     ABSENT = "did not arrive"
@@ -94,24 +95,27 @@ class Fate(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Landing:
-    """A shot and what both ends saw of it.
+class CraftedResult:
+    """A crafted packet and what both ends saw of it.
 
     `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
     errors about it that came back. `doubt` says why it was not measured.
     """
 
-    shot: Shot
-    fate: Fate
+    crafted_packet: CraftedPacket
+    fate: CraftedStatus
     left: int
     came: tuple[Seen, ...]
     errors: tuple[Seen, ...] = ()
     doubt: str = ""
 
     def __str__(self) -> str:
-        shot = self.shot
-        where = f"{self.left} of {len(shot.packets)} packets left, {len(self.came)} reached"
-        said = f"{shot.target.name}: {shot.shape} {self.fate.value}; {where} the server's interface"
+        crafted_packet = self.crafted_packet
+        where = (
+            f"{self.left} of {len(crafted_packet.packets)} packets left, {len(self.came)} reached"
+        )
+        sent = f"{crafted_packet.target.name}: {crafted_packet.shape}"
+        said = f"{sent} {self.fate.value}; {where} the server's interface"
         told = [f"{e.source} said {_icmp(e).name}" for e in self.errors]
         return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
 
@@ -124,40 +128,42 @@ class _Tape:
     doubt: str
 
 
-class Salvo:
-    """Fires shots. Every source and server is a pod of the raw tier."""
+class CraftedBatch:
+    """Fires crafted packets. Every source and server is a pod of the raw tier."""
 
-    def __init__(self, agents: Asker, silence: float) -> None:
+    def __init__(self, agents: AgentClient, silence: float) -> None:
         self._agents = agents
         self._silence = silence
 
-    def fire(self, shots: Sequence[Shot]) -> tuple[Landing, ...]:
-        """One landing a shot, in order; `silence` seconds pass after the last packet.
+    def fire(self, crafted_packets: Sequence[CraftedPacket]) -> tuple[CraftedResult, ...]:
+        """One result a crafted packet, in order; `silence` seconds pass after the last packet.
 
         Raises:
             InfrastructureError: an agent could not be asked.
         """
-        people = {e.name: e for s in shots for e in (s.target.source, s.target.server)}
+        people = {e.name: e for s in crafted_packets for e in (s.target.source, s.target.server)}
         tape = secrets.token_hex(4)
         self._each(
             people, lambda _: protocol.StartCapture(tape, 50.0, 5000), protocol.CaptureStarted
         )
         began = time.monotonic()
-        refused, lags = self._send(shots)
+        refused, lags = self._send(crafted_packets)
         silent = time.monotonic()
         wait.until(lambda: time.monotonic() - silent, lambda past: past > self._silence, timeout=60)
-        evidence = self._evidence(people, shots, time.monotonic() - began)
+        evidence = self._evidence(people, crafted_packets, time.monotonic() - began)
         tapes = {
             name: _tape(captured)
             for name, captured in self._each(
                 people, lambda _: protocol.EndCapture(tape), protocol.Captured
             ).items()
         }
-        landings = [
-            self._land(shot, refused[i], lags[shot.target.source.name], evidence, tapes)
-            for i, shot in enumerate(shots)
+        crafted_results = [
+            self._land(
+                crafted_packet, refused[i], lags[crafted_packet.target.source.name], evidence, tapes
+            )
+            for i, crafted_packet in enumerate(crafted_packets)
         ]
-        return tuple(_held_against(landings))
+        return tuple(_held_against(crafted_results))
 
     def _each(
         self,
@@ -168,14 +174,16 @@ class Salvo:
         asked = {n: self._agents.ask(e, request(e), answer, SLACK) for n, e in people.items()}
         return {name: future.result() for name, future in asked.items()}
 
-    def _send(self, shots: Sequence[Shot]) -> tuple[dict[int, str], dict[str, float]]:
+    def _send(
+        self, crafted_packets: Sequence[CraftedPacket]
+    ) -> tuple[dict[int, str], dict[str, float]]:
         rows: dict[str, list[tuple[int, protocol.RawPacket]]] = defaultdict(list)
-        sources = {s.target.source.name: s.target.source for s in shots}
-        for index, shot in enumerate(shots):
-            for data in shot.packets:
+        sources = {s.target.source.name: s.target.source for s in crafted_packets}
+        for index, crafted_packet in enumerate(crafted_packets):
+            for data in crafted_packet.packets:
                 text = base64.b64encode(data).decode()
-                packet = protocol.RawPacket(str(shot.target.address), text, 0.0005)
-                rows[shot.target.source.name].append((index, packet))
+                packet = protocol.RawPacket(str(crafted_packet.target.address), text, 0.0005)
+                rows[crafted_packet.target.source.name].append((index, packet))
         asked = {
             name: self._agents.ask(
                 sources[name], protocol.SendRaw([p for _, p in row]), protocol.SentRaw, 30 + SLACK
@@ -192,50 +200,63 @@ class Salvo:
         return refused, lags
 
     def _evidence(
-        self, people: Mapping[str, Endpoint], shots: Sequence[Shot], window: float
+        self,
+        people: Mapping[str, Endpoint],
+        crafted_packets: Sequence[CraftedPacket],
+        window: float,
     ) -> dict[str, protocol.EvidenceFound]:
         def request(endpoint: Endpoint) -> protocol.Evidence:
-            mine = [s for s in shots if s.target.server.name == endpoint.name]
+            mine = [s for s in crafted_packets if s.target.server.name == endpoint.name]
             wanted = {(str(endpoint.address(s.target.family)), s.target.own_port) for s in mine}
             controls = [protocol.Control("udp", address, port) for address, port in sorted(wanted)]
             return protocol.Evidence([s.nonce for s in mine], controls, window)
 
-        servers = {s.target.server.name: people[s.target.server.name] for s in shots}
+        servers = {s.target.server.name: people[s.target.server.name] for s in crafted_packets}
         return self._each(servers, request, protocol.EvidenceFound)
 
     def _land(
         self,
-        shot: Shot,
+        crafted_packet: CraftedPacket,
         refused: str,
         lag: float,
         evidence: Mapping[str, protocol.EvidenceFound],
         tapes: Mapping[str, _Tape],
-    ) -> Landing:
-        source, server = shot.target.source.name, shot.target.server
+    ) -> CraftedResult:
+        source, server = crafted_packet.target.source.name, crafted_packet.target.server
         story, here, there = evidence[server.name], tapes[source], tapes[server.name]
-        sent = {_lasting(p) for p in shot.packets}
+        sent = {_lasting(p) for p in crafted_packet.packets}
         left = sum(out and _lasting(raw) in sent for out, _, raw in here.frames)
-        own = str(server.address(shot.target.family))
-        answered = {(c.address, c.port): c for c in story.controls}[own, shot.target.own_port]
+        own = str(server.address(crafted_packet.target.family))
+        answered = {(c.address, c.port): c for c in story.controls}[
+            own, crafted_packet.target.own_port
+        ]
         late = max(lag, story.lag)
         doubts = (
             f"the source's kernel refused a packet: {refused}" if refused else "",
             here.doubt and f"{source}: {here.doubt}",
             there.doubt and f"{server.name}: {there.doubt}",
-            "" if left >= len(shot.packets) or here.doubt else "not every packet left the source",
+            ""
+            if left >= len(crafted_packet.packets) or here.doubt
+            else "not every packet left the source",
             "" if answered.answered else f"{server.name} fails its own control: {answered.detail}",
             f"an agent stalled for {late:.1f} s" if late > self._silence / 2 else "",
         )
-        arrived = any(a.nonce == shot.nonce for a in story.arrivals)
+        arrived = any(a.nonce == crafted_packet.nonce for a in story.arrivals)
         doubt = "; ".join(filter(None, doubts))
-        fate = Fate.ARRIVED if arrived else Fate.UNKNOWN if doubt else Fate.ABSENT
-        came = _of(shot, there.frames) if source != server.name else ()
+        fate = (
+            CraftedStatus.ARRIVED
+            if arrived
+            else CraftedStatus.UNKNOWN
+            if doubt
+            else CraftedStatus.ABSENT
+        )
+        came = _of(crafted_packet, there.frames) if source != server.name else ()
         errors = tuple(
             seen
             for out, seen, _ in here.frames
-            if not out and seen.error and shot.nonce.encode() in seen.quoted
+            if not out and seen.error and crafted_packet.nonce.encode() in seen.quoted
         )
-        return Landing(shot, fate, left, came, errors, doubt)
+        return CraftedResult(crafted_packet, fate, left, came, errors, doubt)
 
 
 def _tape(captured: protocol.Captured) -> _Tape:
@@ -260,15 +281,17 @@ def _lasting(raw: bytes) -> tuple[bytes, int, bytes]:
     return raw[24:40] if six else raw[16:20], len(raw), raw[48:] if six else raw[20:]
 
 
-def _of(shot: Shot, frames: Iterable[tuple[bool, Seen, bytes]]) -> tuple[Seen, ...]:
-    """The packets of a shot among what came in: by its nonce or its ports, or as fragments of one
-    that has them."""
+def _of(
+    crafted_packet: CraftedPacket, frames: Iterable[tuple[bool, Seen, bytes]]
+) -> tuple[Seen, ...]:
+    """The packets of a crafted packet among what came in: by its nonce or its ports, or as
+    fragments of one that has them."""
     coming = [seen for out, seen, _ in frames if not out]
-    wanted = (shot.source_port, shot.target.port)
-    source = shot.target.source.address(shot.target.family)
-    nonce = shot.nonce.encode()
+    wanted = (crafted_packet.source_port, crafted_packet.target.port)
+    source = crafted_packet.target.source.address(crafted_packet.target.family)
+    nonce = crafted_packet.nonce.encode()
     known = [s for s in coming if nonce in s.data or (s.source, s.ports) == (source, wanted)]
-    sent = [seen for seen in map(_dissected, shot.packets) if seen is not None]
+    sent = [seen for seen in map(_dissected, crafted_packet.packets) if seen is not None]
     fragments = {(s.source, s.fragment[0]) for s in (*known, *sent) if s.fragment}
     return tuple(
         s
@@ -277,27 +300,35 @@ def _of(shot: Shot, frames: Iterable[tuple[bool, Seen, bytes]]) -> tuple[Seen, .
     )
 
 
-def _held_against(landings: Iterable[Landing]) -> Iterable[Landing]:
+def _held_against(crafted_results: Iterable[CraftedResult]) -> Iterable[CraftedResult]:
     """An absence counts only where the target's baseline arrived."""
-    row = list(landings)
-    sound = {x.shot.target for x in row if x.shot.baseline and x.fate is Fate.ARRIVED}
-    for landing in row:
-        if landing.fate is Fate.ABSENT and landing.shot.against not in sound:
+    row = list(crafted_results)
+    sound = {
+        x.crafted_packet.target
+        for x in row
+        if x.crafted_packet.baseline and x.fate is CraftedStatus.ARRIVED
+    }
+    for crafted_result in row:
+        if (
+            crafted_result.fate is CraftedStatus.ABSENT
+            and crafted_result.crafted_packet.against not in sound
+        ):
             said = "a plain datagram did not arrive either"
-            yield dataclasses.replace(landing, fate=Fate.UNKNOWN, doubt=said)
+            yield dataclasses.replace(crafted_result, fate=CraftedStatus.UNKNOWN, doubt=said)
         else:
-            yield landing
+            yield crafted_result
 
 
-def complaint(landing: Landing) -> str:
-    """What is wrong with a landing, empty where nothing is. Call it only for what was measured."""
-    shot = landing.shot
-    if shot.arrives != (landing.fate is Fate.ARRIVED):
+def violation(crafted_result: CraftedResult) -> str:
+    """What is wrong with a result, empty where nothing is. Call it only for what was measured."""
+    crafted_packet = crafted_result.crafted_packet
+    if crafted_packet.arrives != (crafted_result.fate is CraftedStatus.ARRIVED):
+        wanted = "arrive" if crafted_packet.arrives else "vanish"
+        return f"{crafted_result}\n    wanted it to {wanted}: {crafted_packet.because}"
+    if crafted_packet.unseen and crafted_result.came:
         return (
-            f"{landing}\n    wanted it to {'arrive' if shot.arrives else 'vanish'}: {shot.because}"
+            f"{crafted_result}\n    wanted none of it to reach the server: {crafted_packet.because}"
         )
-    if shot.unseen and landing.came:
-        return f"{landing}\n    wanted none of it to reach the server: {shot.because}"
     return ""
 
 
@@ -307,21 +338,25 @@ def _icmp(seen: Seen) -> IcmpError:
     return IcmpError(Family.of(seen.source), kind, code, str(seen.source))
 
 
-def misquoted(landing: Landing, narrowest: int | None) -> str:
-    """What is wrong about a shot that fills its source's link, empty where nothing is.
+def misquoted(crafted_result: CraftedResult, narrowest: int | None) -> str:
+    """What is wrong about a crafted packet that fills its source's link, empty where nothing is.
 
     It arrives, or a Packet Too Big (over IPv4: fragmentation needed) tells the MTU of the
     `narrowest` hop, bytes, where that is known, and quotes the packet as its sender sent it: its
     own address, the one that it dialled, its ports (RFC 4443 section 3.2, RFC 5508 section 4).
     Call it only for what was measured.
     """
-    shot, target = landing.shot, landing.shot.target
+    crafted_packet, target = crafted_result.crafted_packet, crafted_result.crafted_packet.target
     six = target.family is Family.IPV6
-    if not landing.errors:
-        arrived = landing.fate is Fate.ARRIVED
-        return "" if arrived else f"{landing}\n    it vanished, and nobody said that it is too big"
+    if not crafted_result.errors:
+        arrived = crafted_result.fate is CraftedStatus.ARRIVED
+        return (
+            ""
+            if arrived
+            else f"{crafted_result}\n    it vanished, and nobody said that it is too big"
+        )
     wrong: dict[str, None] = {}
-    for error in landing.errors:
+    for error in crafted_result.errors:
         kind = "Packet Too Big" if six else "fragmentation needed"
         if not _icmp(error).too_big:
             wrong[f"{error.source} said {_icmp(error).name}, wanted a {kind}"] = None
@@ -336,6 +371,8 @@ def misquoted(landing: Landing, narrowest: int | None) -> str:
         if seen is None or (seen.source, seen.destination) != own:
             said = f"{seen.source} -> {seen.destination}" if seen else "nothing"
             wrong[f"it quotes {said}, sent was {own[0]} -> {own[1]}"] = None
-        elif seen.ports != (shot.source_port, target.port):
-            wrong[f"it quotes ports {seen.ports}, sent were {shot.source_port, target.port}"] = None
-    return "\n    ".join([str(landing), *wrong]) if wrong else ""
+        elif seen.ports != (crafted_packet.source_port, target.port):
+            wrong[
+                f"it quotes ports {seen.ports}, sent were {crafted_packet.source_port, target.port}"
+            ] = None
+    return "\n    ".join([str(crafted_result), *wrong]) if wrong else ""

@@ -11,11 +11,11 @@ from sixproof.model import Endpoint, Family
 from sixproof.probes.connect.payload import NONCE, largest_udp_payload
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import Cut, Ends
-from sixproof.probes.crafted.probe import Shot, Target
+from sixproof.probes.crafted.probe import CraftedPacket, Target
 
 PIECE, UPLOAD, SMALL_PIECE = 256, 1000, 8
 TIMES = 2
-"""How often each shot is fired: one lost packet is no verdict."""
+"""How often each crafted packet is fired: one lost packet is no verdict."""
 V6, BOTH = (Family.IPV6,), tuple(Family)
 
 Pieces = Callable[[int], Sequence[Cut]]
@@ -104,7 +104,7 @@ WHOLE = "whole"
 NO_RIGHT = "the policy allows udp/8080 alone: what belongs to another port may not pass it"
 
 
-def baseline(target: Target, story: str) -> Shot:
+def baseline(target: Target, story: str) -> CraftedPacket:
     """The plain datagram that shows that the way is open."""
     return _shot(
         WHOLE, story, target, lambda ends, body, _: [capture.packet(ends, body)], True, "",
@@ -112,7 +112,7 @@ def baseline(target: Target, story: str) -> Shot:
     )  # fmt: skip
 
 
-def full_size(target: Target, size: int, story: str) -> Shot:
+def full_size(target: Target, size: int, story: str) -> CraftedPacket:
     """A plain datagram that makes a packet of `size` bytes, which no router may cut."""
     return _shot(
         f"{size} bytes", story, target,
@@ -122,7 +122,7 @@ def full_size(target: Target, size: int, story: str) -> Shot:
     )  # fmt: skip
 
 
-def fragmented(target: Target, story: str) -> Iterator[Shot]:
+def fragmented(target: Target, story: str) -> Iterator[CraftedPacket]:
     """Every shape of fragments that the target's family knows."""
     for name, shape in FRAGMENTS.items():
         if target.family in shape.families:
@@ -132,7 +132,7 @@ def fragmented(target: Target, story: str) -> Iterator[Shot]:
             )
 
 
-def behind_headers(target: Target, story: str) -> Iterator[Shot]:
+def behind_headers(target: Target, story: str) -> Iterator[CraftedPacket]:
     """Hop-by-hop and destination options that say nothing; IPv6 alone has them."""
     if target.family is Family.IPV6:
         for name, make, because in (
@@ -148,7 +148,7 @@ def behind_headers(target: Target, story: str) -> Iterator[Shot]:
         )  # fmt: skip
 
 
-def source_routed(target: Target, other: Endpoint, story: str) -> Iterator[Shot]:
+def source_routed(target: Target, other: Endpoint, story: str) -> Iterator[CraftedPacket]:
     """Type 0 routing headers: one that has been carried out, one that would go on to `other`."""
     beyond = other.address(target.family)
     if target.family is not Family.IPV6 or beyond is None:
@@ -171,7 +171,7 @@ def source_routed(target: Target, other: Endpoint, story: str) -> Iterator[Shot]
     )  # fmt: skip
 
 
-def forbidden(target: Target, allowed: Target, story: str) -> Iterator[Shot]:
+def forbidden(target: Target, allowed: Target, story: str) -> Iterator[CraftedPacket]:
     """Every shape towards a port that a policy shuts; not one packet may reach the server."""
     ways = {
         name: _fragments(s.pieces) for name, s in FRAGMENTS.items() if target.family in s.families
@@ -223,7 +223,7 @@ def _shot(
     is_baseline: bool = False,
     upload: int = UPLOAD,
     final: object = None,
-) -> Shot:
+) -> CraftedPacket:
     nonce = secrets.token_hex(NONCE // 2)
     source_port = 20000 + secrets.randbelow(10000)
     source = target.source.address(target.family)
@@ -233,7 +233,7 @@ def _shot(
     summed = Ends(source, final or target.address)  # type: ignore[arg-type]
     data = target.seal.line(nonce, upload, 0) + payload(nonce, "up", upload)
     body = capture.segment(summed, source_port, target.port, data)
-    return Shot(
+    return CraftedPacket(
         shape=shape,
         story=story,
         target=target,
@@ -249,5 +249,6 @@ def _shot(
 
 
 def _identification() -> int:
-    """One that no other shot has; IPv4 keeps 16 bits of it, 0 being the kernel's to choose."""
+    """One that no other crafted packet has; IPv4 keeps 16 bits of it, 0 being the kernel's to
+    choose."""
     return (secrets.randbits(16) << 16) | (1 + secrets.randbelow(0xFFFE))

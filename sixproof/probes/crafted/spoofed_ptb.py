@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from sixproof.agent import protocol
 from sixproof.kube.api import wait
 from sixproof.model import Endpoint, Family, IPAddress
-from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import Ends
 
@@ -33,7 +33,7 @@ PORT = 9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Forgery:
+class SpoofedPtb:
     """A victim's route to its peer after the lies, and after the truth that must be believed."""
 
     victim: Endpoint
@@ -48,8 +48,8 @@ class Forgery:
 
 
 def try_all(
-    agents: Asker, victim: Endpoint, peer: Endpoint, forger: Endpoint, silence: float
-) -> Forgery:
+    agents: AgentClient, victim: Endpoint, peer: Endpoint, forger: Endpoint, silence: float
+) -> SpoofedPtb:
     """Tell every lie, wait `silence` seconds and look; then the truth, and look again.
 
     The victim keeps the last for as long as its kernel keeps what it learnt; nobody else does.
@@ -77,10 +77,10 @@ def try_all(
         lambda seen: seen.expires is not None,
         timeout=silence,
     ).value
-    return Forgery(victim, peer, after_lies, after_truth)
+    return SpoofedPtb(victim, peer, after_lies, after_truth)
 
 
-def complaint(forgery: Forgery) -> str:
+def violation(forgery: SpoofedPtb) -> str:
     """Which lie was believed, empty where none was."""
     seen = forgery.after_lies
     if seen.expires is None:
@@ -99,11 +99,11 @@ def _address(endpoint: Endpoint) -> IPAddress:
     return address
 
 
-def _send(agents: Asker, source: Endpoint, address: str, packets: Sequence[bytes]) -> None:
+def _send(agents: AgentClient, source: Endpoint, address: str, packets: Sequence[bytes]) -> None:
     rows = [protocol.RawPacket(address, base64.b64encode(p).decode(), 0.01) for p in packets]
     agents.ask(source, protocol.SendRaw(rows), protocol.SentRaw, SLACK).result()
 
 
-def _route(agents: Asker, victim: Endpoint, address: str) -> protocol.RouteSeen:
+def _route(agents: AgentClient, victim: Endpoint, address: str) -> protocol.RouteSeen:
     asked = agents.ask(victim, protocol.RouteGet([address]), protocol.Routes, SLACK)
     return asked.result().routes[0]

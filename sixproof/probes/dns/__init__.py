@@ -1,0 +1,1 @@
+"""DNS: questions, answers and the truth about them."""

@@ -56,7 +56,7 @@ class ByName:
         """Whether every family that the name must have carries the client."""
         return all(self.outcome(family).works for family in self.families)
 
-    def complaint(self) -> str:
+    def violation(self) -> str:
         """What is wrong, with its evidence; alike for clients that suffer alike."""
         name = self.found.lookup.name
         broken = [f for f in Family if f in self.families and not self.outcome(f).works]
@@ -86,9 +86,9 @@ class ByName:
         return f"{family} to {at}: {worst.outcome}{why}"
 
 
-def complaints(broken: Iterable[ByName]) -> list[str]:
+def violations(broken: Iterable[ByName]) -> list[str]:
     """What is wrong with these clients: one line for all that suffer alike."""
     groups: dict[str, list[str]] = {}
     for one in broken:
-        groups.setdefault(one.complaint(), []).append(one.found.lookup.source.name)
+        groups.setdefault(one.violation(), []).append(one.found.lookup.source.name)
     return [f"by {listed(sources)}: {text}" for text, sources in groups.items()]

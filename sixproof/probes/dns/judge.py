@@ -104,7 +104,8 @@ def parity(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> 
 
     A family is broken where every measured wrong answer is of it and the same server, asked in the
     same way, was right about the other. Behind a Service the replica that answers is drawn anew for
-    every question, so there it takes `SAMPLES` such pairs and no right answer of the family.
+    every question, so there it takes `SAMPLES` such pairs and no right answer of the family, or
+    replicas asked by themselves whose every wrong answer has its pair.
     """
     measured = [o for o in seen if o.outcome.measured]
     bad = [d.seen for d in wrong if d.seen.outcome.measured]
@@ -279,8 +280,10 @@ class _Comparison:
             return None
         others = {self.alike(o) for o in right if self.family_of(o) is family.other}
         pairs = sum(self.alike(o) in others for o in bad)
-        if all(o.query.server.replicas == 1 for o in bad):
-            return family if pairs else None
+        direct = [o for o in bad if o.query.server.replicas == 1]
+        proven = sum(self.alike(o) in others for o in direct)
+        if direct and (proven == len(direct) or len(direct) == len(bad)):
+            return family if proven else None
         alike = _asked_of if all(o.outcome in LOST for o in bad) else _server_of
         hit = {alike(o) for o in bad}
         chance = any(self.family_of(o) is family and alike(o) in hit for o in right)

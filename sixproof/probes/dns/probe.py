@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sixproof.agent import protocol
 from sixproof.errors import AgentError, InfrastructureError
 from sixproof.probes.connect.payload import NONCE
-from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.dns import verdict as dns_verdict
 from sixproof.probes.dns.message import encode
 from sixproof.probes.dns.verdict import DnsObservation, DnsQuery
@@ -25,7 +25,7 @@ _Asked = tuple[list[protocol.Message], concurrent.futures.Future[protocol.Exchan
 class DnsProbe:
     """Puts questions to DNS servers from endpoints that have agents."""
 
-    def __init__(self, agents: Asker) -> None:
+    def __init__(self, agents: AgentClient) -> None:
         self._agents = agents
 
     def ask(self, queries: Sequence[DnsQuery], timeout: float = 3.0) -> tuple[DnsObservation, ...]:

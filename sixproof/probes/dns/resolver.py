@@ -12,7 +12,7 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import AgentError, InfrastructureError
 from sixproof.model import Endpoint, Family, IPAddress
-from sixproof.probes.connect.probe import SLACK, Asker
+from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.connect.verdict import STALL_SHARE
 from sixproof.probes.dns.verdict import DnsOutcome
 
@@ -76,7 +76,7 @@ class LookupObservation:
 class ResolverProbe:
     """Calls the resolver of pods that have agents."""
 
-    def __init__(self, agents: Asker) -> None:
+    def __init__(self, agents: AgentClient) -> None:
         self._agents = agents
 
     def look_up(self, lookups: Sequence[Lookup], patience: float) -> tuple[LookupObservation, ...]:

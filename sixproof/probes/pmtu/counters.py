@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sixproof.model import Family
-from sixproof.probes.pmtu.probe import Expedition, Passage
+from sixproof.probes.pmtu.probe import PathResult, PathRun
 
 MADE = {Family.IPV6: "Icmp6OutPktTooBigs", Family.IPV4: "IcmpMsgOutType3"}
 MET = {Family.IPV6: "Ip6InTooBigErrors", Family.IPV4: "IpFragFails"}
@@ -48,13 +48,13 @@ class Trace:
         return text
 
 
-def trace(passage: Passage, seen: Expedition) -> Trace:
+def trace(path_result: PathResult, seen: PathRun) -> Trace:
     """The counters of a passage's nodes and source.
 
     They count for the whole expedition: other pairs of the same nodes are in them.
     """
-    flow = passage.flow
-    places = (flow.source.node, *(h.where for h in passage.path.hops), flow.destination.node)
+    flow = path_result.flow
+    places = (flow.source.node, *(h.where for h in path_result.path.hops), flow.destination.node)
     nodes = [n for n in dict.fromkeys(places) if n in seen.nodes]
 
     def moved(counter: str) -> tuple[tuple[str, int], ...]:

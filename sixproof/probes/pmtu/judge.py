@@ -14,7 +14,7 @@ from sixproof.agent.protocol import Bulk, Event, Sized
 from sixproof.model import IcmpError
 from sixproof.model.icmp import in_words
 from sixproof.probes.connect.payload import IP_HEADER
-from sixproof.probes.pmtu.probe import BULK, SMALL, Passage, tardy
+from sixproof.probes.pmtu.probe import BULK, SMALL, PathResult, tardy
 
 TCP_HEADER, TIMESTAMPS = 20, 12
 """Bytes of a TCP header (RFC 9293 section 3.1) and of its timestamps option with padding."""
@@ -33,31 +33,31 @@ class Kind(enum.Enum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Complaint:
+class Violation:
     """What is wrong with one passage; `backwards` where it is on the way back."""
 
-    passage: Passage
+    path_result: PathResult
     kind: Kind
     said: str
     backwards: bool = False
 
 
-Rule = Callable[[Passage], "Complaint | None"]
+Rule = Callable[[PathResult], "Violation | None"]
 
 
-def judge(passages: Iterable[Passage], rule: Rule) -> tuple[Complaint, ...]:
+def judge(path_results: Iterable[PathResult], rule: Rule) -> tuple[Violation, ...]:
     """What a rule finds wrong."""
-    found = (rule(p) for p in passages)
+    found = (rule(p) for p in path_results)
     return tuple(c for c in found if c is not None)
 
 
-def carried(p: Passage) -> bool:
+def carried(p: PathResult) -> bool:
     """Whether anything at all came back on a passage: without, no rule shows what it is about."""
     sends = (p.first, p.small, p.beyond, p.fragments, *p.pattern)
     return p.bulk.event == Event.ECHOED or any(one.event == Event.ECHOED for one in sends)
 
 
-def first_try(p: Passage) -> Complaint | None:
+def first_try(p: PathResult) -> Violation | None:
     """The first packet ever sent on the path fills what devices and routes promise, and passes."""
     if p.first.event == Event.ECHOED:
         return None
@@ -67,28 +67,28 @@ def first_try(p: Passage) -> Complaint | None:
 def jumbo(underlay: int) -> Rule:
     """The first packet is a jumbo one too: no hop leaves more than a tunnel's headers unused."""
 
-    def rule(p: Passage) -> Complaint | None:
+    def rule(p: PathResult) -> Violation | None:
         if (p.path.promised or 0) + LARGEST_OVERHEAD < underlay:
             said = f"{_promise(p)}, and the underlay carries {underlay}"
-            return Complaint(p, Kind.NARROW, said)
+            return Violation(p, Kind.NARROW, said)
         return first_try(p)
 
     return rule
 
 
-def one_byte_more(p: Passage) -> Complaint | None:
+def one_byte_more(p: PathResult) -> Violation | None:
     """One byte more than the promise is refused, by the sender's kernel if its own link is full."""
     seen, own = p.beyond, p.path.hops[0].mtu if p.path.hops else 0
     if seen.event == Event.TOO_BIG:
         if seen.detail and own == p.path.promised:
-            return Complaint(p, Kind.WRONG, f"{_told(seen)}, wanted EMSGSIZE of its own kernel")
+            return Violation(p, Kind.WRONG, f"{_told(seen)}, wanted EMSGSIZE of its own kernel")
         return None
     if seen.event == Event.ECHOED:
-        return Complaint(p, Kind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
+        return Violation(p, Kind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
     return _lost(p, seen, "one byte too many, wanted EMSGSIZE or Packet Too Big")
 
 
-def nothing_learnt(p: Passage) -> Complaint | None:
+def nothing_learnt(p: PathResult) -> Violation | None:
     """No kernel has learnt a smaller MTU than its interfaces', unless a hop is set to that."""
     own = p.path.hops[0].mtu if p.path.hops else 0
     narrow = p.path.promised if p.path.promised and p.path.promised < own else None
@@ -103,10 +103,10 @@ def nothing_learnt(p: Passage) -> Complaint | None:
         return None
     hop = p.path.overfull
     why = f"; {hop[0]} holds less than the tunnel on it" if hop else ""
-    return Complaint(p, Kind.NARROW, f"{'; '.join(odd)}, though {_promise(p)}{why}")
+    return Violation(p, Kind.NARROW, f"{'; '.join(odd)}, though {_promise(p)}{why}")
 
 
-def segments(p: Passage) -> Complaint | None:
+def segments(p: PathResult) -> Violation | None:
     """TCP's segments fill the path: MSS = path MTU less headers, less 12 with timestamps.
 
     A SYN offers what the link leaves, or a hop that the sender was told of before.
@@ -123,10 +123,10 @@ def segments(p: Passage) -> Complaint | None:
         return None
     said = f"MSS {bulk.segment} on the live socket, wanted {wanted}; its SYN offered {bulk.offered}"
     offers = " or ".join(map(str, sorted(offer)))
-    return Complaint(p, Kind.WRONG, f"{said}, wanted {offers} (path MTU {bulk.pmtu})")
+    return Violation(p, Kind.WRONG, f"{said}, wanted {offers} (path MTU {bulk.pmtu})")
 
 
-def bulk_in_time(p: Passage) -> Complaint | None:
+def bulk_in_time(p: PathResult) -> Violation | None:
     """Bulk passes both ways at once, without a standstill, at the second attempt at the latest."""
     if p.bulk.event != Event.ECHOED:
         return _stalled(p)
@@ -137,11 +137,11 @@ def bulk_in_time(p: Passage) -> Complaint | None:
     shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
     healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
     if shrunk and p.first.event != Event.ECHOED:
-        return Complaint(p, Kind.BLACK_HOLE, said + healed)
-    return Complaint(p, Kind.SLOW, said)
+        return Violation(p, Kind.BLACK_HOLE, said + healed)
+    return Violation(p, Kind.SLOW, said)
 
 
-def plain_socket_converges(p: Passage) -> Complaint | None:
+def plain_socket_converges(p: PathResult) -> Violation | None:
     """Of four datagrams of the sender's own MTU, one of a plain socket arrives, and all after it.
 
     The first may be lost to a narrower link, which tells its MTU; a tunnel may take two.
@@ -152,10 +152,10 @@ def plain_socket_converges(p: Passage) -> Complaint | None:
         return None
     if arrived == len(events):
         return _lost(p, p.pattern[-1], f"{len(events)} times in a row")
-    return Complaint(p, Kind.WRONG, f"{p.pattern[0].size} bytes: {', '.join(events)}")
+    return Violation(p, Kind.WRONG, f"{p.pattern[0].size} bytes: {', '.join(events)}")
 
 
-def fragments_arrive(p: Passage) -> Complaint | None:
+def fragments_arrive(p: PathResult) -> Violation | None:
     """A datagram that the sender had to fragment arrives whole."""
     if p.fragments.event == Event.ECHOED:
         return None
@@ -185,36 +185,36 @@ class Signal:
         return self.error.mtu or 0
 
 
-def signals(p: Passage) -> tuple[Signal, ...]:
+def signals(p: PathResult) -> tuple[Signal, ...]:
     """Every such message of a passage, in order."""
     seen = (p.first, *p.pattern, p.small, p.beyond, p.fragments)
     found = ((IcmpError.read(s.detail), s.mtu) for s in seen)
     return tuple(Signal(error, kept) for error, kept in found if error and error.mtu is not None)
 
 
-def signals_are_exact(p: Passage) -> Complaint | None:
+def signals_are_exact(p: PathResult) -> Violation | None:
     """Whoever says that a packet was too big says so with the right code and its hop's own MTU.
 
     Of hops that narrow a path further and further each tells its own, in turn.
     """
     for s in signals(p):
         if not s.error.too_big:
-            return Complaint(p, Kind.WRONG, f"{s.sender} said {s.error.name}")
+            return Violation(p, Kind.WRONG, f"{s.sender} said {s.error.name}")
         if s.mtu not in p.path.tellable:
-            return Complaint(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
+            return Violation(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
     return None
 
 
-def signals_are_honoured(p: Passage) -> Complaint | None:
+def signals_are_honoured(p: PathResult) -> Violation | None:
     """The sender's kernel works with the MTU that it was told, and what fits it passes."""
     for s in signals(p):
         if not s.honoured:
             said = f"{s.sender} said MTU {s.mtu}, the socket works with {s.kept}"
-            return Complaint(p, Kind.WRONG, said)
+            return Violation(p, Kind.WRONG, said)
     return plain_socket_converges(p) if signals(p) else None
 
 
-def _lost(p: Passage, seen: Sized, how: str) -> Complaint:
+def _lost(p: PathResult, seen: Sized, how: str) -> Violation:
     """A large packet that did not arrive; what small ones do decides what it means."""
     if p.small.event != Event.ECHOED:
         kind, contrast = Kind.CLOSED, f"{SMALL} bytes: {p.small.event}"
@@ -224,10 +224,10 @@ def _lost(p: Passage, seen: Sized, how: str) -> Complaint:
         kind, contrast = Kind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
     else:
         kind, contrast = Kind.WRONG, f"{SMALL} bytes pass"
-    return Complaint(p, kind, f"{_told(seen)} {how}; {contrast}")
+    return Violation(p, kind, f"{_told(seen)} {how}; {contrast}")
 
 
-def _stalled(p: Passage) -> Complaint:
+def _stalled(p: PathResult) -> Violation:
     """Bulk that did not end."""
     small = p.small.event == Event.ECHOED
     kind = Kind.CLOSED if not small else Kind.WRONG
@@ -237,7 +237,7 @@ def _stalled(p: Passage) -> Complaint:
     back = p.bulk.acknowledged >= BULK
     where = " on the way back" if back else ""
     said = f"TCP {p.bulk.event} in its {p.bulk.stage}{where} for {p.bulk.elapsed:.1f} s"
-    return Complaint(p, kind, f"{said} ({_bulk(p.bulk)}); {contrast}", backwards=back)
+    return Violation(p, kind, f"{said} ({_bulk(p.bulk)}); {contrast}", backwards=back)
 
 
 def _told(seen: Sized) -> str:
@@ -252,5 +252,5 @@ def _bulk(bulk: Bulk) -> str:
     return f"{moved}, MSS {bulk.segment}, {bulk.retransmits} retransmits"
 
 
-def _promise(p: Passage) -> str:
+def _promise(p: PathResult) -> str:
     return f"devices and routes promise {p.path.promised}"

@@ -89,7 +89,7 @@ Ask = tuple[str, IPAddress]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Survey:
+class PathTopology:
     """What the agents said.
 
     `nodes` are the host-network agents by their node, `tunnels` what is known of tunnel devices.
@@ -141,9 +141,9 @@ def questions(
     destination: Endpoint,
     family: Family,
     nodes: Mapping[str, Endpoint],
-    door: Endpoint | None = None,
+    frontend: Endpoint | None = None,
 ) -> tuple[Ask, ...]:
-    """The routes to ask for, to know a path; `door` is the node whose address is dialled."""
+    """The routes to ask for, to know a path; `frontend` is the node whose address is dialled."""
     address, back = destination.address(family), source.address(family)
     if address is None or back is None:
         return ()
@@ -153,11 +153,11 @@ def questions(
     here, there = nodes.get(source.node), nodes.get(destination.node)
     if here and there and here != there:
         asks += [(here.name, a) for a in there.addresses]
-    front = door.address(family) if door else None
-    if door and front:
-        asks += [(source.name, front), (door.name, address)]
+    front = frontend.address(family) if frontend else None
+    if frontend and front:
+        asks += [(source.name, front), (frontend.name, address)]
         asks += [(here.name, front)] if here else []
-        asks += [(door.name, a) for a in there.addresses] if there else []
+        asks += [(frontend.name, a) for a in there.addresses] if there else []
     return tuple(asks)
 
 
@@ -165,29 +165,29 @@ def path(
     source: Endpoint,
     destination: Endpoint,
     family: Family,
-    survey: Survey,
-    door: Endpoint | None = None,
+    path_topology: PathTopology,
+    frontend: Endpoint | None = None,
 ) -> Path:
     """The path of a pair, as far as agents could tell it.
 
-    A `door` is the node at whose address the source dials: it is sent there first, and the door
-    translates the address and sends on.
+    A `frontend` is the node at whose address the source dials: it is sent there first, and the
+    frontend translates the address and sends on.
     """
     address, back = destination.address(family), source.address(family)
-    front = door.address(family) if door else address
+    front = frontend.address(family) if frontend else address
     if address is None or back is None or front is None:
         return Path(source.name, destination.name, family, ())
-    hops = list(survey.hop(source, source.name, front))
-    here, there = survey.nodes.get(source.node), survey.nodes.get(destination.node)
-    if here is not None and door is not None:
-        hops += survey.hop(here, here.node, front)
-    onward_from = here if door is None else door
+    hops = list(path_topology.hop(source, source.name, front))
+    here, there = path_topology.nodes.get(source.node), path_topology.nodes.get(destination.node)
+    if here is not None and frontend is not None:
+        hops += path_topology.hop(here, here.node, front)
+    onward_from = here if frontend is None else frontend
     if onward_from is not None and onward_from.name != source.name:
-        onward = survey.hop(onward_from, onward_from.node, address)
+        onward = path_topology.hop(onward_from, onward_from.node, address)
         hops += onward
         if there is not None and there != onward_from and onward:
-            hops += survey.carrier(onward_from, onward[0].device, there)
+            hops += path_topology.carrier(onward_from, onward[0].device, there)
     if there is not None and there != onward_from and there.name != destination.name:
-        hops += survey.hop(there, there.node, address)
-    end = survey.hop(destination, destination.name, back)[:1]
+        hops += path_topology.hop(there, there.node, address)
+    end = path_topology.hop(destination, destination.name, back)[:1]
     return Path(source.name, destination.name, family, (*hops, *end))

@@ -17,8 +17,8 @@ from sixproof.agent.protocol import Event
 from sixproof.errors import InfrastructureError
 from sixproof.model import Endpoint, Family, Flow, IPAddress, Protocol
 from sixproof.probes.connect.payload import NONCE
-from sixproof.probes.connect.probe import SLACK, Asker
-from sixproof.probes.pmtu.path import Ask, Overhead, Path, Survey, path, questions
+from sixproof.probes.connect.probe import SLACK, AgentClient
+from sixproof.probes.pmtu.path import Ask, Overhead, Path, PathTopology, path, questions
 
 SMALL = 256
 """Bytes of a packet that passes every link of IP: what a black hole lets through."""
@@ -31,7 +31,7 @@ IN_TIME, STANDSTILL = 2.0, 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Passage:
+class PathResult:
     """One ordered pair over one family: what its path promises, and what packets met.
 
     `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
@@ -64,24 +64,24 @@ class Passage:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Expedition:
+class PathRun:
     """Everything measured at once, and how the counters of each agent's kernel moved meanwhile."""
 
-    passages: tuple[Passage, ...]
+    path_results: tuple[PathResult, ...]
     inspected: Mapping[str, protocol.Inspected]
     nodes: Mapping[str, Endpoint]
     counted: Mapping[str, Mapping[str, int]]
 
-    def over(self, family: Family) -> tuple[Passage, ...]:
+    def over(self, family: Family) -> tuple[PathResult, ...]:
         """The passages of a family."""
-        return tuple(p for p in self.passages if p.flow.family is family)
+        return tuple(p for p in self.path_results if p.flow.family is family)
 
-    def back(self, passage: Passage) -> Passage:
+    def back(self, path_result: PathResult) -> PathResult:
         """The passage of the same pair the other way, itself where that was not measured."""
-        flow = passage.flow
+        flow = path_result.flow
         wanted = (flow.destination.name, flow.source.name)
         ways = [p for p in self.over(flow.family) if p.ends == wanted]
-        return ways[0] if ways else passage
+        return ways[0] if ways else path_result
 
 
 class PathProbe:
@@ -89,7 +89,7 @@ class PathProbe:
 
     def __init__(
         self,
-        agents: Asker,
+        agents: AgentClient,
         patience: float,
         tcp_timeout: float,
         tunnels: Mapping[str, Overhead] | None = None,
@@ -99,7 +99,7 @@ class PathProbe:
         self._patience = patience
         self._tcp_timeout = tcp_timeout
 
-    def explore(self, flows: Sequence[Flow], *, hosts: Iterable[Endpoint] = ()) -> Expedition:
+    def explore(self, flows: Sequence[Flow], *, hosts: Iterable[Endpoint] = ()) -> PathRun:
         """Measure these UDP flows' pairs; TCP goes to the same port.
 
         In this order: routes and interfaces; full size at the first try; the plain socket's
@@ -113,9 +113,11 @@ class PathProbe:
         people |= {h.name: h for h in nodes.values()}
         before = self._inspect(people)
         asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
-        survey = Survey(before, self._routes(people, asks), nodes, self._tunnels)
-        paths = [path(f.source, f.destination, f.family, survey, _door(f, nodes)) for f in flows]
-        back = [path(f.destination, f.source, f.family, survey).promised for f in flows]
+        path_topology = PathTopology(before, self._routes(people, asks), nodes, self._tunnels)
+        paths = [
+            path(f.source, f.destination, f.family, path_topology, _door(f, nodes)) for f in flows
+        ]
+        back = [path(f.destination, f.source, f.family, path_topology).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
         own = [p.hops[0].mtu if p.hops else size for p, size in zip(paths, full, strict=True)]
         first = self._send(flows, [[size] for size in full])
@@ -125,13 +127,13 @@ class PathProbe:
         bulk, lags = self._transfer_in_time(flows)
         learnt = self._learnt(people, flows, nodes)
         after = self._inspect(people)
-        passages = tuple(
-            Passage(f, p, a[0], c[0], c[1], tuple(b), d[0], e, learnt[f], lag, r)
+        path_results = tuple(
+            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, learnt[f], lag, r)
             for f, p, a, b, c, d, e, lag, r in zip(
                 flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True
             )
         )
-        return Expedition(passages, after, nodes, _moved(before, after))
+        return PathRun(path_results, after, nodes, _moved(before, after))
 
     def _inspect(self, people: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
         asked = {
@@ -290,8 +292,8 @@ def _asks(
             yield from questions(flow.destination, flow.source, flow.family, nodes)
             continue
         yield flow.source.name, flow.address  # a service's address differs from its pod's
-        door = _door(flow, nodes)
-        those = questions(flow.source, flow.destination, flow.family, nodes, door)
+        frontend = _door(flow, nodes)
+        those = questions(flow.source, flow.destination, flow.family, nodes, frontend)
         yield from (ask for ask in those if ask != (flow.source.name, flow.address))
 
 

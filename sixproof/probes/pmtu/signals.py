@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from sixproof.agent.protocol import Event
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.judge import Complaint, Kind, Rule, signals
-from sixproof.probes.pmtu.probe import Expedition, Passage
+from sixproof.probes.pmtu.judge import Kind, Rule, Violation, signals
+from sixproof.probes.pmtu.probe import PathResult, PathRun
 
 KEPT, FORGOTTEN = 300.0, 600.0
 """Seconds that a learnt path MTU is kept at least (RFC 8201 section 4, RFC 1191 section 6.3), and
@@ -19,7 +19,7 @@ SINCE = 60.0
 """Seconds that may have passed since the message when the routes are read."""
 
 
-def needed(p: Passage) -> bool:
+def needed(p: PathResult) -> bool:
     """Whether a hop beyond the sender's own link is too narrow for what the link takes.
 
     So its node has to say; or somebody did say so.
@@ -30,46 +30,46 @@ def needed(p: Passage) -> bool:
     return (promised or own) < own or bool(signals(p)) or (vanished and small)
 
 
-def made(seen: Expedition) -> Rule:
+def made(seen: PathRun) -> Rule:
     """A node of the path made a Packet Too Big, or it even arrived."""
 
-    def rule(p: Passage) -> Complaint | None:
+    def rule(p: PathResult) -> Violation | None:
         if not needed(p) or emitted(seen, p):
             return None
         said = f"{_size(p)} bytes are too big for a hop, and nobody says so"
-        return Complaint(p, Kind.BLACK_HOLE, said)
+        return Violation(p, Kind.BLACK_HOLE, said)
 
     return rule
 
 
-def emitted(seen: Expedition, p: Passage) -> bool:
+def emitted(seen: PathRun, p: PathResult) -> bool:
     """Whether a node's counters, or the socket, know of a Packet Too Big."""
     return bool(signals(p) or trace(p, seen).made)
 
 
-def delivered(p: Passage) -> Complaint | None:
+def delivered(p: PathResult) -> Violation | None:
     """The sender's socket was told of it."""
     if not needed(p) or signals(p):
         return None
     said = f"{_size(p)} bytes were too big for a hop, and the sender was not told"
-    return Complaint(p, Kind.BLACK_HOLE, said)
+    return Violation(p, Kind.BLACK_HOLE, said)
 
 
-def kept(p: Passage) -> Complaint | None:
+def kept(p: PathResult) -> Violation | None:
     """What was learnt is kept for as long as the standards ask, and not for ever."""
     if not signals(p):
         return None
     mine = [s for who, s in p.learnt if who == p.flow.source.name and s.expires is not None]
     if not mine:
-        return Complaint(p, Kind.WRONG, "a smaller MTU was told, and its kernel knows of none")
+        return Violation(p, Kind.WRONG, "a smaller MTU was told, and its kernel knows of none")
     for route in mine:
         left = route.expires or 0.0
         if not KEPT - SINCE <= left <= FORGOTTEN:
             said = f"learnt {route.mtu} towards {route.address}, forgets it in {left:.0f} s"
             wanted = f"wanted between {KEPT:.0f} and {FORGOTTEN:.0f} s after it was told"
-            return Complaint(p, Kind.WRONG, f"{said}, {wanted}")
+            return Violation(p, Kind.WRONG, f"{said}, {wanted}")
     return None
 
 
-def _size(p: Passage) -> int:
+def _size(p: PathResult) -> int:
     return max(s.size for s in (p.first, *p.pattern))

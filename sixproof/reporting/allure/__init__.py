@@ -1,0 +1,1 @@
+"""Allure: steps and attachments of tests, and the report that Allure 3 renders."""

@@ -1,0 +1,1 @@
+"""From wrong cells to the place that explains them, and the sentence that says so."""

@@ -24,11 +24,11 @@ from sixproof.reporting.diagnosis.scope import (
 
 @dataclasses.dataclass(frozen=True)
 class Field:
-    """The pairs of one family of a matrix. `lanes` are in order of first appearance."""
+    """The pairs of one family of a matrix. `port_specs` are in order of first appearance."""
 
     family: Family
     pairs: tuple[tuple[Endpoint, Endpoint], ...]
-    lanes: tuple[str, ...]
+    port_specs: tuple[str, ...]
     cells: Mapping[Edge, Observation]
 
     @classmethod
@@ -36,8 +36,8 @@ class Field:
         """The field of a family."""
         cells = {edge: o for (f, edge), o in matrix.cells.items() if f is family}
         ends = {e[:2]: (o.flow.source, o.flow.destination) for e, o in cells.items()}
-        lanes = tuple(dict.fromkeys(edge[2] for edge in cells))
-        return cls(family, tuple(ends.values()), lanes, cells)
+        port_specs = tuple(dict.fromkeys(edge[2] for edge in cells))
+        return cls(family, tuple(ends.values()), port_specs, cells)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -50,27 +50,29 @@ class Field:
         return tuple({e.name: called(e) for e in here}.values())
 
     def marked(self, edges: Iterable[Edge]) -> dict[str, int]:
-        """Per lane, the mask of the pairs that these edges name."""
+        """Per port, the mask of the pairs that these edges name."""
         bits = {(s.name, d.name): 1 << i for i, (s, d) in enumerate(self.pairs)}
-        masks = dict.fromkeys(self.lanes, 0)
-        for source, destination, lane in edges:
-            masks[lane] |= bits[source, destination]
+        masks = dict.fromkeys(self.port_specs, 0)
+        for source, destination, port_spec in edges:
+            masks[port_spec] |= bits[source, destination]
         return masks
 
-    def inside(self, mask: int, lanes: Iterable[str]) -> Iterator[Observation]:
-        """The cells of a mask in these lanes."""
-        wanted = tuple(lanes)
+    def inside(self, mask: int, port_specs: Iterable[str]) -> Iterator[Observation]:
+        """The cells of a mask in these ports."""
+        wanted = tuple(port_specs)
         for index, (source, destination) in enumerate(self.pairs):
             if mask >> index & 1:
-                for lane in wanted:
-                    if cell := self.cells.get((source.name, destination.name, lane)):
+                for port_spec in wanted:
+                    if cell := self.cells.get((source.name, destination.name, port_spec)):
                         yield cell
 
     def asked(self, mask: int) -> tuple[str, ...]:
-        """The lanes in which a pair of the mask was asked."""
+        """The ports in which a pair of the mask was asked."""
         pairs = [(s.name, d.name) for i, (s, d) in enumerate(self.pairs) if mask >> i & 1]
         return tuple(
-            lane for lane in self.lanes if any((*pair, lane) in self.cells for pair in pairs)
+            port_spec
+            for port_spec in self.port_specs
+            if any((*pair, port_spec) in self.cells for pair in pairs)
         )
 
     def mask(self, scope: Scope) -> int:

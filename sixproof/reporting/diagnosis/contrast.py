@@ -28,11 +28,11 @@ class _Tally:
 
 
 def contrasted(pattern: Pattern, fields: Mapping[Family, Field], wrong: Wrong) -> Pattern:
-    """The pattern with what works beside it: other lanes, other family, the way back, the rest."""
+    """The pattern with what works beside it: other ports, other family, the way back, the rest."""
     if pattern.scope is None:
         return pattern
     view = _View(pattern, pattern.scope, fields, wrong)
-    said = (view.only(), view.lanes(), view.family(), view.back(), view.rest(), view.replies())
+    said = (view.only(), view.port_specs(), view.family(), view.back(), view.rest(), view.replies())
     return dataclasses.replace(pattern, contrasts=tuple(filter(None, said)))
 
 
@@ -53,14 +53,16 @@ class _View:
         names = self._fields[self._pattern.families[0]].lonely(self._scope)
         return f"{said_list(names)} is the only endpoint there" if len(names) == 1 else ""
 
-    def lanes(self) -> str:
-        """The other lanes in the same place."""
+    def port_specs(self) -> str:
+        """The other ports in the same place."""
         fine = []
         field = self._fields[self._pattern.families[0]]
-        others = [lane for lane in field.lanes if lane not in self._pattern.edge_lanes]
-        for lane in others:
-            if self._tally(self._scope, (lane,), self._pattern.families).all_good:
-                fine.append(lane)
+        others = [
+            port_spec for port_spec in field.port_specs if port_spec not in self._pattern.edge_lanes
+        ]
+        for port_spec in others:
+            if self._tally(self._scope, (port_spec,), self._pattern.families).all_good:
+                fine.append(port_spec)
         if not fine:
             return ""
         asked = field.asked(field.mask(self._scope))
@@ -97,11 +99,11 @@ class _View:
         return "the way back is denied" if self._leak else f"flows {reverse} work"
 
     def rest(self) -> str:
-        """Everything else in the same lanes, else what lies inside the nodes."""
+        """Everything else in the same ports, else what lies inside the nodes."""
         if self._tally(None, self._pattern.edge_lanes, self._pattern.families).all_good:
             words = said_families(self._pattern.families)
-            lanes = said_list(self._pattern.lanes)
-            said = " ".join(filter(None, ("every other", words, lanes, "flow")))
+            port_specs = said_list(self._pattern.port_specs)
+            said = " ".join(filter(None, ("every other", words, port_specs, "flow")))
             return f"{said} is denied as it must" if self._leak else f"{said} works"
         if self._scope.relation is Relation.ACROSS:
             inside = Scope(relation=Relation.WITHIN)
@@ -127,7 +129,7 @@ class _View:
         )
 
     def _tally(
-        self, scope: Scope | None, lanes: Iterable[str], families: Iterable[Family]
+        self, scope: Scope | None, port_specs: Iterable[str], families: Iterable[Family]
     ) -> _Tally:
         """The cells of a scope, of everything outside the pattern's own for None."""
         good = bad = 0
@@ -137,7 +139,7 @@ class _View:
                 continue
             whole = field.mask(Scope())
             mask = whole & ~field.mask(self._scope) if scope is None else field.mask(scope)
-            for cell in field.inside(mask, lanes):
+            for cell in field.inside(mask, port_specs):
                 standing = self._wrong.get((family, edge_of(cell.flow)))
                 if standing in (self._pattern.standing, Standing.UNKNOWN):
                     bad += 1

@@ -95,16 +95,18 @@ def verdict(
 
 
 def cell_evidence(
-    disagreement: Disagreement, notes: Notes | None = None, *, lanes: Sequence[str] = ()
+    disagreement: Disagreement, notes: Notes | None = None, *, port_specs: Sequence[str] = ()
 ) -> tuple[str, str]:
     """One cell in two lines: what was seen and wanted, and what backs it.
 
-    `lanes` are named in place of the cell's own where several cells of a pair are alike.
+    `port_specs` are named in place of the cell's own where several cells of a pair are alike.
     """
     seen = disagreement.observation
     flow = seen.flow
     edge = edge_of(flow)
-    place = f"{edge[0]} -> {edge[1]} over {flow.family} {', '.join(lanes or (flow.lane,))}"
+    place = (
+        f"{edge[0]} -> {edge[1]} over {flow.family} {', '.join(port_specs or (flow.port_spec,))}"
+    )
     outcome = seen.outcome.value if seen.outcome.measured else "not measured"
     because = f" ({disagreement.expected.because})" if disagreement.expected.because else ""
     note = (notes or {}).get((flow.family, edge), "")
@@ -175,8 +177,8 @@ def _cells(patterns: Sequence[Pattern], notes: Notes | None, limit: int) -> Iter
         share = max(1, (limit - told) // (len(patterns) - index))
         because = ""
         for number, group in enumerate(groups[:share]):
-            lanes = [d.observation.flow.lane for d in group]
-            first, second = cell_evidence(group[0], notes, lanes=lanes)
+            port_specs = [d.observation.flow.port_spec for d in group]
+            first, second = cell_evidence(group[0], notes, port_specs=port_specs)
             told += 1
             left -= len(group)
             if number < _DETAILED:
@@ -190,7 +192,7 @@ def _cells(patterns: Sequence[Pattern], notes: Notes | None, limit: int) -> Iter
 
 
 def _alike(cells: Iterable[Disagreement]) -> list[list[Disagreement]]:
-    """The cells, those of one pair and family that differ by their lane only taken together."""
+    """The cells, those of one pair and family that differ by their port only taken together."""
     groups: dict[tuple[object, ...], list[Disagreement]] = {}
     for cell in cells:
         flow = cell.observation.flow

@@ -142,9 +142,9 @@ class _Found:
         if not behind(flow.destination):
             return scope.holds(flow.source, flow.destination)
         pods = [e for e in self.ends if e.kind is EndpointKind.POD]
-        doors = [e for e in self.ends if e.node and e.node == flow.destination.node]
-        ways = [(start, pod) for start in (flow.source, *doors) for pod in pods]
-        return any(scope.holds(*way) for way in (*ways, *((flow.source, d) for d in doors)))
+        frontends = [e for e in self.ends if e.node and e.node == flow.destination.node]
+        ways = [(start, pod) for start in (flow.source, *frontends) for pod in pods]
+        return any(scope.holds(*way) for way in (*ways, *((flow.source, d) for d in frontends)))
 
     def take(self, other: _Found) -> None:
         """Tell the other one here."""
@@ -219,7 +219,7 @@ def _through(pattern: Pattern) -> bool:
 
 def _told_alike(pattern: Pattern) -> tuple[object, ...]:
     reason = pattern.cells[0].observation.reason if pattern.scope is None else ""
-    return pattern.standing, pattern.families, pattern.where, pattern.lanes, reason
+    return pattern.standing, pattern.families, pattern.where, pattern.port_specs, reason
 
 
 def _protocols(cells: Iterable[Disagreement]) -> set[str]:

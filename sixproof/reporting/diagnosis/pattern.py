@@ -26,8 +26,8 @@ _NAMED = {
 class Pattern:
     """Wrong cells of one kind in one place.
 
-    `where` says the place in words and `lanes` the lanes as reports call them (empty for all of
-    them). `total` counts the cells of the place that such a fault could have hit, `spared` those
+    `where` says the place in words and `port_specs` the ports as reports call them (empty for all
+    of them). `total` counts the cells of the place that such a fault could have hit, `spared` those
     that it could not (they were expected to fail anyhow). `scope` and `edge_lanes` are what was
     grouped by, None and empty where the cells have no common place. `contrasts` says what works
     nearby.
@@ -36,7 +36,7 @@ class Pattern:
     families: tuple[Family, ...]
     standing: Standing
     where: str
-    lanes: tuple[str, ...]
+    port_specs: tuple[str, ...]
     cells: tuple[Disagreement, ...]
     total: int
     spared: int = 0
@@ -103,7 +103,7 @@ class Pattern:
             )
         whole = len(self.cells) == self.total
         many = "all" if whole else "nearly all"
-        said = [many, said_families(self.families), said_list(self.lanes), "flows", self.where]
+        said = [many, said_families(self.families), said_list(self.port_specs), "flows", self.where]
         counted = f"{len(self.cells)} of {self.total} cells{self._because()}"
         return f"{' '.join(filter(None, said))} {self._must()}{self._verb()} ({counted})"
 
@@ -211,9 +211,9 @@ def said_list(words: Sequence[str]) -> str:
 
 
 def said_lanes(
-    lanes: Sequence[str], every: Sequence[str], families: Sequence[Family]
+    port_specs: Sequence[str], every: Sequence[str], families: Sequence[Family]
 ) -> tuple[str, ...]:
-    """Lanes as briefly as is true: none for all of several, ``TCP`` for all TCP lanes."""
+    """Ports as briefly as is true: none for all of several, ``TCP`` for all TCP ports."""
 
     def protocols(names: Iterable[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -222,10 +222,10 @@ def said_lanes(
         return found
 
     known = protocols(every)
-    if set(lanes) == set(every) and len(known) > 1:
+    if set(port_specs) == set(every) and len(known) > 1:
         return ()
     words: list[str] = []
-    for protocol, part in protocols(lanes).items():
+    for protocol, part in protocols(port_specs).items():
         if protocol == "icmp":
             names = dict.fromkeys(lane_name("icmp", f).replace("icmp", "ICMP") for f in families)
             words.append("/".join(names))

@@ -100,35 +100,41 @@ class _Explanation:
 
         def merit(scope: Scope) -> tuple[int, int, int]:
             mask = choices[scope]
-            gains = (self._gain(mask, hits, lane) for lane in self._field.lanes)
+            gains = (self._gain(mask, hits, port_spec) for port_spec in self._field.port_specs)
             return sum(g for g in gains if g > 0), -mask.bit_count(), -scope.cost
 
         scope = max(choices, key=merit)
         mask = choices[scope]
-        lanes = tuple(lane for lane in self._field.lanes if self._gain(mask, hits, lane) > 0)
-        edges = [edge_of(o.flow) for o in self._field.inside(mask, lanes)]
+        port_specs = tuple(
+            port_spec
+            for port_spec in self._field.port_specs
+            if self._gain(mask, hits, port_spec) > 0
+        )
+        edges = [edge_of(o.flow) for o in self._field.inside(mask, port_specs)]
         cells = tuple(self._left.pop(edge) for edge in edges if edge in self._left)
         return Pattern(
             families=(self._field.family,),
             standing=self._standing,
             where=str(scope),
-            lanes=said_lanes(lanes, self._exposed(mask), (self._field.family,)),
+            port_specs=said_lanes(port_specs, self._exposed(mask), (self._field.family,)),
             cells=cells,
-            total=len(cells) + _count(self._against, mask, lanes),
-            spared=_count(self._spared, mask, lanes),
+            total=len(cells) + _count(self._against, mask, port_specs),
+            spared=_count(self._spared, mask, port_specs),
             scope=scope,
-            edge_lanes=lanes,
+            edge_lanes=port_specs,
         )
 
     def _exposed(self, mask: int) -> tuple[str, ...]:
-        """The lanes in which such a fault could have hit a pair of the mask."""
+        """The ports in which such a fault could have hit a pair of the mask."""
         return tuple(
-            lane for lane in self._field.lanes if mask & (self._hit[lane] | self._against[lane])
+            port_spec
+            for port_spec in self._field.port_specs
+            if mask & (self._hit[port_spec] | self._against[port_spec])
         )
 
-    def _gain(self, mask: int, hits: Mapping[str, int], lane: str) -> int:
-        contradicted = (mask & self._against[lane]).bit_count()
-        return (mask & hits[lane]).bit_count() - _CONTRADICTION * contradicted
+    def _gain(self, mask: int, hits: Mapping[str, int], port_spec: str) -> int:
+        contradicted = (mask & self._against[port_spec]).bit_count()
+        return (mask & hits[port_spec]).bit_count() - _CONTRADICTION * contradicted
 
     def _scattered(self) -> Pattern:
         cells = tuple(self._left.values())
@@ -137,14 +143,14 @@ class _Explanation:
             families=(self._field.family,),
             standing=self._standing,
             where=said_scattered(cells),
-            lanes=(),
+            port_specs=(),
             cells=cells,
-            total=len(cells) + _count(self._against, everywhere, self._field.lanes),
+            total=len(cells) + _count(self._against, everywhere, self._field.port_specs),
         )
 
 
-def _count(masks: Mapping[str, int], mask: int, lanes: Iterable[str]) -> int:
-    return sum((masks[lane] & mask).bit_count() for lane in lanes)
+def _count(masks: Mapping[str, int], mask: int, port_specs: Iterable[str]) -> int:
+    return sum((masks[port_spec] & mask).bit_count() for port_spec in port_specs)
 
 
 def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
@@ -165,11 +171,11 @@ def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
 
 def _merged(one: Pattern, other: Pattern) -> Pattern:
     families = one.families + other.families
-    lanes = tuple(dict.fromkeys(one.lanes + other.lanes))
+    port_specs = tuple(dict.fromkeys(one.port_specs + other.port_specs))
     return dataclasses.replace(
         one,
         families=families,
-        lanes=lanes,
+        port_specs=port_specs,
         cells=one.cells + other.cells,
         total=one.total + other.total,
         spared=one.spared + other.spared,

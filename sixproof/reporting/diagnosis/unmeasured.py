@@ -25,7 +25,7 @@ def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
             families=(family,),
             standing=Standing.UNKNOWN,
             where=_agents(group),
-            lanes=(),
+            port_specs=(),
             cells=tuple(group),
             total=len(group),
         )

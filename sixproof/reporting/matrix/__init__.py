@@ -1,0 +1,1 @@
+"""Matrices and paths as text, HTML, SVG and CSV."""

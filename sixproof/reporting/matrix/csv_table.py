@@ -48,7 +48,12 @@ def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
     for key, seen in matrix.cells.items():
         wanted = None if expected is None else expected.get(key)
         wrong = standing_of(seen.outcome, wanted).wrong
-        ends = (key[0].value, seen.flow.source.name, seen.flow.destination.name, seen.flow.lane)
+        ends = (
+            key[0].value,
+            seen.flow.source.name,
+            seen.flow.destination.name,
+            seen.flow.port_spec,
+        )
         rows.append((not wrong, (*ends, seen.outcome.value, wanted or "", _evidence(seen))))
     writer.writerows(row for _, row in sorted(rows, key=lambda item: item[0]))
     return stream.getvalue()
@@ -87,7 +92,7 @@ def _rows(matrix: Matrix, expected: Expected | None) -> Iterator[tuple[object, .
             flow.source.node,
             flow.destination.name,
             flow.destination.node,
-            flow.lane,
+            flow.port_spec,
             flow.address,
             seen.outcome.value,
             wanted or "",

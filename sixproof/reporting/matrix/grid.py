@@ -1,4 +1,4 @@
-"""The grid of one family: rows and columns by node, lanes folded where they agree.
+"""The grid of one family: rows and columns by node, ports folded where they agree.
 
 Every picture of a matrix (terminal, HTML, overview) is drawn from a grid, so that they cannot
 differ in what they call wrong.
@@ -66,7 +66,7 @@ def standing_of(outcome: Outcome, expected: Expectation | None) -> Standing:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cell:
-    """One lane of one square."""
+    """One port of one square."""
 
     observation: Observation
     expected: Expectation | None
@@ -100,13 +100,13 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Square:
-    """All lanes from one row to one column, in lane order; None where a lane was not asked."""
+    """All ports from one row to one column, in port order; None where a port was not asked."""
 
     cells: tuple[Cell | None, ...]
 
     @property
     def folded(self) -> Cell | None:
-        """The cell that stands for the whole square, None where its lanes differ."""
+        """The cell that stands for the whole square, None where its ports differ."""
         asked = [cell for cell in self.cells if cell is not None]
         kinds = {(cell.mark, cell.standing) for cell in asked}
         return asked[0] if len(kinds) == 1 else None
@@ -117,7 +117,7 @@ class Square:
         return all(cell is None for cell in self.cells)
 
     def shown(self) -> tuple[Cell | None, ...]:
-        """The cells to draw: one where the lanes agree, else one a lane."""
+        """The cells to draw: one where the ports agree, else one a port."""
         if self.empty:
             return (None,)
         return self.cells if self.folded is None else (self.folded,)
@@ -134,14 +134,14 @@ class Grid:
     family: Family
     rows: tuple[Endpoint, ...]
     columns: tuple[Endpoint, ...]
-    lanes: tuple[str, ...]
+    port_specs: tuple[str, ...]
     squares: Mapping[tuple[str, str], Square]
 
     @classmethod
     def of(cls, matrix: Matrix, family: Family, expected: Expected | None = None) -> Grid:
         """The grid of one family of a matrix."""
         seen = [o for (f, _), o in matrix.cells.items() if f is family]
-        lanes = tuple(dict.fromkeys(edge[2] for f, edge in matrix.cells if f is family))
+        port_specs = tuple(dict.fromkeys(edge[2] for f, edge in matrix.cells if f is family))
         sources = {o.flow.source.name for o in seen}
         destinations = {o.flow.destination.name for o in seen}
         places = by_node([*(o.flow.source for o in seen), *(o.flow.destination for o in seen)])
@@ -157,12 +157,12 @@ class Grid:
 
         squares = {
             (row.name, column.name): Square(
-                tuple(cell((row.name, column.name, lane)) for lane in lanes)
+                tuple(cell((row.name, column.name, port_spec)) for port_spec in port_specs)
             )
             for row in rows
             for column in columns
         }
-        return cls(matrix.title, family, rows, columns, lanes, squares)
+        return cls(matrix.title, family, rows, columns, port_specs, squares)
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells that were asked, row by row."""
@@ -194,6 +194,6 @@ def by_node(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     return tuple(endpoint for group in groups.values() for endpoint in group)
 
 
-def lane_name(lane: str, family: Family) -> str:
-    """An edge's lane as a family calls it: ``icmpv6`` for ``icmp`` over IPv6."""
-    return "icmpv6" if lane == "icmp" and family is Family.IPV6 else lane
+def lane_name(port_spec: str, family: Family) -> str:
+    """An edge's port as a family calls it: ``icmpv6`` for ``icmp`` over IPv6."""
+    return "icmpv6" if port_spec == "icmp" and family is Family.IPV6 else port_spec

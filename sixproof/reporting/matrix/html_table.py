@@ -103,7 +103,7 @@ def _row(grid: Grid, row: Endpoint, number: int) -> str:
 
 
 def _square(grid: Grid, square: Square, edge: str) -> str:
-    """A square as one cell: a letter where its lanes agree, else a strip of letters."""
+    """A square as one cell: a letter where its ports agree, else a strip of letters."""
     shown = square.shown()
     if len(shown) == 1:
         return _td(shown[0], _words(grid, square), edge)
@@ -123,8 +123,8 @@ def _td(cell: Cell | None, words: str, edge: str) -> str:
 def _words(grid: Grid, square: Square) -> str:
     """What a pointer resting on a square is told; only wrong squares say something."""
     wrong = [
-        f"{lane_name(lane, grid.family)} {cell.meaning}"
-        for lane, cell in zip(grid.lanes, square.cells, strict=True)
+        f"{lane_name(port_spec, grid.family)} {cell.meaning}"
+        for port_spec, cell in zip(grid.port_specs, square.cells, strict=True)
         if cell is not None and (cell.standing.wrong or cell.standing is Standing.FAILS)
     ]
     if not wrong:
@@ -159,13 +159,13 @@ def _role(endpoint: Endpoint) -> str:
 
 
 def _legend(grid: Grid) -> str:
-    """The marks that occur, and the order of lanes in a strip."""
+    """The marks that occur, and the order of ports in a strip."""
     items = list(_legend_items(grid))
-    lanes = [lane_name(lane, grid.family) for lane in grid.lanes]
-    if len(lanes) > 1:
+    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    if len(port_specs) > 1:
         mixed = any(len(square.shown()) > 1 for square in grid.squares.values())
         how = "several letters, in order" if mixed else "every cell alike for"
-        items.append(f"<span>{how}: {escape(', '.join(lanes))}</span>")
+        items.append(f"<span>{how}: {escape(', '.join(port_specs))}</span>")
     return f'<p style="font-size:12px;margin:2px 0 10px">{" &ensp; ".join(items)}</p>'
 
 

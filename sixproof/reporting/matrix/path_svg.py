@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from sixproof.agent.protocol import Event
-from sixproof.probes.pmtu.probe import Passage
+from sixproof.probes.pmtu.probe import PathResult
 from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.path_text import narrower, sizes
@@ -16,16 +16,16 @@ _SCALE = 0.25
 """Pixels a byte."""
 
 
-def paths_svg(title: str, passages: Sequence[Passage], notes: Sequence[str] = ()) -> str:
+def paths_svg(title: str, path_results: Sequence[PathResult], notes: Sequence[str] = ()) -> str:
     """One picture of many paths; `notes` hold a line for each, empty ones are left out."""
-    widest = max((hop.mtu for p in passages for hop in p.path.hops), default=1500)
-    labels = [_label(p, i) for p in passages for i in range(len(p.path.hops))]
-    texts = [*(sizes(p) for p in passages), *notes, title]
+    widest = max((hop.mtu for p in path_results for hop in p.path.hops), default=1500)
+    labels = [_label(p, i) for p in path_results for i in range(len(p.path.hops))]
+    texts = [*(sizes(p) for p in path_results), *notes, title]
     left = _PAD + max(map(len, labels), default=0) * _CHAR + _PAD
     width = max(left + widest * _SCALE + 60 * _CHAR, max(map(len, texts)) * _CHAR + 3 * _PAD)
-    rows = sum(len(p.path.hops) + 3 for p in passages) + 1 + len(notes)
+    rows = sum(len(p.path.hops) + 3 for p in path_results) + 1 + len(notes)
     height = rows * _LINE + 2 * _PAD
-    body = "".join(_rows(title, passages, notes, left))
+    body = "".join(_rows(title, path_results, notes, left))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
         f'viewBox="0 0 {width:.0f} {height:.0f}" '
@@ -36,20 +36,20 @@ def paths_svg(title: str, passages: Sequence[Passage], notes: Sequence[str] = ()
 
 
 def _rows(
-    title: str, passages: Sequence[Passage], notes: Sequence[str], left: float
+    title: str, path_results: Sequence[PathResult], notes: Sequence[str], left: float
 ) -> Iterator[str]:
     y = _PAD + _LINE * 0.7
     yield _text(_PAD, y, title, bold=True)
-    for number, passage in enumerate(passages):
+    for number, path_result in enumerate(path_results):
         note = notes[number] if number < len(notes) else ""
         y += _LINE * 1.5
-        yield _text(_PAD, y, passage.name, bold=True)
-        narrowest = passage.path.narrowest if narrower(passage) else None
-        for index, hop in enumerate(passage.path.hops):
+        yield _text(_PAD, y, path_result.name, bold=True)
+        narrowest = path_result.path.narrowest if narrower(path_result) else None
+        for index, hop in enumerate(path_result.path.hops):
             y += _LINE
-            broken = hop is narrowest and _loses(passage)
+            broken = hop is narrowest and _loses(path_result)
             paint = PAINTS[Standing.FAILS if broken else Standing.WORKS]
-            yield _text(_PAD, y, _label(passage, index))
+            yield _text(_PAD, y, _label(path_result, index))
             yield (
                 f'<rect x="{left:.1f}" y="{y - 12:.1f}" width="{hop.mtu * _SCALE:.1f}" '
                 f'height="15" rx="2" fill="{paint.fill}" stroke="{paint.border}"/>'
@@ -58,21 +58,21 @@ def _rows(
             mark = "<- narrowest" if hop is narrowest else ""
             yield _text(left + hop.mtu * _SCALE + 8, y, "  ".join(filter(None, (hop.why, mark))))
         y += _LINE
-        yield _text(_PAD, y, sizes(passage))
+        yield _text(_PAD, y, sizes(path_result))
         if note:
             y += _LINE
             yield _text(_PAD, y, note)
         y += _LINE * 0.5
 
 
-def _loses(passage: Passage) -> bool:
+def _loses(path_result: PathResult) -> bool:
     """Whether anything large was lost without a word."""
-    sent = (passage.first, *passage.pattern[-1:], passage.beyond)
-    return any(s.event == Event.SILENT for s in sent) or passage.first.event != Event.ECHOED
+    sent = (path_result.first, *path_result.pattern[-1:], path_result.beyond)
+    return any(s.event == Event.SILENT for s in sent) or path_result.first.event != Event.ECHOED
 
 
-def _label(passage: Passage, index: int) -> str:
-    hop = passage.path.hops[index]
+def _label(path_result: PathResult, index: int) -> str:
+    hop = path_result.path.hops[index]
     return f"{hop.where} {hop.device}"
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from sixproof.agent.protocol import Event
 from sixproof.model import Family
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.judge import Complaint, Kind, Rule, judge, signals
-from sixproof.probes.pmtu.probe import Expedition, Passage
+from sixproof.probes.pmtu.judge import Kind, Rule, Violation, judge, signals
+from sixproof.probes.pmtu.probe import PathResult, PathRun
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.evidence import blames
 
@@ -16,22 +16,23 @@ TOLD = 4
 """Passages told in full; the others by name only."""
 
 
-def drawing(passage: Passage) -> Iterator[str]:
+def drawing(path_result: PathResult) -> Iterator[str]:
     """One path, a line a hop."""
-    promised = passage.path.promised
-    yield f"{passage.name}: {'MTU unknown' if promised is None else f'MTU {promised}'}"
-    narrowest = passage.path.narrowest
-    for hop in passage.path.hops:
-        mark = "  <- narrowest" if hop is narrowest and narrower(passage) else ""
+    promised = path_result.path.promised
+    yield f"{path_result.name}: {'MTU unknown' if promised is None else f'MTU {promised}'}"
+    narrowest = path_result.path.narrowest
+    for hop in path_result.path.hops:
+        mark = "  <- narrowest" if hop is narrowest and narrower(path_result) else ""
         why = f"  {hop.why}" if hop.why else ""
         yield f"  {hop.mtu:>5}  {hop.where} {hop.device}{why}{mark}"
-    yield f"  {sizes(passage)}"
+    yield f"  {sizes(path_result)}"
 
 
-def sizes(passage: Passage) -> str:
+def sizes(path_result: PathResult) -> str:
     """Which sizes passed, were refused or vanished, and what came of bulk."""
     sent = sorted(
-        (passage.small, passage.first, passage.beyond, *passage.pattern), key=lambda s: s.size
+        (path_result.small, path_result.first, path_result.beyond, *path_result.pattern),
+        key=lambda s: s.size,
     )
     passed = dict.fromkeys(str(s.size) for s in sent if s.event == Event.ECHOED)
     refused = dict.fromkeys(str(s.size) for s in sent if s.event == Event.TOO_BIG)
@@ -41,72 +42,72 @@ def sizes(passage: Passage) -> str:
         for word, those in (("passed", passed), ("too big", refused), ("silence", vanished))
         if those
     ]
-    told = dict.fromkeys(f"{s.sender} said MTU {s.mtu}" for s in signals(passage))
-    bulk = passage.bulk
+    told = dict.fromkeys(f"{s.sender} said MTU {s.mtu}" for s in signals(path_result))
+    bulk = path_result.bulk
     carried = f"{bulk.event} after {bulk.elapsed:.2f} s, MSS {bulk.segment}"
     return "; ".join([*parts, *told, f"TCP bulk {carried}"])
 
 
-def verdict(title: str, complaints: Sequence[Complaint], seen: Expedition, rule: Rule) -> str:
+def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Rule) -> str:
     """The message of a failing check: what, which pairs, which hop first, what kernels counted."""
-    kinds = dict.fromkeys(c.kind for c in complaints)
-    family = complaints[0].passage.flow.family
-    lines = [f"{title}: {len(complaints)} of {len(seen.over(family))} ordered pairs over {family}"]
+    kinds = dict.fromkeys(c.kind for c in violations)
+    family = violations[0].path_result.flow.family
+    lines = [f"{title}: {len(violations)} of {len(seen.over(family))} ordered pairs over {family}"]
     lines += [f"  {kind.value}" for kind in kinds]
-    for complaint in complaints[:TOLD]:
-        passage = complaint.passage
-        lines.append(f"  {passage.name}: {complaint.said}")
-        if complaint.kind in (Kind.BLACK_HOLE, Kind.NARROW):
-            way = _way(complaint, seen)
+    for violation in violations[:TOLD]:
+        path_result = violation.path_result
+        lines.append(f"  {path_result.name}: {violation.said}")
+        if violation.kind in (Kind.BLACK_HOLE, Kind.NARROW):
+            way = _way(violation, seen)
             lines.append(f"    {_first_hop(way)}; {trace(way, seen)}")
-        lines += [f"    {line}" for line in list(drawing(_way(complaint, seen)))[1:]]
-    lines += [f"  {c.passage.name}: {c.said}" for c in complaints[TOLD:]]
-    if place := suspect(complaints, seen):
+        lines += [f"    {line}" for line in list(drawing(_way(violation, seen)))[1:]]
+    lines += [f"  {c.path_result.name}: {c.said}" for c in violations[TOLD:]]
+    if place := suspect(violations, seen):
         lines.append(f"  look at {place} first")
-    return blames("\n".join(lines), *categories(complaints, seen, rule))
+    return blames("\n".join(lines), *categories(violations, seen, rule))
 
 
-def accounts(complaints: Sequence[Complaint], seen: Expedition) -> tuple[str, ...]:
+def accounts(violations: Sequence[Violation], seen: PathRun) -> tuple[str, ...]:
     """What kernels counted, a line for each complaint that is about a lost or refused packet."""
     told = (Kind.BLACK_HOLE, Kind.NARROW)
-    return tuple(str(trace(_way(c, seen), seen)) if c.kind in told else "" for c in complaints)
+    return tuple(str(trace(_way(c, seen), seen)) if c.kind in told else "" for c in violations)
 
 
-def suspect(complaints: Sequence[Complaint], seen: Expedition) -> str:
+def suspect(violations: Sequence[Violation], seen: PathRun) -> str:
     """The node that counters name, else the one that all these pairs have in common."""
-    counted = dict.fromkeys(trace(_way(c, seen), seen).place for c in complaints)
+    counted = dict.fromkeys(trace(_way(c, seen), seen).place for c in violations)
     named = [node for node in counted if node]
     if named:
         return " and ".join(named)
-    pairs = [{c.passage.flow.source.node, c.passage.flow.destination.node} for c in complaints]
+    pairs = [
+        {c.path_result.flow.source.node, c.path_result.flow.destination.node} for c in violations
+    ]
     common = set.intersection(*pairs)
-    others = {n for p in seen.passages for n in (p.flow.source.node, p.flow.destination.node)}
+    others = {n for p in seen.path_results for n in (p.flow.source.node, p.flow.destination.node)}
     return common.pop() if len(common) == 1 and len(pairs) > 1 and len(others) > 2 else ""
 
 
-def categories(
-    complaints: Sequence[Complaint], seen: Expedition, rule: Rule
-) -> tuple[Category, ...]:
+def categories(violations: Sequence[Violation], seen: PathRun, rule: Rule) -> tuple[Category, ...]:
     """The classes: a black hole is one in either family; one family alone is named."""
-    family = complaints[0].passage.flow.family
-    pairs = {c.passage.ends for c in complaints}
+    family = violations[0].path_result.flow.family
+    pairs = {c.path_result.ends for c in violations}
     others = [p for p in seen.over(family.other) if p.ends in pairs]
-    hole = [Category.MTU] if any(c.kind is Kind.BLACK_HOLE for c in complaints) else []
+    hole = [Category.MTU] if any(c.kind is Kind.BLACK_HOLE for c in violations) else []
     if not others or judge(others, rule):
         return (*hole, Category.BOTH)
     return (*hole, Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY)
 
 
-def _way(complaint: Complaint, seen: Expedition) -> Passage:
+def _way(violation: Violation, seen: PathRun) -> PathResult:
     """The direction that a complaint is about."""
-    return seen.back(complaint.passage) if complaint.backwards else complaint.passage
+    return seen.back(violation.path_result) if violation.backwards else violation.path_result
 
 
-def _first_hop(passage: Passage) -> str:
-    narrowest = passage.path.narrowest
+def _first_hop(path_result: PathResult) -> str:
+    narrowest = path_result.path.narrowest
     return f"narrowest hop: {narrowest}" if narrowest else "no hop is known"
 
 
-def narrower(passage: Passage) -> bool:
+def narrower(path_result: PathResult) -> bool:
     """Whether the hops differ in size."""
-    return len({hop.mtu for hop in passage.path.hops}) > 1
+    return len({hop.mtu for hop in path_result.path.hops}) > 1

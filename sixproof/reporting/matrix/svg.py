@@ -112,11 +112,11 @@ def _legend(plan: _Plan) -> Iterator[str]:
 def _legend_lines(grid: Grid) -> Iterator[tuple[Cell | None, str]]:
     for cell in grid.legend():
         yield cell, cell.meaning
-    lanes = [lane_name(lane, grid.family) for lane in grid.lanes]
-    if len(lanes) > 1:
+    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    if len(port_specs) > 1:
         mixed = any(len(square.shown()) > 1 for square in grid.squares.values())
         how = "several letters, in order" if mixed else "every cell alike for"
-        yield None, f"{how}: {', '.join(lanes)}"
+        yield None, f"{how}: {', '.join(port_specs)}"
 
 
 def _cut(text: str, room: int) -> str:

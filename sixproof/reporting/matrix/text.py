@@ -185,7 +185,7 @@ def _label_width(labels: dict[str, str]) -> int:
 
 
 def _legend(grid: Grid, width: int) -> Iterator[Line]:
-    """What the marks say, and which lanes a cell holds."""
+    """What the marks say, and which ports a cell holds."""
 
     def item(cell: Cell) -> str:
         return f"{cell.mark} {cell.meaning}"
@@ -194,13 +194,13 @@ def _legend(grid: Grid, width: int) -> Iterator[Line]:
     if any(None in square.shown() for square in grid.squares.values()):
         marks.append("- not asked")
     yield from _wrapped("  ", marks, width)
-    lanes = [lane_name(lane, grid.family) for lane in grid.lanes]
-    if len(lanes) > 1:
+    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    if len(port_specs) > 1:
         spread = _cell_width(grid) > 1
         said = "  letters in a cell, in order: " if spread else "  every cell alike for: "
         if spread and any(len(square.shown()) == 1 for square in grid.squares.values()):
             said = "  one letter for all, or in order: "
-        yield from _wrapped(said, lanes, width)
+        yield from _wrapped(said, port_specs, width)
 
 
 def _wrapped(lead: str, items: Iterable[str], width: int) -> Iterator[Line]:

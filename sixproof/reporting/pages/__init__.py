@@ -1,0 +1,1 @@
+"""The pages that people read: the summary in the terminal and overview.html."""

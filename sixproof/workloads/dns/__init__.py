@@ -1,0 +1,1 @@
+"""Services and pods whose names are asked for."""

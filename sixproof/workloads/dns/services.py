@@ -14,7 +14,7 @@ from typing import Any
 
 from sixproof.model import Family
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 Manifest = dict[str, Any]
 
@@ -36,7 +36,7 @@ STACKS = {
 MANY = 120
 """Addresses of one family behind the service with a big answer."""
 PORTS = (("web", "TCP", 80), ("echo", "UDP", 80))
-"""Named ports of every service: name, protocol, number. Pods serve both on their first lane."""
+"""Named ports of every service: name, protocol, number. Pods serve both on their first port."""
 
 V4_BLOCKS = {"hosts": "203.0.113", "big": "198.51.100", "moving": "192.0.2", "sentinel": "192.0.2"}
 V6_BLOCKS = {part: number for number, part in enumerate(V4_BLOCKS)}
@@ -140,12 +140,12 @@ def service(
     headless: bool = False,
 ) -> Manifest:
     """One service; without a selector its EndpointSlices are made by hand."""
-    lane = POD_LANES[0]
+    port_spec = POD_PORTS[0]
     spec: Manifest = {
         "ipFamilyPolicy": "RequireDualStack" if len(families) > 1 else "SingleStack",
         "ipFamilies": [f.value for f in families],
         "ports": [
-            {"name": name, "protocol": protocol, "port": number, "targetPort": lane.port}
+            {"name": name, "protocol": protocol, "port": number, "targetPort": port_spec.port}
             for name, protocol, number in PORTS
         ],
     }

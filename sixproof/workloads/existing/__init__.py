@@ -1,0 +1,1 @@
+"""Policies that were in the cluster before the run, and which flows they close."""

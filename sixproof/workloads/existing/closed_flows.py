@@ -12,8 +12,8 @@ from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint, EndpointKind, Family, Finding, Flow, Severity
 from sixproof.policy import Direction, Judgement, PolicyRef, Verdict
 from sixproof.workloads.existing.policies import StandingPolicies, called, listed
-from sixproof.workloads.probe_pods.lanes import ICMP
-from sixproof.workloads.probe_pods.mesh import Mesh, flows, itself
+from sixproof.workloads.probe_pods.ports import ICMP
+from sixproof.workloads.probe_pods.topology import ProbeTopology, flows, itself
 
 CODE = "standing-policies"
 FINDINGS = 6
@@ -33,17 +33,17 @@ class Closed:
     by: tuple[tuple[PolicyRef, Direction], ...]
 
 
-def findings(policies: StandingPolicies, mesh: Mesh) -> tuple[Finding, ...]:
+def findings(policies: StandingPolicies, topology: ProbeTopology) -> tuple[Finding, ...]:
     """One finding a policy that closes flows between probe pods, or between them and nodes.
 
     What cannot be read or judged is a finding too: what is allowed is not known then.
     """
     try:
-        judged = [policies.judge(flow) for flow in _asked(mesh)]
+        judged = [policies.judge(flow) for flow in _asked(topology)]
     except (ApiError, ManifestError) as error:
         return (unknown(error),)
     closed = [found for one in judged if (found := _closed(one)) is not None]
-    return (*_told(closed, judged, mesh), *_doubtful(judged))
+    return (*_told(closed, judged, topology), *_doubtful(judged))
 
 
 def unknown(error: ApiError | ManifestError) -> Finding:
@@ -57,9 +57,9 @@ def unknown(error: ApiError | ManifestError) -> Finding:
     )
 
 
-def _asked(mesh: Mesh) -> tuple[Flow, ...]:
-    """Every flow between the run's endpoints on the lanes that they serve, and by ICMP echo."""
-    ends, families = (*mesh.pods, *mesh.hosts), mesh.families()
+def _asked(topology: ProbeTopology) -> tuple[Flow, ...]:
+    """Every flow between the run's endpoints on the ports that they serve, and by ICMP echo."""
+    ends, families = (*topology.pods, *topology.hosts), topology.families()
 
     def touches_a_pod(source: Endpoint, destination: Endpoint) -> bool:
         kinds = (source.kind, destination.kind)
@@ -79,7 +79,9 @@ def _closed(judgement: Judgement) -> Closed | None:
     return Closed(judgement.flow, tuple((p, d) for p, d in denied if p is not None))
 
 
-def _told(closed: Sequence[Closed], judged: Sequence[Judgement], mesh: Mesh) -> Iterator[Finding]:
+def _told(
+    closed: Sequence[Closed], judged: Sequence[Judgement], topology: ProbeTopology
+) -> Iterator[Finding]:
     """Policies of one kind and name, as admission puts them into each namespace, are one."""
     groups: defaultdict[tuple[str, str, bool], list[Closed]] = defaultdict(list)
     for one in closed:
@@ -96,7 +98,7 @@ def _told(closed: Sequence[Closed], judged: Sequence[Judgement], mesh: Mesh) -> 
         refs = list(dict.fromkeys(r for r, _ in own))
         subject = called(refs[0]) if len(refs) == 1 else called(PolicyRef(kind, "", name, calico))
         denied = listed(d.value for d in sorted({d for _, d in own}, key=list(Direction).index))
-        where = _where(group, {(r, d) for r, d in own}, mesh)
+        where = _where(group, {(r, d) for r, d in own}, topology)
         yield Finding(
             CODE,
             Severity.ERROR if everything else Severity.WARNING,
@@ -116,7 +118,9 @@ def _between_pods(flow: Flow) -> bool:
     return flow.source.kind is flow.destination.kind is EndpointKind.POD
 
 
-def _where(group: Iterable[Closed], own: set[tuple[PolicyRef, Direction]], mesh: Mesh) -> str:
+def _where(
+    group: Iterable[Closed], own: set[tuple[PolicyRef, Direction]], topology: ProbeTopology
+) -> str:
     """The namespaces of the pods that it selects, by the letters that reports call them."""
     spaces = {
         (c.flow.source if d is Direction.EGRESS else c.flow.destination).namespace
@@ -124,9 +128,9 @@ def _where(group: Iterable[Closed], own: set[tuple[PolicyRef, Direction]], mesh:
         for r, d in c.by
         if (r, d) in own
     }
-    prefix = mesh.run.namespace("")
+    prefix = topology.run.namespace("")
     roles = sorted(space.removeprefix(prefix) for space in spaces)
-    known = sorted({p.namespace for p in mesh.pods})
+    known = sorted({p.namespace for p in topology.pods})
     if set(known) == spaces:
         return f"every probe namespace ({', '.join(roles)})"
     return f"probe namespace{'s' if len(roles) > 1 else ''} {listed(roles)}"

@@ -11,7 +11,7 @@ import dataclasses
 from sixproof.model import Endpoint, EndpointKind, Expectation, Flow
 from sixproof.policy import Judgement, Service, ServicePort, Verdict
 from sixproof.workloads.existing.policies import StandingPolicies, closed_by, listed
-from sixproof.workloads.probe_pods.mesh import lanes_of
+from sixproof.workloads.probe_pods.topology import lanes_of
 from sixproof.workloads.services import manifests
 from sixproof.workloads.services.routing import Door, Target
 
@@ -57,7 +57,7 @@ def gate(policies: StandingPolicies, flow: Flow, target: Target) -> Gate:
     behind = target.candidates(flow.source)
     if not behind:
         return Gate((policies.judge(_as_dialled(flow, target)),))
-    if target.door is Door.DIRECT:
+    if target.frontend is Door.DIRECT:
         return Gate(tuple(policies.judge(_to(flow, backend)) for backend in behind))
     return Gate(
         tuple(
@@ -73,7 +73,7 @@ def _to(flow: Flow, backend: Endpoint) -> Flow:
 def _as_dialled(flow: Flow, target: Target) -> Flow:
     """With nobody behind it, policy sees the address that was dialled: a node's, or one of
     nobody."""
-    kind = EndpointKind.NODE if target.door in _AT_NODES else EndpointKind.OUTSIDE
+    kind = EndpointKind.NODE if target.frontend in _AT_NODES else EndpointKind.OUTSIDE
     place = Endpoint(target.endpoint.name, kind, target.endpoint.addresses)
     if kind is EndpointKind.NODE:
         place = dataclasses.replace(place, node=target.endpoint.node)
@@ -82,7 +82,7 @@ def _as_dialled(flow: Flow, target: Target) -> Flow:
 
 def _before(flow: Flow, target: Target, backend: Endpoint) -> Service:
     """The service of a target before one backend, as the oracle knows it."""
-    at_node = target.door in _AT_NODES
+    at_node = target.frontend in _AT_NODES
     number = flow.port or 0
     port = ServicePort(
         number,
@@ -96,7 +96,7 @@ def _before(flow: Flow, target: Target, backend: Endpoint) -> Service:
         addresses=() if at_node else target.endpoint.addresses,
         ports=(port,),
         backends=(backend,),
-        local=target.local or target.door is Door.HOST_PORT,
+        local=target.local or target.frontend is Door.HOST_PORT,
     )
 
 
@@ -111,5 +111,5 @@ def _served(flow: Flow, target: Target, backend: Endpoint) -> int | None:
 def _number(port: manifests.ServicePort, backend: Endpoint) -> int | None:
     if port.target.isdigit():
         return int(port.target)
-    named = {lane.port_name: lane.port for lane in lanes_of(backend)}
+    named = {port_spec.port_name: port_spec.port for port_spec in lanes_of(backend)}
     return named.get(port.target)

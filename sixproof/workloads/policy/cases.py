@@ -21,7 +21,7 @@ from sixproof.errors import ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import ClusterFacts, Family, IPAddress, IPNetwork
-from sixproof.workloads.policy.arena import ARENA, Arena
+from sixproof.workloads.policy.policy_namespaces import ARENA, PolicyNamespaces
 
 Manifest = dict[str, Any]
 Values = Mapping[str, str]
@@ -56,14 +56,16 @@ class Case:
         """What it asks for and this cluster does not have, such as addresses of a family."""
         return tuple(sorted(set(_Text(self.text).get_identifiers()) - values.keys()))
 
-    def manifests(self, arena: Arena, values: Values) -> tuple[Manifest, ...]:
-        """Its objects, owned by the run and marked as the arena's.
+    def manifests(
+        self, policy_namespaces: PolicyNamespaces, values: Values
+    ) -> tuple[Manifest, ...]:
+        """Its objects, owned by the run and marked as the policy namespaces'.
 
         Raises:
-            ManifestError: one could touch pods that are not the arena's.
+            ManifestError: one could touch pods that are not the policy namespaces'.
         """
         objects = yaml.safe_load_all(_Text(self.text).substitute(values))
-        return tuple(own(o, arena) for o in objects if o is not None)
+        return tuple(own(o, policy_namespaces) for o in objects if o is not None)
 
 
 def read(directory: Path) -> tuple[Case, ...]:
@@ -76,26 +78,28 @@ def read(directory: Path) -> tuple[Case, ...]:
     return tuple(found)
 
 
-def own(manifest: Manifest, arena: Arena) -> Manifest:
-    """A policy with the labels of the run and of the arena.
+def own(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> Manifest:
+    """A policy with the labels of the run and of the policy namespaces.
 
     Raises:
-        ManifestError: it could touch pods that are not the arena's.
+        ManifestError: it could touch pods that are not the policy namespaces'.
     """
-    owned = ownership.owned(manifest, arena.run.id)
-    owned["metadata"]["labels"][ARENA] = arena.id
-    if why := _reaches_out(owned, arena):
+    owned = ownership.owned(manifest, policy_namespaces.run.id)
+    owned["metadata"]["labels"][ARENA] = policy_namespaces.id
+    if why := _reaches_out(owned, policy_namespaces):
         raise ManifestError("", f"{owned['kind']} {owned['metadata']['name']}: {why}")
     return owned
 
 
-def _reaches_out(manifest: Manifest, arena: Arena) -> str:
-    """Why a policy would concern pods outside of the arena, "" where it does not."""
+def _reaches_out(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> str:
+    """Why a policy would concern pods outside of the policy namespaces, "" where it does not."""
     kind = json_fields.text(manifest, "kind")
     if kind in _NAMESPACED:
-        inside = json_fields.namespace(manifest) in arena.homes.values()
+        inside = json_fields.namespace(manifest) in policy_namespaces.homes.values()
         return "" if inside else "its namespace is not the arena's"
-    unique = kind == "BaselineAdminNetworkPolicy" or arena.id in json_fields.name(manifest)
+    unique = kind == "BaselineAdminNetworkPolicy" or policy_namespaces.id in json_fields.name(
+        manifest
+    )
     if not unique:
         return "its name does not tell the arena"
     if kind in _SUBJECTLESS:
@@ -103,23 +107,23 @@ def _reaches_out(manifest: Manifest, arena: Arena) -> str:
     spec = manifest["spec"]
     if kind.endswith("GlobalNetworkPolicy"):
         scopes = [spec.get("namespaceSelector", ""), spec.get("selector", "")]
-        wanted = f"{ARENA} == '{arena.id}'"
+        wanted = f"{ARENA} == '{policy_namespaces.id}'"
         scoped = any(wanted in scope and "||" not in scope for scope in scopes)
         return "" if scoped else f"no selector of its own says {wanted}"
     subject = spec.get("subject", {})
     labels = subject.get("namespaces") or subject.get("pods", {}).get("namespaceSelector") or {}
-    scoped = labels.get("matchLabels", {}).get(ARENA) == arena.id
+    scoped = labels.get("matchLabels", {}).get(ARENA) == policy_namespaces.id
     return "" if scoped else f"its subject's namespaces are not chosen by {ARENA}"
 
 
-def values(arena: Arena, facts: ClusterFacts) -> dict[str, str]:
+def values(policy_namespaces: PolicyNamespaces, facts: ClusterFacts) -> dict[str, str]:
     """What the texts of cases may ask for."""
-    found = {"arena": arena.id, **arena.homes}
-    for family in arena.families():
+    found = {"arena": policy_namespaces.id, **policy_namespaces.homes}
+    for family in policy_namespaces.families():
         v = f"v{family.version}"
-        for pod in arena.pods:
+        for pod in policy_namespaces.pods:
             found[f"{pod.name}.{v}"] = str(pod.address(family))
-        hosts = [a for h in arena.hosts if (a := h.address(family))]
+        hosts = [a for h in policy_namespaces.hosts if (a := h.address(family))]
         ranges = {
             "pods": _first(facts.pod_cidrs, family),
             "services": _first(facts.service_cidrs, family),

@@ -1,9 +1,9 @@
-"""Random policies for an arena: the same seed and number give the same policies, with the addresses
-that the arena has.
+"""Random policies for policy namespaces: the same seed and number give the same policies, with the
+addresses that the policy namespaces have.
 
-Drawn are NetworkPolicies and Calico's NetworkPolicies from the arena's labels, ports and addresses
-of both families, so that most rules match something. Nothing is drawn that the API leaves open for
-its own sake; where it is open all the same, the oracle says UNDEFINED.
+Drawn are NetworkPolicies and Calico's NetworkPolicies from the policy namespaces' labels, ports
+and addresses of both families, so that most rules match something. Nothing is drawn that the API
+leaves open for its own sake; where it is open all the same, the oracle says UNDEFINED.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sixproof.workloads.policy import cases
-from sixproof.workloads.policy.arena import ACCOUNTS, NAMESPACES, Arena
 from sixproof.workloads.policy.cases import Manifest, Values
+from sixproof.workloads.policy.policy_namespaces import ACCOUNTS, NAMESPACES, PolicyNamespaces
 
 T = TypeVar("T")
 
@@ -27,27 +27,31 @@ _LENGTHS = {4: (0, 16, 24, 26, 32), 6: (0, 3, 48, 64, 122, 128)}
 """Prefix lengths; 26 and 122 are Calico's blocks of addresses."""
 
 
-def draw(seed: int, number: int, arena: Arena, values: Values, *, calico: bool) -> list[Manifest]:
+def draw(
+    seed: int, number: int, policy_namespaces: PolicyNamespaces, values: Values, *, calico: bool
+) -> list[Manifest]:
     """One to three policies, owned by the run; `values` are those of policy cases.
 
     With `calico` some of them are Calico's.
     """
     chance = random.Random(f"{seed}/{number}")  # noqa: S311  # must repeat, not surprise
-    drawn = _Draw(chance, arena, values)
+    drawn = _Draw(chance, policy_namespaces, values)
     kinds: Sequence[Callable[[str], Manifest]] = (drawn.network_policy, drawn.network_policy)
     if calico:
         kinds = (drawn.network_policy, drawn.calico_policy)
     made = [drawn.one_of(kinds)(f"g{i}") for i in range(drawn.number(1, 3))]
-    return [cases.own(manifest, arena) for manifest in made]
+    return [cases.own(manifest, policy_namespaces) for manifest in made]
 
 
 class _Draw:
     """One stream of random choices, and what may be chosen."""
 
-    def __init__(self, chance: random.Random, arena: Arena, values: Values) -> None:
+    def __init__(
+        self, chance: random.Random, policy_namespaces: PolicyNamespaces, values: Values
+    ) -> None:
         self._chance = chance
-        self._homes = [arena.homes[name] for name in NAMESPACES]
-        self._arena = arena
+        self._homes = [policy_namespaces.homes[name] for name in NAMESPACES]
+        self._arena = policy_namespaces
         self._hosts = {v: [a for k, a in sorted(values.items()) if _is_host(k, v)] for v in (4, 6)}
         self._blocks = {
             v: [a for k, a in sorted(values.items()) if _is_block(k, v)] for v in (4, 6)

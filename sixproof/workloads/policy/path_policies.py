@@ -7,20 +7,22 @@ from typing import Any
 
 from sixproof.model import Endpoint
 from sixproof.workloads.probe_pods.identity import ROLE, Run
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 
 
 def default_deny(
-    run: Run, namespace: str, pods: Iterable[Endpoint], allowed: Iterable[Lane], serial: str
+    run: Run, namespace: str, pods: Iterable[Endpoint], allowed: Iterable[PortSpec], serial: str
 ) -> tuple[dict[str, Any], ...]:
-    """Manifests: these pods of a namespace are cut off both ways, but for some lanes between them.
+    """Manifests: these pods of a namespace are cut off both ways, but for some ports between them.
 
     Nothing allows ICMP: a Packet Too Big comes through as part of the flow that it is about.
     `serial` tells their names from those of other processes of the run in the same namespace.
     """
     named = [pod.pod for pod in pods]
     chosen = {"matchExpressions": [{"key": ROLE, "operator": "In", "values": named}]}
-    ports = [{"protocol": lane.protocol.value, "port": lane.port} for lane in allowed]
+    ports = [
+        {"protocol": port_spec.protocol.value, "port": port_spec.port} for port_spec in allowed
+    ]
     both = {"podSelector": chosen, "policyTypes": ["Ingress", "Egress"]}
     peers = [{"podSelector": chosen}]
     one_port = {

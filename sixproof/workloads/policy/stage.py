@@ -24,7 +24,7 @@ from sixproof.policy.manifests.manifest import Field
 from sixproof.policy.world.world import NamedPort
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.files import Given, home_of
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 
 STANDS_FOR = "sixproof.dev/stands-for"
 """The label of stand-ins and their pods: the namespace's own name, where policies go by names."""
@@ -58,7 +58,7 @@ class Stage:
     room."""
 
     homes: tuple[Home, ...]
-    lanes: tuple[Lane, ...]
+    port_specs: tuple[PortSpec, ...]
     named: tuple[NamedPort, ...]
     left_out: tuple[int, ...] = ()
 
@@ -186,7 +186,7 @@ def _called(labels: Labels, number: int) -> str:
 
 def _ports(
     policies: Iterable[Manifest],
-) -> tuple[tuple[Lane, ...], tuple[NamedPort, ...], tuple[int, ...]]:
+) -> tuple[tuple[PortSpec, ...], tuple[NamedPort, ...], tuple[int, ...]]:
     """What to serve: the ports that policies name, bounds of ranges, and one that none names."""
     numbers: dict[int, None] = {}
     names: dict[str, Protocol] = {}
@@ -202,8 +202,10 @@ def _ports(
     free = iter(n for n in range(9001, 9100) if n not in numbers)
     named = tuple(NamedPort(name, protocol, next(free)) for name, protocol in names.items())
     kept += [next(free), *(port.number for port in named[:MOST_PORTS])]
-    lanes = tuple(Lane(protocol, n) for n in kept for protocol in (Protocol.TCP, Protocol.UDP))
-    return lanes, named[:MOST_PORTS], tuple(left_out)
+    port_specs = tuple(
+        PortSpec(protocol, n) for n in kept for protocol in (Protocol.TCP, Protocol.UDP)
+    )
+    return port_specs, named[:MOST_PORTS], tuple(left_out)
 
 
 def _named_by(value: Any, protocol: str) -> Iterator[tuple[int | str, str]]:

@@ -1,4 +1,4 @@
-"""Deployment: makes the mesh on a cluster and waits until every agent's pod runs."""
+"""Deployment: makes the probe topology on a cluster and waits until every agent's pod runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from sixproof.kube.facts import pods as kube_pods
 from sixproof.kube.facts.pods import RunningPod
 from sixproof.model import Endpoint, EndpointKind
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import HOST_ROLE, ROLES, Mesh
 from sixproof.workloads.probe_pods.placement import Placement
 from sixproof.workloads.probe_pods.probe_pod import (
     Manifest,
@@ -25,6 +24,7 @@ from sixproof.workloads.probe_pods.probe_pod import (
     node_of,
     pod,
 )
+from sixproof.workloads.probe_pods.topology import HOST_ROLE, ROLES, ProbeTopology
 
 Progress = Callable[[str], None]
 SERVICE_ACCOUNT = "default"
@@ -41,7 +41,7 @@ class Plan:
 
 
 def plan(run: Run, placement: Placement, options: PodOptions) -> Plan:
-    """The mesh's manifests."""
+    """The probe topology's manifests."""
     specs = [
         *(
             PodSpec(role=pod_name(role, node), namespace=run.namespace(role), node=node)
@@ -86,7 +86,7 @@ def fill(
     *,
     timeout: float,
     progress: Progress,
-) -> Mesh:
+) -> ProbeTopology:
     """Create everything in the namespaces and wait until the pods are ready, `timeout` seconds.
 
     Raises:
@@ -110,9 +110,10 @@ def cover(
     *,
     timeout: float,
     progress: Progress,
-) -> Mesh:
+) -> ProbeTopology:
     """The same as `fill`, but a node on which some pod does not become ready is left out, and named
-    with the reason in `Mesh.failed`; its pods are deleted, so that none joins a service later.
+    with the reason in `ProbeTopology.failed`; its pods are deleted, so that none joins a service
+    later.
 
     Raises:
         ApiError: an object was refused.
@@ -132,8 +133,8 @@ def cover(
             failed.setdefault(node_of(manifest), f"pod {json_fields.name(manifest)}: {why}")
     if failed.keys() >= set(placement.nodes):
         raise NotReady("; ".join(f"{node}: {why}" for node, why in list(failed.items())[:3]))
-    doomed = [manifest for manifest in wanted.pods if node_of(manifest) in failed]
-    cluster.gather([_deletion(cluster, manifest) for manifest in doomed])
+    pods_to_delete = [manifest for manifest in wanted.pods if node_of(manifest) in failed]
+    cluster.gather([_deletion(cluster, manifest) for manifest in pods_to_delete])
     return dataclasses.replace(
         _mesh(run, placement, [endpoint_of(pod) for pod in ready if pod.node not in failed]),
         failed=tuple(failed.items()),
@@ -156,8 +157,8 @@ def _in_turn(wanted: Plan, timeout: float) -> Iterator[tuple[str, list[str], flo
         yield home, names, max(1.0, deadline - time.monotonic())
 
 
-def _mesh(run: Run, placement: Placement, endpoints: Sequence[Endpoint]) -> Mesh:
-    return Mesh(
+def _mesh(run: Run, placement: Placement, endpoints: Sequence[Endpoint]) -> ProbeTopology:
+    return ProbeTopology(
         run=run,
         pods=tuple(e for e in endpoints if e.kind is EndpointKind.POD),
         hosts=tuple(e for e in endpoints if e.kind is EndpointKind.HOST),

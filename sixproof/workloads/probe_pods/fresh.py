@@ -11,20 +11,25 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import pods as kube_pods
 from sixproof.model import Endpoint
 from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
-from sixproof.workloads.probe_pods.mesh import Mesh
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec, pod
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 
 @contextlib.contextmanager
 def pods(
-    cluster: Cluster, mesh: Mesh, options: PodOptions, *, role: str = "a", timeout: float
+    cluster: Cluster,
+    topology: ProbeTopology,
+    options: PodOptions,
+    *,
+    role: str = "a",
+    timeout: float,
 ) -> Iterator[tuple[Endpoint, ...]]:
-    """One new probe pod on every node of the mesh, in one of its namespaces.
+    """One new probe pod on every node of the probe topology, in one of its namespaces.
 
     Raises:
         NotReady: a pod did not become ready in `timeout` seconds.
     """
-    namespace, batch = mesh.run.namespace(role), secrets.token_hex(2)
+    namespace, batch = topology.run.namespace(role), secrets.token_hex(2)
     specs = [
         PodSpec(
             role=pod_name(f"new{batch}", node),
@@ -32,11 +37,11 @@ def pods(
             node=node,
             labels=(("sixproof.dev/batch", batch),),
         )
-        for node in mesh.nodes
+        for node in topology.nodes
     ]
     try:
         for spec in specs:
-            cluster.apply(pod(mesh.run, spec, options))
+            cluster.apply(pod(topology.run, spec, options))
         names = [spec.role for spec in specs]
         ready = kube_pods.wait_ready(
             cluster, namespace, f"sixproof.dev/batch={batch}", names, timeout

@@ -17,7 +17,7 @@ from sixproof.kube.api import wait
 from sixproof.kube.channel.channel import Opener, Stream
 from sixproof.kube.channel.local_stream import LocalStream
 from sixproof.model import Endpoint, EndpointKind, IPAddress
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 from sixproof.workloads.probe_pods.probe_pod import FILES
 
 NAME = "outside"
@@ -110,7 +110,7 @@ class Keeper:
                 **{name: (files / name).read_text(encoding="utf-8") for name in FILES},
                 KEY_FILE: key,
             },
-            "lanes": [str(lane) for lane in POD_LANES],
+            "port_specs": [str(port_spec) for port_spec in POD_PORTS],
             "name": NAME,
         }
         self._process = subprocess.Popen(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sixproof.agent.agent import KEY_FILE
 from sixproof.workloads.probe_pods.identity import ROLE, Run
-from sixproof.workloads.probe_pods.lanes import HOST_LANES, POD_LANES, Lane
+from sixproof.workloads.probe_pods.ports import HOST_LANES, POD_PORTS, PortSpec
 
 CONFIG_MAP = "sixproof-agent"
 SECRET = "sixproof-key"  # noqa: S105 - its name
@@ -19,7 +19,7 @@ SOCKET = "/run/sixproof/agent.sock"
 BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
 """The command of the exec stream."""
 LISTENS = (*BRIDGE, "listens")
-"""The command that ends once the agent listens on every lane."""
+"""The command that ends once the agent listens on every port."""
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 FILES = ("agent.py", "bridge.py", "protocol.py", "wire.py")
@@ -56,9 +56,9 @@ class PodSpec:
     raw: bool = False
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def port_specs(self) -> tuple[PortSpec, ...]:
         """What this pod serves."""
-        return HOST_LANES if self.host_network else POD_LANES
+        return HOST_LANES if self.host_network else POD_PORTS
 
 
 def agent_config_map(run: Run, namespace: str) -> Manifest:
@@ -147,13 +147,13 @@ def node_of(manifest: Manifest) -> str:
 
 
 def _container(spec: PodSpec, image: str) -> Manifest:
-    lanes: Sequence[Lane] = spec.lanes
+    port_specs: Sequence[PortSpec] = spec.port_specs
     serve = ["python3", "-s", "-E", "-B", "/sixproof/agent.py", "serve", SOCKET]
     return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": [*serve, *map(str, lanes)],
+        "command": [*serve, *map(str, port_specs)],
         # Until it ends the kubelet calls no pod ready: ready means listening. A probe would come
         # again and again, or cross the network under test.
         "lifecycle": {"postStart": {"exec": {"command": list(LISTENS)}}},
@@ -162,8 +162,12 @@ def _container(spec: PodSpec, image: str) -> Manifest:
             {"name": "SIXPROOF_POD", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
         ],
         "ports": [
-            {"name": lane.port_name, "containerPort": lane.port, "protocol": lane.protocol.value}
-            for lane in lanes
+            {
+                "name": port_spec.port_name,
+                "containerPort": port_spec.port,
+                "protocol": port_spec.protocol.value,
+            }
+            for port_spec in port_specs
         ],
         "resources": {
             "requests": {"cpu": "10m", "memory": "32Mi"},

@@ -15,7 +15,7 @@ from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, NodeFacts, Protocol
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 
 Manifest = dict[str, Any]
 
@@ -52,14 +52,14 @@ class Service:
         return ",".join(f"{k}={v}" for k, v in self.selector)
 
     @property
-    def lanes(self) -> tuple[Lane, ...]:
+    def port_specs(self) -> tuple[PortSpec, ...]:
         """The ports that it serves at its clusterIPs."""
-        return tuple(Lane(p.protocol, p.port) for p in self.ports)
+        return tuple(PortSpec(p.protocol, p.port) for p in self.ports)
 
     @property
-    def node_lanes(self) -> tuple[Lane, ...]:
+    def node_lanes(self) -> tuple[PortSpec, ...]:
         """The ports that it serves at every node."""
-        return tuple(Lane(p.protocol, p.node_port) for p in self.ports if p.node_port)
+        return tuple(PortSpec(p.protocol, p.node_port) for p in self.ports if p.node_port)
 
     def endpoint(self) -> Endpoint:
         """The service at its clusterIPs."""

@@ -1,9 +1,9 @@
-"""Routing: which backends may answer a client, by the door at which it comes in.
+"""Routing: which backends may answer a client, by the frontend at which it comes in.
 
 Semantics: kubernetes.io "Virtual IPs and Service Proxies", KEP-2086 (internalTrafficPolicy), and
 what kube-proxy does with external traffic that starts inside the cluster: it never leaves by the
-door it came in at. No endpoint at all is refused; no endpoint on the node that a Local policy ties
-the traffic to is dropped (kubernetes/kubernetes#106497, #121371).
+frontend it came in at. No endpoint at all is refused; no endpoint on the node that a Local policy
+ties the traffic to is dropped (kubernetes/kubernetes#106497, #121371).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import enum
 from collections.abc import Iterable
 
 from sixproof.model import Endpoint, EndpointKind, Expectation, Family, Flow, NodeFacts, Outcome
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import Service, ServicePort
 
@@ -33,15 +33,15 @@ class Door(enum.StrEnum):
 class Target:
     """Something that clients dial, and the ready backends behind it.
 
-    `local` tells whether the traffic policy of this door is Local. `absent` says why a door that
-    clients dial must be closed: it has no such family, or it is another node's. `proxy` is the
-    kube-proxy that carries it. `ports` are those of the service, which say at which port a backend
-    is reached; without them at the one that is dialled.
+    `local` tells whether the traffic policy of this frontend is Local. `absent` says why a
+    frontend that clients dial must be closed: it has no such family, or it is another node's.
+    `proxy` is the kube-proxy that carries it. `ports` are those of the service, which say at which
+    port a backend is reached; without them at the one that is dialled.
     """
 
     endpoint: Endpoint
-    door: Door
-    lanes: tuple[Lane, ...]
+    frontend: Door
+    port_specs: tuple[PortSpec, ...]
     backends: tuple[Endpoint, ...]
     local: bool = False
     absent: str = ""
@@ -54,7 +54,7 @@ class Target:
             return ()
         if not self.local:
             return self.backends
-        if self.door is Door.CLUSTER_IP:
+        if self.frontend is Door.CLUSTER_IP:
             return tuple(b for b in self.backends if b.node == client.node)
         if client.node == self.endpoint.node:  # inside traffic: the node is no gateway to itself
             return self.backends
@@ -62,7 +62,7 @@ class Target:
 
     def expectation(self, client: Endpoint) -> Expectation:
         """What a connection of this client must come to."""
-        name, door = self.endpoint.name, self.door
+        name, frontend = self.endpoint.name, self.frontend
         if self.absent:
             return Expectation(frozenset({Outcome.REFUSED}), self.absent)
         if not self.backends:
@@ -72,11 +72,11 @@ class Target:
             )
         behind = self.candidates(client)
         if behind:
-            if door is Door.DIRECT:
+            if frontend is Door.DIRECT:
                 return Expectation.allowed(f"{name} is dialled at its own address")
             names = ", ".join(b.name for b in behind)
-            return Expectation.allowed(f"{names} stand behind the {door} of {name}")
-        node = client.node if door is Door.CLUSTER_IP else self.endpoint.node
+            return Expectation.allowed(f"{names} stand behind the {frontend} of {name}")
+        node = client.node if frontend is Door.CLUSTER_IP else self.endpoint.node
         because = f"{name} keeps its traffic on {node}, which has no backend of it"
         if self.proxy.drops_without_local_backend:
             said = f"{because}: kube-proxy in mode {self.proxy.mode} drops it"
@@ -92,7 +92,7 @@ def at_cluster_ip(
     return Target(
         service.endpoint(),
         Door.CLUSTER_IP,
-        service.lanes,
+        service.port_specs,
         behind,
         local=local,
         proxy=proxy,
@@ -150,21 +150,21 @@ def flows_to(
     clients: Iterable[Endpoint],
     targets: Iterable[Target],
     families: Iterable[Family],
-    lanes: Iterable[Lane] | None = None,
+    port_specs: Iterable[PortSpec] | None = None,
 ) -> tuple[Flow, ...]:
     """Every flow from a client to a target, in the families of which both have an address.
 
-    `lanes` None means all that each target serves.
+    `port_specs` None means all that each target serves.
     """
     wanted, goals = tuple(families), tuple(targets)
-    chosen = None if lanes is None else tuple(lanes)
+    chosen = None if port_specs is None else tuple(port_specs)
     return tuple(
-        Flow(client, target.endpoint, address, lane.protocol, lane.port)
+        Flow(client, target.endpoint, address, port_spec.protocol, port_spec.port)
         for client in clients
         for target in goals
         for family in wanted
         if client.address(family) and (address := target.endpoint.address(family))
-        for lane in (target.lanes if chosen is None else chosen)
+        for port_spec in (target.port_specs if chosen is None else chosen)
     )
 
 

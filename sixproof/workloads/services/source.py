@@ -50,7 +50,7 @@ class Translation:
 
     def source(self, client: Endpoint, target: Target, backend: Endpoint, family: Family) -> Source:
         """Whose address `backend` must see when `client` dials `target`."""
-        if target.door in (Door.CLUSTER_IP, Door.NODE_PORT) and not self.proxy.known:
+        if target.frontend in (Door.CLUSTER_IP, Door.NODE_PORT) and not self.proxy.known:
             return Source(frozenset(), "nothing is known of this cluster's service proxy")
         masqueraded = self._masquerade(client, target, backend, family)
         return masqueraded or self._unmasqueraded(client, target, backend, family)
@@ -59,21 +59,21 @@ class Translation:
         self, client: Endpoint, target: Target, backend: Endpoint, family: Family
     ) -> Source | None:
         """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
-        if target.door is Door.DIRECT:
+        if target.frontend is Door.DIRECT:
             return None
-        node = client.node if target.door is Door.CLUSTER_IP else target.endpoint.node
+        node = client.node if target.frontend is Door.CLUSTER_IP else target.endpoint.node
         inside = node == client.node
         if is_on_the_host(backend) and backend.node == node and not is_on_the_host(client):
             return None  # delivered on that node: it never meets the masquerade on the way out
         if inside and client.address(family) == backend.address(family):
             why = "a backend that reaches itself: its reply must come back the way it went"
             return self._node(node, family, why)
-        if target.door is Door.HOST_PORT:
+        if target.frontend is Door.HOST_PORT:
             return None
-        if target.door is Door.NODE_PORT and not target.local:
+        if target.frontend is Door.NODE_PORT and not target.local:
             why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
             return self._node(node, family, why)
-        if target.door is Door.CLUSTER_IP and self.proxy.masquerade_all:
+        if target.frontend is Door.CLUSTER_IP and self.proxy.masquerade_all:
             return self._node(node, family, "kube-proxy masquerades all (masqueradeAll)")
         if inside and not self._is_local(client, family):
             why = f"kube-proxy does not take {client.name} for a pod of its node"
@@ -89,9 +89,11 @@ class Translation:
             return Source(frozenset(), f"{client.name} has no {family} address")
         if is_on_the_host(client):
             return self._node(client.node, family, "it starts on the node: the kernel's choice")
-        # A packet to another node's port reaches that node first; behind any other door it goes
+        # A packet to another node's port reaches that node first; behind any other frontend it goes
         # where the backend is.
-        elsewhere = target.endpoint.node if target.door in (Door.NODE_PORT, Door.HOST_PORT) else ""
+        elsewhere = (
+            target.endpoint.node if target.frontend in (Door.NODE_PORT, Door.HOST_PORT) else ""
+        )
         if elsewhere in ("", client.node):
             elsewhere = backend.node if is_on_the_host(backend) else ""
         if elsewhere in ("", client.node):

@@ -11,8 +11,8 @@ from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Family
-from sixproof.workloads.probe_pods.mesh import HOST_ROLE, Mesh
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
+from sixproof.workloads.probe_pods.topology import HOST_ROLE, ProbeTopology
 from sixproof.workloads.services import backends, slices
 from sixproof.workloads.services.backends import Backend
 from sixproof.workloads.services.families import WISHES, FamilyPolicy, FamilyWish
@@ -87,7 +87,7 @@ class Standing:
 
 
 def stand(
-    cluster: Cluster, mesh: Mesh, options: PodOptions, manifests: Path, timeout: float
+    cluster: Cluster, topology: ProbeTopology, options: PodOptions, manifests: Path, timeout: float
 ) -> Standing:
     """Make the set, or find it made: applying is idempotent, so that processes share one set.
 
@@ -95,7 +95,7 @@ def stand(
         ApiError: the API server refused what it must grant.
         NotReady: a backend does not run after `timeout` seconds.
     """
-    run, first = mesh.run, mesh.nodes[0]
+    run, first = topology.run, topology.nodes[0]
     home, ports = cluster.gather(
         [
             functools.partial(backends.open_namespace, cluster, run, ROLE, options),
@@ -105,12 +105,12 @@ def stand(
         ]
     )
     wanted = [
-        *(Backend("web", home, node, labels=_place(node == first)) for node in mesh.nodes),
+        *(Backend("web", home, node, labels=_place(node == first)) for node in topology.nodes),
         Backend("unready", home, first, gated=True),
         Backend("published", ports, first, host_port=HOST_PORT),
     ]
     backends.begin(cluster, run, wanted, options)
-    by_name = _services(cluster, _manifests(mesh, home, manifests))
+    by_name = _services(cluster, _manifests(topology, home, manifests))
     *web, unready, published = backends.wait_running(cluster, run, wanted, timeout)
     return Standing(
         services={name: found for name, found in by_name.items() if not name.startswith("web-")},
@@ -122,7 +122,12 @@ def stand(
 
 
 def mark(
-    cluster: Cluster, made: Standing, mesh: Mesh, manifests: Path, serial: str, timeout: float
+    cluster: Cluster,
+    made: Standing,
+    topology: ProbeTopology,
+    manifests: Path,
+    serial: str,
+    timeout: float,
 ) -> Service:
     """A service that is made once the EndpointSlices of all others are complete, or `timeout`
     seconds later.
@@ -139,8 +144,8 @@ def mark(
         lambda names: not names,
         timeout=timeout,
     )
-    home = mesh.run.namespace(ROLE)
-    wanted = load(manifests / "marker.yaml", mesh.run, home, name=f"marker-{serial}")
+    home = topology.run.namespace(ROLE)
+    wanted = load(manifests / "marker.yaml", topology.run, home, name=f"marker-{serial}")
     return service(cluster.apply(wanted))
 
 
@@ -148,8 +153,8 @@ def _place(first: bool) -> tuple[tuple[str, str], ...]:
     return (("sixproof.dev/place", "first"),) if first else ()
 
 
-def _manifests(mesh: Mesh, home: str, folder: Path) -> list[Manifest]:
-    run = mesh.run
+def _manifests(topology: ProbeTopology, home: str, folder: Path) -> list[Manifest]:
+    run = topology.run
     one_family = [
         load(
             folder / "node-port.yaml",

@@ -37,10 +37,10 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(*lanes: str) -> AsyncIterator[agent.Server]:
+async def serving(*port_specs: str) -> AsyncIterator[agent.Server]:
     """The agent's server, closed afterwards."""
     server = agent.Server()
-    await server.listen(lanes)
+    await server.listen(port_specs)
     try:
         yield server
     finally:

@@ -75,9 +75,9 @@ def test_tcp_connection_can_be_held_open(ip_family: Family) -> None:
 
     async def scenario() -> list[FlowResult]:
         ports = free_port(), free_port()
-        lanes = dict(zip(("tcp", "udp"), ports, strict=True))
-        async with serving(*(f"{name}/{port}" for name, port in lanes.items())):
-            return await tried(*(spec(n, ip_family, p, **times) for n, p in lanes.items()))
+        port_specs = dict(zip(("tcp", "udp"), ports, strict=True))
+        async with serving(*(f"{name}/{port}" for name, port in port_specs.items())):
+            return await tried(*(spec(n, ip_family, p, **times) for n, p in port_specs.items()))
 
     held, quick = run(scenario())
 

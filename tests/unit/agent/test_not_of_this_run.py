@@ -26,10 +26,10 @@ from sixproof.errors import AgentError
 from sixproof.kube.channel.agents import Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
-from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.probe_pods import outside
-from sixproof.workloads.probe_pods.lanes import Lane
 from sixproof.workloads.probe_pods.outside import Keeper, Place
+from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.probe_pods.probe_pod import FILES
 from tests.unit.agent.arena import DOMAIN, LOOPBACK, free_port, run, serving, spec, tried
 
@@ -159,8 +159,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Agents, Endpoint, En
     """A client of this run and a server that holds another key, with its port."""
     port = free_port()
     keepers: list[Keeper] = []
-    for lanes, key in (((), "ours"), ((Protocol.TCP, Protocol.UDP), "another")):
-        monkeypatch.setattr(outside, "POD_LANES", tuple(Lane(p, port) for p in lanes))
+    for port_specs, key in (((), "ours"), ((Protocol.TCP, Protocol.UDP), "another")):
+        monkeypatch.setattr(outside, "POD_PORTS", tuple(PortSpec(p, port) for p in port_specs))
         keepers.append(Keeper(HERE, key))
     client, server = (
         dataclasses.replace(k.outside.endpoint, name=name, pod=name, kind=EndpointKind.POD)
@@ -192,7 +192,7 @@ def test_an_agent_with_another_key_is_never_a_network_that_drops(
         for address in server.addresses
     ]
 
-    seen = ConnectProbe(agents).measure(flows, Load(timeout=0.5))
+    seen = ConnectProbe(agents).measure(flows, ProbeOptions(timeout=0.5))
 
     assert [o.outcome for o in seen] == [Outcome.UNKNOWN] * 4
     assert all("another key" in o.reason for o in seen)

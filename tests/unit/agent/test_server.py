@@ -19,7 +19,7 @@ families = pytest.mark.parametrize("ip_family", Family, ids=str)
 
 
 @pytest.mark.parametrize(
-    ("lane", "listening"),
+    ("port_spec", "listening"),
     [
         ("tcp", ["tcp/0.0.0.0:{}", "tcp/[::]:{}"]),
         ("udp", ["udp/0.0.0.0:{}", "udp/[::]:{}"]),
@@ -27,12 +27,12 @@ families = pytest.mark.parametrize("ip_family", Family, ids=str)
         ("udp6", ["udp/[::]:{}"]),
     ],
 )
-def test_lane_opens_in_its_families(lane: str, listening: list[str]) -> None:
+def test_lane_opens_in_its_families(port_spec: str, listening: list[str]) -> None:
     """Both, or the one that is named."""
     port = free_port()
 
     async def scenario() -> list[str]:
-        async with serving(f"{lane}/{port}") as server:
+        async with serving(f"{port_spec}/{port}") as server:
             return server.listening
 
     assert run(scenario()) == [text.format(port) for text in listening]

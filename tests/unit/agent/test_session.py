@@ -55,12 +55,12 @@ class Runner:
 
 
 @contextlib.asynccontextmanager
-async def an_agent(path: Path, *lanes: str) -> AsyncIterator[Runner]:
+async def an_agent(path: Path, *port_specs: str) -> AsyncIterator[Runner]:
     """An agent that serves, stopped as kubelet stops it, and a runner connected to it."""
     stops: list[Any] = []
     loop: Any = asyncio.get_running_loop()
     loop.add_signal_handler = lambda _, stop: stops.append(stop)
-    serving = asyncio.ensure_future(agent.serve(str(path), lanes))
+    serving = asyncio.ensure_future(agent.serve(str(path), port_specs))
     while not stops:
         await asyncio.sleep(0.001)
         if serving.done():
@@ -173,11 +173,11 @@ def test_port_in_other_hands_ends_the_agent(
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::", 0))
         taken.listen()
-        lane = f"tcp6/{taken.getsockname()[1]}"
+        port_spec = f"tcp6/{taken.getsockname()[1]}"
 
-        assert agent.main(["serve", str(path), lane]) == 1
+        assert agent.main(["serve", str(path), port_spec]) == 1
     assert not path.exists()
-    assert f"not serving {lane} on ::: Address already in use" in capfd.readouterr().err
+    assert f"not serving {port_spec} on ::: Address already in use" in capfd.readouterr().err
 
 
 def test_batch_is_probed_and_its_arrivals_are_evidence(path: Path) -> None:

@@ -107,7 +107,7 @@ def test_bgp_configuration() -> None:
     )
     peer = named("router", peerIP="2001:db8::1", asNumber="1.10", nodeSelector="rack == 'a'")
     found = bgp([config], [peer], "bird")
-    assert (found.enabled, found.configured, found.as_number, found.mesh) == (
+    assert (found.enabled, found.configured, found.as_number, found.topology) == (
         True,
         True,
         64600,
@@ -120,7 +120,7 @@ def test_bgp_configuration() -> None:
 
 def test_bgp_without_bird() -> None:
     found = bgp([], [], "vxlan")
-    assert (found.enabled, found.configured, found.as_number, found.mesh) == (
+    assert (found.enabled, found.configured, found.as_number, found.topology) == (
         False,
         False,
         64512,

@@ -12,7 +12,7 @@ from tests.unit.model.places import CLIENT, ECHO, flow, place
 
 
 @pytest.mark.parametrize(
-    ("family", "protocol", "lane"),
+    ("family", "protocol", "port_spec"),
     [
         (Family.IPV4, Protocol.TCP, "tcp/8080"),
         (Family.IPV6, Protocol.UDP, "udp/8080"),
@@ -20,9 +20,9 @@ from tests.unit.model.places import CLIENT, ECHO, flow, place
         (Family.IPV6, Protocol.ICMP, "icmpv6"),
     ],
 )
-def test_lane_is_protocol_and_port(family: Family, protocol: Protocol, lane: str) -> None:
-    """A lane is one word; echo has no port."""
-    assert (flow(family, protocol).lane, flow(family, protocol).family) == (lane, family)
+def test_lane_is_protocol_and_port(family: Family, protocol: Protocol, port_spec: str) -> None:
+    """A port is one word; echo has no port."""
+    assert (flow(family, protocol).port_spec, flow(family, protocol).family) == (port_spec, family)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_flow_crosses_only_known_nodes(here: str, there: str, crosses: bool) -> 
 
 
 def test_flow_prints_as_a_reader_says_it() -> None:
-    """Peers by name, family and lane, and the dialled address as a literal."""
+    """Peers by name, family and port, and the dialled address as a literal."""
     assert str(flow()) == "client -> echo over IPv6 tcp/8080 ([2001:db8::2]:8080)"
 
 

@@ -27,7 +27,7 @@ def matrix(*observations: Observation) -> Matrix:
 
 @pytest.mark.parametrize("protocol", [Protocol.TCP, Protocol.ICMP], ids=str)
 def test_edge_is_equal_in_both_families(protocol: Protocol) -> None:
-    """ICMP and ICMPv6 are one lane, so that the families of an edge can be compared."""
+    """ICMP and ICMPv6 are one port, so that the families of an edge can be compared."""
     assert len({edge_of(flow(family, protocol)) for family in Family}) == 1
 
 
@@ -45,7 +45,7 @@ def test_rows_columns_and_lanes_keep_their_order() -> None:
 
     assert measured.sources() == ("client", "echo")
     assert measured.destinations() == ("echo", "client")
-    assert measured.lanes() == ("tcp/8080", "tcp/53")
+    assert measured.port_specs() == ("tcp/8080", "tcp/53")
     assert measured.families() == (Family.IPV4, Family.IPV6)
 
 

@@ -1,6 +1,6 @@
 """A small dual-stack cluster, and a notation for what must happen in it.
 
-``web -> db v6 tcp/5432: DENIED`` names source, destination, families (v4, v6, v46), lane and
+``web -> db v6 tcp/5432: DENIED`` names source, destination, families (v4, v6, v46), port and
 verdict; ``web -> db via shop-db v4 tcp/80`` dials the service of that name, ``via @10.1.2.3`` an
 address.
 """

@@ -62,7 +62,7 @@ def title(item):
 
 FEATURES = {"pods": "Pod to pod", "policy": "NetworkPolicy", "dns": "DNS", "mtu": "Path MTU",
             "preflight": "Preflight"}
-STORIES = {"test_every_pod_reaches_every_pod": "all nodes, all lanes"}
+STORIES = {"test_every_pod_reaches_every_pod": "all nodes, all ports"}
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
@@ -128,7 +128,7 @@ from sixproof.model import Family, Outcome
 from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.diagnosis.evidence import require
 from sixproof.reporting.results.matrix_record import Measured
-from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken, works
+from tests.unit.reporting.samples import all_open, topology, v6_tunnel_broken, works
 
 BROKEN = os.environ["SAMPLE"] == "broken"
 
@@ -141,7 +141,7 @@ def test_every_pod_reaches_every_pod(record, request):
     with allure.step("Given nine pods on three nodes"):
         allure.parameter("run", "six-4f2a91")
     with allure.step("When every pod asks every pod in both families"):
-        matrix = mesh(v6_tunnel_broken if BROKEN else works)
+        matrix = topology(v6_tunnel_broken if BROKEN else works)
         expected = all_open(matrix)
         record(Measured(matrix, expected, request.node.nodeid, headline=True))
     with allure.step("Then every flow is carried"):
@@ -153,7 +153,7 @@ def test_every_pod_reaches_every_pod(record, request):
 def test_service_answers(record, request, ip_family):
     """A dual-stack service answers on its address of each family."""
     with allure.step(f"When clients dial the service over {ip_family}"):
-        matrix = mesh(works, families=[ip_family], title=f"Service over {ip_family}")
+        matrix = topology(works, families=[ip_family], title=f"Service over {ip_family}")
         record(Measured(matrix, all_open(matrix), request.node.nodeid))
         allure.attach_matrix(matrix, all_open(matrix))
     with allure.step("Then it answers"):
@@ -166,7 +166,7 @@ from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.diagnosis.evidence import require
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.test_record import Convergence
-from tests.unit.reporting.samples import DENY, OPEN, mesh, v6_tunnel_broken, works
+from tests.unit.reporting.samples import DENY, OPEN, topology, v6_tunnel_broken, works
 
 BROKEN = os.environ["SAMPLE"] == "broken"
 POLICY = """apiVersion: networking.k8s.io/v1
@@ -188,7 +188,7 @@ def test_policy_holds_in_both_families(record, request, case):
     with allure.step("Given the policy deny-all for pods with role=a"):
         allure.attach_yaml("policy as applied", POLICY)
     with allure.step("When it is applied and the matrix has settled"):
-        matrix = mesh(rule, title=f"Policy {case}")
+        matrix = topology(rule, title=f"Policy {case}")
         expected = {k: (DENY if k[1][1].startswith("a@") else OPEN) for k in matrix.cells}
         for family in Family:
             record(Convergence(f"apply {case}", 0.9 if family is Family.IPV4 else 1.3, family, 3))

@@ -1,4 +1,4 @@
-"""A made-up cluster for the tests: nine pods on three nodes, both families, four lanes."""
+"""A made-up cluster for the tests: nine pods on three nodes, both families, four ports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sixproof.model import (
 from sixproof.reporting.matrix.grid import Expected
 
 NODES = ("control-plane", "worker", "worker2")
-LANES = (
+PORT_SPECS = (
     (Protocol.TCP, 8080),
     (Protocol.TCP, 8081),
     (Protocol.UDP, 8080),
@@ -85,16 +85,16 @@ def seen(flow: Flow, outcome: Outcome, **more: object) -> Observation:
     )
 
 
-def mesh(
+def topology(
     rule: Rule = works,
     *,
     endpoints: Iterable[Endpoint] | None = None,
-    lanes: Iterable[tuple[Protocol, int | None]] = LANES,
+    port_specs: Iterable[tuple[Protocol, int | None]] = PORT_SPECS,
     families: Iterable[Family] = tuple(Family),
     title: str = "Pod to pod",
     itself: bool = True,
 ) -> Matrix:
-    """Every endpoint to every endpoint in each family and lane, as `rule` says."""
+    """Every endpoint to every endpoint in each family and port, as `rule` says."""
     places = tuple(endpoints or pods())
     flows = [
         Flow(source, destination, address, protocol, port)
@@ -102,7 +102,7 @@ def mesh(
         for source in places
         for destination in places
         if itself or source != destination
-        for protocol, port in lanes
+        for protocol, port in port_specs
         if (address := destination.address(family)) is not None
     ]
     return Matrix.of(title, [seen(flow, rule(flow)) for flow in flows])

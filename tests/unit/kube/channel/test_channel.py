@@ -28,11 +28,11 @@ WELCOME = Welcome("echo", "3.11.2", 1, 2.0, 20000, ["tcp/[::]:8080"])
 
 
 @pytest.fixture
-def board() -> Iterator[Switchboard]:
+def expected_targets() -> Iterator[Switchboard]:
     """A switchboard, closed afterwards."""
-    board = Switchboard()
-    yield board
-    board.close()
+    expected_targets = Switchboard()
+    yield expected_targets
+    expected_targets.close()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ Connect = Callable[..., tuple[Channel, FarEnd]]
 
 
 @pytest.fixture
-def connect(board: Switchboard, far_ends: list[FarEnd]) -> Connect:
+def connect(expected_targets: Switchboard, far_ends: list[FarEnd]) -> Connect:
     """Opens a channel to an agent that the test plays."""
 
     def connect(
@@ -56,7 +56,7 @@ def connect(board: Switchboard, far_ends: list[FarEnd]) -> Connect:
     ) -> tuple[Channel, FarEnd]:
         stream, far = pair(status)
         far_ends.append(far)
-        return Channel(name, wrap(stream), board), far
+        return Channel(name, wrap(stream), expected_targets), far
 
     return connect
 
@@ -137,14 +137,14 @@ def test_many_threads_share_a_channel(connect: Connect) -> None:
             assert isinstance(request, protocol.Evidence)
             far.answer(number, protocol.EvidenceFound([], [], [], request.window, 0.0))
 
-    def asker(mark: int) -> bool:
+    def agent_client(mark: int) -> bool:
         request = protocol.Evidence([], [], float(mark))
         asked = [channel.ask(request, protocol.EvidenceFound, SOON) for _ in range(10)]
         return all(future.result(SOON).lag == mark for future in asked)
 
     with concurrent.futures.ThreadPoolExecutor(9) as pool:
         answering = pool.submit(agent)
-        right = list(pool.map(asker, range(8)))
+        right = list(pool.map(agent_client, range(8)))
         answering.result(SOON)
 
     assert right == [True] * 8
@@ -485,19 +485,23 @@ def test_closing_fails_what_is_under_way(connect: Connect) -> None:
     assert why(future) == "echo: control channel closed by the runner"
 
 
-def test_closing_the_board_closes_every_channel(board: Switchboard, connect: Connect) -> None:
+def test_closing_the_board_closes_every_channel(
+    expected_targets: Switchboard, connect: Connect
+) -> None:
     """And ends its thread."""
     channels = [connect(f"echo-{n}")[0] for n in range(3)]
 
-    board.close()
+    expected_targets.close()
 
     assert [c.lost for c in channels] == ["closed by the runner"] * 3
     assert "switchboard" not in {t.name for t in threading.enumerate() if t.is_alive()}
 
 
-def test_stream_opened_after_the_end_is_closed(board: Switchboard, connect: Connect) -> None:
+def test_stream_opened_after_the_end_is_closed(
+    expected_targets: Switchboard, connect: Connect
+) -> None:
     """A stream whose opening outlasted the run is not left open, nor is anybody left waiting."""
-    board.close()
+    expected_targets.close()
 
     channel, _ = connect()
 
@@ -563,7 +567,7 @@ class TlsStream(LocalStream):
         self.tls.sendall(data)
 
 
-def test_what_tls_has_decrypted_is_read_to_the_end(board: Switchboard) -> None:
+def test_what_tls_has_decrypted_is_read_to_the_end(expected_targets: Switchboard) -> None:
     """A TLS record holds more than one read takes, and the rest makes no descriptor readable."""
     ours, theirs = socket.socketpair()
     contexts = [ssl.SSLContext(p) for p in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)]
@@ -580,7 +584,7 @@ def test_what_tls_has_decrypted_is_read_to_the_end(board: Switchboard) -> None:
     stream = TlsStream(client)
     stream.tls = client
 
-    channel = Channel("echo", stream, board)
+    channel = Channel("echo", stream, expected_targets)
     future = channel.ask(Hello(), Welcome, SOON)
     number = protocol.decode_line(far.recv(1000))["id"]
     far.sendall(protocol.encode_answer(number, WELCOME))

@@ -422,13 +422,13 @@ MUTABLE = "".join([
 
 def _matrix(some: list[dict[str, Any]]) -> list[Verdict]:
     oracle = Oracle.of(some, WORLD)
-    lanes = [(Protocol.TCP, 80), (Protocol.UDP, 53)]
+    port_specs = [(Protocol.TCP, 80), (Protocol.UDP, 53)]
     return [
         oracle.judge(Flow(source, target, address, protocol, port)).verdict
         for source in (*PODS, OUTSIDE)
         for target in PODS
         for address in target.addresses
-        for protocol, port in lanes
+        for protocol, port in port_specs
     ]
 
 

@@ -16,7 +16,7 @@ from sixproof.model import EndpointKind, Protocol
 from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.question.question import Answer, Question
 from sixproof.policy.question.question import answer as answer_placed
-from sixproof.policy.question.scene import Lane, parse_endpoint, parse_lane
+from sixproof.policy.question.scene import PortSpec, parse_endpoint, parse_lane
 from sixproof.policy.question.world_file import read_world
 
 DENY = """
@@ -291,20 +291,20 @@ def test_what_a_line_cannot_say_is_quoted_in_bounded_length() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "lane"),
+    ("text", "port_spec"),
     [
-        ("80", Lane(Protocol.TCP, 80)),
-        ("SCTP/9", Lane(Protocol.SCTP, 9)),
-        ("9093/tcp", Lane(Protocol.TCP, 9093)),
-        ("53/UDP", Lane(Protocol.UDP, 53)),
-        ("http", Lane(None, "http")),
-        ("udp/dns", Lane(Protocol.UDP, "dns")),
-        ("dns-tcp/tcp", Lane(Protocol.TCP, "dns-tcp")),
-        ("ICMPv6", Lane(Protocol.ICMP, None)),
+        ("80", PortSpec(Protocol.TCP, 80)),
+        ("SCTP/9", PortSpec(Protocol.SCTP, 9)),
+        ("9093/tcp", PortSpec(Protocol.TCP, 9093)),
+        ("53/UDP", PortSpec(Protocol.UDP, 53)),
+        ("http", PortSpec(None, "http")),
+        ("udp/dns", PortSpec(Protocol.UDP, "dns")),
+        ("dns-tcp/tcp", PortSpec(Protocol.TCP, "dns-tcp")),
+        ("ICMPv6", PortSpec(Protocol.ICMP, None)),
     ],
 )
-def test_lanes(text: str, lane: Lane) -> None:
-    assert parse_lane(text) == lane
+def test_lanes(text: str, port_spec: PortSpec) -> None:
+    assert parse_lane(text) == port_spec
 
 
 def test_a_port_by_name_is_the_destinations() -> None:

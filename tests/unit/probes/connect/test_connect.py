@@ -13,7 +13,7 @@ from sixproof.errors import ChannelLost
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
-from sixproof.probes.connect.probe import ConnectProbe, Load
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from tests.unit.model.places import CLIENT, ECHO, flow, place
 
 OTHER = place("other", 3)
@@ -31,7 +31,7 @@ def measure(
 ) -> tuple[list[Observation], FakeAgents]:
     """The observations, and the agents that were asked."""
     agents = FakeAgents({"client": client, "echo": server, **others})
-    seen = ConnectProbe(agents).measure(flows or [flow()], Load(timeout=1.0), witnesses)
+    seen = ConnectProbe(agents).measure(flows or [flow()], ProbeOptions(timeout=1.0), witnesses)
     return list(seen), agents
 
 
@@ -176,7 +176,7 @@ def test_nonces_are_unique() -> None:
 def test_flow_spec_carries_the_load() -> None:
     """What the agent is asked is what the caller wanted."""
     agents = FakeAgents({"client": fake_agents.client(Event.ECHOED)})
-    load = Load(timeout=0.5, upload=3, download=4, attempts=5, dont_fragment=True)
+    load = ProbeOptions(timeout=0.5, upload=3, download=4, attempts=5, dont_fragment=True)
 
     ConnectProbe(agents).measure([flow(Family.IPV4, Protocol.ICMP)], load)
 
@@ -202,7 +202,7 @@ def test_servers_look_for_hanging_handshakes_where_that_is_wanted(wanted: bool) 
     """It takes them a walk through all connections of their node."""
     agents = FakeAgents({"client": fake_agents.client(Event.SILENT), "echo": fake_agents.witness()})
 
-    ConnectProbe(agents).measure([flow()], Load(timeout=1.0, handshakes=wanted))
+    ConnectProbe(agents).measure([flow()], ProbeOptions(timeout=1.0, handshakes=wanted))
 
     question = agents.asked[1][1]
     assert isinstance(question, protocol.Evidence)

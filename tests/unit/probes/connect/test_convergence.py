@@ -129,8 +129,10 @@ def test_the_confirming_round_may_be_another_one() -> None:
     assert [o.outcome for o in converged.observations] == [BAD]
 
 
-def scouted(scouts: Rounds, rounds: Rounds, final: Rounds, deadline: float = 5.0) -> Converged:
-    """Follow a change with scouts before whole rounds."""
+def scouted(
+    sampled_flows: Rounds, rounds: Rounds, final: Rounds, deadline: float = 5.0
+) -> Converged:
+    """Follow a change with sampled flows before whole rounds."""
     return converge(
         rounds,
         all_work,
@@ -138,35 +140,35 @@ def scouted(scouts: Rounds, rounds: Rounds, final: Rounds, deadline: float = 5.0
         deadline=deadline,
         patience=3.0,
         confirm=final,
-        scout=scouts,
+        scout=sampled_flows,
     )
 
 
 def test_scouts_that_agree_are_confirmed_at_once() -> None:
-    scouts, rounds, final = Rounds(v4="X.", v6="XX."), Rounds(v6="."), Rounds(v4=".", v6=".")
-    converged = scouted(scouts, rounds, final)
-    assert (len(scouts.timeouts), rounds.timeouts, final.timeouts) == (3, [], [3.0])
+    sampled_flows, rounds, final = Rounds(v4="X.", v6="XX."), Rounds(v6="."), Rounds(v4=".", v6=".")
+    converged = scouted(sampled_flows, rounds, final)
+    assert (len(sampled_flows.timeouts), rounds.timeouts, final.timeouts) == (3, [], [3.0])
     assert converged.rounds == 3
     assert converged.seconds[Family.IPV4] < converged.seconds[Family.IPV6]
 
 
 def test_what_scouts_did_not_meet_is_followed_by_whole_rounds_and_judged_once_more() -> None:
-    scouts, rounds, final = Rounds(v6="."), Rounds(v6="X.."), Rounds(v6="X.")
-    converged = scouted(scouts, rounds, final)
-    assert (len(scouts.timeouts), len(rounds.timeouts), final.timeouts) == (1, 3, [3.0, 3.0])
+    sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="X.."), Rounds(v6="X.")
+    converged = scouted(sampled_flows, rounds, final)
+    assert (len(sampled_flows.timeouts), len(rounds.timeouts), final.timeouts) == (1, 3, [3.0, 3.0])
     assert [o.outcome for o in converged.observations] == [GOOD]
     assert converged.rounds == 5
 
 
 def test_a_second_patient_round_that_disagrees_is_the_judgement() -> None:
-    scouts, rounds, final = Rounds(v6="."), Rounds(v6="."), Rounds(v6="X")
-    converged = scouted(scouts, rounds, final)
+    sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="."), Rounds(v6="X")
+    converged = scouted(sampled_flows, rounds, final)
     assert final.timeouts == [3.0, 3.0]
     assert [o.outcome for o in converged.observations] == [BAD]
 
 
 def test_scouts_that_never_agree_leave_one_patient_round() -> None:
-    scouts, rounds, final = Rounds(v4=".", v6="X"), Rounds(v6="."), Rounds(v4=".", v6="X")
-    converged = scouted(scouts, rounds, final, deadline=0.3)
+    sampled_flows, rounds, final = Rounds(v4=".", v6="X"), Rounds(v6="."), Rounds(v4=".", v6="X")
+    converged = scouted(sampled_flows, rounds, final, deadline=0.3)
     assert (rounds.timeouts, final.timeouts) == ([], [3.0])
     assert set(converged.seconds) == {Family.IPV4}

@@ -16,7 +16,7 @@ from sixproof.probes.connect.verdict import Ruling
 from tests.unit.model import places
 from tests.unit.model.places import flow
 
-Story = verdict.Testimony  # under its own name pytest would take it for a test
+Story = verdict.ServerEvidence  # under its own name pytest would take it for a test
 
 TIMEOUT = 2.0
 STALL = verdict.STALL_SHARE * TIMEOUT
@@ -37,7 +37,7 @@ class Case:
     event: str
     outcome: Outcome
     because: str
-    testimony: Story = LISTENS
+    server_evidence: Story = LISTENS
     protocol: Protocol = Protocol.TCP
     stage: str = "connect"
     error: str = ""
@@ -374,7 +374,9 @@ def ruled(case: Case) -> Ruling:
         answered_by=case.answered_by,
     )
     answerers = frozenset({"echo", "echo2"})
-    return verdict.rule(asked(case.protocol), spec(), result, case.testimony, case.lag, answerers)
+    return verdict.rule(
+        asked(case.protocol), spec(), result, case.server_evidence, case.lag, answerers
+    )
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
@@ -425,7 +427,7 @@ testimonies = st.builds(
 def any_ruling(
     event: str,
     protocol: Protocol,
-    testimony: Story,
+    server_evidence: Story,
     lag: float = 0.0,
     error: str = "",
     detail: str = "",
@@ -433,21 +435,21 @@ def any_ruling(
 ) -> Ruling:
     """A ruling on any evidence."""
     result = FlowResult("n", event, stage, error, detail)
-    return verdict.rule(asked(protocol), spec(), result, testimony, lag)
+    return verdict.rule(asked(protocol), spec(), result, server_evidence, lag)
 
 
 @given(events, protocols, testimonies, lags, errors, details, stages)
 def test_nothing_but_an_echo_is_success(
     event: str,
     protocol: Protocol,
-    testimony: Story,
+    server_evidence: Story,
     lag: float,
     error: str,
     detail: str,
     stage: str,
 ) -> None:
     """No combination of other evidence is ALLOWED, and an echo is nothing else."""
-    ruling = any_ruling(event, protocol, testimony, lag, error, detail, stage)
+    ruling = any_ruling(event, protocol, server_evidence, lag, error, detail, stage)
 
     assert (ruling.outcome is Outcome.ALLOWED) == (event == Event.ECHOED)
 
@@ -459,20 +461,24 @@ def test_nothing_but_an_echo_is_success(
     stages,
 )
 def test_a_server_that_cannot_be_asked_proves_nothing(
-    event: str, protocol: Protocol, testimony: Story, stage: str
+    event: str, protocol: Protocol, server_evidence: Story, stage: str
 ) -> None:
     """A dead server or a lost channel proves no denial; only a hanging handshake needs no agent."""
-    lost = dataclasses.replace(testimony, arrived=None, half_open=False, silent_because="lost")
+    lost = dataclasses.replace(
+        server_evidence, arrived=None, half_open=False, silent_because="lost"
+    )
 
     assert any_ruling(event, protocol, lost, stage=stage).outcome is Outcome.UNKNOWN
 
 
 @given(protocols, testimonies, stages, st.booleans())
 def test_a_stalled_agent_denies_nothing(
-    protocol: Protocol, testimony: Story, stage: str, at_the_client: bool
+    protocol: Protocol, server_evidence: Story, stage: str, at_the_client: bool
 ) -> None:
     """Silence while an agent slept is UNKNOWN, whatever its log says."""
-    stalled = dataclasses.replace(testimony, half_open=False, lag=0.0 if at_the_client else 1.5)
+    stalled = dataclasses.replace(
+        server_evidence, half_open=False, lag=0.0 if at_the_client else 1.5
+    )
     lag = 1.5 if at_the_client else 0.0
 
     ruling = any_ruling(Event.SILENT, protocol, stalled, lag, stage=stage)
@@ -482,29 +488,29 @@ def test_a_stalled_agent_denies_nothing(
 
 @given(protocols, testimonies, lags, errors, stages)
 def test_dropped_means_silence_and_no_arrival(
-    protocol: Protocol, testimony: Story, lag: float, error: str, stage: str
+    protocol: Protocol, server_evidence: Story, lag: float, error: str, stage: str
 ) -> None:
     """DROPPED needs that nobody saw the request, and a server that would have answered."""
-    ruling = any_ruling(Event.SILENT, protocol, testimony, lag, error, stage=stage)
+    ruling = any_ruling(Event.SILENT, protocol, server_evidence, lag, error, stage=stage)
 
     if ruling.outcome is Outcome.DROPPED:
-        assert testimony.arrived is not True
-        assert protocol is I or testimony.control is not False
-        assert not testimony.silent_because
+        assert server_evidence.arrived is not True
+        assert protocol is I or server_evidence.control is not False
+        assert not server_evidence.silent_because
 
 
 @given(events, protocols, testimonies, lags, errors, details, stages)
 def test_every_failure_has_a_reason(
     event: str,
     protocol: Protocol,
-    testimony: Story,
+    server_evidence: Story,
     lag: float,
     error: str,
     detail: str,
     stage: str,
 ) -> None:
     """Only success needs no words, and a changed answer has those of the agent."""
-    ruling = any_ruling(event, protocol, testimony, lag, error, detail, stage)
+    ruling = any_ruling(event, protocol, server_evidence, lag, error, detail, stage)
 
     assert ruling.reason or ruling.outcome in (Outcome.ALLOWED, Outcome.CORRUPTED)
 

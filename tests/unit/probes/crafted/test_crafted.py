@@ -1,4 +1,4 @@
-"""Crafted packets: what both ends must have seen before a landing says anything."""
+"""Crafted packets: what both ends must have seen before a result says anything."""
 
 from __future__ import annotations
 
@@ -16,13 +16,19 @@ from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.capture import Seen
-from sixproof.probes.crafted.probe import Fate, Landing, Salvo, Shot, Target
+from sixproof.probes.crafted.probe import (
+    CraftedBatch,
+    CraftedPacket,
+    CraftedResult,
+    CraftedStatus,
+    Target,
+)
 
 
 def pod(name: str, number: int) -> Endpoint:
     """A pod of the raw tier."""
     address = ipaddress.ip_address(f"2001:db8::{number}")
-    return Endpoint(name, EndpointKind.POD, (address,), "lab", name, name)
+    return Endpoint(name, EndpointKind.POD, (address,), "policy_checker", name, name)
 
 
 SEAL = Seal(b"a key")
@@ -72,14 +78,16 @@ class Wire:
         return protocol.Captured(frames, int(bool(self.knobs.get("lost"))), whole, 0.0)
 
 
-def fire(wire: Wire, shots: list[Shot], *arriving: Shot) -> dict[str, Landing]:
-    """What became of shots of which these arrive."""
+def fire(
+    wire: Wire, crafted_packets: list[CraftedPacket], *arriving: CraftedPacket
+) -> dict[str, CraftedResult]:
+    """What became of crafted packets of which these arrive."""
     wire.arrive = {s.nonce for s in arriving}
     agents = FakeAgents({"client": wire.client, "server": wire.server})
-    return {x.shot.shape: x for x in Salvo(agents, 0.01).fire(shots)}
+    return {x.crafted_packet.shape: x for x in CraftedBatch(agents, 0.01).fire(crafted_packets)}
 
 
-def some() -> tuple[Shot, Shot, Shot]:
+def some() -> tuple[CraftedPacket, CraftedPacket, CraftedPacket]:
     """A baseline, one that must arrive, one that must not."""
     row = {s.shape: s for s in shapes.fragmented(OPEN, "pod")}
     return shapes.baseline(OPEN, "pod"), row["in order"], row["overlapping"]
@@ -89,8 +97,12 @@ def test_what_is_as_it_must_be_has_no_complaint() -> None:
     """Arrived where it must, absent where it must not."""
     plain, good, bad = some()
     found = fire(Wire(), [plain, good, bad], plain, good)
-    assert [x.fate for x in found.values()] == [Fate.ARRIVED, Fate.ARRIVED, Fate.ABSENT]
-    assert [crafted.complaint(x) for x in found.values()] == ["", "", ""]
+    assert [x.fate for x in found.values()] == [
+        CraftedStatus.ARRIVED,
+        CraftedStatus.ARRIVED,
+        CraftedStatus.ABSENT,
+    ]
+    assert [crafted.violation(x) for x in found.values()] == ["", "", ""]
     assert len(found["in order"].came) == len(good.packets)
 
 
@@ -98,7 +110,7 @@ def test_the_opposite_is_complained_of_with_its_source() -> None:
     """The expectation and both interfaces are in the message."""
     plain, good, bad = some()
     found = fire(Wire(lambda p: p in plain.packets), [plain, good, bad], plain, bad)
-    lost, leaked = (crafted.complaint(found[n]) for n in ("in order", "overlapping"))
+    lost, leaked = (crafted.violation(found[n]) for n in ("in order", "overlapping"))
     assert "10 of 10 packets left, 0 reached the server's interface" in lost
     assert "wanted it to arrive: RFC 8200 section 4.5" in lost
     assert "wanted it to vanish: RFC 5722 section 4" in leaked
@@ -122,7 +134,7 @@ def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:
     wire = Wire()
     wire.knobs = {knob: value}
     found = fire(wire, [plain, bad], plain)["overlapping"]
-    assert found.fate is Fate.UNKNOWN
+    assert found.fate is CraftedStatus.UNKNOWN
     assert doubt in str(found)
 
 
@@ -130,30 +142,35 @@ def test_an_absence_without_its_baseline_is_unknown() -> None:
     """On a closed path everything vanishes."""
     plain, _, bad = some()
     found = fire(Wire(), [plain, bad])["overlapping"]
-    assert (found.fate, found.doubt) == (Fate.UNKNOWN, "a plain datagram did not arrive either")
+    assert (found.fate, found.doubt) == (
+        CraftedStatus.UNKNOWN,
+        "a plain datagram did not arrive either",
+    )
 
 
 def test_an_absence_is_held_against_the_baseline_of_the_open_port() -> None:
     """A port that is shut has no baseline of its own."""
     plain = shapes.baseline(OPEN, "policy")
-    shots = [plain, *shapes.forbidden(SHUT, OPEN, "denied")]
-    shut = [s.shape for s in shots if not s.baseline]
-    closed = fire(Wire(), [s for s in shots if s.shape != "whole" or s.baseline])
-    assert all(x.fate is Fate.UNKNOWN for n, x in closed.items() if n in shut)
-    found = fire(Wire(lambda p: p in plain.packets), shots[:1] + shots[1:4], plain)
-    assert [crafted.complaint(x) for x in found.values()] == [""] * 4
+    crafted_packets = [plain, *shapes.forbidden(SHUT, OPEN, "denied")]
+    shut = [s.shape for s in crafted_packets if not s.baseline]
+    closed = fire(Wire(), [s for s in crafted_packets if s.shape != "whole" or s.baseline])
+    assert all(x.fate is CraftedStatus.UNKNOWN for n, x in closed.items() if n in shut)
+    found = fire(
+        Wire(lambda p: p in plain.packets), crafted_packets[:1] + crafted_packets[1:4], plain
+    )
+    assert [crafted.violation(x) for x in found.values()] == [""] * 4
 
 
 def test_one_fragment_at_the_interface_of_a_shut_port_is_enough() -> None:
     """Even where nothing arrives: it passed the policy."""
     plain = shapes.baseline(OPEN, "policy")
-    shots = {s.shape: s for s in shapes.forbidden(SHUT, OPEN, "denied")}
-    alone = shots["later fragments alone"]
+    crafted_packets = {s.shape: s for s in shapes.forbidden(SHUT, OPEN, "denied")}
+    alone = crafted_packets["later fragments alone"]
     leak = alone.packets[1]
     wire = Wire(lambda p: p in plain.packets or p == leak)
     found = fire(wire, [plain, alone], plain)["later fragments alone"]
-    assert (found.fate, len(found.came)) == (Fate.ABSENT, 1)
-    assert "wanted none of it to reach the server" in crafted.complaint(found)
+    assert (found.fate, len(found.came)) == (CraftedStatus.ABSENT, 1)
+    assert "wanted none of it to reach the server" in crafted.violation(found)
 
 
 def test_a_source_route_is_watched_for_at_its_end() -> None:
@@ -169,7 +186,9 @@ def test_a_source_route_is_watched_for_at_its_end() -> None:
 def test_ipv4_has_no_extension_headers() -> None:
     """Nor a rule about overlaps."""
     ends = [
-        Endpoint(n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "lab", n, n)
+        Endpoint(
+            n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "policy_checker", n, n
+        )
         for i, n in enumerate(("client", "server"), 1)
     ]
     there = Target(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)
@@ -191,9 +210,9 @@ def told(mtu: int, quoted: bytes, kind: tuple[int, int] = (2, 0), length: int = 
     return Seen(NODE, CLIENT.addresses[0], length, 58, error=kind, mtu=mtu, quoted=quoted)
 
 
-def landed(fate: Fate, *errors: Seen) -> Landing:
-    """A shot that fills its link, and what came of it."""
-    return Landing(shapes.full_size(OPEN, 1430, "pod"), fate, 2, (), errors)
+def landed(fate: CraftedStatus, *errors: Seen) -> CraftedResult:
+    """A crafted packet that fills its link, and what came of it."""
+    return CraftedResult(shapes.full_size(OPEN, 1430, "pod"), fate, 2, (), errors)
 
 
 def test_a_shot_of_full_size_has_that_size() -> None:
@@ -203,10 +222,10 @@ def test_a_shot_of_full_size_has_that_size() -> None:
 
 def test_a_full_size_packet_arrives_or_is_told_of() -> None:
     """By a message that quotes it as it was sent."""
-    whole = landed(Fate.ABSENT)
-    quoted = whole.shot.packets[0][:1232]
+    whole = landed(CraftedStatus.ABSENT)
+    quoted = whole.crafted_packet.packets[0][:1232]
     said = dataclasses.replace(whole, errors=(told(1350, quoted),))
-    assert crafted.misquoted(landed(Fate.ARRIVED), 1350) == ""
+    assert crafted.misquoted(landed(CraftedStatus.ARRIVED), 1350) == ""
     assert crafted.misquoted(said, 1350) == ""
     assert crafted.misquoted(said, None) == ""
     assert "nobody said that it is too big" in crafted.misquoted(whole, 1350)
@@ -214,24 +233,26 @@ def test_a_full_size_packet_arrives_or_is_told_of() -> None:
 
 def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
     """Its type, its number, its length, and whom it quotes."""
-    shot = landed(Fate.ABSENT).shot
-    fine = shot.packets[0][:1232]
+    crafted_packet = landed(CraftedStatus.ABSENT).crafted_packet
+    fine = crafted_packet.packets[0][:1232]
     other = dataclasses.replace(OPEN, address=ipaddress.ip_address("2001:db8::77"))
     translated = shapes.full_size(other, 1430, "pod").packets[0][:1232]
     moved = shapes.full_size(dataclasses.replace(OPEN, port=9), 1430, "pod").packets[0][:1232]
 
-    def complaint(seen: Seen) -> str:
-        return crafted.misquoted(Landing(shot, Fate.ABSENT, 2, (), (seen,)), 1350)
+    def violation(seen: Seen) -> str:
+        return crafted.misquoted(
+            CraftedResult(crafted_packet, CraftedStatus.ABSENT, 2, (), (seen,)), 1350
+        )
 
-    assert "2001:db8::99 told an MTU of 1280, the narrowest hop has 1350" in complaint(
+    assert "2001:db8::99 told an MTU of 1280, the narrowest hop has 1350" in violation(
         told(1280, fine)
     )
-    assert "has 1430 bytes, at most 1280 may be" in complaint(told(1350, fine, length=1430))
+    assert "has 1430 bytes, at most 1280 may be" in violation(told(1350, fine, length=1430))
     said = "2001:db8::99 said ICMPv6 Destination Unreachable: administratively prohibited"
-    assert f"{said}, wanted a Packet Too Big" in complaint(told(0, fine, (1, 1)))
-    assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in complaint(told(1350, translated))
-    assert "it quotes ports" in complaint(told(1350, moved))
-    assert "it quotes nothing" in complaint(told(1350, b""))
+    assert f"{said}, wanted a Packet Too Big" in violation(told(0, fine, (1, 1)))
+    assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in violation(told(1350, translated))
+    assert "it quotes ports" in violation(told(1350, moved))
+    assert "it quotes nothing" in violation(told(1350, b""))
 
 
 def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled() -> None:
@@ -239,6 +260,6 @@ def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled()
     there = Target(CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, SEAL, serves=8080)
     assert there.name == "client -> server over IPv6 udp/31000 at 2001:db8::77"
     assert (there.own_port, OPEN.own_port) == (8080, 8080)
-    shot = shapes.baseline(there, "NodePort")
-    found = fire(Wire(), [shot], shot)["whole"]
-    assert (found.fate, len(found.came)) == (Fate.ARRIVED, 2)
+    crafted_packet = shapes.baseline(there, "NodePort")
+    found = fire(Wire(), [crafted_packet], crafted_packet)["whole"]
+    assert (found.fate, len(found.came)) == (CraftedStatus.ARRIVED, 2)

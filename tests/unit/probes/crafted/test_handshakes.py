@@ -20,7 +20,7 @@ ADDRESSES = {Family.IPV4: ("10.0.0.1", "10.0.0.2"), Family.IPV6: ("2001:db8::1",
 def pod(name: str, index: int) -> Endpoint:
     """A pod of the raw tier."""
     addresses = tuple(ipaddress.ip_address(row[index]) for row in ADDRESSES.values())
-    return Endpoint(name, EndpointKind.POD, addresses, "lab", name, name)
+    return Endpoint(name, EndpointKind.POD, addresses, "policy_checker", name, name)
 
 
 CLIENT, SERVER = pod("client", 0), pod("server", 1)
@@ -79,13 +79,13 @@ INSPECTED = protocol.Inspected({}, [], {}, "", {})
 def test_what_the_link_leaves_is_right(family: Family, size: int) -> None:
     """Both ends saw it."""
     shake = Agents(family, size, size).seen()
-    assert (handshakes.doubt(shake), handshakes.complaint(shake)) == ("", "")
+    assert (handshakes.doubt(shake), handshakes.violation(shake)) == ("", "")
 
 
 @pytest.mark.parametrize(("left", "came"), [(1370, 1220), (1220, 1220), (1440, 1440)])
 def test_another_size_at_either_end_is_told(left: int, came: int) -> None:
     """With both, and where the number that is wanted comes from."""
-    said = handshakes.complaint(Agents(Family.IPV6, left, came).seen())
+    said = handshakes.violation(Agents(Family.IPV6, left, came).seen())
     assert f"left with MSS {left} and came with {came}, wanted 1370 (1430 bytes of eth0" in said
 
 

@@ -17,7 +17,7 @@ from sixproof.probes.crafted.spoofed_ptb import SMALLEST
 def pod(name: str, number: int) -> Endpoint:
     """A pod of the raw tier."""
     address = ipaddress.ip_address(f"2001:db8::{number}")
-    return Endpoint(name, EndpointKind.POD, (address,), "lab", name, name)
+    return Endpoint(name, EndpointKind.POD, (address,), "policy_checker", name, name)
 
 
 VICTIM, PEER, FORGER = pod("victim", 1), pod("peer", 2), pod("forger", 3)
@@ -51,7 +51,7 @@ class Kernel:
         return protocol.SentRaw([protocol.RawResult("") for _ in request.packets], 0.0)
 
 
-def tried(kernel: Kernel) -> spoofed_ptb.Forgery:
+def tried(kernel: Kernel) -> spoofed_ptb.SpoofedPtb:
     """What comes of it."""
     agents = FakeAgents({"victim": kernel.victim, "forger": kernel.forger})
     return spoofed_ptb.try_all(agents, VICTIM, PEER, FORGER, 0.01)
@@ -61,7 +61,7 @@ def test_who_believes_only_the_truth_is_right() -> None:
     """Every message quotes what the victim could have sent to its peer."""
     kernel = Kernel(SMALLEST)
     found = tried(kernel)
-    assert (found.control_holds, spoofed_ptb.complaint(found)) == (True, "")
+    assert (found.control_holds, spoofed_ptb.violation(found)) == (True, "")
     ends = {(q.source, q.destination) for q in kernel.quoted if q is not None}
     assert ends == {(VICTIM.addresses[0], PEER.addresses[0])}
     assert [q.protocol for q in kernel.quoted if q is not None] == [58, 6, 17, 58]
@@ -70,7 +70,7 @@ def test_who_believes_only_the_truth_is_right() -> None:
 @pytest.mark.parametrize("mtu", list(spoofed_ptb.LIES))
 def test_a_lie_that_is_believed_is_named(mtu: int) -> None:
     """By its MTU one knows which."""
-    said = spoofed_ptb.complaint(tried(Kernel(mtu, SMALLEST)))
+    said = spoofed_ptb.violation(tried(Kernel(mtu, SMALLEST)))
     assert said == (
         f"victim learnt an MTU of {mtu} towards peer from a message about {spoofed_ptb.LIES[mtu]}"
     )

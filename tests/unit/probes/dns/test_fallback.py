@@ -17,7 +17,7 @@ from sixproof.model import (
     Parity,
     Protocol,
 )
-from sixproof.probes.dns.fallback import ByName, complaints
+from sixproof.probes.dns.fallback import ByName, violations
 from sixproof.probes.dns.resolver import Lookup, LookupObservation
 from sixproof.probes.dns.verdict import DnsOutcome
 from tests.unit.probes.dns.samples import NAME, ONE, TWO
@@ -77,11 +77,11 @@ def test_first_choice_is_the_resolver_s(found: str, first: Family | None) -> Non
 
 
 def test_masked_ipv6_is_called_broken() -> None:
-    assert complaints([client(v6=D)]) == [
+    assert violations([client(v6=D)]) == [
         f"by a@worker: {NAME} is reached only thanks to IPv4: IPv6 to [fd00::1]:80: DROPPED "
         "(a reason); its resolver puts IPv6 first, so a client waits for it each time"
     ]
-    (second,) = complaints([client(v6=D, found="46")])
+    (second,) = violations([client(v6=D, found="46")])
     assert second.endswith("its resolver puts IPv4 first, which hides it")
 
 
@@ -89,17 +89,17 @@ def test_clients_that_suffer_alike_are_told_together() -> None:
     lookup = dataclasses.replace(client().found.lookup, source=TWO)
     other = client(v6=D)
     other = dataclasses.replace(other, found=dataclasses.replace(other.found, lookup=lookup))
-    told = complaints([client(v6=D), other, client(v4=D)])
+    told = violations([client(v6=D), other, client(v4=D)])
 
     assert [line.partition(":")[0] for line in told] == ["by a@worker, a@worker2", "by a@worker"]
 
 
 def test_missing_record_is_told_as_such() -> None:
-    said = client(found="4").complaint()
+    said = client(found="4").violation()
     assert "thanks to IPv4: the name has no IPv6 address (NOERROR: 10.96.0.1 only)" in said
     stranger = dataclasses.replace(client(), dialled={V4: client().dialled[V4]})
-    assert "IPv6: fd00::1 is no address of the service" in stranger.complaint()
+    assert "IPv6: fd00::1 is no address of the service" in stranger.violation()
 
 
 def test_name_that_does_not_work_at_all() -> None:
-    assert client(v4=D, v6=D).complaint().startswith(f"{NAME} is not reached at all: IPv4 to ")
+    assert client(v4=D, v6=D).violation().startswith(f"{NAME} is not reached at all: IPv4 to ")

@@ -189,6 +189,25 @@ def test_enough_samples_without_exception_blame_a_family_behind_several_replicas
     assert through_service(2, mostly, 8)[1] is not Parity.IPV6_BROKEN
 
 
+@pytest.mark.parametrize("spared", [False, True])
+def test_replicas_that_differ_by_family_prove_what_fails_through_their_service(
+    spared: bool,
+) -> None:
+    """Each replica, asked by itself, is right over the other family: then chance has no part in it,
+    unless one of them is wrong over both."""
+    asked = [
+        dataclasses.replace(q, server=dataclasses.replace(q.server, name=name, replicas=count))
+        for name, count in (("kube-dns", 2), ("coredns-1", 1), ("coredns-2", 1))
+        for q in (query(family) for family in Family)
+    ]
+    came = [
+        seen(q, outcome=O.TIMEOUT) if v6(q) or (spared and q is asked[-2]) else right(q)
+        for q in asked
+    ]
+    wanted = Parity.BOTH_BROKEN if spared else Parity.IPV6_BROKEN
+    assert dns_judge.parity(came, dns_judge.disagreements(came, EXPECTED)) is wanted
+
+
 def test_an_unknown_number_of_replicas_is_taken_for_several() -> None:
     assert through_service(0, lambda q, _: v6(q), 1)[1] is not Parity.IPV6_BROKEN
     assert through_service(1, lambda q, _: v6(q), 1)[1] is Parity.IPV6_BROKEN

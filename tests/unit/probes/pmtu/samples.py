@@ -8,7 +8,7 @@ from typing import Any
 from sixproof.agent.protocol import Bulk, Event, Inspected, RouteSeen, Sized
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 from sixproof.probes.pmtu.path import Hop, Path
-from sixproof.probes.pmtu.probe import Expedition, Passage
+from sixproof.probes.pmtu.probe import PathResult, PathRun
 from tests.unit.model.places import place
 
 HERE, THERE = place("a@w1", 1, "w1"), place("a@w2", 2, "w2")
@@ -53,7 +53,9 @@ def bulk(event: str = Event.ECHOED, **fields: Any) -> Bulk:
     return Bulk("n", event, **{**given, **fields})
 
 
-def passage(family: Family = Family.IPV6, hops: tuple[Hop, ...] = HOPS, **fields: Any) -> Passage:
+def path_result(
+    family: Family = Family.IPV6, hops: tuple[Hop, ...] = HOPS, **fields: Any
+) -> PathResult:
     """A pair on two nodes."""
     address = THERE.address(family)
     assert address is not None
@@ -67,13 +69,13 @@ def passage(family: Family = Family.IPV6, hops: tuple[Hop, ...] = HOPS, **fields
         "bulk": bulk(segment=1358 + mss, offered=1370 + mss),
     }
     path = Path(HERE.name, THERE.name, family, hops)
-    return Passage(Flow(HERE, THERE, address, Protocol.UDP, 8080), path, **{**given, **fields})
+    return PathResult(Flow(HERE, THERE, address, Protocol.UDP, 8080), path, **{**given, **fields})
 
 
-def expedition(*passages: Passage, **counted: dict[str, int]) -> Expedition:
+def path_run(*path_results: PathResult, **counted: dict[str, int]) -> PathRun:
     """An expedition of these; `counted` by source, w1 and w2."""
     names = {"source": HERE.name, "w1": "host@w1", "w2": "host@w2"}
-    return Expedition(passages, {}, NODES, {names[k]: v for k, v in counted.items()})
+    return PathRun(path_results, {}, NODES, {names[k]: v for k, v in counted.items()})
 
 
 def inspected(**mtus: int) -> Inspected:

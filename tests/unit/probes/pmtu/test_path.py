@@ -8,17 +8,17 @@ from sixproof.agent.protocol import AddressSeen, Inspected, RouteSeen
 from sixproof.model import Family
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.path import Overhead, Survey, path, questions
+from sixproof.probes.pmtu.path import Overhead, PathTopology, path, questions
 from tests.unit.model.places import place
 from tests.unit.probes.pmtu.samples import (
     HERE,
     HOPS,
     NODES,
     THERE,
-    expedition,
     host,
     inspected,
-    passage,
+    path_result,
+    path_run,
 )
 
 TARGET, BACK = THERE.addresses[1], HERE.addresses[1]
@@ -29,7 +29,7 @@ NODE = Inspected(
 )
 
 
-def survey(**changes: RouteSeen) -> Survey:
+def path_topology(**changes: RouteSeen) -> PathTopology:
     """All agents asked; `onward` and `outer` replace the first node's answers."""
     outer = NODES["w2"].addresses[1]
     routes = {
@@ -40,12 +40,12 @@ def survey(**changes: RouteSeen) -> Survey:
         ("host@w2", TARGET): RouteSeen(str(TARGET), "cali1"),
     }
     seen = {HERE.name: POD, THERE.name: POD, "host@w1": NODE, "host@w2": NODE}
-    return Survey(seen, routes, NODES, TUNNELS)
+    return PathTopology(seen, routes, NODES, TUNNELS)
 
 
 def test_a_path_has_every_hop_in_the_packets_order() -> None:
     """Pod, tunnel, what carries it, the far node's interface, pod."""
-    found = path(HERE, THERE, Family.IPV6, survey())
+    found = path(HERE, THERE, Family.IPV6, path_topology())
     assert found.hops == HOPS
     assert found.promised == 1430
     assert found.overfull == ()
@@ -56,27 +56,29 @@ def test_a_route_of_a_node_makes_a_hop_narrower() -> None:
     """One that was set, not one that was learnt."""
     fixed = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1350)
     learnt = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1350, expires=500.0)
-    narrow = path(HERE, THERE, Family.IPV6, survey(onward=fixed))
+    narrow = path(HERE, THERE, Family.IPV6, path_topology(onward=fixed))
     assert narrow.promised == 1350
     assert narrow.narrowest is not None
     assert str(narrow.narrowest) == f"vxlan-v6.calico of w1 1350 (route to {TARGET})"
-    assert path(HERE, THERE, Family.IPV6, survey(onward=learnt)).promised == 1430
+    assert path(HERE, THERE, Family.IPV6, path_topology(onward=learnt)).promised == 1430
 
 
 def test_a_routes_own_mtu_stands_before_its_interfaces() -> None:
     """The kernel goes by the route also where that is wider, and both are told."""
     wide = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1450)
-    hop = path(HERE, THERE, Family.IPV6, survey(onward=wide)).hops[1]
+    hop = path(HERE, THERE, Family.IPV6, path_topology(onward=wide)).hops[1]
     assert hop.mtu == 1450
     assert hop.why == f"route to {TARGET}; the interface has 1430"
     same = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1430)
-    assert path(HERE, THERE, Family.IPV6, survey(onward=same)).hops == HOPS
+    assert path(HERE, THERE, Family.IPV6, path_topology(onward=same)).hops == HOPS
 
 
 def test_a_carrier_that_holds_less_promises_nothing_and_is_named() -> None:
     """The tunnel is set to more than fits: what it promises stands, and the carrier is overfull."""
     outer = NODES["w2"].addresses[1]
-    found = path(HERE, THERE, Family.IPV6, survey(outer=RouteSeen(str(outer), "eth0", mtu=1400)))
+    found = path(
+        HERE, THERE, Family.IPV6, path_topology(outer=RouteSeen(str(outer), "eth0", mtu=1400))
+    )
     assert found.promised == 1430
     assert [hop.mtu for hop in found.overfull] == [1330]
     assert found.narrowest is not None
@@ -85,11 +87,11 @@ def test_a_carrier_that_holds_less_promises_nothing_and_is_named() -> None:
 
 def test_no_agent_no_hop() -> None:
     """What nobody could tell is left out, not guessed."""
-    found = path(HERE, THERE, Family.IPV6, Survey({}, {}, {}))
+    found = path(HERE, THERE, Family.IPV6, PathTopology({}, {}, {}))
     assert (found.hops, found.promised, found.narrowest) == ((), None, None)
     assert str(found) == "no hop is known"
     only = place("only4", 9, "w1", "4")
-    assert path(HERE, only, Family.IPV6, survey()).hops == ()
+    assert path(HERE, only, Family.IPV6, path_topology()).hops == ()
     assert questions(HERE, only, Family.IPV6, NODES) == ()
 
 
@@ -101,20 +103,20 @@ def test_same_node_asks_one_node_and_no_tunnel() -> None:
 
 
 def test_a_path_through_another_nodes_port_goes_there_first() -> None:
-    """Pod, its node's way to the door, the door's tunnel and carrier, the far node, pod."""
-    door = host("w3", 3)
-    front, outer = door.addresses[1], NODES["w2"].addresses[1]
-    base = survey()
+    """Pod, its node's way to the frontend, the frontend's tunnel and carrier, the far node, pod."""
+    frontend = host("w3", 3)
+    front, outer = frontend.addresses[1], NODES["w2"].addresses[1]
+    base = path_topology()
     routes = {
         **base.routes,
         (HERE.name, front): RouteSeen(str(front), "eth0"),
         ("host@w1", front): RouteSeen(str(front), "eth0"),
-        (door.name, TARGET): RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1350),
-        (door.name, outer): RouteSeen(str(outer), "eth0"),
+        (frontend.name, TARGET): RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1350),
+        (frontend.name, outer): RouteSeen(str(outer), "eth0"),
     }
-    seen = {**base.inspected, door.name: NODE}
-    through = Survey(seen, routes, {**NODES, "w3": door}, TUNNELS)
-    found = path(HERE, THERE, Family.IPV6, through, door)
+    seen = {**base.inspected, frontend.name: NODE}
+    through = PathTopology(seen, routes, {**NODES, "w3": frontend}, TUNNELS)
+    found = path(HERE, THERE, Family.IPV6, through, frontend)
     assert [(hop.where, hop.mtu) for hop in found.hops] == [
         (HERE.name, 1430),
         ("w1", 1500),
@@ -124,20 +126,23 @@ def test_a_path_through_another_nodes_port_goes_there_first() -> None:
         ("w2", 1430),
         (THERE.name, 1430),
     ]
-    asked = questions(HERE, THERE, Family.IPV6, {**NODES, "w3": door}, door)
-    assert {(HERE.name, front), ("host@w1", front), (door.name, TARGET), (door.name, outer)} <= {
-        *asked
-    }
+    asked = questions(HERE, THERE, Family.IPV6, {**NODES, "w3": frontend}, frontend)
+    assert {
+        (HERE.name, front),
+        ("host@w1", front),
+        (frontend.name, TARGET),
+        (frontend.name, outer),
+    } <= {*asked}
 
 
 def test_a_path_through_the_far_nodes_own_port_has_no_tunnel() -> None:
     """The node that is dialled has the pod itself."""
-    door = NODES["w2"]
-    front = door.addresses[1]
-    base = survey()
+    frontend = NODES["w2"]
+    front = frontend.addresses[1]
+    base = path_topology()
     routes = {**base.routes, (HERE.name, front): RouteSeen(str(front), "eth0")}
-    through = Survey(base.inspected, routes, NODES, TUNNELS)
-    found = path(HERE, THERE, Family.IPV6, through, door)
+    through = PathTopology(base.inspected, routes, NODES, TUNNELS)
+    found = path(HERE, THERE, Family.IPV6, through, frontend)
     devices = [(hop.where, hop.device) for hop in found.hops]
     assert devices == [
         (HERE.name, "eth0"),
@@ -207,14 +212,14 @@ def test_counters_tell_where_packet_too_big_went(
     counted: dict[str, dict[str, int]], place_: str, words: str
 ) -> None:
     """Made and not received: eaten; on the source's own node there is only one place."""
-    given = passage()
-    found = trace(given, expedition(given, **counted))
+    given = path_result()
+    found = trace(given, path_run(given, **counted))
     assert found.place == place_
     assert words in str(found)
 
 
 def test_counters_of_ipv4_have_other_names() -> None:
     """RFC 4293 counts them with the other unreachables."""
-    given = passage(Family.IPV4)
-    found = str(trace(given, expedition(given, w1={"IpFragFails": 2, "IcmpMsgOutType3": 2})))
+    given = path_result(Family.IPV4)
+    found = str(trace(given, path_run(given, w1={"IpFragFails": 2, "IcmpMsgOutType3": 2})))
     assert "fragmentation needed: w1 made 2 (IcmpMsgOutType3)" in found

@@ -12,7 +12,7 @@ from sixproof.errors import AgentError, InfrastructureError
 from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
-from sixproof.probes.pmtu.probe import Expedition, PathProbe
+from sixproof.probes.pmtu.probe import PathProbe, PathRun
 from tests.unit.probes.pmtu.samples import HERE, NODES, THERE
 
 MTUS = {"eth0": 1430, "vxlan-v6.calico": 1430, "vxlan.calico": 1450, "cali1": 1430}
@@ -66,7 +66,7 @@ def flows() -> list[Flow]:
     return found
 
 
-def explored(**kernels: Script) -> tuple[Expedition, FakeAgents]:
+def explored(**kernels: Script) -> tuple[PathRun, FakeAgents]:
     """An expedition; kernels by ``here``, ``there``, ``node``."""
     names = {HERE.name: "here", THERE.name: "there", "host@w1": "node", "host@w2": "node2"}
     agents = FakeAgents({name: kernels.get(key, Kernel()) for name, key in names.items()})
@@ -99,7 +99,7 @@ def test_full_size_goes_first_and_bulk_last() -> None:
         False,
         True,
     ]
-    assert len(seen.passages) == 4
+    assert len(seen.path_results) == 4
     assert [p.flow for p in seen.over(Family.IPV6)] == flows()[2:]
 
 
@@ -115,8 +115,8 @@ def test_one_message_a_source_and_step() -> None:
 def test_what_was_learnt_is_kept_by_who_knows_it() -> None:
     """The source and the nodes; what the destination learnt is its own row's finding."""
     seen, _ = explored(here=Kernel(learnt=1350))
-    assert [[who for who, _ in p.learnt] for p in seen.passages] == [[HERE.name], []] * 2
-    assert seen.passages[0].learnt[0][1].mtu == 1350
+    assert [[who for who, _ in p.learnt] for p in seen.path_results] == [[HERE.name], []] * 2
+    assert seen.path_results[0].learnt[0][1].mtu == 1350
 
 
 def test_counters_are_told_by_how_much_they_rose() -> None:
@@ -130,7 +130,7 @@ def test_counters_are_told_by_how_much_they_rose() -> None:
 def test_bulk_that_stood_still_is_carried_once_more(stalls: tuple[float, ...], kept: float) -> None:
     """The second attempt counts: what only a busy machine did is not said of the path."""
     seen, agents = explored(here=Kernel(stalls=stalls))
-    assert {p.bulk.stall for p in seen.passages if p.flow.source == HERE} == {kept}
+    assert {p.bulk.stall for p in seen.path_results if p.flow.source == HERE} == {kept}
     asked = [n for n, request in agents.asked if isinstance(request, protocol.Transfer)]
     assert asked.count(HERE.name) == (2 if stalls[0] > 1 else 1)
     assert asked.count(THERE.name) == 1
@@ -154,7 +154,7 @@ def test_what_could_not_be_measured_is_no_verdict(kernel: Script) -> None:
 def test_silence_of_an_agent_that_was_awake_counts() -> None:
     """It is the network's then."""
     seen, _ = explored(here=Kernel(event=Event.SILENT, lag=0.1))
-    assert seen.passages[0].first.event == Event.SILENT
+    assert seen.path_results[0].first.event == Event.SILENT
 
 
 def test_an_agent_that_was_too_busy_is_given_twice_the_time() -> None:
@@ -168,8 +168,8 @@ def test_an_agent_that_was_too_busy_is_given_twice_the_time() -> None:
 
 def test_a_source_that_dials_a_node_is_asked_for_that_address_only() -> None:
     """What it learnt towards the pod itself, on some earlier path, is no finding of this one."""
-    door = NODES["w2"]
-    front = door.address(Family.IPV6)
+    frontend = NODES["w2"]
+    front = frontend.address(Family.IPV6)
     assert front is not None
     agents = FakeAgents(
         {
@@ -180,9 +180,9 @@ def test_a_source_that_dials_a_node_is_asked_for_that_address_only() -> None:
     )
     probe = PathProbe(agents, patience=1.0, tcp_timeout=3.0)
     flow = Flow(HERE, THERE, front, Protocol.UDP, 30080)
-    (passage,) = probe.explore([flow], hosts=NODES.values()).passages
-    assert [seen.address for who, seen in passage.learnt if who == HERE.name] == [str(front)]
-    assert [(h.where, h.device) for h in passage.path.hops][:2] == [
+    (path_result,) = probe.explore([flow], hosts=NODES.values()).path_results
+    assert [seen.address for who, seen in path_result.learnt if who == HERE.name] == [str(front)]
+    assert [(h.where, h.device) for h in path_result.path.hops][:2] == [
         (HERE.name, "eth0"),
         ("w1", "eth0"),
     ]

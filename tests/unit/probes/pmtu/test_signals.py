@@ -9,14 +9,14 @@ import pytest
 from sixproof.probes.pmtu import interfaces, signals
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu.judge import Kind
-from sixproof.probes.pmtu.probe import Passage
+from sixproof.probes.pmtu.probe import PathResult
 from tests.unit.probes.pmtu.samples import (
     HERE,
-    expedition,
     learnt,
     narrowed,
-    passage,
     passed,
+    path_result,
+    path_run,
     refused,
     vanished,
 )
@@ -27,50 +27,50 @@ TOLD = (refused(1430, PTB, mtu=1350), *(passed(1430, 1350),) * 3)
 NEVER = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=None))
 
 
-def silent() -> Passage:
+def silent() -> PathResult:
     """A narrow hop, and nobody said so."""
-    return passage(hops=narrowed(), pattern=LOST, first=passed(1350))
+    return path_result(hops=narrowed(), pattern=LOST, first=passed(1350))
 
 
-def told() -> Passage:
+def told() -> PathResult:
     """A narrow hop that said so, and was believed."""
-    return passage(hops=narrowed(), pattern=TOLD, first=passed(1350), learnt=(learnt(1350),))
+    return path_result(hops=narrowed(), pattern=TOLD, first=passed(1350), learnt=(learnt(1350),))
 
 
 def test_who_needs_to_be_told() -> None:
     """Whoever has a narrower hop ahead; also where only packets show it; never all the others."""
-    assert not signals.needed(passage())
+    assert not signals.needed(path_result())
     assert signals.needed(silent())
     assert signals.needed(told())
-    assert signals.needed(passage(pattern=LOST))
-    assert not signals.needed(passage(pattern=LOST, small=vanished(256)))
-    assert not signals.needed(passage(hops=()))
+    assert signals.needed(path_result(pattern=LOST))
+    assert not signals.needed(path_result(pattern=LOST, small=vanished(256)))
+    assert not signals.needed(path_result(hops=()))
 
 
 def test_nobody_made_it() -> None:
     """No counter moved and no socket heard of it: not emitted, and nothing else is asked."""
     p = silent()
-    complaint = signals.made(expedition(p))(p)
-    assert complaint is not None
-    assert complaint.kind is Kind.BLACK_HOLE
-    assert "1430 bytes are too big for a hop, and nobody says so" in complaint.said
-    assert not signals.emitted(expedition(p), p)
+    violation = signals.made(path_run(p))(p)
+    assert violation is not None
+    assert violation.kind is Kind.BLACK_HOLE
+    assert "1430 bytes are too big for a hop, and nobody says so" in violation.said
+    assert not signals.emitted(path_run(p), p)
 
 
 def test_it_was_made_and_did_not_arrive() -> None:
     """The node's counter moved, the socket heard nothing: emitted, not delivered."""
     p = silent()
-    seen = expedition(p, w1={"Icmp6OutPktTooBigs": 4})
+    seen = path_run(p, w1={"Icmp6OutPktTooBigs": 4})
     assert signals.made(seen)(p) is None
-    complaint = signals.delivered(p)
-    assert complaint is not None
-    assert "the sender was not told" in complaint.said
+    violation = signals.delivered(p)
+    assert violation is not None
+    assert "the sender was not told" in violation.said
 
 
 def test_it_arrived_and_was_obeyed() -> None:
     """All steps taken."""
     p = told()
-    assert signals.made(expedition(p))(p) is None
+    assert signals.made(path_run(p))(p) is None
     assert signals.delivered(p) is None
     assert signals.kept(p) is None
     assert pmtu_judge.signals_are_honoured(p) is None
@@ -78,8 +78,8 @@ def test_it_arrived_and_was_obeyed() -> None:
 
 def test_nothing_to_tell_is_no_complaint() -> None:
     """A path without a bottleneck is asked for nothing."""
-    p = passage()
-    assert signals.made(expedition(p))(p) is None
+    p = path_result()
+    assert signals.made(path_run(p))(p) is None
     assert signals.delivered(p) is None
     assert signals.kept(p) is None
 
@@ -88,18 +88,18 @@ def test_nothing_to_tell_is_no_complaint() -> None:
 def test_forgotten_too_soon_or_too_late(left: float) -> None:
     """Less than five minutes, more than ten."""
     route = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=left))
-    complaint = signals.kept(dataclasses.replace(told(), learnt=(route,)))
-    assert complaint is not None
-    assert f"forgets it in {left:.0f} s" in complaint.said
+    violation = signals.kept(dataclasses.replace(told(), learnt=(route,)))
+    assert violation is not None
+    assert f"forgets it in {left:.0f} s" in violation.said
 
 
 def test_told_and_not_learnt() -> None:
     """A message that left no trace was not kept at all; a route that never expires was not learnt
     from it."""
     for none in ((), (NEVER,)):
-        complaint = signals.kept(dataclasses.replace(told(), learnt=none))
-        assert complaint is not None
-        assert "its kernel knows of none" in complaint.said
+        violation = signals.kept(dataclasses.replace(told(), learnt=none))
+        assert violation is not None
+        assert "its kernel knows of none" in violation.said
 
 
 def test_nodes_of_mixed_mtu_are_named() -> None:
@@ -116,10 +116,10 @@ def test_nodes_of_mixed_mtu_are_named() -> None:
 
 def test_jumbo_underlay() -> None:
     """Paths must use it, but for the headers of a tunnel; and then the first packet passes."""
-    assert pmtu_judge.jumbo(1500)(passage()) is None
-    complaint = pmtu_judge.jumbo(9000)(passage())
-    assert complaint is not None
-    assert "the underlay carries 9000" in complaint.said
-    lost = pmtu_judge.jumbo(1500)(passage(first=vanished(1430)))
+    assert pmtu_judge.jumbo(1500)(path_result()) is None
+    violation = pmtu_judge.jumbo(9000)(path_result())
+    assert violation is not None
+    assert "the underlay carries 9000" in violation.said
+    lost = pmtu_judge.jumbo(1500)(path_result(first=vanished(1430)))
     assert lost is not None
     assert lost.kind is Kind.BLACK_HOLE

@@ -15,7 +15,7 @@ from sixproof.reporting.allure.history_ids import shared_ids
 from sixproof.reporting.diagnosis.category import rules_json
 from sixproof.reporting.results.results_json import Results
 from tests.unit.reporting.sample_run import run_pytest, run_sample
-from tests.unit.reporting.samples import all_open, mesh, works
+from tests.unit.reporting.samples import all_open, topology, works
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_tests_are_filed_by_epic_feature_story(tests: dict[str, dict[str, Any]])
     result = tests["Every pod reaches every pod"]
     assert labels(result, "epic") == [allure.EPIC]
     assert labels(result, "feature") == ["Pod to pod"]
-    assert labels(result, "story") == ["all nodes, all lanes"]
+    assert labels(result, "story") == ["all nodes, all ports"]
     assert labels(result, "severity") == ["critical"]
 
 
@@ -134,7 +134,7 @@ def test_what_is_brief_is_told_as_text(
     attached: list[tuple[str, AttachmentType]] = []
     monkeypatch.setattr(allure, "active", lambda: True)
     monkeypatch.setattr(allure, "_attach", lambda name, _, kind: attached.append((name, kind)))
-    matrix = mesh(works)
+    matrix = topology(works)
 
     allure.attach_matrix(matrix, all_open(matrix), brief=brief)
     assert len({kind for _, kind in attached}) == kinds
@@ -147,7 +147,7 @@ def test_what_is_brief_is_told_as_text(
 
 def test_without_allure_nothing_happens(tmp_path: Path) -> None:
     """This test run collects no Allure results, or collects them elsewhere: no call may fail."""
-    matrix = mesh(works)
+    matrix = topology(works)
     with allure.step("Given"):
         allure.label(feature="f", title="t", description="d", tags=["x"])
         allure.parameter("address", "fd00::1")

@@ -13,7 +13,7 @@ from sixproof.reporting.diagnosis.category import Category, class_line, rules, r
 from sixproof.reporting.diagnosis.evidence import blames, verdict
 from sixproof.reporting.diagnosis.pattern import categories_of
 from sixproof.reporting.diagnosis.places import diagnose
-from tests.unit.reporting.samples import all_open, mesh, v6_tunnel_broken
+from tests.unit.reporting.samples import all_open, topology, v6_tunnel_broken
 
 CHECKOUT = Path(__file__).parents[4]
 
@@ -43,7 +43,7 @@ def test_the_most_telling_class_comes_first() -> None:
 
 
 def test_a_real_verdict_is_filed() -> None:
-    matrix = mesh(v6_tunnel_broken)
+    matrix = topology(v6_tunnel_broken)
     assert filed(verdict(matrix, matrix.disagreements(all_open(matrix)))) == "IPv6-only failure"
 
 
@@ -73,7 +73,7 @@ def test_a_policy_is_blamed_only_where_it_decides_all_that_is_dropped_there(sele
         dead = flow.destination.node == "worker" and flow.family is Family.IPV6
         return Outcome.DROPPED if dead else Outcome.ALLOWED
 
-    matrix = mesh(into_worker, itself=False)
+    matrix = topology(into_worker, itself=False)
     passed = Expectation.allowed("shop/p ingress[0] allows it", by_policy=True)
     first = next(key for key, o in matrix.cells.items() if o.outcome is Outcome.DROPPED)
     expected = dict.fromkeys(matrix.cells, passed)
@@ -92,7 +92,7 @@ def test_what_a_filter_rejects_is_an_over_block_whatever_is_dropped_beside_it() 
             return Outcome.ALLOWED
         return Outcome.REJECTED if flow.port == 8080 else Outcome.DROPPED
 
-    matrix = mesh(into_worker)
+    matrix = topology(into_worker)
     patterns = diagnose(matrix, matrix.disagreements(all_open(matrix)))
     rejecting = [p for p in patterns if Outcome.REJECTED in p.outcomes]
     assert any(Outcome.DROPPED in p.outcomes for p in rejecting)
@@ -111,7 +111,7 @@ def test_what_a_filter_rejects_is_an_over_block_whatever_is_dropped_beside_it() 
 def test_an_outcome_that_names_its_cause_decides_the_class(
     outcome: Outcome, category: Category
 ) -> None:
-    matrix = mesh(lambda _: outcome)
+    matrix = topology(lambda _: outcome)
     wrong = matrix.disagreements(all_open(matrix))[0]
     assert wrong.parity is Parity.BOTH_BROKEN
     assert categories_of(wrong) == {category}

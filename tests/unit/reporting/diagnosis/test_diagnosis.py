@@ -25,14 +25,14 @@ from sixproof.reporting.diagnosis.places import diagnose
 from sixproof.reporting.matrix.grid import Expected, Standing
 from tests.unit.reporting.samples import (
     DENY,
-    LANES,
     OPEN,
+    PORT_SPECS,
     Rule,
     all_open,
     between,
-    mesh,
     pods,
     seen,
+    topology,
     v6_tunnel_broken,
     works,
 )
@@ -48,13 +48,14 @@ def dropped(when: object) -> Outcome:
 def patterns(
     rule: Rule, expected: Expected | None = None, **options: object
 ) -> tuple[Pattern, ...]:
-    """The patterns of a mesh in which everything must be allowed, unless told otherwise."""
-    matrix = mesh(rule, **options)  # type: ignore[arg-type]
+    """The patterns of a probe topology in which everything must be allowed, unless told
+    otherwise."""
+    matrix = topology(rule, **options)  # type: ignore[arg-type]
     return diagnose(matrix, matrix.disagreements(expected or all_open(matrix)))
 
 
 def only(rule: Rule, **options: object) -> Pattern:
-    """The single pattern of a mesh in which everything must be allowed."""
+    """The single pattern of a probe topology in which everything must be allowed."""
     (pattern,) = patterns(rule, None, **options)
     return pattern
 
@@ -176,7 +177,7 @@ def test_one_family_everywhere() -> None:
 
 
 def test_one_lane_only() -> None:
-    pattern = only(lambda f: dropped(f.family is V6 and f.lane == "tcp/8081"))
+    pattern = only(lambda f: dropped(f.family is V6 and f.port_spec == "tcp/8081"))
     assert pattern.sentence == (
         "all IPv6 tcp/8081 flows are DROPPED (81 of 81 cells); "
         "tcp/8080, UDP and ICMPv6 in the same place work; IPv4 works"
@@ -184,7 +185,7 @@ def test_one_lane_only() -> None:
 
 
 def test_both_families_alike_are_one_pattern() -> None:
-    pattern = only(lambda f: dropped(f.lane == "udp/8080"))
+    pattern = only(lambda f: dropped(f.port_spec == "udp/8080"))
     assert pattern.sentence == (
         "all IPv4 and IPv6 UDP flows are DROPPED (162 of 162 cells); "
         "TCP and ICMP/ICMPv6 in the same place work"
@@ -233,7 +234,7 @@ def test_lost_replies_name_the_direction_in_which_packets_vanish() -> None:
     def rule(flow: Flow) -> Outcome:
         if flow.family is not V6 or not between(flow, "worker", "worker2"):
             return Outcome.ALLOWED
-        lost = flow.source.node == "worker2" and flow.lane == "udp/8080"
+        lost = flow.source.node == "worker2" and flow.port_spec == "udp/8080"
         return Outcome.REPLY_LOST if lost else Outcome.DROPPED
 
     pattern = only(rule)
@@ -265,7 +266,7 @@ def test_replies_lost_between_a_node_and_all_others_name_the_direction(onward: b
 
 def test_loss_without_a_place_is_not_given_one() -> None:
     dice = random.Random(7)
-    lost = {key for key in mesh().cells if dice.random() < 0.03}
+    lost = {key for key in topology().cells if dice.random() < 0.03}
     found = patterns(lambda f: dropped((f.family, edge_of(f)) in lost))
     assert all(p.scope is None for p in found)
     assert all("in no common place" in p.sentence for p in found)
@@ -274,7 +275,7 @@ def test_loss_without_a_place_is_not_given_one() -> None:
 
 def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
     """A busy machine is one cause, however long each agent stood still; the longest is told."""
-    matrix = mesh(lambda f: Outcome.UNKNOWN if f.source.name[0] == "b" else Outcome.ALLOWED)
+    matrix = topology(lambda f: Outcome.UNKNOWN if f.source.name[0] == "b" else Outcome.ALLOWED)
     stalls = {"b@worker": "1.05", "b@worker2": "3.64"}
     wrong = [
         dataclasses.replace(
@@ -350,7 +351,7 @@ def leak(flow: Flow) -> Outcome:
 
 
 def test_a_policy_leak_is_placed_and_compared_with_the_other_family() -> None:
-    (pattern,) = patterns(leak, denied_to_a(mesh()))
+    (pattern,) = patterns(leak, denied_to_a(topology()))
     assert pattern.sentence == (
         "all IPv6 flows to a@worker that must be denied are ALLOWED "
         "(36 of 36 cells; NetworkPolicy x/deny-all ingress: no rule); "
@@ -364,7 +365,7 @@ def test_rightly_denied_flows_do_not_contradict_a_broken_pair() -> None:
         denied = flow.destination.name.startswith("a@")
         return dropped(denied or between(flow, "worker", "worker2"))
 
-    (pattern,) = patterns(rule, denied_to_a(mesh()))
+    (pattern,) = patterns(rule, denied_to_a(topology()))
     assert pattern.where == "from worker to worker2 and back"
     assert "that must be allowed are DROPPED" in pattern.sentence
 
@@ -372,7 +373,7 @@ def test_rightly_denied_flows_do_not_contradict_a_broken_pair() -> None:
 def test_a_leak_and_a_block_in_one_place_do_not_blur_each_other() -> None:
     found = patterns(
         lambda f: leak(f) if f.destination.name.startswith("a@") else v6_tunnel_broken(f),
-        denied_to_a(mesh()),
+        denied_to_a(topology()),
     )
     assert {p.standing for p in found} == {Standing.LEAK, Standing.BLOCKED}
     blocked = next(p for p in found if p.standing is Standing.BLOCKED)
@@ -382,7 +383,8 @@ def test_a_leak_and_a_block_in_one_place_do_not_blur_each_other() -> None:
 def test_an_allowed_flow_that_a_rule_lets_pass_and_is_dropped_is_an_over_block() -> None:
     rule = Expectation.allowed("NetworkPolicy x/allow-b ingress rule 1", by_policy=True)
     (pattern,) = patterns(
-        lambda f: dropped(f.destination.name.startswith("b@")), dict.fromkeys(mesh().cells, rule)
+        lambda f: dropped(f.destination.name.startswith("b@")),
+        dict.fromkeys(topology().cells, rule),
     )
     assert pattern.categories == (Category.OVER_BLOCK,)
     assert "NetworkPolicy x/allow-b ingress rule 1" in pattern.sentence
@@ -391,7 +393,7 @@ def test_an_allowed_flow_that_a_rule_lets_pass_and_is_dropped_is_an_over_block()
 def test_a_denial_of_another_kind_says_which_was_expected() -> None:
     (pattern,) = patterns(
         lambda f: Outcome.REFUSED if f.destination.name == "a@worker" else leak_free(f),
-        denied_to_a(mesh()),
+        denied_to_a(topology()),
     )
     assert "to a@worker are REFUSED, expected DROPPED" in pattern.sentence
     assert pattern.categories == (Category.OTHER_DENIAL,)
@@ -404,7 +406,7 @@ def leak_free(flow: Flow) -> Outcome:
 
 def test_a_common_reason_is_quoted() -> None:
     places = pods("a")
-    flow_of = mesh(endpoints=places)
+    flow_of = topology(endpoints=places)
     cells = [
         o
         if o.flow.source.name != "a@worker" or o.flow.family is not V6
@@ -422,7 +424,7 @@ def test_services_are_a_place_of_their_own() -> None:
     other = Endpoint("dns", EndpointKind.SERVICE, clients[1].addresses)
     targets = (*clients, service, other)
     flows = [
-        Flow(source, target, address, *LANES[0])
+        Flow(source, target, address, *PORT_SPECS[0])
         for source in clients
         for target in targets
         for address in target.addresses
@@ -449,14 +451,14 @@ def test_every_wrong_cell_is_in_exactly_one_pattern(data: st.DataObject) -> None
         key = (flow.family, edge_of(flow))
         return Outcome.UNKNOWN if key in unknown else dropped(key in bad)
 
-    matrix = mesh(outcome, endpoints=SMALL_PODS)
+    matrix = topology(outcome, endpoints=SMALL_PODS)
     wrong = matrix.disagreements(all_open(matrix))
     told = [cell for pattern in diagnose(matrix, wrong) for cell in pattern.cells]
     assert sorted(map(str, told)) == sorted(map(str, wrong))
 
 
 SMALL_PODS = pods("ab", ("worker", "worker2"))
-SMALL = mesh(endpoints=SMALL_PODS)
+SMALL = topology(endpoints=SMALL_PODS)
 
 
 @pytest.mark.parametrize(

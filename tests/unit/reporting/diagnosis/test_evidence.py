@@ -10,7 +10,7 @@ from sixproof.errors import InfrastructureError, VerdictError
 from sixproof.model import Family, Flow, Matrix, Outcome, edge_of
 from sixproof.reporting.diagnosis.category import Category, categories_of
 from sixproof.reporting.diagnosis.evidence import blames, cell_evidence, require, verdict
-from tests.unit.reporting.samples import DENY, all_open, mesh, v6_tunnel_broken, works
+from tests.unit.reporting.samples import DENY, all_open, topology, v6_tunnel_broken, works
 
 
 def one_dropped(flow: Flow) -> Outcome:
@@ -25,12 +25,12 @@ def message(matrix: Matrix) -> str:
 
 
 def test_a_matrix_as_expected_raises_nothing() -> None:
-    matrix = mesh(works)
+    matrix = topology(works)
     require(matrix, all_open(matrix))
 
 
 def test_a_single_cell_is_told_by_itself() -> None:
-    assert message(mesh(one_dropped)) == (
+    assert message(topology(one_dropped)) == (
         "a@worker -> b@worker2 over IPv6 tcp/8080: DROPPED, expected ALLOWED "
         "(no policy selects echo)\n"
         "    to [fd00:10:244:8::12]:8080; 3 attempts in 3.2 s, no arrival at b@worker2; "
@@ -40,7 +40,7 @@ def test_a_single_cell_is_told_by_itself() -> None:
 
 
 def test_many_cells_lead_with_the_diagnosis_and_are_bounded() -> None:
-    lines = message(mesh(v6_tunnel_broken)).splitlines()
+    lines = message(topology(v6_tunnel_broken)).splitlines()
     assert lines[0].startswith("all IPv6 TCP and UDP flows from worker to worker2 and back")
     assert lines[1] == (
         "  a@worker -> a@worker2 over IPv6 tcp/8080, tcp/8081, udp/8080: DROPPED, "
@@ -62,7 +62,7 @@ def test_several_patterns_are_numbered_and_share_the_room() -> None:
         dead = flow.destination.name == "b@control-plane"
         return Outcome.DROPPED if dead else v6_tunnel_broken(flow)
 
-    matrix = mesh(rule)
+    matrix = topology(rule)
     text = message(matrix)
     assert text.startswith("126 cells are not as expected, in 2 patterns:\n  1. all IPv4 and IPv6")
     assert "\n  2. all IPv6 TCP and UDP flows from worker to worker2 and back" in text
@@ -72,17 +72,19 @@ def test_several_patterns_are_numbered_and_share_the_room() -> None:
 
 def test_a_verdict_is_an_assertion_and_what_was_not_measured_is_not() -> None:
     """pytest and Allure show the two apart: failed and broken."""
-    broken = mesh(v6_tunnel_broken)
+    broken = topology(v6_tunnel_broken)
     with pytest.raises(VerdictError, match="IPv6-only failure") as caught:
         require(broken, all_open(broken), context=["settled after 1.2 s, 3 rounds"])
     assert "\n  settled after 1.2 s, 3 rounds\n" in str(caught.value)
-    unknown = mesh(lambda f: Outcome.UNKNOWN if f.source.name == "a@worker" else Outcome.ALLOWED)
+    unknown = topology(
+        lambda f: Outcome.UNKNOWN if f.source.name == "a@worker" else Outcome.ALLOWED
+    )
     with pytest.raises(InfrastructureError, match="could not be measured, agent a@worker"):
         require(unknown, all_open(unknown))
 
 
 def test_one_measured_fault_among_unknowns_is_a_verdict() -> None:
-    matrix = mesh(
+    matrix = topology(
         lambda f: Outcome.UNKNOWN if f.source.name == "a@control-plane" else one_dropped(f)
     )
     with pytest.raises(VerdictError):
@@ -90,14 +92,14 @@ def test_one_measured_fault_among_unknowns_is_a_verdict() -> None:
 
 
 def test_an_unmeasured_cell_is_not_called_by_an_outcome() -> None:
-    matrix = mesh(lambda f: Outcome.UNKNOWN if f.source.name == "a@worker" else Outcome.ALLOWED)
+    matrix = topology(lambda f: Outcome.UNKNOWN if f.source.name == "a@worker" else Outcome.ALLOWED)
     first, second = cell_evidence(matrix.disagreements(all_open(matrix))[0])
     assert ": not measured, expected ALLOWED" in first
     assert second.strip() == "agent channel lost"
 
 
 def test_a_leak_says_who_answered_and_whom_it_saw() -> None:
-    matrix = mesh(works)
+    matrix = topology(works)
     wrong = matrix.disagreements(dict.fromkeys(matrix.cells, DENY))
     _, second = cell_evidence(wrong[0])
     assert "answered by a-1 after 0.4 ms, which saw 192.168.1.11" in second
@@ -112,7 +114,7 @@ def test_a_leak_says_who_answered_and_whom_it_saw() -> None:
     ],
 )
 def test_the_servers_side_is_told_where_it_was_asked(arrived: bool | None, said: str) -> None:
-    matrix = mesh(one_dropped)
+    matrix = topology(one_dropped)
     (wrong,) = matrix.disagreements(all_open(matrix))
     changed = dataclasses.replace(wrong.observation, arrived=arrived)
     _, second = cell_evidence(dataclasses.replace(wrong, observation=changed))
@@ -121,7 +123,7 @@ def test_the_servers_side_is_told_where_it_was_asked(arrived: bool | None, said:
 
 @pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.UNKNOWN])
 def test_nodes_are_told_where_the_names_of_pods_do_not(outcome: Outcome) -> None:
-    (wrong,) = mesh(one_dropped).disagreements(all_open(mesh(one_dropped)))
+    (wrong,) = topology(one_dropped).disagreements(all_open(topology(one_dropped)))
     flow = wrong.observation.flow
     renamed = dataclasses.replace(
         flow,
@@ -134,7 +136,7 @@ def test_nodes_are_told_where_the_names_of_pods_do_not(outcome: Outcome) -> None
 
 
 def test_notes_of_a_cell_close_its_evidence() -> None:
-    matrix = mesh(one_dropped)
+    matrix = topology(one_dropped)
     (wrong,) = matrix.disagreements(all_open(matrix))
     key = (Family.IPV6, edge_of(wrong.observation.flow))
     _, second = cell_evidence(wrong, {key: "last good hop: vxlan-v6.calico on worker"})

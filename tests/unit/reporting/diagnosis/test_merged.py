@@ -25,7 +25,7 @@ from sixproof.reporting.diagnosis.merged import merged
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Run
-from tests.unit.reporting.samples import NODES, OPEN, Rule, mesh, pod, pods, seen, works
+from tests.unit.reporting.samples import NODES, OPEN, Rule, pod, pods, seen, topology, works
 
 V4, V6 = Family.IPV4, Family.IPV6
 PLACES = tuple(
@@ -60,7 +60,7 @@ def asked(
     destinations: Iterable[Endpoint] = PLACES,
     *,
     families: Iterable[Family] = (V4, V6),
-    lanes: Iterable[tuple[Protocol, int | None]] = (TCP,),
+    port_specs: Iterable[tuple[Protocol, int | None]] = (TCP,),
     expected: Expectation = OPEN,
     where: object = lambda _: True,
 ) -> Measured:
@@ -72,12 +72,12 @@ def asked(
         for family in families
         for source in sources
         for target in targets
-        for protocol, port in lanes
+        for protocol, port in port_specs
         if (address := target.address(family)) is not None
     ]
     chosen = [flow for flow in flows if where(flow)]
     matrix = Matrix.of(title, [seen(flow, rule(flow)) for flow in chosen])
-    name = f"t.py::{title}[{'-'.join((*families, *(p for p, _ in lanes)))}]"
+    name = f"t.py::{title}[{'-'.join((*families, *(p for p, _ in port_specs)))}]"
     return Measured(matrix, dict.fromkeys(matrix.cells, expected), name)
 
 
@@ -101,9 +101,9 @@ def crossing(flow: Flow) -> bool:
 def suite(rule: Rule) -> tuple[Measured, ...]:
     """What a suite measures: families and protocols in tests of their own, pods and nodes too."""
     twins = [
-        asked(rule, "pods across nodes", families=[family], lanes=[lane], where=crossing)
+        asked(rule, "pods across nodes", families=[family], port_specs=[port_spec], where=crossing)
         for family in (V4, V6)
-        for lane in (TCP, UDP)
+        for port_spec in (TCP, UDP)
     ]
     return (
         *twins,
@@ -174,7 +174,7 @@ def test_a_refusal_that_cannot_come_back_is_no_cause_of_its_own() -> None:
     def closed(flow: Flow) -> Outcome:
         return Outcome.REFUSED if one_node(flow).works else Outcome.DROPPED
 
-    closed_ports = asked(closed, "closed ports", lanes=[(Protocol.TCP, 9)], expected=refused)
+    closed_ports = asked(closed, "closed ports", port_specs=[(Protocol.TCP, 9)], expected=refused)
     (fault,) = told(*suite(one_node), closed_ports)
     assert fault.tests == 6
     assert fault.pattern.outcomes == {Outcome.DROPPED: 100}
@@ -189,7 +189,7 @@ def test_a_silence_that_proves_nothing_by_itself_is_explained_by_the_place() -> 
     def closed(flow: Flow) -> Outcome:
         return Outcome.REFUSED if one_node(flow).works else Outcome.UNKNOWN
 
-    closed_ports = asked(closed, "closed ports", lanes=[(Protocol.UDP, 9)], expected=refused)
+    closed_ports = asked(closed, "closed ports", port_specs=[(Protocol.UDP, 9)], expected=refused)
     (fault,) = told(*suite(one_node), closed_ports)
     assert fault.tests == 6
     (alone,) = told(*suite(works), closed_ports)
@@ -264,7 +264,7 @@ def test_groups_are_named_in_plain_words(dead: object, where: str) -> None:
 
 def test_an_icmp_error_is_told_with_its_senders() -> None:
     """It names the cause, whatever else differs between the cells."""
-    matrix = mesh(works, endpoints=pods("a"))
+    matrix = topology(works, endpoints=pods("a"))
     cells: list[Observation] = []
     for number, o in enumerate(matrix.observations()):
         error = IcmpError(V6, 3, 0, f"fd00::{number % 5:x}")

@@ -10,10 +10,10 @@ from tests.unit.reporting.samples import (
     DENY,
     OPEN,
     all_open,
-    mesh,
     pod,
     pods,
     seen,
+    topology,
     v6_tunnel_broken,
 )
 
@@ -37,7 +37,7 @@ from tests.unit.reporting.samples import (
 def test_a_letter_says_whether_an_outcome_is_right(
     outcome: Outcome, expected: Expectation | None, standing: Standing, mark: str
 ) -> None:
-    flow = next(iter(mesh().cells.values())).flow
+    flow = next(iter(topology().cells.values())).flow
     cell = Cell(seen(flow, outcome), expected, standing_of(outcome, expected))
     assert (cell.standing, cell.mark) == (standing, mark)
     assert outcome.value in cell.meaning
@@ -50,7 +50,7 @@ def test_unknown_never_counts_as_right_even_where_it_is_expected() -> None:
 
 
 def test_lanes_fold_where_they_agree_and_spread_where_they_differ() -> None:
-    matrix = mesh(v6_tunnel_broken)
+    matrix = topology(v6_tunnel_broken)
     grid = Grid.of(matrix, Family.IPV6, all_open(matrix))
     same = grid.squares["a@worker", "b@worker"]
     apart = grid.squares["a@worker", "b@worker2"]
@@ -59,7 +59,7 @@ def test_lanes_fold_where_they_agree_and_spread_where_they_differ() -> None:
 
 
 def test_a_square_that_nobody_asked_for_is_empty() -> None:
-    grid = Grid.of(mesh(itself=False), Family.IPV4)
+    grid = Grid.of(topology(itself=False), Family.IPV4)
     square = grid.squares["a@worker", "a@worker"]
     assert square.empty
     assert square.shown() == (None,)
@@ -71,14 +71,14 @@ def test_endpoints_of_one_node_stand_side_by_side() -> None:
 
 
 def test_rows_and_columns_follow_one_order_where_nobody_asks_itself() -> None:
-    grid = Grid.of(mesh(endpoints=pods("a"), itself=False), Family.IPV6)
+    grid = Grid.of(topology(endpoints=pods("a"), itself=False), Family.IPV6)
     assert grid.rows == grid.columns
 
 
 def test_families_with_equal_marks_have_equal_pictures() -> None:
-    matrix = mesh()
+    matrix = topology()
     assert Grid.of(matrix, Family.IPV4).picture() == Grid.of(matrix, Family.IPV6).picture()
-    broken = mesh(v6_tunnel_broken)
+    broken = topology(v6_tunnel_broken)
     assert Grid.of(broken, Family.IPV4).picture() != Grid.of(broken, Family.IPV6).picture()
 
 

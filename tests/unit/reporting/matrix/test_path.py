@@ -9,7 +9,7 @@ from sixproof.agent.protocol import Event
 from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import signals
-from sixproof.probes.pmtu.probe import Passage
+from sixproof.probes.pmtu.probe import PathResult
 from sixproof.reporting.diagnosis.category import Category, categories_of
 from sixproof.reporting.matrix import path_svg, path_text
 from sixproof.reporting.matrix.grid import Standing
@@ -19,10 +19,10 @@ from tests.unit.probes.pmtu.samples import (
     HOPS,
     THERE,
     bulk,
-    expedition,
     narrowed,
-    passage,
     passed,
+    path_result,
+    path_run,
     refused,
     vanished,
 )
@@ -30,31 +30,31 @@ from tests.unit.probes.pmtu.samples import (
 STUCK = bulk(Event.SILENT, elapsed=6.0, retransmits=5)
 
 
-def hole(family: Family = Family.IPV6) -> Passage:
+def hole(family: Family = Family.IPV6) -> PathResult:
     """Small passes, large stalls."""
-    return passage(
+    return path_result(
         family, narrowed(), pattern=(vanished(1430),) * 4, bulk=STUCK, beyond=vanished(1351)
     )
 
 
-def turned(given: Passage) -> Passage:
+def turned(given: PathResult) -> PathResult:
     """The passage from w2 to w1."""
     address = HERE.address(Family.IPV6)
     assert address is not None
     return dataclasses.replace(given, flow=Flow(THERE, HERE, address, Protocol.UDP, 8080))
 
 
-def message(*passages: Passage, **counted: dict[str, int]) -> str:
+def message(*path_results: PathResult, **counted: dict[str, int]) -> str:
     """The verdict about bulk over IPv6."""
-    seen = expedition(*passages, **counted)
+    seen = path_run(*path_results, **counted)
     rule = pmtu_judge.bulk_in_time
-    complaints = pmtu_judge.judge(seen.over(Family.IPV6), rule)
-    return path_text.verdict("bulk passes", complaints, seen, rule)
+    violations = pmtu_judge.judge(seen.over(Family.IPV6), rule)
+    return path_text.verdict("bulk passes", violations, seen, rule)
 
 
 def test_a_black_hole_names_pair_hop_and_node() -> None:
     """Small passes, large stalls, which pair, which hop first, what was counted there."""
-    text = message(hole(), passage(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
+    text = message(hole(), path_result(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
     assert "bulk passes: 1 of 1 ordered pairs over IPv6" in text
     assert "small packets pass, large ones vanish" in text
     assert "a@w1 -> a@w2 over IPv6: TCP silent" in text
@@ -68,7 +68,7 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
 def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
     """The upload was acknowledged whole: it is the server's packets that vanish."""
     stuck = bulk(Event.SILENT, elapsed=6.0, acknowledged=300_037)
-    given = turned(passage(bulk=stuck, hops=HOPS))
+    given = turned(path_result(bulk=stuck, hops=HOPS))
     text = message(given, hole(), w1={"Icmp6OutPktTooBigs": 4})
     assert "a@w2 -> a@w1 over IPv6: TCP silent in its exchange on the way back" in text
     assert text.count("narrowest hop: vxlan-v6.calico of w1 1350") == 2
@@ -83,7 +83,7 @@ def test_both_families_broken_are_no_contrast() -> None:
 
 def test_slow_is_no_black_hole() -> None:
     """It is told, and filed elsewhere."""
-    text = message(passage(bulk=bulk(elapsed=3.0)), passage(Family.IPV4))
+    text = message(path_result(bulk=bulk(elapsed=3.0)), path_result(Family.IPV4))
     assert Category.MTU not in categories_of(text)
     assert "bulk took 3.0 s" in text
 
@@ -98,7 +98,7 @@ def test_many_pairs_are_told_short_after_the_first() -> None:
 def test_a_drawing_has_a_line_a_hop() -> None:
     """With the narrowest marked, what passed, and who said what."""
     said = "ICMPv6 type 2 code 0 from 2001:db8::ffff, MTU 1350"
-    given = passage(
+    given = path_result(
         hops=narrowed(),
         first=passed(1350),
         pattern=(refused(1430, said, 1350), *(passed(1430),) * 3),
@@ -111,13 +111,13 @@ def test_a_drawing_has_a_line_a_hop() -> None:
     ]
     assert "passed 256, 1350, 1430" in lines[-1]
     assert "2001:db8::ffff said MTU 1350" in lines[-1]
-    assert "<- narrowest" not in "".join(path_text.drawing(passage(hops=HOPS)))
-    assert next(iter(path_text.drawing(passage(hops=())))).endswith("MTU unknown")
+    assert "<- narrowest" not in "".join(path_text.drawing(path_result(hops=HOPS)))
+    assert next(iter(path_text.drawing(path_result(hops=())))).endswith("MTU unknown")
 
 
 def test_a_picture_is_well_formed_and_complete() -> None:
     """Static SVG: every hop, every path, the title; text is escaped."""
-    picture = path_svg.paths_svg("a <title>", [passage(), hole()])
+    picture = path_svg.paths_svg("a <title>", [path_result(), hole()])
     root = ET.fromstring(picture)  # noqa: S314 - made above
     texts = ["".join(node.itertext()) for node in root.iter() if node.tag.endswith("text")]
     assert "a <title>" in texts
@@ -130,11 +130,11 @@ def test_a_picture_is_well_formed_and_complete() -> None:
 def test_the_picture_marks_the_narrowest_hop_and_tells_what_kernels_counted() -> None:
     """One bar in the colour of failure, and a line of counters under the path that lost packets."""
     found = [c for c in [signals.delivered(hole())] if c]
-    seen = expedition(hole(), w1={"Icmp6OutPktTooBigs": 3})
+    seen = path_run(hole(), w1={"Icmp6OutPktTooBigs": 3})
     notes = path_text.accounts(found, seen)
     picture = path_svg.paths_svg("lost", [hole()], notes)
     assert "w1 made 3 (Icmp6OutPktTooBigs)" in picture
     assert "eaten on w1" in picture
     assert picture.count("&lt;- narrowest") == 1
     assert picture.count(PAINTS[Standing.FAILS].fill) == 1
-    assert PAINTS[Standing.FAILS].fill not in path_svg.paths_svg("sound", [passage()])
+    assert PAINTS[Standing.FAILS].fill not in path_svg.paths_svg("sound", [path_result()])

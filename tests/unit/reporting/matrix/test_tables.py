@@ -16,9 +16,9 @@ from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.matrix.html_table import matrix_html, page_of
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.svg import matrix_svgs
-from tests.unit.reporting.samples import all_open, mesh, pods, seen, v6_tunnel_broken
+from tests.unit.reporting.samples import all_open, pods, seen, topology, v6_tunnel_broken
 
-BROKEN = mesh(v6_tunnel_broken)
+BROKEN = topology(v6_tunnel_broken)
 OPEN = all_open(BROKEN)
 
 
@@ -98,7 +98,7 @@ def test_svg_is_a_picture_a_family_the_worst_first() -> None:
 
 
 def test_svg_draws_within_its_frame() -> None:
-    for matrix in (BROKEN, mesh(endpoints=pods("a", ["n" * 60, "m"]), itself=False)):
+    for matrix in (BROKEN, topology(endpoints=pods("a", ["n" * 60, "m"]), itself=False)):
         for _, picture in matrix_svgs(matrix):
             width, height = (float(v) for v in re.findall(r'(?:width|height)="(\d+)"', picture)[:2])
             xs = [float(x) for x in re.findall(r' x="([\d.]+)"', picture)]
@@ -130,6 +130,6 @@ def test_right_and_wrong_differ_in_grey() -> None:
 
 
 def test_families_alike_share_one_table() -> None:
-    matrix = mesh(endpoints=pods("a"), families=list(Family))
+    matrix = topology(endpoints=pods("a"), families=list(Family))
     assert matrix_html(matrix, all_open(matrix)).count("<table") == 1
     assert matrix_html(BROKEN, OPEN).count("<table") == 2

@@ -20,14 +20,22 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.report_files import write_bundle
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
-from tests.unit.reporting.samples import Rule, all_open, facts, mesh, pods, v6_tunnel_broken, works
+from tests.unit.reporting.samples import (
+    Rule,
+    all_open,
+    facts,
+    pods,
+    topology,
+    v6_tunnel_broken,
+    works,
+)
 
 RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
 
 
 def measured(rule: Rule, title: str = "Pod to pod", *, headline: bool = False) -> Measured:
     """A judged matrix in which everything must be allowed."""
-    matrix = mesh(rule, title=title)
+    matrix = topology(rule, title=title)
     return Measured(matrix, all_open(matrix), f"t.py::test_{title}", headline)
 
 
@@ -94,7 +102,7 @@ def test_each_family_gets_its_verdict() -> None:
     ("results", "word"),
     [
         (Results(RUN), Word.UNMEASURED),
-        (Results(RUN, matrices=(Measured(mesh(works)),)), Word.UNMEASURED),
+        (Results(RUN, matrices=(Measured(topology(works)),)), Word.UNMEASURED),
         (Results(RUN, matrices=(measured(works),)), Word.WORKS),
         (Results(RUN, matrices=(measured(lambda _: Outcome.UNKNOWN),)), Word.UNPROVEN),
         (Results(RUN, cases=(Case("t", CaseOutcome.PASSED, family=Family.IPV6),)), Word.WORKS),

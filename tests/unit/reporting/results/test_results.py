@@ -15,9 +15,9 @@ from sixproof.reporting.results.part_files import Parts, PartWriter
 from sixproof.reporting.results.results_json import SCHEMA, Results
 from sixproof.reporting.results.skip import Skip
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Foreign, Run
-from tests.unit.reporting.samples import all_open, facts, mesh, v6_tunnel_broken
+from tests.unit.reporting.samples import all_open, facts, topology, v6_tunnel_broken
 
-MATRIX = mesh(v6_tunnel_broken)
+MATRIX = topology(v6_tunnel_broken)
 MEASURED = Measured(MATRIX, all_open(MATRIX), "test_pods.py::test_mesh", headline=True)
 CASE = Case(
     "test_pods.py::test_mesh[IPv6]",

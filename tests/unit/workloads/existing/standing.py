@@ -13,7 +13,7 @@ from sixproof.model import Endpoint, EndpointKind
 from sixproof.policy import CALICO, Node
 from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import Mesh
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 from tests.unit.workloads.scene import NODES, addresses
 
 RUN = Run("abc")
@@ -106,7 +106,7 @@ def host(node: str) -> Endpoint:
     )
 
 
-MESH = Mesh(
+MESH = ProbeTopology(
     RUN,
     tuple(mesh_pod(role, node) for role in "abc" for node in NODES),
     tuple(host(node) for node in NODES),

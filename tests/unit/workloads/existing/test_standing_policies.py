@@ -20,8 +20,8 @@ from sixproof.model import (
 )
 from sixproof.workloads.existing import closed_flows
 from sixproof.workloads.existing.service_gates import gate
-from sixproof.workloads.probe_pods.lanes import Lane
-from sixproof.workloads.probe_pods.mesh import flows
+from sixproof.workloads.probe_pods.ports import PortSpec
+from sixproof.workloads.probe_pods.topology import flows
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import ServicePort
 from sixproof.workloads.services.routing import Door, Target
@@ -38,7 +38,7 @@ from tests.unit.workloads.existing.standing import (
 from tests.unit.workloads.scene import addresses
 
 A1, B2 = mesh_pod("a", "n1"), mesh_pod("b", "n2")
-TCP = Lane(Protocol.TCP, 8080)
+TCP = PortSpec(Protocol.TCP, 8080)
 VIP = Endpoint("web", EndpointKind.SERVICE, addresses("10.96.0.7", "fd00:96::7"), "six-abc-b")
 
 
@@ -188,8 +188,8 @@ spec: {node: n1, interfaceName: "*"}
 def web(*backends: Endpoint) -> Target:
     """A service whose port 80 leads to 8080."""
     ports = (ServicePort("web", Protocol.TCP, 80, "8080"),)
-    lanes = (Lane(Protocol.TCP, 80),)
-    return Target(VIP, Door.CLUSTER_IP, lanes, backends, proxy=KubeProxy(), ports=ports)
+    port_specs = (PortSpec(Protocol.TCP, 80),)
+    return Target(VIP, Door.CLUSTER_IP, port_specs, backends, proxy=KubeProxy(), ports=ports)
 
 
 def dialled(client: Endpoint) -> Flow:

@@ -1,4 +1,4 @@
-"""An arena of nine pods on three nodes, for the tests of policy cases."""
+"""three namespaces of nine pods on three nodes, for the tests of policy cases."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 
 from sixproof.model import ClusterFacts, Endpoint, EndpointKind, Family, NodeFacts, Protocol
 from sixproof.policy import Node, Service, ServicePort, World
-from sixproof.workloads.policy.arena import ARENA, NAMESPACES, PARTS, Arena
+from sixproof.workloads.policy.policy_namespaces import ARENA, NAMESPACES, PARTS, PolicyNamespaces
 from sixproof.workloads.probe_pods.identity import Run
 
 RUN = Run("abc123")
@@ -43,7 +43,7 @@ def _host(number: int) -> Endpoint:
 
 PODS = tuple(_pod(r, c, name) for r, name in enumerate(NAMESPACES) for c in range(len(PARTS)))
 HOSTS = tuple(map(_host, (1, 2, 3)))
-SCENE = Arena(RUN, "gw0", HOMES, PODS, HOSTS)
+SCENE = PolicyNamespaces(RUN, "gw0", HOMES, PODS, HOSTS)
 FACTS = ClusterFacts(
     server="",
     version="",

@@ -6,14 +6,14 @@ import ipaddress
 
 import pytest
 
-from fixtures.policy_arena import case, cases
+from fixtures.policy import case, cases
 from sixproof.errors import ManifestError
 from sixproof.model import Outcome
 from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.workloads.policy import cases as policy_cases
-from sixproof.workloads.policy.arena import ARENA
 from sixproof.workloads.policy.cases import Case
-from sixproof.workloads.probe_pods.lanes import ICMP, POD_LANES
+from sixproof.workloads.policy.policy_namespaces import ARENA
+from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS
 from tests.unit.workloads.policy.policy_scene import FACTS, SCENE, WORLD
 
 VALUES = policy_cases.values(SCENE, FACTS)
@@ -23,9 +23,9 @@ EVERYTHING_STAYS_OPEN = {
 
 
 def outcomes(of: Case) -> set[frozenset[Outcome]]:
-    """What the oracle expects of all flows of the arena under a case."""
+    """What the oracle expects of all flows of the policy namespaces under a case."""
     oracle = Oracle.of(of.manifests(SCENE, VALUES), WORLD, CALICO_3_31)
-    flows = SCENE.flows((*POD_LANES, ICMP), SCENE.families())
+    flows = SCENE.flows((*POD_PORTS, ICMP), SCENE.families())
     return {oracle.judge(flow).expectation().outcomes for flow in flows}
 
 

@@ -15,11 +15,11 @@ from sixproof.model import Family, Flow, Outcome
 from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.workloads.policy import cases, generate, shrink
 from sixproof.workloads.policy.cases import Manifest
-from sixproof.workloads.probe_pods.lanes import POD_LANES
+from sixproof.workloads.probe_pods.ports import POD_PORTS
 from tests.unit.workloads.policy.policy_scene import FACTS, HOMES, SCENE, WORLD
 
 VALUES = cases.values(SCENE, FACTS)
-FLOWS = SCENE.flows(POD_LANES, SCENE.families())
+FLOWS = SCENE.flows(POD_PORTS, SCENE.families())
 
 seeds, numbers = st.integers(0, 10**9), st.integers(1, 1000)
 calm = settings(deadline=None, derandomize=True, database=None, max_examples=200)

@@ -17,8 +17,8 @@ from sixproof.workloads.policy import files
 from sixproof.workloads.policy import stage as policy_stage
 from sixproof.workloads.policy.files import Given
 from sixproof.workloads.policy.stage import BYSTANDER, ELSEWHERE, STANDS_FOR
-from sixproof.workloads.probe_pods import mesh
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods import topology
+from sixproof.workloads.probe_pods.ports import PortSpec
 
 DNS = """
 apiVersion: networking.k8s.io/v1
@@ -226,9 +226,9 @@ def test_pods_serve_the_ports_that_policies_name_and_one_that_none_does(tmp_path
     stage = policy_stage.build(given(tmp_path, DNS, WEB, CALICO), {})
     (https,) = stage.named
     assert (https.name, https.protocol) == ("https", Protocol.TCP)
-    ports = {lane.port for lane in stage.lanes}
+    ports = {port_spec.port for port_spec in stage.port_specs}
     assert ports == {53, 5432, 8000, 8010, 9002, https.number}
-    assert Lane(Protocol.UDP, 53) in stage.lanes
+    assert PortSpec(Protocol.UDP, 53) in stage.port_specs
     assert stage.left_out == ()
 
 
@@ -279,12 +279,14 @@ def test_the_stage_shows_what_policies_allow_and_what_they_deny(tmp_path: Path) 
     )
     oracle = Oracle.of(map(policy_stage.translated, found.policies), world, CALICO_PROFILE)
     by_policy: dict[str, set[Verdict]] = {}
-    for flow in mesh.flows(pods, pods, list(Family), stage.lanes):
+    for flow in topology.flows(pods, pods, list(Family), stage.port_specs):
         seen = oracle.judge(flow)
         for side in (seen.egress, seen.ingress):
             if side is not None and side.policy is not None:
                 by_policy.setdefault(side.policy.name, set()).add(side.verdict)
     assert by_policy.keys() >= {"dns", "web", "db"}
     assert all(some >= {Verdict.ALLOWED} for some in by_policy.values())
-    verdicts = {oracle.judge(f).verdict for f in mesh.flows(pods, pods, list(Family), stage.lanes)}
+    verdicts = {
+        oracle.judge(f).verdict for f in topology.flows(pods, pods, list(Family), stage.port_specs)
+    }
     assert verdicts == {Verdict.ALLOWED, Verdict.DENIED}

@@ -12,9 +12,9 @@ from sixproof.kube.api.resources import Kind
 from sixproof.model import ClusterFacts, NodeFacts
 from sixproof.workloads.probe_pods import deploy, placement
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import Mesh
 from sixproof.workloads.probe_pods.placement import Placement
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, node_of
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 from tests.unit.workloads.memory import Manifest, MemoryCluster
 
 RUN = Run("abc")
@@ -45,7 +45,7 @@ class Nodes(MemoryCluster):
         return () if kind.kind == "Event" else super().list(kind, namespace, **query)
 
 
-def covered(cluster: MemoryCluster, nodes: tuple[str, ...] = NODES) -> Mesh:
+def covered(cluster: MemoryCluster, nodes: tuple[str, ...] = NODES) -> ProbeTopology:
     where = Placement(nodes)
     wanted = deploy.plan(RUN, where, PodOptions("image"))
     deploy.open_namespaces(cluster, wanted)  # type: ignore[arg-type]
@@ -61,20 +61,20 @@ def covered(cluster: MemoryCluster, nodes: tuple[str, ...] = NODES) -> Mesh:
 
 def test_every_pod_that_runs_makes_the_mesh() -> None:
     """Three pods and one host agent a node, nobody left out."""
-    mesh = covered(Nodes())
-    assert (len(mesh.pods), len(mesh.hosts), mesh.failed) == (9, 3, ())
+    topology = covered(Nodes())
+    assert (len(topology.pods), len(topology.hosts), topology.failed) == (9, 3, ())
 
 
 @pytest.mark.parametrize("roles", ["a", "abc"])
 def test_a_node_that_cannot_run_a_probe_is_named_and_the_rest_is_measured(roles: str) -> None:
     """One pod that never becomes ready costs its node; the reason is told; the others stay."""
-    mesh = covered(Nodes("arm", roles=roles))
-    assert set(mesh.nodes) == {"good", "better"}
-    assert (len(mesh.pods), len(mesh.hosts)) == (6, 2)
-    ((node, why),) = mesh.failed
+    topology = covered(Nodes("arm", roles=roles))
+    assert set(topology.nodes) == {"good", "better"}
+    assert (len(topology.pods), len(topology.hosts)) == (6, 2)
+    ((node, why),) = topology.failed
     assert node == "arm"
     assert "exec format error" in why
-    assert Mesh.from_json(mesh.to_json()) == mesh
+    assert ProbeTopology.from_json(topology.to_json()) == topology
 
 
 def test_pods_of_a_node_that_is_not_covered_are_deleted() -> None:
@@ -86,7 +86,7 @@ def test_pods_of_a_node_that_is_not_covered_are_deleted() -> None:
 
 
 def test_where_no_node_runs_a_probe_nothing_is_measured() -> None:
-    """A mesh without a pod would be green by absence."""
+    """A probe topology without a pod would be green by absence."""
     with pytest.raises(NotReady, match=r"good: pod a-good: .*exec format error"):
         covered(Nodes(*NODES))
 

@@ -17,8 +17,8 @@ from sixproof.kube.channel.agents import Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.workloads.probe_pods import outside
-from sixproof.workloads.probe_pods.lanes import Lane
 from sixproof.workloads.probe_pods.outside import Keeper, Outside, Place
+from sixproof.workloads.probe_pods.ports import PortSpec
 
 KEY = "0123456789abcdef"
 HERE = Place((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
@@ -35,7 +35,7 @@ def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
     with socket.socket(socket.AF_INET6) as free:
         free.bind(("::", 0))
         port = free.getsockname()[1]
-    monkeypatch.setattr(outside, "POD_LANES", (Lane(Protocol.TCP, port),))
+    monkeypatch.setattr(outside, "POD_PORTS", (PortSpec(Protocol.TCP, port),))
     made = Keeper(HERE, KEY)
     yield made
     made.close()

@@ -8,8 +8,8 @@ import json
 from sixproof.agent.wire import Seal
 from sixproof.workloads.probe_pods import probe_pod
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import Mesh
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 RUN = Run.new()
 POD = probe_pod.pod(RUN, PodSpec("p", "ns", "node"), PodOptions("image"))
@@ -36,12 +36,12 @@ def test_the_key_comes_by_a_secret_of_the_run() -> None:
 
 
 def test_workers_share_the_key_and_no_message_shows_it() -> None:
-    """It travels with the mesh; what a failing test prints of one does not hold it."""
-    mesh = Mesh.from_json(json.loads(json.dumps(Mesh(RUN, (), ()).to_json())))
+    """It travels with the probe topology; what a failing test prints of one does not hold it."""
+    topology = ProbeTopology.from_json(json.loads(json.dumps(ProbeTopology(RUN, (), ()).to_json())))
 
-    assert mesh.run == RUN
-    assert mesh.run.seal.mark == Seal(RUN.key.encode()).mark != Run.new().seal.mark
-    assert RUN.key not in repr(mesh)
+    assert topology.run == RUN
+    assert topology.run.seal.mark == Seal(RUN.key.encode()).mark != Run.new().seal.mark
+    assert RUN.key not in repr(topology)
 
 
 def test_a_run_has_a_key_that_fits() -> None:

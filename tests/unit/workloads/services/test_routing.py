@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.model import Family, Outcome, Protocol
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import Service, ServicePort
 from sixproof.workloads.services.routing import (
@@ -98,7 +98,7 @@ def test_flows_go_where_both_ends_have_an_address() -> None:
     target = at_cluster_ip(WEB, [WEB1], PROXY)
     one = dataclasses.replace(A2, addresses=A2.addresses[:1])  # IPv4 alone
     found = flows_to([A1, one], [target], Family)
-    assert [(f.source.name, f.family, f.lane) for f in found] == [
+    assert [(f.source.name, f.family, f.port_spec) for f in found] == [
         ("a@n1", Family.IPV4, "tcp/80"),
         ("a@n1", Family.IPV4, "udp/80"),
         ("a@n1", Family.IPV6, "tcp/80"),
@@ -106,5 +106,5 @@ def test_flows_go_where_both_ends_have_an_address() -> None:
         ("a@n2", Family.IPV4, "tcp/80"),
         ("a@n2", Family.IPV4, "udp/80"),
     ]
-    chosen = flows_to([A1], [target], [Family.IPV6], [Lane(Protocol.TCP, 443)])
+    chosen = flows_to([A1], [target], [Family.IPV6], [PortSpec(Protocol.TCP, 443)])
     assert [str(f) for f in chosen] == ["a@n1 -> web over IPv6 tcp/443 ([fd00:96::7]:443)"]

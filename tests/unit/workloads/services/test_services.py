@@ -12,7 +12,7 @@ import yaml
 from sixproof.errors import ManifestError
 from sixproof.model import EndpointKind, Family, NodeFacts, Protocol
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.manifests import ServicePort, load, service
 from tests.unit.workloads.scene import NODES, addresses
 
@@ -41,9 +41,9 @@ def test_service_that_came_back() -> None:
     assert web.families == (Family.IPV6, Family.IPV4)
     assert web.cluster_ips == addresses("fd00:96::7", "10.96.0.7")
     assert web.ports[0] == ServicePort("http", Protocol.TCP, 80, "8080", 30080)
-    assert (web.lanes, web.node_lanes) == (
-        (Lane(Protocol.TCP, 80), Lane(Protocol.UDP, 53)),
-        (Lane(Protocol.TCP, 30080),),
+    assert (web.port_specs, web.node_lanes) == (
+        (PortSpec(Protocol.TCP, 80), PortSpec(Protocol.UDP, 53)),
+        (PortSpec(Protocol.TCP, 30080),),
     )
     assert (web.labels, web.headless, web.publishes_unready) == ("app=web,tier=front", False, False)
     assert (web.endpoint().kind, web.endpoint().addresses) == (

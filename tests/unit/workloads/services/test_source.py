@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.model import Endpoint, Family, IPAddress
-from sixproof.workloads.probe_pods.lanes import Lane
+from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import Door, Target
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
@@ -34,11 +34,11 @@ USUAL = Translation(
 SERVICE = Endpoint(name="web", kind=WEB1.kind)
 
 
-def dialled(door: Door, at: str = "", *, local: bool = False) -> Target:
-    """A target behind a door, at a node where it has one."""
+def dialled(frontend: Door, at: str = "", *, local: bool = False) -> Target:
+    """A target behind a frontend, at a node where it has one."""
     endpoint = dataclasses.replace(SERVICE, node=at.removesuffix("!"))
-    lanes: tuple[Lane, ...] = ()
-    return Target(endpoint, door, lanes, (), local=local)
+    port_specs: tuple[PortSpec, ...] = ()
+    return Target(endpoint, frontend, port_specs, (), local=local)
 
 
 CLUSTER_IP = dialled(Door.CLUSTER_IP)
@@ -99,8 +99,8 @@ def told(way: tuple[Endpoint, Target, Endpoint, str]) -> str:
     """A way in words."""
     client, target, backend, _ = way
     local = " Local" if target.local else ""
-    door = f"{target.door}{local} {target.endpoint.node}".strip()
-    return f"{client.name} by {door} to {backend.name}"
+    frontend = f"{target.frontend}{local} {target.endpoint.node}".strip()
+    return f"{client.name} by {frontend} to {backend.name}"
 
 
 def meant(words: str, client: Endpoint, family: Family) -> frozenset[IPAddress]:

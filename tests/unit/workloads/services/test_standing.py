@@ -11,8 +11,8 @@ from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
 from sixproof.model import Family
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.mesh import Mesh
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
+from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services import slices
 from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyPolicy, FamilyWish
 from sixproof.workloads.services.slices import SERVICE_NAME
@@ -21,7 +21,7 @@ from tests.unit.workloads.memory import MemoryCluster
 from tests.unit.workloads.scene import A1, A2, HOST1, HOST2
 
 MANIFESTS = Path(__file__).parents[4] / "manifests" / "services"
-MESH = Mesh(Run("abc123"), (A1, A2), (HOST1, HOST2))
+MESH = ProbeTopology(Run("abc123"), (A1, A2), (HOST1, HOST2))
 
 
 @pytest.fixture

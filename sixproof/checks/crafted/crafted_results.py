@@ -1,0 +1,193 @@
+"""What became of every crafted packet of a run, and what must have become of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from sixproof.checks.carried import Closed, must_be_open
+from sixproof.checks.pmtu.path_results import UDP
+from sixproof.errors import InfrastructureError, NotAsked, VerdictError
+from sixproof.kube.api import wait
+from sixproof.model import Endpoint, Family, Flow, Protocol, Timing
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.crafted import probe as crafted
+from sixproof.probes.crafted import shapes
+from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, Target
+from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.evidence import blames
+from sixproof.workloads.probe_pods.ports import POD_PORTS, PortSpec
+
+SHUT = PortSpec(Protocol.UDP, 8081)
+
+
+TCP = POD_PORTS[0]
+
+
+POD, CLUSTER_IP, NODE_PORT, DENIED = (
+    "to the pod", "through the clusterIP", "through a NodePort", "to a port that is shut",
+)  # fmt: skip
+
+
+WAYS = (POD, CLUSTER_IP, NODE_PORT)
+"""How a crafted packet goes."""
+
+
+ROUTE = "by a source route"
+
+
+FULL = "full size "
+"""What stands before a way that a packet of full size takes."""
+
+
+TOLD = 8
+"""Shots that one message tells of."""
+
+
+Wrong = Callable[[CraftedResult], str]
+
+
+PacketSource = Callable[[], Iterable[CraftedPacket]]
+
+
+@dataclasses.dataclass(frozen=True)
+class CraftedResults:
+    """What became of every crafted packet of the run; `closed` are flows on which none was fired,
+    by way, since policies of the cluster's owner close them."""
+
+    crafted_results: tuple[CraftedResult, ...]
+    closed: Mapping[str, Closed] = dataclasses.field(default_factory=dict)
+
+    def must(
+        self,
+        title: str,
+        way: str,
+        family: Family,
+        *,
+        only: Iterable[str] | None = None,
+        wrong: Wrong = crafted.violation,
+    ) -> None:
+        """Every crafted packet that went this way met its fate, or those of some shapes `only` did.
+
+        Raises:
+            VerdictError: one did not; the message says how far it came, and who demands what.
+            InfrastructureError: none was wrong, but some could not be measured.
+        """
+        shapes_of = None if only is None else frozenset(only)
+        mine, others = (
+            [
+                x
+                for x in self.crafted_results
+                if x.crafted_packet.story == way
+                and x.crafted_packet.target.family is f
+                and (shapes_of is None or x.crafted_packet.shape in shapes_of)
+            ]
+            for f in (family, family.other)
+        )
+        if not mine:
+            shut = self.closed.get(way.removeprefix(FULL), self.closed.get(POD, ()))
+            must_be_open(title, (), [one for one in shut if one[0].family is family])
+            raise NotAsked(f"{title}: no pair of pods on different nodes", "--six-nodes")
+        with steps.step(f"Then {title}"):
+            steps.attach_text(f"{title} over {family}", "\n".join(map(str, mine)))
+        violations = _complaints(mine, wrong)
+        if violations:
+            one = {Family.IPV6: Category.IPV6_ONLY, Family.IPV4: Category.IPV4_ONLY}[family]
+            alone = bool(others) and not _complaints(others, wrong)
+            classes = [Category.LEAK] if way == DENIED else []
+            classes += [one] if alone else [] if way == DENIED else [Category.BOTH]
+            lead = f"{title}: {len(violations)} of {len(mine)} shots over {family}"
+            more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
+            text = "\n  ".join([lead, *violations[:TOLD], *more])
+            raise VerdictError(blames(text, *classes), [family])
+        unknown = [str(x) for x in mine if x.fate is CraftedStatus.UNKNOWN]
+        if unknown:
+            raise InfrastructureError("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
+
+
+@dataclasses.dataclass(frozen=True)
+class Ways:
+    """By way, the targets at which is fired, and the flows that policies of the owner close."""
+
+    open: Mapping[str, tuple[Target, ...]]
+    closed: Mapping[str, Closed]
+
+
+def _complaints(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:
+    return [
+        said for x in crafted_results if x.fate is not CraftedStatus.UNKNOWN and (said := wrong(x))
+    ]
+
+
+def measured(doubts: Iterable[str]) -> None:
+    """Nothing is in doubt.
+
+    Raises:
+        InfrastructureError: something could not be measured.
+    """
+    if found := list(filter(None, doubts)):
+        raise InfrastructureError("\n  ".join(["not measured", *found[:TOLD]]))
+
+
+def dialled(flow: Flow, target: Target) -> Flow:
+    return dataclasses.replace(flow, address=target.address, port=target.port)
+
+
+def settle(
+    probe: ConnectProbe,
+    flows: Sequence[Flow],
+    found: Mapping[str, Sequence[Target]],
+    timing: Timing,
+) -> None:
+    """Wait until every node carries the services."""
+    by_ends = {(f.source.name, f.destination.name): f for f in flows}
+    asked = [
+        dialled(by_ends[t.source.name, t.server.name], t)
+        for targets in found.values()
+        for t in targets
+    ]
+    wait.until(
+        lambda: probe.measure(asked, ProbeOptions(timeout=1.0, attempts=2)),
+        lambda seen: all(o.outcome.works for o in seen),
+        timeout=timing.settle,
+    )
+
+
+def at(targets: Iterable[Target], way: str, widths: Mapping[str, int]) -> Iterator[CraftedPacket]:
+    return (crafted_packet for target in targets for crafted_packet in _shots(target, way, widths))
+
+
+def _shots(target: Target, way: str, widths: Mapping[str, int]) -> Iterator[CraftedPacket]:
+    yield shapes.baseline(target, way)
+    yield from shapes.fragmented(target, way)
+    yield from shapes.behind_headers(target, way)
+    yield shapes.full_size(target, widths[target.source.name], FULL + way)
+
+
+def source_routed(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterator[CraftedPacket]:
+    """By way of the server to a third pod, where there is one, and their baselines."""
+    for target in targets:
+        others = [p for p in pods if p not in (target.source, target.server)]
+        if others and target.family is Family.IPV6:
+            beyond = others[0].address(target.family)
+            yield shapes.baseline(target, ROUTE)
+            if beyond is not None:
+                yield shapes.baseline(
+                    dataclasses.replace(target, server=others[0], address=beyond), ROUTE
+                )
+            yield from shapes.source_routed(target, others[0], ROUTE)
+
+
+def forbidden(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterator[CraftedPacket]:
+    """To the guarded pod beside each server: its open port is the baseline of its shut one."""
+    beside = {pod.node: pod for pod in pods}
+    for target in targets:
+        server = beside[target.server.node]
+        address = server.address(target.family)
+        if address is None:
+            continue
+        opened = Target(target.source, server, address, UDP.port or 0, target.seal)
+        shut = dataclasses.replace(opened, port=SHUT.port or 0)
+        yield shapes.baseline(opened, DENIED)
+        yield from shapes.forbidden(shut, opened, DENIED)

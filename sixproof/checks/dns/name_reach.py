@@ -1,0 +1,217 @@
+"""By name: whether a service's name works over each family, or only thanks to another one."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterable, Sequence
+
+from sixproof.checks.carried import must_be_open
+from sixproof.checks.connect.connectivity import works
+from sixproof.checks.dns.resolution import resolvers_of
+from sixproof.checks.dns.resolvers import PATIENCE
+from sixproof.checks.dns.ways import Ways
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import InfrastructureError, VerdictError
+from sixproof.kube.channel.agents import Agents
+from sixproof.model import (
+    Endpoint,
+    EndpointKind,
+    Family,
+    Flow,
+    Matrix,
+    Observation,
+    Outcome,
+    Protocol,
+    Timing,
+    edge_of,
+)
+from sixproof.policy import Service, ServicePort
+from sixproof.probes.connect.convergence import converge
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.dns.fallback import ByName, violations
+from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProbe
+from sixproof.probes.dns.truth import TrueService
+from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category
+from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.probe_pods.ports import POD_PORTS
+
+PORT = 80
+
+
+SERVED = POD_PORTS[0].port
+"""At which port of a pod the service's port 80 leads."""
+
+
+class NameReach:
+    """Looks a name up, then dials every address that it may lead to."""
+
+    def __init__(
+        self,
+        agents: Agents,
+        recorder: Recorder,
+        zone: str,
+        timing: Timing,
+        ways: Ways | None = None,
+        standing: StandingPolicies | None = None,
+    ) -> None:
+        self._agents = agents
+        self._ways = ways
+        self._standing = standing
+        self._connect = ConnectProbe(agents)
+        self._resolve = ResolverProbe(agents)
+        self._recorder = recorder
+        self._zone = zone
+        self._timing = timing
+
+    def must_need_no_fallback(
+        self,
+        sources: Sequence[Endpoint],
+        services: Sequence[TrueService],
+        backends: Sequence[Endpoint],
+    ) -> None:
+        """Every service must carry every source over each of its families, by its name.
+
+        Raises:
+            VerdictError: one does not, or only thanks to another family.
+            InfrastructureError: what is wrong could not be measured.
+        """
+        __tracebackhide__ = True
+        sources = self._unhindered(sources, services, backends)
+        found = self._look_up(sources, services)
+        seen = self._dial(sources, services, backends)
+        clients = [_client(one, s, seen) for s in services for one in found[s.name]]
+        lines = [f"{one.found.lookup}: first {one.preferred}, {one.parity}" for one in clients]
+        steps.attach_text("clients by name", "\n".join(lines) + "\n")
+        broken = [one for one in clients if not one.works_throughout]
+        if not broken:
+            return
+        text = f"{len(broken)} of {len(clients)} clients do not reach a service by its name over"
+        text = "\n  ".join([f"{text} each of its families", *violations(broken)[:8]])
+        outcomes = {one.outcome(f) for one in broken for f in one.families}
+        if not any(o.measured and not o.works for o in outcomes):
+            raise InfrastructureError(evidence.blames(text, Category.NOT_MEASURED))
+        text = evidence.blames(text, *_classes(broken, clients))
+        raise VerdictError(text, _families(broken))
+
+    def _unhindered(
+        self,
+        sources: Sequence[Endpoint],
+        services: Sequence[TrueService],
+        backends: Sequence[Endpoint],
+    ) -> list[Endpoint]:
+        """The sources that no policy keeps from their nameservers or from a service; without one
+        the test ends as not proven."""
+        if self._ways is None or self._standing is None:
+            return list(sources)
+        known = resolvers_of(self._agents, sources)
+        nameservers = {name: conf.nameservers for name, conf in known.items()}
+        asking = self._ways.unhindered("services by name", sources, nameservers)
+        closed = [
+            (flow, why)
+            for flow in _flows(asking, services)
+            for backend in backends
+            if (why := _closed_by(self._standing, flow, backend))
+        ]
+        shut = {flow.source for flow, _ in closed}
+        free = [source for source in asking if source not in shut]
+        if not free:
+            must_be_open("services by name", (), closed)
+        return free
+
+    def _look_up(
+        self, sources: Sequence[Endpoint], services: Sequence[TrueService]
+    ) -> dict[str, list[LookupObservation]]:
+        lookups = {
+            s.name: [Lookup(source, s.fqdn(self._zone)) for source in sources] for s in services
+        }
+        every = [one for row in lookups.values() for one in row]
+        with steps.step(f"When {len(every)} names are looked up"):
+            seen = iter(self._resolve.look_up(every, PATIENCE))
+        return {name: [next(seen) for _ in row] for name, row in lookups.items()}
+
+    def _dial(
+        self,
+        sources: Sequence[Endpoint],
+        services: Sequence[TrueService],
+        backends: Sequence[Endpoint],
+    ) -> tuple[Observation, ...]:
+        """Every address of every service from every source, once its rules are programmed."""
+        flows = _flows(sources, services)
+        witnesses = {s.name: backends for s in services}
+        with steps.step(f"When {len(flows)} addresses are dialled"):
+            seen = converge(
+                lambda timeout: self._connect.measure(flows, ProbeOptions(timeout), witnesses),
+                lambda round_: all(o.outcome.works for o in round_),
+                began=time.monotonic(),
+                deadline=self._timing.settle,
+                patience=self._timing.connect,
+            ).observations
+        matrix = Matrix.of("services by their addresses", seen)
+        expected = {(o.flow.family, edge_of(o.flow)): works(o.flow) for o in seen}
+        self._recorder.matrix(matrix, expected)
+        steps.attach_matrix(matrix, expected)
+        return seen
+
+
+def _flows(sources: Iterable[Endpoint], services: Sequence[TrueService]) -> list[Flow]:
+    """Every source to every address of every service."""
+    return [
+        Flow(source, endpoint, address, Protocol.TCP, PORT)
+        for source in sources
+        for endpoint in map(_endpoint, services)
+        for address in endpoint.addresses
+        if source.address(Family.of(address))
+    ]
+
+
+def _closed_by(standing: StandingPolicies, flow: Flow, backend: Endpoint) -> str:
+    if backend.address(flow.family) is None:
+        return ""
+    place, ports = flow.destination, (ServicePort(PORT, flow.protocol, SERVED),)
+    service = Service(
+        place.namespace, place.name, place.addresses, ports=ports, backends=(backend,)
+    )
+    return standing.closes(dataclasses.replace(flow, destination=backend), service)
+
+
+def _endpoint(service: TrueService) -> Endpoint:
+    return Endpoint(service.name, EndpointKind.SERVICE, service.cluster_ips, service.namespace)
+
+
+def _client(found: LookupObservation, service: TrueService, seen: Sequence[Observation]) -> ByName:
+    own = [
+        o
+        for o in seen
+        if o.flow.source.name == found.lookup.source.name
+        and o.flow.destination.name == service.name
+    ]
+    return ByName(
+        found=found,
+        dialled={o.flow.address: o for o in own},
+        families=frozenset(Family.of(a) for a in service.cluster_ips)
+        & found.lookup.source.families(),
+    )
+
+
+def _classes(broken: Sequence[ByName], all_clients: Sequence[ByName]) -> list[Category]:
+    named = {Family.IPV6: Category.IPV6_ONLY, Family.IPV4: Category.IPV4_ONLY}
+    families = _families(broken)
+    working = {f for one in all_clients for f in one.families} - families
+    unnamed = [o for o in broken if any(_has_no_address(o, f) for f in o.families)]
+    # Lookups reach replicas by chance: a family is blamed only where each of these has the other.
+    fair = all(one.found.addresses for one in unnamed)
+    found = [named[f] for f in families if len(families) == 1 and working and fair]
+    if unnamed:
+        found.append(Category.DNS)
+    return found or [Category.BOTH]
+
+
+def _has_no_address(one: ByName, family: Family) -> bool:
+    return one.outcome(family) is Outcome.DNS_FAILED
+
+
+def _families(broken: Sequence[ByName]) -> set[Family]:
+    return {f for one in broken for f in one.families if not one.outcome(f).works}

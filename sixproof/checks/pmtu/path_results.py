@@ -1,0 +1,145 @@
+"""Paths between pods that nobody has used yet, and what must come of each."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+
+from sixproof.agent import protocol
+from sixproof.calico import mtu
+from sixproof.checks.carried import Closed, must_be_open
+from sixproof.errors import NotAsked, VerdictError
+from sixproof.kube.channel.agents import Agents
+from sixproof.model import Endpoint, Family
+from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import signals
+from sixproof.probes.pmtu.interfaces import Seen
+from sixproof.probes.pmtu.judge import Rule, Violation
+from sixproof.probes.pmtu.path import Overhead
+from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.reporting.allure import steps
+from sixproof.reporting.matrix import path_svg, path_text
+from sixproof.workloads.probe_pods.ports import POD_PORTS
+
+UDP = POD_PORTS[2]
+
+
+TUNNELS = {
+    tunnel.device: Overhead(tunnel.name, tunnel.overhead, outer)
+    for outer, those in (
+        (Family.IPV4, (mtu.IPIP, mtu.VXLAN_V4, mtu.WIREGUARD_V4)),
+        (Family.IPV6, (mtu.VXLAN_V6, mtu.WIREGUARD_V6)),
+    )
+    for tunnel in those
+}
+
+
+ETHERNET = 1500
+"""Bytes of a packet on Ethernet without jumbo frames."""
+
+
+SOMEWHERE = tuple(map(ipaddress.ip_address, ("192.0.2.1", "2001:db8::1")))
+"""Documentation addresses: where a node would send what it has no special route for."""
+
+
+CARRIES: dict[str, Rule] = {
+    "the first full-size packet passes": pmtu_judge.first_try,
+    "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
+    "fragments arrive": pmtu_judge.fragments_arrive,
+    "bulk passes both ways": pmtu_judge.bulk_in_time,
+    "segments fill the path": pmtu_judge.segments,
+}
+"""What a path must carry, whoever translates addresses on it."""
+
+
+def slugs(titles: Iterable[str]) -> list[str]:
+    """Test ids of these titles: without blanks, so that a shell takes an id as one word."""
+    return [title.replace(" ", "-") for title in titles]
+
+
+class PathResults:
+    """What was measured on every path, judged one rule at a time. `closed` are the flows that were
+    not measured, since policies of the cluster's owner close them."""
+
+    def __init__(self, seen: PathRun, closed: Closed = ()) -> None:
+        self.seen = seen
+        self.closed = closed
+
+    def must(self, title: str, rule: Rule, family: Family) -> None:
+        """Hold every path of a family against a rule.
+
+        Raises:
+            VerdictError: one breaks it; the message names pairs, hops and counters.
+        """
+        path_results = self._passages(title, family)
+        violations = pmtu_judge.judge(path_results, rule)
+        self._attach(title, path_results, violations)
+        if violations:
+            raise VerdictError(path_text.verdict(title, violations, self.seen, rule), [family])
+        if not any(map(pmtu_judge.carried, path_results)):
+            why = f"{title}: not one path over {family} carried so much as a small packet"
+            raise NotAsked(why, "see the tests that fail", unproven=True)
+
+    def too_big(self, family: Family) -> PathResults:
+        """Only the paths on which somebody has to say that a packet is too big; skips without."""
+        why = "every hop carries what pods send, so nobody has to say that a packet is too big"
+        return self._only(family, signals.needed, why)
+
+    def announced(self, family: Family) -> PathResults:
+        """Only the paths on which a node said so; skips without."""
+        why = "no node made a Packet Too Big"
+        return self._only(family, lambda p: signals.emitted(self.seen, p), why)
+
+    def told(self, family: Family) -> PathResults:
+        """Only the paths whose sender was told so; skips without."""
+        return self._only(
+            family, lambda p: bool(pmtu_judge.signals(p)), "no sender received a Packet Too Big"
+        )
+
+    def carrying(self, family: Family, rule: Rule) -> set[tuple[str, str]]:
+        """The ends of the paths that keep a rule: what a denial beside them is compared with.
+        Without one the test ends as not proven."""
+        kept = {p.ends for p in self._passages("the control", family) if rule(p) is None}
+        if not kept:
+            why = f"no path over {family} carries what the denial is compared with"
+            raise NotAsked(why, "see the tests that fail", unproven=True)
+        return kept
+
+    def _only(self, family: Family, which: Callable[[PathResult], bool], why: str) -> PathResults:
+        chosen = tuple(p for p in self._passages("bottlenecks", family) if which(p))
+        if not chosen:
+            raise NotAsked(why, "a path that is narrower than the pods' MTU")
+        others = self.seen.over(family.other)
+        return PathResults(
+            dataclasses.replace(self.seen, path_results=chosen + others), self.closed
+        )
+
+    def _passages(self, title: str, family: Family) -> tuple[PathResult, ...]:
+        path_results = self.seen.over(family)
+        if not path_results:
+            must_be_open(title, (), [one for one in self.closed if one[0].family is family])
+            raise NotAsked(f"{title}: no pair of pods to measure", "--six-nodes")
+        return path_results
+
+    def _attach(
+        self, title: str, path_results: Sequence[PathResult], violations: Sequence[Violation]
+    ) -> None:
+        shown = [c.path_result for c in violations] or list(path_results)
+        lines = [
+            line for path_result in path_results for line in (*path_text.drawing(path_result), "")
+        ]
+        with steps.step(f"Then {title}"):
+            notes = path_text.accounts(violations, self.seen)
+            steps.attach_svg(f"{title}, paths", path_svg.paths_svg(title, shown, notes))
+            steps.attach_text(f"{title}, paths as text", "\n".join(lines))
+
+
+def inspected(agents: Agents, places: Sequence[Endpoint]) -> Seen:
+    asked = [
+        (place, agents.ask(place, protocol.Inspect(), protocol.Inspected, 30)) for place in places
+    ]
+    return [(place, answer.result()) for place, answer in asked]
+
+
+NoneWrong = Callable[[str, Sequence[str]], None]

@@ -1,0 +1,86 @@
+"""Paths through a service with one pod on another node: its ClusterIP, its NodePort."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sixproof import policy
+from sixproof.checks.pmtu.path_results import PathResults
+from sixproof.errors import NotAsked
+from sixproof.kube.api import wait
+from sixproof.model import Endpoint, Flow, Outcome, Timing
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.workloads.probe_pods.identity import ROLE, Run
+from sixproof.workloads.probe_pods.topology import ProbeTopology
+from sixproof.workloads.services import manifests
+from sixproof.workloads.services.manifests import Manifest, Service
+
+Explored = Callable[..., PathResults]
+"""Flows, and the services before their pods by the pods' names, to what their paths carry."""
+
+
+def before_pods(
+    manifest: Path, run: Run, pods: Sequence[Endpoint], prefix: str
+) -> dict[str, Manifest]:
+    """A service in front of each of these pods of one namespace, by the pod's name: made of the
+    manifest; `prefix` begins the names of the services."""
+    return {
+        pod.name: manifests.load(
+            manifest, run, pod.namespace, name=f"{prefix}-{number}", selector={ROLE: pod.pod}
+        )
+        for number, pod in enumerate(pods)
+    }
+
+
+def at_node_ports(
+    topology: ProbeTopology, pairs: Iterable[Flow], before: Mapping[str, Service]
+) -> list[Flow]:
+    """The same flows, dialled at the NodePort of the service before their destination."""
+    return [
+        dataclasses.replace(flow, address=address, port=port)
+        for flow in pairs
+        if (address := door_of(topology, flow).address(flow.family))
+        and (port := same_port(before[flow.destination.name]))
+    ]
+
+
+def door_of(topology: ProbeTopology, flow: Flow) -> Endpoint:
+    """The node at which a flow's NodePort is dialled: the one after the pod's, the source's left
+    out, so that no two flows of a source dial the same node."""
+    ring = [host for host in topology.hosts if host.node != flow.source.node]
+    nodes = [host.node for host in ring]
+    if flow.destination.node not in nodes:
+        why = f"no agent on the network of {flow.destination.node} to know its addresses by"
+        raise NotAsked(why, "a namespace that admits hostNetwork pods")
+    return ring[(nodes.index(flow.destination.node) + 1) % len(ring)]
+
+
+def as_judged(made: Service, flow: Flow) -> policy.Service:
+    """The service before a flow's pod, as the oracle knows it; both protocols have one port."""
+    ports = tuple(
+        policy.ServicePort(p.port, p.protocol, int(p.target), p.node_port) for p in made.ports
+    )
+    backends = (flow.destination,)
+    return policy.Service(
+        made.namespace, made.name, made.cluster_ips, ports=ports, backends=backends
+    )
+
+
+def same_port(service: Service) -> int:
+    """The NodePort, which TCP and UDP share: Kubernetes gives one number to one port."""
+    ports = {port_spec.port for port_spec in service.node_lanes}
+    if len(ports) != 1:
+        why = f"{service.name} has the NodePorts {sorted(filter(None, ports))}, wanted one for both"
+        raise NotAsked(why, "a NodePort range that gives TCP and UDP the same number")
+    return ports.pop() or 0
+
+
+def settle(probe: ConnectProbe, pairs: list[Flow], timing: Timing) -> None:
+    """Wait until every node carries the services: small packets leave the path MTU as it is."""
+    wait.until(
+        lambda: [o.outcome for o in probe.measure(pairs, ProbeOptions(timeout=1.0, attempts=2))],
+        lambda seen: all(outcome is Outcome.ALLOWED for outcome in seen),
+        timeout=timing.settle,
+    )

@@ -1,0 +1,168 @@
+"""Policies of the user's own (--six-policies, --six-policies-of): tried on stand-ins, never where
+they stand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.checks.policy.policy_checker import PolicyChecker
+from sixproof.errors import UsageError
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts import policies
+from sixproof.model import Timing
+from sixproof.workloads.policy import cases, files
+from sixproof.workloads.policy import stage as policy_stage
+from sixproof.workloads.policy.cases import Manifest
+from sixproof.workloads.policy.files import Given
+from sixproof.workloads.policy.policy_namespaces import ARENA, PolicyNamespaces
+from sixproof.workloads.policy.stage import STANDS_FOR, Stage
+from sixproof.workloads.probe_pods import deploy
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.placement import Placement
+from sixproof.workloads.probe_pods.ports import PortSpec
+from sixproof.workloads.probe_pods.probe_pod import (
+    PodOptions,
+    PodSpec,
+    agent_config_map,
+    namespace,
+    pod,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnPolicies:
+    """The user's policies as they are applied to the stand-ins."""
+
+    policy_checker: PolicyChecker
+    policies: tuple[Manifest, ...]
+    port_specs: tuple[PortSpec, ...]
+
+    def must_hold(self) -> None:
+        """Apply them; the matrix must become what the oracle says of them, and be open again.
+
+        Raises:
+            VerdictError: it did not.
+        """
+        title = f"your {len(self.policies)} policies"
+        flows = self.policy_checker.flows(self.port_specs)
+        with self.policy_checker.applied(title, self.policies, flows):
+            pass
+
+
+def staged(
+    cluster: Cluster, read: Given | None, namespaces: tuple[str, ...]
+) -> tuple[Given, Stage]:
+    """The user's policies, of files and of namespaces, and what must stand in for what they mean.
+
+    Raises:
+        UsageError: a namespace is not there, or a policy cannot be tried.
+    """
+    given = with_standing(cluster, read, namespaces)
+    return given, policy_stage.build(given, _known(cluster, given))
+
+
+def on_stand_ins(given: Given, policy_namespaces: PolicyNamespaces) -> tuple[Manifest, ...]:
+    """The policies as they are applied to policy namespaces of stand-ins."""
+    applied = []
+    for policy in map(policy_stage.translated, given.policies):
+        policy["metadata"]["namespace"] = policy_namespaces.homes[policy["metadata"]["namespace"]]
+        applied.append(cases.own(policy, policy_namespaces))
+    return tuple(applied)
+
+
+def with_standing(cluster: Cluster, read: Given | None, namespaces: tuple[str, ...]) -> Given:
+    """What was read of files, and the policies that stand in these namespaces.
+
+    Raises:
+        UsageError: a namespace is not there, or a policy cannot be tried.
+    """
+    given = read or Given((), {})
+    for name in namespaces:
+        if cluster.find(resources.NAMESPACE, name) is None:
+            raise UsageError(f"--six-policies-of: there is no namespace {name}")
+    if namespaces:
+        found = policies.of_namespaces(cluster, namespaces)
+        try:
+            there = files.standing(found, policies.tiers(cluster))
+        except UsageError as error:
+            raise UsageError(f"--six-policies-of {','.join(namespaces)}: {error}") from error
+        given = dataclasses.replace(given, policies=(*given.policies, *there.policies))
+    return given
+
+
+def _known(cluster: Cluster, given: Given) -> dict[str, dict[str, str]]:
+    """The labels of the namespaces of the same names, where the cluster has them; Kubernetes' own
+    are left out, among them those of Pod Security."""
+    found = {}
+    for name in sorted({files.home_of(p) for p in given.policies}):
+        there = cluster.find(resources.NAMESPACE, name)
+        labels = json_fields.labels(there) if there else {}
+        found[name] = {k: v for k, v in labels.items() if "kubernetes.io/" not in k}
+    return found
+
+
+def as_read(
+    run: Run, policy_namespaces: PolicyNamespaces, name: str, labels: policy_stage.Labels
+) -> dict[str, str]:
+    """The labels of a stand-in as the API server holds them."""
+    home = policy_namespaces.homes[name]
+    made: dict[str, str] = namespace(run, home.removeprefix(run.namespace("")))["metadata"][
+        "labels"
+    ]
+    return {"kubernetes.io/metadata.name": home, **labels, **made, ARENA: policy_namespaces.id}
+
+
+def build(
+    cluster: Cluster,
+    beside: PolicyNamespaces,
+    stage: Stage,
+    nodes: tuple[str, ...],
+    options: PodOptions,
+    timing: Timing,
+) -> PolicyNamespaces:
+    """Make the stand-ins and wait until their pods are ready."""
+    run, serial = beside.run, f"{beside.serial}-own"
+    homes = {h.name: run.namespace(f"{serial}{i}") for i, h in enumerate(stage.homes)}
+    policy_namespaces = PolicyNamespaces(run, serial, homes, (), beside.hosts)
+    made, pods = [], []
+    for row, home in enumerate(stage.homes):
+        manifest = namespace(run, f"{serial}{row}")
+        manifest["metadata"]["labels"] = as_read(run, policy_namespaces, home.name, home.labels)
+        made.append(manifest)
+        for column, (name, labels) in enumerate(home.pods.items()):
+            node = nodes[(row + column) % len(nodes)]
+            standing = {STANDS_FOR: home.labels[STANDS_FOR]} if STANDS_FOR in home.labels else {}
+            wanted = {ARENA: policy_namespaces.id, **standing, **labels}
+            spec = PodSpec(name, homes[home.name], node, tuple(wanted.items()))
+            pods.append(_serving(pod(run, spec, options), stage))
+    plan = deploy.Plan(
+        namespaces=tuple(made),
+        config_maps=tuple(agent_config_map(run, home) for home in homes.values()),
+        pods=tuple(pods),
+        pull_secret=options.pull_secret,
+    )
+    deploy.open_namespaces(cluster, plan)
+    topology = deploy.fill(
+        cluster, run, plan, Placement(()), timeout=timing.ready, progress=lambda _: None
+    )
+    called = {real: name for name, real in homes.items()}
+    found = tuple(
+        dataclasses.replace(p, name=f"{called[p.namespace]}/{p.pod}") for p in topology.pods
+    )
+    return dataclasses.replace(policy_namespaces, pods=found)
+
+
+def _serving(manifest: Manifest, stage: Stage) -> Manifest:
+    """The pod with the stage's ports, low ones too (a safe sysctl, which "restricted" admits)."""
+    spec = manifest["spec"]
+    (container,) = spec["containers"]
+    head = container["command"][: container["command"].index("serve") + 2]
+    container["command"] = [*head, *map(str, stage.port_specs)]
+    container["ports"] = [
+        {"name": p.name, "containerPort": p.number, "protocol": p.protocol.value}
+        for p in stage.named
+    ]
+    low = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}
+    spec["securityContext"].setdefault("sysctls", []).append(low)
+    return manifest

@@ -1,0 +1,36 @@
+"""What a check notes for the report: matrices, findings, and how long changes took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sixproof.model import Edge, Expectation, Family, Finding, Matrix
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.part_files import PartWriter
+from sixproof.reporting.results.test_record import Convergence
+
+
+class Recorder:
+    """Notes what one test measures."""
+
+    def __init__(self, notes: PartWriter, nodeid: str) -> None:
+        self._notes = notes
+        self._nodeid = nodeid
+
+    def matrix(
+        self,
+        matrix: Matrix,
+        expected: Mapping[tuple[Family, Edge], Expectation],
+        *,
+        headline: bool = False,
+    ) -> None:
+        """Note a matrix with what was expected of it; a headline is shown even when all is well."""
+        self._notes.write(Measured(matrix, dict(expected), self._nodeid, headline))
+
+    def finding(self, finding: Finding) -> None:
+        """Note what the test found of the cluster; tests that find the same are told once."""
+        self._notes.write(finding)
+
+    def convergence(self, what: str, seconds: float, family: Family, rounds: int) -> None:
+        """Note how long a change took to show."""
+        self._notes.write(Convergence(what, seconds, family, rounds, self._nodeid))

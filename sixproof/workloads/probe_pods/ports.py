@@ -1,0 +1,42 @@
+"""Ports: the ports that probe pods serve."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.model import Protocol
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PortSpec:
+    """One protocol and port that a probe pod serves; `port` is None for ICMP echo."""
+
+    protocol: Protocol
+    port: int | None = None
+
+    def __str__(self) -> str:
+        name = self.protocol.value.lower()
+        return name if self.port is None else f"{name}/{self.port}"
+
+    @property
+    def port_name(self) -> str:
+        """The container port's name, an IANA service name (RFC 6335): ``tcp-8080``."""
+        return f"{self.protocol.value.lower()}-{self.port}"
+
+
+POD_PORTS = (
+    PortSpec(Protocol.TCP, 8080),
+    PortSpec(Protocol.TCP, 8081),
+    PortSpec(Protocol.UDP, 8080),
+    PortSpec(Protocol.UDP, 8081),
+)
+"""What every probe pod serves."""
+
+HOST_LANES = (PortSpec(Protocol.TCP, 38080), PortSpec(Protocol.UDP, 38080))
+"""What a hostNetwork probe pod serves, on ports of the node."""
+
+CLOSED_PORT = 8099
+"""A port on which no probe pod listens: what REFUSED looks like."""
+
+ICMP = PortSpec(Protocol.ICMP)
+"""ICMP echo (IPv4) and ICMPv6 echo (IPv6), answered by the pod's own kernel."""

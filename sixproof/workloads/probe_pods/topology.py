@@ -1,0 +1,127 @@
+"""The probe topology: probe pods of several namespaces on every covered node, made once a run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sixproof.model import Endpoint, EndpointKind, Family, Flow
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.ports import HOST_LANES, ICMP, POD_PORTS, PortSpec
+
+ROLES = ("a", "b", "c")
+"""Namespaces of the probe topology; each has one pod a node."""
+
+HOST_ROLE = "host"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ProbeTopology:
+    """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes.
+
+    `left_out` are the nodes that were not asked for pods, `failed` those on which a pod did not
+    become ready, each with the reason.
+    """
+
+    run: Run
+    pods: tuple[Endpoint, ...]
+    hosts: tuple[Endpoint, ...]
+    left_out: tuple[tuple[str, str], ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The covered nodes."""
+        return tuple(dict.fromkeys(p.node for p in self.pods))
+
+    def in_namespace(self, role: str) -> tuple[Endpoint, ...]:
+        """The pods of one of the probe topology's namespaces."""
+        wanted = self.run.namespace(role)
+        return tuple(p for p in self.pods if p.namespace == wanted)
+
+    def families(self) -> tuple[Family, ...]:
+        """The families that some pod of the probe topology has an address of, IPv4 before IPv6."""
+        return tuple(f for f in Family if any(p.address(f) for p in self.pods))
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, read back by `from_json`; it holds the run's key, so no report may."""
+        return {
+            "run": self.run.id,
+            "key": self.run.key,
+            "pods": [p.to_json() for p in self.pods],
+            "hosts": [h.to_json() for h in self.hosts],
+            "leftOut": [list(item) for item in self.left_out],
+            "failed": [list(item) for item in self.failed],
+        }
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ProbeTopology:
+        """The probe topology that `to_json` wrote."""
+        return cls(
+            run=Run(value["run"], value["key"]),
+            pods=tuple(Endpoint.from_json(p) for p in value["pods"]),
+            hosts=tuple(Endpoint.from_json(h) for h in value["hosts"]),
+            left_out=tuple((str(n), str(r)) for n, r in value["leftOut"]),
+            failed=tuple((str(n), str(r)) for n, r in value["failed"]),
+        )
+
+
+def lanes_of(endpoint: Endpoint) -> tuple[PortSpec, ...]:
+    """The ports that an endpoint of the probe topology serves; ICMP echo is its kernel's."""
+    return HOST_LANES if endpoint.kind is EndpointKind.HOST else POD_PORTS
+
+
+def flows(
+    sources: Iterable[Endpoint],
+    destinations: Iterable[Endpoint],
+    families: Iterable[Family],
+    port_specs: Iterable[PortSpec] | None = None,
+    *,
+    where: Callable[[Endpoint, Endpoint], bool] = lambda _source, _destination: True,
+) -> tuple[Flow, ...]:
+    """Every flow from a source to a destination on the ports that the destination serves.
+
+    Only families of which both have an address; `where` chooses pairs. `port_specs` None means all
+    that the destination serves, without ICMP.
+    """
+    wanted = None if port_specs is None else tuple(port_specs)
+    targets = tuple(destinations)
+    chosen_families = tuple(families)
+    return tuple(
+        Flow(source, destination, address, port_spec.protocol, port_spec.port)
+        for source in sources
+        for destination in targets
+        if where(source, destination)
+        for family in chosen_families
+        if source.address(family) and (address := destination.address(family))
+        for port_spec in (lanes_of(destination) if wanted is None else wanted)
+    )
+
+
+def different_nodes(source: Endpoint, destination: Endpoint) -> bool:
+    """Whether two endpoints are on different nodes."""
+    return source.node != destination.node
+
+
+def same_node(source: Endpoint, destination: Endpoint) -> bool:
+    """Whether two different endpoints share a node."""
+    return source.node == destination.node and source.name != destination.name
+
+
+def itself(source: Endpoint, destination: Endpoint) -> bool:
+    """Whether an endpoint talks to itself."""
+    return source.name == destination.name
+
+
+__all__ = [
+    "HOST_ROLE",
+    "ICMP",
+    "ROLES",
+    "ProbeTopology",
+    "different_nodes",
+    "flows",
+    "itself",
+    "lanes_of",
+    "same_node",
+]
