@@ -20,34 +20,18 @@ from sixproof.reporting.diagnosis.evidence import blames
 from sixproof.workloads.probe_pods.ports import POD_PORTS, PortSpec
 
 SHUT = PortSpec(Protocol.UDP, 8081)
-
-
 TCP = POD_PORTS[0]
-
-
 POD, CLUSTER_IP, NODE_PORT, DENIED = (
     "to the pod", "through the clusterIP", "through a NodePort", "to a port that is shut",
 )  # fmt: skip
-
-
 WAYS = (POD, CLUSTER_IP, NODE_PORT)
 """How a crafted packet goes."""
-
-
 ROUTE = "by a source route"
-
-
 FULL = "full size "
 """What stands before a way that a packet of full size takes."""
-
-
 TOLD = 8
 """Shots that one message tells of."""
-
-
 Wrong = Callable[[CraftedResult], str]
-
-
 PacketSource = Callable[[], Iterable[CraftedPacket]]
 
 

@@ -8,8 +8,6 @@ from sixproof.model import Expectation, Flow, Matrix, Outcome
 from sixproof.workloads.dns.services import Manifest
 
 Confine = Callable[[Manifest], None]
-
-
 Denied = Callable[[str, Sequence[Flow]], Matrix]
 
 

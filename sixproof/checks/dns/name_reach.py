@@ -39,8 +39,6 @@ from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 PORT = 80
-
-
 SERVED = POD_PORTS[0].port
 """At which port of a pod the service's port 80 leads."""
 

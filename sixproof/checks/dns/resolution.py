@@ -28,11 +28,7 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
 
 UDP = (Transport.UDP,)
-
-
 BOTH = tuple(Transport)
-
-
 QUICK = 0.6
 """Seconds for a question of the rounds that follow a change; a full one confirms them."""
 

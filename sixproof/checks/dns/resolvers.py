@@ -22,8 +22,6 @@ from sixproof.reporting.diagnosis.category import Category
 PATIENCE = 12.0
 """Seconds for all lookups of one pod: more than one of an absolute name takes when every answer is
 lost (two times 5 s)."""
-
-
 PATIENCE_A_CALL = 0.25
 """Seconds more for each repetition."""
 

@@ -23,8 +23,6 @@ from sixproof.reporting.matrix import path_svg, path_text
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 UDP = POD_PORTS[2]
-
-
 TUNNELS = {
     tunnel.device: Overhead(tunnel.name, tunnel.overhead, outer)
     for outer, those in (
@@ -33,16 +31,10 @@ TUNNELS = {
     )
     for tunnel in those
 }
-
-
 ETHERNET = 1500
 """Bytes of a packet on Ethernet without jumbo frames."""
-
-
 SOMEWHERE = tuple(map(ipaddress.ip_address, ("192.0.2.1", "2001:db8::1")))
 """Documentation addresses: where a node would send what it has no special route for."""
-
-
 CARRIES: dict[str, Rule] = {
     "the first full-size packet passes": pmtu_judge.first_try,
     "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,

@@ -31,7 +31,7 @@ from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.evidence import blames
-from sixproof.workloads.policy import policy_namespaces as policy_arena
+from sixproof.workloads.policy import policy_namespaces as namespaces
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.probe_pods import topology
@@ -39,16 +39,10 @@ from sixproof.workloads.probe_pods.ports import POD_PORTS
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 
 PORT_SPECS = (POD_PORTS[0], POD_PORTS[2])
-
-
 HOLD = 20.0
 """Seconds for which TCP connections are held open."""
-
-
 GLANCE = 0.3
 """Seconds that a flow gets while a new pod is watched."""
-
-
 Labels = Mapping[str, str | None]
 
 
@@ -146,8 +140,8 @@ class NewPods:
     def _bear(self, name: str, home: str, part: str, node: str) -> tuple[Endpoint, float]:
         """A new pod from the moment at which it has its addresses, and that moment."""
         policy_namespaces = self._lab.policy_namespaces
-        kind = next(p for p in policy_arena.PARTS if p.name == part)
-        manifest = policy_arena.pod_manifest(
+        kind = next(p for p in namespaces.PARTS if p.name == part)
+        manifest = namespaces.pod_manifest(
             policy_namespaces.run,
             policy_namespaces.serial,
             policy_namespaces.homes[home],

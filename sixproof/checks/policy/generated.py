@@ -20,12 +20,8 @@ from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 NUMBER = "generated"
 """The argument that gets the number of a drawn set."""
-
-
 STEPS = 40
 """Questions to the cluster while a disagreement is shrunk."""
-
-
 TRIAL = 5.0
 """Seconds that a smaller set gets until its matrix agrees; the settle time-out where shorter."""
 

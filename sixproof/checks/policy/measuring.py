@@ -16,23 +16,13 @@ from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 
 FIRST = 0.15
 """Seconds that a flow of the first cheap round gets."""
-
-
 MARGIN = 2.5
 """Latencies that a cheap round waits: a silence must be waited out in each, so no longer than that.
 An answer that comes later only costs one more round."""
-
-
 GROWTH, GROWS_AFTER = 1.25, 5
 """After so many rounds each waits so many times longer: a busy machine needs more time."""
-
-
 Seen = Sequence[Observation]
-
-
 Expected = Mapping[Flow, Expectation]
-
-
 Note = Callable[[Seen], None]
 
 

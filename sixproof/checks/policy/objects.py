@@ -11,8 +11,6 @@ from sixproof.kube.runs import ownership
 from sixproof.workloads.policy.cases import Manifest
 
 _SINGLE = "BaselineAdminNetworkPolicy"  # a cluster has one; processes take turns
-
-
 TURNS = 4
 """Settle time-outs that a process waits for its turn."""
 

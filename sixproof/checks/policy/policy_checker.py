@@ -40,12 +40,8 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 
 ENFORCED, LIFTED = "policy enforced", "policy lifted"
 """What the two latencies of a policy are called in the report."""
-
-
 LIMITS = frozenset({"named-port-unsupported"})
 """Findings about policies that say what a network plugin does not do though the API asks for it."""
-
-
 Flows = Sequence[Flow]
 
 

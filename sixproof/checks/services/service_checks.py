@@ -31,20 +31,12 @@ from sixproof.workloads.services.source import Translation
 QUICK = 12
 """Connections of a flow in a cheap round of convergence: three backends are all met in 98 of 100
 rounds."""
-
-
 REFUSALS = 7
 """Datagrams of a flow that must be refused."""
-
-
 WATCHED = 20
 """Connections of a flow whose source address is looked at."""
-
-
 TOLD = 12
 """Flows that one message tells of."""
-
-
 _ONE_FAMILY = {Family.IPV4: Category.IPV4_ONLY, Family.IPV6: Category.IPV6_ONLY}
 
 

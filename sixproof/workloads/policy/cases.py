@@ -1,7 +1,7 @@
-"""Policy cases: files of manifests with a number and a title, made for an arena.
+"""Policy cases: files of manifests with a number and a title, made for policy namespaces.
 
 A file is named ``NUMBER-what-it-shows.yaml`` and begins with a comment that is its title. In the
-text, ``${shop}`` stands for the arena's namespace of that name, ``${arena}`` for the arena itself,
+text, ``${shop}`` stands for the namespace of that name, ``${arena}`` for the label of all three,
 ``${shop/web.v6}`` for an address of a pod; ``${pods.v6}``, ``${nodes.v6}`` and ``${services.v6}``
 for a block of each family.
 """
@@ -96,12 +96,12 @@ def _reaches_out(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> str
     kind = json_fields.text(manifest, "kind")
     if kind in _NAMESPACED:
         inside = json_fields.namespace(manifest) in policy_namespaces.homes.values()
-        return "" if inside else "its namespace is not the arena's"
+        return "" if inside else "its namespace is none of the policy namespaces"
     unique = kind == "BaselineAdminNetworkPolicy" or policy_namespaces.id in json_fields.name(
         manifest
     )
     if not unique:
-        return "its name does not tell the arena"
+        return "its name does not name the policy namespaces"
     if kind in _SUBJECTLESS:
         return ""
     spec = manifest["spec"]

@@ -67,12 +67,12 @@ MINE = f"{ARENA} == 'abc123-gw0'"
     [
         pytest.param(
             {"kind": "NetworkPolicy", "metadata": {"name": "p", "namespace": "default"}},
-            "its namespace is not the arena's",
+            "its namespace is none of the policy namespaces",
             id="namespace",
         ),
         pytest.param(
             {"kind": "GlobalNetworkPolicy", "metadata": {"name": "p"}},
-            "its name does not tell the arena",
+            "its name does not name the policy namespaces",
             id="name",
         ),
         pytest.param(
