@@ -10,6 +10,7 @@ from __future__ import annotations
 import copy
 import ipaddress
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -26,6 +27,7 @@ Addresses = list[str]  # in the class `list` is a verb
 _PREFIX = {Family.IPV4: "192.0.2.0", Family.IPV6: "2001:db8::"}
 _FIRST_NODE_PORT = 30000
 _TYPE_OF_PULL_SECRETS = "kubernetes.io/dockerconfigjson"
+_NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Rehearsal(Cluster):
@@ -54,7 +56,14 @@ class Rehearsal(Cluster):
         return [call() for call in calls]
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """Take the object, or give back what stands under its name."""
+        """Take the object, or give back what stands under its name.
+
+        Raises:
+            ApiError: it has a name that the API server refuses.
+        """
+        if not _NAME.fullmatch(json_fields.name(manifest)):
+            what = f"{manifest['kind']} {json_fields.name(manifest)}"
+            raise ApiError(f"apply {what}: this is no DNS subdomain name (RFC 1123)", status=422)
         key = (manifest["kind"], json_fields.namespace(manifest), json_fields.name(manifest))
         if dry_run:
             return manifest

@@ -18,7 +18,7 @@ def test_the_environment_names_what_a_result_depends_on() -> None:
             harness="0.1.0",
             image="python:3.12-slim",
             image_source="pull",
-            extra=[("BGP", "topology")],
+            extra=[("BGP", "mesh")],
         )
     )
     assert pairs["Kubernetes"] == "v1.37.0"
@@ -30,7 +30,7 @@ def test_the_environment_names_what_a_result_depends_on() -> None:
     assert pairs["Node kernel"] == "6.18.5"
     assert pairs["Probe image"] == "python:3.12-slim (pull)"
     assert pairs["Run"] == "six-1"
-    assert pairs["BGP"] == "topology"
+    assert pairs["BGP"] == "mesh"
 
 
 def test_what_is_not_known_is_left_out_and_never_empty() -> None:
