@@ -3,7 +3,7 @@
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
-from sixproof.model.finding import Finding, Severity, merged
+from sixproof.model.finding import Finding, Severity, merged_findings
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
 from sixproof.model.matrix import Disagreement, Edge, Expectation, Matrix, edge_of
@@ -35,5 +35,5 @@ __all__ = [
     "Timing",
     "edge_of",
     "host_literal",
-    "merged",
+    "merged_findings",
 ]

@@ -55,7 +55,7 @@ class Finding:
         return cls(severity=Severity(value["severity"]), **plain)
 
 
-def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def merged_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings of one check about one place as one, in the order in which they came.
 
     What was seen are clauses between semicolons: each is said once, those that all share last.

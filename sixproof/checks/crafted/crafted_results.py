@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from sixproof.checks.carried import Closed, must_be_open
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.errors import InfrastructureError, NotAsked, VerdictError
-from sixproof.kube.api import wait
-from sixproof.model import Endpoint, Family, Flow, Protocol, Timing
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.model import Endpoint, Family, Flow, Protocol
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, Target
@@ -30,7 +28,7 @@ ROUTE = "by a source route"
 FULL = "full size "
 """What stands before a way that a packet of full size takes."""
 TOLD = 8
-"""Shots that one message tells of."""
+"""Crafted packets that one message tells of."""
 Wrong = Callable[[CraftedResult], str]
 PacketSource = Callable[[], Iterable[CraftedPacket]]
 
@@ -75,10 +73,10 @@ class CraftedResults:
             raise NotAsked(f"{title}: no pair of pods on different nodes", "--six-nodes")
         with steps.step(f"Then {title}"):
             steps.attach_text(f"{title} over {family}", "\n".join(map(str, mine)))
-        violations = _complaints(mine, wrong)
+        violations = _violations(mine, wrong)
         if violations:
             one = {Family.IPV6: Category.IPV6_ONLY, Family.IPV4: Category.IPV4_ONLY}[family]
-            alone = bool(others) and not _complaints(others, wrong)
+            alone = bool(others) and not _violations(others, wrong)
             classes = [Category.LEAK] if way == DENIED else []
             classes += [one] if alone else [] if way == DENIED else [Category.BOTH]
             lead = f"{title}: {len(violations)} of {len(mine)} shots over {family}"
@@ -98,7 +96,7 @@ class Ways:
     closed: Mapping[str, Closed]
 
 
-def _complaints(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:
+def _violations(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:
     return [
         said for x in crafted_results if x.fate is not CraftedStatus.UNKNOWN and (said := wrong(x))
     ]
@@ -118,31 +116,13 @@ def dialled(flow: Flow, target: Target) -> Flow:
     return dataclasses.replace(flow, address=target.address, port=target.port)
 
 
-def settle(
-    probe: ConnectProbe,
-    flows: Sequence[Flow],
-    found: Mapping[str, Sequence[Target]],
-    timing: Timing,
-) -> None:
-    """Wait until every node carries the services."""
-    by_ends = {(f.source.name, f.destination.name): f for f in flows}
-    asked = [
-        dialled(by_ends[t.source.name, t.server.name], t)
-        for targets in found.values()
-        for t in targets
-    ]
-    wait.until(
-        lambda: probe.measure(asked, ProbeOptions(timeout=1.0, attempts=2)),
-        lambda seen: all(o.outcome.works for o in seen),
-        timeout=timing.settle,
-    )
-
-
 def at(targets: Iterable[Target], way: str, widths: Mapping[str, int]) -> Iterator[CraftedPacket]:
-    return (crafted_packet for target in targets for crafted_packet in _shots(target, way, widths))
+    return (packet for target in targets for packet in _crafted_packets(target, way, widths))
 
 
-def _shots(target: Target, way: str, widths: Mapping[str, int]) -> Iterator[CraftedPacket]:
+def _crafted_packets(
+    target: Target, way: str, widths: Mapping[str, int]
+) -> Iterator[CraftedPacket]:
     yield shapes.baseline(target, way)
     yield from shapes.fragmented(target, way)
     yield from shapes.behind_headers(target, way)

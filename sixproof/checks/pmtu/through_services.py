@@ -9,9 +9,7 @@ from pathlib import Path
 from sixproof import policy
 from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.errors import NotAsked
-from sixproof.kube.api import wait
-from sixproof.model import Endpoint, Flow, Outcome, Timing
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.model import Endpoint, Flow
 from sixproof.workloads.probe_pods.identity import ROLE, Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services import manifests
@@ -41,12 +39,12 @@ def at_node_ports(
     return [
         dataclasses.replace(flow, address=address, port=port)
         for flow in pairs
-        if (address := door_of(topology, flow).address(flow.family))
+        if (address := frontend_node(topology, flow).address(flow.family))
         and (port := same_port(before[flow.destination.name]))
     ]
 
 
-def door_of(topology: ProbeTopology, flow: Flow) -> Endpoint:
+def frontend_node(topology: ProbeTopology, flow: Flow) -> Endpoint:
     """The node at which a flow's NodePort is dialled: the one after the pod's, the source's left
     out, so that no two flows of a source dial the same node."""
     ring = [host for host in topology.hosts if host.node != flow.source.node]
@@ -70,17 +68,8 @@ def as_judged(made: Service, flow: Flow) -> policy.Service:
 
 def same_port(service: Service) -> int:
     """The NodePort, which TCP and UDP share: Kubernetes gives one number to one port."""
-    ports = {port_spec.port for port_spec in service.node_lanes}
+    ports = {port_spec.port for port_spec in service.node_port_specs}
     if len(ports) != 1:
         why = f"{service.name} has the NodePorts {sorted(filter(None, ports))}, wanted one for both"
         raise NotAsked(why, "a NodePort range that gives TCP and UDP the same number")
     return ports.pop() or 0
-
-
-def settle(probe: ConnectProbe, pairs: list[Flow], timing: Timing) -> None:
-    """Wait until every node carries the services: small packets leave the path MTU as it is."""
-    wait.until(
-        lambda: [o.outcome for o in probe.measure(pairs, ProbeOptions(timeout=1.0, attempts=2))],
-        lambda seen: all(outcome is Outcome.ALLOWED for outcome in seen),
-        timeout=timing.settle,
-    )

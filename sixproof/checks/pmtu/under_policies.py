@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from sixproof.checks.pmtu.path_results import UDP
-from sixproof.kube.api import wait
-from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome, Protocol, Timing
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.model import Endpoint, Expectation, Family, Flow, Observation, Outcome, Protocol
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.probe_pods.topology import different_nodes, flows
 
 DENIED = PortSpec(Protocol.UDP, 8081)
 """A port that the policy does not allow."""
-QUICK = ProbeOptions(timeout=1.0, attempts=2)
-"""How a flow is tried while the policy is waited for."""
 
 
 def nothing_arrives(flow: Flow) -> Expectation:
@@ -32,17 +26,6 @@ def watched(pods: tuple[Endpoint, ...], families: tuple[Family, ...]) -> list[Fl
     ]
 
 
-def in_force(probe: ConnectProbe, pairs: Sequence[Flow], timing: Timing) -> None:
-    """Wait until every node enforces it: small packets leave the path MTU as it is."""
-
-    def enforced(seen: tuple[bool, ...]) -> bool:
-        return all(seen)
-
-    wait.until(
-        lambda: tuple(
-            (o.outcome is Outcome.ALLOWED) == (o.flow.port == UDP.port)
-            for o in probe.measure(pairs, QUICK)
-        ),
-        enforced,
-        timeout=timing.settle,
-    )
+def is_enforced(seen: Observation) -> bool:
+    """Whether one of these flows came to what the policy says of its port."""
+    return (seen.outcome is Outcome.ALLOWED) == (seen.flow.port == UDP.port)

@@ -36,8 +36,9 @@ class Target:
     """Where a crafted packet goes: the address that is dialled, the pod in which it would arrive,
     the port.
 
-    `source` sends. Shots at the same target share a baseline. Where the port is translated on the
-    way, `serves` is the server's own. The server answers what bears the run's `seal`.
+    `source` sends. Crafted packets at the same target share a baseline. Where the port is
+    translated on the way, `serves` is the server's own. The server answers what bears the run's
+    `seal`.
     """
 
     source: Endpoint

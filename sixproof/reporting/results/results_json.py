@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sixproof.errors import UsageError
-from sixproof.model import ClusterFacts, Family, Finding, merged
+from sixproof.model import ClusterFacts, Family, Finding, merged_findings
 from sixproof.reporting.results.ledger import Ledger
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import Parts
@@ -54,7 +54,7 @@ class Results:
             run=run,
             environment=tuple(environment),
             facts=facts or parts.facts,
-            findings=merged(parts.findings),
+            findings=merged_findings(parts.findings),
             cases=parts.cases if cases is None else tuple(cases),
             convergences=parts.convergences,
             matrices=parts.matrices,

@@ -45,7 +45,7 @@ class ServiceFrontends:
         return {t.endpoint.name: (self.backend,) for t in self.targets}
 
 
-def open_doors(
+def open_frontends(
     cluster: Cluster,
     policy_namespaces: PolicyNamespaces,
     manifest: Path,

@@ -57,7 +57,7 @@ class Service:
         return tuple(PortSpec(p.protocol, p.port) for p in self.ports)
 
     @property
-    def node_lanes(self) -> tuple[PortSpec, ...]:
+    def node_port_specs(self) -> tuple[PortSpec, ...]:
         """The ports that it serves at every node."""
         return tuple(PortSpec(p.protocol, p.node_port) for p in self.ports if p.node_port)
 

@@ -117,7 +117,7 @@ def at_nodes(
                 addresses=tuple(a for a in dialled.addresses if Family.of(a) in service.families),
             ),
             Door.NODE_PORT,
-            service.node_lanes,
+            service.node_port_specs,
             behind,
             local=local,
             proxy=proxy,
@@ -137,7 +137,7 @@ def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[Target, 
                 dialled, addresses=tuple(a for a in dialled.addresses if Family.of(a) in missing)
             ),
             Door.NODE_PORT,
-            service.node_lanes,
+            service.node_port_specs,
             (),
             absent=f"{service.name} has no {' or '.join(missing)}: nobody listens on its NodePort",
         )

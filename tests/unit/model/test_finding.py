@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sixproof.model import Finding, Severity, merged
+from sixproof.model import Finding, Severity, merged_findings
 
 ONE = Finding("dns.replica", Severity.ERROR, "replica a", "NXDOMAIN to AAAA; b is right", "", "log")
 
@@ -12,7 +12,7 @@ ONE = Finding("dns.replica", Severity.ERROR, "replica a", "NXDOMAIN to AAAA; b i
 def test_what_several_tests_found_of_one_place_is_said_once() -> None:
     """Each clause once, what all share last."""
     other = dataclasses.replace(ONE, seen="SERVFAIL to PTR; b is right")
-    assert merged([ONE, other, ONE]) == (
+    assert merged_findings([ONE, other, ONE]) == (
         dataclasses.replace(ONE, seen="NXDOMAIN to AAAA; SERVFAIL to PTR; b is right"),
     )
 
@@ -25,4 +25,4 @@ def test_what_differs_in_anything_else_stays_apart() -> None:
         dataclasses.replace(ONE, severity=Severity.NOTE),
         dataclasses.replace(ONE, remedy="delete"),
     ]
-    assert merged([ONE, *others]) == (ONE, *others)
+    assert merged_findings([ONE, *others]) == (ONE, *others)

@@ -41,7 +41,7 @@ def test_service_that_came_back() -> None:
     assert web.families == (Family.IPV6, Family.IPV4)
     assert web.cluster_ips == addresses("fd00:96::7", "10.96.0.7")
     assert web.ports[0] == ServicePort("http", Protocol.TCP, 80, "8080", 30080)
-    assert (web.port_specs, web.node_lanes) == (
+    assert (web.port_specs, web.node_port_specs) == (
         (PortSpec(Protocol.TCP, 80), PortSpec(Protocol.UDP, 53)),
         (PortSpec(Protocol.TCP, 30080),),
     )
