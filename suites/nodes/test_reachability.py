@@ -8,13 +8,13 @@ from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Family, NodeFacts
 from sixproof.reporting.diagnosis.evidence import require_none
-from sixproof.workloads.probe_pods.ports import HOST_LANES, ICMP
+from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows, same_node
 from sixproof.workloads.services.routing import Target
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3")]
 
-PORT_SPECS = (*HOST_LANES, ICMP)
+PORT_SPECS = (*HOST_AGENT_PORTS, ICMP)
 Families = tuple[Family, ...]
 
 

@@ -113,7 +113,7 @@ def test_the_plan_of_everything_names_what_is_beyond_restricted(
     assert len(raw) == 8
     assert all(p["spec"]["securityContext"]["runAsUser"] == 0 for p in raw)
     assert "4 Pod (NET_RAW as root)" in plan.text
-    assert "1 Pod (HostPort 38088)" in plan.text
+    assert "1 Pod (HostPort 28088)" in plan.text
     kinds = {o["kind"] for o in plan.objects}
     assert {"Service", "EndpointSlice", "NetworkPolicy", "ServiceAccount", "Secret"} <= kinds
     drawn = {p["metadata"]["name"] for p in plan.of("NetworkPolicy")}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -27,13 +28,12 @@ class Workers:
         """
         if getattr(self._inside, "worker", False):
             return [call() for call in calls]
-        futures = [self._pool.submit(self._work, call) for call in calls]
+        batch = _Batch()
         try:
+            futures = [self._pool.submit(self._work, batch, call) for call in calls]
             concurrent.futures.wait(futures)
         except BaseException:  # Ctrl-C: who cleans up after it must find all that was made
-            for future in futures:
-                future.cancel()
-            concurrent.futures.wait(futures)
+            batch.stop()
             raise
         return [future.result() for future in futures]
 
@@ -41,6 +41,41 @@ class Workers:
         """End the threads; calls that have not begun are dropped."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def _work(self, call: Callable[[], T]) -> T:
+    def _work(self, batch: _Batch, call: Callable[[], T]) -> T:
         self._inside.worker = True
-        return call()
+        with batch.under_way():
+            return call()
+
+
+class _Batch:
+    """The calls of one gathering. It counts what is under way by itself: an interrupt may come
+    between the start of a call and the caller's knowledge of it."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._running = 0
+        self._stopped = False
+
+    @contextlib.contextmanager
+    def under_way(self) -> Iterator[None]:
+        """Around one call.
+
+        Raises:
+            CancelledError: the batch was stopped before.
+        """
+        with self._changed:
+            if self._stopped:
+                raise concurrent.futures.CancelledError
+            self._running += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._running -= 1
+                self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Begin no more calls; return once those that began have ended."""
+        with self._changed:
+            self._stopped = True
+            self._changed.wait_for(lambda: not self._running)

@@ -21,7 +21,7 @@ from sixproof.policy import NamedPort
 from sixproof.workloads.probe_pods import deploy, topology
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.placement import Placement
-from sixproof.workloads.probe_pods.ports import HOST_LANES, PortSpec
+from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import (
     PodOptions,
     PodSpec,
@@ -141,7 +141,7 @@ class PolicyNamespaces:
         """
         chosen, both = tuple(port_specs), tuple(families)
         ports = tuple(port_spec for port_spec in chosen if port_spec.protocol.has_ports)
-        host_ports = [h for h in HOST_LANES if any(h.protocol is p.protocol for p in ports)]
+        host_ports = [h for h in HOST_AGENT_PORTS if any(h.protocol is p.protocol for p in ports)]
         return (
             *topology.flows(self.pods, self.pods, both, chosen),
             *topology.flows(self.hosts, self.pods, both, ports),

@@ -10,7 +10,7 @@ from typing import Any
 
 from sixproof.agent.agent import KEY_FILE
 from sixproof.workloads.probe_pods.identity import ROLE, Run
-from sixproof.workloads.probe_pods.ports import HOST_LANES, POD_PORTS, PortSpec
+from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, POD_PORTS, PortSpec
 
 CONFIG_MAP = "sixproof-agent"
 SECRET = "sixproof-key"  # noqa: S105 - its name
@@ -58,7 +58,7 @@ class PodSpec:
     @property
     def port_specs(self) -> tuple[PortSpec, ...]:
         """What this pod serves."""
-        return HOST_LANES if self.host_network else POD_PORTS
+        return HOST_AGENT_PORTS if self.host_network else POD_PORTS
 
 
 def agent_config_map(run: Run, namespace: str) -> Manifest:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sixproof.model import Endpoint, EndpointKind, Family, Flow
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.ports import HOST_LANES, ICMP, POD_PORTS, PortSpec
+from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP, POD_PORTS, PortSpec
 
 ROLES = ("a", "b", "c")
 """Namespaces of the probe topology; each has one pod a node."""
@@ -69,7 +69,7 @@ class ProbeTopology:
 
 def lanes_of(endpoint: Endpoint) -> tuple[PortSpec, ...]:
     """The ports that an endpoint of the probe topology serves; ICMP echo is its kernel's."""
-    return HOST_LANES if endpoint.kind is EndpointKind.HOST else POD_PORTS
+    return HOST_AGENT_PORTS if endpoint.kind is EndpointKind.HOST else POD_PORTS
 
 
 def flows(

@@ -22,8 +22,8 @@ ROLE = "svc"
 """The namespace of the suite's services and backends."""
 PORTS_ROLE = "hostport"
 """The namespace of the pod with a HostPort, which Pod Security admits below "baseline" only."""
-HOST_PORT = 38088
-"""The HostPort, beside the host-network agents' 38080."""
+HOST_PORT = 28088
+"""The HostPort, beside the host-network agents' 28080."""
 
 PLAIN = (
     "external-name",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -34,4 +35,28 @@ def test_an_interrupted_gathering_waits_for_what_has_begun() -> None:
         assert sorted(ended) == ["interrupts", "works"]
     finally:
         signal.signal(signal.SIGINT, before)
+        workers.close()
+
+
+def test_an_interrupt_while_calls_are_handed_out_waits_for_what_has_begun() -> None:
+    """Not all calls are with the pool yet when it comes: none of them begins after it."""
+    ended: list[str] = []
+    begun = threading.Event()
+    workers = Workers(2)
+
+    def works() -> None:
+        begun.set()
+        threading.Event().wait(0.3)
+        ended.append("works")
+
+    def calls() -> Iterator[Callable[[], None]]:
+        yield works
+        begun.wait(10)
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers.gather(calls())
+        assert ended == ["works"]
+    finally:
         workers.close()

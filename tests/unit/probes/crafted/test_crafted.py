@@ -28,7 +28,7 @@ from sixproof.probes.crafted.probe import (
 def pod(name: str, number: int) -> Endpoint:
     """A pod of the raw tier."""
     address = ipaddress.ip_address(f"2001:db8::{number}")
-    return Endpoint(name, EndpointKind.POD, (address,), "policy_checker", name, name)
+    return Endpoint(name, EndpointKind.POD, (address,), "team", name, name)
 
 
 SEAL = Seal(b"a key")
@@ -52,7 +52,10 @@ class Wire:
             self.sent += [base64.b64decode(p.packet) for p in request.packets]
             error = str(self.knobs.get("refused", ""))
             results = [protocol.RawResult(error) for _ in request.packets]
-            return protocol.SentRaw(results, float(str(self.knobs.get("lag", 0.0))))
+            lag = float(str(self.knobs.get("lag", 0.0)))
+            if self.knobs.get("once"):
+                self.knobs.clear()
+            return protocol.SentRaw(results, lag)
         return self._capture(request, True, [] if self.knobs.get("nothing_left") else self.sent)
 
     def server(self, request: object) -> object:
@@ -138,6 +141,16 @@ def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:
     assert doubt in str(found)
 
 
+def test_what_a_busy_agent_could_not_tell_is_asked_once_more() -> None:
+    """The baseline that arrived stands, and the second silence counts against it."""
+    plain, _, bad = some()
+    wire = Wire()
+    wire.knobs = {"lag": 1.0, "once": True}
+    found = fire(wire, [plain, bad], plain)
+    assert (found["overlapping"].fate, found["overlapping"].doubt) == (CraftedStatus.ABSENT, "")
+    assert wire.sent == [*plain.packets, *bad.packets, *bad.packets]
+
+
 def test_an_absence_without_its_baseline_is_unknown() -> None:
     """On a closed path everything vanishes."""
     plain, _, bad = some()
@@ -186,9 +199,7 @@ def test_a_source_route_is_watched_for_at_its_end() -> None:
 def test_ipv4_has_no_extension_headers() -> None:
     """Nor a rule about overlaps."""
     ends = [
-        Endpoint(
-            n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "policy_checker", n, n
-        )
+        Endpoint(n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "team", n, n)
         for i, n in enumerate(("client", "server"), 1)
     ]
     there = Target(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)

@@ -20,7 +20,7 @@ ADDRESSES = {Family.IPV4: ("10.0.0.1", "10.0.0.2"), Family.IPV6: ("2001:db8::1",
 def pod(name: str, index: int) -> Endpoint:
     """A pod of the raw tier."""
     addresses = tuple(ipaddress.ip_address(row[index]) for row in ADDRESSES.values())
-    return Endpoint(name, EndpointKind.POD, addresses, "policy_checker", name, name)
+    return Endpoint(name, EndpointKind.POD, addresses, "team", name, name)
 
 
 CLIENT, SERVER = pod("client", 0), pod("server", 1)

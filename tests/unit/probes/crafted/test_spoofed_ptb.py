@@ -17,7 +17,7 @@ from sixproof.probes.crafted.spoofed_ptb import SMALLEST
 def pod(name: str, number: int) -> Endpoint:
     """A pod of the raw tier."""
     address = ipaddress.ip_address(f"2001:db8::{number}")
-    return Endpoint(name, EndpointKind.POD, (address,), "policy_checker", name, name)
+    return Endpoint(name, EndpointKind.POD, (address,), "team", name, name)
 
 
 VICTIM, PEER, FORGER = pod("victim", 1), pod("peer", 2), pod("forger", 3)

@@ -8,8 +8,10 @@ import json
 from sixproof.agent.wire import Seal
 from sixproof.workloads.probe_pods import probe_pod
 from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec
 from sixproof.workloads.probe_pods.topology import ProbeTopology
+from sixproof.workloads.services.standing import HOST_PORT
 
 RUN = Run.new()
 POD = probe_pod.pod(RUN, PodSpec("p", "ns", "node"), PodOptions("image"))
@@ -47,3 +49,10 @@ def test_workers_share_the_key_and_no_message_shows_it() -> None:
 def test_a_run_has_a_key_that_fits() -> None:
     """BLAKE2s takes 32 bytes at most (RFC 7693 section 2.1)."""
     assert 16 <= len(RUN.key.encode()) <= 32
+
+
+def test_ports_on_a_node_are_apart_from_those_that_nodes_hand_out() -> None:
+    """NodePorts begin at 30000; any from 32768 on may be in use by a connection of the node."""
+    ports = [*(spec.port for spec in HOST_AGENT_PORTS), HOST_PORT]
+    assert all(1024 < port < 30000 for port in ports if port is not None)
+    assert HOST_PORT not in {spec.port for spec in HOST_AGENT_PORTS}

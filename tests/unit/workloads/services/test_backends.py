@@ -39,11 +39,11 @@ def test_a_gated_backend_waits_for_the_runner() -> None:
 
 
 def test_a_host_port_publishes_tcp_and_udp() -> None:
-    made = Backend("published", "ports", "n1", host_port=38088).manifest(RUN, OPTIONS)
+    made = Backend("published", "ports", "n1", host_port=28088).manifest(RUN, OPTIONS)
     published = [
         (port["protocol"], port["containerPort"])
         for port in made["spec"]["containers"][0]["ports"]
-        if port.get("hostPort") == 38088
+        if port.get("hostPort") == 28088
     ]
     assert published == [("TCP", 8080), ("UDP", 8080)]
 
