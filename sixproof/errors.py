@@ -11,6 +11,7 @@
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
         AgentError             an agent answered that it could not carry out a request
+        NotMeasured            a check's answers are all UNKNOWN
       NotAsked                 this cluster cannot be asked the question, or nothing was carried
       KnownLimit               the network plugin is known not to do what the API asks for
     VerdictError (AssertionError)   the finding: the network did not do what it must
@@ -73,6 +74,10 @@ class AgentError(InfrastructureError):
     """An agent answered a request with an error."""
 
 
+class NotMeasured(InfrastructureError):
+    """What is not as expected of a check could not be measured; the message is the evidence."""
+
+
 class NotAsked(SixproofError):
     """A check that says nothing: this cluster cannot be asked, or nothing of it was carried.
 
@@ -94,9 +99,13 @@ class KnownLimit(SixproofError):
 class VerdictError(AssertionError):
     """The network did not do what it must; the message is the evidence.
 
-    `families` are those that the wrong answers were of (``IPv6``), empty where they have none.
+    `families` are those that the wrong answers were of (``IPv6``), empty where they have none;
+    `categories` the classes of failure by which reports file it (``DNS``).
     """
 
-    def __init__(self, message: str, families: Iterable[str] = ()) -> None:
+    def __init__(
+        self, message: str, families: Iterable[str] = (), categories: Iterable[str] = ()
+    ) -> None:
         self.families = frozenset(families)
+        self.categories = frozenset(categories)
         super().__init__(message)

@@ -4,13 +4,13 @@ Standard library only, Python 3.10; delivered by ConfigMap beside protocol.py an
 Secret beside the run's key, without which it does not serve. It runs as any user with every
 capability dropped and a read-only root:
 
-``agent.py serve SOCKET LANE...``
-    answers probes on lanes such as ``tcp/8080`` in both families (``tcp4/8080`` and ``tcp6/8080``:
+``agent.py serve SOCKET PORT...``
+    answers probes on ports such as ``tcp/8080`` in both families (``tcp4/8080`` and ``tcp6/8080``:
     in one), keeps the arrival log, and obeys requests that come over the Unix socket.
 
-bridge.py connects an exec stream to that socket, which is there once every lane listens. The
+bridge.py connects an exec stream to that socket, which is there once every port listens. The
 agent opens no network port for control, executes no command and reads only files named in this
-source. What it says and answers on the lanes is in wire.py; probes without the run's tag are
+source. What it says and answers on the ports is in wire.py; probes without the run's tag are
 counted and not answered.
 """
 
@@ -221,7 +221,7 @@ class EchoDatagrams:
 
 
 class Server:
-    """All lanes of the server, in both families."""
+    """All ports of the server, in both families."""
 
     def __init__(self) -> None:
         self.log = Log()
@@ -230,11 +230,11 @@ class Server:
         self.complete = True
         self._open: list[typing.Any] = []
 
-    async def listen(self, lanes: typing.Iterable[str]) -> None:
-        """Open lanes such as ``tcp/8080``. A family that the pod lacks is noted; a port that cannot
+    async def listen(self, port_specs: typing.Iterable[str]) -> None:
+        """Open ports such as ``tcp/8080``. A family that the pod lacks is noted; a port that cannot
         be had for another reason leaves this server incomplete."""
-        for lane in lanes:
-            name, _, port = lane.partition("/")
+        for port_spec in port_specs:
+            name, _, port = port_spec.partition("/")
             for digit, family, any_address in (
                 ("4", socket.AF_INET, "0.0.0.0"),  # noqa: S104 - a pod's every address
                 ("6", socket.AF_INET6, "::"),
@@ -244,7 +244,7 @@ class Server:
                 try:
                     await self._listen(name[:3], family, any_address, int(port))
                 except OSError as error:
-                    self.problems.append(f"{lane} on {any_address}: {error.strerror}")
+                    self.problems.append(f"{port_spec} on {any_address}: {error.strerror}")
                     self.complete &= error.errno in NO_FAMILY
 
     async def _listen(self, name: str, family: int, any_address: str, port: int) -> None:
@@ -276,7 +276,7 @@ class Server:
         self.listening.append(f"{name}/{shown}:{port}")
 
     def close(self) -> None:
-        """Close every lane."""
+        """Close every port."""
         for item in self._open:
             if isinstance(item, socket.socket):
                 asyncio.get_running_loop().remove_reader(item)
@@ -1617,12 +1617,12 @@ def allow_more_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-async def serve(path: str, lanes: typing.Sequence[str]) -> int:
+async def serve(path: str, port_specs: typing.Sequence[str]) -> int:
     """Serve until SIGTERM; the exit status. With a port in other hands nothing is served at all:
     what answers there would be taken for this agent."""
     allow_more_files()
     server = Server()
-    await server.listen(lanes)
+    await server.listen(port_specs)
     for problem in server.problems:
         print(f"not serving {problem}", file=sys.stderr, flush=True)  # noqa: T201
     if not server.complete:
@@ -1665,7 +1665,7 @@ def main(arguments: typing.Sequence[str]) -> int:
             print(f"agent: no key in the file {KEY_FILE!r} beside this one", file=sys.stderr)  # noqa: T201
             return 2
         return asyncio.run(serve(arguments[1], arguments[2:]))
-    print("usage: agent.py serve SOCKET LANE...", file=sys.stderr)  # noqa: T201
+    print("usage: agent.py serve SOCKET PORT...", file=sys.stderr)  # noqa: T201
     return 2
 
 

@@ -6,7 +6,7 @@ pod. Ends when either side ends.
 ``bridge.py SOCKET``
     copies.
 ``bridge.py SOCKET listens``
-    ends once the agent listens on every lane: its socket is there no sooner.
+    ends once the agent listens on every port: its socket is there no sooner.
 """
 
 import contextlib

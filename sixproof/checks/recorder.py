@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sixproof.model import Edge, Expectation, Family, Finding, Matrix
 from sixproof.reporting.results.matrix_record import Measured
@@ -11,11 +11,11 @@ from sixproof.reporting.results.test_record import Convergence
 
 
 class Recorder:
-    """Notes what one test measures."""
+    """Notes what tests measure. `current` tells the node id of the test that runs."""
 
-    def __init__(self, notes: PartWriter, nodeid: str) -> None:
+    def __init__(self, notes: PartWriter, current: Callable[[], str]) -> None:
         self._notes = notes
-        self._nodeid = nodeid
+        self._current = current
 
     def matrix(
         self,
@@ -24,8 +24,11 @@ class Recorder:
         *,
         headline: bool = False,
     ) -> None:
-        """Note a matrix with what was expected of it; a headline is shown even when all is well."""
-        self._notes.write(Measured(matrix, dict(expected), self._nodeid, headline))
+        """Note a matrix with what was expected of it, unless it is empty; a headline is shown even
+        when all is well."""
+        if not matrix.cells:
+            return
+        self._notes.write(Measured(matrix, dict(expected), self._current(), headline))
 
     def finding(self, finding: Finding) -> None:
         """Note what the test found of the cluster; tests that find the same are told once."""
@@ -33,4 +36,4 @@ class Recorder:
 
     def convergence(self, what: str, seconds: float, family: Family, rounds: int) -> None:
         """Note how long a change took to show."""
-        self._notes.write(Convergence(what, seconds, family, rounds, self._nodeid))
+        self._notes.write(Convergence(what, seconds, family, rounds, self._current()))

@@ -92,7 +92,7 @@ def _add_question(add: Add) -> None:
         "tcp/80, 80/tcp, 80 (TCP), udp/53, sctp/9, a port of the destination by name (http, "
         "udp/dns), or icmp (an echo request)"
     )
-    add("--port", required=True, metavar="LANE", help=ports)
+    add("--port", required=True, metavar="PORT", help=ports)
     via = (
         "the address dialled, where it is not the destination's: of a service, or of a node for a "
         "NodePort"

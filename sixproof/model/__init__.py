@@ -6,7 +6,15 @@ from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_l
 from sixproof.model.finding import Finding, Severity, merged_findings
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
-from sixproof.model.matrix import Disagreement, Edge, Expectation, Matrix, edge_of
+from sixproof.model.matrix import (
+    Disagreement,
+    Edge,
+    Expectation,
+    Judged,
+    Matrix,
+    MatrixKind,
+    edge_of,
+)
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
 from sixproof.model.timing import Timing
@@ -25,7 +33,9 @@ __all__ = [
     "IPAddress",
     "IPNetwork",
     "IcmpError",
+    "Judged",
     "Matrix",
+    "MatrixKind",
     "NodeFacts",
     "Observation",
     "Outcome",

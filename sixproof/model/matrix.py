@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Iterable, Mapping
 
 from sixproof.model.family import Family, Protocol
@@ -11,13 +12,30 @@ from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
 
 Edge = tuple[str, str, str]
-"""Source name, destination name, port without family (``tcp/8080``, ``icmp``)."""
+"""Source name, destination name, port without family (``tcp/8080``, ``icmp``) and question."""
 
 
 def edge_of(flow: Flow) -> Edge:
     """The edge that a flow measures, equal for both families."""
-    port_spec = Protocol.ICMP.value.lower() if flow.port is None else flow.port_spec
+    port_spec = Protocol.ICMP.value.lower() if flow.port is None else flow.asked
     return flow.source.name, flow.destination.name, port_spec
+
+
+class MatrixKind(enum.StrEnum):
+    """What the cells of a matrix are, in the words of a sentence about many of them.
+
+    Cells of flows speak for or against a family. What other cells say of one, their test weighs:
+    which replica answered was chance, which family a name without addresses has is open.
+    """
+
+    FLOWS = "flows"
+    DNS_QUESTIONS = "DNS questions"  # whether a server answers at all
+    DNS_ANSWERS = "DNS answers"  # whether what it says is true
+    LOOKUPS = "lookups"  # what a pod's resolver makes of a name
+    PATHS = "path checks"  # what a path does with packets of every size
+    PACKETS = "crafted packets"
+    SOURCES = "source addresses"
+    BACKENDS = "backends"  # who answered behind a service
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,11 +87,17 @@ class Matrix:
 
     title: str
     cells: Mapping[tuple[Family, Edge], Observation]
+    kind: MatrixKind = MatrixKind.FLOWS
 
     @classmethod
-    def of(cls, title: str, observations: Iterable[Observation]) -> Matrix:
+    def of(
+        cls,
+        title: str,
+        observations: Iterable[Observation],
+        kind: MatrixKind = MatrixKind.FLOWS,
+    ) -> Matrix:
         """The matrix of these observations."""
-        return cls(title, {(o.flow.family, edge_of(o.flow)): o for o in observations})
+        return cls(title, {(o.flow.family, edge_of(o.flow)): o for o in observations}, kind)
 
     def observations(self) -> tuple[Observation, ...]:
         """All cells, in the order in which they were measured."""
@@ -132,3 +156,7 @@ class Matrix:
             for key, seen in self.cells.items()
             if seen.outcome not in expected[key].outcomes
         )
+
+
+Judged = tuple[Matrix, Mapping[tuple[Family, Edge], Expectation]]
+"""A matrix, and what is expected of each cell."""

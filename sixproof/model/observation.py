@@ -18,7 +18,8 @@ class Observation:
     client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
     host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
     (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
-    kernel met. `reason` says in a few words what led to the outcome.
+    kernel met. `stalled` says that an agent was too busy to tell: another try may. `reason` says in
+    a few words what led to the outcome.
     """
 
     flow: Flow
@@ -33,6 +34,7 @@ class Observation:
     arrived: bool | None = None
     nonce: str = ""
     icmp: IcmpError | None = None
+    stalled: bool = False
 
     def to_json(self) -> dict[str, object]:
         """The observation as one object of results.json."""
@@ -45,6 +47,8 @@ class Observation:
             "protocol": self.flow.protocol.value,
             "address": str(self.flow.address),
             "port": self.flow.port,
+            "question": self.flow.question,
+            "about": self.flow.about,
             "outcome": self.outcome.value,
             "reason": self.reason,
             "attempts": self.attempts,
@@ -54,5 +58,6 @@ class Observation:
             "answeredBy": self.answered_by,
             "arrived": self.arrived,
             "nonce": self.nonce,
+            "stalled": self.stalled or None,
             "icmp": None if self.icmp is None else self.icmp.to_json(),
         }

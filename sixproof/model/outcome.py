@@ -17,7 +17,8 @@ class Outcome(enum.StrEnum):
     CORRUPTED = "CORRUPTED"  # an answer came back whose payload differs from what was sent
     MISROUTED = "MISROUTED"  # another endpoint answered
     TOO_BIG = "TOO_BIG"  # the packet exceeds a known path MTU (EMSGSIZE)
-    DNS_FAILED = "DNS_FAILED"
+    DNS_FAILED = "DNS_FAILED"  # a server's answer, or that of a pod's resolver, is not the truth
+    WRONG = "WRONG"  # carried, and not as it must be: a size, a time, an address, a backend
     UNKNOWN = "UNKNOWN"  # could not be measured
 
     @property
@@ -47,6 +48,7 @@ _MARKS = {
     Outcome.MISROUTED: "M",
     Outcome.TOO_BIG: "B",
     Outcome.DNS_FAILED: "D",
+    Outcome.WRONG: "W",
     Outcome.UNKNOWN: "?",
 }
 

@@ -17,6 +17,7 @@ from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.runs import ownership
 from tests.faults.injection import ROOT
+from tests.listening import listening
 
 pytestmark = pytest.mark.bed
 
@@ -25,7 +26,7 @@ class Runner:
     """A run of the suites under two workers, in a process group of its own."""
 
     def __init__(self, report_dir: Path) -> None:
-        command = [sys.executable, "-m", "pytest", "suites/pods", "-n", "2", "-v"]
+        command = listening("-m", "pytest", "suites/pods", "-n", "2", "-v")
         command += ["--six-provider", "kind", "--six-report-dir", str(report_dir)]
         self.log = report_dir.with_suffix(".log")
         self._stream = self.log.open("w", encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Observation, Outcome
-from sixproof.reporting.diagnosis.category import Category, categories_of
+from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.conftest import SuiteRun, faults, run_suites, touches
 
@@ -100,7 +100,7 @@ def test_i8_shows_in_policies_of_your_own(broken: Break, tmp_path: Path) -> None
     assert bad.outcome is CaseOutcome.FAILED
     assert {o.flow.family for o in wrong(suite_run)} == {Family.IPV6}
     assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
-    assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
+    assert set(bad.categories) == {Category.LEAK, Category.IPV6_ONLY}
 
 
 def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> None:
@@ -111,7 +111,7 @@ def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> No
     )
     bad = the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
-    assert set(categories_of(bad.message)) == {Category.LEAK, Category.IPV6_ONLY}
+    assert set(bad.categories) == {Category.LEAK, Category.IPV6_ONLY}
     told = bad.message.partition("shrunk to ")[2]
     assert told.startswith("1 policy in ")
     assert told.count("kind: NetworkPolicy") == 1
@@ -131,7 +131,7 @@ def test_i8_a_policy_that_is_not_enforced_over_one_family_is_a_leak_there(
     assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
     assert VICTIM in {o.flow.destination.name for o in wrong(suite_run)}
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
-    assert set(categories_of(bad.message)) == {Category.LEAK, only}
+    assert set(bad.categories) == {Category.LEAK, only}
     assert node in bad.message
 
 
@@ -143,8 +143,8 @@ def test_i9_a_neighbour_out_of_reach_is_no_matter_of_policy(broken: Break) -> No
     assert {o.flow.family for o in wrong(suite_run)} == {Family.IPV6}
     assert all(touches(o, node) for o in wrong(suite_run))
     assert Outcome.ALLOWED not in {o.outcome for o in wrong(suite_run)}
-    assert Category.IPV6_ONLY in categories_of(bad.message)
-    assert not {Category.LEAK, Category.OVER_BLOCK} & set(categories_of(bad.message))
+    assert Category.IPV6_ONLY in bad.categories
+    assert not {Category.LEAK, Category.OVER_BLOCK} & set(bad.categories)
     assert node in bad.message
 
 
@@ -160,7 +160,7 @@ def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
     assert {o.outcome for o in wrong(suite_run)} == {Outcome.DROPPED}
     assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
-    assert set(categories_of(bad.message)) == {Category.OVER_BLOCK, only}
+    assert set(bad.categories) == {Category.OVER_BLOCK, only}
     assert node in bad.message
 
 
@@ -172,7 +172,7 @@ def test_c2_felix_that_stands_still_is_a_leak_on_its_node(broken: Break) -> None
     assert {o.flow.family for o in wrong(suite_run)} == set(Family)
     assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
     assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
-    assert set(categories_of(bad.message)) == {Category.LEAK}
+    assert set(bad.categories) == {Category.LEAK}
     assert node in bad.message
 
 

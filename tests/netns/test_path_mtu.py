@@ -125,7 +125,7 @@ def test_a_bottleneck_that_says_nothing_is_a_black_hole(lab: Lab, ip_family: Fam
     missing = pmtu_signals.delivered(found)
     assert missing is not None
     assert missing.kind is Kind.BLACK_HOLE
-    text = path_text.verdict("bulk", [bulk], seen, rules.bulk_in_time)
+    text = str(path_text.verdict("bulk", [bulk], seen, rules.bulk_in_time))
     assert "class: MTU black hole" in text
     assert f"narrowest hop: six17 of {CLIENT.node} {NARROW_MTU}" in text.replace("rsix", "six")
     assert f"eaten on {CLIENT.node}" in text
@@ -151,7 +151,7 @@ def test_a_packet_too_big_that_nobody_makes(lab: Lab, ip_family: Family) -> None
     assert missing is not None
     assert missing.kind is Kind.BLACK_HOLE
     assert not pmtu_signals.emitted(seen, found)
-    said = path_text.verdict("made", [missing], seen, pmtu_signals.made(seen))
+    said = str(path_text.verdict("made", [missing], seen, pmtu_signals.made(seen)))
     assert "no node of the path made a" in said
 
 

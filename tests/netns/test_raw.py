@@ -47,7 +47,7 @@ def raw(pod: str, place: str) -> Endpoint:
 
 @pytest.fixture(scope="module")
 def ends(lab: Lab) -> Iterator[tuple[Endpoint, Endpoint]]:
-    """A raw agent beside the client and one, with lanes of its own, beside the server."""
+    """A raw agent beside the client and one, with ports of its own, beside the server."""
     with (
         lab.agent(lab.client, "raw-client", raw=True),
         lab.agent(lab.server, "raw-server", PORT_SPECS, raw=True),

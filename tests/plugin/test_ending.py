@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.listening import listening
 from tests.plugin.played import NAMESPACES, PlayedCluster
 from tests.unit.kube.server import Seen
 
@@ -22,7 +22,7 @@ class Running:
     def __init__(self, project: pytest.Pytester, cluster: PlayedCluster, *arguments: str) -> None:
         self._cluster = cluster
         self.process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "pytest", *(arguments or ("suites",))],
+            listening("-u", "-m", "pytest", *(arguments or ("suites",))),
             cwd=project.path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

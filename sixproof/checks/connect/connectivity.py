@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, must_carry
@@ -126,7 +127,8 @@ class Connectivity:
             for key, seen in matrix.cells.items()
             if seen.outcome.measured or not expected[key].closed_by
         }
-        judged, wanted = Matrix(matrix.title, asked), {key: expected[key] for key in asked}
+        judged = dataclasses.replace(matrix, cells=asked)
+        wanted = {key: expected[key] for key in asked}
         self._recorder.matrix(judged, wanted, headline=headline)
         with steps.step("Then every cell is as expected"):
             steps.attach_matrix(judged, wanted, brief=brief)

@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.carried import Closed, must_be_open
 from sixproof.checks.pmtu.path_results import UDP
-from sixproof.errors import InfrastructureError, NotAsked, VerdictError
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import NotAsked
 from sixproof.model import Endpoint, Family, Flow, Protocol
+from sixproof.probes.crafted import matrix as crafted_matrix
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, Target
 from sixproof.reporting.allure import steps
-from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
+from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.probe_pods.ports import POD_PORTS, PortSpec
 
 SHUT = PortSpec(Protocol.UDP, 8081)
@@ -39,6 +41,7 @@ class CraftedResults:
     by way, since policies of the cluster's owner close them."""
 
     crafted_results: tuple[CraftedResult, ...]
+    recorder: Recorder
     closed: Mapping[str, Closed] = dataclasses.field(default_factory=dict)
 
     def must(
@@ -54,7 +57,7 @@ class CraftedResults:
 
         Raises:
             VerdictError: one did not; the message says how far it came, and who demands what.
-            InfrastructureError: none was wrong, but some could not be measured.
+            NotMeasured: none was wrong, but some could not be measured.
         """
         shapes_of = None if only is None else frozenset(only)
         mine, others = (
@@ -73,19 +76,22 @@ class CraftedResults:
             raise NotAsked(f"{title}: no pair of pods on different nodes", "--six-nodes")
         with steps.step(f"Then {title}"):
             steps.attach_text(f"{title} over {family}", "\n".join(map(str, mine)))
+            self.recorder.matrix(*crafted_matrix.matrix(title, mine, wrong))
         violations = _violations(mine, wrong)
         if violations:
-            one = {Family.IPV6: Category.IPV6_ONLY, Family.IPV4: Category.IPV4_ONLY}[family]
-            alone = bool(others) and not _violations(others, wrong)
-            classes = [Category.LEAK] if way == DENIED else []
-            classes += [one] if alone else [] if way == DENIED else [Category.BOTH]
+            both = bool(others) and bool(_violations(others, wrong))
+            compared = Family if others else [family]
+            only = one_family(Family if both else [family], compared)
+            leak = way == DENIED
+            classes = [Category.LEAK] if leak else []
+            classes += [only] if only else [] if leak else [Category.BOTH]
             lead = f"{title}: {len(violations)} of {len(mine)} shots over {family}"
             more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
             text = "\n  ".join([lead, *violations[:TOLD], *more])
-            raise VerdictError(blames(text, *classes), [family])
+            raise evidence.wrong(text, [family], *classes)
         unknown = [str(x) for x in mine if x.fate is CraftedStatus.UNKNOWN]
         if unknown:
-            raise InfrastructureError("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
+            raise evidence.not_measured("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +112,10 @@ def measured(doubts: Iterable[str]) -> None:
     """Nothing is in doubt.
 
     Raises:
-        InfrastructureError: something could not be measured.
+        NotMeasured: something could not be measured.
     """
     if found := list(filter(None, doubts)):
-        raise InfrastructureError("\n  ".join(["not measured", *found[:TOLD]]))
+        raise evidence.not_measured("\n  ".join(["not measured", *found[:TOLD]]))
 
 
 def dialled(flow: Flow, target: Target) -> Flow:

@@ -11,15 +11,17 @@ from sixproof.checks.connect.connectivity import works
 from sixproof.checks.dns.resolution import resolvers_of
 from sixproof.checks.dns.resolvers import PATIENCE
 from sixproof.checks.dns.ways import Ways
+from sixproof.checks.judged import expecting_all
 from sixproof.checks.recorder import Recorder
-from sixproof.errors import InfrastructureError, VerdictError
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import (
     Endpoint,
     EndpointKind,
     Family,
     Flow,
+    Judged,
     Matrix,
+    MatrixKind,
     Observation,
     Outcome,
     Protocol,
@@ -34,7 +36,7 @@ from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProb
 from sixproof.probes.dns.truth import TrueService
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
-from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
@@ -83,6 +85,7 @@ class NameReach:
         clients = [_client(one, s, seen) for s in services for one in found[s.name]]
         lines = [f"{one.found.lookup}: first {one.preferred}, {one.parity}" for one in clients]
         steps.attach_text("clients by name", "\n".join(lines) + "\n")
+        self._recorder.matrix(*_by_name(clients, services))
         broken = [one for one in clients if not one.works_throughout]
         if not broken:
             return
@@ -90,9 +93,8 @@ class NameReach:
         text = "\n  ".join([f"{text} each of its families", *violations(broken)[:8]])
         outcomes = {one.outcome(f) for one in broken for f in one.families}
         if not any(o.measured and not o.works for o in outcomes):
-            raise InfrastructureError(evidence.blames(text, Category.NOT_MEASURED))
-        text = evidence.blames(text, *_classes(broken, clients))
-        raise VerdictError(text, _families(broken))
+            raise evidence.not_measured(text)
+        raise evidence.wrong(text, _families(broken), *_classes(broken, clients))
 
     def _unhindered(
         self,
@@ -187,6 +189,7 @@ def _client(found: LookupObservation, service: TrueService, seen: Sequence[Obser
         and o.flow.destination.name == service.name
     ]
     return ByName(
+        service=service.name,
         found=found,
         dialled={o.flow.address: o for o in own},
         families=frozenset(Family.of(a) for a in service.cluster_ips)
@@ -195,16 +198,33 @@ def _client(found: LookupObservation, service: TrueService, seen: Sequence[Obser
 
 
 def _classes(broken: Sequence[ByName], all_clients: Sequence[ByName]) -> list[Category]:
-    named = {Family.IPV6: Category.IPV6_ONLY, Family.IPV4: Category.IPV4_ONLY}
     families = _families(broken)
-    working = {f for one in all_clients for f in one.families} - families
+    compared = {f for one in all_clients for f in one.families}
     unnamed = [o for o in broken if any(_has_no_address(o, f) for f in o.families)]
     # Lookups reach replicas by chance: a family is blamed only where each of these has the other.
     fair = all(one.found.addresses for one in unnamed)
-    found = [named[f] for f in families if len(families) == 1 and working and fair]
+    only = one_family(families, compared) if fair else None
+    found = [only] if only else []
     if unnamed:
         found.append(Category.DNS)
     return found or [Category.BOTH]
+
+
+def _by_name(clients: Sequence[ByName], services: Sequence[TrueService]) -> Judged:
+    """What clients that only have one family come to by each service's name."""
+    ends = {service.name: _endpoint(service) for service in services}
+    cells = []
+    for one in clients:
+        for family in one.families:
+            service = ends[one.service]
+            address = service.address(family)
+            if address is not None:
+                source = one.found.lookup.source
+                flow = Flow(source, service, address, Protocol.TCP, PORT, "by name")
+                reason = "" if one.outcome(family).works else one.evidence(family)
+                cells.append(Observation(flow, one.outcome(family), reason))
+    matrix = Matrix.of("services by name", cells, MatrixKind.LOOKUPS)
+    return expecting_all(matrix, "the name leads there over each family of the service")
 
 
 def _has_no_address(one: ByName, family: Family) -> bool:

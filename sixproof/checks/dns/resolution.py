@@ -11,10 +11,10 @@ from typing import NoReturn
 from sixproof.agent import protocol
 from sixproof.checks.dns.ways import Ways
 from sixproof.checks.recorder import Recorder
-from sixproof.errors import InfrastructureError, NotAsked, VerdictError
+from sixproof.errors import NotAsked
 from sixproof.kube.api import wait
 from sixproof.kube.channel.agents import Agents
-from sixproof.model import Endpoint, Family, IPAddress, Parity, Timing
+from sixproof.model import Endpoint, Family, IPAddress, Timing
 from sixproof.probes.dns import judge as dns_judge
 from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns import replicas as dns_replicas
@@ -25,7 +25,7 @@ from sixproof.probes.dns.servers import ClusterDns, ResolvConf
 from sixproof.probes.dns.verdict import DnsObservation, DnsQuery, DnsServer, Transport
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
-from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
 
 UDP = (Transport.UDP,)
 BOTH = tuple(Transport)
@@ -126,13 +126,18 @@ class Resolution:
         with steps.step("Then every answer is the truth"):
             steps.attach_json(title, [o.to_json() for o in seen])
             asked = {**(beside or {}), **expected}
+            self._note(title, seen, asked)
             wrong = dns_judge.disagreements(seen, asked)
             if not any(d.seen.query.question in expected for d in wrong):
                 return
             text = dns_judge.verdict(title, seen, wrong)
             if not any(d.seen.outcome.measured for d in wrong):
-                raise InfrastructureError(evidence.blames(text, Category.NOT_MEASURED))
+                raise evidence.not_measured(text)
             self._blame(text, seen, wrong, asked)
+
+    def _note(self, title: str, seen: Sequence[DnsObservation], asked: Expected) -> None:
+        for matrix in (dns_matrix.questions, dns_matrix.answers):
+            self._recorder.matrix(*matrix(title, seen, asked))
 
     def _blame(
         self,
@@ -152,14 +157,17 @@ class Resolution:
         if queries:
             direct = self._probe.ask(queries, self._patience)
             steps.attach_json("each DNS replica by itself", [o.to_json() for o in direct])
+            self._note("each DNS replica by itself", direct, asked)
             found = dns_replicas.finding(dns_replicas.replicas(direct, asked), self._dns.service)
             if found:
                 self._recorder.finding(found)
                 text = f"{found}\n{text}"
             if by_replicas := dns_judge.disagreements(dns_verdict.told(direct), asked):
                 told, lies = direct, by_replicas
-        classes = _classes(dns_judge.parity(told, lies))
-        raise VerdictError(evidence.blames(text, *classes), dns_judge.families(told, lies))
+        family = broken_family(dns_judge.parity(told, lies))
+        only = one_family([family]) if family else None
+        classes = [Category.DNS, *([only] if only else [])]
+        raise evidence.wrong(text, dns_judge.families(told, lies), *classes)
 
     def must_answer(
         self,
@@ -247,14 +255,6 @@ class Resolution:
         silent = all(e.outcomes <= dns_verdict.LOST for e in expected.values())
         final = ask(patience=self._silence if silent else self._patience)
         self.check(title, dns_verdict.heard(final), expected)
-
-
-def _classes(parity: Parity) -> tuple[Category, ...]:
-    named = {
-        Parity.IPV6_BROKEN: (Category.IPV6_ONLY,),
-        Parity.IPV4_BROKEN: (Category.IPV4_ONLY,),
-    }
-    return (Category.DNS, *named.get(parity, ()))
 
 
 def resolvers_of(agents: Agents, sources: Sequence[Endpoint]) -> dict[str, ResolvConf]:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from sixproof.checks.dns.resolution import BOTH, Resolution, resolvers_of
 from sixproof.checks.dns.ways import Ways
-from sixproof.errors import InfrastructureError, NotAsked, VerdictError
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import NotAsked
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Endpoint
 from sixproof.probes.dns import lookups as dns_lookups
+from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import Expected
 from sixproof.probes.dns.lookups import Latencies, Wanted
 from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProbe
@@ -32,12 +34,14 @@ class Resolvers:
     def __init__(
         self,
         agents: Agents,
+        recorder: Recorder,
         resolution: Resolution,
         pods: Sequence[Endpoint],
         ways: Ways | None = None,
     ) -> None:
         self._ways = ways
         self._agents = agents
+        self._recorder = recorder
         self._probe = ResolverProbe(agents)
         self._resolution = resolution
         self._pods = pods
@@ -87,14 +91,16 @@ class Resolvers:
         """
         __tracebackhide__ = True
         seen = self.look_up(wanted)
+        nameservers = {name: conf.nameservers for name, conf in self.settings().items()}
+        self._recorder.matrix(*dns_matrix.lookups(title, seen, wanted, nameservers))
         wrong = dns_lookups.disagreements(seen, wanted)
         if not wrong:
             return
-        servers = {n: ", ".join(map(str, c.nameservers)) for n, c in self.settings().items()}
+        servers = {name: ", ".join(map(str, those)) for name, those in nameservers.items()}
         text = dns_lookups.verdict(title, seen, wrong, wanted, servers)
         if not any(o.outcome.measured for o in wrong):
-            raise InfrastructureError(evidence.blames(text, Category.NOT_MEASURED))
-        raise VerdictError(evidence.blames(text, Category.DNS))
+            raise evidence.not_measured(text)
+        raise evidence.wrong(text, (), Category.DNS)
 
     def must_not_ask_again(self, wanted: Wanted, times: int) -> None:
         """No lookup may have to send a question a second time.
@@ -106,11 +112,11 @@ class Resolvers:
         __tracebackhide__ = True
         seen = self.look_up(wanted, times=times)
         if text := dns_lookups.stalls(seen):
-            raise VerdictError(evidence.blames(text, Category.DNS))
+            raise evidence.wrong(text, (), Category.DNS)
         unknown = [o for o in seen if not o.outcome.measured]
         if unknown:
             told = f"{len(unknown)} of {len(seen)} lookups were not measured: {unknown[0].reason}"
-            raise InfrastructureError(evidence.blames(told, Category.NOT_MEASURED))
+            raise evidence.not_measured(told)
         if not any(o.outcome is DnsOutcome.NOERROR for o in seen):
             said = f"not one of {len(seen)} lookups brought an address, all {seen[0].outcome}"
             raise NotAsked(said, "a name that resolves: see the other tests", True)

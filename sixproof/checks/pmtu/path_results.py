@@ -9,10 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 from sixproof.agent import protocol
 from sixproof.calico import mtu
 from sixproof.checks.carried import Closed, must_be_open
-from sixproof.errors import NotAsked, VerdictError
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import NotAsked
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Endpoint, Family
 from sixproof.probes.pmtu import judge as pmtu_judge
+from sixproof.probes.pmtu import matrix as pmtu_matrix
 from sixproof.probes.pmtu import signals
 from sixproof.probes.pmtu.interfaces import Seen
 from sixproof.probes.pmtu.judge import Rule, Violation
@@ -54,8 +56,9 @@ class PathResults:
     """What was measured on every path, judged one rule at a time. `closed` are the flows that were
     not measured, since policies of the cluster's owner close them."""
 
-    def __init__(self, seen: PathRun, closed: Closed = ()) -> None:
+    def __init__(self, seen: PathRun, recorder: Recorder, closed: Closed = ()) -> None:
         self.seen = seen
+        self._recorder = recorder
         self.closed = closed
 
     def must(self, title: str, rule: Rule, family: Family) -> None:
@@ -67,8 +70,9 @@ class PathResults:
         path_results = self._passages(title, family)
         violations = pmtu_judge.judge(path_results, rule)
         self._attach(title, path_results, violations)
+        self._recorder.matrix(*pmtu_matrix.matrix(title, path_results, violations))
         if violations:
-            raise VerdictError(path_text.verdict(title, violations, self.seen, rule), [family])
+            raise path_text.verdict(title, violations, self.seen, rule)
         if not any(map(pmtu_judge.carried, path_results)):
             why = f"{title}: not one path over {family} carried so much as a small packet"
             raise NotAsked(why, "see the tests that fail", unproven=True)
@@ -104,7 +108,9 @@ class PathResults:
             raise NotAsked(why, "a path that is narrower than the pods' MTU")
         others = self.seen.over(family.other)
         return PathResults(
-            dataclasses.replace(self.seen, path_results=chosen + others), self.closed
+            dataclasses.replace(self.seen, path_results=chosen + others),
+            self._recorder,
+            self.closed,
         )
 
     def _passages(self, title: str, family: Family) -> tuple[PathResult, ...]:

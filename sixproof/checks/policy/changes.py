@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.policy.policy_checker import ENFORCED, Flows, PolicyChecker
-from sixproof.errors import NotReady, VerdictError
+from sixproof.errors import NotReady
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import pods as kube_pods
@@ -29,8 +29,8 @@ from sixproof.model import (
 from sixproof.policy import World
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
 from sixproof.workloads.policy import policy_namespaces as namespaces
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
@@ -215,7 +215,7 @@ class NewPods:
         lines = [f"{o.flow}: answered {at - began:.2f} s after the pod had it" for at, o in leaks]
         text = f"{title}: {len(leaks)} denied flows passed while the pod started\n  "
         text += "\n  ".join(lines[:12])
-        raise VerdictError(blames(text, Category.LEAK), (o.flow.family for _, o in leaks))
+        raise evidence.wrong(text, {o.flow.family for _, o in leaks}, Category.LEAK)
 
 
 class Held:

@@ -69,7 +69,8 @@ class Generated:
                 "to repeat: pytest suites/policy/test_generated.py "
                 f"--six-generate {number} --six-seed {seed} -k 'set-{number}]'"
             )
-            raise VerdictError(f"{error}\n{told}\n{again}", error.families) from error
+            text = f"{error}\n{told}\n{again}"
+            raise VerdictError(text, error.families, error.categories) from error
 
     def _smallest(self, policies: Sequence[Manifest], flows: Flows) -> str:
         """What is left of policies that disagree, as text."""

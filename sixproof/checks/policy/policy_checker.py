@@ -28,8 +28,8 @@ from sixproof.policy import Oracle, ProviderProfile, World
 from sixproof.policy.manifests.audit import audit
 from sixproof.probes.connect.probe import Witnesses
 from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
 from sixproof.workloads.existing.policies import closed_by
 from sixproof.workloads.policy import cases
 from sixproof.workloads.policy.cases import Case, Manifest
@@ -203,7 +203,7 @@ class PolicyChecker:
             text = (
                 f"{title}: {' and '.join(late)} did not stay as it must be; {converged}\n  {line}"
             )
-            raise VerdictError(blames(text, Category.BOTH), late)
+            raise evidence.wrong(text, late, Category.BOTH)
         return matrix
 
     def expected(

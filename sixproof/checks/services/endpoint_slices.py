@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from sixproof.errors import VerdictError
 from sixproof.kube.api import wait
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Family
-from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
+from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.services import slices as services_slices
 from sixproof.workloads.services.manifests import Service
 from sixproof.workloads.services.slices import Behind
-
-_ONE_FAMILY = {Family.IPV4: Category.IPV4_ONLY, Family.IPV6: Category.IPV6_ONLY}
 
 
 class SlicesOf:
@@ -58,6 +55,5 @@ def _blamed(
         *(f"{entry} is listed nowhere, though its pod is ready" for entry in missing),
     ]
     wrong = {entry.family for entry in (*strays, *missing)}
-    one = len(wrong) == 1 and len(found.families) > 1
-    blamed = _ONE_FAMILY[min(wrong)] if one else Category.BOTH
-    return VerdictError(blames("\n  ".join(said), blamed), wrong)
+    blamed = one_family(wrong, found.families) or Category.BOTH
+    return evidence.wrong("\n  ".join(said), wrong, blamed)

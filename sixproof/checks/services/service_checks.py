@@ -11,17 +11,27 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.judged import judged
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.expected_targets import ExpectedTargets
-from sixproof.errors import NotAsked, VerdictError
+from sixproof.errors import NotAsked
 from sixproof.kube.api import wait
-from sixproof.model import Endpoint, Expectation, Family, Flow, Matrix, Observation, Outcome
+from sixproof.model import (
+    Endpoint,
+    Expectation,
+    Family,
+    Flow,
+    Matrix,
+    MatrixKind,
+    Observation,
+    Outcome,
+)
 from sixproof.probes.connect.convergence import FIRST, Converged, Measure, converge
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.probes.connect.spread import CHANCE, Spread, worst_of
 from sixproof.reporting.allure import steps
-from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
+from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.mutable_service import Change
@@ -37,7 +47,6 @@ WATCHED = 20
 """Connections of a flow whose source address is looked at."""
 TOLD = 12
 """Flows that one message tells of."""
-_ONE_FAMILY = {Family.IPV4: Category.IPV4_ONLY, Family.IPV6: Category.IPV6_ONLY}
 
 
 class ServiceChecks:
@@ -128,7 +137,7 @@ class ServiceChecks:
             }
             matrix, told = Matrix.of(title, worst_of(seen)), list(wrong.values())[:3]
             self._connectivity.hold(matrix, expected_targets.expectation, context=told)
-            self._require(title, wrong, flows)
+            self._require(MatrixKind.SOURCES, title, wrong, [o.flow for o in seen])
             _something_was_compared(title, seen, expected_targets, translation)
 
     def must_keep_one_backend(
@@ -147,7 +156,8 @@ class ServiceChecks:
             drawn = self._draw(title, expected_targets, opened)
             repeated = [f for f in opened for _ in range(expected_targets.connections(f))]
             later = Spread.of(self._measure(title, expected_targets, repeated))
-            self._require(title, later.misses(lambda flow: [drawn[flow]]), opened)
+            misses = later.misses(lambda flow: [drawn[flow]])
+            self._require(MatrixKind.BACKENDS, title, misses, opened)
 
     def must_draw_anew(
         self, title: str, clients: Iterable[Endpoint], target: Target, *, silence: float
@@ -169,7 +179,7 @@ class ServiceChecks:
             after = self._draw(title, expected_targets, opened)
             moved = {f.family for f in opened if after[f] != before[f]}
             kept = {f: f"still at {after[f]}" for f in opened if f.family not in moved}
-            self._require(title, kept, opened)
+            self._require(MatrixKind.BACKENDS, title, kept, opened)
 
     def _board(self, targets: Iterable[Target], former: int = 0) -> ExpectedTargets:
         return ExpectedTargets.of(targets, former, self._standing)
@@ -276,7 +286,7 @@ class ServiceChecks:
         self._judge(title, expected_targets, converged.observations, [str(converged)])
         if late := [f for f in converged.families if f not in converged.seconds]:
             text = f"{title}: {' and '.join(late)} did not settle in {self._settle:.0f} s"
-            raise VerdictError(blames(f"{text}; {converged}", *_categories(late, flows)), late)
+            raise evidence.wrong(f"{text}; {converged}", late, _category(late, flows))
         return converged
 
     def _measure(
@@ -319,16 +329,22 @@ class ServiceChecks:
         told = [*spread.lost(expected_targets.candidates)[:TOLD], *context]
         matrix = Matrix.of(title, worst_of(seen))
         self._connectivity.hold(matrix, expected_targets.expectation, context=told)
-        self._require(title, spread.misses(expected_targets.candidates), [o.flow for o in seen])
+        misses = spread.misses(expected_targets.candidates)
+        self._require(MatrixKind.BACKENDS, title, misses, [o.flow for o in seen])
 
-    def _require(self, title: str, wrong: Mapping[Flow, str], flows: Iterable[Flow]) -> None:
+    def _require(
+        self, kind: MatrixKind, title: str, wrong: Mapping[Flow, str], flows: Sequence[Flow]
+    ) -> None:
+        """None of these flows is wrong; what became of each is noted."""
+        __tracebackhide__ = True
+        self._recorder.matrix(*judged(kind, title, flows, wrong))
         if not wrong:
             return
         lines = [f"{flow}: {said}" for flow, said in wrong.items()]
         more = [f"... and {len(lines) - TOLD} more flows"] if len(lines) > TOLD else []
         text = "\n  ".join([f"{title}: {len(lines)} flows are wrong", *lines[:TOLD], *more])
         families = {f.family for f in wrong}
-        raise VerdictError(blames(text, *_categories(families, flows)), families)
+        raise evidence.wrong(text, families, _category(families, flows))
 
 
 def _wrong_source(
@@ -365,9 +381,5 @@ def _something_was_compared(
     raise NotAsked(f"{title}: no source address could be compared: {why}")
 
 
-def _categories(wrong: Iterable[Family], flows: Iterable[Flow]) -> tuple[Category, ...]:
-    """One family's fault is called so only where the other one was measured too."""
-    families = set(wrong)
-    if len(families) == 1 and {f.family for f in flows} == set(Family):
-        return (_ONE_FAMILY[families.pop()],)
-    return (Category.BOTH,)
+def _category(wrong: Iterable[Family], flows: Iterable[Flow]) -> Category:
+    return one_family(wrong, {f.family for f in flows}) or Category.BOTH

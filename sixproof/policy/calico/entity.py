@@ -227,7 +227,7 @@ def _port_condition(
     positive = to_ports(ports)
     word = "not " if negated else ""
     if entity.side is Side.SOURCE:
-        return Condition(f"source port {word}{positive.wanted}", lambda _: None, Needs.LANE)
+        return Condition(f"source port {word}{positive.wanted}", lambda _: None, Needs.PORT)
     if not negated:
         return positive
     return Condition(f"not {positive.wanted}", lambda p: not positive.test(p), positive.needs)

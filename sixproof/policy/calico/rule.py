@@ -84,7 +84,7 @@ def _ip_version(found: Fields, *protocols: int | None) -> list[Condition]:
     def test(packet: Packet) -> bool:
         return packet.version == version
 
-    return [Condition(f"IPv{version}", test, Needs.LANE)]
+    return [Condition(f"IPv{version}", test, Needs.PORT)]
 
 
 def _protocols(number: int | None, *, negated: bool) -> list[Condition]:
@@ -95,7 +95,7 @@ def _protocols(number: int | None, *, negated: bool) -> list[Condition]:
         return (packet.protocol == number) is not negated
 
     name = _NAMES.get(number, f"protocol {number}")
-    return [Condition(f"not {name}" if negated else name, test, Needs.LANE)]
+    return [Condition(f"not {name}" if negated else name, test, Needs.PORT)]
 
 
 def _icmp(found: Fields, protocol: int | None) -> list[Condition]:
@@ -112,7 +112,7 @@ def _icmp(found: Fields, protocol: int | None) -> list[Condition]:
         message = packet.icmp
         return message is not None and message.type == kind and code in (None, message.code)
 
-    return [Condition(_message_text(kind, code), test, Needs.LANE)]
+    return [Condition(_message_text(kind, code), test, Needs.PORT)]
 
 
 def _not_icmp(found: Fields, protocol: int | None) -> list[Condition]:
@@ -131,7 +131,7 @@ def _not_icmp(found: Fields, protocol: int | None) -> list[Condition]:
             return None if protocol is None else True
         return message.type != kind or code not in (None, message.code)
 
-    return [Condition(f"not {_message_text(kind, code)}", test, Needs.LANE)]
+    return [Condition(f"not {_message_text(kind, code)}", test, Needs.PORT)]
 
 
 def _message(field: Field) -> tuple[int | None, int | None]:

@@ -22,7 +22,7 @@ from sixproof.policy.manifests.manifest import brief
 
 PortSpec = tuple[int, int, int | None, Icmp | None]
 
-MOST_LANES = 64
+MOST_PORTS = 64
 """Ports whose rules a stage remembers; a run asks about a dozen, a scan about every port."""
 
 
@@ -101,9 +101,9 @@ class Stage:
         port_spec = packet[2:6]
         groups = self.port_specs.get(port_spec)
         if groups is None:
-            if len(self.port_specs) >= MOST_LANES:
+            if len(self.port_specs) >= MOST_PORTS:
                 self.port_specs.clear()
-            groups = self.port_specs[port_spec] = _without(self.groups, Needs.LANE, packet)
+            groups = self.port_specs[port_spec] = _without(self.groups, Needs.PORT, packet)
         for group in groups:
             certain, passed = _ask(group, packet, found)
             go_on = go_on or passed

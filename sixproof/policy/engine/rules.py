@@ -43,7 +43,7 @@ class Action(enum.StrEnum):
 class Needs(enum.StrEnum):
     """What the answer to a condition hangs on."""
 
-    LANE = "lane"  # the family, the protocol, the port
+    PORT = "port"  # the family, the protocol, the port
     SUBJECT = "subject"  # the end at which the policy acts
     PEER = "peer"  # the other end, or both
 

@@ -133,7 +133,7 @@ def finish(draft: Draft, peers: list[Peer]) -> Rule:
     matches nothing, Deny and Pass deny everything."""
     if any(peer.unsupported for peer in peers):
         if draft.action is Action.ALLOW:
-            never = Condition("a peer that this provider knows", lambda _: False, Needs.LANE)
+            never = Condition("a peer that this provider knows", lambda _: False, Needs.PORT)
             return Rule(draft.index, draft.action, (never,), draft.name)
         return Rule(draft.index, Action.DENY, (), draft.name)
     ingress = draft.direction is Direction.INGRESS

@@ -15,7 +15,7 @@ from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.manifests.shelf import described
 from sixproof.policy.question.cast import End, Known, dialled, lend, staged
 from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
-from sixproof.policy.question.scene import parse_lane
+from sixproof.policy.question.scene import parse_port
 from sixproof.policy.question.world_file import read_world
 from sixproof.policy.world.address import read_address
 from sixproof.policy.world.world import World
@@ -146,7 +146,7 @@ def _flows(question: Question, ends: Sequence[End], world: World) -> list[Flow]:
         UsageError: none does.
     """
     source, destination = (end.endpoint for end in ends)
-    protocol, port = dialled(parse_lane(question.port), ends[1], world)
+    protocol, port = dialled(parse_port(question.port), ends[1], world)
     addresses = [_address(question.via)] if question.via else destination.addresses
     flows = [
         Flow(source, destination, address, protocol, port)

@@ -19,11 +19,11 @@ INLINE = (
 """How an endpoint is written on one line."""
 
 _PROTOCOLS = "|".join(p.value.lower() for p in Protocol if p.has_ports)
-_LANE = re.compile(
+_PORT = re.compile(
     rf"(?:(?P<before>{_PROTOCOLS})/)?(?P<port>[a-z0-9-]{{1,63}})(?:/(?P<after>{_PROTOCOLS}))?",
     re.IGNORECASE,
 )
-_LANES = "write tcp/80, udp/53, sctp/9, 80/tcp, 80 (TCP), the name of a port, or icmp"
+_PORT_FORMS = "write tcp/80, udp/53, sctp/9, 80/tcp, 80 (TCP), the name of a port, or icmp"
 _HEAD = re.compile(r"(?:(?P<prefix>host|svc):)?(?P<namespace>[^/:,\s]+)/(?P<name>[^/:,\s]+)")
 
 
@@ -36,7 +36,7 @@ class PortSpec:
     port: int | str | None = None
 
 
-def parse_lane(text: str) -> PortSpec:
+def parse_port(text: str) -> PortSpec:
     """``tcp/80``, ``80/tcp``, ``80`` (TCP), ``http``, ``udp/dns`` or ``icmp``.
 
     Raises:
@@ -44,9 +44,9 @@ def parse_lane(text: str) -> PortSpec:
     """
     if text.lower() in ("icmp", "icmpv6"):
         return PortSpec(Protocol.ICMP)
-    found = _LANE.fullmatch(text)
+    found = _PORT.fullmatch(text)
     if found is None or (found["before"] and found["after"]):
-        raise UsageError(f"{shown(text)} is no port: {_LANES}")
+        raise UsageError(f"{shown(text)} is no port: {_PORT_FORMS}")
     said, port = found["before"] or found["after"], found["port"]
     protocol = Protocol(said.upper()) if said else None
     if port.isdecimal() and port.isascii():
@@ -54,7 +54,7 @@ def parse_lane(text: str) -> PortSpec:
             raise UsageError(f"{shown(text)} is no port: numbers go from 1 to 65535")
         return PortSpec(protocol or Protocol.TCP, int(port))
     if port.upper() in Protocol.__members__ or not re.search("[a-zA-Z]", port):
-        raise UsageError(f"{shown(text)} is no port: {_LANES}")
+        raise UsageError(f"{shown(text)} is no port: {_PORT_FORMS}")
     return PortSpec(protocol, port)
 
 
@@ -176,7 +176,7 @@ def named_port(text: str) -> NamedPort:
         UsageError: the text is none.
     """
     name, _, port_spec = text.partition("=")
-    found = parse_lane(port_spec)
+    found = parse_port(port_spec)
     if found.protocol is None or not isinstance(found.port, int):
         raise UsageError(f"{shown(text)}: a named port has a number, as in http=tcp/8080")
     return NamedPort(name, found.protocol, found.port)

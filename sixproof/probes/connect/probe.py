@@ -128,7 +128,7 @@ class ConnectProbe:
         busy could tell nothing. What was measured stands."""
         load = load or ProbeOptions()
         seen = list(self.measure(flows, load, witnesses))
-        if again := [i for i, one in enumerate(seen) if verdict.stalled(one)]:
+        if again := [i for i, one in enumerate(seen) if one.stalled]:
             longer = dataclasses.replace(load, timeout=2 * load.timeout)
             later = self.measure([flows[i] for i in again], longer, witnesses)
             for i, one in zip(again, later, strict=True):

@@ -21,8 +21,6 @@ from sixproof.model import (
     Protocol,
 )
 
-STALLED = "an agent was stalled"
-"""How the reason of an observation begins that a busy machine kept from being one."""
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
 
@@ -47,15 +45,11 @@ class ServerEvidence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ruling:
-    """An outcome and the reason for it."""
+    """An outcome and the reason for it; `stalled`: an agent was too busy to tell."""
 
     outcome: Outcome
     reason: str
-
-
-def stalled(seen: Observation) -> bool:
-    """Whether nothing can be said since an agent was too busy: another try may tell."""
-    return seen.outcome is Outcome.UNKNOWN and seen.reason.startswith(STALLED)
+    stalled: bool = False
 
 
 def observe(
@@ -81,6 +75,7 @@ def observe(
         arrived=True if result.event == Event.ECHOED else server_evidence.arrived,
         nonce=spec.nonce,
         icmp=IcmpError.read(result.detail),
+        stalled=ruling.stalled,
     )
 
 
@@ -169,8 +164,8 @@ def _silent(
         return Ruling(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
     worst = max(lag, server_evidence.lag)
     if worst > STALL_SHARE * spec.timeout:
-        reason = f"{STALLED} for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
-        return Ruling(Outcome.UNKNOWN, reason)
+        reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
+        return Ruling(Outcome.UNKNOWN, reason, stalled=True)
     if server_evidence.silent_because:
         return _unknown_server("no answer", server_evidence)
     if server_evidence.arrived:

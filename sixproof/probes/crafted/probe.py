@@ -100,8 +100,7 @@ class CraftedResult:
     """A crafted packet and what both ends saw of it.
 
     `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
-    errors about it that came back. `doubt` says why it was not measured; `stalled` that an agent
-    was too busy to measure it, so that another try may tell.
+    errors about it that came back. `doubt` says why it was not measured.
     """
 
     crafted_packet: CraftedPacket
@@ -110,7 +109,6 @@ class CraftedResult:
     came: tuple[Seen, ...]
     errors: tuple[Seen, ...] = ()
     doubt: str = ""
-    stalled: bool = False
 
     def __str__(self) -> str:
         crafted_packet = self.crafted_packet
@@ -141,22 +139,9 @@ class CraftedBatch:
     def fire(self, crafted_packets: Sequence[CraftedPacket]) -> tuple[CraftedResult, ...]:
         """One result a crafted packet, in order; `silence` seconds pass after the last packet.
 
-        A packet of which an agent that was too busy could tell nothing is fired once more, with
-        twice the silence. What was measured stands.
-
         Raises:
             InfrastructureError: an agent could not be asked.
         """
-        seen = self._fire(crafted_packets, self._silence)
-        if again := [i for i, one in enumerate(seen) if one.stalled]:
-            later = self._fire([crafted_packets[i] for i in again], 2 * self._silence)
-            for i, one in zip(again, later, strict=True):
-                seen[i] = one
-        return tuple(_held_against(seen))
-
-    def _fire(
-        self, crafted_packets: Sequence[CraftedPacket], silence: float
-    ) -> list[CraftedResult]:
         people = {e.name: e for s in crafted_packets for e in (s.target.source, s.target.server)}
         tape = secrets.token_hex(4)
         self._each(
@@ -165,7 +150,7 @@ class CraftedBatch:
         began = time.monotonic()
         refused, lags = self._send(crafted_packets)
         silent = time.monotonic()
-        wait.until(lambda: time.monotonic() - silent, lambda past: past > silence, timeout=60)
+        wait.until(lambda: time.monotonic() - silent, lambda past: past > self._silence, timeout=60)
         evidence = self._evidence(people, crafted_packets, time.monotonic() - began)
         tapes = {
             name: _tape(captured)
@@ -173,17 +158,13 @@ class CraftedBatch:
                 people, lambda _: protocol.EndCapture(tape), protocol.Captured
             ).items()
         }
-        return [
+        crafted_results = [
             self._land(
-                crafted_packet,
-                refused[i],
-                lags[crafted_packet.target.source.name],
-                evidence,
-                tapes,
-                silence,
+                crafted_packet, refused[i], lags[crafted_packet.target.source.name], evidence, tapes
             )
             for i, crafted_packet in enumerate(crafted_packets)
         ]
+        return tuple(_held_against(crafted_results))
 
     def _each(
         self,
@@ -241,7 +222,6 @@ class CraftedBatch:
         lag: float,
         evidence: Mapping[str, protocol.EvidenceFound],
         tapes: Mapping[str, _Tape],
-        silence: float,
     ) -> CraftedResult:
         source, server = crafted_packet.target.source.name, crafted_packet.target.server
         story, here, there = evidence[server.name], tapes[source], tapes[server.name]
@@ -252,7 +232,6 @@ class CraftedBatch:
             own, crafted_packet.target.own_port
         ]
         late = max(lag, story.lag)
-        stalled = late > silence / 2
         doubts = (
             f"the source's kernel refused a packet: {refused}" if refused else "",
             here.doubt and f"{source}: {here.doubt}",
@@ -261,7 +240,7 @@ class CraftedBatch:
             if left >= len(crafted_packet.packets) or here.doubt
             else "not every packet left the source",
             "" if answered.answered else f"{server.name} fails its own control: {answered.detail}",
-            f"an agent stalled for {late:.1f} s" if stalled else "",
+            f"an agent stalled for {late:.1f} s" if late > self._silence / 2 else "",
         )
         arrived = any(a.nonce == crafted_packet.nonce for a in story.arrivals)
         doubt = "; ".join(filter(None, doubts))
@@ -278,8 +257,7 @@ class CraftedBatch:
             for out, seen, _ in here.frames
             if not out and seen.error and crafted_packet.nonce.encode() in seen.quoted
         )
-        stalled = stalled and fate is CraftedStatus.UNKNOWN
-        return CraftedResult(crafted_packet, fate, left, came, errors, doubt, stalled)
+        return CraftedResult(crafted_packet, fate, left, came, errors, doubt)
 
 
 def _tape(captured: protocol.Captured) -> _Tape:

@@ -23,9 +23,10 @@ from sixproof.probes.dns.resolver import LookupObservation
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ByName:
-    """One client and one name: the lookup, what each address of the service came to when dialled,
-    by address, and the families that the name must have."""
+    """One client and the name of a service: the lookup, what each address of the service came to
+    when dialled, by address, and the families that the name must have."""
 
+    service: str
     found: LookupObservation
     dialled: Mapping[IPAddress, Observation]
     families: frozenset[Family]
@@ -61,7 +62,7 @@ class ByName:
         name = self.found.lookup.name
         broken = [f for f in Family if f in self.families and not self.outcome(f).works]
         helped = [f for f in Family if f in self.families and self.outcome(f).works]
-        evidence = "; ".join(self._evidence(family) for family in broken)
+        evidence = "; ".join(self.evidence(family) for family in broken)
         if not helped:
             return f"{name} is not reached at all: {evidence}"
         thanks = " and ".join(helped)
@@ -72,7 +73,8 @@ class ByName:
             return f"its resolver puts {self.preferred} first, so a client waits for it each time"
         return f"its resolver puts {self.preferred} first, which hides it"
 
-    def _evidence(self, family: Family) -> str:
+    def evidence(self, family: Family) -> str:
+        """How a client that only has this family fared."""
         known = [a for a in self.found.addresses if Family.of(a) is family]
         if not known:
             said = self.found.reason or f"{', '.join(map(str, self.found.addresses))} only"

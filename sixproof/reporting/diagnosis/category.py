@@ -12,7 +12,11 @@ import json
 import re
 from collections.abc import Iterable
 
+from sixproof.model import Family, Parity
+
 LEAD = "class: "
+_ONE_FAMILY = {Family.IPV6: "IPv6-only failure", Family.IPV4: "IPv4-only failure"}
+_ONE_BROKEN = {Parity.IPV6_BROKEN: Family.IPV6, Parity.IPV4_BROKEN: Family.IPV4}
 
 
 class Category(enum.StrEnum):
@@ -54,17 +58,29 @@ _STATUSES = {
 }
 
 
+def one_family(wrong: Iterable[Family], compared: Iterable[Family] = Family) -> Category | None:
+    """The class of what is wrong in one family of two alone; None where it is not.
+
+    `wrong` are the families of the wrong answers, `compared` those that were measured for the same
+    question, be it with a good or a bad answer: without the other one a family is not told apart.
+    """
+    found = set(wrong)
+    if len(found) != 1 or set(compared) != set(Family):
+        return None
+    return Category(_ONE_FAMILY[found.pop()])
+
+
+def broken_family(parity: Parity, *, leak: bool = False) -> Family | None:
+    """The one family that is wrong by a comparison of both, None where it is not one. Of a `leak`
+    the family that works is the wrong one."""
+    family = _ONE_BROKEN.get(parity)
+    return family.other if family and leak else family
+
+
 def class_line(categories: Iterable[Category]) -> str:
     """The closing line of a verdict."""
     named = set(categories)
     return LEAD + ", ".join(category for category in Category if category in named)
-
-
-def categories_of(message: str) -> tuple[Category, ...]:
-    """The classes that a verdict's text names."""
-    found = [line.strip()[len(LEAD) :] for line in message.splitlines() if LEAD in line]
-    named = {name for line in found for name in line.split(", ")}
-    return tuple(c for c in Category if c.value in named)
 
 
 def rules() -> list[dict[str, object]]:

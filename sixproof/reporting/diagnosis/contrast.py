@@ -5,12 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from sixproof.model import Edge, Family, Outcome, edge_of
+from sixproof.model import Edge, Family, MatrixKind, Outcome, edge_of
 from sixproof.reporting.diagnosis.bit_field import Field
-from sixproof.reporting.diagnosis.pattern import Pattern, said_families, said_lanes, said_list
+from sixproof.reporting.diagnosis.pattern import (
+    Pattern,
+    said_families,
+    said_list,
+    said_ports,
+    said_questions,
+    said_some,
+)
 from sixproof.reporting.diagnosis.scope import Relation, Scope
 from sixproof.reporting.matrix.grid import Standing
 
+_PORTS = 4
+"""Ports or questions that a contrast names."""
 Wrong = Mapping[tuple[Family, Edge], Standing]
 """The wrong cells, and how they stand."""
 
@@ -58,7 +67,7 @@ class _View:
         fine = []
         field = self._fields[self._pattern.families[0]]
         others = [
-            port_spec for port_spec in field.port_specs if port_spec not in self._pattern.edge_lanes
+            port_spec for port_spec in field.port_specs if port_spec not in self._pattern.edge_ports
         ]
         for port_spec in others:
             if self._tally(self._scope, (port_spec,), self._pattern.families).all_good:
@@ -66,10 +75,19 @@ class _View:
         if not fine:
             return ""
         asked = field.asked(field.mask(self._scope))
-        words = said_list(said_lanes(fine, asked, self._pattern.families))
+        if self._pattern.kind is not MatrixKind.FLOWS:
+            named = said_some(self._questions(fine), _PORTS)
+            return f"what else was asked in the same place is right ({named})"
+        words = said_some(said_ports(fine, asked, self._pattern.families), _PORTS)
         if self._leak:
             return f"{words} in the same place is denied"
         return f"{words} in the same place {'work' if len(fine) > 1 else 'works'}"
+
+    def _questions(self, edge_ports: Iterable[str]) -> tuple[str, ...]:
+        field = self._fields[self._pattern.families[0]]
+        wanted = set(edge_ports)
+        cells = (o.flow for edge, o in field.cells.items() if edge[2] in wanted)
+        return said_questions(flow.question or flow.port_spec for flow in cells)
 
     def family(self) -> str:
         """The same flows over the other family."""
@@ -78,7 +96,7 @@ class _View:
         other = self._pattern.families[0].other
         if other not in self._fields:
             return f"{other} was not measured"
-        tally = self._tally(self._scope, self._pattern.edge_lanes, (other,))
+        tally = self._tally(self._scope, self._pattern.edge_ports, (other,))
         if tally.all_good:
             return f"the same over {other} is denied as it must" if self._leak else f"{other} works"
         if tally.good:
@@ -93,21 +111,23 @@ class _View:
         reverse = self._scope.reverse()
         if reverse is None:
             return ""
-        tally = self._tally(reverse, self._pattern.edge_lanes, self._pattern.families)
+        tally = self._tally(reverse, self._pattern.edge_ports, self._pattern.families)
         if not tally.all_good:
             return ""
-        return "the way back is denied" if self._leak else f"flows {reverse} work"
+        return "the way back is denied" if self._leak else f"{self._pattern.kind} {reverse} work"
 
     def rest(self) -> str:
         """Everything else in the same ports, else what lies inside the nodes."""
-        if self._tally(None, self._pattern.edge_lanes, self._pattern.families).all_good:
+        if self._tally(None, self._pattern.edge_ports, self._pattern.families).all_good:
             words = said_families(self._pattern.families)
-            port_specs = said_list(self._pattern.port_specs)
+            port_specs = said_some(self._pattern.port_specs, _PORTS)
+            if self._pattern.kind is not MatrixKind.FLOWS:
+                return f"elsewhere the same {words} {self._pattern.kind} are right"
             said = " ".join(filter(None, ("every other", words, port_specs, "flow")))
             return f"{said} is denied as it must" if self._leak else f"{said} works"
         if self._scope.relation is Relation.ACROSS:
             inside = Scope(relation=Relation.WITHIN)
-            tally = self._tally(inside, self._pattern.edge_lanes, self._pattern.families)
+            tally = self._tally(inside, self._pattern.edge_ports, self._pattern.families)
             return "inside the nodes it works" if tally.all_good and not self._leak else ""
         return ""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sixproof.errors import InfrastructureError, VerdictError
+from sixproof.errors import NotMeasured, VerdictError
 from sixproof.model import (
     Disagreement,
     Edge,
@@ -45,18 +45,18 @@ def require(
 
     Raises:
         VerdictError: a measured cell is not what was expected.
-        InfrastructureError: every wrong cell could not be measured.
+        NotMeasured: every wrong cell could not be measured.
         KeyError: measured and expected cells are not the same.
     """
     __tracebackhide__ = True  # pytest then shows the caller's line, which says more
     wrong = matrix.disagreements(expected)
     if not wrong:
         return
-    text = verdict(matrix, wrong, context=context, notes=notes)
+    text, categories = _verdict(matrix, wrong, context=context, notes=notes)
     measured = [d.observation.flow.family for d in wrong if d.observation.outcome.measured]
     if measured:
-        raise VerdictError(text, measured)
-    raise InfrastructureError(text)
+        raise VerdictError(text, measured, categories)
+    raise NotMeasured(text)
 
 
 def require_none(wrong: Sequence[str], *families: Family) -> None:
@@ -82,16 +82,27 @@ def verdict(
 
     A single wrong cell is told by itself; of many the diagnosis leads.
     """
+    return _verdict(matrix, disagreements, context=context, notes=notes, cells=cells)[0]
+
+
+def _verdict(
+    matrix: Matrix,
+    disagreements: Sequence[Disagreement],
+    *,
+    context: Sequence[str] = (),
+    notes: Notes | None = None,
+    cells: int = CELLS,
+) -> tuple[str, frozenset[Category]]:
+    """The message, and the classes that its last line names."""
+    patterns = diagnose(matrix, disagreements)
     if len(disagreements) == 1:
         lines = list(cell_evidence(disagreements[0], notes))
-        categories: Iterable[Category] = diagnose(matrix, disagreements)[0].categories
-        return "\n".join([*lines, *(f"  {c}" for c in context), f"  {class_line(categories)}"])
-    patterns = diagnose(matrix, disagreements)
-    lines = _lead(patterns)
-    lines += (f"  {line}" for line in _cells(patterns, notes, cells))
+    else:
+        lines = _lead(patterns)
+        lines += (f"  {line}" for line in _cells(patterns, notes, cells))
+    categories = frozenset(c for p in patterns for c in p.categories)
     lines += (f"  {line}" for line in context)
-    lines.append(f"  {class_line(c for p in patterns for c in p.categories)}")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"  {class_line(categories)}"]), categories
 
 
 def cell_evidence(
@@ -104,9 +115,7 @@ def cell_evidence(
     seen = disagreement.observation
     flow = seen.flow
     edge = edge_of(flow)
-    place = (
-        f"{edge[0]} -> {edge[1]} over {flow.family} {', '.join(port_specs or (flow.port_spec,))}"
-    )
+    place = f"{edge[0]} -> {edge[1]} over {flow.family} {', '.join(port_specs or (flow.asked,))}"
     outcome = seen.outcome.value if seen.outcome.measured else "not measured"
     because = f" ({disagreement.expected.because})" if disagreement.expected.because else ""
     note = (notes or {}).get((flow.family, edge), "")
@@ -177,7 +186,7 @@ def _cells(patterns: Sequence[Pattern], notes: Notes | None, limit: int) -> Iter
         share = max(1, (limit - told) // (len(patterns) - index))
         because = ""
         for number, group in enumerate(groups[:share]):
-            port_specs = [d.observation.flow.port_spec for d in group]
+            port_specs = [d.observation.flow.asked for d in group]
             first, second = cell_evidence(group[0], notes, port_specs=port_specs)
             told += 1
             left -= len(group)
@@ -202,9 +211,12 @@ def _alike(cells: Iterable[Disagreement]) -> list[list[Disagreement]]:
     return list(groups.values())
 
 
-def blames(text: str, *categories: Category) -> str:
-    """A check's own message with the line by which Allure files it.
+def wrong(text: str, families: Iterable[Family], *categories: Category) -> VerdictError:
+    """The verdict of a check that has words of its own: ``wrong("answers differ ...", {IPv6},
+    Category.DNS)``. Its last line is the one by which Allure files it."""
+    return VerdictError(f"{text}\n  {class_line(categories)}", families, categories)
 
-    For verdicts that no matrix gave: ``blames("answers differ ...", Category.DNS)``.
-    """
-    return f"{text}\n  {class_line(categories)}"
+
+def not_measured(text: str) -> NotMeasured:
+    """The same of a check whose wrong answers could not be measured."""
+    return NotMeasured(f"{text}\n  {class_line([Category.NOT_MEASURED])}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, Outcome, edge_of
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, MatrixKind, Outcome, edge_of
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.merged import behind, merged, showing
 from sixproof.reporting.diagnosis.pattern import Pattern, scattered_together
@@ -15,6 +15,8 @@ from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 
+_WIDE = 12
+"""Ports, or questions, of a matrix that a page has room for."""
 _TITLES = 3
 """Matrices that a sentence names."""
 
@@ -99,9 +101,10 @@ def faults(results: Results) -> tuple[Fault, ...]:
 def chosen(results: Results, found: Sequence[Fault], limit: int) -> tuple[Measured, ...]:
     """The matrices worth a reader's time: one a fault, then the others of the headline.
 
-    A matrix that shows a fault already shown would tell nothing new.
+    A matrix that shows a fault already shown would tell nothing new; one of many questions is too
+    wide to be drawn.
     """
-    worst = [fault.worst for fault in found]
+    worst = [fault.worst for fault in found if len(fault.worst.matrix.port_specs()) <= _WIDE]
     calm = [m for m in results.matrices if m.headline and not m.disagreements()]
     distinct = {id(m): m for m in (*worst, *calm)}
     return tuple(distinct.values())[:limit]
@@ -121,6 +124,8 @@ class _Found:
         """Whether the same fault would make the other pattern: it is the same one, or it lies
         within this place, and what was to be refused or to be told apart could not even arrive."""
         mine = self.pattern
+        if mine.kind not in (other.kind, MatrixKind.FLOWS):
+            return False
         if mine.scope is None or mine.standing is not Standing.BLOCKED:
             return _told_alike(mine) == _told_alike(other)
         silent = _silent_where_refused(other)
@@ -196,7 +201,7 @@ def _gathered(found: Iterable[_Found]) -> list[_Found]:
 
 
 def _kind(pattern: Pattern) -> tuple[object, ...]:
-    return pattern.standing, pattern.families
+    return pattern.kind, pattern.standing, pattern.families
 
 
 def _distinct(found: Iterable[_Found]) -> list[_Found]:
@@ -219,7 +224,8 @@ def _through(pattern: Pattern) -> bool:
 
 def _told_alike(pattern: Pattern) -> tuple[object, ...]:
     reason = pattern.cells[0].observation.reason if pattern.scope is None else ""
-    return pattern.standing, pattern.families, pattern.where, pattern.port_specs, reason
+    place = (pattern.where, pattern.port_specs, reason)
+    return pattern.kind, pattern.standing, pattern.families, *place
 
 
 def _protocols(cells: Iterable[Disagreement]) -> set[str]:

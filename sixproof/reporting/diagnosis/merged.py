@@ -17,6 +17,7 @@ from sixproof.model import (
     Expectation,
     Family,
     Matrix,
+    MatrixKind,
     Observation,
     edge_of,
 )
@@ -81,6 +82,11 @@ class _Sheet:
     wrong: frozenset[Key]
     ends: dict[str, Endpoint]
 
+    @property
+    def of(self) -> MatrixKind:
+        """What its cells are."""
+        return self.measured.matrix.kind
+
 
 def _sheets(measured: Measured) -> Iterator[_Sheet]:
     expected = measured.expected or {}
@@ -117,6 +123,8 @@ class _Group:
     def takes(self, sheet: _Sheet) -> bool:
         """Whether it asks the same questions and got the same answers, so far as they are one's to
         give: through a service the next connection may end elsewhere."""
+        if self._sheets and self._sheets[0].of is not sheet.of:
+            return False
         if self._sheets and self._sheets[0].through is not sheet.through:
             return False
         if any(_differ(self._ends[n], sheet.ends[n]) for n in self._ends.keys() & sheet.ends):
@@ -151,7 +159,7 @@ class _Group:
         """The one matrix; it is called as its first member is, which has most wrong cells."""
         members = tuple(sheet.measured for sheet in self._sheets)
         cells = {key: seen for key, (seen, _) in self._cells.items()}
-        matrix = Matrix(members[0].matrix.title, cells)
+        matrix = dataclasses.replace(members[0].matrix, cells=cells)
         wrong = matrix.disagreements({key: wanted for key, (_, wanted) in self._cells.items()})
         return Merged(
             matrix,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Disagreement, Family, Finding, Outcome, Parity, Severity
-from sixproof.reporting.diagnosis.category import Category
+from sixproof.model import Disagreement, Family, Finding, MatrixKind, Outcome, Severity
+from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
 from sixproof.reporting.diagnosis.scope import Scope
-from sixproof.reporting.matrix.grid import Standing, lane_name, standing_of
+from sixproof.reporting.matrix.grid import Standing, port_name, standing_of
 
 _MUST = {Standing.BLOCKED: "that must be allowed", Standing.LEAK: "that must be denied"}
+_QUESTIONS = 3
+"""Questions that a sentence names."""
+_WAY = re.compile(r" over IPv[46]$")
 _SENDERS = 3
 """Senders of an ICMP error that a sentence names."""
 _ALONE = {Standing.UNKNOWN: Category.NOT_MEASURED, Standing.OTHER: Category.OTHER_DENIAL}
@@ -28,9 +32,9 @@ class Pattern:
 
     `where` says the place in words and `port_specs` the ports as reports call them (empty for all
     of them). `total` counts the cells of the place that such a fault could have hit, `spared` those
-    that it could not (they were expected to fail anyhow). `scope` and `edge_lanes` are what was
-    grouped by, None and empty where the cells have no common place. `contrasts` says what works
-    nearby.
+    that it could not (they were expected to fail anyhow). `scope` and `edge_ports` are what was
+    grouped by, None and empty where the cells have no common place. `kind` says what the cells are,
+    `contrasts` what works nearby.
     """
 
     families: tuple[Family, ...]
@@ -41,7 +45,8 @@ class Pattern:
     total: int
     spared: int = 0
     scope: Scope | None = None
-    edge_lanes: tuple[str, ...] = ()
+    edge_ports: tuple[str, ...] = ()
+    kind: MatrixKind = MatrixKind.FLOWS
     contrasts: tuple[str, ...] = ()
 
     @property
@@ -92,20 +97,38 @@ class Pattern:
         if self.standing is Standing.UNKNOWN:
             reason = self.cells[0].observation.reason or "no reason was given"
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
+            lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
             return (
-                f"{len(self.cells)} {said_families(self.families)} cells could not be measured, "
-                f"{self.where}: {reason}{worst} (this says nothing about the network)"
+                f"{lead} could not be measured, {self.where}: {reason}{worst} "
+                f"(this says nothing about the network)"
             )
         if self.scope is None:
             return (
-                f"{len(self.cells)} of {self.total} {said_families(self.families)} flows "
+                f"{len(self.cells)} of {self.total} {said_families(self.families)} {self.kind} "
                 f"{self._must(always=True)}{self._verb()} in no common place ({self.where})"
             )
         whole = len(self.cells) == self.total
         many = "all" if whole else "nearly all"
-        said = [many, said_families(self.families), said_list(self.port_specs), "flows", self.where]
-        counted = f"{len(self.cells)} of {self.total} cells{self._because()}"
+        said = [many, said_families(self.families), *self._asked(), self.where]
+        counted = f"{len(self.cells)} of {self.total}{self._counted}{self._because()}"
         return f"{' '.join(filter(None, said))} {self._must()}{self._verb()} ({counted})"
+
+    @property
+    def _cells(self) -> str:
+        return "cells" if self.kind is MatrixKind.FLOWS else self.kind.value
+
+    @property
+    def _counted(self) -> str:
+        return " cells" if self.kind is MatrixKind.FLOWS else ""
+
+    def _asked(self) -> tuple[str, ...]:
+        """What the cells are, by their ports or by what they ask."""
+        if self.kind is MatrixKind.FLOWS:
+            return said_list(self.port_specs), self.kind.value
+        named = said_some(
+            said_questions(d.observation.flow.question for d in self.cells), _QUESTIONS
+        )
+        return self.kind.value, f"({named})" if named else ""
 
     def _must(self, *, always: bool = False) -> str:
         words = _MUST.get(self.standing, "")
@@ -142,6 +165,8 @@ class Pattern:
             parts = ", ".join(f"{n} {o}{self._found(o)}" for o, n in seen.most_common())
             return f"fail: {parts}{why}"
         (outcome,) = seen
+        if outcome is Outcome.DNS_FAILED:
+            return f"are wrong{why}"
         wanted = {str(d.expected) for d in self.cells}
         if self.standing is Standing.OTHER and len(wanted) == 1:
             return f"are {outcome}, expected {wanted.pop()}{why}"
@@ -189,14 +214,9 @@ def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) ->
         found.add(_NAMED[seen])
     if seen is Outcome.DROPPED and expected.by_policy and blame_policies:
         found.add(Category.OVER_BLOCK)
-    one_only = {Parity.IPV6_BROKEN: Category.IPV6_ONLY, Parity.IPV4_BROKEN: Category.IPV4_ONLY}
-    if standing is Standing.LEAK:
-        one_only = {
-            Parity.IPV6_BROKEN: Category.IPV4_ONLY,
-            Parity.IPV4_BROKEN: Category.IPV6_ONLY,
-        }
-    if disagreement.parity in one_only:
-        found.add(one_only[disagreement.parity])
+    family = broken_family(disagreement.parity, leak=standing is Standing.LEAK)
+    if family and (only := one_family([family])):
+        found.add(only)
     return found or {Category.BOTH}
 
 
@@ -210,7 +230,18 @@ def said_list(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def said_lanes(
+def said_questions(questions: Iterable[str]) -> tuple[str, ...]:
+    """Questions in order, those for a name once: not again for each way on which it was asked."""
+    return tuple(dict.fromkeys(_WAY.sub("", question) for question in questions if question))
+
+
+def said_some(words: Sequence[str], limit: int) -> str:
+    """The first of many words, and how many there are besides."""
+    more = [f"{len(words) - limit} more"] if len(words) > limit else []
+    return said_list([*words[:limit], *more])
+
+
+def said_ports(
     port_specs: Sequence[str], every: Sequence[str], families: Sequence[Family]
 ) -> tuple[str, ...]:
     """Ports as briefly as is true: none for all of several, ``TCP`` for all TCP ports."""
@@ -227,7 +258,7 @@ def said_lanes(
     words: list[str] = []
     for protocol, part in protocols(port_specs).items():
         if protocol == "icmp":
-            names = dict.fromkeys(lane_name("icmp", f).replace("icmp", "ICMP") for f in families)
+            names = dict.fromkeys(port_name("icmp", f).replace("icmp", "ICMP") for f in families)
             words.append("/".join(names))
         elif set(part) == set(known[protocol]) and len(every) > 1:
             words.append(protocol.upper())

@@ -10,10 +10,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from sixproof.model import Disagreement, Matrix, edge_of
+from sixproof.model import Disagreement, Matrix, MatrixKind, edge_of
 from sixproof.reporting.diagnosis.bit_field import Field
 from sixproof.reporting.diagnosis.contrast import contrasted
-from sixproof.reporting.diagnosis.pattern import Pattern, said_lanes, said_scattered
+from sixproof.reporting.diagnosis.pattern import Pattern, said_ports, said_scattered
 from sixproof.reporting.diagnosis.scope import Scope
 from sixproof.reporting.diagnosis.unmeasured import unmeasured
 from sixproof.reporting.matrix.grid import Standing, standing_of
@@ -44,8 +44,19 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
             cells = [d for d in here if _standing(d) is standing]
             found += _Explanation(field, standing, cells, here).patterns()
         found += unmeasured(family, [d for d in here if _standing(d) is Standing.UNKNOWN])
-    told = [contrasted(pattern, fields, standings) for pattern in _joined(found)]
+    patterns = (_called(pattern, matrix.kind) for pattern in _joined(found))
+    told = [contrasted(pattern, fields, standings) for pattern in patterns]
     return tuple(sorted(told, key=lambda p: (p.standing is Standing.UNKNOWN, -len(p.cells))))
+
+
+def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
+    """The pattern of such a matrix. Where not flows are asked for, a node that one server stands
+    for is called by that server: "to coredns-x on worker2"."""
+    servers = {d.observation.flow.destination.name for d in pattern.cells}
+    where = pattern.where
+    if kind is not MatrixKind.FLOWS and len(servers) == 1:
+        where = where.replace("to node ", f"to {min(servers)} on ", 1)
+    return dataclasses.replace(pattern, kind=kind, where=where)
 
 
 def _standing(disagreement: Disagreement) -> Standing:
@@ -116,12 +127,12 @@ class _Explanation:
             families=(self._field.family,),
             standing=self._standing,
             where=str(scope),
-            port_specs=said_lanes(port_specs, self._exposed(mask), (self._field.family,)),
+            port_specs=said_ports(port_specs, self._exposed(mask), (self._field.family,)),
             cells=cells,
             total=len(cells) + _count(self._against, mask, port_specs),
             spared=_count(self._spared, mask, port_specs),
             scope=scope,
-            edge_lanes=port_specs,
+            edge_ports=port_specs,
         )
 
     def _exposed(self, mask: int) -> tuple[str, ...]:
@@ -161,7 +172,7 @@ def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
             pattern.standing,
             pattern.where,
             pattern.scope,
-            pattern.edge_lanes,
+            pattern.edge_ports,
             pattern.families if pattern.scattered else (),
             _reason(pattern),
         )

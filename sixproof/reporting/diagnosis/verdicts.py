@@ -6,9 +6,11 @@ import dataclasses
 import enum
 import statistics
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
-from sixproof.model import Family
+from sixproof.model import Family, MatrixKind
 from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
@@ -32,7 +34,8 @@ class FamilyVerdict:
     those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
     cells of tests that fail as is known of this cluster, in no other count. `unproven` counts tests
-    that concern it and carried nothing of what they ask.
+    that concern it and carried nothing of what they ask. `others` are results of other kinds (DNS
+    answers, path checks): how many are as expected, of how many.
     """
 
     family: Family
@@ -43,6 +46,7 @@ class FamilyVerdict:
     latency: float | None = None
     limited: int = 0
     unproven: int = 0
+    others: Mapping[MatrixKind, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
     @property
     def right(self) -> int:
@@ -78,6 +82,7 @@ class FamilyVerdict:
                 parts.append(f"{self.cells[standing]} {standing.counted}")
         if total and not self.cells[Standing.WORKS]:
             parts.append("no flow of it was carried")
+        parts += [f"{n} of {of} {kind}" for kind, (n, of) in self.others.items()]
         if self.limited:
             parts.append(f"{self.limited} more fail as is known of this cluster")
         if self.failed:
@@ -106,6 +111,8 @@ class _Blame:
     def __init__(self, results: Results) -> None:
         self._seen: dict[str, set[Family]] = {}
         for measured in results.matrices:
+            if measured.matrix.kind is not MatrixKind.FLOWS:
+                continue
             for wrong in measured.disagreements():
                 self._seen.setdefault(measured.test, set()).add(wrong.observation.flow.family)
 
@@ -130,10 +137,12 @@ class _Blame:
 
 
 def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
-    judged = [m for m in results.telling() if m.expected is not None]
+    told = [m for m in results.telling() if m.expected is not None]
+    judged = [m for m in told if m.matrix.kind is MatrixKind.FLOWS]
     limited = sum(
         wrong.observation.flow.family is family
         for measured in results.excused()
+        if measured.matrix.kind is MatrixKind.FLOWS
         for wrong in measured.disagreements()
     )
     latencies = [
@@ -145,6 +154,7 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     asked = (c for c in results.cases if c.family is family and not blame.of_another(c, family))
     return FamilyVerdict(
         family,
+        others=_others(told, family),
         cells=sum((m.standings(family) for m in judged), Counter[Standing]()),
         cases=Counter(case.outcome for case in asked),
         failed=sum(blame.failed(case, family) for case in results.cases),
@@ -153,6 +163,19 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
         limited=limited,
         unproven=sum(family in case.unproven_families() for case in results.cases),
     )
+
+
+def _others(told: Iterable[Measured], family: Family) -> Mapping[MatrixKind, tuple[int, int]]:
+    """Of each other kind how many cells are as expected, and how many there are."""
+    found: dict[MatrixKind, tuple[int, int]] = {}
+    for measured in told:
+        kind = measured.matrix.kind
+        standings = measured.standings(family)
+        if kind is not MatrixKind.FLOWS and standings:
+            right, total = found.get(kind, (0, 0))
+            good = sum(standings[standing] for standing in _GOOD)
+            found[kind] = right + good, total + standings.total()
+    return {kind: found[kind] for kind in MatrixKind if kind in found}
 
 
 def _tests(number: int) -> str:

@@ -12,12 +12,13 @@ from sixproof.reporting.matrix.grid import Expected, standing_of
 
 COLUMNS = (
     "matrix",
+    "kind",
     "family",
     "source",
     "source_node",
     "destination",
     "destination_node",
-    "lane",
+    "port",
     "address",
     "outcome",
     "expected",
@@ -43,7 +44,7 @@ def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
     """The same cells in few columns, wrong ones first: what a report's page has room for."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(("family", "source", "destination", "lane", "outcome", "expected", "evidence"))
+    writer.writerow(("family", "source", "destination", "port", "outcome", "expected", "evidence"))
     rows = []
     for key, seen in matrix.cells.items():
         wanted = None if expected is None else expected.get(key)
@@ -52,7 +53,7 @@ def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
             key[0].value,
             seen.flow.source.name,
             seen.flow.destination.name,
-            seen.flow.port_spec,
+            seen.flow.asked,
         )
         rows.append((not wrong, (*ends, seen.outcome.value, wanted or "", _evidence(seen))))
     writer.writerows(row for _, row in sorted(rows, key=lambda item: item[0]))
@@ -87,12 +88,13 @@ def _rows(matrix: Matrix, expected: Expected | None) -> Iterator[tuple[object, .
         wanted = None if expected is None else expected.get(key)
         yield (
             matrix.title,
+            matrix.kind.value,
             flow.family.value,
             flow.source.name,
             flow.source.node,
             flow.destination.name,
             flow.destination.node,
-            flow.port_spec,
+            flow.asked,
             flow.address,
             seen.outcome.value,
             wanted or "",

@@ -194,6 +194,6 @@ def by_node(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     return tuple(endpoint for group in groups.values() for endpoint in group)
 
 
-def lane_name(port_spec: str, family: Family) -> str:
+def port_name(port_spec: str, family: Family) -> str:
     """An edge's port as a family calls it: ``icmpv6`` for ``icmp`` over IPv6."""
     return "icmpv6" if port_spec == "icmp" and family is Family.IPV6 else port_spec

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
 from sixproof.reporting.diagnosis.parity import parity_line
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, lane_name
+from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, port_name
 from sixproof.reporting.matrix.palette import NOT_ASKED, PAINTS
 from sixproof.reporting.matrix.text import headline
 
@@ -123,7 +123,7 @@ def _td(cell: Cell | None, words: str, edge: str) -> str:
 def _words(grid: Grid, square: Square) -> str:
     """What a pointer resting on a square is told; only wrong squares say something."""
     wrong = [
-        f"{lane_name(port_spec, grid.family)} {cell.meaning}"
+        f"{port_name(port_spec, grid.family)} {cell.meaning}"
         for port_spec, cell in zip(grid.port_specs, square.cells, strict=True)
         if cell is not None and (cell.standing.wrong or cell.standing is Standing.FAILS)
     ]
@@ -161,7 +161,7 @@ def _role(endpoint: Endpoint) -> str:
 def _legend(grid: Grid) -> str:
     """The marks that occur, and the order of ports in a strip."""
     items = list(_legend_items(grid))
-    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    port_specs = [port_name(port_spec, grid.family) for port_spec in grid.port_specs]
     if len(port_specs) > 1:
         mixed = any(len(square.shown()) > 1 for square in grid.squares.values())
         how = "several letters, in order" if mixed else "every cell alike for"

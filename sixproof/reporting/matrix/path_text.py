@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sixproof.agent.protocol import Event
+from sixproof.errors import VerdictError
 from sixproof.model import Family
 from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import Kind, Rule, Violation, judge, signals
 from sixproof.probes.pmtu.probe import PathResult, PathRun
-from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
+from sixproof.reporting.diagnosis.category import Category, one_family
+from sixproof.reporting.diagnosis.evidence import wrong
 
 TOLD = 4
 """Passages told in full; the others by name only."""
@@ -48,7 +49,7 @@ def sizes(path_result: PathResult) -> str:
     return "; ".join([*parts, *told, f"TCP bulk {carried}"])
 
 
-def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Rule) -> str:
+def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Rule) -> VerdictError:
     """The message of a failing check: what, which pairs, which hop first, what kernels counted."""
     kinds = dict.fromkeys(c.kind for c in violations)
     family = violations[0].path_result.flow.family
@@ -64,7 +65,7 @@ def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Ru
     lines += [f"  {c.path_result.name}: {c.said}" for c in violations[TOLD:]]
     if place := suspect(violations, seen):
         lines.append(f"  look at {place} first")
-    return blames("\n".join(lines), *categories(violations, seen, rule))
+    return wrong("\n".join(lines), [family], *categories(violations, seen, rule))
 
 
 def accounts(violations: Sequence[Violation], seen: PathRun) -> tuple[str, ...]:
@@ -93,9 +94,9 @@ def categories(violations: Sequence[Violation], seen: PathRun, rule: Rule) -> tu
     pairs = {c.path_result.ends for c in violations}
     others = [p for p in seen.over(family.other) if p.ends in pairs]
     hole = [Category.MTU] if any(c.kind is Kind.BLACK_HOLE for c in violations) else []
-    if not others or judge(others, rule):
-        return (*hole, Category.BOTH)
-    return (*hole, Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY)
+    both = bool(others) and bool(judge(others, rule))
+    only = one_family(Family if both else [family], Family if others else [family])
+    return (*hole, only or Category.BOTH)
 
 
 def _way(violation: Violation, seen: PathRun) -> PathResult:

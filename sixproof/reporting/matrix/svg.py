@@ -11,7 +11,7 @@ from html import escape
 from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, lane_name
+from sixproof.reporting.matrix.grid import Cell, Expected, Grid, port_name
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.text import headline
 
@@ -112,7 +112,7 @@ def _legend(plan: _Plan) -> Iterator[str]:
 def _legend_lines(grid: Grid) -> Iterator[tuple[Cell | None, str]]:
     for cell in grid.legend():
         yield cell, cell.meaning
-    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    port_specs = [port_name(port_spec, grid.family) for port_spec in grid.port_specs]
     if len(port_specs) > 1:
         mixed = any(len(square.shown()) > 1 for square in grid.squares.values())
         how = "several letters, in order" if mixed else "every cell alike for"

@@ -12,7 +12,7 @@ from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
 from sixproof.reporting.diagnosis.parity import parity_line
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, lane_name
+from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, port_name
 from sixproof.reporting.pages.styled_line import Line, Span, Tone
 
 TONES = {
@@ -194,7 +194,7 @@ def _legend(grid: Grid, width: int) -> Iterator[Line]:
     if any(None in square.shown() for square in grid.squares.values()):
         marks.append("- not asked")
     yield from _wrapped("  ", marks, width)
-    port_specs = [lane_name(port_spec, grid.family) for port_spec in grid.port_specs]
+    port_specs = [port_name(port_spec, grid.family) for port_spec in grid.port_specs]
     if len(port_specs) > 1:
         spread = _cell_width(grid) > 1
         said = "  letters in a cell, in order: " if spread else "  every cell alike for: "

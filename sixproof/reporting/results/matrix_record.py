@@ -19,6 +19,7 @@ from sixproof.model import (
     Flow,
     IcmpError,
     Matrix,
+    MatrixKind,
     Observation,
     Outcome,
     Protocol,
@@ -62,6 +63,7 @@ class Measured:
         ends = {e.name: e for flow in flows for e in (flow.source, flow.destination)}
         return full(
             title=self.matrix.title,
+            kind=self.matrix.kind.value,
             test=self.test,
             headline=self.headline,
             judged=self.expected is not None,
@@ -105,7 +107,7 @@ class Measured:
                     cell.get("closedBy", ""),
                 )
         return cls(
-            matrix=Matrix.of(value["title"], seen),
+            matrix=Matrix.of(value["title"], seen, MatrixKind(value["kind"])),
             expected=expected if value["judged"] else None,
             test=value.get("test", ""),
             headline=bool(value.get("headline")),
@@ -130,6 +132,8 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         address=_address(cell["address"]),
         protocol=Protocol(cell["protocol"]),
         port=cell.get("port"),
+        question=cell.get("question", ""),
+        about=Family(cell["about"]) if cell.get("about") else None,
     )
     return Observation(
         flow=flow,
@@ -143,5 +147,6 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         answered_by=sys.intern(cell.get("answeredBy", "")),
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
+        stalled=bool(cell.get("stalled")),
         icmp=IcmpError.from_json(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )

@@ -34,7 +34,8 @@ class Case:
 
     `reason` says why it was skipped or not proven, `enable` how to have it run, `message` is the
     first failure's text. `covers` holds the codes of the guide's rows. `family` is set where the
-    test asks about one family; `accuses` holds the families that its wrong answers were of.
+    test asks about one family; `accuses` holds the families that its wrong answers were of,
+    `categories` the classes of failure by which its verdict is filed.
     """
 
     nodeid: str
@@ -47,6 +48,7 @@ class Case:
     covers: tuple[str, ...] = ()
     family: Family | None = None
     accuses: tuple[Family, ...] = ()
+    categories: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,6 +77,7 @@ class Case:
             covers=list(self.covers),
             family=self.family.value if self.family else None,
             accuses=[family.value for family in self.accuses],
+            categories=list(self.categories),
         )
 
     @classmethod
@@ -84,6 +87,7 @@ class Case:
         plain["outcome"] = CaseOutcome(plain["outcome"])
         plain["covers"] = tuple(plain.get("covers", ()))
         plain["family"] = Family(plain["family"]) if plain.get("family") else None
+        plain["categories"] = tuple(plain.get("categories", ()))
         plain["accuses"] = tuple(map(Family, plain.get("accuses", ())))
         return cls(**plain)
 

@@ -11,7 +11,7 @@ import dataclasses
 from sixproof.model import Endpoint, EndpointKind, Expectation, Flow
 from sixproof.policy import Judgement, Service, ServicePort, Verdict
 from sixproof.workloads.existing.policies import StandingPolicies, closed_by, listed
-from sixproof.workloads.probe_pods.topology import lanes_of
+from sixproof.workloads.probe_pods.topology import port_specs_of
 from sixproof.workloads.services import manifests
 from sixproof.workloads.services.routing import Door, Target
 
@@ -111,5 +111,5 @@ def _served(flow: Flow, target: Target, backend: Endpoint) -> int | None:
 def _number(port: manifests.ServicePort, backend: Endpoint) -> int | None:
     if port.target.isdigit():
         return int(port.target)
-    named = {port_spec.port_name: port_spec.port for port_spec in lanes_of(backend)}
+    named = {port_spec.port_name: port_spec.port for port_spec in port_specs_of(backend)}
     return named.get(port.target)

@@ -67,7 +67,7 @@ class ProbeTopology:
         )
 
 
-def lanes_of(endpoint: Endpoint) -> tuple[PortSpec, ...]:
+def port_specs_of(endpoint: Endpoint) -> tuple[PortSpec, ...]:
     """The ports that an endpoint of the probe topology serves; ICMP echo is its kernel's."""
     return HOST_AGENT_PORTS if endpoint.kind is EndpointKind.HOST else POD_PORTS
 
@@ -95,7 +95,7 @@ def flows(
         if where(source, destination)
         for family in chosen_families
         if source.address(family) and (address := destination.address(family))
-        for port_spec in (lanes_of(destination) if wanted is None else wanted)
+        for port_spec in (port_specs_of(destination) if wanted is None else wanted)
     )
 
 
@@ -122,6 +122,6 @@ __all__ = [
     "different_nodes",
     "flows",
     "itself",
-    "lanes_of",
+    "port_specs_of",
     "same_node",
 ]

@@ -1,4 +1,4 @@
-"""The agent's server: lanes, families, the arrival log, and clients that are none of ours."""
+"""The agent's server: ports, families, the arrival log, and clients that are none of ours."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ families = pytest.mark.parametrize("ip_family", Family, ids=str)
         ("udp6", ["udp/[::]:{}"]),
     ],
 )
-def test_lane_opens_in_its_families(port_spec: str, listening: list[str]) -> None:
+def test_port_opens_in_its_families(port_spec: str, listening: list[str]) -> None:
     """Both, or the one that is named."""
     port = free_port()
 

@@ -76,7 +76,7 @@ async def an_agent(path: Path, *port_specs: str) -> AsyncIterator[Runner]:
 
 
 def test_agent_introduces_itself(path: Path) -> None:
-    """Who, where, since when, how large, and on which lanes it serves."""
+    """Who, where, since when, how large, and on which ports it serves."""
     port = free_port()
 
     async def scenario() -> protocol.Welcome:
@@ -91,7 +91,7 @@ def test_agent_introduces_itself(path: Path) -> None:
     assert 0 <= welcome.uptime < 20
 
 
-def test_socket_is_there_once_every_lane_listens(
+def test_socket_is_there_once_every_port_listens(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever finds it, as kubelet's hook does, finds all ports open: ready means listening."""
@@ -441,4 +441,4 @@ def test_file_that_cannot_be_read_is_empty(tmp_path: Path) -> None:
 def test_wrong_call_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The container ends with status 2."""
     assert agent.main(["listen"]) == 2
-    assert "usage: agent.py serve SOCKET LANE..." in capsys.readouterr().err
+    assert "usage: agent.py serve SOCKET PORT..." in capsys.readouterr().err

@@ -20,7 +20,7 @@ from tests.unit.model.places import CLIENT, ECHO, flow, place
         (Family.IPV6, Protocol.ICMP, "icmpv6"),
     ],
 )
-def test_lane_is_protocol_and_port(family: Family, protocol: Protocol, port_spec: str) -> None:
+def test_port_is_protocol_and_port(family: Family, protocol: Protocol, port_spec: str) -> None:
     """A port is one word; echo has no port."""
     assert (flow(family, protocol).port_spec, flow(family, protocol).family) == (port_spec, family)
 
@@ -63,6 +63,8 @@ def test_observation_is_one_flat_json_object() -> None:
         "protocol": "TCP",
         "address": "2001:db8::2",
         "port": 8080,
+        "question": "",
+        "about": None,
         "outcome": "ALLOWED",
         "reason": "",
         "attempts": 1,
@@ -72,6 +74,7 @@ def test_observation_is_one_flat_json_object() -> None:
         "answeredBy": "echo",
         "arrived": True,
         "nonce": "n",
+        "stalled": None,
         "icmp": None,
     }
 

@@ -133,7 +133,7 @@ WORLD = World.of(
 
 _NOTATION = re.compile(
     r"(?P<source>\S+) -> (?P<to>\S+)(?: via (?P<via>\S+))? (?P<families>v4|v6|v46) "
-    r"(?P<lane>\S+): (?P<verdict>\w+)"
+    r"(?P<port_spec>\S+): (?P<verdict>\w+)"
 )
 
 _FAMILIES = {"v4": [Family.IPV4], "v6": [Family.IPV6], "v46": list(Family)}
@@ -154,7 +154,7 @@ def flow_of(found: re.Match[str], family: Family, endpoints: Mapping[str, Endpoi
     else:
         address = endpoints[via].address(family)
     assert address is not None
-    name, _, port = found["lane"].partition("/")
+    name, _, port = found["port_spec"].partition("/")
     protocol = Protocol(name.upper())
     return Flow(endpoints[found["source"]], destination, address, protocol, int(port or 0) or None)
 

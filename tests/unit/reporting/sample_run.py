@@ -199,17 +199,16 @@ def test_policy_holds_in_both_families(record, request, case):
 ''',
     "test_dns.py": '''
 import os, pytest
-from sixproof.errors import VerdictError
+from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
-from sixproof.reporting.diagnosis.evidence import blames
 
 @pytest.mark.covers("D1/D1")
 def test_service_has_aaaa():
     """The name of a dual-stack service has an AAAA record for each of its IPv6 addresses."""
     if os.environ["SAMPLE"] == "broken":
-        raise VerdictError(blames(
+        raise evidence.wrong(
             "AAAA of echo.six-x.svc.cluster.local: NXDOMAIN from fd00:10:96::a over UDP, "
-            "expected fd00:10:96::4f1a", Category.DNS))
+            "expected fd00:10:96::4f1a", (), Category.DNS)
 ''',
     "test_mtu.py": '''
 import os, pytest

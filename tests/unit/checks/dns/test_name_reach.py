@@ -14,7 +14,7 @@ from sixproof.checks.dns.name_reach import NameReach
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ChannelLost, InfrastructureError, VerdictError
 from sixproof.kube.channel.agents import Agents
-from sixproof.model import Endpoint, Outcome, Timing
+from sixproof.model import Endpoint, MatrixKind, Outcome, Timing
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.dns.truth import TrueService
 from tests.unit.probes.dns.samples import ONE, TWO, ZONE, pod
@@ -83,9 +83,10 @@ EVERYTHING = {"web": [V6, V4], "six": ["fd00::2"]}
 
 def test_both_families_carry_every_client() -> None:
     notes = reach(client(EVERYTHING), DUAL, ONLY_V6)
-    (matrix,) = notes.matrices
-    assert {o.outcome for o in matrix.observations()} == {Outcome.ALLOWED}
-    assert len(matrix.observations()) == 6
+    dialled, by_name = notes.matrices
+    assert {o.outcome for m in notes.matrices for o in m.observations()} == {Outcome.ALLOWED}
+    assert len(dialled.observations()) == len(by_name.observations()) == 6
+    assert by_name.kind is MatrixKind.LOOKUPS
 
 
 def test_dead_ipv6_is_not_hidden_by_ipv4() -> None:

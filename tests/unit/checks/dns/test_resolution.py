@@ -20,7 +20,7 @@ from sixproof.checks.dns.resolvers import Resolvers
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ChannelLost, InfrastructureError, NotAsked, VerdictError
 from sixproof.kube.channel.agents import Agents
-from sixproof.model import Family, Finding, Timing
+from sixproof.model import Family, Finding, MatrixKind, Timing
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.dns.judge import DnsExpectation, Expected
 from sixproof.probes.dns.lookups import Wanted
@@ -192,8 +192,10 @@ def test_carrying_is_kept_as_a_matrix() -> None:
     with pytest.raises(VerdictError):
         asks.must_carry("ways", AAAA, tuple(SERVERS.values()), (ONE,))
 
-    ((matrix, expected),) = notes.matrices
-    assert len(matrix.disagreements(expected)) == 2
+    kinds = [MatrixKind.FLOWS, MatrixKind.DNS_QUESTIONS, MatrixKind.DNS_ANSWERS]
+    assert [matrix.kind for matrix, _ in notes.matrices] == kinds
+    wrong = [len(matrix.disagreements(expected)) for matrix, expected in notes.matrices]
+    assert wrong == [2, 2, 0]
     assert len(BOTH) == 2
 
 
@@ -238,7 +240,7 @@ def looking_up(found: Callable[[protocol.Lookup], protocol.Found]) -> Resolvers:
         return answers(request)
 
     asks, agents = resolution(script)
-    return Resolvers(cast(Agents, agents), asks, (ONE, TWO))
+    return Resolvers(cast(Agents, agents), cast(Recorder, Notes()), asks, (ONE, TWO))
 
 
 def came(*addresses: str, latency: float = 0.001, error: str = "") -> Any:

@@ -84,7 +84,7 @@ class TestScouts:
         edges = {(f.source.name, f.destination.name) for f in four}
         assert len([f for f in chosen if f.family is Family.IPV4]) == len(edges)
 
-    def test_another_lane_at_each_turn(self) -> None:
+    def test_another_port_at_each_turn(self) -> None:
         after = shut(into_shop_over_ipv6)
         port_specs = {
             (f.protocol, f.port)

@@ -13,7 +13,7 @@ from sixproof.agent.protocol import Event
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.errors import NotAsked, VerdictError
-from sixproof.model import Endpoint, EndpointKind, Family, Protocol
+from sixproof.model import Endpoint, EndpointKind, Family, Matrix, MatrixKind, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.connect.probe import ConnectProbe
@@ -44,11 +44,11 @@ class Notes:
 
     def __init__(self) -> None:
         self.converged: list[tuple[str, Family]] = []
-        self.matrices = 0
+        self.kinds: list[MatrixKind] = []
 
-    def matrix(self, *_: object, **__: object) -> None:
+    def matrix(self, matrix: Matrix, *_: object, **__: object) -> None:
         """One more."""
-        self.matrices += 1
+        self.kinds.append(matrix.kind)
 
     def convergence(self, what: str, _seconds: float, family: Family, _rounds: int) -> None:
         """A time."""
@@ -341,7 +341,7 @@ class TestChange:
         assert sorted(policy_checker.notes.converged) == [
             ("endpoint added", f) for f in sorted(Family)
         ]
-        assert policy_checker.notes.matrices == 2
+        assert policy_checker.notes.kinds == [MatrixKind.FLOWS, MatrixKind.BACKENDS] * 2
 
     def test_a_family_that_does_not_follow(self) -> None:
         policy_checker = PolicyChecker(answers([WEB1], [WEB1]))

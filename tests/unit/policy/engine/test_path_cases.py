@@ -20,7 +20,7 @@ from sixproof.policy import (
     Verdict,
     World,
 )
-from sixproof.policy.engine.plan import MOST_LANES
+from sixproof.policy.engine.plan import MOST_PORTS
 from tests.unit.policy.cluster import (
     DB,
     ENDPOINTS,
@@ -371,9 +371,9 @@ def test_asking_about_every_port_remembers_no_more_than_a_few_of_them() -> None:
     text = network_policy("p", "{podSelector: {}, ingress: [{ports: [{port: 100, endPort: 199}]}]}")
     oracle = Oracle.of(manifests(text), WORLD, CALICO)
     flow = Flow(WEB, DB, DB.addresses[0], Protocol.TCP, 1)
-    for port in range(1, 10 * MOST_LANES):
+    for port in range(1, 10 * MOST_PORTS):
         allowed = oracle.judge(dataclasses.replace(flow, port=port)).allowed
         assert allowed is (100 <= port <= 199), port
     kept = [len(stage.port_specs) for stage in oracle.compiled_policies.stages.values()]
     assert kept
-    assert max(kept) <= MOST_LANES
+    assert max(kept) <= MOST_PORTS

@@ -16,7 +16,7 @@ from sixproof.model import EndpointKind, Protocol
 from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.question.question import Answer, Question
 from sixproof.policy.question.question import answer as answer_placed
-from sixproof.policy.question.scene import PortSpec, parse_endpoint, parse_lane
+from sixproof.policy.question.scene import PortSpec, parse_endpoint, parse_port
 from sixproof.policy.question.world_file import read_world
 
 DENY = """
@@ -303,8 +303,8 @@ def test_what_a_line_cannot_say_is_quoted_in_bounded_length() -> None:
         ("ICMPv6", PortSpec(Protocol.ICMP, None)),
     ],
 )
-def test_lanes(text: str, port_spec: PortSpec) -> None:
-    assert parse_lane(text) == port_spec
+def test_ports(text: str, port_spec: PortSpec) -> None:
+    assert parse_port(text) == port_spec
 
 
 def test_a_port_by_name_is_the_destinations() -> None:

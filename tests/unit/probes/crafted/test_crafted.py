@@ -11,8 +11,9 @@ import pytest
 
 from sixproof.agent import protocol
 from sixproof.agent.wire import Seal
-from sixproof.model import Endpoint, EndpointKind, Family
+from sixproof.model import Endpoint, EndpointKind, Family, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents
+from sixproof.probes.crafted import matrix as crafted_matrix
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.capture import Seen
@@ -52,10 +53,7 @@ class Wire:
             self.sent += [base64.b64decode(p.packet) for p in request.packets]
             error = str(self.knobs.get("refused", ""))
             results = [protocol.RawResult(error) for _ in request.packets]
-            lag = float(str(self.knobs.get("lag", 0.0)))
-            if self.knobs.get("once"):
-                self.knobs.clear()
-            return protocol.SentRaw(results, lag)
+            return protocol.SentRaw(results, float(str(self.knobs.get("lag", 0.0))))
         return self._capture(request, True, [] if self.knobs.get("nothing_left") else self.sent)
 
     def server(self, request: object) -> object:
@@ -139,16 +137,6 @@ def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:
     found = fire(wire, [plain, bad], plain)["overlapping"]
     assert found.fate is CraftedStatus.UNKNOWN
     assert doubt in str(found)
-
-
-def test_what_a_busy_agent_could_not_tell_is_asked_once_more() -> None:
-    """The baseline that arrived stands, and the second silence counts against it."""
-    plain, _, bad = some()
-    wire = Wire()
-    wire.knobs = {"lag": 1.0, "once": True}
-    found = fire(wire, [plain, bad], plain)
-    assert (found["overlapping"].fate, found["overlapping"].doubt) == (CraftedStatus.ABSENT, "")
-    assert wire.sent == [*plain.packets, *bad.packets, *bad.packets]
 
 
 def test_an_absence_without_its_baseline_is_unknown() -> None:
@@ -274,3 +262,37 @@ def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled()
     crafted_packet = shapes.baseline(there, "NodePort")
     found = fire(Wire(), [crafted_packet], crafted_packet)["whole"]
     assert (found.fate, len(found.came)) == (CraftedStatus.ARRIVED, 2)
+
+
+def test_every_shape_is_a_cell_held_against_its_fate() -> None:
+    """A leak is one also where only a part of it came through; what was not measured is UNKNOWN."""
+    plain, good, bad = some()
+    found = fire(Wire(), [plain, good, bad], plain)
+    cells, expected = crafted_matrix.matrix("shapes", found.values(), crafted.violation)
+    assert {o.flow.question: o.outcome for o in cells.observations()} == {
+        plain.shape: Outcome.ALLOWED,
+        good.shape: Outcome.DROPPED,
+        bad.shape: Outcome.DROPPED,
+    }
+    (lost,) = cells.disagreements(expected)
+    assert lost.expected.because == good.because
+
+    def complains(_: CraftedResult) -> str:
+        return "one part came through\nin detail"
+
+    cells, expected = crafted_matrix.matrix("shapes", found.values(), complains)
+    told = {o.flow.question: o for o in cells.observations()}
+    assert told[plain.shape].outcome is Outcome.WRONG
+    assert told[bad.shape].outcome is Outcome.ALLOWED
+    assert told[bad.shape].reason == "one part came through"
+
+
+def test_each_address_of_a_server_is_a_destination_of_its_own() -> None:
+    """A service's and a node's are not the pod's."""
+    elsewhere = dataclasses.replace(OPEN, address=ipaddress.ip_address("2001:db8::77"))
+    packets = [shapes.baseline(t, "pod") for t in (OPEN, elsewhere)]
+    found = CraftedBatch(FakeAgents({"client": Wire().client, "server": Wire().server}), 0.01).fire(
+        packets
+    )
+    cells, _ = crafted_matrix.matrix("ways", found, crafted.violation)
+    assert cells.destinations() == ("server", "server at 2001:db8::77")

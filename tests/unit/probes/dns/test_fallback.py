@@ -42,7 +42,8 @@ def client(
         if came is not None
     }
     addresses = tuple(known[digit] for digit in found)
-    return ByName(LookupObservation(Lookup(ONE, NAME), outcome, addresses), dialled, families)
+    looked_up = LookupObservation(Lookup(ONE, NAME), outcome, addresses)
+    return ByName(SERVICE.name, looked_up, dialled, families)
 
 
 @pytest.mark.parametrize(

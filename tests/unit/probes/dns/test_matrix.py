@@ -6,11 +6,22 @@ import dataclasses
 
 import pytest
 
-from sixproof.model import EndpointKind, Family, Outcome, Parity
+from sixproof.model import EndpointKind, Family, Matrix, Outcome, Parity
 from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import DnsExpectation
+from sixproof.probes.dns.resolver import Lookup, LookupObservation
 from sixproof.probes.dns.verdict import DnsOutcome, Transport
-from tests.unit.probes.dns.samples import QUESTION, SERVERS, WAYS, query, seen
+from tests.unit.probes.dns.samples import (
+    A_QUESTION,
+    NAME,
+    ONE,
+    QUESTION,
+    SERVERS,
+    TWO,
+    WAYS,
+    query,
+    seen,
+)
 
 EXPECTED = {QUESTION: DnsExpectation.records(["fd00::1"], "-")}
 O = DnsOutcome  # noqa: E741 - as the table reads
@@ -62,3 +73,54 @@ def test_pods_are_told_from_the_service() -> None:
         EndpointKind.SERVICE,
         EndpointKind.POD,
     ]
+
+
+def test_a_question_is_answered_whatever_the_answer_says() -> None:
+    """One question of a way that is not stands for all; a way that must be shut is right so."""
+    wrong, right = seen(query(), outcome=O.NXDOMAIN), seen(query(Family.IPV4), "fd00::1")
+    matrix, expected = dns_matrix.questions("x", [wrong, right], EXPECTED)
+    assert not matrix.disagreements(expected)
+
+    silent = seen(query(question=A_QUESTION), outcome=O.TIMEOUT, reason="no answer")
+    truth = {**EXPECTED, A_QUESTION: DnsExpectation.records([], "-")}
+    matrix, expected = dns_matrix.questions("x", [wrong, silent, right], truth)
+    (lost,) = matrix.disagreements(expected)
+    assert (lost.observation.outcome, lost.parity) == (Outcome.DROPPED, Parity.IPV6_BROKEN)
+
+    denied = {A_QUESTION: DnsExpectation.only(O.TIMEOUT, "a policy")}
+    assert not Matrix.disagreements(*dns_matrix.questions("x", [silent], denied))
+    assert not dns_matrix.answers("x", [silent], denied)[0].cells
+
+
+def test_an_answer_is_of_the_family_of_its_records() -> None:
+    """AAAA asked over IPv4 concerns IPv6; the A record of the same name is its counterpart."""
+    four, six = (query(Family.IPV4, question=q) for q in (A_QUESTION, QUESTION))
+    truth = {**EXPECTED, A_QUESTION: DnsExpectation.records(["192.0.2.1"], "-")}
+    came = [seen(four, "192.0.2.1"), seen(six, outcome=O.NXDOMAIN)]
+    matrix, expected = dns_matrix.answers("x", came, truth)
+    (wrong,) = matrix.disagreements(expected)
+    assert wrong.observation.flow.family is Family.IPV6
+    assert wrong.observation.flow.address == SERVERS[Family.IPV4].address
+    assert wrong.observation.reason == "NXDOMAIN"
+    assert wrong.parity is Parity.IPV6_BROKEN
+
+
+def test_answers_of_both_ways_are_cells_of_their_own() -> None:
+    came = [seen(query(Family.IPV4), "fd00::1"), seen(query(), outcome=O.NXDOMAIN)]
+    matrix, expected = dns_matrix.answers("x", came, EXPECTED)
+    assert len(matrix.cells) == 2
+    (wrong,) = matrix.disagreements(expected)
+    assert wrong.observation.flow.question == f"{QUESTION.name} over IPv6"
+
+
+def test_a_lookup_is_a_cell_of_the_pod_that_made_it() -> None:
+    """By its name and address family; one that came to nothing fails."""
+    servers = {ONE.name: [SERVERS[Family.IPV4].address], TWO.name: []}
+    six = LookupObservation(Lookup(ONE, NAME, Family.IPV6), O.NXDOMAIN, (), "EAI_NONAME")
+    other = LookupObservation(Lookup(TWO, NAME), O.UNKNOWN)
+    wanted = {(NAME, f): DnsExpectation.records(["fd00::1"], "-") for f in (Family.IPV6, None)}
+    matrix, expected = dns_matrix.lookups("x", [six, other], wanted, servers)
+    (wrong,) = matrix.disagreements(expected)
+    assert wrong.observation.flow.family is Family.IPV6
+    assert wrong.observation.reason == "NXDOMAIN EAI_NONAME"
+    assert len(matrix.cells) == 1

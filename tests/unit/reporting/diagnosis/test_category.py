@@ -10,7 +10,7 @@ import pytest
 
 from sixproof.model import Expectation, Family, Flow, Outcome, Parity
 from sixproof.reporting.diagnosis.category import Category, class_line, rules, rules_json
-from sixproof.reporting.diagnosis.evidence import blames, verdict
+from sixproof.reporting.diagnosis.evidence import verdict, wrong
 from sixproof.reporting.diagnosis.pattern import categories_of
 from sixproof.reporting.diagnosis.places import diagnose
 from tests.unit.reporting.samples import all_open, topology, v6_tunnel_broken
@@ -31,12 +31,12 @@ def filed(message: str, status: str = "failed") -> str:
 
 @pytest.mark.parametrize("category", [c for c in Category if c is not Category.INFRASTRUCTURE])
 def test_a_message_is_filed_under_the_class_that_it_names(category: Category) -> None:
-    text = "sixproof.errors.VerdictError: " + blames("something\nin several lines", category)
-    assert filed(text) == category.value
+    error = wrong("something\nin several lines", (), category)
+    assert filed(f"sixproof.errors.VerdictError: {error}") == category.value
 
 
 def test_the_most_telling_class_comes_first() -> None:
-    assert filed(blames("x", Category.IPV6_ONLY, Category.LEAK)) == "Policy leak"
+    assert filed(str(wrong("x", (), Category.IPV6_ONLY, Category.LEAK))) == "Policy leak"
     assert (
         class_line([Category.IPV6_ONLY, Category.LEAK]) == "class: Policy leak, IPv6-only failure"
     )

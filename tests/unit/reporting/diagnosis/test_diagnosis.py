@@ -176,7 +176,7 @@ def test_one_family_everywhere() -> None:
     assert pattern.sentence == "all IPv6 flows are DROPPED (324 of 324 cells); IPv4 works"
 
 
-def test_one_lane_only() -> None:
+def test_one_port_only() -> None:
     pattern = only(lambda f: dropped(f.family is V6 and f.port_spec == "tcp/8081"))
     assert pattern.sentence == (
         "all IPv6 tcp/8081 flows are DROPPED (81 of 81 cells); "

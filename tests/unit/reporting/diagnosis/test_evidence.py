@@ -8,8 +8,8 @@ import pytest
 
 from sixproof.errors import InfrastructureError, VerdictError
 from sixproof.model import Family, Flow, Matrix, Outcome, edge_of
-from sixproof.reporting.diagnosis.category import Category, categories_of
-from sixproof.reporting.diagnosis.evidence import blames, cell_evidence, require, verdict
+from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.evidence import cell_evidence, require, verdict, wrong
 from tests.unit.reporting.samples import DENY, all_open, topology, v6_tunnel_broken, works
 
 
@@ -144,6 +144,8 @@ def test_notes_of_a_cell_close_its_evidence() -> None:
 
 
 def test_a_check_without_a_matrix_names_its_class_too() -> None:
-    text = blames("AAAA of echo: NXDOMAIN, expected fd00::1", Category.DNS, Category.IPV6_ONLY)
-    assert text.endswith("\n  class: DNS, IPv6-only failure")
-    assert categories_of(text) == (Category.DNS, Category.IPV6_ONLY)
+    text = "AAAA of echo: NXDOMAIN, expected fd00::1"
+    error = wrong(text, {Family.IPV6}, Category.IPV6_ONLY, Category.DNS)
+    assert str(error) == f"{text}\n  class: DNS, IPv6-only failure"
+    assert error.categories == {Category.DNS, Category.IPV6_ONLY}
+    assert error.families == {Family.IPV6}

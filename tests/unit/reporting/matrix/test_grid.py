@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Expectation, Family, Outcome
-from sixproof.reporting.matrix.grid import Cell, Grid, Standing, by_node, lane_name, standing_of
+from sixproof.reporting.matrix.grid import Cell, Grid, Standing, by_node, port_name, standing_of
 from tests.unit.reporting.samples import (
     DENY,
     OPEN,
@@ -82,7 +82,7 @@ def test_families_with_equal_marks_have_equal_pictures() -> None:
     assert Grid.of(broken, Family.IPV4).picture() != Grid.of(broken, Family.IPV6).picture()
 
 
-def test_a_lane_is_called_as_its_family_calls_it() -> None:
-    assert lane_name("icmp", Family.IPV6) == "icmpv6"
-    assert lane_name("icmp", Family.IPV4) == "icmp"
-    assert lane_name("tcp/80", Family.IPV6) == "tcp/80"
+def test_a_port_is_called_as_its_family_calls_it() -> None:
+    assert port_name("icmp", Family.IPV6) == "icmpv6"
+    assert port_name("icmp", Family.IPV4) == "icmp"
+    assert port_name("tcp/80", Family.IPV6) == "tcp/80"

@@ -6,11 +6,12 @@ import dataclasses
 import xml.etree.ElementTree as ET
 
 from sixproof.agent.protocol import Event
+from sixproof.errors import VerdictError
 from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import signals
 from sixproof.probes.pmtu.probe import PathResult
-from sixproof.reporting.diagnosis.category import Category, categories_of
+from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.matrix import path_svg, path_text
 from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.matrix.palette import PAINTS
@@ -45,6 +46,11 @@ def turned(given: PathResult) -> PathResult:
 
 
 def message(*path_results: PathResult, **counted: dict[str, int]) -> str:
+    """What the verdict about bulk over IPv6 says."""
+    return str(error(*path_results, **counted))
+
+
+def error(*path_results: PathResult, **counted: dict[str, int]) -> VerdictError:
     """The verdict about bulk over IPv6."""
     seen = path_run(*path_results, **counted)
     rule = pmtu_judge.bulk_in_time
@@ -54,7 +60,8 @@ def message(*path_results: PathResult, **counted: dict[str, int]) -> str:
 
 def test_a_black_hole_names_pair_hop_and_node() -> None:
     """Small passes, large stalls, which pair, which hop first, what was counted there."""
-    text = message(hole(), path_result(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
+    found = error(hole(), path_result(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
+    text = str(found)
     assert "bulk passes: 1 of 1 ordered pairs over IPv6" in text
     assert "small packets pass, large ones vanish" in text
     assert "a@w1 -> a@w2 over IPv6: TCP silent" in text
@@ -62,7 +69,8 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
     assert "w1 made 4 (Icmp6OutPktTooBigs), the source received 0" in text
     assert "eaten on w1" in text
     assert "look at w1 first" in text
-    assert categories_of(text) == (Category.MTU, Category.IPV6_ONLY)
+    assert found.categories == {Category.MTU, Category.IPV6_ONLY}
+    assert found.families == {Family.IPV6}
 
 
 def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
@@ -77,15 +85,15 @@ def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
 
 def test_both_families_broken_are_no_contrast() -> None:
     """And neither is a family that was not measured."""
-    assert categories_of(message(hole(), hole(Family.IPV4))) == (Category.MTU, Category.BOTH)
-    assert categories_of(message(hole())) == (Category.MTU, Category.BOTH)
+    assert error(hole(), hole(Family.IPV4)).categories == {Category.MTU, Category.BOTH}
+    assert error(hole()).categories == {Category.MTU, Category.BOTH}
 
 
 def test_slow_is_no_black_hole() -> None:
     """It is told, and filed elsewhere."""
-    text = message(path_result(bulk=bulk(elapsed=3.0)), path_result(Family.IPV4))
-    assert Category.MTU not in categories_of(text)
-    assert "bulk took 3.0 s" in text
+    found = error(path_result(bulk=bulk(elapsed=3.0)), path_result(Family.IPV4))
+    assert Category.MTU not in found.categories
+    assert "bulk took 3.0 s" in str(found)
 
 
 def test_many_pairs_are_told_short_after_the_first() -> None:

@@ -40,7 +40,7 @@ def test_csv_without_expectation_leaves_it_empty() -> None:
 
 def test_several_matrices_share_one_head() -> None:
     text = matrices_csv([(BROKEN, OPEN), (BROKEN, None)])
-    assert text.count("matrix,family,") == 1
+    assert text.count("matrix,kind,family,") == 1
     assert len(text.splitlines()) == 2 * len(BROKEN.cells) + 1
 
 

@@ -1,0 +1,71 @@
+"""Crafted packets as a matrix: which shapes arrive that must, and which that must not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+
+from sixproof.model import (
+    Edge,
+    Expectation,
+    Family,
+    Flow,
+    Judged,
+    Matrix,
+    MatrixKind,
+    Observation,
+    Outcome,
+    Protocol,
+    edge_of,
+)
+from sixproof.probes.crafted.probe import CraftedResult, CraftedStatus
+
+_OUTCOMES = {
+    CraftedStatus.ARRIVED: Outcome.ALLOWED,
+    CraftedStatus.ABSENT: Outcome.DROPPED,
+    CraftedStatus.UNKNOWN: Outcome.UNKNOWN,
+}
+
+
+def matrix(
+    title: str, results: Iterable[CraftedResult], wrong: Callable[[CraftedResult], str]
+) -> Judged:
+    """A cell a packet, by its shape.
+
+    One that met its fate and is `wrong` all the same is WRONG (an ICMP error about it quotes too
+    much), or came through where it must not (a part of it reached the server's interface).
+    """
+    cells: dict[tuple[Family, Edge], Observation] = {}
+    wanted: dict[tuple[Family, Edge], Expectation] = {}
+    for result in results:
+        packet = result.crafted_packet
+        fate = Outcome.ALLOWED if packet.arrives else Outcome.DROPPED
+        outcome, said = _OUTCOMES[result.fate], result.doubt
+        if outcome.measured and (said := wrong(result)) and outcome is fate:
+            outcome = Outcome.WRONG if fate.works else Outcome.ALLOWED
+        flow = _flow(result)
+        cells[flow.family, edge_of(flow)] = Observation(
+            flow, outcome, said.partition("\n")[0], len(packet.packets), arrived=_arrived(result)
+        )
+        wanted[flow.family, edge_of(flow)] = Expectation(frozenset({fate}), packet.because)
+    return Matrix(title, cells, MatrixKind.PACKETS), wanted
+
+
+def _flow(result: CraftedResult) -> Flow:
+    """The way of the packet. One server has several addresses: its own, a service's, a node's."""
+    target = result.crafted_packet.target
+    own = target.address in target.server.addresses
+    at = "" if own else f" at {target.address}"
+    server = dataclasses.replace(target.server, name=f"{target.server.name}{at}")
+    return Flow(
+        target.source,
+        server,
+        target.address,
+        Protocol.UDP,
+        target.port,
+        result.crafted_packet.shape,
+    )
+
+
+def _arrived(result: CraftedResult) -> bool | None:
+    return None if result.fate is CraftedStatus.UNKNOWN else result.fate is CraftedStatus.ARRIVED
