@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from sixproof.errors import UsageError
-from sixproof.explain import command, terminal
+from sixproof.explain import command, findings, terminal
+from sixproof.explain.command import Told
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
@@ -18,7 +19,14 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m sixproof", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command.add_to(commands)
+    findings.add_to(commands)
     return top
+
+
+def _run(arguments: argparse.Namespace) -> Told:
+    if arguments.command == "findings":
+        return Told(0, findings.table(), ())
+    return command.explain(arguments)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     terminal.make_lenient()
     try:
-        told = command.explain(parser().parse_args(argv))
+        told = _run(parser().parse_args(argv))
     except SystemExit as asked:
         status = asked.code if isinstance(asked.code, int) else terminal.FAILED
         raise SystemExit(terminal.tell("", status)) from None

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from sixproof.calico import felix_audit, node_audit, pool_audit
 from sixproof.calico.state import CalicoState
 from sixproof.kube.facts.discovery import CALICO_API
-from sixproof.model import ClusterFacts, Finding, Severity
+from sixproof.model import ClusterFacts, Finding, FindingType, Severity
+
+API = FindingType("calico-api", "Calico's API is served", "Calico API reference")
+UNKNOWN = FindingType("calico-unknown", "Calico's settings are readable")
+OPERATOR = FindingType(
+    "calico-operator",
+    "The operator's components are available and its pools as it says",
+    "Calico API reference: Installation, TigeraStatus",
+)
 
 
 def audit(
@@ -28,8 +36,7 @@ def audit(
 
 def _api(state: CalicoState) -> Iterator[Finding]:
     if state.api != CALICO_API:
-        yield Finding(
-            "calico-api",
+        yield API.found(
             Severity.NOTE,
             "Calico",
             f"{CALICO_API} is not served; read from {state.api}",
@@ -37,7 +44,7 @@ def _api(state: CalicoState) -> Iterator[Finding]:
             "Calico's own policies cannot be tested: install its API server, or its v3 CRDs",
         )
     for reason in state.unknown:
-        yield Finding("calico-unknown", Severity.NOTE, "Calico", f"not readable: {reason}")
+        yield UNKNOWN.found(Severity.NOTE, "Calico", f"not readable: {reason}")
 
 
 def _operator(state: CalicoState) -> Iterator[Finding]:
@@ -45,8 +52,7 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
         return
     for status in state.installation.statuses:
         if not status.available:
-            yield Finding(
-                "calico-operator",
+            yield OPERATOR.found(
                 Severity.ERROR,
                 f"TigeraStatus {status.component}",
                 f"not available: {status.message or 'no reason given'}",
@@ -57,8 +63,7 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
     for cidr, wanted in state.installation.encapsulation:
         found = pools.get(cidr)
         if found and found.encapsulation != wanted:
-            yield Finding(
-                "calico-operator",
+            yield OPERATOR.found(
                 Severity.WARNING,
                 f"IPPool {found.name}",
                 f"encapsulation {found.encapsulation}",

@@ -7,7 +7,26 @@ from collections.abc import Iterator, Sequence
 from sixproof.calico import mtu
 from sixproof.calico.felix import Failsafe
 from sixproof.calico.state import CalicoState
-from sixproof.model import Family, Finding, Severity
+from sixproof.model import Family, Finding, FindingType, Severity
+
+FELIX_IPV6 = FindingType(
+    "calico-felix-ipv6",
+    "Felix enforces policies over IPv6",
+    "Calico API reference: FelixConfiguration ipv6Support",
+)
+FELIX_NODE = FindingType(
+    "calico-felix-node",
+    "No node has settings of its own",
+    "Calico API reference: FelixConfiguration",
+)
+MTU = FindingType(
+    "calico-mtu", "MTUs leave tunnels their room", "RFC 8200 section 5, RFC 7348 section 4.3"
+)
+FELIX_FAILSAFE = FindingType(
+    "calico-felix-failsafe",
+    "Fail-safe ports are open over both families",
+    "Calico API reference: FelixConfiguration",
+)
 
 _LEAST = 1280  # RFC 8200 section 5: every link that carries IPv6 carries this much
 
@@ -16,8 +35,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
     """What is wrong with Felix's settings, over nodes' interfaces of `underlay` bytes if known."""
     felix = state.felix
     if not felix.ipv6 and state.pools_of(Family.IPV6):
-        yield Finding(
-            "calico-felix-ipv6",
+        yield FELIX_IPV6.found(
             Severity.ERROR,
             "Felix",
             "ipv6Support is off although there is an IPv6 pool: no policy is enforced for IPv6",
@@ -31,8 +49,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
     ):
         yield from _failsafe(way, ports or ())
     for node in felix.per_node:
-        yield Finding(
-            "calico-felix-node",
+        yield FELIX_NODE.found(
             Severity.NOTE,
             f"node {node}",
             f"FelixConfiguration node.{node} overrides the cluster's settings there",
@@ -46,8 +63,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
     for tunnel, wanted in mtu.tunnels(state):
         most = link - tunnel.overhead
         if wanted and wanted > most:
-            yield Finding(
-                "calico-mtu",
+            yield MTU.found(
                 Severity.ERROR if underlay else Severity.WARNING,
                 f"Felix, {tunnel.name}",
                 f"MTU {wanted} over {where}",
@@ -56,8 +72,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             )
     least = min((link - tunnel.overhead for tunnel, _ in mtu.tunnels(state)), default=link)
     if state.cni_mtu and state.cni_mtu > least:
-        yield Finding(
-            "calico-mtu",
+        yield MTU.found(
             Severity.ERROR if underlay else Severity.WARNING,
             "CNI configuration",
             f"pods' MTU {state.cni_mtu} over {where}",
@@ -66,8 +81,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
         )
     pods = mtu.expected(state, link).mtu
     if pods < _LEAST and state.pools_of(Family.IPV6):
-        yield Finding(
-            "calico-mtu",
+        yield MTU.found(
             Severity.ERROR,
             "pods",
             f"MTU {pods}",
@@ -82,8 +96,7 @@ def _failsafe(way: str, ports: Sequence[Failsafe]) -> Iterator[Finding]:
         open_for.setdefault((port.protocol.upper(), port.port), set()).update(port.families())
     for (protocol, number), families in open_for.items():
         for family in set(Family) - families:
-            yield Finding(
-                "calico-felix-failsafe",
+            yield FELIX_FAILSAFE.found(
                 Severity.WARNING,
                 f"Felix, {way}",
                 f"{protocol} {number} stays open for {family.other} alone",

@@ -6,7 +6,19 @@ from collections.abc import Iterator
 
 from sixproof.calico.nodes import CalicoNode, Interface
 from sixproof.calico.state import CalicoState
-from sixproof.model import ClusterFacts, Family, Finding, Severity
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
+
+NODE_ADDRESS = FindingType(
+    "calico-node-address",
+    "Calico knows a node's own address of each family",
+    "Calico API reference: Node",
+)
+NODE_TUNNEL = FindingType(
+    "calico-node-tunnel", "A tunnel has an address of the family", "Calico API reference: Node"
+)
+NODE_SUBNET = FindingType(
+    "calico-node-subnet", "Calico knows the subnets of nodes", "Calico API reference: IPPool"
+)
 
 
 def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
@@ -28,8 +40,7 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
     how = f" (method {method})" if method else ""
     variable = "IP6" if family is Family.IPV6 else "IP"
     if chosen is None:
-        yield Finding(
-            "calico-node-address",
+        yield NODE_ADDRESS.found(
             Severity.ERROR,
             subject,
             f"Calico has no {family} address of it{how}",
@@ -40,8 +51,7 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
         return
     wrong = _unfit(chosen)
     if wrong:
-        yield Finding(
-            "calico-node-address",
+        yield NODE_ADDRESS.found(
             Severity.ERROR,
             subject,
             f"Calico chose {chosen}, {wrong}{how}",
@@ -50,8 +60,7 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
         )
     elif node.internal and chosen.ip not in node.internal:
         internal = ", ".join(str(a) for a in node.internal if Family.of(a) is family)
-        yield Finding(
-            "calico-node-address",
+        yield NODE_ADDRESS.found(
             Severity.WARNING,
             subject,
             f"Calico chose {chosen}{how}, which is no InternalIP",
@@ -65,8 +74,7 @@ def _tunnel(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
     if any(p.encapsulates("VXLAN") for p in state.pools_of(family)) and not any(
         t.kind == "VXLAN" and t.family is family for t in node.tunnels
     ):
-        yield Finding(
-            "calico-node-tunnel",
+        yield NODE_TUNNEL.found(
             Severity.ERROR,
             f"node {node.name}",
             f"no {family} address on its VXLAN device although the pool uses VXLAN",
@@ -83,8 +91,7 @@ def _subnets(state: CalicoState) -> Iterator[Finding]:
         for node in state.nodes:
             chosen = node.address(family)
             if chosen and chosen.network.prefixlen == family.bits:
-                yield Finding(
-                    "calico-node-subnet",
+                yield NODE_SUBNET.found(
                     Severity.WARNING,
                     f"node {node.name}",
                     f"Calico knows {chosen} without its subnet, so that CrossSubnet always tunnels",

@@ -8,7 +8,38 @@ from collections.abc import Iterator
 
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
-from sixproof.model import ClusterFacts, Family, Finding, Severity
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
+
+POOL_OVERLAP = FindingType("calico-pool-overlap", "Pools are apart", "Calico API reference: IPPool")
+POOL_FAMILY = FindingType(
+    "calico-pool-family", "A pool of each family is enabled", "Calico API reference: IPPool"
+)
+IPAM_FAMILY = FindingType(
+    "calico-ipam-family", "Calico's IPAM gives addresses of the family", "Calico CNI configuration"
+)
+POOL_BLOCK_SIZE = FindingType(
+    "calico-pool-block-size",
+    "A pool's block size is one that Calico takes",
+    "Calico API reference: IPPool blockSize",
+)
+POOL_BLOCKS = FindingType(
+    "calico-pool-blocks",
+    "A pool has a block for each node",
+    "Calico API reference: IPPool blockSize",
+)
+POOL_ENCAPSULATION = FindingType(
+    "calico-pool-encapsulation",
+    "An IPv6 pool has an encapsulation that carries IPv6",
+    "Calico API reference: IPPool",
+)
+POOL_SCOPE = FindingType(
+    "calico-pool-scope", "A unique local pool is of fd00::/8", "RFC 4193 section 3.1"
+)
+POOL_NAT = FindingType(
+    "calico-pool-nat",
+    "Pods reach the outside with addresses that come back",
+    "RFC 4193 section 4.3",
+)
 
 _BLOCK_SIZES = {Family.IPV4: (20, 32), Family.IPV6: (116, 128)}  # what Calico accepts
 _UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")  # RFC 4193
@@ -24,8 +55,7 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
         yield from _outside(pool)
     for one, other in itertools.combinations(state.pools, 2):
         if one.family is other.family and one.cidr.overlaps(other.cidr):
-            yield Finding(
-                "calico-pool-overlap",
+            yield POOL_OVERLAP.found(
                 Severity.ERROR,
                 f"IPPool {one.name}",
                 f"{one.cidr} overlaps {other.cidr} of IPPool {other.name}",
@@ -39,8 +69,7 @@ def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
         pools = state.pools_of(family)
         if state.pools and not pools and family in facts.service_families:
             disabled = [p.name for p in state.pools if p.family is family and p.disabled]
-            yield Finding(
-                "calico-pool-family",
+            yield POOL_FAMILY.found(
                 Severity.ERROR,
                 f"{family} pools",
                 f"all disabled: {', '.join(disabled)}" if disabled else "there is none",
@@ -48,8 +77,7 @@ def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                 f"enable or create an {family} IPPool",
             )
         if pools and state.assigns and family not in state.assigns:
-            yield Finding(
-                "calico-ipam-family",
+            yield IPAM_FAMILY.found(
                 Severity.ERROR,
                 f"{family} pools",
                 f"calico-ipam gives pods no {family} address although there is a pool",
@@ -62,8 +90,7 @@ def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
     low, high = _BLOCK_SIZES[pool.family]
     subject = f"IPPool {pool.name}"
     if not low <= pool.block_size <= high or not pool.blocks:
-        yield Finding(
-            "calico-pool-block-size",
+        yield POOL_BLOCK_SIZE.found(
             Severity.ERROR,
             subject,
             f"blockSize /{pool.block_size} of {pool.cidr}",
@@ -71,8 +98,7 @@ def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
             "blockSize cannot be changed: make another pool",
         )
     elif not pool.disabled and pool.blocks < len(facts.nodes):
-        yield Finding(
-            "calico-pool-blocks",
+        yield POOL_BLOCKS.found(
             Severity.WARNING,
             subject,
             f"{pool.blocks} blocks of /{pool.block_size} for {len(facts.nodes)} nodes",
@@ -83,8 +109,7 @@ def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
 
 def _encapsulation(pool: Pool) -> Iterator[Finding]:
     if pool.family is Family.IPV6 and pool.encapsulates("IPIP"):
-        yield Finding(
-            "calico-pool-encapsulation",
+        yield POOL_ENCAPSULATION.found(
             Severity.ERROR,
             f"IPPool {pool.name}",
             f"{pool.encapsulation} for IPv6",
@@ -100,8 +125,7 @@ def _outside(pool: Pool) -> Iterator[Finding]:
         return
     local = cidr.subnet_of(_UNIQUE_LOCAL)
     if local and not cidr.subnet_of(_ASSIGNED):
-        yield Finding(
-            "calico-pool-scope",
+        yield POOL_SCOPE.found(
             Severity.WARNING,
             subject,
             f"{cidr} is in fc00::/8, which RFC 4193 leaves undefined",
@@ -109,8 +133,7 @@ def _outside(pool: Pool) -> Iterator[Finding]:
             "choose 40 random bits after fd (RFC 4193 section 3.2)",
         )
     if local and not pool.nat_outgoing:
-        yield Finding(
-            "calico-pool-nat",
+        yield POOL_NAT.found(
             Severity.WARNING,
             subject,
             f"{cidr} is unique local and natOutgoing is off",
@@ -118,8 +141,7 @@ def _outside(pool: Pool) -> Iterator[Finding]:
             "answers to fc00::/7 do not come back from the internet",
         )
     if not local and cidr.is_global and pool.nat_outgoing:
-        yield Finding(
-            "calico-pool-nat",
+        yield POOL_NAT.found(
             Severity.NOTE,
             subject,
             f"{cidr} is global and natOutgoing hides it behind the nodes' addresses",

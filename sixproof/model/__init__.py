@@ -3,7 +3,7 @@
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
-from sixproof.model.finding import Finding, Severity, merged_findings
+from sixproof.model.finding import Finding, FindingType, Severity, declared, merged_findings
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
 from sixproof.model.matrix import (
@@ -29,6 +29,7 @@ __all__ = [
     "Expectation",
     "Family",
     "Finding",
+    "FindingType",
     "Flow",
     "IPAddress",
     "IPNetwork",
@@ -43,6 +44,7 @@ __all__ = [
     "Protocol",
     "Severity",
     "Timing",
+    "declared",
     "edge_of",
     "host_literal",
     "merged_findings",

@@ -17,11 +17,47 @@ class Severity(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class FindingType:
+    """What findings of one code are about; declared where they are made, once for each code.
+
+    `title` says what holds where there is no such finding, `source` where that is written (RFC,
+    KEP, API reference). `declared` lists all, and docs/findings.md does.
+
+    Raises:
+        ValueError: the code is declared already.
+    """
+
+    code: str
+    title: str
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if self.code in _DECLARED:
+            raise ValueError(f"the finding {self.code} is declared twice")
+        _DECLARED[self.code] = self
+
+    def found(
+        self, severity: Severity, subject: str, seen: str, wanted: str = "", remedy: str = ""
+    ) -> Finding:
+        """A finding of this code."""
+        return Finding(self.code, severity, subject, seen, wanted, remedy, self.title, self.source)
+
+
+_DECLARED: dict[str, FindingType] = {}
+
+
+def declared() -> tuple[FindingType, ...]:
+    """What was declared by the modules that are imported, by code."""
+    return tuple(_DECLARED[code] for code in sorted(_DECLARED))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
     """A diagnosis.
 
     `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong,
-    `wanted` what it should be, `remedy` what to do about it.
+    `wanted` what it should be, `remedy` what to do about it. `title` and `source` are those of its
+    `FindingType`, which makes findings.
     """
 
     code: str
@@ -30,6 +66,8 @@ class Finding:
     seen: str
     wanted: str = ""
     remedy: str = ""
+    title: str = ""
+    source: str = ""
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.seen}"
@@ -46,6 +84,8 @@ class Finding:
             "seen": self.seen,
             "wanted": self.wanted,
             "remedy": self.remedy,
+            "title": self.title,
+            "source": self.source,
         }
 
     @classmethod

@@ -11,7 +11,7 @@ from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from sixproof.workloads.existing.closed_flows import CODE
+from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
 from tests.faults.conftest import MESH, SuiteRun, faults, named_by, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
@@ -36,7 +36,7 @@ def carried(suite_run: SuiteRun, case: Case) -> bool:
 
 def assert_the_policy_is_named_first(suite_run: SuiteRun) -> None:
     """In the terminal before the tests run, at the head of the summary, and as a finding."""
-    named = [f for f in suite_run.results.findings if f.code == CODE]
+    named = [f for f in suite_run.results.findings if f.code == STANDING_POLICIES.code]
     assert POLICY in {f.subject for f in named}
     before, _, after = suite_run.output.partition("probe pods and")
     assert POLICY in before

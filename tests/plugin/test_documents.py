@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from fixtures.options import OPTIONS, Option
+from sixproof.explain.findings import every_finding, table
+from sixproof.model import FindingType
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
 
@@ -50,6 +52,27 @@ def test_the_way_from_a_clone_is_told(page: str) -> None:
     assert [e for e in entries if "==" not in e] == []
     # pip before 23.3 takes a pin without the extra that somebody asks for as no pin.
     assert any(e.startswith("coverage[toml]==") for e in entries)
+
+
+def test_the_page_of_findings_lists_all_of_them() -> None:
+    """docs/findings.md holds what the command prints."""
+    text = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
+    assert text.endswith("\n\n" + table()), "python -m sixproof findings prints the table anew"
+
+
+def test_findings_are_made_by_what_declares_them() -> None:
+    """Each code is declared once, with a title; nothing else makes a finding."""
+    made = [
+        f"{path.relative_to(ROOT)}: {line.strip()}"
+        for room in ("sixproof", "fixtures")
+        for path in sorted((ROOT / room).rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.search(r"\bFinding\(", line) and path.name != "finding.py"
+    ]
+    assert made == []
+    assert all(one.title for one in every_finding())
+    with pytest.raises(ValueError, match="the finding calico-mtu is declared twice"):
+        FindingType("calico-mtu", "again")
 
 
 def test_the_page_of_the_marker_lists_every_row() -> None:

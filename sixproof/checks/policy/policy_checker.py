@@ -25,7 +25,7 @@ from sixproof.model import (
     Timing,
 )
 from sixproof.policy import Oracle, ProviderProfile, World
-from sixproof.policy.manifests.audit import audit
+from sixproof.policy.manifests.audit import NAMED_PORT_UNSUPPORTED, audit
 from sixproof.probes.connect.probe import Witnesses
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
@@ -40,7 +40,7 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 
 ENFORCED, LIFTED = "policy enforced", "policy lifted"
 """What the two latencies of a policy are called in the report."""
-LIMITS = frozenset({"named-port-unsupported"})
+LIMITS = frozenset({NAMED_PORT_UNSUPPORTED.code})
 """Findings about policies that say what a network plugin does not do though the API asks for it."""
 Flows = Sequence[Flow]
 

@@ -9,8 +9,24 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sixproof.kube.facts.permissions import Permissions
-from sixproof.model import ClusterFacts, Family, Finding, IPNetwork, Severity
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork, Severity
 from sixproof.model.family import IPAddress
+
+PROBE_PODS = FindingType("probe-pods", "Every covered node runs a probe pod")
+PERMISSIONS = FindingType("permissions", "The run may do what it needs", "Kubernetes RBAC")
+KUBERNETES_VERSION = FindingType(
+    "kubernetes-version", "Dual stack is stable in this version", "KEP-563"
+)
+NODES_READY = FindingType("nodes-ready", "Nodes are Ready")
+NODE_FAMILY = FindingType("node-family", "A node has an InternalIP of the family", "KEP-563")
+POD_FAMILY = FindingType("pod-family", "Pods have an address of the family", "KEP-563")
+SERVICE_FAMILY = FindingType("service-family", "Services have a range of the family", "KEP-563")
+RANGE_OVERLAP = FindingType("range-overlap", "Ranges of pods, services and nodes are apart")
+RANGE_SCOPE = FindingType(
+    "range-scope",
+    "Ranges are of addresses that are routed",
+    "RFC 4193, RFC 4291 section 2.5.6, RFC 3849, RFC 3879",
+)
 
 DUAL_STACK_SINCE = (1, 23)  # KEP-563: stable, its feature gate gone
 
@@ -74,16 +90,15 @@ def root_cause(findings: Iterable[Finding]) -> Finding | None:
 
 def _permissions(permissions: Permissions) -> Iterator[Finding]:
     for need in permissions.missing:
-        yield Finding(
-            "permissions",
+        yield PERMISSIONS.found(
             Severity.BLOCKER if need.required else Severity.NOTE,
             str(need),
             f"not allowed; needed for {need.purpose}",
             remedy="--six-plan prints the RBAC rules to grant",
         )
     if permissions.unknown:
-        yield Finding(
-            "permissions", Severity.WARNING, "permissions", f"not known: {permissions.unknown}"
+        yield PERMISSIONS.found(
+            Severity.WARNING, "permissions", f"not known: {permissions.unknown}"
         )
 
 
@@ -91,8 +106,7 @@ def _version(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding]
     found = re.match(r"v?(\d+)\.(\d+)", facts.version)
     if found and len(wanted) > 1 and (int(found[1]), int(found[2])) < DUAL_STACK_SINCE:
         since = ".".join(map(str, DUAL_STACK_SINCE))
-        yield Finding(
-            "kubernetes-version",
+        yield KUBERNETES_VERSION.found(
             Severity.BLOCKER,
             "API server",
             f"Kubernetes {facts.version} has no stable dual stack",
@@ -107,8 +121,7 @@ def _nodes(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding]:
     ready = [node for node in facts.nodes if node.ready]
     if not ready:
         names = ", ".join(node.name for node in facts.nodes)
-        yield Finding(
-            "nodes-ready",
+        yield NODES_READY.found(
             Severity.BLOCKER,
             names,
             "no node is Ready",
@@ -118,14 +131,13 @@ def _nodes(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding]:
         return
     for node in facts.nodes:
         if not node.ready:
-            yield Finding("nodes-ready", Severity.WARNING, node.name, "not Ready; left out")
+            yield NODES_READY.found(Severity.WARNING, node.name, "not Ready; left out")
     for family in wanted:
         lacking = [node for node in ready if family not in node.families()]
         everywhere = len(lacking) == len(ready)
         for node in lacking:
             has = ", ".join(map(str, node.addresses)) or "none"
-            yield Finding(
-                "node-family",
+            yield NODE_FAMILY.found(
                 Severity.BLOCKER if everywhere else Severity.ERROR,
                 f"node {node.name}",
                 f"no {family} InternalIP (it has {has})",
@@ -143,8 +155,7 @@ def _pods(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding]:
         if family in facts.pod_families:
             continue
         has_range = family in ranges
-        yield Finding(
-            "pod-family",
+        yield POD_FAMILY.found(
             Severity.ERROR if has_range else Severity.BLOCKER,
             facts.cni or "CNI",
             f"no running pod has an {family} address, "
@@ -177,8 +188,7 @@ def _services(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding
     has = ", ".join(map(str, facts.service_cidrs)) or ", ".join(facts.service_families)
     for family in wanted:
         if family not in facts.service_families:
-            yield Finding(
-                "service-family",
+            yield SERVICE_FAMILY.found(
                 Severity.BLOCKER,
                 "API server",
                 f"no service range of {family} (it has {has})",
@@ -210,8 +220,7 @@ def _overlap(one: IPNetwork, other: IPNetwork) -> bool:
 
 
 def _collision(subject: str, seen: str) -> Finding:
-    return Finding(
-        "range-overlap",
+    return RANGE_OVERLAP.found(
         Severity.ERROR,
         subject,
         seen,
@@ -223,8 +232,7 @@ def _collision(subject: str, seen: str) -> Finding:
 def _misuse(subject: str, cidr: IPNetwork) -> Iterator[Finding]:
     kind = _not_for_pods(cidr.network_address)
     if kind:
-        yield Finding(
-            "range-scope",
+        yield RANGE_SCOPE.found(
             Severity.ERROR if kind.startswith(("link-local", "multicast")) else Severity.WARNING,
             subject,
             f"is {kind}",

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator
 
 from sixproof.errors import ManifestError
-from sixproof.model import Family, Finding, Severity
+from sixproof.model import Family, Finding, FindingType, Severity
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import CALICO, ProviderProfile
 from sixproof.policy.manifests.manifest import Field, brief, shown
@@ -24,6 +24,42 @@ from sixproof.policy.manifests.shelf import (
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at
 from sixproof.policy.world.networks import CidrError, Flaw, read_cidr
 from sixproof.policy.world.world import World
+
+FLAWS = {
+    flaw: FindingType(flaw.value, title, "RFC 4632 section 3.1, RFC 4291 section 2.3")
+    for flaw, title in (
+        (Flaw.UNPARSEABLE, "A network is written as address and prefix length"),
+        (Flaw.HOST_BITS, "A network has no bits beyond its prefix"),
+        (Flaw.MAPPED, "An IPv4 network is written as one"),
+    )
+}
+MORE_FINDINGS = FindingType("more-findings", "Findings about one object are few")
+STORED_DIRECTLY = FindingType(
+    "storage-group",
+    "Calico's objects are written to the API that validates them",
+    "Calico API reference",
+)
+MANIFEST_REFUSED = FindingType(
+    "manifest-refused",
+    "The API takes the policy",
+    "NetworkPolicy v1, Calico API reference, KEP-2091",
+)
+ONE_FAMILY_NETS = FindingType("one-family-nets", "A rule with networks names both families")
+MIXED_FAMILIES = FindingType(
+    "mixed-families", "A rule names networks of one family", "Calico API reference: EntityRule nets"
+)
+BARE_ADDRESS = FindingType(
+    "bare-address", "A network has a prefix length", "Calico API reference: EntityRule nets"
+)
+TIER_PREFIX = FindingType(
+    "tier-prefix", "A policy's name begins with its tier", "Calico API reference: Tier"
+)
+NAMED_PORT_UNSUPPORTED = FindingType(
+    "named-port-unsupported", "Ports are of a kind that the provider knows", "KEP-2091"
+)
+EQUAL_PRIORITY = FindingType(
+    "equal-priority", "Priorities of cluster-wide policies differ", "KEP-2091"
+)
 
 _BARE = frozenset({"nets", "notNets"})
 
@@ -61,8 +97,7 @@ def _bounded(value: object, shelf: Shelf) -> Iterator[Finding]:
     every = _of_one(value, shelf)
     yield from itertools.islice(every, _MOST)
     if more := sum(1 for _ in every):
-        yield Finding(
-            code="more-findings",
+        yield MORE_FINDINGS.found(
             severity=Severity.WARNING,
             subject=described(value),
             seen=f"{more} further findings about it are not listed",
@@ -73,8 +108,7 @@ def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
     cidrs = list(_cidrs(value))
     yield from cidrs
     if _group(value) == STORAGE_GROUP:
-        yield Finding(
-            code="storage-group",
+        yield STORED_DIRECTLY.found(
             severity=Severity.ERROR,
             subject=described(value),
             seen=f"is written to {STORAGE_GROUP}, which neither validates nor defaults",
@@ -109,8 +143,7 @@ def _refused(value: object, shelf: Shelf) -> Iterator[Finding]:
         manifest = shelf.admit(value)
         shelf.put(value, manifest, Context(World.of(), shelf.profile))
     except ManifestError as bad:
-        yield Finding(
-            code="manifest-refused",
+        yield MANIFEST_REFUSED.found(
             severity=Severity.ERROR,
             subject=_place(value, bad.path),
             seen=bad.reason,
@@ -150,8 +183,7 @@ def _bad_cidr(value: object, bad: CidrError) -> Finding:
     """A NetworkPolicy with bits beyond a prefix holds all the same, up to Kubernetes 1.33 and where
     it stands already (KEP-4858)."""
     taken = bad.flaw is Flaw.HOST_BITS and _masked(value)
-    return Finding(
-        code=bad.flaw,
+    return FLAWS[bad.flaw].found(
         severity=Severity.WARNING if taken else Severity.ERROR,
         subject=_place(value, bad.path),
         seen=f"{bad.reason}: the API up to 1.33 takes it, and it is read so"
@@ -190,8 +222,7 @@ def _one_family(value: object) -> Iterator[Finding]:
         found = _families(free, "cidr", "nets", "notNets", "networks")
         if len(found) == 1:
             family = next(iter(found))
-            yield Finding(
-                code="one-family-nets",
+            yield ONE_FAMILY_NETS.found(
                 severity=Severity.WARNING,
                 subject=_place(value, f"spec.{direction}"),
                 seen=f"its networks are {family} only, and match nothing over {family.other}",
@@ -206,8 +237,7 @@ def _mixed_families(value: object) -> Iterator[Finding]:
     for direction, rules in _rules(value):
         for i, rule in enumerate(rules):
             if len(_families(rule, "nets", "notNets")) == 2:
-                yield Finding(
-                    code="mixed-families",
+                yield MIXED_FAMILIES.found(
                     severity=Severity.WARNING,
                     subject=_place(value, f"spec.{direction}[{i}]"),
                     seen="one rule has networks of both families: Calico up to 3.31 refuses it",
@@ -227,8 +257,7 @@ def _bare_addresses(value: object) -> Iterator[Finding]:
                 and "/" not in leaf.field.value
             ):
                 address = brief(leaf.field.value, 60)
-                yield Finding(
-                    code="bare-address",
+                yield BARE_ADDRESS.found(
                     severity=Severity.WARNING,
                     subject=_place(value, leaf.field.path),
                     seen=f"{address} has no prefix length: Calico up to 3.31 refuses it",
@@ -242,8 +271,7 @@ def _tier_prefix(value: object) -> Iterator[Finding]:
         return
     if name and not name.startswith(f"{tier}."):
         tier, name = brief(tier, 63), brief(name, 63)
-        yield Finding(
-            code="tier-prefix",
+        yield TIER_PREFIX.found(
             severity=Severity.WARNING,
             subject=_place(value, "metadata.name"),
             seen=f"the name does not begin with its tier, which Calico up to 3.31 wants: {tier}.",
@@ -256,8 +284,7 @@ def _named_ports(value: object, profile: ProviderProfile) -> Iterator[Finding]:
         return
     for leaf in leaves(value):
         if leaf.key == "namedPort":
-            yield Finding(
-                code="named-port-unsupported",
+            yield NAMED_PORT_UNSUPPORTED.found(
                 severity=Severity.WARNING,
                 subject=_place(value, leaf.field.path),
                 seen="Calico up to 3.31 does not know named ports here: the rule matches every "
@@ -276,8 +303,7 @@ def _equal_priorities(values: list[object]) -> Iterator[Finding]:
             ranked.setdefault(key, []).append(value)
     for (_, _, priority), some in ranked.items():
         for one, other in itertools.pairwise(some):
-            yield Finding(
-                code="equal-priority",
+            yield EQUAL_PRIORITY.found(
                 severity=Severity.WARNING,
                 subject=described(other),
                 seen=f"has priority {shown(priority)}, as {described(one)} has: either may win",

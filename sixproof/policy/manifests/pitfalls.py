@@ -7,10 +7,30 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
-from sixproof.model import Finding, Severity
+from sixproof.model import Finding, FindingType, Severity
 from sixproof.policy.manifests.manifest import brief, shown
 from sixproof.policy.manifests.shelf import described
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
+
+ULA_WITHOUT_NAT = FindingType(
+    "ula-without-nat", "Unique local pods are translated on their way out", "RFC 4193 section 4.3"
+)
+FEATURE_GATE_GONE = FindingType(
+    "feature-gate-gone", "No feature gate is set that is gone", "KEP-563"
+)
+MTU_WITHOUT_ROOM = FindingType(
+    "mtu-without-room", "MTUs leave VXLAN its room", "RFC 7348 section 4.3"
+)
+FAILSAFE_ONE_FAMILY = FindingType(
+    "failsafe-one-family",
+    "Fail-safe ports are open over both families",
+    "Calico API reference: FelixConfiguration",
+)
+ROUTER_ADVERTISEMENTS_IGNORED = FindingType(
+    "router-advertisements-ignored",
+    "Router advertisements are heeded where forwarding is on",
+    "Linux ip-sysctl: accept_ra",
+)
 
 _GATE = "IPv6DualStack"
 
@@ -70,8 +90,7 @@ def _stuck_ula(pool: Pool) -> bool:
 
 
 def _ula_without_nat(pool: Pool) -> Finding:
-    return Finding(
-        code="ula-without-nat",
+    return ULA_WITHOUT_NAT.found(
         severity=Severity.WARNING,
         subject=described(pool.owner),
         seen=f"{pool.cidr} holds unique local addresses, and natOutgoing is off: its pods reach "
@@ -83,8 +102,7 @@ def _ula_without_nat(pool: Pool) -> Finding:
 def _feature_gate(value: object) -> Iterator[Finding]:
     for leaf in leaves(value):
         if leaf.key == _GATE or _GATE in written(leaf.field.value):
-            yield Finding(
-                code="feature-gate-gone",
+            yield FEATURE_GATE_GONE.found(
                 severity=Severity.ERROR,
                 subject=f"{described(value)} {leaf.field.place}",
                 seen=f"feature gate {_GATE} is not known after Kubernetes 1.24: what is given it "
@@ -102,8 +120,7 @@ def _felix_mtu(value: object, *, vxlan: bool) -> Iterator[Finding]:
 
 def _mtu(value: object, path: str, mtu: object, most: int) -> Iterator[Finding]:
     if isinstance(mtu, int) and most < mtu <= 1500:
-        yield Finding(
-            code="mtu-without-room",
+        yield MTU_WITHOUT_ROOM.found(
             severity=Severity.WARNING,
             subject=f"{described(value)} {path}",
             seen=f"{mtu} leaves VXLAN no room on a network of 1500 bytes",
@@ -122,8 +139,7 @@ def _failsafe(value: object) -> Iterator[Finding]:
             found |= {6 if ":" in net else 4} if net else {4, 6}
         for (protocol, port), seen in versions.items():
             if len(seen) == 1:
-                yield Finding(
-                    code="failsafe-one-family",
+                yield FAILSAFE_ONE_FAMILY.found(
                     severity=Severity.WARNING,
                     subject=f"{described(value)} spec.{key}",
                     seen=f"{protocol} {port} is kept open over IPv{seen.pop()} only",
@@ -133,8 +149,7 @@ def _failsafe(value: object) -> Iterator[Finding]:
 
 def _router_advertisements(value: object) -> Iterator[Finding]:
     if {"accept_ra=1", "forwarding=1"} <= set(_sysctls(value)):
-        yield Finding(
-            code="router-advertisements-ignored",
+        yield ROUTER_ADVERTISEMENTS_IGNORED.found(
             severity=Severity.WARNING,
             subject=described(value),
             seen="accept_ra is 1 where forwarding is on: Linux then ignores router "

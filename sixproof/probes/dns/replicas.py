@@ -10,7 +10,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Endpoint, Family, Finding, Severity
+from sixproof.model import Endpoint, Family, Finding, FindingType, Severity
 from sixproof.probes.dns.judge import Expected, listed
 from sixproof.probes.dns.verdict import (
     LOST,
@@ -18,6 +18,20 @@ from sixproof.probes.dns.verdict import (
     DnsQuery,
     DnsServer,
     Transport,
+)
+
+DNS_ANSWERS = FindingType(
+    "dns.answers", "The DNS answers with the truth", "Kubernetes DNS-based service discovery"
+)
+DNS_SERVICE = FindingType(
+    "dns.service",
+    "The DNS answers through its service as its replicas do",
+    "Kubernetes DNS-based service discovery",
+)
+DNS_REPLICA = FindingType(
+    "dns.replica",
+    "Each DNS replica answers with the truth",
+    "Kubernetes DNS-based service discovery",
 )
 
 NAMES = 4
@@ -133,8 +147,7 @@ def finding(found: Sequence[Replica], service: str) -> Finding | None:
     if any(replica.wrong for replica in bad):
         each = f"each of its {len(found)} replicas" if len(found) > 1 else "its only replica"
         worst = max(bad, key=lambda replica: len(replica.wrong))
-        return Finding(
-            code="dns.answers",
+        return DNS_ANSWERS.found(
             severity=Severity.ERROR,
             subject=f"Service {service}",
             seen=f"{each} is wrong: {worst.where} {worst.fault}",
@@ -142,8 +155,7 @@ def finding(found: Sequence[Replica], service: str) -> Finding | None:
         )
     if good and not any(replica.lost for replica in found):
         names = listed(replica.where for replica in good)
-        return Finding(
-            code="dns.service",
+        return DNS_SERVICE.found(
             severity=Severity.ERROR,
             subject=f"Service {service}",
             seen=f"answers through it are wrong or missing, and each replica is right when asked "
@@ -158,8 +170,7 @@ def _of_replicas(bad: Sequence[Replica], good: Sequence[Replica], namespace: str
     logs = f"kubectl -n {namespace} logs {names}"
     silent = all(replica.silent for replica in bad)
     others = f"{listed(r.where for r in good)} {'is' if len(good) == 1 else 'are'} right"
-    return Finding(
-        code="dns.replica",
+    return DNS_REPLICA.found(
         severity=Severity.ERROR,
         subject=f"DNS replica {listed(replica.where for replica in bad)}",
         seen="; ".join([*dict.fromkeys(replica.fault for replica in bad), others]),

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from sixproof.model import Disagreement, Family, Finding, MatrixKind, Outcome, Severity
+from sixproof.model import Disagreement, Family, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
 from sixproof.reporting.diagnosis.scope import Scope
 from sixproof.reporting.matrix.grid import Standing, port_name, standing_of
@@ -80,16 +80,6 @@ class Pattern:
             found -= {Category.IPV6_ONLY, Category.IPV4_ONLY}
             found.add(Category.BOTH)
         return tuple(c for c in Category if c in found)
-
-    def finding(self) -> Finding:
-        """The pattern as a finding of results.json."""
-        measured = self.standing is not Standing.UNKNOWN
-        return Finding(
-            code=f"matrix.{self.standing.name.lower()}",
-            severity=Severity.ERROR if measured else Severity.WARNING,
-            subject=self.where or "everywhere",
-            seen=self.sentence,
-        )
 
     @property
     def fact(self) -> str:

@@ -101,7 +101,7 @@ def _findings(findings: tuple[Finding, ...]) -> Iterator[str]:
     rows = [
         (
             toned(f.severity.value, "bad" if f.severity in bad else "unsure"),
-            escape(f.code),
+            f"<code>{escape(f.code)}</code>" + (f"<br>{escape(f.title)}" if f.title else ""),
             escape(f.subject),
             escape(f.seen) + (f"<br>wanted: {escape(f.wanted)}" if f.wanted else ""),
             f"<code>{escape(f.remedy)}</code>" if f.remedy else "",

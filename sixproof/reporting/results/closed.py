@@ -8,7 +8,7 @@ from sixproof.model import Finding, Severity
 from sixproof.reporting.matrix.grid import Standing
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
-from sixproof.workloads.existing.closed_flows import CODE
+from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
 
 TITLE = "Not proven, and why"
 NAMED = 4
@@ -29,7 +29,11 @@ def others(results: Results) -> tuple[Finding, ...]:
 
 
 def _told(results: Results) -> tuple[Finding, ...]:
-    return tuple(f for f in results.findings if f.code == CODE and f.severity is not Severity.NOTE)
+    return tuple(
+        f
+        for f in results.findings
+        if f.code == STANDING_POLICIES.code and f.severity is not Severity.NOTE
+    )
 
 
 def _policies(results: Results) -> Iterator[str]:

@@ -8,7 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sixproof.model import Family, Finding, Severity
+from sixproof.model import Family, Finding, FindingType, Severity
+
+FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Nobody else talks to the agents")
 
 
 class CaseOutcome(enum.StrEnum):
@@ -131,8 +133,7 @@ def _foreign_finding(place: str, datagrams: int, connections: int) -> Finding:
     counts = ((datagrams, "datagram"), (connections, "connection"))
     told = [f"{n} foreign {what}{'s' if n > 1 else ''}" for n, what in counts if n]
     verb = "was" if datagrams + connections == 1 else "were"
-    return Finding(
-        "foreign-traffic",
+    return FOREIGN_TRAFFIC.found(
         Severity.NOTE,
         place,
         f"{' and '.join(told)} {verb} ignored",

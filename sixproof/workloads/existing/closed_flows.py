@@ -9,13 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from sixproof.errors import ApiError, ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
-from sixproof.model import Endpoint, EndpointKind, Family, Finding, Flow, Severity
+from sixproof.model import Endpoint, EndpointKind, Family, Finding, FindingType, Flow, Severity
 from sixproof.policy import Direction, Judgement, PolicyRef, Verdict
 from sixproof.workloads.existing.policies import StandingPolicies, called, listed
 from sixproof.workloads.probe_pods.ports import ICMP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, flows, itself
 
-CODE = "standing-policies"
+STANDING_POLICIES = FindingType(
+    "standing-policies",
+    "Policies of the cluster leave the probe pods open to each other",
+    "NetworkPolicy v1",
+)
+
 FINDINGS = 6
 """Policies that are told of one by one; the ones that close most come first."""
 REMEDY = (
@@ -48,8 +53,7 @@ def findings(policies: StandingPolicies, topology: ProbeTopology) -> tuple[Findi
 
 def unknown(error: ApiError | ManifestError) -> Finding:
     """The finding that policies could not be read or judged."""
-    return Finding(
-        CODE,
+    return STANDING_POLICIES.found(
         Severity.ERROR,
         "policies of the cluster",
         f"which flows they allow is not known: {json_fields.one_line(error)}",
@@ -99,8 +103,7 @@ def _told(
         subject = called(refs[0]) if len(refs) == 1 else called(PolicyRef(kind, "", name, calico))
         denied = listed(d.value for d in sorted({d for _, d in own}, key=list(Direction).index))
         where = _where(group, {(r, d) for r, d in own}, topology)
-        yield Finding(
-            CODE,
+        yield STANDING_POLICIES.found(
             Severity.ERROR if everything else Severity.WARNING,
             subject,
             f"selects the probe pods and denies {denied} of {where}: "
@@ -111,7 +114,9 @@ def _told(
         )
     if left := ordered[FINDINGS:]:
         more = listed(called(PolicyRef(k, "", n, c)) for (k, n, c), _ in left)
-        yield Finding(CODE, Severity.WARNING, more, "close flows of probe pods too", "", REMEDY)
+        yield STANDING_POLICIES.found(
+            Severity.WARNING, more, "close flows of probe pods too", "", REMEDY
+        )
 
 
 def _between_pods(flow: Flow) -> bool:
@@ -155,8 +160,7 @@ def _doubtful(judged: Sequence[Judgement]) -> Iterator[Finding]:
         if one.verdict is Verdict.UNDEFINED:
             reasons[one.unknown or one.because] += 1
     for why, number in sorted(reasons.items(), key=lambda item: -item[1])[:2]:
-        yield Finding(
-            CODE,
+        yield STANDING_POLICIES.found(
             Severity.NOTE,
             "policies of the cluster",
             f"of {number} flows of probe pods it is not known whether they pass: {why}",

@@ -11,7 +11,6 @@ from sixproof.checks.carried import Expected, unproven
 from sixproof.model import (
     Expectation,
     Family,
-    Finding,
     Matrix,
     Observation,
     Outcome,
@@ -29,7 +28,7 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.skip import Skip
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Run
-from sixproof.workloads.existing.closed_flows import CODE
+from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
 from tests.unit.model.places import CLIENT, ECHO, flow, seen
 
 POLICY = "GlobalNetworkPolicy closed"
@@ -37,7 +36,9 @@ SHUT = Expectation(frozenset({Outcome.DROPPED}), "denied", True, POLICY)
 OPEN = Expectation.allowed("nothing selects it")
 EITHER = Expectation(frozenset({Outcome.ALLOWED, Outcome.DROPPED}), "a HostEndpoint guards n1")
 REFUSED = Expectation(frozenset({Outcome.REFUSED}), "nobody listens")
-FINDING = Finding(CODE, Severity.ERROR, POLICY, "selects the probe pods and denies ingress")
+FINDING = STANDING_POLICIES.found(
+    Severity.ERROR, POLICY, "selects the probe pods and denies ingress"
+)
 
 
 def measured(*cells: tuple[Observation, Expectation]) -> tuple[Matrix, Expected]:

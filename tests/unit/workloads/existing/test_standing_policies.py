@@ -118,7 +118,7 @@ def test_the_preflight_names_the_policy_and_what_it_closes(monkeypatch: pytest.M
     """Everything between different pods and nodes is closed, but what a node sends its own pods."""
     policies, _ = standing(monkeypatch, DENY_ALL)
     (found,) = closed_flows.findings(policies, MESH)
-    assert found.code == closed_flows.CODE
+    assert found.code == closed_flows.STANDING_POLICIES.code
     assert found.subject == "GlobalNetworkPolicy closed"
     assert "denies egress and ingress of every probe namespace (a, b, c)" in found.seen
     assert "it closes all 300 flows (IPv4 and IPv6 alike) between pods and 132 of 192" in found.seen
