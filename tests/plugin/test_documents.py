@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 
+import sixproof
 from fixtures.options import OPTIONS, Option
-from sixproof.explain.findings import every_finding, table
+from sixproof.explain.findings import every_finding
+from sixproof.explain.findings import table as table_of_findings
 from sixproof.model import FindingType
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
@@ -57,7 +63,9 @@ def test_the_way_from_a_clone_is_told(page: str) -> None:
 def test_the_page_of_findings_lists_all_of_them() -> None:
     """docs/findings.md holds what the command prints."""
     text = (ROOT / "docs/findings.md").read_text(encoding="utf-8")
-    assert text.endswith("\n\n" + table()), "python -m sixproof findings prints the table anew"
+    assert text.endswith("\n\n" + table_of_findings()), (
+        "python -m sixproof findings prints the table anew"
+    )
 
 
 def test_findings_are_made_by_what_declares_them() -> None:
@@ -105,8 +113,11 @@ def test_every_marker_marks_something() -> None:
     own = re.findall(r'^ {4}"(\w+): ', project, re.MULTILINE)
     assert named
     assert own
-    suites, tests = (" ".join(sources(folder).values()) for folder in ("suites", "tests"))
-    assert [name for name in named if f"pytest.mark.{name}" not in suites] == []
+    live, tests = (
+        " ".join(text for folder in folders for text in sources(folder).values())
+        for folders in (("suites", "fixtures"), ("tests",))
+    )
+    assert [name for name in named if f"pytest.mark.{name}" not in live] == []
     assert [name for name in own if f"pytest.mark.{name}" not in tests] == []
 
 
@@ -138,3 +149,34 @@ def test_every_room_is_drawn_in_the_architecture() -> None:
     assert [room.name for room in rooms if f"  {room.name}/" not in text] == []
     topics = {path.parent.name for room in rooms for path in room.glob("*/__init__.py")}
     assert {topic for topic in topics if not re.search(rf"\b{topic}\b", text)} == set()
+
+
+def test_a_release_has_one_version() -> None:
+    """pyproject.toml and the package say the same, and the change log has room for what comes."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == sixproof.__version__
+    assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_commands_of_the_readme_that_need_no_cluster_run() -> None:
+    """Its table is what `make help` lists; help and the list of tests need no cluster."""
+    table = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `make ([a-z]+)` \|", table, re.M))
+    told = _ran("make", "help")
+    assert named
+    assert named <= set(re.findall(r"^ +make ([a-z]+) ", told, re.M))
+
+    assert "--six-context" in _ran(sys.executable, "-m", "pytest", "--help")
+    listed = _ran(sys.executable, "-m", "pytest", "suites", "--collect-only", "-q")
+    assert re.search(r"^\d{3,} tests collected", listed, re.M)
+    assert _ran(sys.executable, "-m", "sixproof", "findings") == table_of_findings()
+
+
+def _ran(*command: str) -> str:
+    """What a command prints that ends well, without a cluster to talk to."""
+    nowhere = {**os.environ, "KUBECONFIG": os.devnull, "SIX_PROVIDER": "live"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=nowhere, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

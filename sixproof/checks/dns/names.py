@@ -6,13 +6,13 @@ import dataclasses
 import functools
 from collections.abc import Iterator, Mapping
 
+from sixproof.checks.dns import settling
 from sixproof.checks.dns.ways import Ways
 from sixproof.errors import ApiError, NotAsked, NotReady
 from sixproof.kube.api import wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Endpoint, IPAddress, Timing
-from sixproof.probes.dns import settle as dns_settle
 from sixproof.probes.dns import truth
 from sixproof.probes.dns.probe import DnsProbe
 from sixproof.probes.dns.servers import ClusterDns, ResolvConf
@@ -49,7 +49,7 @@ def settle(
     ways: Ways,
 ) -> None:
     """Wait until every DNS server that answers and may be asked knows what the API shows now."""
-    dns_settle.settle(
+    settling.settle(
         DnsProbe(agents),
         functools.partial(named.announce, cluster, dns.zone),
         askers,

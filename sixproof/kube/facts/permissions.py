@@ -55,7 +55,7 @@ NEEDS = (
          required=False),
     Need(("list",), "servicecidrs", "networking.k8s.io", "the ranges of ClusterIPs",
          required=False, namespaced=False),
-    Need(("list",), "daemonsets", "apps", "which CNI runs", required=False),
+    Need(("get", "list"), "daemonsets", "apps", "which CNI runs, and how", required=False),
     Need(("get",), "configmaps", purpose="kube-proxy's mode, kubeadm's ranges", required=False),
     Need(("list",), "ippools", "crd.projectcalico.org", "Calico's pools without its API",
          required=False, namespaced=False),
@@ -95,6 +95,11 @@ CALICO_NEEDS = (
     ),
     Need(("list",), "hostendpoints", "projectcalico.org", "policies that concern nodes",
          required=False, namespaced=False),
+    *(
+        Need((verb,), plural, "operator.tigera.io", "what the operator was told, and how it does",
+             required=False, namespaced=False)
+        for verb, plural in (("get", "installations"), ("list", "tigerastatuses"))
+    ),
     # Calico's API server asks for the tier too when a policy is read or written.
     *(
         Need(_APPLY, f"tier.{plural}", "projectcalico.org", "Calico policies under test",

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from sixproof.errors import SixproofError, UsageError
 from sixproof.reporting.allure.allure_cli import NoAllure, allure_command, run
-from sixproof.reporting.allure.history_ids import shared_ids
 from sixproof.reporting.diagnosis.category import rules
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.results.report_files import OVERVIEW, RESULTS
@@ -159,6 +158,24 @@ def _rule(rule: dict[str, object]) -> dict[str, object]:
 
 def _say(text: str) -> None:
     sys.stdout.write(f"{text}\n")
+
+
+def shared_ids(results: Path) -> tuple[tuple[str, ...], ...]:
+    """The groups of different tests in an Allure results directory that share a history id.
+
+    Two results of one test and parameters are its retries and belong together; different names
+    under one id mean that the report hides a test.
+    """
+    names: dict[str, dict[str, None]] = {}
+    for path in sorted(results.glob("*-result.json")):
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError:
+            continue  # a worker was killed while it wrote; the file stands for no test
+        parameters = [(p.get("name"), p.get("value")) for p in value.get("parameters", ())]
+        said = value.get("fullName", "") + ("" if not parameters else f" {parameters}")
+        names.setdefault(value.get("historyId", ""), {})[said] = None
+    return tuple(tuple(group) for group in names.values() if len(group) > 1)
 
 
 if __name__ == "__main__":

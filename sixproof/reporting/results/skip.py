@@ -1,17 +1,18 @@
 """Skips: why a test did not run, and how to have it run (design contract 10); and what ran and
 proved nothing (contract 12).
 
-All travel in one text, since pytest carries one: ``REASON -- enable: HOW``. What is not proven
-starts with ``NOT PROVEN:``, so that JUnit and Allure, which know skips only, say so too.
+As text it is ``REASON -- enable: HOW``. What is not proven starts with ``NOT PROVEN:``, so that
+JUnit and Allure, which know skips only, say so too. Nothing is read back from the text.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
+from sixproof.errors import NotAsked
+
 _MARK = " -- enable: "
 _NOT_PROVEN = "NOT PROVEN: "
-_SAID = "Skipped: "
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,9 +31,6 @@ class Skip:
         return f"{lead}{self.reason}{_MARK}{self.enable}" if self.enable else lead + self.reason
 
     @classmethod
-    def parse(cls, text: str) -> Skip:
-        """The skip of a text, also as pytest reports it (``Skipped: ...``)."""
-        plain = text.removeprefix(_SAID).strip()
-        unproven = plain.startswith(_NOT_PROVEN)
-        reason, _, enable = plain.removeprefix(_NOT_PROVEN).partition(_MARK)
-        return cls(reason.strip(), enable.strip(), unproven)
+    def of(cls, error: NotAsked) -> Skip:
+        """What a check said by raising it."""
+        return cls(error.reason, error.enable, error.unproven)

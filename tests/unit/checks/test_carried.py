@@ -7,6 +7,7 @@ import dataclasses
 import pytest
 
 from fixtures.report import carried
+from fixtures.report.carried import Skipped
 from sixproof.checks.carried import Expected, unproven
 from sixproof.model import (
     Expectation,
@@ -141,11 +142,17 @@ def test_a_finding_is_told_once() -> None:
 
 def test_pytest_counts_it_apart() -> None:
     """A skip with that mark, and no other, is not proven."""
-    unshown = str(Skip("closed", "open it", unproven=True))
-    for text, wanted in ((unshown, "not proven"), ("not on this cluster", None)):
-        report = pytest.TestReport(
-            "t", ("t", 1, "t"), {}, "skipped", ("t.py", 1, f"Skipped: {text}"), "call"
-        )
-        status = carried.status(report)
+    unshown = Skipped(Skip("closed", "open it", unproven=True))
+    absent = Skipped(Skip("not on this cluster"))
+    for error, wanted in ((unshown, "not proven"), (absent, None)):
+
+        def ends(raised: BaseException = error) -> None:
+            raise raised
+
+        call = pytest.CallInfo.from_call(ends, "call")
+        report = pytest.TestReport("t", ("t", 1, "t"), {}, "skipped", str(error), "call")
+        carried.mark(report, call)
+        again = pytest.TestReport._from_json(report._to_json())  # as from a worker
+        status = carried.status(again)
         assert (status and status[0]) == wanted
     assert CLIENT != ECHO

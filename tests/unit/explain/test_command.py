@@ -351,3 +351,13 @@ def test_help_with_a_closed_output_goes_to_standard_error() -> None:
     done = shell("$SIX --help >&-")
     assert (done.returncode, "exit status" in done.stderr) == (0, True)
     assert "cannot be written" not in done.stderr
+
+
+def test_findings_are_listed_by_their_code(capsys: pytest.CaptureFixture[str]) -> None:
+    """As a table that docs/findings.md holds too."""
+    assert main(["findings"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "| code | what holds without it | written in |"
+    codes = [line.split("`")[1] for line in lines[2:]]
+    assert codes == sorted(codes)
+    assert {"calico-mtu", "permissions", "dns.replica", "bare-address"} <= set(codes)

@@ -25,7 +25,6 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import Parts, PartWriter
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.skip import Skip
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.matrix.svg import matrix_svgs
 from sixproof.reporting.pages.terminal import write
@@ -74,9 +73,9 @@ def pytest_runtest_makereport(item, call):
     common = dict(nodeid=item.nodeid, title=title(item), covers=mark.args if mark else (),
                   family=family)
     if report.skipped:
-        skip = Skip.parse(str(call.excinfo.value))
-        cases[item.nodeid] = Case(outcome=CaseOutcome.SKIPPED, reason=skip.reason,
-                                  enable=skip.enable, **common)
+        reason, _, enable = str(call.excinfo.value).partition(" -- enable: ")
+        cases[item.nodeid] = Case(outcome=CaseOutcome.SKIPPED, reason=reason, enable=enable,
+                                  **common)
     elif report.failed:
         verdict = isinstance(call.excinfo.value, AssertionError)
         outcome = CaseOutcome.FAILED if verdict else CaseOutcome.BROKEN

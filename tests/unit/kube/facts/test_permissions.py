@@ -20,13 +20,14 @@ def test_refused_verbs_are_missing(cluster: Cluster, api: FakeApi) -> None:
         refusal = (asked["resource"], asked["subresource"], asked["verb"]) in {
             ("pods", "exec", "create"),
             ("daemonsets", "", "list"),
+            ("daemonsets", "", "get"),
         }
         return Reply({"status": {"allowed": not refusal}})
 
     api.compute("POST", REVIEWS, respond)
     found = permissions.check(cluster, calico_api=False)
     assert [str(n) for n in found.missing_required] == ["create pods/exec"]
-    assert [str(n) for n in found.missing_optional] == ["list daemonsets.apps"]
+    assert [str(n) for n in found.missing_optional] == ["get/list daemonsets.apps"]
     asked = len(api.requests("POST", REVIEWS))
     assert asked == sum(len(n.verbs) for n in permissions.NEEDS)
 

@@ -11,7 +11,7 @@ from allure_commons.types import AttachmentType
 
 from sixproof.model import Expectation, Outcome
 from sixproof.reporting.allure import steps as allure
-from sixproof.reporting.allure.history_ids import shared_ids
+from sixproof.reporting.allure.render import shared_ids
 from sixproof.reporting.diagnosis.category import rules_json
 from sixproof.reporting.results.results_json import Results
 from tests.unit.reporting.sample_run import run_pytest, run_sample

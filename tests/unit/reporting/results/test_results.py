@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.errors import UsageError
+from sixproof.errors import NotAsked, UsageError
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import Parts, PartWriter
@@ -179,10 +179,16 @@ def test_a_matrix_without_expectation_stays_without() -> None:
     assert bare.disagreements() == ()
 
 
-@pytest.mark.parametrize("skip", [Skip("why"), Skip("why", "--six-raw on")])
-def test_a_skip_is_read_back_from_what_pytest_prints(skip: Skip) -> None:
-    assert Skip.parse(str(skip)) == skip
-    assert Skip.parse(f"Skipped: {skip}") == skip
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (NotAsked("why"), "why"),
+        (NotAsked("why", "--six-raw on"), "why -- enable: --six-raw on"),
+        (NotAsked("closed", "a policy", unproven=True), "NOT PROVEN: closed -- enable: a policy"),
+    ],
+)
+def test_a_skip_says_why_and_how_to_enable(error: NotAsked, text: str) -> None:
+    assert str(Skip.of(error)) == text
 
 
 def test_what_several_tests_find_is_told_once() -> None:

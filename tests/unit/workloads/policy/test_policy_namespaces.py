@@ -8,8 +8,8 @@ from ipaddress import ip_address
 
 import pytest
 
+from sixproof.checks.policy.timeline import kubectl
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
-from sixproof.workloads.policy import reproduce
 from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.policy.policy_namespaces import ARENA, PARTS, pod_manifest
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
@@ -95,7 +95,7 @@ def test_a_flow_as_a_kubectl_line_is_a_program_that_compiles(
         for f in SCENE.flows((*ONE, ICMP), [family])
         if f.protocol is port_spec.protocol and f.source is not f.destination
     )
-    words = shlex.split(reproduce.kubectl(flow))
+    words = shlex.split(kubectl(flow))
     assert words[:7] == ["kubectl", "exec", "-n", HOMES["shop"], "web", "--", "python3"]
     compile(words[8], "line", "exec")
     assert str(flow.address) in words[8]

@@ -8,8 +8,8 @@ from typing import cast
 
 import pytest
 
+from sixproof.checks.dns import settling
 from sixproof.model import Family
-from sixproof.probes.dns import settle as dns_settle
 from sixproof.probes.dns.message import RecordType
 from sixproof.probes.dns.probe import DnsProbe
 from sixproof.probes.dns.verdict import DnsObservation, DnsOutcome, DnsQuery
@@ -42,7 +42,7 @@ class FakeProbe:
 
 def settle(probe: FakeProbe, timeout: float = 5.0) -> tuple[str, ...]:
     numbers = itertools.count(1)
-    return dns_settle.settle(
+    return settling.settle(
         cast(DnsProbe, probe), lambda: f"sentinel{next(numbers)}.", [ONE], ALL, timeout
     )
 
