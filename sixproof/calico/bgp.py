@@ -14,7 +14,7 @@ _DEFAULT_PORT = 179
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Peer:
+class BgpPeer:
     """One BGPPeer. `address` is as written, with or without a port, "" for peers that are nodes
     chosen by `peer_selector`; `nodes` says which nodes speak with it."""
 
@@ -53,7 +53,7 @@ class Bgp:
     external_ips: tuple[IPNetwork, ...] = ()
     load_balancer_ips: tuple[IPNetwork, ...] = ()
     communities: tuple[str, ...] = ()
-    peers: tuple[Peer, ...] = ()
+    peers: tuple[BgpPeer, ...] = ()
 
 
 def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: str) -> Bgp:
@@ -76,10 +76,10 @@ def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: 
     )
 
 
-def peer(manifest: Manifest) -> Peer:
+def peer(manifest: Manifest) -> BgpPeer:
     """The peer of a BGPPeer object."""
     spec = json_fields.mapping(manifest, "spec")
-    return Peer(
+    return BgpPeer(
         name=json_fields.name(manifest),
         address=json_fields.text(spec, "peerIP"),
         as_number=_as_number(spec, "asNumber"),

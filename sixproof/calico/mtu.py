@@ -17,7 +17,7 @@ from sixproof.model import Family
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Tunnel:
+class Encapsulation:
     """A way of carrying packets: its device, the bytes its headers take, and how they add up."""
 
     name: str
@@ -26,20 +26,26 @@ class Tunnel:
     because: str
 
 
-IPIP = Tunnel("IPIP", "tunl0", 20, "an outer IPv4 header")
-VXLAN_V4 = Tunnel("VXLAN over IPv4", "vxlan.calico", 50, "IPv4 20 + UDP 8 + VXLAN 8 + Ethernet 14")
-VXLAN_V6 = Tunnel(
+IPIP = Encapsulation("IPIP", "tunl0", 20, "an outer IPv4 header")
+VXLAN_V4 = Encapsulation(
+    "VXLAN over IPv4", "vxlan.calico", 50, "IPv4 20 + UDP 8 + VXLAN 8 + Ethernet 14"
+)
+VXLAN_V6 = Encapsulation(
     "VXLAN over IPv6", "vxlan-v6.calico", 70, "IPv6 40 + UDP 8 + VXLAN 8 + Ethernet 14"
 )
-WIREGUARD_V4 = Tunnel("WireGuard over IPv4", "wireguard.cali", 60, "IPv4 20 + UDP 8 + WireGuard 32")
-WIREGUARD_V6 = Tunnel("WireGuard over IPv6", "wg-v6.cali", 80, "IPv6 40 + UDP 8 + WireGuard 32")
+WIREGUARD_V4 = Encapsulation(
+    "WireGuard over IPv4", "wireguard.cali", 60, "IPv4 20 + UDP 8 + WireGuard 32"
+)
+WIREGUARD_V6 = Encapsulation(
+    "WireGuard over IPv6", "wg-v6.cali", 80, "IPv6 40 + UDP 8 + WireGuard 32"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeviceMtu:
     """What one tunnel should have; `set_by_hand` where a setting says so, not the underlay."""
 
-    tunnel: Tunnel
+    tunnel: Encapsulation
     mtu: int
     set_by_hand: bool = False
 
@@ -62,7 +68,7 @@ class ExpectedMtu:
         return next((d.mtu for d in self.devices if d.tunnel.device == name), None)
 
 
-def tunnels(state: CalicoState) -> tuple[tuple[Tunnel, int | None], ...]:
+def tunnels(state: CalicoState) -> tuple[tuple[Encapsulation, int | None], ...]:
     """The tunnels that are on, with the MTU that a setting gives them.
 
     Felix counts every pool, also a disabled one (felix/calc/encapsulation_resolver.go); settings

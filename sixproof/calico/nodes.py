@@ -23,7 +23,7 @@ Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Tunnel:
+class TunnelAddress:
     """A node's own address on a tunnel device."""
 
     kind: str
@@ -45,7 +45,7 @@ class CalicoNode:
 
     name: str
     chosen: tuple[Interface, ...] = ()
-    tunnels: tuple[Tunnel, ...] = ()
+    tunnels: tuple[TunnelAddress, ...] = ()
     interfaces: tuple[tuple[str, tuple[IPAddress, ...]], ...] = ()
     internal: tuple[IPAddress, ...] = ()  # the Node's own InternalIPs
 
@@ -71,7 +71,7 @@ def _node(node: Manifest) -> CalicoNode:
         name=json_fields.name(node),
         chosen=tuple(i for text in chosen if (i := _interface(text))),
         tunnels=tuple(
-            Tunnel(kind, address)
+            TunnelAddress(kind, address)
             for key, kind in _TUNNELS.items()
             if (address := json_fields.address(json_fields.annotation(node, _PREFIX + key)))
         ),

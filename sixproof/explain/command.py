@@ -14,7 +14,7 @@ from sixproof.policy import PROFILES, Verdict
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.manifest import shown
 from sixproof.policy.manifests.placed import Placed
-from sixproof.policy.question.question import Answer, Question, answer
+from sixproof.policy.question.question import Explanation, Question, answer
 from sixproof.policy.question.report import explained, given_that, to_json
 
 Add = Callable[..., argparse.Action]
@@ -168,12 +168,12 @@ def explain(arguments: argparse.Namespace) -> Told:
     return Told(1 if unexpected else 0, text, (*notes[:MOST_NOTES], *more))
 
 
-def _words(found: Answer, *, everything: bool) -> str:
+def _words(found: Explanation, *, everything: bool) -> str:
     parts = [explained(found.oracle, j, everything=everything) for j in found.judgements]
     return "\n".join([*parts, *given_that(found.premises), ""])
 
 
-def _json(found: Answer) -> str:
+def _json(found: Explanation) -> str:
     objects = [{**to_json(j), "premises": list(found.premises)} for j in found.judgements]
     return "".join(f"{json.dumps(one)}\n" for one in objects)
 

@@ -10,7 +10,7 @@ from sixproof.model import Family, NodeFacts
 from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows, same_node
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3")]
 
@@ -85,7 +85,7 @@ def test_nodes_reach_pods(
 
 @pytest.mark.story("node to service")
 def test_nodes_reach_cluster_ips(
-    topology: ProbeTopology, web: Target, service_checks: ServiceChecks
+    topology: ProbeTopology, web: ServiceTarget, service_checks: ServiceChecks
 ) -> None:
     """From the host network of every node, a service answers at its clusterIP of each family.
 

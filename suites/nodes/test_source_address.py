@@ -6,7 +6,7 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.workloads.probe_pods.topology import ProbeTopology
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 from sixproof.workloads.services.source import Translation
 
 pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3", "L1")]
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3", "L1")]
 @pytest.mark.story("source address")
 def test_a_node_sees_pods_as_their_pool_lets_them_out(
     topology: ProbeTopology,
-    node_targets: tuple[Target, ...],
+    node_targets: tuple[ServiceTarget, ...],
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
@@ -28,7 +28,7 @@ def test_a_node_sees_pods_as_their_pool_lets_them_out(
 @pytest.mark.story("source address")
 def test_nodes_see_nodes_addresses(
     topology: ProbeTopology,
-    node_targets: tuple[Target, ...],
+    node_targets: tuple[ServiceTarget, ...],
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
@@ -39,7 +39,7 @@ def test_nodes_see_nodes_addresses(
 @pytest.mark.story("source address")
 def test_pods_see_nodes_addresses(
     topology: ProbeTopology,
-    pod_targets: tuple[Target, ...],
+    pod_targets: tuple[ServiceTarget, ...],
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:

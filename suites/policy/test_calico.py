@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.policy import cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = pytest.mark.feature("Calico policy")
@@ -21,7 +21,7 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 @pytest.mark.story("order and tiers")
 @pytest.mark.covers("N4")
 @pytest.mark.parametrize("case", cases(51, 53), ids=str)
-def test_policies_are_asked_in_their_order(case: Case, policy_checker: PolicyChecker) -> None:
+def test_policies_are_asked_in_their_order(case: PolicyCase, policy_checker: PolicyChecker) -> None:
     """Tiers by order, policies by order within a tier; the first rule that matches decides."""
     policy_checker.must_hold(case, ONE_PORT)
 
@@ -29,7 +29,9 @@ def test_policies_are_asked_in_their_order(case: Case, policy_checker: PolicyChe
 @pytest.mark.story("entities")
 @pytest.mark.covers("N2", "N3")
 @pytest.mark.parametrize("case", cases(54, 55), ids=str)
-def test_rules_match_the_entities_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
+def test_rules_match_the_entities_that_they_name(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """Selectors match pods; nets match addresses of their own family.
 
     Why: a rule whose nets are all of one family is not programmed for the other at all.
@@ -40,7 +42,9 @@ def test_rules_match_the_entities_that_they_name(case: Case, policy_checker: Pol
 @pytest.mark.story("ports")
 @pytest.mark.covers("N2")
 @pytest.mark.parametrize("case", cases(56, 56), ids=str)
-def test_rules_match_the_ports_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
+def test_rules_match_the_ports_that_they_name(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """Ports by number, range and name, and the lack of them."""
     policy_checker.must_hold(case, POD_PORTS)
 
@@ -49,7 +53,7 @@ def test_rules_match_the_ports_that_they_name(case: Case, policy_checker: Policy
 @pytest.mark.covers("N4")
 @pytest.mark.parametrize("case", cases(57, 57), ids=str)
 def test_rules_match_the_protocols_that_they_name(
-    case: Case, policy_checker: PolicyChecker
+    case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
     """TCP and UDP by name and number; ICMP and ICMPv6 are protocols of their own family."""
     policy_checker.must_hold(case, (*ONE_PORT, *policy_checker.echo))
@@ -58,7 +62,7 @@ def test_rules_match_the_protocols_that_they_name(
 @pytest.mark.story("echo requests")
 @pytest.mark.covers("N1")
 @pytest.mark.parametrize("case", cases(42, 42), ids=str)
-def test_isolation_holds_for_echo_requests(case: Case, policy_checker: PolicyChecker) -> None:
+def test_isolation_holds_for_echo_requests(case: PolicyCase, policy_checker: PolicyChecker) -> None:
     """Where the network plugin rules on ICMP, isolated pods answer no echo request.
 
     Why: ICMPv6 carries neighbour discovery too, which must go on all the same (RFC 4890).
@@ -70,7 +74,7 @@ def test_isolation_holds_for_echo_requests(case: Case, policy_checker: PolicyChe
 @pytest.mark.covers("N2", "N3")
 @pytest.mark.parametrize("case", cases(58, 59, but=("59-to-service",)), ids=str)
 def test_rules_match_namespaces_sets_and_accounts(
-    case: Case, policy_checker: PolicyChecker
+    case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
     """A selector means the policy's own namespace, unless a rule or a global policy says else."""
     policy_checker.must_hold(case, ONE_PORT)
@@ -80,7 +84,7 @@ def test_rules_match_namespaces_sets_and_accounts(
 @pytest.mark.covers("N3", "N4")
 @pytest.mark.parametrize("case", cases(60, 62), ids=str)
 def test_calico_policies_take_their_place_beside_network_policies(
-    case: Case, policy_checker: PolicyChecker
+    case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
     """NetworkPolicies stand in tier default at order 1000; staged policies stand nowhere."""
     policy_checker.must_hold(case, ONE_PORT)

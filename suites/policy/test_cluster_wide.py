@@ -9,7 +9,7 @@ import pytest
 
 from fixtures.policy import cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = [pytest.mark.feature("AdminNetworkPolicy"), pytest.mark.covers("N4")]
@@ -20,7 +20,7 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 @pytest.mark.story("administrator over NetworkPolicy over baseline")
 @pytest.mark.parametrize("case", cases(64, 67), ids=str)
 def test_the_administrator_decides_first_and_the_baseline_last(
-    case: Case, policy_checker: PolicyChecker
+    case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
     """Allow and Deny end the walk, Pass hands on; nobody is isolated by being selected alone."""
     policy_checker.must_hold(case, ONE_PORT)
@@ -28,13 +28,15 @@ def test_the_administrator_decides_first_and_the_baseline_last(
 
 @pytest.mark.story("ports")
 @pytest.mark.parametrize("case", cases(68, 68), ids=str)
-def test_ports_by_number_range_and_name(case: Case, policy_checker: PolicyChecker) -> None:
+def test_ports_by_number_range_and_name(case: PolicyCase, policy_checker: PolicyChecker) -> None:
     """A rule means the ports that it names, on each destination."""
     policy_checker.must_hold(case, POD_PORTS)
 
 
 @pytest.mark.story("host network")
 @pytest.mark.parametrize("case", cases(69, 69), ids=str)
-def test_nodes_are_neither_subjects_nor_peers(case: Case, policy_checker: PolicyChecker) -> None:
+def test_nodes_are_neither_subjects_nor_peers(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """A rule over pods concerns no pod of the host network."""
     policy_checker.must_hold(case, ONE_PORT)

@@ -11,7 +11,7 @@ import pytest
 
 from fixtures.policy import cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 pytestmark = [pytest.mark.feature("NetworkPolicy"), pytest.mark.covers("N1")]
@@ -22,7 +22,7 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 @pytest.mark.story("selection")
 @pytest.mark.parametrize("case", cases(1, 10), ids=str)
 def test_policies_isolate_the_pods_that_they_select(
-    case: Case, policy_checker: PolicyChecker
+    case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
     """A policy isolates the pods that it selects, in its directions, and nothing else."""
     policy_checker.must_hold(case, ONE_PORT)
@@ -30,21 +30,27 @@ def test_policies_isolate_the_pods_that_they_select(
 
 @pytest.mark.story("peers")
 @pytest.mark.parametrize("case", cases(11, 16), ids=str)
-def test_rules_let_in_the_peers_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
+def test_rules_let_in_the_peers_that_they_name(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """A rule lets in the pods that its selectors choose, from its own and from other namespaces."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("ports")
 @pytest.mark.parametrize("case", cases(18, 25), ids=str)
-def test_rules_let_in_the_ports_that_they_name(case: Case, policy_checker: PolicyChecker) -> None:
+def test_rules_let_in_the_ports_that_they_name(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """A rule opens its ports by number, range and name, for its protocol only."""
     policy_checker.must_hold(case, POD_PORTS)
 
 
 @pytest.mark.story("blocks")
 @pytest.mark.parametrize("case", cases(26, 35), ids=str)
-def test_blocks_match_their_own_family_only(case: Case, policy_checker: PolicyChecker) -> None:
+def test_blocks_match_their_own_family_only(
+    case: PolicyCase, policy_checker: PolicyChecker
+) -> None:
     """A block of addresses matches its own family; a policy with blocks of one shuts the other.
 
     Why: an IPv4-only policy on a dual-stack cluster cuts IPv6 off, and nobody notices in IPv4.

@@ -11,7 +11,7 @@ import pytest
 from fixtures.policy import case, cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.policy import World
-from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.policy.frontends import ServiceFrontends
 
 pytestmark = [pytest.mark.feature("Policy and services"), pytest.mark.covers("N1")]
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.feature("Policy and services"), pytest.mark.covers("N1
 @pytest.mark.story("clusterIP and NodePort")
 @pytest.mark.parametrize("case", cases(36, 37), ids=str)
 def test_policies_see_addresses_after_translation(
-    case: Case,
+    case: PolicyCase,
     policy_checker: PolicyChecker,
     frontends: ServiceFrontends,
     world_with_frontends: World,

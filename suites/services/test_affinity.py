@@ -7,14 +7,14 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 
 @pytest.mark.story("session affinity")
 def test_a_client_keeps_its_backend(
-    affine: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    affine: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """All connections of a client to a port of the service reach one backend, over each family."""
     service_checks.must_keep_one_backend("session affinity", clients, affine)
@@ -22,7 +22,7 @@ def test_a_client_keeps_its_backend(
 
 @pytest.mark.story("session affinity")
 def test_affinity_ends_after_its_time_of_silence(
-    briefly_affine: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    briefly_affine: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Clients that were silent for longer than the time-out are given backends anew.
 

@@ -13,8 +13,8 @@ from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import ClusterFacts, Endpoint, Family
 from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyWish
 from sixproof.workloads.services.manifests import Service
-from sixproof.workloads.services.routing import Target
-from sixproof.workloads.services.standing import Standing
+from sixproof.workloads.services.routing import ServiceTarget
+from sixproof.workloads.services.shared_services import SharedServices
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
 @pytest.mark.story("family policies")
 @pytest.mark.parametrize("wish", WISHES, ids=str)
 def test_cluster_ips_have_the_families_asked_for_in_order(
-    wish: FamilyWish, standing: Standing, facts: ClusterFacts
+    wish: FamilyWish, standing: SharedServices, facts: ClusterFacts
 ) -> None:
     """A service gets a clusterIP of each family that its policy grants, the one asked first first.
 
@@ -33,7 +33,9 @@ def test_cluster_ips_have_the_families_asked_for_in_order(
 
 
 @pytest.mark.story("family policies")
-def test_cluster_ips_are_of_the_service_ranges(standing: Standing, facts: ClusterFacts) -> None:
+def test_cluster_ips_are_of_the_service_ranges(
+    standing: SharedServices, facts: ClusterFacts
+) -> None:
     """Every clusterIP is an address of one of the cluster's service ranges."""
     strays = [
         f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}"
@@ -56,7 +58,9 @@ def test_endpoint_slices_list_the_ready_pods_of_each_family(
 
 @pytest.mark.story("family policies")
 def test_every_service_answers_in_each_family_it_has(
-    family_targets: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    family_targets: tuple[ServiceTarget, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """From a pod on each node and from each node, every clusterIP answers on every port.
 
@@ -68,7 +72,7 @@ def test_every_service_answers_in_each_family_it_has(
 
 @pytest.mark.story("every backend")
 def test_every_backend_takes_its_share(
-    web: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    web: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Over each family and on each port, connections reach every backend on every node.
 
@@ -79,7 +83,7 @@ def test_every_backend_takes_its_share(
 
 @pytest.mark.story("absent family")
 def test_a_family_that_a_service_lacks_is_refused_at_its_node_port(
-    lacking_node_ports: tuple[Target, ...],
+    lacking_node_ports: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:

@@ -10,14 +10,14 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 
 @pytest.mark.story("no endpoints")
 def test_a_service_with_nothing_behind_it_refuses(
-    empty: Target, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    empty: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Its clusterIPs answer port unreachable, over TCP and UDP."""
     service_checks.must_answer("no endpoints", clients, [empty])
@@ -25,7 +25,7 @@ def test_a_service_with_nothing_behind_it_refuses(
 
 @pytest.mark.story("no endpoints")
 def test_a_node_port_with_nothing_behind_it_refuses(
-    empty_node_ports: tuple[Target, ...],
+    empty_node_ports: tuple[ServiceTarget, ...],
     second_clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
@@ -35,7 +35,7 @@ def test_a_node_port_with_nothing_behind_it_refuses(
 
 @pytest.mark.story("no endpoints")
 def test_a_service_whose_backends_are_unready_refuses(
-    unready: Target, third_clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    unready: ServiceTarget, third_clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """A backend that runs and is not ready gets no traffic."""
     service_checks.must_answer("no ready endpoint", third_clients, [unready])

@@ -6,14 +6,16 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 
 @pytest.mark.story("NodePort")
 def test_a_node_port_answers_on_every_address_of_every_node(
-    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    node_ports: tuple[ServiceTarget, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """Pods and nodes reach a NodePort at each node's address of each family."""
     service_checks.must_answer("NodePort", clients, node_ports, headline=True)
@@ -21,7 +23,9 @@ def test_a_node_port_answers_on_every_address_of_every_node(
 
 @pytest.mark.story("NodePort")
 def test_a_node_port_forwards_to_backends_on_every_node(
-    node_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    node_ports: tuple[ServiceTarget, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """Whichever node is dialled, every backend takes its share."""
     service_checks.must_reach_every_backend("NodePort, every backend", clients, node_ports)
@@ -29,7 +33,9 @@ def test_a_node_port_forwards_to_backends_on_every_node(
 
 @pytest.mark.story("HostPort")
 def test_a_host_port_answers_on_its_node_alone(
-    host_ports: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    host_ports: tuple[ServiceTarget, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """A HostPort answers at its node's address of each family; other nodes refuse it.
 

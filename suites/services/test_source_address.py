@@ -10,16 +10,16 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
+from sixproof.workloads.services.shared_services import SharedServices
 from sixproof.workloads.services.source import Translation
-from sixproof.workloads.services.standing import Standing
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3", "L1")]
 
 
 @pytest.mark.story("source address")
 def test_a_cluster_ip_keeps_the_address_of_pods(
-    web: Target,
+    web: ServiceTarget,
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,
@@ -30,7 +30,10 @@ def test_a_cluster_ip_keeps_the_address_of_pods(
 
 @pytest.mark.story("source address")
 def test_a_hairpin_is_masqueraded(
-    web: Target, standing: Standing, service_checks: ServiceChecks, translation: Translation
+    web: ServiceTarget,
+    standing: SharedServices,
+    service_checks: ServiceChecks,
+    translation: Translation,
 ) -> None:
     """A backend that reaches itself sees its node's address; the others see its own."""
     service_checks.must_show_source("hairpin", standing.web, [web], translation)
@@ -38,7 +41,7 @@ def test_a_hairpin_is_masqueraded(
 
 @pytest.mark.story("source address")
 def test_a_node_port_masquerades_under_the_dialled_node(
-    node_ports: tuple[Target, ...],
+    node_ports: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,
@@ -49,7 +52,7 @@ def test_a_node_port_masquerades_under_the_dialled_node(
 
 @pytest.mark.story("source address")
 def test_local_external_traffic_keeps_the_client_s_address(
-    local_node_ports: tuple[Target, ...],
+    local_node_ports: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,
@@ -63,7 +66,7 @@ def test_local_external_traffic_keeps_the_client_s_address(
 
 @pytest.mark.story("source address")
 def test_local_internal_traffic_keeps_the_address_of_pods(
-    internal_local: tuple[Target, ...],
+    internal_local: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,
@@ -76,7 +79,7 @@ def test_local_internal_traffic_keeps_the_address_of_pods(
 
 @pytest.mark.story("source address")
 def test_a_host_port_keeps_the_client_s_address(
-    host_ports: tuple[Target, ...],
+    host_ports: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,
@@ -88,7 +91,7 @@ def test_a_host_port_keeps_the_client_s_address(
 
 @pytest.mark.story("source address")
 def test_a_backend_on_the_host_network_sees_who_leaves_the_pool(
-    host_network: Target,
+    host_network: ServiceTarget,
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
     translation: Translation,

@@ -6,14 +6,16 @@ import pytest
 
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 
 @pytest.mark.story("internalTrafficPolicy Local")
 def test_internal_traffic_stays_on_its_node(
-    internal_local: tuple[Target, ...], clients: tuple[Endpoint, ...], service_checks: ServiceChecks
+    internal_local: tuple[ServiceTarget, ...],
+    clients: tuple[Endpoint, ...],
+    service_checks: ServiceChecks,
 ) -> None:
     """A client is served by the backends of its own node and no other.
 
@@ -24,7 +26,7 @@ def test_internal_traffic_stays_on_its_node(
 
 @pytest.mark.story("externalTrafficPolicy Local")
 def test_external_traffic_stays_on_the_node_it_came_to(
-    local_node_ports: tuple[Target, ...],
+    local_node_ports: tuple[ServiceTarget, ...],
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from fixtures.run.state import RunState
 from sixproof.model import Endpoint
-from sixproof.workloads.services.standing import Standing
+from sixproof.workloads.services.shared_services import SharedServices
 from tests.faults.injection import inject_or_exit
 
 AFTER = "SIX_TEST_FAULT_AFTER"
@@ -34,7 +34,7 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Break what a fixture has made."""
     made = yield
-    if fixturedef.argname == os.environ.get(AFTER) and isinstance(made, Standing):
+    if fixturedef.argname == os.environ.get(AFTER) and isinstance(made, SharedServices):
         service = made.every_family
         inject(made.web, f"{service.namespace}/{service.name}")
     return made

@@ -95,7 +95,7 @@ class CraftedResults:
 
 
 @dataclasses.dataclass(frozen=True)
-class Ways:
+class CraftedTargets:
     """By way, the targets at which is fired, and the flows that policies of the owner close."""
 
     open: Mapping[str, tuple[Target, ...]]

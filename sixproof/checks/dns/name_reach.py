@@ -10,7 +10,7 @@ from sixproof.checks.carried import must_be_open
 from sixproof.checks.connect.connectivity import works
 from sixproof.checks.dns.resolution import resolvers_of
 from sixproof.checks.dns.resolvers import PATIENCE
-from sixproof.checks.dns.ways import Ways
+from sixproof.checks.dns.ways import DnsWays
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.recorder import Recorder
 from sixproof.kube.channel.agents import Agents
@@ -54,7 +54,7 @@ class NameReach:
         recorder: Recorder,
         zone: str,
         timing: Timing,
-        ways: Ways | None = None,
+        ways: DnsWays | None = None,
         standing: StandingPolicies | None = None,
     ) -> None:
         self._agents = agents

@@ -19,7 +19,7 @@ from sixproof.workloads.probe_pods.deploy import endpoint_of
 _PROTOCOLS = {Transport.UDP: Protocol.UDP, Transport.TCP: Protocol.TCP}
 
 
-class Ways:
+class DnsWays:
     """Judges who may ask which server. `pods` are the DNS pods as policies see them."""
 
     def __init__(
@@ -31,7 +31,7 @@ class Ways:
         self._known: dict[tuple[Endpoint, DnsServer, Transport], str] = {}
 
     @classmethod
-    def of(cls, cluster: Cluster, standing: StandingPolicies, dns: ClusterDns) -> Ways:
+    def of(cls, cluster: Cluster, standing: StandingPolicies, dns: ClusterDns) -> DnsWays:
         """The ways to a cluster's DNS.
 
         Raises:

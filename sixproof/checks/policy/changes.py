@@ -218,7 +218,7 @@ class NewPods:
         raise evidence.wrong(text, {o.flow.family for _, o in leaks}, Category.LEAK)
 
 
-class Held:
+class EstablishedBatch:
     """TCP connections that are open, with the last byte of their requests unsent until `end`."""
 
     def __init__(
@@ -273,13 +273,13 @@ class EstablishedFlows:
         self._connectivity = connectivity
 
     @contextlib.contextmanager
-    def held(self) -> Iterator[Held]:
+    def held(self) -> Iterator[EstablishedBatch]:
         """Connections that are opened now and closed some seconds later."""
         load = ProbeOptions(HOLD + self._load.timeout, hold=HOLD)
         with ThreadPoolExecutor(1, thread_name_prefix="held") as thread:
             end = time.monotonic() + HOLD
             seen = thread.submit(self._probe.measure, self._connections, load)
-            yield Held(self._connectivity, seen, end)
+            yield EstablishedBatch(self._connectivity, seen, end)
 
     def must_go_on(self, title: str) -> None:
         """Every flow must be answered.

@@ -12,11 +12,11 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import policies
 from sixproof.model import Timing
 from sixproof.workloads.policy import cases, files
-from sixproof.workloads.policy import stage as policy_stage
+from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.files import Given
 from sixproof.workloads.policy.policy_namespaces import ARENA, PolicyNamespaces
-from sixproof.workloads.policy.stage import STANDS_FOR, Stage
+from sixproof.workloads.policy.stand_ins import STANDS_FOR, StandIns
 from sixproof.workloads.probe_pods import deploy
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.placement import Placement
@@ -52,7 +52,7 @@ class OwnPolicies:
 
 def staged(
     cluster: Cluster, read: Given | None, namespaces: tuple[str, ...]
-) -> tuple[Given, Stage]:
+) -> tuple[Given, StandIns]:
     """The user's policies, of files and of namespaces, and what must stand in for what they mean.
 
     Raises:
@@ -116,7 +116,7 @@ def as_read(
 def build(
     cluster: Cluster,
     beside: PolicyNamespaces,
-    stage: Stage,
+    stage: StandIns,
     nodes: tuple[str, ...],
     options: PodOptions,
     timing: Timing,
@@ -136,7 +136,7 @@ def build(
             wanted = {ARENA: policy_namespaces.id, **standing, **labels}
             spec = PodSpec(name, homes[home.name], node, tuple(wanted.items()))
             pods.append(_serving(pod(run, spec, options), stage))
-    plan = deploy.Plan(
+    plan = deploy.DeployPlan(
         namespaces=tuple(made),
         config_maps=tuple(agent_config_map(run, home) for home in homes.values()),
         pods=tuple(pods),
@@ -153,7 +153,7 @@ def build(
     return dataclasses.replace(policy_namespaces, pods=found)
 
 
-def _serving(manifest: Manifest, stage: Stage) -> Manifest:
+def _serving(manifest: Manifest, stage: StandIns) -> Manifest:
     """The pod with the stage's ports, low ones too (a safe sysctl, which "restricted" admits)."""
     spec = manifest["spec"]
     (container,) = spec["containers"]

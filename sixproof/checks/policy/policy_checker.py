@@ -32,7 +32,7 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.workloads.existing.policies import closed_by
 from sixproof.workloads.policy import cases
-from sixproof.workloads.policy.cases import Case, Manifest
+from sixproof.workloads.policy.cases import Manifest, PolicyCase
 from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.probe_pods import topology
@@ -81,7 +81,7 @@ class PolicyChecker:
         self._recorder = recorder
         self._before: Mapping[Flow, Expectation] = {}
 
-    def must_hold(self, case: Case, port_specs: Iterable[PortSpec]) -> None:
+    def must_hold(self, case: PolicyCase, port_specs: Iterable[PortSpec]) -> None:
         """Apply a case; the matrix must become what the oracle says; delete it; all as before.
 
         Raises:
@@ -91,7 +91,7 @@ class PolicyChecker:
         with self._within_its_limits(policies):
             self.must_follow(case.title, policies, self.flows(port_specs))
 
-    def must_hold_at(self, case: Case, frontends: ServiceFrontends, world: World) -> None:
+    def must_hold_at(self, case: PolicyCase, frontends: ServiceFrontends, world: World) -> None:
         """The same for flows to the frontends of the policy namespaces' service, beside those to
         its pod."""
         clients = (*self.policy_namespaces.pods, *self.policy_namespaces.hosts)
@@ -246,7 +246,7 @@ class PolicyChecker:
         if all(after[f].outcomes == before[f].outcomes for f in flows):
             must_be_open(title, (), closed)
 
-    def manifests(self, case: Case) -> tuple[Manifest, ...]:
+    def manifests(self, case: PolicyCase) -> tuple[Manifest, ...]:
         """The objects of a case; skips the test where this cluster cannot have them."""
         if lacking := case.lacks(self.around.values):
             raise NotAsked(f"this cluster has no {', '.join(lacking)}")

@@ -9,7 +9,7 @@ from sixproof.model import Endpoint, Expectation, Flow, Observation, Outcome
 from sixproof.probes.connect.spread import Spread, connections
 from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.existing.service_gates import Gate, gate
-from sixproof.workloads.services.routing import Target
+from sixproof.workloads.services.routing import ServiceTarget
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ExpectedTargets:
     `standing` are the policies of the cluster's owner; without them every flow is open.
     """
 
-    targets: Mapping[str, Target]
+    targets: Mapping[str, ServiceTarget]
     former: int = 0
     standing: StandingPolicies | None = None
     gates: dict[Flow, Gate] = dataclasses.field(default_factory=dict, compare=False)
@@ -28,7 +28,7 @@ class ExpectedTargets:
     @classmethod
     def of(
         cls,
-        targets: Iterable[Target],
+        targets: Iterable[ServiceTarget],
         former: int = 0,
         standing: StandingPolicies | None = None,
     ) -> ExpectedTargets:
@@ -39,7 +39,7 @@ class ExpectedTargets:
             raise ValueError("two targets have one name")
         return cls(by_name, former, standing)
 
-    def target(self, flow: Flow) -> Target:
+    def target(self, flow: Flow) -> ServiceTarget:
         """What a flow dials."""
         return self.targets[flow.destination.name]
 

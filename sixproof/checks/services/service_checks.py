@@ -35,7 +35,7 @@ from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import StandingPolicies
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.mutable_service import Change
-from sixproof.workloads.services.routing import Target, flows_to
+from sixproof.workloads.services.routing import ServiceTarget, flows_to
 from sixproof.workloads.services.source import Translation
 
 QUICK = 12
@@ -77,7 +77,7 @@ class ServiceChecks:
         self,
         title: str,
         clients: Iterable[Endpoint],
-        targets: Iterable[Target],
+        targets: Iterable[ServiceTarget],
         *,
         headline: bool = False,
     ) -> Matrix:
@@ -97,7 +97,7 @@ class ServiceChecks:
         return matrix
 
     def must_reach_every_backend(
-        self, title: str, clients: Iterable[Endpoint], targets: Iterable[Target]
+        self, title: str, clients: Iterable[Endpoint], targets: Iterable[ServiceTarget]
     ) -> None:
         """So many connections a flow that missing a backend by chance is less likely than 1e-9.
 
@@ -115,7 +115,7 @@ class ServiceChecks:
         self,
         title: str,
         clients: Iterable[Endpoint],
-        targets: Iterable[Target],
+        targets: Iterable[ServiceTarget],
         translation: Translation,
     ) -> None:
         """The server must see the address that kube-proxy, CNI and traffic policy leave or put in.
@@ -141,7 +141,7 @@ class ServiceChecks:
             _something_was_compared(title, seen, expected_targets, translation)
 
     def must_keep_one_backend(
-        self, title: str, clients: Iterable[Endpoint], target: Target
+        self, title: str, clients: Iterable[Endpoint], target: ServiceTarget
     ) -> None:
         """The backend that a flow's first connection reached must take all that follow.
 
@@ -160,7 +160,7 @@ class ServiceChecks:
             self._require(MatrixKind.BACKENDS, title, misses, opened)
 
     def must_draw_anew(
-        self, title: str, clients: Iterable[Endpoint], target: Target, *, silence: float
+        self, title: str, clients: Iterable[Endpoint], target: ServiceTarget, *, silence: float
     ) -> None:
         """After `silence` seconds some flow of each family must reach another backend than before.
 
@@ -181,7 +181,7 @@ class ServiceChecks:
             kept = {f: f"still at {after[f]}" for f in opened if f.family not in moved}
             self._require(MatrixKind.BACKENDS, title, kept, opened)
 
-    def _board(self, targets: Iterable[Target], former: int = 0) -> ExpectedTargets:
+    def _board(self, targets: Iterable[ServiceTarget], former: int = 0) -> ExpectedTargets:
         return ExpectedTargets.of(targets, former, self._standing)
 
     @contextlib.contextmanager
@@ -241,7 +241,7 @@ class ServiceChecks:
     def _follow(
         self,
         title: str,
-        target: Target,
+        target: ServiceTarget,
         clients: Sequence[Endpoint],
         port_specs: Sequence[PortSpec] | None,
         source_port: int,

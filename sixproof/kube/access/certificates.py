@@ -9,12 +9,12 @@ import ssl
 from pathlib import Path
 
 from sixproof.errors import ClusterUnreachable
-from sixproof.kube.access.kubeconfig import Entry
+from sixproof.kube.access.kubeconfig import KubeconfigEntry
 from sixproof.kube.access.private_files import PrivateFiles
 from sixproof.kube.api.json_fields import one_line
 
 
-def authority(entry: Entry, name: str, files: PrivateFiles) -> Path | None:
+def authority(entry: KubeconfigEntry, name: str, files: PrivateFiles) -> Path | None:
     """The CA certificates of a cluster, None for those of this machine.
 
     Raises:
@@ -31,7 +31,7 @@ def authority(entry: Entry, name: str, files: PrivateFiles) -> Path | None:
     return path
 
 
-def client(entry: Entry, name: str, files: PrivateFiles) -> tuple[Path, Path] | None:
+def client(entry: KubeconfigEntry, name: str, files: PrivateFiles) -> tuple[Path, Path] | None:
     """The certificate of a user and its key, None where it has none.
 
     Raises:
@@ -87,7 +87,7 @@ def _end(certificate: str | None) -> datetime.datetime | None:
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC)
 
 
-def _file(entry: Entry, key: str, whose: str, files: PrivateFiles) -> Path | None:
+def _file(entry: KubeconfigEntry, key: str, whose: str, files: PrivateFiles) -> Path | None:
     """The file of a field or of its ``-data`` twin, which goes first."""
     if data := entry.text(f"{key}-data"):
         try:

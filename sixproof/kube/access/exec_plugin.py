@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from sixproof.errors import ClusterUnreachable
-from sixproof.kube.access.kubeconfig import Entry
+from sixproof.kube.access.kubeconfig import KubeconfigEntry
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest, one_line
 
@@ -55,7 +55,7 @@ class Plugin:
     cluster: Manifest | None  # for KUBERNETES_EXEC_INFO, where it is asked for
 
     @classmethod
-    def of(cls, user: str, entry: Entry, cluster: Manifest) -> Plugin:
+    def of(cls, user: str, entry: KubeconfigEntry, cluster: Manifest) -> Plugin:
         """The plugin of a user. Raises: ClusterUnreachable where it names no command."""
         told = json_fields.mapping(entry.value, "exec")
         command = json_fields.text(told, "command")
@@ -157,7 +157,7 @@ class Plugin:
         )
 
 
-def cluster_info(cluster: Entry) -> Manifest:
+def cluster_info(cluster: KubeconfigEntry) -> Manifest:
     """A cluster as plugins are told of it; certificates as data, the plugin's own settings apart.
 
     Raises:

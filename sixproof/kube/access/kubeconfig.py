@@ -32,7 +32,7 @@ _SHOWN = 300  # characters of a list of names in an error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class KubeconfigEntry:
     """One named cluster, user or context; `file` is where it stands."""
 
     value: Manifest
@@ -54,9 +54,9 @@ class Chosen:
 
     context: str
     cluster_name: str
-    cluster: Entry
+    cluster: KubeconfigEntry
     user_name: str
-    user: Entry | None
+    user: KubeconfigEntry | None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -65,9 +65,9 @@ class Kubeconfig:
 
     where: str
     current: str
-    contexts: dict[str, Entry]
-    clusters: dict[str, Entry]
-    users: dict[str, Entry]
+    contexts: dict[str, KubeconfigEntry]
+    clusters: dict[str, KubeconfigEntry]
+    users: dict[str, KubeconfigEntry]
     documents: dict[Path, Manifest]
 
     def choose(self, context: str = "") -> Chosen:
@@ -100,7 +100,7 @@ class Kubeconfig:
             self._part("user", name, self.users) if user else None,
         )
 
-    def _part(self, kind: str, context: str, known: dict[str, Entry]) -> Entry:
+    def _part(self, kind: str, context: str, known: dict[str, KubeconfigEntry]) -> KubeconfigEntry:
         name = self.contexts[context].text(kind)
         if name in known:
             return known[name]
@@ -128,9 +128,9 @@ def read(paths: Iterable[Path], where: str) -> Kubeconfig:
                 ("clusters", "cluster"),
                 ("users", "user"),
             ):
-                known: dict[str, Entry] = getattr(merged, field)
+                known: dict[str, KubeconfigEntry] = getattr(merged, field)
                 for name, value in _named(document, field, singular):
-                    known.setdefault(name, Entry(value, path))
+                    known.setdefault(name, KubeconfigEntry(value, path))
         except (yaml.YAMLError, OSError, ValueError) as error:
             raise ClusterUnreachable(f"{path} is not a kubeconfig: {_reason(error)}") from error
         merged.documents[path] = document

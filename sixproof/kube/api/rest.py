@@ -51,7 +51,7 @@ _GREETING = Request("GET", "/version", "connect")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """The body of a successful answer, and the API server's clock where it told it."""
 
     body: bytes
@@ -128,7 +128,7 @@ class Rest:
         request = Request(method, path, purpose, pairs, body, content_type, repeatable)
         return _decode(request, self.send(request))
 
-    def send(self, request: Request, *, patience: float | None = None) -> Answer:
+    def send(self, request: Request, *, patience: float | None = None) -> ApiResponse:
         """Send a request, again while the API server is busy or away.
 
         `patience` bounds the tries after refusals that pass. Silence is met with this connection's
@@ -197,10 +197,10 @@ class Rest:
             self._mine.client = client
         return client
 
-    def _once(self, request: Request) -> Answer:
+    def _once(self, request: Request) -> ApiResponse:
         return self.authorized(request.purpose, lambda header: self._exchange(request, header))
 
-    def _exchange(self, request: Request, authorization: str) -> Answer:
+    def _exchange(self, request: Request, authorization: str) -> ApiResponse:
         client = self._client()
         try:
             url, headers = _address(client, request, authorization)
@@ -213,7 +213,7 @@ class Rest:
         self._silence.broken(request.path)
         if not 200 <= response.status <= 299:
             raise failures.refusal(request.purpose, response.status, body, response.headers)
-        return Answer(body, _date(response.headers))
+        return ApiResponse(body, _date(response.headers))
 
 
 class _Unverified(HTTPSConnectionPool):
@@ -241,7 +241,7 @@ def _address(client: ApiClient, request: Request, authorization: str) -> tuple[s
     return url, headers
 
 
-def _decode(request: Request, answer: Answer) -> Manifest:
+def _decode(request: Request, answer: ApiResponse) -> Manifest:
     try:
         value = json.loads(answer.body)
     except ValueError as error:

@@ -15,7 +15,7 @@ from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.runs import ownership
-from sixproof.kube.runs.search import Found, Item, Search
+from sixproof.kube.runs.search import FoundObjects, Item, Search
 
 TIMEOUT = 60.0
 """Seconds that a sweep waits at most."""
@@ -77,7 +77,7 @@ def sweep(
     met: dict[str, None] = {}
     refusals: dict[str, str] = {}
 
-    def delete_all() -> Found:
+    def delete_all() -> FoundObjects:
         found = search.find(ownership.selector(run_id))
         met.update(dict.fromkeys(map(str, found.items)))
         refusals.clear()

@@ -42,7 +42,7 @@ class Item:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Found:
+class FoundObjects:
     """What a search found.
 
     `skipped` are kinds that this user may not list, and hence never used; `blind` are failures
@@ -77,18 +77,18 @@ class Search:
                 continue
             self._kinds += [k for k in served if _is_searched(k)]
 
-    def find(self, selector: str) -> Found:
+    def find(self, selector: str) -> FoundObjects:
         """The objects that a label selector matches. Never raises for what is refused."""
         answers = self._cluster.gather(
             functools.partial(self._look, kind, selector) for kind in self._kinds
         )
-        return Found(
+        return FoundObjects(
             tuple(item for answer in answers for item in answer.items),
             tuple(reason for answer in answers for reason in answer.skipped),
             (*self._blind, *(error for answer in answers for error in answer.blind)),
         )
 
-    def _look(self, kind: Kind, selector: str) -> Found:
+    def _look(self, kind: Kind, selector: str) -> FoundObjects:
         try:
             # Who looks again need not be patient: an extension server that is away would hold up
             # what the API server itself can delete.
@@ -98,9 +98,9 @@ class Search:
             )
         except ApiError as error:
             if kind is resources.NAMESPACE or error.status not in (403, 404, 405):
-                return Found(blind=(error,))
-            return Found(skipped=(str(error),))
-        return Found(tuple(Item(kind, manifest) for manifest in listed))
+                return FoundObjects(blind=(error,))
+            return FoundObjects(skipped=(str(error),))
+        return FoundObjects(tuple(Item(kind, manifest) for manifest in listed))
 
 
 def _is_searched(kind: Kind) -> bool:

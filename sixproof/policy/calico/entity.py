@@ -23,7 +23,7 @@ from sixproof.policy.calico.selector import (
 from sixproof.policy.calico.selector_text import read_selector
 from sixproof.policy.engine.context import Context, PortName, PortRange, to_ports
 from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
-from sixproof.policy.engine.rules import Condition, Direction, Needs, PartyTest, Side, about
+from sixproof.policy.engine.rules import Condition, Direction, Needs, PacketSide, PartyTest, about
 from sixproof.policy.kubernetes.network_policy import read_port_name
 from sixproof.policy.manifests.manifest import Field, Fields
 from sixproof.policy.world.networks import Networks, read_cidr
@@ -52,7 +52,7 @@ _WITHOUT_SERVICES = [
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Scope:
+class RuleScope:
     """Where a rule stands: the namespace of its policy, empty for global ones and profiles."""
 
     context: Context
@@ -64,15 +64,15 @@ class _Entity:
     """One entity while it is compiled."""
 
     found: Fields
-    side: Side
+    side: PacketSide
     direction: Direction
     protocol: int | None
-    scope: Scope
+    scope: RuleScope
 
     @property
-    def subject(self) -> Side:
+    def subject(self) -> PacketSide:
         """The end of the packet at which the policy acts."""
-        return Side.DESTINATION if self.direction is Direction.INGRESS else Side.SOURCE
+        return PacketSide.DESTINATION if self.direction is Direction.INGRESS else PacketSide.SOURCE
 
     def about(self, wanted: str, test: PartyTest) -> Condition:
         """A condition on this end."""
@@ -80,7 +80,7 @@ class _Entity:
 
 
 def entity_conditions(
-    field: Field, side: Side, direction: Direction, protocol: int | None, scope: Scope
+    field: Field, side: PacketSide, direction: Direction, protocol: int | None, scope: RuleScope
 ) -> list[Condition]:
     """The conditions of an entity; `protocol` is the rule's, None where it has no ports.
 
@@ -176,7 +176,7 @@ def _services(entity: _Entity) -> list[Condition]:
         raise found.need("name").error("is empty")
     if not namespace:
         raise field.child("namespace", None).error("is required outside a namespaced policy")
-    ports = ("ports", "notPorts") if entity.side is Side.DESTINATION else ()
+    ports = ("ports", "notPorts") if entity.side is PacketSide.DESTINATION else ()
     for key in (*_WITHOUT_SERVICES, *ports):
         other = entity.found.get(key)
         if other is not None and other.value:
@@ -191,7 +191,7 @@ def _service_condition(entity: _Entity, wanted: str, service: Service | None) ->
     if service is None:
         return entity.about(f"{wanted}, which is not known", lambda _: None)
     world, backends = entity.scope.context.world, service.backends
-    if entity.side is Side.SOURCE:
+    if entity.side is PacketSide.SOURCE:
         addresses = frozenset(a for b in backends for a in b.addresses)
         return entity.about(wanted, lambda party: party.address in addresses)
     port_specs = frozenset(
@@ -226,7 +226,7 @@ def _port_condition(
 ) -> Condition:
     positive = to_ports(ports)
     word = "not " if negated else ""
-    if entity.side is Side.SOURCE:
+    if entity.side is PacketSide.SOURCE:
         return Condition(f"source port {word}{positive.wanted}", lambda _: None, Needs.PORT)
     if not negated:
         return positive

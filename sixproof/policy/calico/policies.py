@@ -11,7 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 
-from sixproof.policy.calico.entity import Scope
+from sixproof.policy.calico.entity import RuleScope
 from sixproof.policy.calico.rule import compile_rule
 from sixproof.policy.calico.selector import (
     NAMESPACE,
@@ -95,7 +95,7 @@ def compile_policy(manifest: Manifest, context: Context) -> Policy:
     spec = manifest.spec.fields(
         *(_GLOBAL if world_wide else _SPEC), *(["stagedAction"] if staged else [])
     )
-    rules = _rules(spec, Scope(context, manifest.namespace))
+    rules = _rules(spec, RuleScope(context, manifest.namespace))
     types = _types(spec, rules)
     selector = _global_subject(spec) if world_wide else _subject(spec, manifest.namespace)
     inert = _host_only(spec, types) if world_wide else ""
@@ -158,7 +158,7 @@ def compile_profile(manifest: Manifest, context: Context) -> Policy:
             dataclasses.replace(r, action=Action.DENY) if r.action is Action.PASS else r
             for r in some
         )
-        for direction, some in _rules(spec, Scope(context)).items()
+        for direction, some in _rules(spec, RuleScope(context)).items()
     }
     name = manifest.name
 
@@ -179,7 +179,7 @@ def read_host_endpoint(manifest: Manifest) -> str:
     return manifest.spec.mapping().need("node").text()
 
 
-def _rules(spec: Fields, scope: Scope) -> dict[Direction, tuple[Rule, ...]]:
+def _rules(spec: Fields, scope: RuleScope) -> dict[Direction, tuple[Rule, ...]]:
     return {
         direction: tuple(
             compile_rule(field, i, direction, scope)

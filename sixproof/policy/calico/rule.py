@@ -6,9 +6,9 @@ limits), libcalico-go/lib/validator/v3 (what is refused), felix/rules (what is r
 
 from __future__ import annotations
 
-from sixproof.policy.calico.entity import Scope, entity_conditions
+from sixproof.policy.calico.entity import RuleScope, entity_conditions
 from sixproof.policy.engine.packet import Packet
-from sixproof.policy.engine.rules import Action, Condition, Direction, Needs, Rule, Side
+from sixproof.policy.engine.rules import Action, Condition, Direction, Needs, PacketSide, Rule
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels, shown
 
 PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "ICMPv6": 58, "SCTP": 132, "UDPLite": 136}
@@ -33,7 +33,7 @@ _FIELDS = [
 ]
 
 
-def compile_rule(field: Field, index: int, direction: Direction, scope: Scope) -> Rule:
+def compile_rule(field: Field, index: int, direction: Direction, scope: RuleScope) -> Rule:
     """The rule here.
 
     Raises:
@@ -50,7 +50,7 @@ def compile_rule(field: Field, index: int, direction: Direction, scope: Scope) -
         *_not_icmp(found, protocol),
     ]
     _check_http(found, action, protocol, direction)
-    for side in Side:
+    for side in PacketSide:
         entity = found.get(side.value)
         if entity is not None:
             with_ports = protocol if protocol in _WITH_PORTS else None

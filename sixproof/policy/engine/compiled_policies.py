@@ -9,10 +9,10 @@ from sixproof.policy.calico import policies as calico
 from sixproof.policy.engine.context import Context, NetworkSet
 from sixproof.policy.engine.decision import Decision, Verdict
 from sixproof.policy.engine.packet import PolicyPeer
-from sixproof.policy.engine.plan import Plan, Stage, groups_of, stage_of
+from sixproof.policy.engine.plan import EvaluationPlan, TierPlan, groups_of, stage_of
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.rules import Direction, Policy, PolicyRef, Tier
-from sixproof.policy.manifests.shelf import Shelf, naming, objects, own_tiers
+from sixproof.policy.manifests.manifest_compiler import ManifestCompiler, naming, objects, own_tiers
 from sixproof.policy.world.world import World
 
 
@@ -23,7 +23,7 @@ class CompiledPolicies:
     tiers: tuple[tuple[Tier, tuple[Policy, ...]], ...]
     profiles: Mapping[str, Policy]
     guarded: frozenset[str]
-    stages: dict[tuple[Direction, str, tuple[PolicyRef, ...]], Stage]
+    stages: dict[tuple[Direction, str, tuple[PolicyRef, ...]], TierPlan]
 
     @classmethod
     def of(
@@ -34,22 +34,22 @@ class CompiledPolicies:
         Raises:
             ManifestError: one is malformed; the reason names the object.
         """
-        shelf = Shelf(profile, *own_tiers(profile))
+        compiler = ManifestCompiler(profile, *own_tiers(profile))
         admitted = []
         sets: list[NetworkSet] = []
         for value in objects(manifests):
             with naming(value):
-                manifest = shelf.admit(value)
+                manifest = compiler.admit(value)
                 admitted.append((value, manifest))
                 if manifest.kind.endswith("NetworkSet"):
                     sets.append(calico.compile_network_set(manifest, world))
         context = Context(world, profile, tuple(sets))
         for value, manifest in admitted:
             with naming(value):
-                shelf.put(value, manifest, context)
-        return cls(shelf.sorted(), shelf.profiles, frozenset(shelf.guarded), {})
+                compiler.put(value, manifest, context)
+        return cls(compiler.sorted(), compiler.profiles, frozenset(compiler.guarded), {})
 
-    def plan(self, direction: Direction, subject: PolicyPeer) -> Plan:
+    def plan(self, direction: Direction, subject: PolicyPeer) -> EvaluationPlan:
         """Everything that decides one direction of a subject."""
         space, account = subject.namespace, subject.endpoint.service_account
         names = (f"kns.{space}", f"ksa.{space}.{account}")
@@ -63,7 +63,7 @@ class CompiledPolicies:
                 selecting.append((tier, groups_of(chosen)))
         note = "no policy that selects {subject} decides" if selecting else ""
         note = note or f"no policy selects {{subject}} for {direction}"
-        return Plan(
+        return EvaluationPlan(
             direction=direction,
             selecting=tuple(selecting),
             stages=tuple(self._stage(direction, tier, groups) for tier, groups in selecting),
@@ -72,7 +72,7 @@ class CompiledPolicies:
 
     def _stage(
         self, direction: Direction, tier: Tier, groups: tuple[tuple[Policy, ...], ...]
-    ) -> Stage:
+    ) -> TierPlan:
         """The stage of these policies, one for all subjects that they select together."""
         key = direction, tier.name, tuple(policy.ref for group in groups for policy in group)
         found = self.stages.get(key)

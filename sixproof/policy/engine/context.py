@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from sixproof.model import Protocol
 from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
-from sixproof.policy.engine.provider import Answer, ProviderProfile
+from sixproof.policy.engine.provider import ProviderAnswer, ProviderProfile
 from sixproof.policy.engine.rules import Condition, Needs, PartyTest
 from sixproof.policy.kubernetes.labels import LabelSelector
 from sixproof.policy.world.networks import Networks
@@ -37,8 +37,8 @@ class Context:
         def test(party: PolicyPeer) -> bool | None:
             if not networks.hold(party.version, party.value):
                 return False
-            if party.is_pod and pods is not Answer.YES:
-                return None if pods is Answer.UNDEFINED else False
+            if party.is_pod and pods is not ProviderAnswer.YES:
+                return None if pods is ProviderAnswer.UNDEFINED else False
             return True
 
         return test

@@ -7,7 +7,7 @@ import dataclasses
 from sixproof.model import Expectation, Flow, Outcome
 from sixproof.policy.engine.decision import Decision, Verdict
 from sixproof.policy.engine.packet import Packet
-from sixproof.policy.engine.plan import Plan
+from sixproof.policy.engine.plan import EvaluationPlan
 from sixproof.policy.engine.rules import Direction, Policy, PolicyRef
 from sixproof.policy.engine.walk import Step, walk
 
@@ -26,7 +26,7 @@ class SideJudgement:
     subject: str
     decisions: tuple[Decision, ...]
     open: tuple[str, ...]
-    plan: Plan | None
+    plan: EvaluationPlan | None
     packets: tuple[Packet, ...]
 
     @property

@@ -10,9 +10,9 @@ from sixproof.policy.engine.compiled_policies import CompiledPolicies
 from sixproof.policy.engine.decision import Decision, Verdict, agreed
 from sixproof.policy.engine.judgement import Judgement, SideJudgement
 from sixproof.policy.engine.packet import Icmp, Packet, PolicyPeer
-from sixproof.policy.engine.plan import Findings, Plan
+from sixproof.policy.engine.plan import Decisions, EvaluationPlan
 from sixproof.policy.engine.provider import CALICO, HostAction, ProviderProfile
-from sixproof.policy.engine.route import Hop, Route, node_name
+from sixproof.policy.engine.route import EnforcementPoint, Route, node_name
 from sixproof.policy.engine.router import Router
 from sixproof.policy.engine.rules import Direction, Policy
 from sixproof.policy.world.world import World
@@ -28,7 +28,7 @@ class Oracle:
     world: World
     profile: ProviderProfile
     parties: dict[tuple[Endpoint, IPAddress], PolicyPeer]
-    plans: dict[tuple[PolicyPeer, Direction], Plan]
+    plans: dict[tuple[PolicyPeer, Direction], EvaluationPlan]
 
     @classmethod
     def of(
@@ -112,8 +112,8 @@ class Oracle:
         name = hop.packets[0].destination.endpoint.name if hop.packets else ""
         return self._side(Direction.INGRESS, name, hop)
 
-    def _side(self, direction: Direction, subject: str, hop: Hop) -> SideJudgement:
-        found = Findings()
+    def _side(self, direction: Direction, subject: str, hop: EnforcementPoint) -> SideJudgement:
+        found = Decisions()
         if hop.exempt:
             found.decisions.append(Decision(Verdict.ALLOWED, direction, note=hop.exempt))
         plan = None
@@ -128,7 +128,7 @@ class Oracle:
             direction, verdict, subject, decisions, tuple(found.open), plan, hop.packets
         )
 
-    def _plan(self, direction: Direction, packet: Packet) -> Plan:
+    def _plan(self, direction: Direction, packet: Packet) -> EvaluationPlan:
         party = packet.source if direction is Direction.EGRESS else packet.destination
         key = party, direction
         plan = self.plans.get(key)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
-from sixproof.policy.engine.provider import Answer
+from sixproof.policy.engine.provider import ProviderAnswer
 from sixproof.policy.world.world import NamedPort, World
 
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
@@ -113,4 +113,4 @@ class Packet(NamedTuple):
     protocol: int
     port: int | None
     icmp: Icmp | None = None
-    policed: Answer = Answer.YES
+    policed: ProviderAnswer = ProviderAnswer.YES

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 from sixproof.policy.engine.decision import Decision
 from sixproof.policy.engine.packet import Icmp, Packet
-from sixproof.policy.engine.provider import Answer
+from sixproof.policy.engine.provider import ProviderAnswer
 from sixproof.policy.engine.rules import Action, Condition, Direction, Needs, Policy, Tier
 from sixproof.policy.manifests.manifest import brief
 
@@ -27,7 +27,7 @@ MOST_PORTS = 64
 
 
 @dataclasses.dataclass(slots=True)
-class Findings:
+class Decisions:
     """The decisions found, and what left them open where there are several."""
 
     decisions: list[Decision] = dataclasses.field(default_factory=list)
@@ -76,7 +76,7 @@ Group = tuple[tuple[RuleMatch, ...], ...]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Stage:
+class TierPlan:
     """One tier as a subject meets it: only policies that select it, in order."""
 
     tier: Tier
@@ -86,15 +86,15 @@ class Stage:
         default_factory=dict, compare=False
     )
 
-    def decide(self, packet: Packet, found: Findings) -> bool:
+    def decide(self, packet: Packet, found: Decisions) -> bool:
         """Add the decisions of this tier; whether evaluation may go on to the next one."""
-        go_on = packet.policed is not Answer.YES and not self.tier.always
-        if go_on and packet.policed is Answer.NO:
+        go_on = packet.policed is not ProviderAnswer.YES and not self.tier.always
+        if go_on and packet.policed is ProviderAnswer.NO:
             return True
         if go_on:
             found.open.append("whether policy applies to a pod that reaches itself via a service")
-        if packet.icmp is not None and self.tier.icmp is not Answer.YES:
-            if self.tier.icmp is Answer.UNDEFINED:
+        if packet.icmp is not None and self.tier.icmp is not ProviderAnswer.YES:
+            if self.tier.icmp is ProviderAnswer.UNDEFINED:
                 found.open.append("how NetworkPolicy treats ICMP")
                 found.decisions.append(self.default)
             return True
@@ -114,12 +114,12 @@ class Stage:
         found.decisions.append(self.default)
         return go_on
 
-    def for_subject(self, packet: Packet) -> Stage:
+    def for_subject(self, packet: Packet) -> TierPlan:
         """This tier without the rules that the subject of the packet can never meet."""
         hits = (hit for group in self.groups for some in group for hit in some)
         if all(c.needs is not Needs.SUBJECT for hit in hits for c in hit.conditions):
             return self
-        return Stage(self.tier, _without(self.groups, Needs.SUBJECT, packet), self.default)
+        return TierPlan(self.tier, _without(self.groups, Needs.SUBJECT, packet), self.default)
 
 
 def _without(groups: tuple[Group, ...], needs: Needs, packet: Packet) -> tuple[Group, ...]:
@@ -130,7 +130,7 @@ def _without(groups: tuple[Group, ...], needs: Needs, packet: Packet) -> tuple[G
     return tuple(group for group in kept if any(group))
 
 
-def _ask(group: Group, packet: Packet, found: Findings) -> tuple[bool, bool]:
+def _ask(group: Group, packet: Packet, found: Decisions) -> tuple[bool, bool]:
     """Whether the group decides for sure, and whether it may pass on to the next tier."""
     certain = passed = False
     matching = 0
@@ -160,16 +160,16 @@ order of some open."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """Everything that decides one direction of one subject. `final` decides where no tier does."""
 
     direction: Direction
     selecting: Selecting
-    stages: tuple[Stage, ...]
+    stages: tuple[TierPlan, ...]
     final: Decision
-    families: dict[int, tuple[Stage, ...]] = dataclasses.field(default_factory=dict)
+    families: dict[int, tuple[TierPlan, ...]] = dataclasses.field(default_factory=dict)
 
-    def decide(self, packet: Packet, found: Findings) -> None:
+    def decide(self, packet: Packet, found: Decisions) -> None:
         """Add every possible decision about a packet."""
         stages = self.families.get(packet.version)
         if stages is None:
@@ -192,7 +192,7 @@ def groups_of(policies: Sequence[Policy]) -> tuple[tuple[Policy, ...], ...]:
     return tuple(tuple(policy for _, policy in group) for _, group in grouped)
 
 
-def stage_of(direction: Direction, tier: Tier, groups: tuple[tuple[Policy, ...], ...]) -> Stage:
+def stage_of(direction: Direction, tier: Tier, groups: tuple[tuple[Policy, ...], ...]) -> TierPlan:
     """The stage of a tier for everything that these policies select."""
 
     def hits(policy: Policy) -> tuple[RuleMatch, ...]:
@@ -207,4 +207,4 @@ def stage_of(direction: Direction, tier: Tier, groups: tuple[tuple[Policy, ...],
 
     refs = tuple(policy.ref for group in groups for policy in group)
     default = Decision.by_default(direction, tier, refs)
-    return Stage(tier, tuple(tuple(map(hits, group)) for group in groups), default)
+    return TierPlan(tier, tuple(tuple(map(hits, group)) for group in groups), default)

@@ -12,7 +12,7 @@ import enum
 from sixproof.model import Outcome
 
 
-class Answer(enum.StrEnum):
+class ProviderAnswer(enum.StrEnum):
     """A provider's answer to a question that the API leaves open."""
 
     YES = "yes"
@@ -58,15 +58,15 @@ class ProviderProfile:
 
     name: str
     calico_api: bool
-    ip_block_matches_pods: Answer
-    own_node_reaches_pods: Answer
+    ip_block_matches_pods: ProviderAnswer
+    own_node_reaches_pods: ProviderAnswer
     pods_reach_own_node: HostAction
     service_seen_as: SeenAs
-    hairpin_policed: Answer
-    icmp_policed: Answer
-    node_peers: Answer
-    domain_peers: Answer
-    admin_named_ports: Answer = Answer.YES
+    hairpin_policed: ProviderAnswer
+    icmp_policed: ProviderAnswer
+    node_peers: ProviderAnswer
+    domain_peers: ProviderAnswer
+    admin_named_ports: ProviderAnswer = ProviderAnswer.YES
     tie_break: TieBreak = TieBreak.NAME
     deny_outcomes: frozenset[Outcome] = frozenset({Outcome.DROPPED})
 
@@ -81,25 +81,25 @@ class ProviderProfile:
     def as_the_api_asks(self) -> ProviderProfile:
         """This provider without what it is known to leave out though the API asks for it: what a
         test of the provider must expect."""
-        return dataclasses.replace(self, admin_named_ports=Answer.YES)
+        return dataclasses.replace(self, admin_named_ports=ProviderAnswer.YES)
 
 
 CALICO = ProviderProfile(
     name="calico",
     calico_api=True,
-    ip_block_matches_pods=Answer.YES,
-    own_node_reaches_pods=Answer.YES,
+    ip_block_matches_pods=ProviderAnswer.YES,
+    own_node_reaches_pods=ProviderAnswer.YES,
     pods_reach_own_node=HostAction.ACCEPT,
     service_seen_as=SeenAs.BACKEND,
-    hairpin_policed=Answer.UNDEFINED,
-    icmp_policed=Answer.YES,
-    node_peers=Answer.NO,
-    domain_peers=Answer.NO,
+    hairpin_policed=ProviderAnswer.UNDEFINED,
+    icmp_policed=ProviderAnswer.YES,
+    node_peers=ProviderAnswer.NO,
+    domain_peers=ProviderAnswer.NO,
 )
 """Calico with kube-proxy. `pods_reach_own_node` is what its manifests and its operator set."""
 
 CALICO_3_31 = dataclasses.replace(
-    CALICO, name="calico-3.31", tie_break=TieBreak.KEY, admin_named_ports=Answer.NO
+    CALICO, name="calico-3.31", tie_break=TieBreak.KEY, admin_named_ports=ProviderAnswer.NO
 )
 """Calico up to 3.31, which sorts policies of equal order by storage key. Source of
 `admin_named_ports`: libcalico-go v3.31.3, lib/backend/k8s/conversion, unpackANPPorts; a port that
@@ -108,14 +108,14 @@ is none it knows makes the rule one without protocol and ports."""
 KUBERNETES = ProviderProfile(
     name="kubernetes",
     calico_api=False,
-    ip_block_matches_pods=Answer.UNDEFINED,
-    own_node_reaches_pods=Answer.YES,
+    ip_block_matches_pods=ProviderAnswer.UNDEFINED,
+    own_node_reaches_pods=ProviderAnswer.YES,
     pods_reach_own_node=HostAction.ACCEPT,
     service_seen_as=SeenAs.UNDEFINED,
-    hairpin_policed=Answer.UNDEFINED,
-    icmp_policed=Answer.UNDEFINED,
-    node_peers=Answer.UNDEFINED,
-    domain_peers=Answer.UNDEFINED,
+    hairpin_policed=ProviderAnswer.UNDEFINED,
+    icmp_policed=ProviderAnswer.UNDEFINED,
+    node_peers=ProviderAnswer.UNDEFINED,
+    domain_peers=ProviderAnswer.UNDEFINED,
     deny_outcomes=frozenset({Outcome.DROPPED, Outcome.REJECTED}),
 )
 """Any provider: only what the Kubernetes API itself defines."""

@@ -16,7 +16,7 @@ NODE_NETWORK = (EndpointKind.HOST, EndpointKind.NODE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Hop:
+class EnforcementPoint:
     """What the policy at one end sees.
 
     `packets` are the alternatives. `exempt` says why policy does not look at all: always if
@@ -35,8 +35,8 @@ class Route:
     `own_node`: it ends on the node of its own pod.
     """
 
-    egress: Hop
-    ingress: Hop
+    egress: EnforcementPoint
+    ingress: EnforcementPoint
     own_node: bool = False
 
 
@@ -73,14 +73,14 @@ def ends_on_own_node(flow: Flow, end: Endpoint) -> bool:
     return from_pod and end.kind in NODE_NETWORK and same_node(flow.source, end) is True
 
 
-def unpoliced(endpoint: Endpoint) -> Hop:
+def unpoliced(endpoint: Endpoint) -> EnforcementPoint:
     """The hop at an end that no policy selects."""
     what = {
         EndpointKind.HOST: "uses its node's network",
         EndpointKind.NODE: "is a node",
         EndpointKind.OUTSIDE: "is outside the cluster",
     }
-    return Hop(exempt=f"{endpoint.name} {what[endpoint.kind]}: no policy selects it")
+    return EnforcementPoint(exempt=f"{endpoint.name} {what[endpoint.kind]}: no policy selects it")
 
 
 def which_source(packets: tuple[Packet, ...]) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable
 
 from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress, Protocol
 from sixproof.policy.engine.packet import Icmp, Packet, PolicyPeer, protocol_number
-from sixproof.policy.engine.provider import Answer, ProviderProfile, SeenAs
+from sixproof.policy.engine.provider import ProviderAnswer, ProviderProfile, SeenAs
 from sixproof.policy.engine.route import (
     NODE_NETWORK,
-    Hop,
+    EnforcementPoint,
     Route,
     Routes,
     ends_on_own_node,
@@ -66,7 +66,7 @@ class Router:
         if message.type in _ERRORS[version]:
             return Routes(unknown="an ICMP error goes with the flow that it is about")
         if version == 6 and message.type in _ACCEPTED:
-            free = Hop(exempt="neighbour discovery and MLD are accepted before policy")
+            free = EnforcementPoint(exempt="neighbour discovery and MLD are accepted before policy")
             return Routes((Route(free, free),))
         return self._to(flow, here, None, message)
 
@@ -80,7 +80,7 @@ class Router:
                 what = f"{flow.address} is no address of {destination.name}"
                 return Routes(unknown=f"{what}, nor one of a known service with that port")
         if is_pod and same_pod(flow.source, destination):
-            inside = Hop(exempt="traffic to a pod's own address stays inside the pod")
+            inside = EnforcementPoint(exempt="traffic to a pod's own address stays inside the pod")
             return Routes((Route(inside, inside),))
         version = flow.family.version
         protocol = protocol_number(flow.protocol, version)
@@ -89,28 +89,28 @@ class Router:
         leaving, arriving = self._leaving(flow, (packet,)), self._arriving(flow, packet)
         return Routes((Route(leaving, arriving, ends_on_own_node(flow, destination)),))
 
-    def _leaving(self, flow: Flow, packets: tuple[Packet, ...]) -> Hop:
+    def _leaving(self, flow: Flow, packets: tuple[Packet, ...]) -> EnforcementPoint:
         if flow.source.kind is not EndpointKind.POD:
             return unpoliced(flow.source)
         unknown = "whether policy sees the address dialled or the one behind it"
-        return Hop(packets, open=unknown if len(packets) > 1 else "")
+        return EnforcementPoint(packets, open=unknown if len(packets) > 1 else "")
 
-    def _arriving(self, flow: Flow, packet: Packet) -> Hop:
+    def _arriving(self, flow: Flow, packet: Packet) -> EnforcementPoint:
         """At its end: a pod lets in what comes from its own node; from another node, packets
         carry one of that node's addresses."""
         backend = packet.destination.endpoint
         if backend.kind is not EndpointKind.POD:
             return unpoliced(backend)
         if flow.source.kind not in NODE_NETWORK:
-            return Hop((packet,))
+            return EnforcementPoint((packet,))
         same, let_in = same_node(flow.source, backend), self.profile.own_node_reaches_pods
         exempt = "what comes from the pod's own node is let in"
-        if same and let_in is Answer.YES:
-            return Hop(exempt=exempt)
+        if same and let_in is ProviderAnswer.YES:
+            return EnforcementPoint(exempt=exempt)
         packets = self._from_nodes(packet, [self._node_of(flow.source)])
-        if same is False or let_in is Answer.NO:
-            return Hop(packets, open=which_source(packets))
-        return Hop(packets, exempt, open=f"whether {exempt}, and whether this is it")
+        if same is False or let_in is ProviderAnswer.NO:
+            return EnforcementPoint(packets, open=which_source(packets))
+        return EnforcementPoint(packets, exempt, open=f"whether {exempt}, and whether this is it")
 
     def _node_of(self, endpoint: Endpoint) -> Node:
         name = node_name(endpoint)
@@ -152,7 +152,7 @@ class Router:
             there = self.party(backend, address)
             protocol = protocol_number(flow.protocol, flow.family.version)
             itself = same_pod(flow.source, backend)
-            policed = self.profile.hairpin_policed if itself else Answer.YES
+            policed = self.profile.hairpin_policed if itself else ProviderAnswer.YES
             after = Packet(here, there, flow.family.version, protocol, target, policed=policed)
             leaving = self._leaving(flow, self._translated(flow, after, dialled.entry))
             arriving = self._masqueraded(flow, after, dialled)
@@ -177,7 +177,7 @@ class Router:
             case _:
                 return (before, after)
 
-    def _masqueraded(self, flow: Flow, after: Packet, dialled: Dialled) -> Hop:
+    def _masqueraded(self, flow: Flow, after: Packet, dialled: Dialled) -> EnforcementPoint:
         """What arrives at the endpoint: the client's address, or one of a node on the way."""
         hop, backend = self._arriving(flow, after), after.destination.endpoint
         on_way = self._on_way(flow, backend, dialled)
@@ -185,8 +185,12 @@ class Router:
             return hop
         packets = self._from_nodes(after, on_way)
         if _comes_back(flow, backend):  # by way of another node, which is not the pod's own
-            return Hop(packets, open=which_source(packets))
-        return Hop(packets, hop.exempt, hop.open or which_source(packets)) if hop.packets else hop
+            return EnforcementPoint(packets, open=which_source(packets))
+        return (
+            EnforcementPoint(packets, hop.exempt, hop.open or which_source(packets))
+            if hop.packets
+            else hop
+        )
 
     def _on_way(self, flow: Flow, backend: Endpoint, dialled: Dialled) -> list[Node]:
         """The nodes that may put their own address on a flow before it reaches its endpoint."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from operator import attrgetter
 
 from sixproof.policy.engine.packet import Packet, PolicyPeer
-from sixproof.policy.engine.provider import Answer
+from sixproof.policy.engine.provider import ProviderAnswer
 
 Test = Callable[[Packet], bool | None]
 """A question about a packet; None where the answer cannot be known."""
@@ -24,7 +24,7 @@ class Direction(enum.StrEnum):
     INGRESS = "ingress"
 
 
-class Side(enum.StrEnum):
+class PacketSide(enum.StrEnum):
     """An end of a packet."""
 
     SOURCE = "source"
@@ -57,7 +57,9 @@ class Condition:
     needs: Needs = Needs.PEER
 
 
-def about(side: Side, wanted: str, test: PartyTest, *, subject: Side | None = None) -> Condition:
+def about(
+    side: PacketSide, wanted: str, test: PartyTest, *, subject: PacketSide | None = None
+) -> Condition:
     """A condition on one end of a packet, which is remembered per party."""
     party_of = attrgetter(side.value)
     key = object()
@@ -145,7 +147,7 @@ class Tier:
     order: float
     default: Action
     always: bool = False
-    icmp: Answer = Answer.YES
+    icmp: ProviderAnswer = ProviderAnswer.YES
 
     @property
     def rank(self) -> tuple[float, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sixproof.policy.engine.packet import Packet
-from sixproof.policy.engine.plan import Findings, Plan
+from sixproof.policy.engine.plan import Decisions, EvaluationPlan
 from sixproof.policy.engine.rules import Action, Direction, Policy, PolicyRef, Rule
 from sixproof.policy.manifests.manifest import brief
 
@@ -28,7 +28,9 @@ class Step:
         return f"{self.tier}: {self.policy}{place}: {self.why}"
 
 
-def walk(plan: Plan, packets: tuple[Packet, ...], others: tuple[Policy, ...]) -> tuple[Step, ...]:
+def walk(
+    plan: EvaluationPlan, packets: tuple[Packet, ...], others: tuple[Policy, ...]
+) -> tuple[Step, ...]:
     """The steps of a plan for each packet, then the other policies, which do not apply."""
     steps: dict[Step, None] = {}
     for packet in packets:
@@ -41,14 +43,14 @@ def walk(plan: Plan, packets: tuple[Packet, ...], others: tuple[Policy, ...]) ->
     return tuple(steps)
 
 
-def _tiers(plan: Plan, packet: Packet) -> list[Step]:
+def _tiers(plan: EvaluationPlan, packet: Packet) -> list[Step]:
     steps: list[Step] = []
     for stage, (_, groups) in zip(plan.stages, plan.selecting, strict=True):
         for group in groups:
             certain = [_policy(policy, plan.direction, packet, steps) for policy in group]
             if any(certain):
                 break
-        if not stage.decide(packet, Findings()):
+        if not stage.decide(packet, Decisions()):
             break
     return steps
 

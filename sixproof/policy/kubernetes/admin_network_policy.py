@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable
 
 from sixproof.policy.engine.context import Context, PortName, PortRange, to_ports
-from sixproof.policy.engine.provider import Answer
+from sixproof.policy.engine.provider import ProviderAnswer
 from sixproof.policy.engine.rules import (
     Action,
     Direction,
@@ -158,7 +158,7 @@ def _rule(
         raise listed.error("needs at least one peer")
     if any(isinstance(p, PortName) for p in ports) and not all(p.is_pods for p in peers):
         raise field.error("named ports are for pods: networks, nodes and names have none")
-    if dialect.ports == "ports" and context.profile.admin_named_ports is Answer.NO:
+    if dialect.ports == "ports" and context.profile.admin_named_ports is ProviderAnswer.NO:
         ports = () if any(isinstance(p, PortName) for p in ports) else ports
     draft = Draft(index, direction, action, found.text("name"), to_ports(ports) if ports else None)
     return finish(draft, peers)

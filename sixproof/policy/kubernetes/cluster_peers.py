@@ -10,15 +10,15 @@ from collections.abc import Callable
 
 from sixproof.policy.engine.context import Context, pods_of
 from sixproof.policy.engine.packet import PolicyPeer
-from sixproof.policy.engine.provider import Answer
+from sixproof.policy.engine.provider import ProviderAnswer
 from sixproof.policy.engine.rules import (
     Action,
     Condition,
     Direction,
     Needs,
+    PacketSide,
     PartyTest,
     Rule,
-    Side,
     about,
     any_of,
 )
@@ -28,7 +28,7 @@ from sixproof.policy.world.networks import Networks, read_cidr
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Peer:
+class ClusterPeer:
     """A peer in words and as a test; `unsupported` where the provider does not implement it."""
 
     text: str
@@ -59,7 +59,7 @@ def _pods(field: Field, *, both: bool) -> tuple[str, Callable[[PolicyPeer], bool
     return f"pods with {pods} in namespaces with {spaces}", pods_of(spaces, pods)
 
 
-def read_peer(field: Field, direction: Direction, context: Context, *, both: bool) -> Peer:
+def read_peer(field: Field, direction: Direction, context: Context, *, both: bool) -> ClusterPeer:
     """One peer of a rule; `both` as in `read_subject`.
 
     Raises:
@@ -77,22 +77,22 @@ def read_peer(field: Field, direction: Direction, context: Context, *, both: boo
         case "domainNames":
             return _domains(chosen, context)
         case _:
-            return Peer(*_pods(chosen, both=both))
+            return ClusterPeer(*_pods(chosen, both=both))
 
 
-def _networks(field: Field, context: Context) -> Peer:
+def _networks(field: Field, context: Context) -> ClusterPeer:
     """Networks match pods too: the API says so, whatever the provider does with ipBlocks."""
     items = field.items(at_most=25)
     for item in items:
         if ":" in item.text() and "." in item.text():
             raise item.error(f"{shown(item.value)} mixes the notations of IPv4 and IPv6")
     networks = Networks.of(map(read_cidr, items))
-    always = dataclasses.replace(context.profile, ip_block_matches_pods=Answer.YES)
+    always = dataclasses.replace(context.profile, ip_block_matches_pods=ProviderAnswer.YES)
     test = dataclasses.replace(context, profile=always).in_networks(networks)
-    return Peer(f"in {networks}", test, is_pods=False)
+    return ClusterPeer(f"in {networks}", test, is_pods=False)
 
 
-def _nodes(field: Field, context: Context) -> Peer:
+def _nodes(field: Field, context: Context) -> ClusterPeer:
     selector = read_label_selector(field)
     addresses = frozenset(
         address
@@ -102,19 +102,19 @@ def _nodes(field: Field, context: Context) -> Peer:
     )
     text = f"nodes with {selector}"
     match context.profile.node_peers:
-        case Answer.YES:
-            return Peer(text, lambda party: party.address in addresses, is_pods=False)
-        case Answer.NO:
-            return Peer(text, lambda _: False, is_pods=False, unsupported=True)
+        case ProviderAnswer.YES:
+            return ClusterPeer(text, lambda party: party.address in addresses, is_pods=False)
+        case ProviderAnswer.NO:
+            return ClusterPeer(text, lambda _: False, is_pods=False, unsupported=True)
         case _:
-            return Peer(f"{text} (experimental)", lambda _: None, is_pods=False)
+            return ClusterPeer(f"{text} (experimental)", lambda _: None, is_pods=False)
 
 
-def _domains(field: Field, context: Context) -> Peer:
+def _domains(field: Field, context: Context) -> ClusterPeer:
     names = ", ".join(item.text() for item in field.items(at_most=25))
-    if context.profile.domain_peers is Answer.NO:
-        return Peer(names, lambda _: False, is_pods=False, unsupported=True)
-    return Peer(f"{names} (not resolved here)", lambda _: None, is_pods=False)
+    if context.profile.domain_peers is ProviderAnswer.NO:
+        return ClusterPeer(names, lambda _: False, is_pods=False, unsupported=True)
+    return ClusterPeer(f"{names} (not resolved here)", lambda _: None, is_pods=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Draft:
     ports: Condition | None
 
 
-def finish(draft: Draft, peers: list[Peer]) -> Rule:
+def finish(draft: Draft, peers: list[ClusterPeer]) -> Rule:
     """The rule of a draft. With a peer that the provider does not know, it fails closed: Allow
     matches nothing, Deny and Pass deny everything."""
     if any(peer.unsupported for peer in peers):
@@ -137,7 +137,7 @@ def finish(draft: Draft, peers: list[Peer]) -> Rule:
             return Rule(draft.index, draft.action, (never,), draft.name)
         return Rule(draft.index, Action.DENY, (), draft.name)
     ingress = draft.direction is Direction.INGRESS
-    side = Side.SOURCE if ingress else Side.DESTINATION
+    side = PacketSide.SOURCE if ingress else PacketSide.DESTINATION
     wanted = f"{side} is {' or '.join(peer.text for peer in peers)}"
     who = about(side, wanted, any_of(peer.test for peer in peers))
     conditions = (who,) if draft.ports is None else (draft.ports, who)

@@ -14,11 +14,11 @@ from sixproof.policy.engine.rules import (
     Action,
     Condition,
     Direction,
+    PacketSide,
     PartyTest,
     Policy,
     PolicyRef,
     Rule,
-    Side,
     about,
     any_of,
 )
@@ -74,7 +74,7 @@ def _types(spec: Fields, *, egress: bool) -> frozenset[Direction]:
 
 def _rule(field: Field, i: int, direction: Direction, namespace: str, context: Context) -> Rule:
     found = field.fields(_PEERS[direction], "ports")
-    peer = Side.SOURCE if direction is Direction.INGRESS else Side.DESTINATION
+    peer = PacketSide.SOURCE if direction is Direction.INGRESS else PacketSide.DESTINATION
     conditions: list[Condition] = []
     if ports := tuple(map(_port, found.list("ports"))):
         conditions.append(to_ports(ports))

@@ -10,17 +10,17 @@ from sixproof.model import Family, Finding, FindingType, Severity
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import CALICO, ProviderProfile
 from sixproof.policy.manifests.manifest import Field, brief, shown
-from sixproof.policy.manifests.pitfalls import pitfalls
-from sixproof.policy.manifests.shelf import (
+from sixproof.policy.manifests.manifest_compiler import (
     ADMIN_GROUP,
     CALICO_GROUP,
     KUBERNETES_GROUP,
     STORAGE_GROUP,
-    Shelf,
+    ManifestCompiler,
     described,
     objects,
     own_tiers,
 )
+from sixproof.policy.manifests.pitfalls import pitfalls
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at
 from sixproof.policy.world.networks import CidrError, Flaw, read_cidr
 from sixproof.policy.world.world import World
@@ -85,16 +85,16 @@ _MOST = 40
 def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tuple[Finding, ...]:
     """Findings about manifests of any kind, policies above all. Nothing in them raises."""
     values = list(objects(manifests))
-    shelf = Shelf(profile, *own_tiers(profile))
-    findings = [finding for value in values for finding in _bounded(value, shelf)]
+    compiler = ManifestCompiler(profile, *own_tiers(profile))
+    findings = [finding for value in values for finding in _bounded(value, compiler)]
     findings += _equal_priorities(values)
     findings += pitfalls(values)
     return tuple(findings)
 
 
-def _bounded(value: object, shelf: Shelf) -> Iterator[Finding]:
+def _bounded(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     """The findings about one object, as many as anybody reads."""
-    every = _of_one(value, shelf)
+    every = _of_one(value, compiler)
     yield from itertools.islice(every, _MOST)
     if more := sum(1 for _ in every):
         yield MORE_FINDINGS.found(
@@ -104,7 +104,7 @@ def _bounded(value: object, shelf: Shelf) -> Iterator[Finding]:
         )
 
 
-def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
+def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     cidrs = list(_cidrs(value))
     yield from cidrs
     if _group(value) == STORAGE_GROUP:
@@ -116,12 +116,12 @@ def _of_one(value: object, shelf: Shelf) -> Iterator[Finding]:
             remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
         )
     elif all(f.severity is Severity.WARNING for f in cidrs) and _is_policy(value):
-        yield from _refused(value, shelf)
+        yield from _refused(value, compiler)
     yield from _one_family(value)
     yield from _mixed_families(value)
     yield from _bare_addresses(value)
     yield from _tier_prefix(value)
-    yield from _named_ports(value, shelf.profile)
+    yield from _named_ports(value, compiler.profile)
 
 
 def _group(value: object) -> str:
@@ -136,12 +136,12 @@ def _is_policy(value: object) -> bool:
     )
 
 
-def _refused(value: object, shelf: Shelf) -> Iterator[Finding]:
+def _refused(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     if _group(value) == CALICO_GROUP and text_at(value, "kind") not in _CALICO_KINDS:
         return
     try:
-        manifest = shelf.admit(value)
-        shelf.put(value, manifest, Context(World.of(), shelf.profile))
+        manifest = compiler.admit(value)
+        compiler.put(value, manifest, Context(World.of(), compiler.profile))
     except ManifestError as bad:
         yield MANIFEST_REFUSED.found(
             severity=Severity.ERROR,

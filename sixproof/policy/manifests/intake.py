@@ -13,7 +13,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from sixproof.policy.manifests.manifest import Field, Fields, brief, shown
-from sixproof.policy.manifests.shelf import (
+from sixproof.policy.manifests.manifest_compiler import (
     CALICO_GROUP,
     KINDS,
     NAMESPACED,

@@ -11,8 +11,8 @@ from sixproof.policy.calico import policies as calico
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.manifests.intake import Intake, joined, take
+from sixproof.policy.manifests.manifest_compiler import ManifestCompiler, objects, own_tiers
 from sixproof.policy.manifests.placed import Placed
-from sixproof.policy.manifests.shelf import Shelf, objects, own_tiers
 from sixproof.policy.manifests.tree import at
 from sixproof.policy.world.cluster_objects import CLUSTER, Roster
 from sixproof.policy.world.world import World
@@ -67,21 +67,21 @@ def _taken(value: object, namespace: str, roster: Roster) -> Intake:
 
 
 def _checked(policies: Iterable[Placed], profile: ProviderProfile) -> Iterator[str]:
-    shelf = Shelf(profile, *own_tiers(profile))
+    compiler = ManifestCompiler(profile, *own_tiers(profile))
     world = World.of()
     context = Context(world, profile)
     places: dict[int, Placed] = {}
     for one in policies:
         try:
-            manifest = shelf.admit(one.value)
+            manifest = compiler.admit(one.value)
             if manifest.kind.endswith("NetworkSet"):
                 calico.compile_network_set(manifest, world)
-            shelf.put(one.value, manifest, context)
+            compiler.put(one.value, manifest, context)
         except ManifestError as bad:
             yield one.refusal(bad)
         places[id(one.value)] = one
-    for value, policy in shelf.policies:
-        if policy.tier not in shelf.tiers:
+    for value, policy in compiler.policies:
+        if policy.tier not in compiler.tiers:
             missing = f"no file holds tier {policy.tier}, so its place is not known: add its Tier"
             reason = f"{missing}, or say --tier {policy.tier}=ORDER"
             yield places[id(value)].refusal(ManifestError("spec.tier", reason))

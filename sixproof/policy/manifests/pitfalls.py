@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from sixproof.model import Finding, FindingType, Severity
 from sixproof.policy.manifests.manifest import brief, shown
-from sixproof.policy.manifests.shelf import described
+from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
 
 ULA_WITHOUT_NAT = FindingType(
@@ -43,7 +43,7 @@ _SYSCTL = re.compile(r"net[./]ipv6[./]conf[./][\w*-]+[./](accept_ra|forwarding)\
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Pool:
+class WrittenPool:
     """A pool of pod addresses, of an IPPool or of an Installation."""
 
     owner: object
@@ -68,19 +68,21 @@ def pitfalls(values: list[object]) -> Iterator[Finding]:
             yield from _mtu(value, "spec.calicoNetwork.mtu", mtu, 1430)
 
 
-def _pools(value: object) -> Iterator[Pool]:
+def _pools(value: object) -> Iterator[WrittenPool]:
     if at(value, "kind") == "IPPool":
         spec = at(value, "spec")
         mode = at(spec, "vxlanMode")
-        yield Pool(value, text_at(spec, "cidr"), at(spec, "natOutgoing") is True,
+        yield WrittenPool(value, text_at(spec, "cidr"), at(spec, "natOutgoing") is True,
                    mode not in (None, "", "Never"))  # fmt: skip
     elif at(value, "kind") == "Installation":
         for pool in listed(at(value, "spec", "calicoNetwork", "ipPools")):
             nat, encapsulation = at(pool, "natOutgoing"), text_at(pool, "encapsulation")
-            yield Pool(value, text_at(pool, "cidr"), nat != "Disabled", "VXLAN" in encapsulation)
+            yield WrittenPool(
+                value, text_at(pool, "cidr"), nat != "Disabled", "VXLAN" in encapsulation
+            )
 
 
-def _stuck_ula(pool: Pool) -> bool:
+def _stuck_ula(pool: WrittenPool) -> bool:
     try:
         network = ipaddress.ip_network(pool.cidr)
     except ValueError:
@@ -89,7 +91,7 @@ def _stuck_ula(pool: Pool) -> bool:
     return inside and not pool.nat_outgoing
 
 
-def _ula_without_nat(pool: Pool) -> Finding:
+def _ula_without_nat(pool: WrittenPool) -> Finding:
     return ULA_WITHOUT_NAT.found(
         severity=Severity.WARNING,
         subject=described(pool.owner),

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from sixproof.errors import ManifestError, UsageError
-from sixproof.policy.manifests.shelf import described
+from sixproof.policy.manifests.manifest_compiler import described
 
 MOST_TOLD = 20
 """Errors that one message tells; the rest are counted."""

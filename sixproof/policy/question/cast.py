@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.policy.manifests.manifest import shown
-from sixproof.policy.question.scene import INLINE, Described, PortSpec, parse_endpoint, parse_parts
+from sixproof.policy.question.scene import (
+    INLINE,
+    AskedPort,
+    EndpointSpec,
+    parse_endpoint,
+    parse_parts,
+)
 from sixproof.policy.world.cluster_objects import Roster
 from sixproof.policy.world.world import NamedPort, Service, ServicePort, World
 
@@ -26,7 +32,7 @@ class End:
     does not have are not unknown. `remark` says for what it stands."""
 
     endpoint: Endpoint
-    said: Described
+    said: EndpointSpec
     told: bool = False
     remark: str = ""
 
@@ -64,7 +70,7 @@ class Known:
         who, comma, rest = (part.strip() for part in text.partition(","))
         if who in self.named:
             known = self.named[who]
-            said = parse_parts(text, Described(known.kind, known.namespace, known.pod))
+            said = parse_parts(text, EndpointSpec(known.kind, known.namespace, known.pod))
             if known.kind in _IN_NAMESPACE:
                 known = dataclasses.replace(known, name=f"{known.namespace}/{known.pod}")
             return End(said.on(known), said)
@@ -94,7 +100,7 @@ class Known:
         known = f"known: {_few(names)}" if names else "no file tells of any"
         raise UsageError(f"{shown(name)} is no endpoint ({known}): write {INLINE}")
 
-    def _pod(self, said: Described) -> End:
+    def _pod(self, said: EndpointSpec) -> End:
         where = (said.namespace, said.name)
         known = self.roster.pods.get(where)
         if known is not None:
@@ -109,7 +115,7 @@ class Known:
         remark = f"{template.name} stands for its pod {made[0].name}{count}"
         return End(said.on(made[0]), said, told=True, remark=remark)
 
-    def _service(self, said: Described) -> End:
+    def _service(self, said: EndpointSpec) -> End:
         found = self.world.service(said.namespace, said.name)
         name = f"svc:{said.namespace}/{said.name}"
         if found is None:
@@ -190,7 +196,7 @@ def lend(world: World, ends: Iterable[End]) -> tuple[World, list[End]]:
     return dataclasses.replace(world, services=tuple(services)), ends
 
 
-def dialled(port_spec: PortSpec, end: End, world: World) -> tuple[Protocol, int | None]:
+def dialled(port_spec: AskedPort, end: End, world: World) -> tuple[Protocol, int | None]:
     """The protocol and the number of a port, which the destination may know by name.
 
     Raises:

@@ -14,7 +14,7 @@ from sixproof.model import EndpointKind
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.route import NODE_NETWORK, node_name
 from sixproof.policy.manifests.manifest import brief
-from sixproof.policy.manifests.shelf import ADMIN_GROUP, NAMESPACED, described
+from sixproof.policy.manifests.manifest_compiler import ADMIN_GROUP, NAMESPACED, described
 from sixproof.policy.manifests.tree import Leaf, at, leaves
 from sixproof.policy.question.cast import End
 from sixproof.policy.world.world import World

@@ -11,8 +11,8 @@ from sixproof.policy.engine.judgement import Judgement
 from sixproof.policy.engine.oracle import Oracle
 from sixproof.policy.engine.provider import CALICO, ProviderProfile
 from sixproof.policy.manifests.inventory import Inventory
+from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.placed import Placed, Refusals
-from sixproof.policy.manifests.shelf import described
 from sixproof.policy.question.cast import End, Known, dialled, lend, staged
 from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
 from sixproof.policy.question.scene import parse_port
@@ -41,7 +41,7 @@ class Question:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class Explanation:
     """The judgements, one a family; the policies they follow from; the premises, which nobody said;
     and what else is to be told of the files."""
 
@@ -58,7 +58,7 @@ def answer(
     world: Placed | None = None,
     *,
     unread: Sequence[str] = (),
-) -> Answer:
+) -> Explanation:
     """The answer to a question about these objects, in the world that they and a file describe
     (see `read_world`). `unread` says why some files could not be read.
 
@@ -86,7 +86,7 @@ def answer(
         *lent,
         *not_enforced(policies, question.profile),
     )
-    return Answer(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
+    return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
 
 
 def _written(world: Placed | None) -> tuple[World, tuple[str, ...]]:

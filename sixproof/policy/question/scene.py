@@ -28,7 +28,7 @@ _HEAD = re.compile(r"(?:(?P<prefix>host|svc):)?(?P<namespace>[^/:,\s]+)/(?P<name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class PortSpec:
+class AskedPort:
     """A protocol and a port: its number, or its name (then `protocol` is None unless said); no
     port for ICMP."""
 
@@ -36,14 +36,14 @@ class PortSpec:
     port: int | str | None = None
 
 
-def parse_port(text: str) -> PortSpec:
+def parse_port(text: str) -> AskedPort:
     """``tcp/80``, ``80/tcp``, ``80`` (TCP), ``http``, ``udp/dns`` or ``icmp``.
 
     Raises:
         UsageError: the text is none of them.
     """
     if text.lower() in ("icmp", "icmpv6"):
-        return PortSpec(Protocol.ICMP)
+        return AskedPort(Protocol.ICMP)
     found = _PORT.fullmatch(text)
     if found is None or (found["before"] and found["after"]):
         raise UsageError(f"{shown(text)} is no port: {_PORT_FORMS}")
@@ -52,14 +52,14 @@ def parse_port(text: str) -> PortSpec:
     if port.isdecimal() and port.isascii():
         if not 1 <= int(port[:6]) <= 65535:
             raise UsageError(f"{shown(text)} is no port: numbers go from 1 to 65535")
-        return PortSpec(protocol or Protocol.TCP, int(port))
+        return AskedPort(protocol or Protocol.TCP, int(port))
     if port.upper() in Protocol.__members__ or not re.search("[a-zA-Z]", port):
         raise UsageError(f"{shown(text)} is no port: {_PORT_FORMS}")
-    return PortSpec(protocol, port)
+    return AskedPort(protocol, port)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Described:
+class EndpointSpec:
     """An endpoint as one line describes it; what the line does not say is empty."""
 
     kind: EndpointKind
@@ -98,7 +98,7 @@ class Described:
         return self.on(bare)
 
 
-def parse_endpoint(text: str) -> Described:
+def parse_endpoint(text: str) -> EndpointSpec:
     """The endpoint that a line describes (`INLINE` says how).
 
     Raises:
@@ -108,7 +108,7 @@ def parse_endpoint(text: str) -> Described:
     return parse_parts(text, _head(who.strip()))
 
 
-def parse_parts(text: str, head: Described) -> Described:
+def parse_parts(text: str, head: EndpointSpec) -> EndpointSpec:
     """What a line says after its first comma, about `head`.
 
     Raises:
@@ -140,17 +140,17 @@ def _address(text: str) -> IPAddress:
         raise UsageError(str(bad)) from None
 
 
-def _head(who: str) -> Described:
+def _head(who: str) -> EndpointSpec:
     if who == "outside":
-        return Described(EndpointKind.OUTSIDE, name=who)
+        return EndpointSpec(EndpointKind.OUTSIDE, name=who)
     if who.startswith("node:") and len(who) > len("node:"):
-        return Described(EndpointKind.NODE, name=who.removeprefix("node:"))
+        return EndpointSpec(EndpointKind.NODE, name=who.removeprefix("node:"))
     found = _HEAD.fullmatch(who)
     if found is None:
         raise UsageError(f"{shown(who)} is no endpoint: write {INLINE}")
     kinds = {"host": EndpointKind.HOST, "svc": EndpointKind.SERVICE}
     kind = kinds.get(found["prefix"], EndpointKind.POD)
-    return Described(kind, found["namespace"], found["name"])
+    return EndpointSpec(kind, found["namespace"], found["name"])
 
 
 def _part(part: str) -> tuple[str, str]:

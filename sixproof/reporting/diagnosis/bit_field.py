@@ -23,7 +23,7 @@ from sixproof.reporting.diagnosis.scope import (
 
 
 @dataclasses.dataclass(frozen=True)
-class Field:
+class BitField:
     """The pairs of one family of a matrix. `port_specs` are in order of first appearance."""
 
     family: Family
@@ -32,7 +32,7 @@ class Field:
     cells: Mapping[Edge, Observation]
 
     @classmethod
-    def of(cls, matrix: Matrix, family: Family) -> Field:
+    def of(cls, matrix: Matrix, family: Family) -> BitField:
         """The field of a family."""
         cells = {edge: o for (f, edge), o in matrix.cells.items() if f is family}
         ends = {e[:2]: (o.flow.source, o.flow.destination) for e, o in cells.items()}
@@ -109,7 +109,7 @@ class Field:
 class _Masks:
     """Masks of sides and relations, each computed once."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: BitField) -> None:
         self._pairs = field.pairs
         self._sources: dict[Side, int] = {}
         self._destinations: dict[Side, int] = {}

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.model import Edge, Family, MatrixKind, Outcome, edge_of
-from sixproof.reporting.diagnosis.bit_field import Field
+from sixproof.reporting.diagnosis.bit_field import BitField
 from sixproof.reporting.diagnosis.pattern import (
     Pattern,
     said_families,
@@ -36,7 +36,7 @@ class _Tally:
         return self.good > 0 and self.bad == 0
 
 
-def contrasted(pattern: Pattern, fields: Mapping[Family, Field], wrong: Wrong) -> Pattern:
+def contrasted(pattern: Pattern, fields: Mapping[Family, BitField], wrong: Wrong) -> Pattern:
     """The pattern with what works beside it: other ports, other family, the way back, the rest."""
     if pattern.scope is None:
         return pattern
@@ -49,7 +49,7 @@ class _View:
     """One pattern in its matrix."""
 
     def __init__(
-        self, pattern: Pattern, scope: Scope, fields: Mapping[Family, Field], wrong: Wrong
+        self, pattern: Pattern, scope: Scope, fields: Mapping[Family, BitField], wrong: Wrong
     ) -> None:
         self._pattern = pattern
         self._scope = scope

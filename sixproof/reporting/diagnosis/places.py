@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.model import Disagreement, Matrix, MatrixKind, edge_of
-from sixproof.reporting.diagnosis.bit_field import Field
+from sixproof.reporting.diagnosis.bit_field import BitField
 from sixproof.reporting.diagnosis.contrast import contrasted
 from sixproof.reporting.diagnosis.pattern import Pattern, said_ports, said_scattered
 from sixproof.reporting.diagnosis.scope import Scope
@@ -33,7 +33,7 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
     disagreements count as right.
     """
     wrong = tuple(disagreements)
-    fields = {family: Field.of(matrix, family) for family in matrix.families()}
+    fields = {family: BitField.of(matrix, family) for family in matrix.families()}
     standings = {
         (d.observation.flow.family, edge_of(d.observation.flow)): _standing(d) for d in wrong
     }
@@ -68,7 +68,7 @@ class _Explanation:
 
     def __init__(
         self,
-        field: Field,
+        field: BitField,
         standing: Standing,
         cells: Sequence[Disagreement],
         wrong: Sequence[Disagreement],

@@ -36,7 +36,7 @@ _DIRECTORIES = (report_files.ALLURE_RESULTS, report_files.PARTS)
 _HEAD = 400  # bytes of results.json in which its schema stands
 
 
-class Shelf:
+class ReportDirectory:
     """The directory of one run's files; `latest` is the link that leads to it once it has results,
     None where the user chose the directory."""
 
@@ -49,7 +49,7 @@ class Shelf:
         self._made: list[Path] = []
 
     @classmethod
-    def of_a_run(cls, base: Path) -> Shelf:
+    def of_a_run(cls, base: Path) -> ReportDirectory:
         """A directory of its own below `base`, for a run that begins now."""
         return cls(base / RUNS / _name(datetime.datetime.now(datetime.UTC)), base / LATEST)
 

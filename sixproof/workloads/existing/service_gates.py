@@ -13,7 +13,7 @@ from sixproof.policy import Judgement, Service, ServicePort, Verdict
 from sixproof.workloads.existing.policies import StandingPolicies, closed_by, listed
 from sixproof.workloads.probe_pods.topology import port_specs_of
 from sixproof.workloads.services import manifests
-from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.routing import Door, ServiceTarget
 
 _AT_NODES = (Door.NODE_PORT, Door.HOST_PORT)
 
@@ -52,7 +52,7 @@ class Gate:
         return Expectation(outcomes, because, by_policy=True, closed_by=self.closed_by)
 
 
-def gate(policies: StandingPolicies, flow: Flow, target: Target) -> Gate:
+def gate(policies: StandingPolicies, flow: Flow, target: ServiceTarget) -> Gate:
     """What the policies say of a flow to a target."""
     behind = target.candidates(flow.source)
     if not behind:
@@ -70,7 +70,7 @@ def _to(flow: Flow, backend: Endpoint) -> Flow:
     return dataclasses.replace(flow, destination=backend)
 
 
-def _as_dialled(flow: Flow, target: Target) -> Flow:
+def _as_dialled(flow: Flow, target: ServiceTarget) -> Flow:
     """With nobody behind it, policy sees the address that was dialled: a node's, or one of
     nobody."""
     kind = EndpointKind.NODE if target.frontend in _AT_NODES else EndpointKind.OUTSIDE
@@ -80,7 +80,7 @@ def _as_dialled(flow: Flow, target: Target) -> Flow:
     return _to(flow, place)
 
 
-def _before(flow: Flow, target: Target, backend: Endpoint) -> Service:
+def _before(flow: Flow, target: ServiceTarget, backend: Endpoint) -> Service:
     """The service of a target before one backend, as the oracle knows it."""
     at_node = target.frontend in _AT_NODES
     number = flow.port or 0
@@ -100,7 +100,7 @@ def _before(flow: Flow, target: Target, backend: Endpoint) -> Service:
     )
 
 
-def _served(flow: Flow, target: Target, backend: Endpoint) -> int | None:
+def _served(flow: Flow, target: ServiceTarget, backend: Endpoint) -> int | None:
     """The port at which the backend serves the one that is dialled, None if the same."""
     for port in target.ports:
         if port.protocol is flow.protocol and flow.port in (port.port, port.node_port):

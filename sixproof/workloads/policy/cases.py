@@ -41,7 +41,7 @@ class _Text(string.Template):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Case:
+class PolicyCase:
     """One case: `number` is that of the catalogue, `name` the file's, `title` its first line."""
 
     number: int
@@ -68,13 +68,13 @@ class Case:
         return tuple(own(o, policy_namespaces) for o in objects if o is not None)
 
 
-def read(directory: Path) -> tuple[Case, ...]:
+def read(directory: Path) -> tuple[PolicyCase, ...]:
     """The cases of a directory, by number and name."""
     found = []
     for path in sorted(directory.glob("[0-9]*.yaml")):
         text = path.read_text(encoding="utf-8")
         title = text.partition("\n")[0].removeprefix("#").strip()
-        found.append(Case(int(path.stem.partition("-")[0]), path.stem, title, text))
+        found.append(PolicyCase(int(path.stem.partition("-")[0]), path.stem, title, text))
     return tuple(found)
 
 

@@ -23,7 +23,7 @@ from sixproof.policy.manifests import yaml_text
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.intake import in_namespace, judged, keyed, nearest
 from sixproof.policy.manifests.manifest import brief
-from sixproof.policy.manifests.shelf import described, objects
+from sixproof.policy.manifests.manifest_compiler import described, objects
 from sixproof.policy.manifests.tree import text_at
 from sixproof.policy.manifests.yaml_text import Document
 from sixproof.policy.world.networks import Flaw

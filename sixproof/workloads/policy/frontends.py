@@ -12,7 +12,7 @@ from sixproof.policy import Service, ServicePort
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.services import manifests, routing
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.routing import Door, ServiceTarget
 
 HOME = "shop"
 
@@ -23,7 +23,7 @@ class ServiceFrontends:
 
     service: Service
     backend: Endpoint
-    targets: tuple[Target, ...]
+    targets: tuple[ServiceTarget, ...]
 
     def flows(self, clients: Iterable[Endpoint], families: Iterable[Family]) -> tuple[Flow, ...]:
         """Every client to every frontend, on all ports."""

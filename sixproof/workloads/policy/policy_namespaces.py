@@ -166,7 +166,7 @@ def build(
         NotReady: a pod did not become ready in time.
     """
     homes = {name: run.namespace(f"{serial}-{name}") for name in NAMESPACES}
-    wanted = deploy.Plan(
+    wanted = deploy.DeployPlan(
         namespaces=tuple(_namespace_manifest(run, serial, name) for name in NAMESPACES),
         config_maps=tuple(agent_config_map(run, home) for home in homes.values()),
         pods=(),

@@ -31,7 +31,7 @@ SERVICE_ACCOUNT = "default"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Plan:
+class DeployPlan:
     """What a deployment creates, in order: namespaces, then what pods mount, then pods."""
 
     namespaces: tuple[Manifest, ...]
@@ -40,7 +40,7 @@ class Plan:
     pull_secret: str = ""
 
 
-def plan(run: Run, placement: Placement, options: PodOptions) -> Plan:
+def plan(run: Run, placement: Placement, options: PodOptions) -> DeployPlan:
     """The probe topology's manifests."""
     specs = [
         *(
@@ -58,7 +58,7 @@ def plan(run: Run, placement: Placement, options: PodOptions) -> Plan:
             for node in placement.nodes
         ),
     ]
-    return Plan(
+    return DeployPlan(
         namespaces=(
             *(namespace(run, role) for role in ROLES),
             namespace(run, HOST_ROLE, "privileged"),  # hostNetwork is beyond "baseline"
@@ -69,7 +69,7 @@ def plan(run: Run, placement: Placement, options: PodOptions) -> Plan:
     )
 
 
-def open_namespaces(cluster: Cluster, wanted: Plan) -> None:
+def open_namespaces(cluster: Cluster, wanted: DeployPlan) -> None:
     """Create the namespaces.
 
     Raises:
@@ -81,7 +81,7 @@ def open_namespaces(cluster: Cluster, wanted: Plan) -> None:
 def fill(
     cluster: Cluster,
     run: Run,
-    wanted: Plan,
+    wanted: DeployPlan,
     placement: Placement,
     *,
     timeout: float,
@@ -105,7 +105,7 @@ def fill(
 def cover(
     cluster: Cluster,
     run: Run,
-    wanted: Plan,
+    wanted: DeployPlan,
     placement: Placement,
     *,
     timeout: float,
@@ -141,14 +141,14 @@ def cover(
     )
 
 
-def _create(cluster: Cluster, run: Run, wanted: Plan) -> None:
+def _create(cluster: Cluster, run: Run, wanted: DeployPlan) -> None:
     keys = [key_secret(run, json_fields.name(home)) for home in wanted.namespaces]
     mounted = [*wanted.config_maps, *keys, *_pull_secrets(cluster, run, wanted)]
     cluster.gather([_creation(cluster, m) for m in mounted])
     cluster.gather([_creation(cluster, m) for m in wanted.pods])
 
 
-def _in_turn(wanted: Plan, timeout: float) -> Iterator[tuple[str, list[str], float]]:
+def _in_turn(wanted: DeployPlan, timeout: float) -> Iterator[tuple[str, list[str], float]]:
     """Each namespace with the names of its pods and the seconds that are left to wait for them: one
     after the other waits no longer than all at once."""
     deadline = time.monotonic() + timeout
@@ -175,7 +175,7 @@ def _creation(cluster: Cluster, manifest: Manifest) -> Callable[[], Manifest]:
     return lambda: cluster.apply(manifest)
 
 
-def _pull_secrets(cluster: Cluster, run: Run, wanted: Plan) -> list[Manifest]:
+def _pull_secrets(cluster: Cluster, run: Run, wanted: DeployPlan) -> list[Manifest]:
     """Copies of the user's pull secret for the run's namespaces."""
     if not wanted.pull_secret:
         return []

@@ -26,7 +26,7 @@ PATIENCE = 20.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Place:
+class OutsidePlace:
     """A machine outside the cluster.
 
     `addresses` has one of each family, by which it is known and from which it sends, `further` what
@@ -97,7 +97,7 @@ class Outside:
 class Keeper:
     """The agent outside, while it runs: it ends with this process, however that ends."""
 
-    def __init__(self, place: Place, key: str) -> None:
+    def __init__(self, place: OutsidePlace, key: str) -> None:
         """Start it; it answers the probes of the run that has this `key`.
 
         Raises:

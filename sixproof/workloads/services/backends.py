@@ -81,7 +81,7 @@ def open_namespace(
     """
     home = namespace(run, role, level)
     config_map = agent_config_map(run, json_fields.name(home))
-    plan = deploy.Plan((home,), (config_map,), (), options.pull_secret)
+    plan = deploy.DeployPlan((home,), (config_map,), (), options.pull_secret)
     deploy.open_namespaces(cluster, plan)
     deploy.fill(cluster, run, plan, Placement(()), timeout=1, progress=lambda _: None)
     return json_fields.name(home)

@@ -17,7 +17,7 @@ from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.services import backends
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import Service, load, service
-from sixproof.workloads.services.routing import Target, at_cluster_ip
+from sixproof.workloads.services.routing import ServiceTarget, at_cluster_ip
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,8 +28,8 @@ class Change:
     """
 
     what: str
-    before: Target | None
-    make: Callable[[], Target]
+    before: ServiceTarget | None
+    make: Callable[[], ServiceTarget]
 
 
 class MutableService:
@@ -133,7 +133,7 @@ class MutableService:
 
         return self._change("second family added", act)
 
-    def target(self) -> Target:
+    def target(self) -> ServiceTarget:
         """The service at its clusterIPs, with the backends that are behind it now.
 
         Raises:
@@ -158,7 +158,7 @@ class MutableService:
         self._service = service(self._cluster.create(wanted))
 
     def _change(self, what: str, act: Callable[[], None]) -> Change:
-        def make() -> Target:
+        def make() -> ServiceTarget:
             act()
             return self.target()
 

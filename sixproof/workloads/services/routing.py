@@ -30,7 +30,7 @@ class Door(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Target:
+class ServiceTarget:
     """Something that clients dial, and the ready backends behind it.
 
     `local` tells whether the traffic policy of this frontend is Local. `absent` says why a
@@ -86,10 +86,10 @@ class Target:
 
 def at_cluster_ip(
     service: Service, backends: Iterable[Endpoint], proxy: KubeProxy, *, local: bool = False
-) -> Target:
+) -> ServiceTarget:
     """A service at its clusterIPs."""
     behind = tuple(backends)
-    return Target(
+    return ServiceTarget(
         service.endpoint(),
         Door.CLUSTER_IP,
         service.port_specs,
@@ -107,11 +107,11 @@ def at_nodes(
     proxy: KubeProxy,
     *,
     local: bool = False,
-) -> tuple[Target, ...]:
+) -> tuple[ServiceTarget, ...]:
     """A service at its NodePorts, on every InternalIP of these nodes in the service's families."""
     behind = tuple(backends)
     return tuple(
-        Target(
+        ServiceTarget(
             dataclasses.replace(
                 dialled,
                 addresses=tuple(a for a in dialled.addresses if Family.of(a) in service.families),
@@ -128,11 +128,11 @@ def at_nodes(
     )
 
 
-def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[Target, ...]:
+def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[ServiceTarget, ...]:
     """The NodePorts of a service on the addresses of families that it does not have."""
     missing = [f for f in Family if f not in service.families]
     return tuple(
-        Target(
+        ServiceTarget(
             dataclasses.replace(
                 dialled, addresses=tuple(a for a in dialled.addresses if Family.of(a) in missing)
             ),
@@ -148,7 +148,7 @@ def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[Target, 
 
 def flows_to(
     clients: Iterable[Endpoint],
-    targets: Iterable[Target],
+    targets: Iterable[ServiceTarget],
     families: Iterable[Family],
     port_specs: Iterable[PortSpec] | None = None,
 ) -> tuple[Flow, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, Target, is_on_the_host
+from sixproof.workloads.services.routing import Door, ServiceTarget, is_on_the_host
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Outgoing:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Source:
+class ExpectedSource:
     """The addresses of which a server must see one, and the reason; empty where nothing is known
     of this cluster that would tell."""
 
@@ -48,16 +48,18 @@ class Translation:
     nodes: Mapping[str, NodeFacts]
     own: Mapping[str, frozenset[IPAddress]]
 
-    def source(self, client: Endpoint, target: Target, backend: Endpoint, family: Family) -> Source:
+    def source(
+        self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
+    ) -> ExpectedSource:
         """Whose address `backend` must see when `client` dials `target`."""
         if target.frontend in (Door.CLUSTER_IP, Door.NODE_PORT) and not self.proxy.known:
-            return Source(frozenset(), "nothing is known of this cluster's service proxy")
+            return ExpectedSource(frozenset(), "nothing is known of this cluster's service proxy")
         masqueraded = self._masquerade(client, target, backend, family)
         return masqueraded or self._unmasqueraded(client, target, backend, family)
 
     def _masquerade(
-        self, client: Endpoint, target: Target, backend: Endpoint, family: Family
-    ) -> Source | None:
+        self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
+    ) -> ExpectedSource | None:
         """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
         if target.frontend is Door.DIRECT:
             return None
@@ -81,12 +83,12 @@ class Translation:
         return None
 
     def _unmasqueraded(
-        self, client: Endpoint, target: Target, backend: Endpoint, family: Family
-    ) -> Source:
+        self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
+    ) -> ExpectedSource:
         """The address with which a packet leaves the client's node."""
         own = client.address(family)
         if own is None:
-            return Source(frozenset(), f"{client.name} has no {family} address")
+            return ExpectedSource(frozenset(), f"{client.name} has no {family} address")
         if is_on_the_host(client):
             return self._node(client.node, family, "it starts on the node: the kernel's choice")
         # A packet to another node's port reaches that node first; behind any other frontend it goes
@@ -97,19 +99,23 @@ class Translation:
         if elsewhere in ("", client.node):
             elsewhere = backend.node if is_on_the_host(backend) else ""
         if elsewhere in ("", client.node):
-            return Source(frozenset({own}), "nothing on this way translates a pod's address")
+            return ExpectedSource(
+                frozenset({own}), "nothing on this way translates a pod's address"
+            )
         return self._leaving(client, own, family)
 
-    def _leaving(self, client: Endpoint, own: IPAddress, family: Family) -> Source:
+    def _leaving(self, client: Endpoint, own: IPAddress, family: Family) -> ExpectedSource:
         """A pod's packet to the address of another node."""
         outgoing = self.outgoing
         if outgoing.masqueraded is None:
-            return Source(frozenset(), "nothing is known of how this CNI translates outgoing pods")
+            return ExpectedSource(
+                frozenset(), "nothing is known of how this CNI translates outgoing pods"
+            )
         pool = next((p for p in outgoing.pools if own in p), None)
         if outgoing.hosts_too and any(own in p for p in outgoing.masqueraded):
             why = f"natOutgoing of pool {pool}: a node's address is outside of all pools"
             return self._node(client.node, family, why)
-        return Source(frozenset({own}), f"pool {pool} has no natOutgoing for nodes")
+        return ExpectedSource(frozenset({own}), f"pool {pool} has no natOutgoing for nodes")
 
     def _is_local(self, client: Endpoint, family: Family) -> bool:
         own, node = client.address(family), self.nodes.get(client.node)
@@ -117,9 +123,9 @@ class Translation:
             return False
         return self.proxy.takes_for_local(own, node)
 
-    def _node(self, name: str, family: Family, why: str) -> Source:
+    def _node(self, name: str, family: Family, why: str) -> ExpectedSource:
         addresses = frozenset(a for a in self.own.get(name, ()) if Family.of(a) is family)
-        return Source(addresses, f"an address of {name}: {why}")
+        return ExpectedSource(addresses, f"an address of {name}: {why}")
 
 
 def own_addresses(

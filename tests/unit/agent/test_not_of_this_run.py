@@ -28,7 +28,7 @@ from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.probe_pods import outside
-from sixproof.workloads.probe_pods.outside import Keeper, Place
+from sixproof.workloads.probe_pods.outside import Keeper, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.probe_pods.probe_pod import FILES
 from tests.unit.agent.arena import DOMAIN, LOOPBACK, free_port, run, serving, spec, tried
@@ -151,7 +151,7 @@ def test_foreign_datagrams_push_nothing_out_of_the_log(monkeypatch: pytest.Monke
 # ---- an agent of another run
 
 
-HERE = Place((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
+HERE = OutsidePlace((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from sixproof.calico.audit import audit
 from sixproof.calico.felix import Failsafe, Felix
-from sixproof.calico.nodes import CalicoNode, Tunnel
+from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.calico.operator import Installation, Status
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
@@ -30,8 +30,8 @@ NODE = CalicoNode(
     "w1",
     chosen=(ipaddress.ip_interface("192.0.2.1/24"), ipaddress.ip_interface("fd00:1::1/64")),
     tunnels=(
-        Tunnel("VXLAN", ipaddress.ip_address("10.0.0.1")),
-        Tunnel("VXLAN", ipaddress.ip_address("fd00:244::1")),
+        TunnelAddress("VXLAN", ipaddress.ip_address("10.0.0.1")),
+        TunnelAddress("VXLAN", ipaddress.ip_address("fd00:244::1")),
     ),
     internal=ADDRESSES,
 )

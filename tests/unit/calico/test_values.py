@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.calico.bgp import Peer, bgp
+from sixproof.calico.bgp import BgpPeer, bgp
 from sixproof.calico.felix import Failsafe, felix
 from sixproof.calico.nodes import calico_nodes
 from sixproof.calico.operator import environment_methods, installation
@@ -93,7 +93,7 @@ def test_failsafe_ports() -> None:
     ],
 )
 def test_family_of_a_bgp_session(address: str, family: Family | None) -> None:
-    assert Peer("p", address).family is family
+    assert BgpPeer("p", address).family is family
 
 
 def test_bgp_configuration() -> None:
@@ -115,7 +115,7 @@ def test_bgp_configuration() -> None:
     )
     assert found.cluster_ips == (ipaddress.ip_network("fd00:96::/112"),)
     assert found.communities == ("64600:1",)
-    assert found.peers == (Peer("router", "2001:db8::1", 65546, "rack == 'a'"),)
+    assert found.peers == (BgpPeer("router", "2001:db8::1", 65546, "rack == 'a'"),)
 
 
 def test_bgp_without_bird() -> None:

@@ -23,7 +23,7 @@ from sixproof.model import Expectation, Family, Flow, Observation, Outcome, Timi
 from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.probes.connect.probe import ConnectProbe
 from sixproof.workloads.policy import cases, files
-from sixproof.workloads.policy import stage as policy_stage
+from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 from sixproof.workloads.probe_pods.probe_pod import PodOptions

@@ -10,10 +10,10 @@ from sixproof.model import Endpoint, Flow, Outcome, Protocol
 from sixproof.policy import (
     CALICO,
     KUBERNETES,
-    Answer,
     HostAction,
     Icmp,
     Oracle,
+    ProviderAnswer,
     ProviderProfile,
     SeenAs,
     ServicePort,
@@ -180,14 +180,14 @@ def test_case_36_a_flow_to_a_node_port_of_an_unknown_node_may_be_seen_either_way
 def test_case_37_other_providers_may_look_before_the_service_is_translated() -> None:
     by_service = egress("{ipBlock: {cidr: '::/0'}}, {ipBlock: {cidr: 0.0.0.0/0}}")
     seen = dataclasses.replace(
-        KUBERNETES, ip_block_matches_pods=Answer.NO, service_seen_as=SeenAs.SERVICE
+        KUBERNETES, ip_block_matches_pods=ProviderAnswer.NO, service_seen_as=SeenAs.SERVICE
     )
     check(by_service, "web -> shop-db v46 tcp/80: DENIED", seen)
     by_pod = egress(TO_DB)
     check(by_pod, "web -> shop-db v46 tcp/80: ALLOWED", seen)
     check(by_pod, "web -> shop-db v46 tcp/80: ALLOWED", KUBERNETES)
     only_service = egress("{ipBlock: {cidr: 'fd00:10:96::/112'}}")
-    before = dataclasses.replace(seen, ip_block_matches_pods=Answer.YES)
+    before = dataclasses.replace(seen, ip_block_matches_pods=ProviderAnswer.YES)
     check(only_service, "web -> shop-db v6 tcp/80: ALLOWED", before)
     both = dataclasses.replace(before, service_seen_as=SeenAs.UNDEFINED)
     answer = judge(only_service, "web -> shop-db v6 tcp/80: UNDEFINED", both)
@@ -195,9 +195,9 @@ def test_case_37_other_providers_may_look_before_the_service_is_translated() -> 
 
 
 def test_case_38_providers_may_keep_the_own_node_out() -> None:
-    shut = dataclasses.replace(CALICO, own_node_reaches_pods=Answer.NO)
+    shut = dataclasses.replace(CALICO, own_node_reaches_pods=ProviderAnswer.NO)
     check(NOTHING_IN, "worker -> db v46 tcp/1: DENIED", shut)
-    unsure = dataclasses.replace(CALICO, own_node_reaches_pods=Answer.UNDEFINED)
+    unsure = dataclasses.replace(CALICO, own_node_reaches_pods=ProviderAnswer.UNDEFINED)
     check(NOTHING_IN, "worker -> db v46 tcp/1: UNDEFINED", unsure)
     check("", "worker -> db v46 tcp/1: ALLOWED", unsure)
 
@@ -248,9 +248,9 @@ def test_case_38_an_open_question_before_the_nodes_action_stays_open_unless_both
 def test_case_40_providers_that_are_known_to_police_a_pod_that_reaches_itself_or_not(
     profile: ProviderProfile,
 ) -> None:
-    yes = dataclasses.replace(profile, hairpin_policed=Answer.YES)
+    yes = dataclasses.replace(profile, hairpin_policed=ProviderAnswer.YES)
     check(NOTHING_IN, "db -> shop-db v46 tcp/80: DENIED", yes)
-    no = dataclasses.replace(profile, hairpin_policed=Answer.NO)
+    no = dataclasses.replace(profile, hairpin_policed=ProviderAnswer.NO)
     check(NOTHING_IN, "db -> shop-db v46 tcp/80: ALLOWED", no)
 
 
@@ -286,9 +286,9 @@ def test_case_42_network_policy_leaves_icmp_to_the_provider() -> None:
     answer = judge(NOTHING_IN, "web -> db v6 icmp: UNDEFINED", KUBERNETES)
     assert "how NetworkPolicy treats ICMP" in answer.because
     check("", "web -> db v46 icmp: ALLOWED", KUBERNETES)
-    free = dataclasses.replace(KUBERNETES, icmp_policed=Answer.NO)
+    free = dataclasses.replace(KUBERNETES, icmp_policed=ProviderAnswer.NO)
     check(NOTHING_IN, "web -> db v46 icmp: ALLOWED\nweb -> db v46 tcp/1: DENIED", free)
-    policed = dataclasses.replace(KUBERNETES, icmp_policed=Answer.YES)
+    policed = dataclasses.replace(KUBERNETES, icmp_policed=ProviderAnswer.YES)
     check(NOTHING_IN, "web -> db v46 icmp: DENIED", policed)
 
 

@@ -7,7 +7,14 @@ import dataclasses
 import pytest
 
 from sixproof.errors import ManifestError
-from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, Answer, ProviderProfile, Verdict
+from sixproof.policy import (
+    CALICO,
+    CALICO_3_31,
+    KUBERNETES,
+    ProviderAnswer,
+    ProviderProfile,
+    Verdict,
+)
 from tests.unit.policy.cluster import calico, check, cluster_wide, judge, network_policy
 
 NAMESPACES = "{namespaces: {}}"
@@ -218,7 +225,7 @@ def test_a_test_of_calico_3_31_expects_named_ports_to_work_as_the_api_asks() -> 
     check(text, asked, CALICO_3_31.as_the_api_asks())
 
 
-def support(answer: Answer) -> ProviderProfile:
+def support(answer: ProviderAnswer) -> ProviderProfile:
     """A provider that treats experimental peers so."""
     return dataclasses.replace(CALICO, node_peers=answer, domain_peers=answer)
 
@@ -240,14 +247,14 @@ def test_node_peers_match_node_addresses_where_the_provider_knows_them() -> None
     text = admin("a", egress("Deny", NODES))
     check(text, "web -> worker2 v46 tcp/1: DENIED\nweb -> host v46 tcp/1: DENIED\n"
           "web -> worker v46 tcp/1: ALLOWED\nweb -> db v46 tcp/1: ALLOWED",
-          support(Answer.YES))  # fmt: skip
-    check(text, "web -> worker2 v46 tcp/1: UNDEFINED", support(Answer.UNDEFINED))
+          support(ProviderAnswer.YES))  # fmt: skip
+    check(text, "web -> worker2 v46 tcp/1: UNDEFINED", support(ProviderAnswer.UNDEFINED))
 
 
 def test_domain_names_are_not_resolved() -> None:
     text = cluster("a", egress("Deny", NAMES))
-    check(text, "web -> outside v46 tcp/1: UNDEFINED", support(Answer.UNDEFINED))
-    answer = judge(text, "web -> outside v6 tcp/1: UNDEFINED", support(Answer.YES))
+    check(text, "web -> outside v46 tcp/1: UNDEFINED", support(ProviderAnswer.UNDEFINED))
+    answer = judge(text, "web -> outside v6 tcp/1: UNDEFINED", support(ProviderAnswer.YES))
     assert "whether destination is *.example.org (not resolved here)" in answer.because
 
 

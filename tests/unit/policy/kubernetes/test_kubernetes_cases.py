@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.errors import ManifestError
-from sixproof.policy import CALICO, KUBERNETES, Answer, ProviderProfile, World
+from sixproof.policy import CALICO, KUBERNETES, ProviderAnswer, ProviderProfile, World
 from tests.unit.policy.cluster import calico, check, judgements, network_policy, pod
 
 ALL_OPEN = "web -> db v46 tcp/80: ALLOWED\nweb -> db v46 udp/80: ALLOWED"
@@ -303,7 +303,7 @@ def test_case_31_except_must_lie_strictly_inside(excepted: str) -> None:
 def test_case_34_other_providers_answer_blocks_over_pods_as_they_like() -> None:
     text = blocks("10.244.0.0/16", "fd00:10:244::/48")
     check(text, "web -> db v46 tcp/1: UNDEFINED\noutside -> db v46 tcp/1: DENIED", KUBERNETES)
-    identity = dataclasses.replace(KUBERNETES, ip_block_matches_pods=Answer.NO)
+    identity = dataclasses.replace(KUBERNETES, ip_block_matches_pods=ProviderAnswer.NO)
     check(text, "web -> db v46 tcp/1: DENIED", identity)
 
 

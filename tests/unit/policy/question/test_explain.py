@@ -14,9 +14,9 @@ from sixproof.__main__ import main
 from sixproof.errors import UsageError
 from sixproof.model import EndpointKind, Protocol
 from sixproof.policy.manifests.placed import Placed
-from sixproof.policy.question.question import Answer, Question
+from sixproof.policy.question.question import Explanation, Question
 from sixproof.policy.question.question import answer as answer_placed
-from sixproof.policy.question.scene import PortSpec, parse_endpoint, parse_port
+from sixproof.policy.question.scene import AskedPort, parse_endpoint, parse_port
 from sixproof.policy.question.world_file import read_world
 
 DENY = """
@@ -72,7 +72,7 @@ def ask(policies: str, *more: str, source: str = WEB, to: str = DB, port: str = 
     return main(["explain", policies, "--from", source, "--to", to, "--port", port, *more])
 
 
-def answer(question: Question, values: list[Any], world: Any = None) -> Answer:
+def answer(question: Question, values: list[Any], world: Any = None) -> Explanation:
     """The answer to a question about objects without a place."""
     described = None if world is None else Placed(world)
     return answer_placed(question, map(Placed, values), described)
@@ -293,17 +293,17 @@ def test_what_a_line_cannot_say_is_quoted_in_bounded_length() -> None:
 @pytest.mark.parametrize(
     ("text", "port_spec"),
     [
-        ("80", PortSpec(Protocol.TCP, 80)),
-        ("SCTP/9", PortSpec(Protocol.SCTP, 9)),
-        ("9093/tcp", PortSpec(Protocol.TCP, 9093)),
-        ("53/UDP", PortSpec(Protocol.UDP, 53)),
-        ("http", PortSpec(None, "http")),
-        ("udp/dns", PortSpec(Protocol.UDP, "dns")),
-        ("dns-tcp/tcp", PortSpec(Protocol.TCP, "dns-tcp")),
-        ("ICMPv6", PortSpec(Protocol.ICMP, None)),
+        ("80", AskedPort(Protocol.TCP, 80)),
+        ("SCTP/9", AskedPort(Protocol.SCTP, 9)),
+        ("9093/tcp", AskedPort(Protocol.TCP, 9093)),
+        ("53/UDP", AskedPort(Protocol.UDP, 53)),
+        ("http", AskedPort(None, "http")),
+        ("udp/dns", AskedPort(Protocol.UDP, "dns")),
+        ("dns-tcp/tcp", AskedPort(Protocol.TCP, "dns-tcp")),
+        ("ICMPv6", AskedPort(Protocol.ICMP, None)),
     ],
 )
-def test_ports(text: str, port_spec: PortSpec) -> None:
+def test_ports(text: str, port_spec: AskedPort) -> None:
     assert parse_port(text) == port_spec
 
 

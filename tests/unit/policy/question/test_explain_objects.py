@@ -10,7 +10,7 @@ from sixproof.errors import UsageError
 from sixproof.model import EndpointKind, Protocol
 from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, ProviderProfile
 from sixproof.policy.manifests.placed import Placed, Refusals
-from sixproof.policy.question.question import Answer, Question
+from sixproof.policy.question.question import Explanation, Question
 from sixproof.policy.question.question import answer as answer_placed
 from sixproof.policy.world.cluster_objects import Roster
 
@@ -68,14 +68,16 @@ FROM_WEB = network_policy("db", {
                  "ports": [{"port": "sql"}]}]})  # fmt: skip
 
 
-def ask(source: str, to: str, port: str, *values: Object, world: Any = None, **more: Any) -> Answer:
+def ask(
+    source: str, to: str, port: str, *values: Object, world: Any = None, **more: Any
+) -> Explanation:
     """The answer to a question about these objects."""
     described = None if world is None else Placed(world, "world.yaml: document 1, line 1")
     question = Question(source, to, port, **more)
     return answer_placed(question, map(Placed, values), described)
 
 
-def verdicts(found: Answer) -> list[str]:
+def verdicts(found: Explanation) -> list[str]:
     """The verdicts by family."""
     return [f"{j.flow.family} {j.verdict}" for j in found.judgements]
 

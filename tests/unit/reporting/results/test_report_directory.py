@@ -7,37 +7,39 @@ from pathlib import Path
 import pytest
 
 from sixproof.errors import UsageError
-from sixproof.reporting.results.report_directory import KEPT, MARKER, Shelf
+from sixproof.reporting.results.report_directory import KEPT, MARKER, ReportDirectory
 
 
-def ran(shelf: Shelf, said: str = "") -> Shelf:
+def ran(reports: ReportDirectory, said: str = "") -> ReportDirectory:
     """A run that began, wrote its results, and ended."""
-    shelf.take()
-    shelf.clear()
-    (shelf.directory / "results.json").write_text(said, encoding="utf-8")
-    shelf.publish()
-    shelf.give_back()
-    return shelf
+    reports.take()
+    reports.clear()
+    (reports.directory / "results.json").write_text(said, encoding="utf-8")
+    reports.publish()
+    reports.give_back()
+    return reports
 
 
 def test_latest_leads_to_the_last_run_with_results(tmp_path: Path) -> None:
     """A run that never began leaves the last report as it is, and nothing of itself."""
-    ran(Shelf.of_a_run(tmp_path / "reports"), "first")
+    ran(ReportDirectory.of_a_run(tmp_path / "reports"), "first")
     before = sorted((tmp_path / "reports").rglob("*"))
-    idle = Shelf.of_a_run(tmp_path / "reports")
+    idle = ReportDirectory.of_a_run(tmp_path / "reports")
     idle.take()
     (idle.directory / "allure-results").mkdir()  # as Allure's plugin does
     idle.give_back()
     assert sorted((tmp_path / "reports").rglob("*")) == before
     assert (tmp_path / "reports/latest/results.json").read_text() == "first"
-    ran(Shelf.of_a_run(tmp_path / "reports"), "second")
+    ran(ReportDirectory.of_a_run(tmp_path / "reports"), "second")
     assert (tmp_path / "reports/latest/results.json").read_text() == "second"
 
 
 def test_two_runs_at_the_same_time_do_not_meet(tmp_path: Path) -> None:
     """Each has a directory; one that both name is refused to the second."""
-    assert Shelf.of_a_run(tmp_path).directory != Shelf.of_a_run(tmp_path).directory
-    first, second = Shelf(tmp_path / "named"), Shelf(tmp_path / "named")
+    assert (
+        ReportDirectory.of_a_run(tmp_path).directory != ReportDirectory.of_a_run(tmp_path).directory
+    )
+    first, second = ReportDirectory(tmp_path / "named"), ReportDirectory(tmp_path / "named")
     first.take()
     with pytest.raises(UsageError, match="another run writes there"):
         second.take()
@@ -51,9 +53,9 @@ def test_runs_do_not_pile_up(tmp_path: Path) -> None:
     """The last few are kept; what else lies there, and a run that goes on, is not touched."""
     other = tmp_path / "runs/mine"
     other.mkdir(parents=True)
-    going = Shelf(tmp_path / "runs/20200101T000000Z-abcdef")
+    going = ReportDirectory(tmp_path / "runs/20200101T000000Z-abcdef")
     going.take()
-    last = [ran(Shelf.of_a_run(tmp_path)) for _ in range(KEPT + 2)][-1]
+    last = [ran(ReportDirectory.of_a_run(tmp_path)) for _ in range(KEPT + 2)][-1]
     kept = set((tmp_path / "runs").iterdir())
     assert {other, going.directory, last.directory} <= kept
     assert len(kept) <= KEPT + 2
@@ -64,7 +66,7 @@ def test_a_report_of_an_earlier_version_is_kept_as_a_run(tmp_path: Path) -> None
     """`latest` was a directory once; its report stays."""
     (tmp_path / "latest").mkdir()
     (tmp_path / "latest/results.json").write_text("old")
-    new = ran(Shelf.of_a_run(tmp_path), "new")
+    new = ran(ReportDirectory.of_a_run(tmp_path), "new")
     assert (tmp_path / "latest/results.json").read_text() == "new"
     others = [p for p in (tmp_path / "runs").iterdir() if p != new.directory]
     assert [(p / "results.json").read_text() for p in others] == ["old"]
@@ -75,16 +77,16 @@ def test_foreign_files_are_never_replaced(tmp_path: Path, name: str) -> None:
     """A directory whose files others wrote is refused, and stays as it is."""
     (tmp_path / name).write_text("{}")
     with pytest.raises(UsageError, match=f"{name} there was not written by sixproof"):
-        Shelf(tmp_path).take()
+        ReportDirectory(tmp_path).take()
     assert [p.name for p in tmp_path.iterdir()] == [name]
 
 
 def test_a_directory_of_our_own_gets_the_next_report(tmp_path: Path) -> None:
     """The last report is replaced once the run began, not before; other files stay."""
     directory = tmp_path / "named"
-    ran(Shelf(directory), "first")
+    ran(ReportDirectory(directory), "first")
     (directory / "log").write_text("mine")
-    second = Shelf(directory)
+    second = ReportDirectory(directory)
     second.take()
     assert (directory / "results.json").read_text() == "first"
     second.clear()
@@ -96,7 +98,7 @@ def test_reports_of_earlier_versions_are_our_own(tmp_path: Path) -> None:
     """Without a marker the schema of results.json tells."""
     (tmp_path / "results.json").write_text('{"schema": "sixproof/results/v1"}')
     (tmp_path / "junit.xml").write_text("")
-    ran(Shelf(tmp_path))
+    ran(ReportDirectory(tmp_path))
 
 
 @pytest.mark.parametrize("place", ["file", "file/below", "/proc/nothere"])
@@ -104,7 +106,7 @@ def test_where_nothing_can_be_written_one_line_says_so(tmp_path: Path, place: st
     """A file, and a file system that takes nothing: the place, the reason, and what to do."""
     (tmp_path / "file").write_text("mine")
     with pytest.raises(UsageError) as refused:
-        Shelf(tmp_path / place).take()
+        ReportDirectory(tmp_path / place).take()
     assert "cannot be written" in str(refused.value)
     assert "--six-report-dir" in str(refused.value)
     assert "\n" not in str(refused.value)

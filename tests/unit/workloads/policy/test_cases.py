@@ -11,7 +11,7 @@ from sixproof.errors import ManifestError
 from sixproof.model import Outcome
 from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.workloads.policy import cases as policy_cases
-from sixproof.workloads.policy.cases import Case
+from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.policy.policy_namespaces import ARENA
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS
 from tests.unit.workloads.policy.policy_scene import FACTS, SCENE, WORLD
@@ -22,7 +22,7 @@ EVERYTHING_STAYS_OPEN = {
 }  # fmt: skip
 
 
-def outcomes(of: Case) -> set[frozenset[Outcome]]:
+def outcomes(of: PolicyCase) -> set[frozenset[Outcome]]:
     """What the oracle expects of all flows of the policy namespaces under a case."""
     oracle = Oracle.of(of.manifests(SCENE, VALUES), WORLD, CALICO_3_31)
     flows = SCENE.flows((*POD_PORTS, ICMP), SCENE.families())
@@ -30,7 +30,7 @@ def outcomes(of: Case) -> set[frozenset[Outcome]]:
 
 
 @pytest.mark.parametrize("of", cases(0, 99), ids=str)
-def test_a_case_is_read_by_the_oracle_and_denies_what_it_says(of: Case) -> None:
+def test_a_case_is_read_by_the_oracle_and_denies_what_it_says(of: PolicyCase) -> None:
     assert of.title
     assert not of.lacks(VALUES)
     seen = outcomes(of)

@@ -14,9 +14,9 @@ from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.policy import CALICO as CALICO_PROFILE
 from sixproof.policy import Node, Oracle, Verdict, World
 from sixproof.workloads.policy import files
-from sixproof.workloads.policy import stage as policy_stage
+from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.files import Given
-from sixproof.workloads.policy.stage import BYSTANDER, ELSEWHERE, STANDS_FOR
+from sixproof.workloads.policy.stand_ins import BYSTANDER, ELSEWHERE, STANDS_FOR
 from sixproof.workloads.probe_pods import topology
 from sixproof.workloads.probe_pods.ports import PortSpec
 

@@ -14,7 +14,7 @@ from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.policy.policy_namespaces import ARENA, PARTS, pod_manifest
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
-from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.routing import Door, ServiceTarget
 from tests.unit.workloads.policy.policy_scene import HOMES, RUN, SCENE, SERVICE, WORLD
 
 ONE = (POD_PORTS[0], POD_PORTS[2])
@@ -77,7 +77,7 @@ def test_a_machine_outside_dials_node_ports_by_one_of_its_addresses() -> None:
     node = Endpoint("n1", EndpointKind.NODE, (ip_address("fd00::1"),), node="n1")
     port_spec = PortSpec(Protocol.TCP, 30080)
     targets = tuple(
-        Target(node, frontend, (port_spec,), (SCENE.pod("shop/web"),))
+        ServiceTarget(node, frontend, (port_spec,), (SCENE.pod("shop/web"),))
         for frontend in (Door.NODE_PORT, Door.CLUSTER_IP)
     )
     frontends = ServiceFrontends(SERVICE, SCENE.pod("shop/web"), targets)

@@ -17,11 +17,11 @@ from sixproof.kube.channel.agents import Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.workloads.probe_pods import outside
-from sixproof.workloads.probe_pods.outside import Keeper, Outside, Place
+from sixproof.workloads.probe_pods.outside import Keeper, Outside, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
 
 KEY = "0123456789abcdef"
-HERE = Place((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
+HERE = OutsidePlace((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::1")), ())
 
 
 def no_pods(namespace: str, pod: str) -> Stream:
@@ -101,6 +101,6 @@ def test_its_kernel_forgets_paths_where_it_may() -> None:
 
 def test_where_it_cannot_start_is_said_why() -> None:
     """The words of the program that was to start it."""
-    place = Place((), ("sh", "-c", "echo no such container >&2; exit 1"))
+    place = OutsidePlace((), ("sh", "-c", "echo no such container >&2; exit 1"))
     with pytest.raises(InfrastructureError, match="outside the cluster: no such container"):
         Keeper(place, KEY)

@@ -11,7 +11,7 @@ from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec
 from sixproof.workloads.probe_pods.topology import ProbeTopology
-from sixproof.workloads.services.standing import HOST_PORT
+from sixproof.workloads.services.shared_services import HOST_PORT
 
 RUN = Run.new()
 POD = probe_pod.pod(RUN, PodSpec("p", "ns", "node"), PodOptions("image"))

@@ -12,7 +12,7 @@ from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import Service, ServicePort
 from sixproof.workloads.services.routing import (
     Door,
-    Target,
+    ServiceTarget,
     at_cluster_ip,
     at_nodes,
     flows_to,
@@ -35,7 +35,7 @@ WEB = Service(
 )
 
 
-def outcomes(target: Target, client: object = A1) -> set[Outcome]:
+def outcomes(target: ServiceTarget, client: object = A1) -> set[Outcome]:
     """What a client's connection must come to."""
     return set(target.expectation(client).outcomes)  # type: ignore[arg-type]
 
@@ -48,7 +48,7 @@ def test_every_backend_may_answer() -> None:
 
 
 def test_what_is_dialled_directly_says_so() -> None:
-    target = Target(WEB1, Door.DIRECT, (), (WEB1,))
+    target = ServiceTarget(WEB1, Door.DIRECT, (), (WEB1,))
     assert target.expectation(A1).because == "web@n1 is dialled at its own address"
 
 

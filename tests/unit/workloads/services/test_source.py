@@ -9,7 +9,7 @@ import pytest
 from sixproof.model import Endpoint, Family, IPAddress
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, Target
+from sixproof.workloads.services.routing import Door, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
 from tests.unit.workloads.scene import (
     A1,
@@ -34,11 +34,11 @@ USUAL = Translation(
 SERVICE = Endpoint(name="web", kind=WEB1.kind)
 
 
-def dialled(frontend: Door, at: str = "", *, local: bool = False) -> Target:
+def dialled(frontend: Door, at: str = "", *, local: bool = False) -> ServiceTarget:
     """A target behind a frontend, at a node where it has one."""
     endpoint = dataclasses.replace(SERVICE, node=at.removesuffix("!"))
     port_specs: tuple[PortSpec, ...] = ()
-    return Target(endpoint, frontend, port_specs, (), local=local)
+    return ServiceTarget(endpoint, frontend, port_specs, (), local=local)
 
 
 CLUSTER_IP = dialled(Door.CLUSTER_IP)
@@ -95,7 +95,7 @@ WAYS = [
 ]
 
 
-def told(way: tuple[Endpoint, Target, Endpoint, str]) -> str:
+def told(way: tuple[Endpoint, ServiceTarget, Endpoint, str]) -> str:
     """A way in words."""
     client, target, backend, _ = way
     local = " Local" if target.local else ""
@@ -114,7 +114,7 @@ def meant(words: str, client: Endpoint, family: Family) -> frozenset[IPAddress]:
 
 @pytest.mark.parametrize("family", Family, ids=str)
 @pytest.mark.parametrize("way", WAYS, ids=told)
-def test_usual_cluster(way: tuple[Endpoint, Target, Endpoint, str], family: Family) -> None:
+def test_usual_cluster(way: tuple[Endpoint, ServiceTarget, Endpoint, str], family: Family) -> None:
     client, target, backend, words = way
     source = USUAL.source(client, target, backend, family)
     assert source.addresses == meant(words, client, family)

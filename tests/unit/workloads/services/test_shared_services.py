@@ -15,8 +15,14 @@ from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services import slices
 from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyPolicy, FamilyWish
+from sixproof.workloads.services.shared_services import (
+    PLAIN,
+    SELECTING,
+    SharedServices,
+    mark,
+    stand,
+)
 from sixproof.workloads.services.slices import SERVICE_NAME
-from sixproof.workloads.services.standing import PLAIN, SELECTING, Standing, mark, stand
 from tests.unit.workloads.memory import MemoryCluster
 from tests.unit.workloads.scene import A1, A2, HOST1, HOST2
 
@@ -30,7 +36,7 @@ def cluster() -> MemoryCluster:
     return MemoryCluster()
 
 
-def stood(cluster: Any) -> Standing:
+def stood(cluster: Any) -> SharedServices:
     """The set."""
     return stand(cluster, MESH, PodOptions("image"), MANIFESTS, timeout=1)
 

@@ -151,7 +151,7 @@ def read(value: object, profile: ProviderProfile) -> Manifest:
 
 
 @dataclasses.dataclass(slots=True)
-class Shelf:
+class ManifestCompiler:
     """Where manifests end up while they are read."""
 
     profile: ProviderProfile

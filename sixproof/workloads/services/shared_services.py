@@ -47,7 +47,7 @@ _REFUSED = 422
 
 
 @dataclasses.dataclass(frozen=True)
-class Standing:
+class SharedServices:
     """What stands while a run lasts.
 
     `wishes` holds what the API server made of each family wish, None where it refused. `web` are
@@ -88,7 +88,7 @@ class Standing:
 
 def stand(
     cluster: Cluster, topology: ProbeTopology, options: PodOptions, manifests: Path, timeout: float
-) -> Standing:
+) -> SharedServices:
     """Make the set, or find it made: applying is idempotent, so that processes share one set.
 
     Raises:
@@ -112,7 +112,7 @@ def stand(
     backends.begin(cluster, run, wanted, options)
     by_name = _services(cluster, _manifests(topology, home, manifests))
     *web, unready, published = backends.wait_running(cluster, run, wanted, timeout)
-    return Standing(
+    return SharedServices(
         services={name: found for name, found in by_name.items() if not name.startswith("web-")},
         wishes={wish: by_name.get(f"web-{wish.name}") for wish in WISHES},
         web=tuple(web),
@@ -123,7 +123,7 @@ def stand(
 
 def mark(
     cluster: Cluster,
-    made: Standing,
+    made: SharedServices,
     topology: ProbeTopology,
     manifests: Path,
     serial: str,

@@ -53,7 +53,7 @@ class Home:
 
 
 @dataclasses.dataclass(frozen=True)
-class Stage:
+class StandIns:
     """The stand-ins, what their pods serve, which of it by name, and ports left out for want of
     room."""
 
@@ -73,7 +73,7 @@ class _Role:
     pod: tuple[Selects, tuple[tuple[str, str], ...]] | None
 
 
-def build(given: Given, known: Mapping[str, Labels]) -> Stage:
+def build(given: Given, known: Mapping[str, Labels]) -> StandIns:
     """The stage for these policies; `known` are labels of namespaces that the cluster has.
 
     Raises:
@@ -100,7 +100,7 @@ def build(given: Given, known: Mapping[str, Labels]) -> Stage:
     if (count := sum(map(len, pods.values()))) > MOST_PODS:
         raise UsageError(f"the policies mean {count} pods, {MOST_PODS} are the most: split them")
     stand_ins = tuple(Home(name, labels, pods[name]) for name, labels in homes.items())
-    return Stage(stand_ins, *_ports(policies))
+    return StandIns(stand_ins, *_ports(policies))
 
 
 def translated(policy: Manifest) -> Manifest:
