@@ -10,7 +10,7 @@ import itertools
 import time
 
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
-from sixproof.policy import Oracle, Verdict, World
+from sixproof.policy import ClusterSnapshot, Oracle, Verdict
 
 FLOWS = 10_000
 TARGET = 1.0
@@ -130,10 +130,10 @@ def _admin(i: int) -> Manifest:
 def measure(name: str, manifests: list[Manifest]) -> float:
     """Print how long compiling and judging take; return the CPU seconds of judging."""
     endpoints = pods()
-    world = World.of({f"space-{i}": {"team": f"team-{i % 4}"} for i in range(10)})
+    snapshot = ClusterSnapshot.of({f"space-{i}": {"team": f"team-{i % 4}"} for i in range(10)})
     asked = flows(endpoints)
     started = time.process_time()
-    oracle = Oracle.of(manifests, world)
+    oracle = Oracle.of(manifests, snapshot)
     compiled = time.process_time()
     verdicts = [oracle.judge(flow).verdict for flow in asked]
     judged = time.process_time()

@@ -20,7 +20,7 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.channel import exec_stream
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import Expectation, Flow
-from sixproof.policy import CALICO_3_31, Oracle, World
+from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle
 from sixproof.probes.connect.probe import ConnectProbe
 from sixproof.workloads.policy import policy_namespaces as policy_arena
 from sixproof.workloads.policy.cases import Manifest
@@ -56,7 +56,7 @@ class PolicyBench:
         self._cluster = cluster
         self._arena = policy_namespaces
         self._measuring = Measuring(probe, DENY, PATIENCE, FOLLOW)
-        self._world = World.of(
+        self._snapshot = ClusterSnapshot.of(
             policy_namespaces.namespace_labels(), endpoints=policy_namespaces.pods
         )
         self._standing: dict[tuple[str, ...], Manifest] = {}
@@ -73,7 +73,7 @@ class PolicyBench:
         """Let these cases stand, and no others."""
         values = {"arena": self._arena.id, **self._arena.homes}
         made = [m for name in names for m in case(name).manifests(self._arena, values)]
-        oracle = Oracle.of(made, self._world, CALICO_3_31)
+        oracle = Oracle.of(made, self._snapshot, CALICO_3_31)
         expected = {flow: oracle.judge(flow).expectation() for flow in self.cells}
         began = time.monotonic()
         self._change({_key(m): m for m in made})

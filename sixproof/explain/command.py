@@ -47,7 +47,7 @@ Behind it, after commas, what no file tells or what shall differ:
 What is neither in a file nor said is taken to be absent. Where a policy looks at it, the answer
 says so under "given that".
 
-world file (YAML), every part optional; Kubernetes objects may stand beside it as more documents:
+cluster file (YAML), every part optional; Kubernetes objects may stand beside it as more documents:
   namespaces: {shop: {env: prod}}
   endpoints:
     web: {namespace: shop, labels: {app: web}, addresses: [10.244.1.2, "fd00:10:244::2"],
@@ -104,7 +104,7 @@ def _add_question(add: Add) -> None:
 
 
 def _add_cluster(add: Add) -> None:
-    add("--world", metavar="FILE", help="YAML file that describes the cluster, see below")
+    add("--cluster", metavar="FILE", help="YAML file that describes the cluster, see below")
     home = "of policies and objects that name none, as kubectl apply -n (default: default)"
     add("-n", "--namespace", default="", help=home)
     add("-R", "--recursive", action="store_true", help="look into directories below, too")
@@ -158,8 +158,8 @@ def explain(arguments: argparse.Namespace) -> Told:
         raise UsageError("no FILE given: name files of policies, or ask with --no-policies")
     files = Files.of(arguments.policies, deep=arguments.recursive)
     files.documents += map(tier, arguments.tier)
-    world = _world(arguments.world, files)
-    found = answer(question, files.documents, world, unread=files.unread)
+    snapshot = _snapshot(arguments.cluster, files)
+    found = answer(question, files.documents, snapshot, unread=files.unread)
     unexpected = [j for j in found.judgements if arguments.expect not in (None, j.verdict)]
     text = _json(found) if arguments.json else _words(found, everything=arguments.all)
     findings = map(str, audit(found.policies, question.profile))
@@ -200,8 +200,8 @@ def tier(text: str) -> Placed:
     return Placed(value, f"--tier {shown(text)[1:-1]}")
 
 
-def _world(path: str | None, files: Files) -> Placed | None:
-    """The description of a world file; the Kubernetes objects in it join those of the files."""
+def _snapshot(path: str | None, files: Files) -> Placed | None:
+    """The description of a cluster file; the Kubernetes objects in it join those of the files."""
     if not path:
         return None
     there = Files.of([path])
@@ -214,5 +214,5 @@ def _world(path: str | None, files: Files) -> Placed | None:
     files.unread += there.unread
     files.notes += there.notes
     for one in described[1:]:
-        files.unread.append(f"{one.place}: a second description of the world: write one document")
+        files.unread.append(f"{one.place}: a second description of the cluster: write one document")
     return described[0] if described else None

@@ -17,13 +17,14 @@ from sixproof.policy.engine.provider import (
 )
 from sixproof.policy.engine.rules import Direction, PolicyRef
 from sixproof.policy.engine.walk import Step
-from sixproof.policy.world.world import NamedPort, Node, Service, ServicePort, World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Node, Service, ServicePort
 
 __all__ = [
     "CALICO",
     "CALICO_3_31",
     "KUBERNETES",
     "PROFILES",
+    "ClusterSnapshot",
     "Decision",
     "Direction",
     "HostAction",
@@ -42,5 +43,4 @@ __all__ = [
     "Step",
     "TieBreak",
     "Verdict",
-    "World",
 ]

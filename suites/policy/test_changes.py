@@ -82,10 +82,10 @@ def test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it(
     policy, flows = policy_checker.manifests(case("16-from-web")), policy_checker.flows(PORT_SPECS)
     with (
         policy_checker.applied("from web of team blue", policy, flows),
-        relabel.namespace("bank", {"team": "green"}) as (world, put_on),
+        relabel.namespace("bank", {"team": "green"}) as (snapshot, put_on),
     ):
         policy_checker.follow(
-            "bank is of team green now", put_on, policy, flows, "namespace relabelled", world
+            "bank is of team green now", put_on, policy, flows, "namespace relabelled", snapshot
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from fixtures.policy import case, cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.policy import World
+from sixproof.policy import ClusterSnapshot
 from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.policy.frontends import ServiceFrontends
 
@@ -23,35 +23,41 @@ def test_policies_see_addresses_after_translation(
     case: PolicyCase,
     policy_checker: PolicyChecker,
     frontends: ServiceFrontends,
-    world_with_frontends: World,
+    snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
     """Ports and peers of a rule are those of the pods behind a service, not the service's own."""
-    policy_checker.must_hold_at(case, frontends, world_with_frontends)
+    policy_checker.must_hold_at(case, frontends, snapshot_with_frontends)
 
 
 @pytest.mark.story("a pod to itself")
 def test_a_pod_reaches_its_own_address_whatever_isolates_it(
-    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
+    policy_checker: PolicyChecker,
+    frontends: ServiceFrontends,
+    snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
     """An isolated pod still reaches its own address.
 
     By its own service it may or may not: the API leaves that open.
     """
-    policy_checker.must_hold_at(case("40-hairpin"), frontends, world_with_frontends)
+    policy_checker.must_hold_at(case("40-hairpin"), frontends, snapshot_with_frontends)
 
 
 @pytest.mark.story("a pod to itself")
 def test_an_administrator_rules_on_a_pod_that_reaches_itself_by_its_service(
-    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
+    policy_checker: PolicyChecker,
+    frontends: ServiceFrontends,
+    snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
     """A pod's own service leads it through the policies of the administrator."""
-    policy_checker.must_hold_at(case("70-hairpin"), frontends, world_with_frontends)
+    policy_checker.must_hold_at(case("70-hairpin"), frontends, snapshot_with_frontends)
 
 
 @pytest.mark.story("clusterIP and NodePort")
 @pytest.mark.covers("N2")
 def test_a_rule_for_a_service_means_the_pods_behind_it(
-    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
+    policy_checker: PolicyChecker,
+    frontends: ServiceFrontends,
+    snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
     """Calico's rule for a service opens its endpoints and their ports, at every frontend."""
-    policy_checker.must_hold_at(case("59-to-service"), frontends, world_with_frontends)
+    policy_checker.must_hold_at(case("59-to-service"), frontends, snapshot_with_frontends)

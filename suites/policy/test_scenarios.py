@@ -6,7 +6,7 @@ import pytest
 
 from fixtures.policy import case
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.policy import World
+from sixproof.policy import ClusterSnapshot
 from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
@@ -52,7 +52,9 @@ def test_a_security_tier_decides_before_the_teams_own_policies(
 @pytest.mark.story("complete deployment")
 @pytest.mark.covers("X1")
 def test_a_deployment_is_reached_through_its_service_by_whom_it_allows(
-    policy_checker: PolicyChecker, frontends: ServiceFrontends, world_with_frontends: World
+    policy_checker: PolicyChecker,
+    frontends: ServiceFrontends,
+    snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
     """Behind a dual-stack service, pods answer whom their policies name, at every frontend."""
-    policy_checker.must_hold_at(case("85-guide-deployment"), frontends, world_with_frontends)
+    policy_checker.must_hold_at(case("85-guide-deployment"), frontends, snapshot_with_frontends)

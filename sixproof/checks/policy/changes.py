@@ -26,7 +26,7 @@ from sixproof.model import (
     Outcome,
     Timing,
 )
-from sixproof.policy import World
+from sixproof.policy import ClusterSnapshot
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
@@ -69,14 +69,16 @@ class Relabel:
             patch(_undone(dict(pod.labels), labels))
 
     @contextlib.contextmanager
-    def namespace(self, name: str, labels: Labels) -> Iterator[tuple[World, Callable[[], None]]]:
-        """The world with other labels on a namespace, and what puts them there."""
-        home, world = self._lab.policy_namespaces.homes[name], self._lab.around.world
-        before = world.namespaces[home]
-        namespaces = {**world.namespaces, home: dict(_with(before, labels))}
+    def namespace(
+        self, name: str, labels: Labels
+    ) -> Iterator[tuple[ClusterSnapshot, Callable[[], None]]]:
+        """The cluster with other labels on a namespace, and what puts them there."""
+        home, snapshot = self._lab.policy_namespaces.homes[name], self._lab.around.snapshot
+        before = snapshot.namespaces[home]
+        namespaces = {**snapshot.namespaces, home: dict(_with(before, labels))}
         patch = functools.partial(self._patch, resources.NAMESPACE, home, "")
         try:
-            yield dataclasses.replace(world, namespaces=namespaces), lambda: patch(labels)
+            yield dataclasses.replace(snapshot, namespaces=namespaces), lambda: patch(labels)
         finally:
             patch(_undone(before, labels))
 

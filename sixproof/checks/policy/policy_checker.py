@@ -24,7 +24,7 @@ from sixproof.model import (
     Matrix,
     Timing,
 )
-from sixproof.policy import Oracle, ProviderProfile, World
+from sixproof.policy import ClusterSnapshot, Oracle, ProviderProfile
 from sixproof.policy.manifests.audit import NAMED_PORT_UNSUPPORTED, audit
 from sixproof.probes.connect.probe import Witnesses
 from sixproof.reporting.allure import steps
@@ -49,7 +49,7 @@ Flows = Sequence[Flow]
 class Surroundings:
     """What does not change while policies do."""
 
-    world: World
+    snapshot: ClusterSnapshot
     profile: ProviderProfile
     standing: tuple[Manifest, ...]
     values: Mapping[str, str]
@@ -91,7 +91,9 @@ class PolicyChecker:
         with self._within_its_limits(policies):
             self.must_follow(case.title, policies, self.flows(port_specs))
 
-    def must_hold_at(self, case: PolicyCase, frontends: ServiceFrontends, world: World) -> None:
+    def must_hold_at(
+        self, case: PolicyCase, frontends: ServiceFrontends, snapshot: ClusterSnapshot
+    ) -> None:
         """The same for flows to the frontends of the policy namespaces' service, beside those to
         its pod."""
         clients = (*self.policy_namespaces.pods, *self.policy_namespaces.hosts)
@@ -99,7 +101,11 @@ class PolicyChecker:
         beyond = frontends.flows_from_outside(self.policy_namespaces.outside, self._families)
         flows = (*frontends.flows(clients, self._families), *beyond, *direct)
         self.must_follow(
-            case.title, self.manifests(case), flows, world=world, witnesses=frontends.witnesses()
+            case.title,
+            self.manifests(case),
+            flows,
+            snapshot=snapshot,
+            witnesses=frontends.witnesses(),
         )
 
     def flows(
@@ -114,13 +120,13 @@ class PolicyChecker:
         policies: Sequence[Manifest],
         flows: Flows,
         *,
-        world: World | None = None,
+        snapshot: ClusterSnapshot | None = None,
         witnesses: Witnesses | None = None,
     ) -> None:
         """Apply policies and follow these flows, then delete them and follow again."""
-        policies = self._seen_to_come(policies, flows, world)
-        self._must_show(title, policies, flows, world)
-        with self.applied(title, policies, flows, world=world, witnesses=witnesses):
+        policies = self._seen_to_come(policies, flows, snapshot)
+        self._must_show(title, policies, flows, snapshot)
+        with self.applied(title, policies, flows, snapshot=snapshot, witnesses=witnesses):
             pass
 
     @contextlib.contextmanager
@@ -130,24 +136,24 @@ class PolicyChecker:
         policies: Sequence[Manifest],
         flows: Flows,
         *,
-        world: World | None = None,
+        snapshot: ClusterSnapshot | None = None,
         witnesses: Witnesses | None = None,
     ) -> Iterator[None]:
         """These policies stand and their matrix agrees; they are deleted at the end, and all must
         be as before them: what one node still enforces would be taken for the next test's fault.
 
         Where policies of the owner close every flow of a family, the test ends as not proven."""
-        self.must_be_open(title, flows, world)
+        self.must_be_open(title, flows, snapshot)
         with self.standing(policies) as apply:
-            self.follow(title, apply, policies, flows, ENFORCED, world, witnesses)
+            self.follow(title, apply, policies, flows, ENFORCED, snapshot, witnesses)
             yield
-        self.lifted(title, flows, world, witnesses)
+        self.lifted(title, flows, snapshot, witnesses)
 
     def lifted(
         self,
         title: str,
         flows: Flows,
-        world: World | None = None,
+        snapshot: ClusterSnapshot | None = None,
         witnesses: Witnesses | None = None,
     ) -> None:
         """After the deletion of policies that was asked for, all must be as before them.
@@ -155,7 +161,7 @@ class PolicyChecker:
         Raises:
             VerdictError: a flow is not.
         """
-        self.follow(f"{title}: deleted", lambda: None, (), flows, LIFTED, world, witnesses)
+        self.follow(f"{title}: deleted", lambda: None, (), flows, LIFTED, snapshot, witnesses)
 
     @contextlib.contextmanager
     def standing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
@@ -172,7 +178,7 @@ class PolicyChecker:
         policies: Sequence[Manifest],
         flows: Flows,
         what: str,
-        world: World | None = None,
+        snapshot: ClusterSnapshot | None = None,
         witnesses: Witnesses | None = None,
     ) -> Matrix:
         """Make a change; from then on the flows must soon be what the oracle says of them under
@@ -181,8 +187,8 @@ class PolicyChecker:
         Raises:
             VerdictError: they are not; the message holds cells, time line and a line to try.
         """
-        expected = self.expected(policies, flows, world)
-        before = self._before or self.expected((), flows, world)
+        expected = self.expected(policies, flows, snapshot)
+        before = self._before or self.expected((), flows, snapshot)
         self._before = expected
         began = time.monotonic()
         with steps.step(f"When {title}"):
@@ -207,42 +213,52 @@ class PolicyChecker:
         return matrix
 
     def expected(
-        self, policies: Iterable[Manifest], flows: Flows, world: World | None = None
+        self, policies: Iterable[Manifest], flows: Flows, snapshot: ClusterSnapshot | None = None
     ) -> dict[Flow, Expectation]:
         """What the oracle says of each flow under these policies and those of the owner; what the
         owner's close by themselves is marked so."""
         around = self.around
-        oracle = Oracle.of((*around.standing, *policies), world or around.world, around.profile)
+        oracle = Oracle.of(
+            (*around.standing, *policies), snapshot or around.snapshot, around.profile
+        )
         return {
             flow: dataclasses.replace(judged.expectation(), closed_by="" if judged.allowed else by)
-            for flow, by in self._closed(flows, world)
+            for flow, by in self._closed(flows, snapshot)
             for judged in [oracle.judge(flow)]
         }
 
-    def _closed(self, flows: Flows, world: World | None) -> list[tuple[Flow, str]]:
+    def _closed(self, flows: Flows, snapshot: ClusterSnapshot | None) -> list[tuple[Flow, str]]:
         """By flow the policies of the owner that close it by themselves, "" where none does."""
         around = self.around
-        alone = Oracle.of(around.standing, world or around.world, around.profile)
+        alone = Oracle.of(around.standing, snapshot or around.snapshot, around.profile)
         if not alone.policies:
             return [(flow, "") for flow in flows]
         return [(flow, closed_by(alone.judge(flow))) for flow in flows]
 
-    def must_be_open(self, title: str, flows: Flows, world: World | None = None) -> None:
+    def must_be_open(
+        self, title: str, flows: Flows, snapshot: ClusterSnapshot | None = None
+    ) -> None:
         """The policies of the owner leave open some flow of each family; the test ends as not
         proven where they do not."""
-        apart = [one for one in self._closed(flows, world) if one[0].source != one[0].destination]
+        apart = [
+            one for one in self._closed(flows, snapshot) if one[0].source != one[0].destination
+        ]
         opened = (flow.family for flow, by in apart if not by)
         must_be_open(title, opened, [one for one in apart if one[1]])
 
     def _must_show(
-        self, title: str, policies: Sequence[Manifest], flows: Flows, world: World | None
+        self,
+        title: str,
+        policies: Sequence[Manifest],
+        flows: Flows,
+        snapshot: ClusterSnapshot | None,
     ) -> None:
         """Something changes with these policies; where the owner's leave nothing to change, the
         test ends as not proven."""
-        closed = [one for one in self._closed(flows, world) if one[1]]
+        closed = [one for one in self._closed(flows, snapshot) if one[1]]
         if not closed:
             return
-        after, before = (self.expected(some, flows, world) for some in (policies, ()))
+        after, before = (self.expected(some, flows, snapshot) for some in (policies, ()))
         if all(after[f].outcomes == before[f].outcomes for f in flows):
             must_be_open(title, (), closed)
 
@@ -279,13 +295,13 @@ class PolicyChecker:
             raise KnownLimit(str(known[0])) from None
 
     def _seen_to_come(
-        self, policies: Sequence[Manifest], flows: Flows, world: World | None
+        self, policies: Sequence[Manifest], flows: Flows, snapshot: ClusterSnapshot | None
     ) -> Sequence[Manifest]:
         """The policies, with one more that shows where they change nothing by themselves.
 
         Nothing would tell when such policies have come, and the matrix agree before.
         """
-        after, before = (self.expected(some, flows, world) for some in (policies, ()))
+        after, before = (self.expected(some, flows, snapshot) for some in (policies, ()))
         if any(after[f].outcomes != before[f].outcomes for f in flows):
             return policies
         return (*policies, applied_last(self.policy_namespaces))

@@ -26,8 +26,8 @@ from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
 from sixproof.policy.engine.rules import Condition, Direction, Needs, PacketSide, PartyTest, about
 from sixproof.policy.kubernetes.network_policy import read_port_name
 from sixproof.policy.manifests.manifest import Field, Fields
-from sixproof.policy.world.networks import Networks, read_cidr
-from sixproof.policy.world.world import Service
+from sixproof.policy.snapshot.networks import Networks, read_cidr
+from sixproof.policy.snapshot.snapshot import Service
 
 _FIELDS = [
     "nets",
@@ -181,21 +181,21 @@ def _services(entity: _Entity) -> list[Condition]:
         other = entity.found.get(key)
         if other is not None and other.value:
             raise other.error("is not allowed beside services")
-    service = entity.scope.context.world.service(namespace, name)
+    service = entity.scope.context.snapshot.service(namespace, name)
     return [_service_condition(entity, f"an endpoint of service {namespace}/{name}", service)]
 
 
 def _service_condition(entity: _Entity, wanted: str, service: Service | None) -> Condition:
     """Source: any backend's address. Destination: a backend's address and its port. Of a service
-    that the world does not hold nothing is known."""
+    that the cluster does not hold nothing is known."""
     if service is None:
         return entity.about(f"{wanted}, which is not known", lambda _: None)
-    world, backends = entity.scope.context.world, service.backends
+    snapshot, backends = entity.scope.context.snapshot, service.backends
     if entity.side is PacketSide.SOURCE:
         addresses = frozenset(a for b in backends for a in b.addresses)
         return entity.about(wanted, lambda party: party.address in addresses)
     port_specs = frozenset(
-        (address, NUMBERS.get(port.protocol), world.target(port, backend))
+        (address, NUMBERS.get(port.protocol), snapshot.target(port, backend))
         for backend in backends
         for address in backend.addresses
         for port in service.ports

@@ -28,8 +28,8 @@ from sixproof.policy.engine.packet import PolicyPeer, namespace_scope
 from sixproof.policy.engine.rules import Action, Direction, Policy, PolicyRef, Rule, Tier
 from sixproof.policy.kubernetes.network_policy import compile_network_policy
 from sixproof.policy.manifests.manifest import Field, Fields, Manifest, read_labels
-from sixproof.policy.world.networks import Networks, read_cidr
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.networks import Networks, read_cidr
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 DEFAULT_TIER = "default"
 
@@ -91,14 +91,14 @@ def compile_policy(manifest: Manifest, context: Context) -> Policy:
         ManifestError: Calico would refuse it.
     """
     staged = manifest.kind.startswith("Staged")
-    world_wide = not manifest.namespace
+    cluster_wide = not manifest.namespace
     spec = manifest.spec.fields(
-        *(_GLOBAL if world_wide else _SPEC), *(["stagedAction"] if staged else [])
+        *(_GLOBAL if cluster_wide else _SPEC), *(["stagedAction"] if staged else [])
     )
     rules = _rules(spec, RuleScope(context, manifest.namespace))
     types = _types(spec, rules)
-    selector = _global_subject(spec) if world_wide else _subject(spec, manifest.namespace)
-    inert = _host_only(spec, types) if world_wide else ""
+    selector = _global_subject(spec) if cluster_wide else _subject(spec, manifest.namespace)
+    inert = _host_only(spec, types) if cluster_wide else ""
     if staged:
         inert = _staged(spec)
     for hint in spec.list("performanceHints"):
@@ -130,7 +130,7 @@ def compile_staged_kubernetes(manifest: Manifest, context: Context) -> Policy:
     return dataclasses.replace(policy, ref=ref, inert=inert)
 
 
-def compile_network_set(manifest: Manifest, world: World) -> NetworkSet:
+def compile_network_set(manifest: Manifest, snapshot: ClusterSnapshot) -> NetworkSet:
     """The network set of a manifest; a namespaced one inherits its namespace's labels.
 
     Raises:
@@ -139,14 +139,14 @@ def compile_network_set(manifest: Manifest, world: World) -> NetworkSet:
     nets = [read_cidr(f, bare=True) for f in manifest.spec.fields("nets").list("nets")]
     labels = dict(manifest.labels)
     if manifest.namespace:
-        labels |= {NAMESPACE: manifest.namespace, **namespace_scope(manifest.namespace, world)}
+        labels |= {NAMESPACE: manifest.namespace, **namespace_scope(manifest.namespace, snapshot)}
     return NetworkSet(labels, Networks.of(nets))
 
 
 def compile_profile(manifest: Manifest, context: Context) -> Policy:
     """A profile as the policy of the pods that have it: ``kns.<namespace>`` those of a namespace,
     ``ksa.<namespace>.<name>`` those of a service account. Labels that it hands down are those
-    which the world already gives; Pass ends evaluation, as it does in app-policy's checker.
+    which the cluster already gives; Pass ends evaluation, as it does in app-policy's checker.
 
     Raises:
         ManifestError: it is malformed.

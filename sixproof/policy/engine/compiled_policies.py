@@ -13,7 +13,7 @@ from sixproof.policy.engine.plan import EvaluationPlan, TierPlan, groups_of, sta
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.rules import Direction, Policy, PolicyRef, Tier
 from sixproof.policy.manifests.manifest_compiler import ManifestCompiler, naming, objects, own_tiers
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class CompiledPolicies:
 
     @classmethod
     def of(
-        cls, manifests: Iterable[object], world: World, profile: ProviderProfile
+        cls, manifests: Iterable[object], snapshot: ClusterSnapshot, profile: ProviderProfile
     ) -> CompiledPolicies:
         """The rulebook of these manifests.
 
@@ -42,8 +42,8 @@ class CompiledPolicies:
                 manifest = compiler.admit(value)
                 admitted.append((value, manifest))
                 if manifest.kind.endswith("NetworkSet"):
-                    sets.append(calico.compile_network_set(manifest, world))
-        context = Context(world, profile, tuple(sets))
+                    sets.append(calico.compile_network_set(manifest, snapshot))
+        context = Context(snapshot, profile, tuple(sets))
         for value, manifest in admitted:
             with naming(value):
                 compiler.put(value, manifest, context)

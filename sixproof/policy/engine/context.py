@@ -10,8 +10,8 @@ from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
 from sixproof.policy.engine.provider import ProviderAnswer, ProviderProfile
 from sixproof.policy.engine.rules import Condition, Needs, PartyTest
 from sixproof.policy.kubernetes.labels import LabelSelector
-from sixproof.policy.world.networks import Networks
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.networks import Networks
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class NetworkSet:
 class Context:
     """The cluster, the provider, and the network sets."""
 
-    world: World
+    snapshot: ClusterSnapshot
     profile: ProviderProfile
     network_sets: tuple[NetworkSet, ...] = ()
 

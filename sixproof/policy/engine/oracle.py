@@ -1,4 +1,4 @@
-"""The oracle: policies and a world, compiled once, asked about flows."""
+"""The oracle: policies and a cluster, compiled once, asked about flows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sixproof.policy.engine.provider import CALICO, HostAction, ProviderProfile
 from sixproof.policy.engine.route import EnforcementPoint, Route, node_name
 from sixproof.policy.engine.router import Router
 from sixproof.policy.engine.rules import Direction, Policy
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 _MOST_PARTIES = 100_000
 
@@ -25,7 +25,7 @@ class Oracle:
     """Judges flows; build it with `Oracle.of`. Judging changes nothing but its memory."""
 
     compiled_policies: CompiledPolicies
-    world: World
+    snapshot: ClusterSnapshot
     profile: ProviderProfile
     parties: dict[tuple[Endpoint, IPAddress], PolicyPeer]
     plans: dict[tuple[PolicyPeer, Direction], EvaluationPlan]
@@ -34,7 +34,7 @@ class Oracle:
     def of(
         cls,
         manifests: Iterable[Mapping[str, object]],
-        world: World,
+        snapshot: ClusterSnapshot,
         profile: ProviderProfile = CALICO,
     ) -> Oracle:
         """The oracle of these manifests (parsed YAML or JSON; lists are taken apart).
@@ -42,7 +42,7 @@ class Oracle:
         Raises:
             ManifestError: one of them is malformed, of no policy kind, or not for this provider.
         """
-        return cls(CompiledPolicies.of(manifests, world, profile), world, profile, {}, {})
+        return cls(CompiledPolicies.of(manifests, snapshot, profile), snapshot, profile, {}, {})
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -52,7 +52,7 @@ class Oracle:
     def judge(self, flow: Flow, icmp: Icmp | None = None) -> Judgement:
         """What must happen to a flow. An ICMP flow is an echo request unless `icmp` says else."""
         guarded = self._guarded(flow)
-        routes = Router(self.world, self.profile, self.party).routes(flow, icmp)
+        routes = Router(self.snapshot, self.profile, self.party).routes(flow, icmp)
         if unknown := guarded or routes.unknown:
             return self._unknown(flow, unknown)
         sides = [(self._egress(flow, way), self._ingress(way)) for way in routes.ways]
@@ -69,7 +69,7 @@ class Oracle:
                 self.parties.clear()
                 self.plans.clear()
                 self.compiled_policies.stages.clear()
-            found = self.parties[key] = PolicyPeer(endpoint, address, self.world)
+            found = self.parties[key] = PolicyPeer(endpoint, address, self.snapshot)
         return found
 
     def _guarded(self, flow: Flow) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.engine.provider import ProviderAnswer
-from sixproof.policy.world.world import NamedPort, World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort
 
 NUMBERS = {Protocol.TCP: 6, Protocol.UDP: 17, Protocol.SCTP: 132}
 """IP protocol numbers of the protocols with ports."""
@@ -53,7 +53,7 @@ class PolicyPeer:
         "version",
     )
 
-    def __init__(self, endpoint: Endpoint, address: IPAddress, world: World) -> None:
+    def __init__(self, endpoint: Endpoint, address: IPAddress, snapshot: ClusterSnapshot) -> None:
         self.endpoint = endpoint
         self.address = address
         self.version = address.version
@@ -67,9 +67,9 @@ class PolicyPeer:
         if endpoint.kind is EndpointKind.POD:
             self.labels = dict(endpoint.labels)
             self.namespace = endpoint.namespace
-            self.namespace_labels = world.namespace_labels(endpoint.namespace)
-            self.calico = calico_labels(endpoint, world)
-            self.ports = world.ports_of(endpoint)
+            self.namespace_labels = snapshot.namespace_labels(endpoint.namespace)
+            self.calico = calico_labels(endpoint, snapshot)
+            self.ports = snapshot.ports_of(endpoint)
 
     @property
     def is_pod(self) -> bool:
@@ -77,26 +77,26 @@ class PolicyPeer:
         return self.labels is not None
 
 
-def calico_labels(endpoint: Endpoint, world: World) -> dict[str, str]:
+def calico_labels(endpoint: Endpoint, snapshot: ClusterSnapshot) -> dict[str, str]:
     """A pod's labels as Calico indexes them (libcalico-go, k8s/conversion)."""
     space, account = endpoint.namespace, endpoint.service_account
     labels = {
         **dict(endpoint.labels),
         "projectcalico.org/namespace": space,
         "projectcalico.org/orchestrator": "k8s",
-        **namespace_scope(space, world),
+        **namespace_scope(space, snapshot),
     }
     if account:
         labels["projectcalico.org/serviceaccount"] = account
         labels["pcsa.projectcalico.org/name"] = account
-        for key, value in world.service_accounts.get((space, account), {}).items():
+        for key, value in snapshot.service_accounts.get((space, account), {}).items():
             labels[f"pcsa.{key}"] = value
     return labels
 
 
-def namespace_scope(name: str, world: World) -> dict[str, str]:
+def namespace_scope(name: str, snapshot: ClusterSnapshot) -> dict[str, str]:
     """The labels that Calico lets everything in a namespace inherit."""
-    inherited = {f"pcns.{key}": value for key, value in world.namespace_labels(name).items()}
+    inherited = {f"pcns.{key}": value for key, value in snapshot.namespace_labels(name).items()}
     return {**inherited, "pcns.projectcalico.org/name": name}
 
 

@@ -24,7 +24,7 @@ from sixproof.policy.engine.route import (
     unpoliced,
     which_source,
 )
-from sixproof.policy.world.world import Node, Service, ServicePort, World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot, Node, Service, ServicePort
 
 _ACCEPTED = frozenset({130, 131, 132, 133, 135, 136})
 """ICMPv6 types that Felix accepts before policy: MLD, router and neighbour discovery."""
@@ -43,9 +43,9 @@ class Dialled:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Router:
-    """Finds the routes of flows in a world, for a provider."""
+    """Finds the routes of flows in a cluster, for a provider."""
 
-    world: World
+    snapshot: ClusterSnapshot
     profile: ProviderProfile
     party: Callable[[Endpoint, IPAddress], PolicyPeer]
 
@@ -114,7 +114,7 @@ class Router:
 
     def _node_of(self, endpoint: Endpoint) -> Node:
         name = node_name(endpoint)
-        return self.world.nodes.get(name) or Node(name)
+        return self.snapshot.nodes.get(name) or Node(name)
 
     def _from_nodes(self, packet: Packet, nodes: Iterable[Node]) -> tuple[Packet, ...]:
         """The packet as it is, and as it looks with an address of one of these nodes."""
@@ -126,8 +126,8 @@ class Router:
         return tuple(packet._replace(source=party) for party in parties.values())
 
     def _dialled(self, flow: Flow) -> Dialled | None:
-        entry = self.world.node_at(flow.address)
-        for service in self.world.services:
+        entry = self.snapshot.node_at(flow.address)
+        for service in self.snapshot.services:
             here = flow.address in service.addresses or flow.address in service.external
             for port in service.ports:
                 if port.protocol is not flow.protocol:
@@ -144,7 +144,7 @@ class Router:
         ways = []
         for backend in (wanted,) if named else service.backends:
             address = backend.address(flow.family)
-            target = self.world.target(dialled.port, backend)
+            target = self.snapshot.target(dialled.port, backend)
             if address is None:
                 continue
             if target is None:
@@ -195,7 +195,7 @@ class Router:
     def _on_way(self, flow: Flow, backend: Endpoint, dialled: Dialled) -> list[Node]:
         """The nodes that may put their own address on a flow before it reaches its endpoint."""
         if flow.source.kind is EndpointKind.OUTSIDE:
-            nodes = [dialled.entry] if dialled.entry else list(self.world.nodes.values())
+            nodes = [dialled.entry] if dialled.entry else list(self.snapshot.nodes.values())
         elif flow.address in dialled.service.addresses:
             nodes = []
         else:

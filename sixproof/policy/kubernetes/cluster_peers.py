@@ -24,7 +24,7 @@ from sixproof.policy.engine.rules import (
 )
 from sixproof.policy.kubernetes.labels import LabelSelector, read_label_selector
 from sixproof.policy.manifests.manifest import Field, shown
-from sixproof.policy.world.networks import Networks, read_cidr
+from sixproof.policy.snapshot.networks import Networks, read_cidr
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _nodes(field: Field, context: Context) -> ClusterPeer:
     selector = read_label_selector(field)
     addresses = frozenset(
         address
-        for node in context.world.nodes.values()
+        for node in context.snapshot.nodes.values()
         if selector.matches(dict(node.labels))
         for address in node.addresses
     )

@@ -24,7 +24,7 @@ from sixproof.policy.engine.rules import (
 )
 from sixproof.policy.kubernetes.labels import read_label_selector
 from sixproof.policy.manifests.manifest import Field, Fields, Manifest, shown
-from sixproof.policy.world.networks import Networks, read_cidr
+from sixproof.policy.snapshot.networks import Networks, read_cidr
 
 ORDER = 1000.0
 """The order that Calico gives every NetworkPolicy within its default tier."""

@@ -22,8 +22,8 @@ from sixproof.policy.manifests.manifest_compiler import (
 )
 from sixproof.policy.manifests.pitfalls import pitfalls
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at
-from sixproof.policy.world.networks import CidrError, Flaw, read_cidr
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.networks import CidrError, Flaw, read_cidr
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 FLAWS = {
     flaw: FindingType(flaw.value, title, "RFC 4632 section 3.1, RFC 4291 section 2.3")
@@ -141,7 +141,7 @@ def _refused(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
         return
     try:
         manifest = compiler.admit(value)
-        compiler.put(value, manifest, Context(World.of(), compiler.profile))
+        compiler.put(value, manifest, Context(ClusterSnapshot.of(), compiler.profile))
     except ManifestError as bad:
         yield MANIFEST_REFUSED.found(
             severity=Severity.ERROR,

@@ -14,8 +14,8 @@ from sixproof.policy.manifests.intake import Intake, joined, take
 from sixproof.policy.manifests.manifest_compiler import ManifestCompiler, objects, own_tiers
 from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.manifests.tree import at
-from sixproof.policy.world.cluster_objects import CLUSTER, Roster
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.cluster_objects import CLUSTER, Roster
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,14 +68,14 @@ def _taken(value: object, namespace: str, roster: Roster) -> Intake:
 
 def _checked(policies: Iterable[Placed], profile: ProviderProfile) -> Iterator[str]:
     compiler = ManifestCompiler(profile, *own_tiers(profile))
-    world = World.of()
-    context = Context(world, profile)
+    snapshot = ClusterSnapshot.of()
+    context = Context(snapshot, profile)
     places: dict[int, Placed] = {}
     for one in policies:
         try:
             manifest = compiler.admit(one.value)
             if manifest.kind.endswith("NetworkSet"):
-                calico.compile_network_set(manifest, world)
+                calico.compile_network_set(manifest, snapshot)
             compiler.put(one.value, manifest, context)
         except ManifestError as bad:
             yield one.refusal(bad)

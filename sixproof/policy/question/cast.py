@@ -1,5 +1,5 @@
 """Who is asked about: the two ends of a question, found in the files or described by hand, and the
-world in which they stand."""
+cluster in which they stand."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from sixproof.policy.question.scene import (
     parse_endpoint,
     parse_parts,
 )
-from sixproof.policy.world.cluster_objects import Roster
-from sixproof.policy.world.world import NamedPort, Service, ServicePort, World
+from sixproof.policy.snapshot.cluster_objects import Roster
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Service, ServicePort
 
 _IN_NAMESPACE = (EndpointKind.POD, EndpointKind.HOST)
 _LENT = {4: ipaddress.ip_address("198.18.0.0"), 6: ipaddress.ip_address("2001:db8::")}
@@ -39,18 +39,18 @@ class End:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """Everybody whom the files tell of: by objects (`roster`), and by names of the world file."""
+    """Everybody whom the files tell of: by objects (`roster`), and by names of the cluster file."""
 
-    world: World
+    snapshot: ClusterSnapshot
     roster: Roster
     named: Mapping[str, Endpoint]
 
     @classmethod
-    def of(cls, written: World, roster: Roster) -> Known:
-        """What a world file and objects tell together; the file wins."""
+    def of(cls, written: ClusterSnapshot, roster: Roster) -> Known:
+        """What a cluster file and objects tell together; the file wins."""
         by_name = {(s.namespace, s.name): s for s in roster.services()}
         by_name |= {(s.namespace, s.name): s for s in written.services}
-        world = World.of(
+        snapshot = ClusterSnapshot.of(
             {**roster.namespaces, **written.namespaces},
             ports={**roster.ports, **written.ports},
             nodes={**roster.nodes, **written.nodes}.values(),
@@ -58,10 +58,10 @@ class Known:
             service_accounts={**roster.accounts, **written.service_accounts},
             endpoints=(*roster.pods.values(), *roster.templates.values(), *written.endpoints),
         )
-        return cls(world, roster, {endpoint.name: endpoint for endpoint in written.endpoints})
+        return cls(snapshot, roster, {endpoint.name: endpoint for endpoint in written.endpoints})
 
     def find(self, text: str, home: str) -> End:
-        """The end that a text means: a name of the world file, or an endpoint inline, of which
+        """The end that a text means: a name of the cluster file, or an endpoint inline, of which
         objects may tell more. A NAME alone is looked for in namespace `home`, then in all.
 
         Raises:
@@ -79,8 +79,8 @@ class Known:
         said = parse_endpoint(text)
         if said.kind is EndpointKind.SERVICE:
             return self._service(said)
-        if said.kind is EndpointKind.NODE and said.name in self.world.nodes:
-            node = self.world.nodes[said.name]
+        if said.kind is EndpointKind.NODE and said.name in self.snapshot.nodes:
+            node = self.snapshot.nodes[said.name]
             firsts = {a.version: a for a in reversed(node.addresses)}
             bare = dataclasses.replace(said.endpoint, addresses=tuple(firsts.values()))
             return End(said.on(bare), said)
@@ -116,7 +116,7 @@ class Known:
         return End(said.on(made[0]), said, told=True, remark=remark)
 
     def _service(self, said: EndpointSpec) -> End:
-        found = self.world.service(said.namespace, said.name)
+        found = self.snapshot.service(said.namespace, said.name)
         name = f"svc:{said.namespace}/{said.name}"
         if found is None:
             raise UsageError(f"{name}: no file tells of such a service")
@@ -128,10 +128,10 @@ class Known:
         return End(end, said, told=True)
 
 
-def staged(world: World, ends: Iterable[End]) -> World:
-    """The world with both ends in it, as they were described."""
-    namespaces, ports = dict(world.namespaces), dict(world.ports)
-    services, endpoints = list(world.services), list(world.endpoints)
+def staged(snapshot: ClusterSnapshot, ends: Iterable[End]) -> ClusterSnapshot:
+    """The cluster with both ends in it, as they were described."""
+    namespaces, ports = dict(snapshot.namespaces), dict(snapshot.ports)
+    services, endpoints = list(snapshot.services), list(snapshot.endpoints)
     for end in ends:
         one, said = end.endpoint, end.said
         space = one.namespace
@@ -148,12 +148,12 @@ def staged(world: World, ends: Iterable[End]) -> World:
             dataclasses.replace(s, backends=tuple(_either(one, b) for b in s.backends))
             for s in services
         ]
-    return World.of(
+    return ClusterSnapshot.of(
         namespaces,
         ports=ports,
-        nodes=world.nodes.values(),
+        nodes=snapshot.nodes.values(),
         services=services,
-        service_accounts=world.service_accounts,
+        service_accounts=snapshot.service_accounts,
         endpoints=endpoints,
     )
 
@@ -169,9 +169,9 @@ def _either(one: Endpoint, other: Endpoint) -> Endpoint:
     return one if same and other.kind in _IN_NAMESPACE else other
 
 
-def lend(world: World, ends: Iterable[End]) -> tuple[World, list[End]]:
+def lend(snapshot: ClusterSnapshot, ends: Iterable[End]) -> tuple[ClusterSnapshot, list[End]]:
     """Addresses that stand in for those which nobody told: for the ends, and for everybody in the
-    world who has none."""
+    cluster who has none."""
     count = iter(range(1, _MOST_LENT))
 
     def lent(one: Endpoint) -> Endpoint:
@@ -191,12 +191,14 @@ def lend(world: World, ends: Iterable[End]) -> tuple[World, list[End]]:
         return pods[key]
 
     services = [
-        dataclasses.replace(s, backends=tuple(map(backend, s.backends))) for s in world.services
+        dataclasses.replace(s, backends=tuple(map(backend, s.backends))) for s in snapshot.services
     ]
-    return dataclasses.replace(world, services=tuple(services)), ends
+    return dataclasses.replace(snapshot, services=tuple(services)), ends
 
 
-def dialled(port_spec: AskedPort, end: End, world: World) -> tuple[Protocol, int | None]:
+def dialled(
+    port_spec: AskedPort, end: End, snapshot: ClusterSnapshot
+) -> tuple[Protocol, int | None]:
     """The protocol and the number of a port, which the destination may know by name.
 
     Raises:
@@ -205,8 +207,8 @@ def dialled(port_spec: AskedPort, end: End, world: World) -> tuple[Protocol, int
     if not isinstance(port_spec.port, str):
         return port_spec.protocol or Protocol.TCP, port_spec.port
     one = end.endpoint
-    service = world.service(one.namespace, end.said.name)
-    known: Iterable[NamedPort | ServicePort] = world.ports_of(one)
+    service = snapshot.service(one.namespace, end.said.name)
+    known: Iterable[NamedPort | ServicePort] = snapshot.ports_of(one)
     if one.kind is EndpointKind.SERVICE and service is not None:
         known = service.ports
     ports = {

@@ -17,7 +17,7 @@ from sixproof.policy.manifests.manifest import brief
 from sixproof.policy.manifests.manifest_compiler import ADMIN_GROUP, NAMESPACED, described
 from sixproof.policy.manifests.tree import Leaf, at, leaves
 from sixproof.policy.question.cast import End
-from sixproof.policy.world.world import World
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 _NETWORKS = ("cidr", "except", "nets", "notNets", "networks")
 _BY_NAME = ("kubernetes.io/metadata.name", "projectcalico.org/name")
@@ -74,26 +74,30 @@ def looks_of(policies: Policies, ends: Iterable[End]) -> Looks:
     return found
 
 
-def premises(looks: Looks, ends: tuple[End, End], world: World) -> Iterator[str]:
+def premises(looks: Looks, ends: tuple[End, End], snapshot: ClusterSnapshot) -> Iterator[str]:
     """What is taken to be so, of that which the policies look at."""
     for end in ends:
         if end.remark:
             yield end.remark
         if end.endpoint.kind is EndpointKind.POD:
-            yield from _of_pod(end, looks, world)
-    yield from _named_ports(ends[1], looks, world)
+            yield from _of_pod(end, looks, snapshot)
+    yield from _named_ports(ends[1], looks, snapshot)
     if ends[0].endpoint.kind in NODE_NETWORK and ends[1].endpoint.kind is EndpointKind.POD:
         for end in ends:
             if not node_name(end.endpoint):
                 yield f"the node of {end.endpoint.name} is not known: write @NODE behind it"
 
 
-def _of_pod(end: End, looks: Looks, world: World) -> Iterator[str]:
+def _of_pod(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
     if looks.labels and not one.labels and not end.told:
         yield f"{one.name} is taken to have no labels: none were given, and no file tells of it"
-    told = one.namespace in world.namespaces or end.said.namespace_labels
-    if not told and one.namespace not in {e.namespace for e in world.endpoints} and world.endpoints:
+    told = one.namespace in snapshot.namespaces or end.said.namespace_labels
+    if (
+        not told
+        and one.namespace not in {e.namespace for e in snapshot.endpoints}
+        and snapshot.endpoints
+    ):
         yield f"no file tells of namespace {one.namespace}"
     elif looks.namespaces and not told:
         name = one.namespace
@@ -101,14 +105,14 @@ def _of_pod(end: End, looks: Looks, world: World) -> Iterator[str]:
     if looks.accounts and not end.told and not end.said.service_account:
         yield f"{one.name} is taken to run as service account {one.service_account}"
     account = (one.namespace, one.service_account)
-    if looks.account_labels and account not in world.service_accounts:
+    if looks.account_labels and account not in snapshot.service_accounts:
         name = "/".join(account)
         yield f"service account {name} is taken to have no labels: no file tells of it"
 
 
-def _named_ports(end: End, looks: Looks, world: World) -> Iterator[str]:
+def _named_ports(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
-    silent = one.kind is EndpointKind.POD and not end.told and not world.ports_of(one)
+    silent = one.kind is EndpointKind.POD and not end.told and not snapshot.ports_of(one)
     if looks.ports and silent:
         yield (
             f"{one.name} is taken to have no named ports, and a policy goes by port {looks.ports}: "

@@ -16,9 +16,9 @@ from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.question.cast import End, Known, dialled, lend, staged
 from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
 from sixproof.policy.question.scene import parse_port
-from sixproof.policy.question.world_file import read_world
-from sixproof.policy.world.address import read_address
-from sixproof.policy.world.world import World
+from sixproof.policy.question.snapshot_file import read_snapshot
+from sixproof.policy.snapshot.address import read_address
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Explanation:
 def answer(
     question: Question,
     values: Iterable[Placed],
-    world: Placed | None = None,
+    snapshot: Placed | None = None,
     *,
     unread: Sequence[str] = (),
 ) -> Explanation:
-    """The answer to a question about these objects, in the world that they and a file describe
-    (see `read_world`). `unread` says why some files could not be read.
+    """The answer to a question about these objects, in the cluster that they and a file describe
+    (see `read_snapshot`). `unread` says why some files could not be read.
 
     Raises:
         UsageError: the question cannot be read, there is nothing to judge, or objects are wrong:
@@ -68,7 +68,7 @@ def answer(
     """
     home = question.namespace or "default"
     stock = Inventory.of(values, home)
-    written, violation = _written(world)
+    written, violation = _written(snapshot)
     if wrong := (*unread, *violation, *stock.wrong(question.profile)):
         raise Refusals(wrong)
     _check_not_empty(stock, question)
@@ -76,7 +76,7 @@ def answer(
     known = Known.of(written, stock.roster)
     ends = known.find(question.source, home), known.find(question.to, home)
     looks = looks_of(policies, ends)
-    place, ends, lent = _placed(known.world, ends, looks)
+    place, ends, lent = _placed(known.snapshot, ends, looks)
     place = staged(place, ends)
     oracle = Oracle.of(policies, place, question.profile)
     judgements = tuple(map(oracle.judge, _flows(question, ends, place)))
@@ -89,14 +89,14 @@ def answer(
     return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
 
 
-def _written(world: Placed | None) -> tuple[World, tuple[str, ...]]:
-    """The world of a file, and what is wrong with it."""
-    if world is None:
-        return World.of(), ()
+def _written(snapshot: Placed | None) -> tuple[ClusterSnapshot, tuple[str, ...]]:
+    """The cluster of a file, and what is wrong with it."""
+    if snapshot is None:
+        return ClusterSnapshot.of(), ()
     try:
-        return read_world(world.value), ()
+        return read_snapshot(snapshot.value), ()
     except UsageError as bad:
-        return World.of(), (f"{world.place}: {bad}",)
+        return ClusterSnapshot.of(), (f"{snapshot.place}: {bad}",)
 
 
 def _check_not_empty(stock: Inventory, question: Question) -> None:
@@ -112,9 +112,9 @@ def _check_not_empty(stock: Inventory, question: Question) -> None:
 
 
 def _placed(
-    world: World, ends: tuple[End, End], looks: Looks
-) -> tuple[World, tuple[End, End], tuple[str, ...]]:
-    """The world with addresses that stand in for those nobody told, where they decide nothing.
+    snapshot: ClusterSnapshot, ends: tuple[End, End], looks: Looks
+) -> tuple[ClusterSnapshot, tuple[End, End], tuple[str, ...]]:
+    """The cluster with addresses that stand in for those nobody told, where they decide nothing.
 
     Raises:
         UsageError: an end has no address, and a policy goes by addresses.
@@ -122,7 +122,7 @@ def _placed(
     without = [end.endpoint for end in ends if not end.endpoint.addresses]
     outside = [e for e in without if e.kind not in _HAVE_IDENTITY]
     if not without:
-        return world, ends, ()
+        return snapshot, ends, ()
     if looks.networks or outside:
         names = " and ".join(dict.fromkeys(e.name for e in without))
         why = f", and {looks.networks} goes by networks" if looks.networks else ""
@@ -130,23 +130,23 @@ def _placed(
             f"no address is known of {names}{why}: give one of each family behind it, as in "
             "shop/web,10.244.1.2,fd00:10:244::2"
         )
-    world, both = lend(world, ends)
+    snapshot, both = lend(snapshot, ends)
     names = " and ".join(dict.fromkeys(e.name for e in without))
     told = f"no address is known of {names}: others stand in, since no policy looks at networks"
-    return world, (both[0], both[1]), (told,)
+    return snapshot, (both[0], both[1]), (told,)
 
 
 _HAVE_IDENTITY = (EndpointKind.POD, EndpointKind.SERVICE)
 
 
-def _flows(question: Question, ends: Sequence[End], world: World) -> list[Flow]:
+def _flows(question: Question, ends: Sequence[End], snapshot: ClusterSnapshot) -> list[Flow]:
     """The flow in every family that fits.
 
     Raises:
         UsageError: none does.
     """
     source, destination = (end.endpoint for end in ends)
-    protocol, port = dialled(parse_port(question.port), ends[1], world)
+    protocol, port = dialled(parse_port(question.port), ends[1], snapshot)
     addresses = [_address(question.via)] if question.via else destination.addresses
     flows = [
         Flow(source, destination, address, protocol, port)

@@ -8,8 +8,8 @@ import re
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import shown
-from sixproof.policy.world.address import looks_like_one, read_address
-from sixproof.policy.world.world import NamedPort
+from sixproof.policy.snapshot.address import looks_like_one, read_address
+from sixproof.policy.snapshot.snapshot import NamedPort
 
 INLINE = (
     "NAMESPACE/POD (or host:NAMESPACE/POD, node:NAME, svc:NAMESPACE/NAME, outside), and after "

@@ -17,6 +17,7 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.facts import policies
 from sixproof.model import EndpointKind, Expectation, Flow
 from sixproof.policy import (
+    ClusterSnapshot,
     Judgement,
     Node,
     Oracle,
@@ -24,7 +25,6 @@ from sixproof.policy import (
     ProviderProfile,
     Service,
     Verdict,
-    World,
 )
 
 Expect = Callable[[Flow], Expectation]
@@ -95,8 +95,8 @@ class StandingPolicies:
         if self._oracle is None or new:
             self._namespaces |= {name: self._labels(name) for name in new}
             manifests = self._read(tuple(sorted(self._namespaces)))
-            world = World.of(self._namespaces, nodes=self._nodes)
-            self._oracle = Oracle.of(manifests, world, self._profile)
+            snapshot = ClusterSnapshot.of(self._namespaces, nodes=self._nodes)
+            self._oracle = Oracle.of(manifests, snapshot, self._profile)
             self._beside.clear()
         return self._oracle
 
@@ -117,8 +117,8 @@ class StandingPolicies:
     def _with(self, oracle: Oracle, service: Service) -> Oracle:
         found = self._beside.get(service)
         if found is None:
-            world = dataclasses.replace(oracle.world, services=(service,))
-            found = dataclasses.replace(oracle, world=world, parties={}, plans={})
+            snapshot = dataclasses.replace(oracle.snapshot, services=(service,))
+            found = dataclasses.replace(oracle, snapshot=snapshot, parties={}, plans={})
             self._beside[service] = found
         return found
 

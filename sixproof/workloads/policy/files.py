@@ -18,7 +18,7 @@ import yaml
 
 from sixproof.errors import ManifestError, UsageError
 from sixproof.kube.api import json_fields
-from sixproof.policy import CALICO, Oracle, World
+from sixproof.policy import CALICO, ClusterSnapshot, Oracle
 from sixproof.policy.manifests import yaml_text
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.intake import in_namespace, judged, keyed, nearest
@@ -26,7 +26,7 @@ from sixproof.policy.manifests.manifest import brief
 from sixproof.policy.manifests.manifest_compiler import described, objects
 from sixproof.policy.manifests.tree import text_at
 from sixproof.policy.manifests.yaml_text import Document
-from sixproof.policy.world.networks import Flaw
+from sixproof.policy.snapshot.networks import Flaw
 from sixproof.workloads.policy.cases import Manifest
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -87,7 +87,7 @@ def read(directory: Path) -> Given:
     if not heap.policies:
         raise UsageError(f"{directory}: holds no NetworkPolicy in files ending in {SUFFIXES}")
     try:
-        Oracle.of(heap.policies, World.of({}), CALICO)
+        Oracle.of(heap.policies, ClusterSnapshot.of({}), CALICO)
     except ManifestError as error:
         raise UsageError(f"{directory}: {error}") from error
     return Given(tuple(heap.policies), heap.namespaces, tuple(heap.left), tuple(heap.notes))
@@ -102,7 +102,7 @@ def standing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
     policies = tuple(found)
     for policy in policies:
         try:
-            Oracle.of([*tiers, policy], World.of({}), CALICO)
+            Oracle.of([*tiers, policy], ClusterSnapshot.of({}), CALICO)
         except ManifestError as error:
             where = (
                 f"{json_fields.text(policy, 'kind')} {home_of(policy)}/{json_fields.name(policy)}"
@@ -180,7 +180,7 @@ def _sort(value: object, heap: _Heap, where: str) -> None:
     placed = dict(in_namespace(document, "default"))
     if not json_fields.namespace(document):
         heap.notes.append(f"{where}: {described(placed)} names no namespace: default is meant")
-    Oracle.of([placed], World.of({}), CALICO)  # reads it, strictly
+    Oracle.of([placed], ClusterSnapshot.of({}), CALICO)  # reads it, strictly
     heap.notes += [f"{where}: {note}" for note in _masked(placed)]
     heap.policies.append(placed)
 

@@ -21,7 +21,7 @@ from sixproof.policy.calico.selector import Both, Compare, Either, Has, Not, Wit
 from sixproof.policy.calico.selector_text import parse_selector
 from sixproof.policy.kubernetes.labels import Operator, read_label_selector
 from sixproof.policy.manifests.manifest import Field
-from sixproof.policy.world.world import NamedPort
+from sixproof.policy.snapshot.snapshot import NamedPort
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.files import Given, home_of
 from sixproof.workloads.probe_pods.ports import PortSpec

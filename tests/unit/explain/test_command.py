@@ -218,17 +218,17 @@ def test_a_tier_twice_and_one_that_is_wrong_are_refused_by_name(ask: Ask, tmp_pa
 WORLD = "endpoints: {a: {namespace: shop, addresses: [10.0.0.1]}}\n"
 
 
-def test_documents_of_a_world_file_are_all_read(ask: Ask, tmp_path: Path) -> None:
+def test_documents_of_a_cluster_file_are_all_read(ask: Ask, tmp_path: Path) -> None:
     """Objects in it join those of the files; a second description is an error, not left out."""
     shut = write(tmp_path / "p.yaml", SHUT)
     both = write(tmp_path / "w.yaml", f"{WORLD}{NAMESPACE}")
-    assert ask(shut, "--world", both, "--expect", "DENIED")[0] == 0
+    assert ask(shut, "--cluster", both, "--expect", "DENIED")[0] == 0
     objects = write(tmp_path / "o.yaml", NAMESPACE)
-    assert ask(shut, "--world", objects, "--expect", "DENIED")[0] == 0
+    assert ask(shut, "--cluster", objects, "--expect", "DENIED")[0] == 0
     twice = write(tmp_path / "t.yaml", f"{WORLD}---\nnamespaces: {{shop: {{team: b}}}}\n")
-    status, _, err = ask(shut, "--world", twice)
+    status, _, err = ask(shut, "--cluster", twice)
     assert (status, err) == (
-        2, f"error: {twice}: document 2, line 3: a second description of the world: write one "
+        2, f"error: {twice}: document 2, line 3: a second description of the cluster: write one "
         "document\n")  # fmt: skip
 
 

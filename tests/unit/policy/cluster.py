@@ -16,6 +16,7 @@ import yaml
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, IPAddress, Protocol
 from sixproof.policy import (
     CALICO,
+    ClusterSnapshot,
     Icmp,
     Judgement,
     NamedPort,
@@ -24,7 +25,6 @@ from sixproof.policy import (
     ProviderProfile,
     Service,
     ServicePort,
-    World,
 )
 
 
@@ -112,7 +112,7 @@ ENDPOINTS |= {
     s.name: Endpoint(s.name, EndpointKind.SERVICE, s.addresses, s.namespace) for s in SERVICES
 }
 
-WORLD = World.of(
+WORLD = ClusterSnapshot.of(
     {"shop": {"team": "a"}, "blog": {"team": "b"}, "kube-system": {}},
     ports={
         ("shop", "db"): [
@@ -163,12 +163,12 @@ def judgements(
     text: str,
     asked: str,
     profile: ProviderProfile = CALICO,
-    world: World = WORLD,
+    snapshot: ClusterSnapshot = WORLD,
     icmp: Icmp | None = None,
 ) -> list[tuple[str, Judgement]]:
     """What is wanted and what the oracle says, for each line and family asked about."""
-    oracle = Oracle.of(manifests(text), world, profile)
-    endpoints = {**ENDPOINTS, **{e.name: e for e in world.endpoints}}
+    oracle = Oracle.of(manifests(text), snapshot, profile)
+    endpoints = {**ENDPOINTS, **{e.name: e for e in snapshot.endpoints}}
     answers = []
     for line in filter(None, map(str.strip, asked.splitlines())):
         found = _NOTATION.fullmatch(line)
@@ -184,21 +184,21 @@ def check(
     text: str,
     asked: str,
     profile: ProviderProfile = CALICO,
-    world: World = WORLD,
+    snapshot: ClusterSnapshot = WORLD,
     icmp: Icmp | None = None,
 ) -> None:
     """Assert that the oracle says what is wanted of every flow asked about."""
-    answers = judgements(text, asked, profile, world, icmp)
+    answers = judgements(text, asked, profile, snapshot, icmp)
     wrong = [f"wanted {want}: {got}" for want, got in answers if got.verdict != want]
     assert not wrong, "\n".join(wrong)
 
 
 def judge(
-    text: str, line: str, profile: ProviderProfile = CALICO, world: World = WORLD
+    text: str, line: str, profile: ProviderProfile = CALICO, snapshot: ClusterSnapshot = WORLD
 ) -> Judgement:
     """The judgement of one flow in one family; its verdict is checked too."""
-    check(text, line, profile, world)
-    return judgements(text, line, profile, world)[0][1]
+    check(text, line, profile, snapshot)
+    return judgements(text, line, profile, snapshot)[0][1]
 
 
 def network_policy(name: str, spec: str, namespace: str = "shop") -> str:

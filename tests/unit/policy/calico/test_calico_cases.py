@@ -6,7 +6,7 @@ import pytest
 
 from sixproof.errors import ManifestError
 from sixproof.model import Outcome
-from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, World
+from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, ClusterSnapshot
 from tests.unit.policy.cluster import (
     calico,
     check,
@@ -326,7 +326,7 @@ def test_case_51_ties_across_kinds_depend_on_calicos_version(
 
 
 def test_case_51_in_a_namespace_that_sorts_before_default_keys_do_too() -> None:
-    one = World.of(endpoints=[pod("one", "alpha", 9, "worker")])
+    one = ClusterSnapshot.of(endpoints=[pod("one", "alpha", 9, "worker")])
     text = gnp("a", SHUT) + cnp("b", OPEN, namespace="alpha")
     check(text, "web -> one v46 tcp/80: DENIED", CALICO, one)
     check(text, "web -> one v46 tcp/80: ALLOWED", CALICO_3_31, one)
@@ -339,10 +339,10 @@ def test_a_profile_that_denies_leaves_a_pod_that_reaches_itself_open() -> None:
 
 def test_a_pod_without_service_account_has_no_label_of_one() -> None:
     bare = pod("nobody", "shop", 9, "worker", account="")
-    world = World.of({"shop": {}}, endpoints=[bare])
+    snapshot = ClusterSnapshot.of({"shop": {}}, endpoints=[bare])
     text = gnp("a", source("serviceAccounts: {selector: all()}, selector: has(projectcalico.org/"
                            "serviceaccount)"))  # fmt: skip
-    check(text, "nobody -> db v46 tcp/80: DENIED\nweb -> db v46 tcp/80: ALLOWED", world=world)
+    check(text, "nobody -> db v46 tcp/80: DENIED\nweb -> db v46 tcp/80: ALLOWED", snapshot=snapshot)
 
 
 def test_case_63_a_deny_action_of_reject_looks_rejected() -> None:
@@ -364,13 +364,13 @@ def test_guide_n3_ula_and_dns_allowed_global_addresses_denied_but_for_a_label() 
         " {action: Deny, destination: {nets: ['2000::/3']}}]}",
     )
     online = pod("online", "shop", 9, "worker", internet="yes")
-    world = World.of({"shop": {}}, endpoints=[online])
+    snapshot = ClusterSnapshot.of({"shop": {}}, endpoints=[online])
     check(
         text,
         "web -> db v6 tcp/80: ALLOWED\nweb -> outside v6 tcp/80: DENIED\n"
         "web -> outside v6 udp/53: ALLOWED\nonline -> outside v46 tcp/80: ALLOWED\n"
         "web -> db v4 tcp/80: DENIED",
-        world=world,
+        snapshot=snapshot,
     )
 
 

@@ -10,6 +10,7 @@ from sixproof.model import Endpoint, Flow, Outcome, Protocol
 from sixproof.policy import (
     CALICO,
     KUBERNETES,
+    ClusterSnapshot,
     HostAction,
     Icmp,
     Oracle,
@@ -18,7 +19,6 @@ from sixproof.policy import (
     SeenAs,
     ServicePort,
     Verdict,
-    World,
 )
 from sixproof.policy.engine.plan import MOST_PORTS
 from tests.unit.policy.cluster import (
@@ -166,15 +166,15 @@ def test_case_36_a_named_target_port_that_the_endpoint_lacks_cannot_be_judged() 
 def test_case_36_a_named_target_port_is_the_one_of_that_protocol() -> None:
     port = ServicePort(53, Protocol.TCP, "dns")
     service = dataclasses.replace(WORLD.services[0], ports=(port,))
-    world = dataclasses.replace(WORLD, services=(service,))
+    snapshot = dataclasses.replace(WORLD, services=(service,))
     text = egress(TO_DB, "{port: 5353}")
-    check(text, "web -> shop-db v46 tcp/53: ALLOWED", world=world)
+    check(text, "web -> shop-db v46 tcp/53: ALLOWED", snapshot=snapshot)
 
 
 def test_case_36_a_flow_to_a_node_port_of_an_unknown_node_may_be_seen_either_way() -> None:
     web = dataclasses.replace(WEB, node="")
-    world = dataclasses.replace(WORLD, endpoints=(web,))
-    check(egress(TO_DB), "web -> db via worker v46 tcp/30080: UNDEFINED", world=world)
+    snapshot = dataclasses.replace(WORLD, endpoints=(web,))
+    check(egress(TO_DB), "web -> db via worker v46 tcp/30080: UNDEFINED", snapshot=snapshot)
 
 
 def test_case_37_other_providers_may_look_before_the_service_is_translated() -> None:
@@ -204,15 +204,15 @@ def test_case_38_providers_may_keep_the_own_node_out() -> None:
 
 def test_case_38_without_knowing_the_nodes_own_node_and_others_must_agree() -> None:
     lost = dataclasses.replace(DB, node="")
-    world = dataclasses.replace(WORLD, endpoints=(lost,))
-    check(NOTHING_IN, "worker -> db v46 tcp/1: UNDEFINED", world=world)
-    check("", "worker -> db v46 tcp/1: ALLOWED", world=world)
+    snapshot = dataclasses.replace(WORLD, endpoints=(lost,))
+    check(NOTHING_IN, "worker -> db v46 tcp/1: UNDEFINED", snapshot=snapshot)
+    check("", "worker -> db v46 tcp/1: ALLOWED", snapshot=snapshot)
 
 
 def test_case_38_an_unknown_node_is_known_by_the_address_it_comes_from() -> None:
-    world = World.of(endpoints=[dataclasses.replace(HOST, node="elsewhere")])
+    snapshot = ClusterSnapshot.of(endpoints=[dataclasses.replace(HOST, node="elsewhere")])
     peers = "{ipBlock: {cidr: 172.18.0.3/32}}"
-    check(ingress(peers), "host -> db v4 tcp/1: ALLOWED", world=world)
+    check(ingress(peers), "host -> db v4 tcp/1: ALLOWED", snapshot=snapshot)
 
 
 @pytest.mark.parametrize(
@@ -314,8 +314,8 @@ def test_case_48_a_pod_is_selected_until_it_is_gone() -> None:
     text = ingress(FROM_WEB)
     check(text, "web -> db v46 tcp/1: ALLOWED")
     reused = pod("late", "blog", 2, "worker")
-    world = World.of(endpoints=[reused])
-    check(text, "late -> db v46 tcp/1: DENIED", world=world)
+    snapshot = ClusterSnapshot.of(endpoints=[reused])
+    check(text, "late -> db v46 tcp/1: DENIED", snapshot=snapshot)
 
 
 def _asked(source: Endpoint, destination: Endpoint, protocol: Protocol, port: int | None) -> Flow:
@@ -343,11 +343,11 @@ def test_what_cannot_be_judged_says_why(flow: Flow, why: str) -> None:
 def test_an_endpoint_without_the_family_is_left_out_of_a_service() -> None:
     four = dataclasses.replace(DB, name="four", pod="four", addresses=DB.addresses[:1])
     service = dataclasses.replace(WORLD.services[2], backends=(four, ENDPOINTS["api"]))
-    world = dataclasses.replace(WORLD, services=(service,))
-    check(NOTHING_IN, "web -> pair v46 tcp/80: DENIED", world=world)
+    snapshot = dataclasses.replace(WORLD, services=(service,))
+    check(NOTHING_IN, "web -> pair v46 tcp/80: DENIED", snapshot=snapshot)
     only = dataclasses.replace(service, backends=(four,))
     alone = dataclasses.replace(WORLD, services=(only,))
-    answer = judge("", "web -> pair v6 tcp/80: UNDEFINED", world=alone)
+    answer = judge("", "web -> pair v6 tcp/80: UNDEFINED", snapshot=alone)
     assert answer.because == "undefined: service shop/pair has no IPv6 endpoint"
 
 

@@ -20,7 +20,7 @@ from sixproof.policy.kubernetes.labels import read_label_selector
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.manifest import Field
 from sixproof.policy.question.scene import parse_endpoint
-from sixproof.policy.question.world_file import read_world
+from sixproof.policy.question.snapshot_file import read_snapshot
 from tests.unit.policy.calico.test_calico_cases import CASES as CALICO_CASES
 from tests.unit.policy.calico.test_calico_cases import gnp
 from tests.unit.policy.cluster import API, BARE, BLOG, DB, OUTSIDE, WEB, WORLD, manifests
@@ -406,9 +406,9 @@ def test_label_selectors_survive_printing_and_reading(
 
 @few
 @given(st.text(max_size=30) | st.text("a/,:=@.0", max_size=20), junk)
-def test_endpoints_and_worlds_are_read_or_refused(text: str, value: Any) -> None:
+def test_endpoints_and_snapshots_are_read_or_refused(text: str, value: Any) -> None:
     assert refusal(UsageError, lambda: parse_endpoint(text)) != "no reason"
-    assert refusal(UsageError, lambda: read_world(value)) != "no reason"
+    assert refusal(UsageError, lambda: read_snapshot(value)) != "no reason"
 
 
 MUTABLE = "".join([

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.errors import ManifestError
-from sixproof.policy import CALICO, KUBERNETES, ProviderAnswer, ProviderProfile, World
+from sixproof.policy import CALICO, KUBERNETES, ClusterSnapshot, ProviderAnswer, ProviderProfile
 from tests.unit.policy.cluster import calico, check, judgements, network_policy, pod
 
 ALL_OPEN = "web -> db v46 tcp/80: ALLOWED\nweb -> db v46 udp/80: ALLOWED"
@@ -224,13 +224,13 @@ def test_case_16_relabelled_pods_and_namespaces_are_judged_by_their_new_labels()
     )
     check(text, "blog -> db v46 tcp/1: ALLOWED\nbare -> db v46 tcp/1: DENIED")
     bare = pod("bare", "blog", 6, "worker", app="web")
-    relabelled = World.of({"shop": {"team": "b"}, "blog": {}}, endpoints=[bare])
-    check(text, "blog -> db v46 tcp/1: DENIED\nbare -> db v46 tcp/1: DENIED", world=relabelled)
-    check(text, "web -> db v46 tcp/1: ALLOWED", world=relabelled)
-    new = World.of(
+    relabelled = ClusterSnapshot.of({"shop": {"team": "b"}, "blog": {}}, endpoints=[bare])
+    check(text, "blog -> db v46 tcp/1: DENIED\nbare -> db v46 tcp/1: DENIED", snapshot=relabelled)
+    check(text, "web -> db v46 tcp/1: ALLOWED", snapshot=relabelled)
+    new = ClusterSnapshot.of(
         {"shop": {}, "new": {"team": "b"}}, endpoints=[pod("n", "new", 9, "", app="web")]
     )
-    check(text, "n -> db v46 tcp/1: ALLOWED", world=new)
+    check(text, "n -> db v46 tcp/1: ALLOWED", snapshot=new)
 
 
 def test_case_17_a_namespace_that_is_gone_has_no_label_but_its_name() -> None:
@@ -238,9 +238,9 @@ def test_case_17_a_namespace_that_is_gone_has_no_label_but_its_name() -> None:
                   "{team: b}}}]}]}")  # fmt: skip
     name = policy("{podSelector: {}, ingress: [{from: [{namespaceSelector: {matchLabels: "
                   "{kubernetes.io/metadata.name: blog}}}]}]}")  # fmt: skip
-    gone = World.of({"shop": {}})
-    check(team, "blog -> db v46 tcp/1: DENIED", world=gone)
-    check(name, "blog -> db v46 tcp/1: ALLOWED", world=gone)
+    gone = ClusterSnapshot.of({"shop": {}})
+    check(team, "blog -> db v46 tcp/1: DENIED", snapshot=gone)
+    check(name, "blog -> db v46 tcp/1: ALLOWED", snapshot=gone)
 
 
 @pytest.mark.parametrize(

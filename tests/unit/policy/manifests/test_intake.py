@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from sixproof.errors import ManifestError
-from sixproof.policy import Oracle, World
+from sixproof.policy import ClusterSnapshot, Oracle
 from sixproof.policy.manifests.intake import Intake, joined, take
 from tests.unit.policy.cluster import manifests, network_policy
 
@@ -158,7 +158,7 @@ def test_policies_without_a_namespace_stand_in_the_one_that_is_asked_for() -> No
     empty = {**bare, "metadata": {"name": "q", "namespace": ""}}
     own = {**bare, "metadata": {"name": "r", "namespace": "own"}}
     found = take([bare, empty, own], "shop")
-    spaces = [p.ref.namespace for p in Oracle.of(found.policies, World.of()).policies]
+    spaces = [p.ref.namespace for p in Oracle.of(found.policies, ClusterSnapshot.of()).policies]
     assert sorted(spaces) == ["own", "shop", "shop"]
     assert len(found.defaulted) == 2
 
@@ -193,7 +193,7 @@ def test_notes_and_errors_are_short_whatever_the_objects_hold() -> None:
 def test_a_policy_of_the_old_group_is_told_what_to_write() -> None:
     old = {**yaml.safe_load(POLICY), "apiVersion": "extensions/v1beta1"}
     with pytest.raises(ManifestError, match=r"extensions/v1beta1 is not served since Kubernetes"):
-        Oracle.of(take([old]).policies, World.of())
+        Oracle.of(take([old]).policies, ClusterSnapshot.of())
 
 
 def test_policies_are_taken_as_they_stand() -> None:

@@ -17,7 +17,7 @@ from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.question.question import Explanation, Question
 from sixproof.policy.question.question import answer as answer_placed
 from sixproof.policy.question.scene import AskedPort, parse_endpoint, parse_port
-from sixproof.policy.question.world_file import read_world
+from sixproof.policy.question.snapshot_file import read_snapshot
 
 DENY = """
 apiVersion: networking.k8s.io/v1
@@ -60,9 +60,9 @@ def policies(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> str:
-    """A world file."""
-    path = tmp_path / "world.yaml"
+def snapshot(tmp_path: Path) -> str:
+    """A cluster file."""
+    path = tmp_path / "cluster.yaml"
     path.write_text(json.dumps(WORLD))
     return str(path)
 
@@ -72,9 +72,9 @@ def ask(policies: str, *more: str, source: str = WEB, to: str = DB, port: str = 
     return main(["explain", policies, "--from", source, "--to", to, "--port", port, *more])
 
 
-def answer(question: Question, values: list[Any], world: Any = None) -> Explanation:
+def answer(question: Question, values: list[Any], snapshot: Any = None) -> Explanation:
     """The answer to a question about objects without a place."""
-    described = None if world is None else Placed(world)
+    described = None if snapshot is None else Placed(snapshot)
     return answer_placed(question, map(Placed, values), described)
 
 
@@ -97,15 +97,15 @@ def test_json_expectation_and_family(policies: str, capsys: pytest.CaptureFixtur
     assert ask(policies, "--expect", "denied", port="udp/53") == 0
 
 
-def test_names_and_services_of_a_world_file(
-    policies: str, world: str, capsys: pytest.CaptureFixture[str]
+def test_names_and_services_of_a_cluster_file(
+    policies: str, snapshot: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ask(policies, "--world", world, source="web", to="svc:default/db", port="80") == 0
+    assert ask(policies, "--cluster", snapshot, source="web", to="svc:default/db", port="80") == 0
     assert (
         "shop/web -> svc:default/db over IPv4 tcp/80 (10.96.0.9:80): ALLOWED"
         in capsys.readouterr().out
     )
-    by_address = ["--world", world, "--via", "203.0.113.9"]
+    by_address = ["--cluster", snapshot, "--via", "203.0.113.9"]
     assert ask(policies, *by_address, source="lan", to="db", port="80") == 0
     assert (
         "lan -> default/db-0 over IPv4 tcp/80 (203.0.113.9:80): DENIED" in capsys.readouterr().out
@@ -166,13 +166,13 @@ def test_files_that_cannot_be_read_end_with_status_2(
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_world_file_without_a_document_is_an_error(
+def test_a_cluster_file_without_a_document_is_an_error(
     tmp_path: Path, policies: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What should have written it has failed; its labels must not count as none."""
-    path = tmp_path / "world.yaml"
+    path = tmp_path / "cluster.yaml"
     path.write_text("# nothing\n")
-    assert ask(policies, "--world", str(path), "--expect", "ALLOWED") == 2
+    assert ask(policies, "--cluster", str(path), "--expect", "ALLOWED") == 2
     assert f"{path}: is empty" in capsys.readouterr().err
 
 
@@ -212,7 +212,7 @@ def test_questions_that_cannot_be_read_say_why(asked: Question, reason: str) -> 
     assert "\n" not in str(caught.value)
 
 
-def test_namespaces_come_from_the_question_the_world_and_the_objects() -> None:
+def test_namespaces_come_from_the_question_the_cluster_file_and_the_objects() -> None:
     bare = {"apiVersion": "v1", "kind": "Namespace"}
     objects: list[Any] = [
         {**bare, "metadata": {"name": "one", "labels": {"team": "a"}}},
@@ -309,7 +309,7 @@ def test_ports(text: str, port_spec: AskedPort) -> None:
 
 def test_a_port_by_name_is_the_destinations() -> None:
     """The name is resolved at the pod, or at the service, that is asked for."""
-    world = {
+    snapshot = {
         **WORLD,
         "services": {
             "default/db": {
@@ -319,25 +319,29 @@ def test_a_port_by_name_is_the_destinations() -> None:
             }
         },
     }
-    found = answer(Question("web", "db", "http", no_policies=True), [], world)
+    found = answer(Question("web", "db", "http", no_policies=True), [], snapshot)
     assert [j.flow.port for j in found.judgements] == [8080]
     with pytest.raises(UsageError, match="svc:default/db has no port named 'http'"):
-        answer(Question("web", "svc:default/db", "http", no_policies=True), [], world)
+        answer(Question("web", "svc:default/db", "http", no_policies=True), [], snapshot)
 
 
-def test_worlds_are_read() -> None:
-    world = read_world(WORLD)
-    (service,) = world.services
+def test_cluster_files_are_read() -> None:
+    snapshot = read_snapshot(WORLD)
+    (service,) = snapshot.services
     assert [(p.port, p.protocol, p.target, p.node_port) for p in service.ports] == [
         (80, Protocol.TCP, "http", 30080),
         (81, Protocol.UDP, 8081, None),
         (82, Protocol.TCP, None, None),
     ]
-    assert [world.target(port, service.backends[0]) for port in service.ports] == [8080, 8081, 82]
+    assert [snapshot.target(port, service.backends[0]) for port in service.ports] == [
+        8080,
+        8081,
+        82,
+    ]
     assert service.local
-    assert world.nodes["worker"].labels == (("zone", "a"),)
-    assert world.service_accounts["shop", "front"] == {"role": "public"}
-    assert [e.kind for e in world.endpoints][2] is EndpointKind.OUTSIDE
+    assert snapshot.nodes["worker"].labels == (("zone", "a"),)
+    assert snapshot.service_accounts["shop", "front"] == {"role": "public"}
+    assert [e.kind for e in snapshot.endpoints][2] is EndpointKind.OUTSIDE
 
 
 @pytest.mark.parametrize(
@@ -353,8 +357,8 @@ def test_worlds_are_read() -> None:
         ({"services": {"a/b": {"ports": [{}]}}}, "services[a/b].ports[0].port", "is required"),
     ],
 )
-def test_worlds_that_cannot_be_read_say_where(value: Any, path: str, reason: str) -> None:
+def test_cluster_files_that_cannot_be_read_say_where(value: Any, path: str, reason: str) -> None:
     with pytest.raises(UsageError) as caught:
-        read_world(value)
+        read_snapshot(value)
     assert str(caught.value).startswith(f"{path}: ")
     assert reason in str(caught.value)

@@ -1,4 +1,4 @@
-"""Questions about objects as Kubernetes has them: the world comes from the files."""
+"""Questions about objects as Kubernetes has them: the cluster comes from the files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sixproof.policy import CALICO, CALICO_3_31, KUBERNETES, ProviderProfile
 from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.question.question import Explanation, Question
 from sixproof.policy.question.question import answer as answer_placed
-from sixproof.policy.world.cluster_objects import Roster
+from sixproof.policy.snapshot.cluster_objects import Roster
 
 Object = dict[str, Any]
 
@@ -69,10 +69,10 @@ FROM_WEB = network_policy("db", {
 
 
 def ask(
-    source: str, to: str, port: str, *values: Object, world: Any = None, **more: Any
+    source: str, to: str, port: str, *values: Object, snapshot: Any = None, **more: Any
 ) -> Explanation:
     """The answer to a question about these objects."""
-    described = None if world is None else Placed(world, "world.yaml: document 1, line 1")
+    described = None if snapshot is None else Placed(snapshot, "cluster.yaml: document 1, line 1")
     question = Question(source, to, port, **more)
     return answer_placed(question, map(Placed, values), described)
 
@@ -197,14 +197,16 @@ def test_a_name_is_looked_for_at_home_and_then_everywhere() -> None:
         ask("no", "db-0", "sql", FROM_WEB, *pods)
 
 
-def test_a_world_file_may_stand_beside_objects() -> None:
+def test_a_cluster_file_may_stand_beside_objects() -> None:
     """The file wins; its names can be asked for with more behind them."""
-    world = {"endpoints": {"w": {"namespace": "shop", "labels": {"app": "web"}}}}
-    found = ask("w,10.1.1.1", "db-0", "sql", FROM_WEB, DB, world=world)
+    snapshot = {"endpoints": {"w": {"namespace": "shop", "labels": {"app": "web"}}}}
+    found = ask("w,10.1.1.1", "db-0", "sql", FROM_WEB, DB, snapshot=snapshot)
     assert verdicts(found) == ["IPv4 ALLOWED"]
     assert found.judgements[0].flow.source.name == "shop/w"
-    with pytest.raises(Refusals, match=r"world.yaml: document 1, line 1: endpoint: unknown field"):
-        ask("w", "db-0", "sql", FROM_WEB, DB, world={"endpoint": {}})
+    with pytest.raises(
+        Refusals, match=r"cluster.yaml: document 1, line 1: endpoint: unknown field"
+    ):
+        ask("w", "db-0", "sql", FROM_WEB, DB, snapshot={"endpoint": {}})
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 
 from sixproof.model import ClusterFacts, Endpoint, EndpointKind, Family, NodeFacts, Protocol
-from sixproof.policy import Node, Service, ServicePort, World
+from sixproof.policy import ClusterSnapshot, Node, Service, ServicePort
 from sixproof.workloads.policy.policy_namespaces import ARENA, NAMESPACES, PARTS, PolicyNamespaces
 from sixproof.workloads.probe_pods.identity import Run
 
@@ -59,7 +59,7 @@ SERVICE = Service(
     ports=(ServicePort(80, Protocol.TCP, 8080, 30080), ServicePort(80, Protocol.UDP, 8080)),
     backends=(SCENE.pod("shop/web"),),
 )
-WORLD = World.of(
+WORLD = ClusterSnapshot.of(
     SCENE.namespace_labels(),
     nodes=[Node(h.node, h.addresses) for h in HOSTS],
     ports=SCENE.named_ports(),

@@ -12,7 +12,7 @@ import yaml
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.policy import CALICO as CALICO_PROFILE
-from sixproof.policy import Node, Oracle, Verdict, World
+from sixproof.policy import ClusterSnapshot, Node, Oracle, Verdict
 from sixproof.workloads.policy import files
 from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.files import Given
@@ -271,13 +271,13 @@ def test_the_stage_shows_what_policies_allow_and_what_they_deny(tmp_path: Path) 
         for row, home in enumerate(stage.homes)
         for column, (name, labels) in enumerate(home.pods.items(), 1)
     )
-    world = World.of(
+    snapshot = ClusterSnapshot.of(
         {home.name: home.labels for home in stage.homes},
         nodes=[Node(f"n{i}", (IPv4Address(f"192.0.2.{i + 1}"),)) for i in range(3)],
         ports={(p.namespace, p.pod): stage.named for p in pods},
         endpoints=pods,
     )
-    oracle = Oracle.of(map(policy_stage.translated, found.policies), world, CALICO_PROFILE)
+    oracle = Oracle.of(map(policy_stage.translated, found.policies), snapshot, CALICO_PROFILE)
     by_policy: dict[str, set[Verdict]] = {}
     for flow in topology.flows(pods, pods, list(Family), stage.port_specs):
         seen = oracle.judge(flow)

@@ -1,4 +1,4 @@
-"""The policy namespaces: its pods' manifests, its world, its flows, and a flow as a kubectl
+"""The policy namespaces: its pods' manifests, its snapshot, its flows, and a flow as a kubectl
 line."""
 
 from __future__ import annotations

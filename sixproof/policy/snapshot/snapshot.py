@@ -63,8 +63,8 @@ class Service:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class World:
-    """A cluster as the oracle knows it; build it with `World.of`.
+class ClusterSnapshot:
+    """A cluster as the oracle knows it; build it with `ClusterSnapshot.of`.
 
     Endpoints carry their own labels, so that flows may be judged between endpoints that are not
     listed here. A namespace that is not listed has only the label of its name.
@@ -87,8 +87,8 @@ class World:
         services: Iterable[Service] = (),
         service_accounts: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
         endpoints: Iterable[Endpoint] = (),
-    ) -> World:
-        """A world of namespaces with labels; `ports` and `service_accounts` are keyed by
+    ) -> ClusterSnapshot:
+        """A cluster of namespaces with labels; `ports` and `service_accounts` are keyed by
         (namespace, pod) and (namespace, name)."""
         return cls(
             namespaces={n: {**v, NAME_LABEL: n} for n, v in (namespaces or {}).items()},

@@ -1,4 +1,4 @@
-"""The world as Kubernetes objects describe it: namespaces, nodes, pods and what makes them,
+"""The cluster as Kubernetes objects describe it: namespaces, nodes, pods and what makes them,
 services, service accounts.
 
 Sources: k8s.io/api core/v1 and apps/v1 (fields); libcalico-go, k8s/conversion (the ports of all
@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels
-from sixproof.policy.world.address import read_address
-from sixproof.policy.world.world import NamedPort, Node, Service, ServicePort
+from sixproof.policy.snapshot.address import read_address
+from sixproof.policy.snapshot.snapshot import NamedPort, Node, Service, ServicePort
 
 TEMPLATES = frozenset(
     {
@@ -31,7 +31,7 @@ TEMPLATES = frozenset(
 CLUSTER = TEMPLATES | {
     ("v1", kind) for kind in ("Namespace", "Node", "Pod", "Service", "ServiceAccount")
 }
-"""The kinds of which the world is made."""
+"""The kinds of which the cluster is made."""
 
 _TUNNELS = (
     "IPv4IPIPTunnelAddr",

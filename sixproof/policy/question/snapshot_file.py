@@ -1,4 +1,4 @@
-"""A world described by hand, as a small file (parsed YAML)."""
+"""A cluster described by hand, as a small file (parsed YAML)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Mapping
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels, shown
 from sixproof.policy.question.scene import named_port
-from sixproof.policy.world.address import read_address
-from sixproof.policy.world.world import NamedPort, Node, Service, ServicePort, World
+from sixproof.policy.snapshot.address import read_address
+from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Node, Service, ServicePort
 
 _KINDS = [kind.value for kind in EndpointKind if kind is not EndpointKind.SERVICE]
 _PROTOCOLS = [protocol.value for protocol in Protocol if protocol.has_ports]
 
 
-def read_world(value: object) -> World:
-    """The world that a file describes: ``namespaces``, ``endpoints``, ``nodes``, ``services`` and
+def read_snapshot(value: object) -> ClusterSnapshot:
+    """The cluster that a file describes: ``namespaces``, ``endpoints``, ``nodes``, ``services`` and
     ``serviceAccounts``, each by name.
 
     Raises:
@@ -27,7 +27,7 @@ def read_world(value: object) -> World:
         endpoint, named = _endpoint(name, field)
         endpoints[name] = endpoint
         ports[endpoint.namespace, endpoint.pod] = named
-    return World.of(
+    return ClusterSnapshot.of(
         {name: dict(read_labels(field)) for name, field in _named_fields(top, "namespaces")},
         ports=ports,
         nodes=[_node(name, field) for name, field in _named_fields(top, "nodes")],
