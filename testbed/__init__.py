@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from testbed import outside, paths, record, variant
+from testbed import record
+from testbed.cluster import dns
 from testbed.errors import BedError
+from testbed.host import paths
+from testbed.network import outside
 from testbed.record import Bed, Machine
+from testbed.variants import variant
 
-__all__ = ["Bed", "BedError", "Machine", "describe", "outside_command", "outside_forget"]
+__all__ = [
+    "Bed",
+    "BedError",
+    "Machine",
+    "describe",
+    "dns",
+    "outside_command",
+    "outside_forget",
+    "variant",
+]
 
 outside_command = outside.command
 outside_forget = outside.forget_command

@@ -8,31 +8,24 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from testbed import (
-    calico,
-    cluster,
-    dns,
-    firewall,
-    health,
-    images,
-    machine,
-    network,
-    outside,
-    record,
-    registry,
-)
-from testbed import engine as engines
-from testbed.cluster import Kind
-from testbed.engine import Engine
+from testbed import record
+from testbed.build import images, registry
+from testbed.build.images import Supply
+from testbed.build.registry import Mode
+from testbed.cluster import calico, dns, health
+from testbed.cluster import kind as kinds
+from testbed.cluster.kind import Kind
+from testbed.cluster.kube import Kubectl, wait_for
 from testbed.errors import BedError
 from testbed.faults import journal
-from testbed.images import Supply
-from testbed.kube import Kubectl, wait_for
-from testbed.paths import Cache
-from testbed.progress import Progress
+from testbed.host import engine as engines
+from testbed.host import machine
+from testbed.host.engine import Engine
+from testbed.host.paths import Cache
+from testbed.host.progress import Progress
+from testbed.network import bridge, firewall, outside
 from testbed.record import Bed
-from testbed.registry import Mode
-from testbed.variant import Variant
+from testbed.variants.variant import Variant
 
 CREATED = "created"
 INOTIFY = "inotify"
@@ -125,7 +118,7 @@ class Builder:
         whole.unlink(missing_ok=True)
         self.fence(supply.engine)
         with self.progress.step("creating the kind cluster"):
-            settings = cluster.settings(self.variant, supply.built, supply.wrapper)
+            settings = kinds.settings(self.variant, supply.built, supply.wrapper)
             kind.create(supply.node_image, settings)
         if supply.preload:
             with self.progress.step("loading images into the nodes"):
@@ -142,7 +135,7 @@ class Builder:
     def fence(self, engine: Engine) -> None:
         """The fence stands before the first container does."""
         firewall.raise_fence(self.variant.bridge)
-        network.ensure(engine, self.variant)
+        bridge.ensure(engine, self.variant)
 
     def configure(self, supply: Supply) -> None:
         kubectl = Kubectl(supply.engine, self.variant.control_plane)

@@ -8,12 +8,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from testbed import bed, health, paths, record, teardown, variant
-from testbed import engine as engines
+from testbed import bed, record, teardown
+from testbed.cluster import health
 from testbed.errors import BedError
 from testbed.faults import cli as faults
-from testbed.progress import Progress, duration
+from testbed.host import engine as engines
+from testbed.host import paths
+from testbed.host.progress import Progress, duration
 from testbed.record import Bed
+from testbed.variants import variant
 
 
 def parser() -> argparse.ArgumentParser:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import shutil
 
-from testbed import engine as engines
-from testbed import firewall, machine, network, outside, record
+from testbed import record
 from testbed.bed import INOTIFY
 from testbed.build import nodes
 from testbed.errors import BedError
-from testbed.paths import Cache
-from testbed.progress import Progress
-from testbed.variant import Variant
+from testbed.host import engine as engines
+from testbed.host import machine
+from testbed.host.paths import Cache
+from testbed.host.progress import Progress
+from testbed.network import bridge, firewall, outside
+from testbed.variants.variant import Variant
 
 
 def down(cache: Cache, variant: Variant, progress: Progress) -> None:
@@ -19,7 +21,7 @@ def down(cache: Cache, variant: Variant, progress: Progress) -> None:
     folder = cache.cluster(variant.cluster)
     engine = engines.existing(cache.engine)
     with progress.step(f"removing the bed {variant.cluster}"):
-        if network.present(variant) and not engines.own(cache.engine):
+        if bridge.present(variant) and not engines.own(cache.engine):
             # The engine that made it died; its containers did not.
             engine = engines.revive(cache.engine) or engine
         (folder / record.FILE).unlink(missing_ok=True)
@@ -29,7 +31,7 @@ def down(cache: Cache, variant: Variant, progress: Progress) -> None:
             if listed:
                 engine.run("rm", "--force", "--volumes", *listed)
             outside.remove(engine, variant)
-            network.remove(engine, variant)
+            bridge.remove(engine, variant)
         firewall.remove(variant.bridge)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,1 +1,1 @@
-"""Making the bed's programs and images from Go modules and Debian packages."""
+"""The bed's programs and images: made of Go modules and Debian packages, or pulled."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import command, paths
 from testbed.errors import BedError
-from testbed.progress import Count
+from testbed.host import command
+from testbed.host.progress import Count
 
+MODULES = Path(__file__).parent / "modules"
 KUBERNETES_VERSION = "v1.34.4"
 ETCD_VERSION = "3.6.13"
 COREDNS_VERSION = "v1.13.1"
@@ -54,7 +55,7 @@ class Module:
 
     @property
     def folder(self) -> Path:
-        return paths.MODULES / self.name
+        return MODULES / self.name
 
 
 RUNTIME = Module("runtime", (".",), ("runtime",))

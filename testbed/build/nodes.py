@@ -8,7 +8,7 @@ from pathlib import Path
 
 from testbed.build import archive, recipes
 from testbed.build.recipes import Parts
-from testbed.engine import Engine
+from testbed.host.engine import Engine
 
 REPOSITORY = "sixproof.test/node"
 BAKERY = "six-bake"

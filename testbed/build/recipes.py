@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import paths
 from testbed.build import archive, gobuild
 from testbed.build.archive import Entry, Image
 
+NODE_FILES = Path(__file__).parent / "node"
 KUBERNETES_PROGRAMS = (
     *("kubeadm", "kubelet", "kubectl", "kube-apiserver", "kube-controller-manager"),
     *("kube-scheduler", "kube-proxy"),
@@ -51,7 +51,7 @@ def _programs(parts: Parts) -> list[Entry]:
 def node_image(parts: Parts, reference: str, strip_resource: bool) -> Image:
     """The image of a node, without the images that its own containerd holds."""
     runc = RUNC if strip_resource else "/usr/sbin/runc"
-    settings = (paths.NODE_FILES / "containerd.toml").read_text().replace("@RUNC@", runc)
+    settings = (NODE_FILES / "containerd.toml").read_text().replace("@RUNC@", runc)
     units = "etc/systemd/system"
     masked = (
         "systemd-udevd.service",
@@ -95,7 +95,7 @@ def _path() -> tuple[str, ...]:
 
 
 def _file(name: str, path: str, mode: int) -> Entry:
-    return Entry(path, text=(paths.NODE_FILES / name).read_text(), mode=mode)
+    return Entry(path, text=(NODE_FILES / name).read_text(), mode=mode)
 
 
 def probe_image(parts: Parts) -> Image:

@@ -7,8 +7,8 @@ import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
-from testbed import command
 from testbed.build import aptsources
+from testbed.host import command
 
 # What every image of the bed has: tools that inject faults, look along a path or run the agent.
 TOOLS = (

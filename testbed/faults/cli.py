@@ -7,13 +7,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from testbed import engine as engines
-from testbed import paths, record, variant
-from testbed.engine import Engine
+from testbed import record
+from testbed.cluster.health import Check
 from testbed.errors import BedError
 from testbed.faults import fault, journal, scene
 from testbed.faults.journal import Injection
-from testbed.health import Check
+from testbed.host import engine as engines
+from testbed.host import paths
+from testbed.host.engine import Engine
+from testbed.variants import variant
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -9,10 +9,10 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from testbed.command import Result
-from testbed.engine import Engine
 from testbed.errors import BedError
 from testbed.faults.scene import STATE, Scene
+from testbed.host.command import Result
+from testbed.host.engine import Engine
 
 PROOF_SECONDS = 20.0
 KEEPER = """while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done"""

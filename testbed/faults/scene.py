@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.engine import Engine
+from testbed.cluster.kube import ADMIN, Kubectl
 from testbed.errors import BedError
 from testbed.faults.fault import Fault, Place
-from testbed.kube import ADMIN, Kubectl
+from testbed.host.engine import Engine
 from testbed.record import Bed
 
 TUNNELS = {"IPv4": "vxlan.calico", "IPv6": "vxlan-v6.calico"}

@@ -3,8 +3,8 @@ import json
 
 import pytest
 
-from testbed import firewall, network
 from testbed.errors import BedError
+from testbed.network import bridge, firewall
 
 ROUTES = json.dumps(
     [
@@ -16,18 +16,18 @@ ROUTES = json.dumps(
 
 
 def test_routes_are_read_without_the_default() -> None:
-    assert [str(net) for net in network.routed(ROUTES)] == ["172.31.0.0/16", "10.0.0.5/32"]
-    assert network.routed("") == []
+    assert [str(net) for net in bridge.routed(ROUTES)] == ["172.31.0.0/16", "10.0.0.5/32"]
+    assert bridge.routed("") == []
 
 
 def test_a_network_is_chosen_that_overlaps_no_route() -> None:
-    assert network.free([]) == "172.31.66.0/24"
-    assert network.free(network.routed(ROUTES)) == "172.30.66.0/24"
+    assert bridge.free([]) == "172.31.66.0/24"
+    assert bridge.free(bridge.routed(ROUTES)) == "172.30.66.0/24"
 
 
 def test_a_machine_that_routes_everything_is_told_so() -> None:
     with pytest.raises(BedError, match="free IPv4 network"):
-        network.free([ipaddress.IPv4Network("172.16.0.0/12")])
+        bridge.free([ipaddress.IPv4Network("172.16.0.0/12")])
 
 
 def test_the_fence_is_one_own_table_named_by_its_bridge() -> None:

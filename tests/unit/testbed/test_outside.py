@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from testbed import health, outside, variant
-from testbed.command import Result
-from testbed.engine import Engine
+from testbed.cluster import health
+from testbed.host.command import Result
+from testbed.host.engine import Engine
+from testbed.network import outside
+from testbed.variants import variant
 from tests.unit.testbed.test_record import BED
 
 

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 
 import testbed
-from testbed import cli, paths, record
+from testbed import cli, record
 from testbed.errors import BedError
+from testbed.host import paths
 from testbed.record import Bed, Machine
 
 BED = Bed(

@@ -2,12 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from testbed import network, teardown, variant
-from testbed import progress as progress_module
-from testbed.command import Result
-from testbed.engine import Engine
+from testbed import teardown
 from testbed.errors import BedError
-from testbed.paths import Cache
+from testbed.host import progress as progress_module
+from testbed.host.command import Result
+from testbed.host.engine import Engine
+from testbed.host.paths import Cache
+from testbed.network import bridge
+from testbed.variants import variant
 
 
 class FakeEngine(Engine):
@@ -52,8 +54,8 @@ def test_an_engine_with_strangers_containers_is_not_stopped(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = FakeEngine({"ps": [said("six-worker\nsomebody\n")]})
-    monkeypatch.setattr("testbed.engine.own", lambda _: engine)
-    monkeypatch.setattr("testbed.engine.stop", lambda _: pytest.fail("it was stopped"))
+    monkeypatch.setattr("testbed.host.engine.own", lambda _: engine)
+    monkeypatch.setattr("testbed.host.engine.stop", lambda _: pytest.fail("it was stopped"))
     with pytest.raises(BedError, match="seen: six-worker, somebody"):
         teardown.stop(cache, progress_module.Progress())
 
@@ -62,7 +64,7 @@ def test_the_changed_limit_is_given_back_once(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     given: list[str] = []
-    monkeypatch.setattr("testbed.machine.restore_inotify", given.append)
+    monkeypatch.setattr("testbed.host.machine.restore_inotify", given.append)
     (cache.root / "inotify").write_text("128")
     for _ in range(2):
         teardown.stop(cache, progress_module.Progress())
@@ -85,14 +87,14 @@ def test_purge_removes_a_folder_of_its_own(cache: Cache) -> None:
 def test_a_network_with_stale_endpoints_is_removed_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("testbed.network.present", lambda _: False)
+    monkeypatch.setattr("testbed.network.bridge.present", lambda _: False)
     engine = FakeEngine(
         {
             "network inspect --format": [said("six-worker gone ")],
             "network rm": [FAILED, said("six-net")],
         }
     )
-    network.remove(engine, variant.load())
+    bridge.remove(engine, variant.load())
     assert engine.told[2:] == [  # type: ignore[attr-defined]
         "network inspect --format {{range .Containers}}{{.Name}} {{end}} six-net",
         "network disconnect --force six-net six-worker",
@@ -102,7 +104,7 @@ def test_a_network_with_stale_endpoints_is_removed_all_the_same(
 
 
 def test_a_network_that_cannot_be_removed_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.network.present", lambda _: False)
+    monkeypatch.setattr("testbed.network.bridge.present", lambda _: False)
     engine = FakeEngine({"network rm": [FAILED, FAILED]})
     with pytest.raises(BedError, match="network rm six-net"):
-        network.remove(engine, variant.load())
+        bridge.remove(engine, variant.load())

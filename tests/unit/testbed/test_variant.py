@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from testbed import cli, cluster, variant
+from testbed import cli
+from testbed.cluster import kind as kinds
 from testbed.errors import BedError
+from testbed.variants import variant
 
 
 def test_the_default_bed_is_dual_stack_with_the_names_that_kind_gives() -> None:
@@ -64,7 +66,7 @@ def test_an_unknown_variant_lists_those_there_are() -> None:
 
 
 def test_kinds_configuration_leaves_the_network_to_calico() -> None:
-    settings = cluster.settings(variant.load(), True, None)
+    settings = kinds.settings(variant.load(), True, None)
     networking = settings["networking"]
     assert networking == {
         "ipFamily": "dual",
@@ -80,8 +82,8 @@ def test_kinds_configuration_leaves_the_network_to_calico() -> None:
 
 
 def test_own_nodes_get_the_tags_of_own_images_and_upstreams_the_wrapper() -> None:
-    own = cluster.settings(variant.load(), True, Path("/w"))
-    upstream = cluster.settings(variant.load(), False, Path("/w"))
+    own = kinds.settings(variant.load(), True, Path("/w"))
+    upstream = kinds.settings(variant.load(), False, Path("/w"))
     assert "imageTag" in str(own["kubeadmConfigPatches"])
     assert "containerdConfigPatches" not in own
     assert "runc-nores" in str(upstream["containerdConfigPatches"])

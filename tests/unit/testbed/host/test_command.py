@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
-from testbed import command
 from testbed.errors import BedError
+from testbed.host import command
 
 
 def test_a_result_has_status_and_both_streams() -> None:

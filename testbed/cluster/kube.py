@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
-from testbed.command import Result
-from testbed.engine import Engine
 from testbed.errors import BedError
+from testbed.host.command import Result
+from testbed.host.engine import Engine
 
 ADMIN = "/etc/kubernetes/admin.conf"
 

@@ -7,10 +7,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from testbed import command
-from testbed.engine import Engine
 from testbed.errors import BedError
-from testbed.variant import Variant
+from testbed.host import command
+from testbed.host.engine import Engine
+from testbed.variants.variant import Variant
 
 CANDIDATES = tuple(f"172.{second}.66.0/24" for second in range(31, 19, -1))
 

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from testbed import command
 from testbed.errors import BedError
+from testbed.host import command
 
 GIB = 1 << 30
 MEMORY_GIB = 5

@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed import command
-from testbed.command import Result
 from testbed.errors import BedError
+from testbed.host import command
+from testbed.host.command import Result
 
 START_SECONDS = 40.0
 STOP_SECONDS = 30.0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from testbed import engine
 from testbed.errors import BedError
+from testbed.host import engine
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from testbed.engine import Engine
+from testbed.host.engine import Engine
 from testbed.record import Bed, Machine
-from testbed.variant import Variant
+from testbed.variants.variant import Variant
 
 WAIT = "import signal; signal.sigwait([signal.SIGTERM, signal.SIGINT])"
 GLOBAL = "2001:db8:57:bed::5"

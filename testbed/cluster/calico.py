@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from testbed import command
 from testbed.build import gobuild
 from testbed.errors import BedError
-from testbed.variant import Variant
+from testbed.host import command
+from testbed.variants.variant import Variant
 
 MODULE = "github.com/projectcalico/calico"
 USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}

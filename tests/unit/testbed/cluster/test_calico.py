@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from testbed import calico, variant
+from testbed.cluster import calico
+from testbed.variants import variant
 
 VOLUMES = ["lib-modules", "bpffs", "sys-fs", "nodeproc"]
 

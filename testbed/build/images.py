@@ -9,14 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed import engine as engines
-from testbed import machine
 from testbed.build import gobuild, nodes, recipes, rootfs
-from testbed.engine import Engine
+from testbed.build.registry import Mode
 from testbed.errors import BedError
-from testbed.paths import Cache
-from testbed.progress import Progress
-from testbed.registry import Mode
+from testbed.host import engine as engines
+from testbed.host import machine
+from testbed.host.engine import Engine
+from testbed.host.paths import Cache
+from testbed.host.progress import Progress
 
 # kind's node image of the pinned Kubernetes minor; SIX_NODE_IMAGE chooses another.
 NODE_IMAGE = "kindest/node:v1.34.3"

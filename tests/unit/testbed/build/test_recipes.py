@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import images, paths
-from testbed.build import gobuild, nodes, recipes
+from testbed.build import gobuild, images, nodes, recipes
 from testbed.build.recipes import Parts
 
 
@@ -42,7 +41,7 @@ def test_every_image_that_the_manifests_ask_for_is_made(parts: Parts) -> None:
 
 
 def test_the_pause_image_is_the_one_that_containerd_is_told_of(parts: Parts) -> None:
-    assert recipes.PAUSE in (paths.NODE_FILES / "containerd.toml").read_text()
+    assert recipes.PAUSE in (recipes.NODE_FILES / "containerd.toml").read_text()
     assert recipes.PAUSE in {image.reference for image in recipes.pod_images(parts)}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from testbed import command
+from testbed.host import command
 
 REMEDY = "install nftables and use a kernel with nf_tables (CONFIG_NF_TABLES_INET)"
 

@@ -7,10 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MODULES = Path(__file__).parent / "build" / "modules"
-NODE_FILES = Path(__file__).parent / "build" / "node"
-VARIANTS = Path(__file__).parent / "variants"
-
 
 @dataclass(frozen=True, slots=True)
 class Cache:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from testbed import paths
 from testbed.build import gobuild, recipes
 from testbed.build.gobuild import Module
 from testbed.errors import BedError
@@ -16,8 +15,8 @@ MODULES = [gobuild.KUBERNETES, gobuild.CALICO]
 def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the module folders that a test may change."""
     target = tmp_path / "modules"
-    shutil.copytree(paths.MODULES, target)
-    monkeypatch.setattr(paths, "MODULES", target)
+    shutil.copytree(gobuild.MODULES, target)
+    monkeypatch.setattr(gobuild, "MODULES", target)
     return target
 
 
@@ -82,6 +81,6 @@ def test_a_machine_without_go_is_told_so(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_failing_build_shows_its_last_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("testbed.command.environment", lambda _: {"PATH": "/usr/bin:/bin"})
+    monkeypatch.setattr("testbed.host.command.environment", lambda _: {"PATH": "/usr/bin:/bin"})
     with pytest.raises(BedError, match=r"status 3.*\n.*undefined: x"):
         list(gobuild._lines(["sh", "-c", "echo a; echo undefined: x; exit 3"], gobuild.RUNTIME, {}))

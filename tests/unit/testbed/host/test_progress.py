@@ -3,8 +3,8 @@ import time
 
 import pytest
 
-from testbed import progress
-from testbed.progress import Count, Progress, duration
+from testbed.host import progress
+from testbed.host.progress import Count, Progress, duration
 
 
 @pytest.mark.parametrize(

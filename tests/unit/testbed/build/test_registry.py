@@ -1,8 +1,8 @@
 import pytest
 
-from testbed import registry
+from testbed.build import registry
+from testbed.build.registry import Mode
 from testbed.errors import BedError
-from testbed.registry import Mode
 
 
 def no_probe(host: str) -> bool:

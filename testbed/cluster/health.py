@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from testbed import firewall, outside
-from testbed.engine import Engine
-from testbed.kube import Kubectl
-from testbed.variant import Variant
+from testbed.cluster.kube import Kubectl
+from testbed.host.engine import Engine
+from testbed.network import firewall, outside
+from testbed.variants.variant import Variant
 
 WORKLOADS = (
     ("kube-system", "daemonset", "calico-node"),

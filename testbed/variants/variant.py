@@ -6,10 +6,11 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-from testbed import paths
 from testbed.errors import BedError
 
+FOLDER = Path(__file__).parent
 DEFAULT = "dual"
 VARIABLE = "SIX_VARIANT"
 """The environment's way to ask for another one; the suites read it too."""
@@ -69,7 +70,7 @@ class Variant:
 
 
 def names() -> tuple[str, ...]:
-    return tuple(sorted(path.stem for path in paths.VARIANTS.glob("*.toml")))
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
 
 
 def asked() -> str:
@@ -79,7 +80,7 @@ def asked() -> str:
 
 def load(name: str = DEFAULT) -> Variant:
     """Read a variant by its file's name; an unknown name or a wrong key is a BedError."""
-    path = paths.VARIANTS / f"{name}.toml"
+    path = FOLDER / f"{name}.toml"
     if name not in names():
         raise BedError(
             f"a bed variant named {name}",

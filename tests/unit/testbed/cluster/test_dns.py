@@ -1,7 +1,7 @@
 import ipaddress
 import re
 
-from testbed import dns
+from testbed.cluster import dns
 
 DOCUMENTATION = [ipaddress.ip_network("2001:db8::/32"), ipaddress.ip_network("192.0.2.0/24")]
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from testbed import health
+from testbed.cluster import health
 
 
 def deployment(ready: int, updated: int, observed: int = 3) -> dict[str, Any]:

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from testbed import machine
-from testbed.command import Result
 from testbed.errors import BedError
+from testbed.host import machine
+from testbed.host.command import Result
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -54,7 +54,7 @@ def test_programs_that_are_there_install_nothing(monkeypatch: pytest.MonkeyPatch
 
 def test_a_kernel_without_vxlan_is_told_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
     failed = Result(("ip",), 2, "", "RTNETLINK answers: Operation not supported")
-    monkeypatch.setattr("testbed.command.attempt", lambda _: failed)
+    monkeypatch.setattr("testbed.host.command.attempt", lambda _: failed)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     with pytest.raises(BedError, match="VXLAN") as caught:
         machine.kernel()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from testbed import command
 from testbed.build import gobuild
-from testbed.engine import Engine
 from testbed.errors import BedError
-from testbed.variant import Variant
+from testbed.host import command
+from testbed.host.engine import Engine
+from testbed.variants.variant import Variant
 
 
 @dataclass(frozen=True, slots=True)

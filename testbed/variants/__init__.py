@@ -1,0 +1,1 @@
+"""The kinds of beds there are, one TOML file each."""
