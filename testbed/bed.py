@@ -97,7 +97,7 @@ class Builder:
         with self.progress.step("checking this machine"):
             machine.root()
             machine.install(machine.PACKAGES, self.progress.say)
-            machine.kernel()
+            machine.kernel(self.variant.links)
             machine.memory()
             old = machine.inotify(self.progress.say)
             if old is not None:
@@ -148,7 +148,7 @@ class Builder:
             )
             for kind, name, patch in patches:
                 kubectl.run(system, "patch", kind, name, "--patch", json.dumps(patch))
-            docs = calico.patch(calico.documents("calico-vxlan.yaml"), self.variant, supply.built)
+            docs = calico.patch(calico.documents(calico.MANIFEST), self.variant, supply.built)
             kubectl.apply(docs)
             have = kubectl.attempt(
                 "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"

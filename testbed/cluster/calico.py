@@ -14,9 +14,13 @@ import yaml
 from testbed.build import gobuild
 from testbed.errors import BedError
 from testbed.host import command
+from testbed.variants.keys import Family
 from testbed.variants.variant import Variant
 
 MODULE = "github.com/projectcalico/calico"
+# Without BIRD: Felix lays the routes, through tunnels or past them.
+MANIFEST = "calico-vxlan.yaml"
+IPAM = '"type": "calico-ipam"'
 USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}
 # Programs built here have no cgo, so no BPF helpers; the first setting is for exactly this case.
 WITHOUT_CGO = {"FELIX_DebugSkipCTLBCleanup": "true", "FELIX_XDPENABLED": "false"}
@@ -52,16 +56,20 @@ def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dic
     """Calico's manifest as the variant wants it; `built` for images made here."""
     for doc in docs:
         if doc["kind"] == "ConfigMap" and "cni_network_config" in doc.get("data", {}):
-            doc["data"]["cni_network_config"] = doc["data"]["cni_network_config"].replace(
-                '"type": "calico-ipam"',
-                '"type": "calico-ipam", "assign_ipv4": "true", "assign_ipv6": "true"',
-            )
+            wanted = ", ".join([IPAM, *(assignment(variant, family) for family in Family)])
+            config = doc["data"]["cni_network_config"]
+            doc["data"]["cni_network_config"] = config.replace(IPAM, wanted)
         if doc["kind"] == "DaemonSet":
             pod = doc["spec"]["template"]["spec"]
-            set_env(pod["containers"][0], {**variant.calico_env, **USAGE})
+            set_env(pod["containers"][0], {**variant.calico_settings, **USAGE})
             if built:
                 without_bpf(pod)
     return docs
+
+
+def assignment(variant: Variant, family: Family) -> str:
+    """Whether pods are given an address of a family, as the IPAM plugin is told."""
+    return f'"assign_{family.lower()}": "{str(family in variant.families).lower()}"'
 
 
 def without_bpf(pod: dict[str, Any]) -> None:

@@ -98,7 +98,7 @@ def cluster(kubectl: Kubectl) -> Iterator[Check]:
 
 
 def across(engine: Engine, kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
-    """One packet of each family from every node to DNS pods on others, through the tunnel."""
+    """One packet of each family from every node to DNS pods on others."""
     pods = kubectl.get("pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")["items"]
     for node in variant.nodes:
         targets = [

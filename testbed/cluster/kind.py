@@ -12,6 +12,7 @@ from testbed.build import gobuild
 from testbed.errors import BedError
 from testbed.host import command
 from testbed.host.engine import Engine
+from testbed.variants.keys import DataPlane
 from testbed.variants.variant import Variant
 
 
@@ -106,12 +107,7 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": variant.cluster,
-        "networking": {
-            "ipFamily": family(variant),
-            "disableDefaultCNI": True,
-            "podSubnet": ",".join(variant.pod_subnets),
-            "serviceSubnet": ",".join(variant.service_subnets),
-        },
+        "networking": networking(variant),
         "nodes": [
             {"role": role, **node}
             for role in ("control-plane", *("worker" for _ in range(variant.workers)))
@@ -121,8 +117,13 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
     }
 
 
-def family(variant: Variant) -> str:
-    """kind's word for the families of a variant."""
-    if variant.dual:
-        return "dual"
-    return "ipv6" if ":" in variant.pod_subnets[0] else "ipv4"
+def networking(variant: Variant) -> dict[str, object]:
+    """The cluster's network, which is left to Calico; kube-proxy takes iptables unless told."""
+    proxy = {"kubeProxyMode": "nftables"} if variant.data_plane is DataPlane.NFTABLES else {}
+    return {
+        "ipFamily": "dual" if len(variant.families) > 1 else variant.families[0].lower(),
+        "disableDefaultCNI": True,
+        "podSubnet": ",".join(variant.pod_subnets),
+        "serviceSubnet": ",".join(variant.service_subnets),
+        **proxy,
+    }

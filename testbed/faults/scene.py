@@ -14,8 +14,8 @@ from testbed.errors import BedError
 from testbed.faults.fault import Fault, Place
 from testbed.host.engine import Engine
 from testbed.record import Bed
+from testbed.variants import variant
 
-TUNNELS = {"IPv4": "vxlan.calico", "IPv6": "vxlan-v6.calico"}
 STATE = "/var/lib/six-faults"
 # Shell functions that scripts share.
 FUNCTIONS = (Path(__file__).parent / "functions.sh").read_text()
@@ -112,6 +112,11 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
     return Scene(fault, node, ident, variables)
 
 
+def tunnel(bed: Bed, family: str) -> str:
+    """The device by which the bed's nodes send pods' packets of a family to each other."""
+    return variant.load(bed.variant).tunnel(family)
+
+
 def family_variables(family: str, bed: Bed) -> dict[str, str]:
     six = family == "IPv6"
     return {
@@ -120,7 +125,7 @@ def family_variables(family: str, bed: Bed) -> dict[str, str]:
         "NF": "ip6" if six else "ip",
         "NFPROTO": "ipv6" if six else "ipv4",
         "IPTABLES": "ip6tables" if six else "iptables",
-        "TUNNEL": TUNNELS[family],
+        "TUNNEL": tunnel(bed, family),
         "POD_CIDR": of_family(list(bed.pod_subnets), family),
         "SERVICE_CIDR": of_family(list(bed.service_subnets), family),
         "OUTSIDE": bed.outside.ipv6 if six else bed.outside.ipv4,
@@ -142,7 +147,7 @@ def peer_variables(
     peer, version = chosen[0], "-6" if family == "IPv6" else "-4"
     shown = engine.run(
         *("exec", peer.name, "ip", version, "-brief", "address", "show"),
-        *("dev", TUNNELS[family], "scope", "global"),
+        *("dev", tunnel(bed, family), "scope", "global"),
     ).split()
     return {
         "PEER": peer.name,

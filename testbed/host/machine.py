@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from testbed.errors import BedError
@@ -84,8 +84,11 @@ def memory(text: str | None = None) -> None:
         )
 
 
-def kernel() -> None:
-    """Both families, overlayfs and VXLAN, tried in a network namespace that ends with the try."""
+def kernel(links: Iterable[Sequence[str]]) -> None:
+    """IPv6, overlayfs and kinds of links, which are tried in a network namespace of their own.
+
+    `links` are each what `ip link add NAME type` takes: a kind and its arguments.
+    """
     if not Path("/proc/net/if_inet6").exists():
         raise BedError(
             "a kernel with IPv6",
@@ -94,29 +97,17 @@ def kernel() -> None:
         )
     if "overlay" not in Path("/proc/filesystems").read_text():
         command.attempt(["modprobe", "overlay"])
-    tried = command.attempt(
-        [
-            "unshare",
-            "--net",
-            "ip",
-            "link",
-            "add",
-            "six",
-            "type",
-            "vxlan",
-            "id",
-            "6",
-            "dstport",
-            "4789",
-        ]
-    )
-    if not tried.ok:
-        raise BedError(
-            "a kernel with VXLAN, and the right to make network namespaces",
-            seen=tried.tail(),
-            remedy="load the module (modprobe vxlan) or use a kernel with CONFIG_VXLAN; inside a"
-            " container run it privileged",
+    for kind, *arguments in links:
+        tried = command.attempt(
+            ["unshare", "--net", "ip", "link", "add", "six", "type", kind, *arguments]
         )
+        if not tried.ok:
+            raise BedError(
+                f"a kernel with {kind.upper()}, and the right to make network namespaces",
+                seen=tried.tail(),
+                remedy=f"load the module (modprobe {kind}) or use a kernel with"
+                f" CONFIG_{kind.upper()}; inside a container run it privileged",
+            )
 
 
 def inotify(say: Callable[[str], None]) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from testbed.errors import BedError
 from testbed.host import command
 from testbed.host.engine import Engine
+from testbed.variants.table import Network
 from testbed.variants.variant import Variant
 
 CANDIDATES = tuple(f"172.{second}.66.0/24" for second in range(31, 19, -1))
@@ -25,7 +26,7 @@ def routed(text: str) -> list[ipaddress.IPv4Network]:
     return found
 
 
-def free(taken: Iterable[ipaddress.IPv4Network]) -> str:
+def free(taken: Iterable[Network]) -> str:
     """The first candidate network that overlaps none of `taken`."""
     used = list(taken)
     for candidate in CANDIDATES:
@@ -33,7 +34,7 @@ def free(taken: Iterable[ipaddress.IPv4Network]) -> str:
             return candidate
     raise BedError(
         "a free IPv4 network for the bed",
-        seen=f"routes of this machine overlap all of {', '.join(CANDIDATES)}",
+        seen=f"this machine's routes or the variant overlap all of {', '.join(CANDIDATES)}",
         remedy="free one of them (`ip route`, `docker network ls`)",
     )
 
@@ -43,9 +44,10 @@ def ensure(engine: Engine, variant: Variant) -> None:
     if engine.attempt("network", "inspect", variant.network).ok:
         return
     routes = command.run(["ip", "-json", "-4", "route", "show", "table", "all"]).out
+    taken = [*routed(routes), *variant.ranges().values()]
     engine.run(
         *("network", "create", "--driver", "bridge", "--ipv6"),
-        *("--subnet", free(routed(routes)), "--subnet", variant.node_network_ipv6),
+        *("--subnet", free(taken), "--subnet", str(variant.node_network_ipv6)),
         *("--opt", f"com.docker.network.bridge.name={variant.bridge}"),
         *("--opt", "com.docker.network.bridge.enable_ip_masquerade=false"),
         *("--opt", f"com.docker.network.driver.mtu={variant.mtu}"),

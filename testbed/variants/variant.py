@@ -1,36 +1,42 @@
-"""A variant of the bed: one small TOML file under variants/."""
+"""A variant of the bed: one small TOML file in this folder."""
 
 from __future__ import annotations
 
+import itertools
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.errors import BedError
+from testbed.variants import calico, table
+from testbed.variants.keys import DataPlane, Encapsulation, Family, Stack
+from testbed.variants.table import Network, Table
 
 FOLDER = Path(__file__).parent
 DEFAULT = "dual"
 VARIABLE = "SIX_VARIANT"
 """The environment's way to ask for another one; the suites read it too."""
-_VXLAN_OVER_IPV6 = 70  # 40 IPv6, 8 UDP, 8 VXLAN, 14 Ethernet
+LEAST_POD_MTU = 1280
+"""The smallest MTU of a link with IPv6, in bytes (RFC 8200 section 5)."""
+MOST_MTU = 65535
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """What a kind of bed is made of. Containers, network and bridge are named by the cluster.
 
-    `mtu` is that of the nodes' network, in bytes.
+    `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
+    first; `calico_env` holds settings of calico-node that do not follow from the other keys.
     """
 
     name: str
     cluster: str
     workers: int
-    pod_subnets: tuple[str, ...]
-    service_subnets: tuple[str, ...]
-    node_network_ipv6: str
     mtu: int
+    data_plane: DataPlane
+    stacks: tuple[Stack, ...]
+    node_network_ipv6: Network
     calico_env: Mapping[str, str]
 
     @property
@@ -60,13 +66,46 @@ class Variant:
         return (self.control_plane, *(f"{self.cluster}-{worker}" for worker in workers))
 
     @property
-    def pod_mtu(self) -> int:
-        """What the wider of the two tunnels leaves to pods, in bytes."""
-        return self.mtu - _VXLAN_OVER_IPV6
+    def families(self) -> tuple[Family, ...]:
+        return tuple(stack.family for stack in self.stacks)
 
     @property
-    def dual(self) -> bool:
-        return len(self.pod_subnets) == 2
+    def pod_subnets(self) -> tuple[str, ...]:
+        return tuple(str(stack.pods) for stack in self.stacks)
+
+    @property
+    def service_subnets(self) -> tuple[str, ...]:
+        return tuple(str(stack.services) for stack in self.stacks)
+
+    @property
+    def pod_mtu(self) -> int:
+        """What the widest tunnel leaves to pods, in bytes: Felix gives all of them the same."""
+        return self.mtu - headers(self.stacks)
+
+    @property
+    def links(self) -> tuple[tuple[str, ...], ...]:
+        """The kinds of links that nodes make, as ip-link(8) is asked for them."""
+        return tuple(sorted({stack.tunnel.link for stack in self.stacks}))
+
+    @property
+    def calico_settings(self) -> dict[str, str]:
+        """The whole environment of calico-node that the variant decides."""
+        return {**calico.settings(self.stacks, self.data_plane), **self.calico_env}
+
+    def tunnel(self, family: str) -> str:
+        """The name of the tunnel's device of a family."""
+        return next(stack.tunnel.device for stack in self.stacks if stack.family == family)
+
+    def ranges(self) -> dict[str, Network]:
+        """Every range of addresses, by its key."""
+        found = {f"{stack.family}.pods": stack.pods for stack in self.stacks}
+        found |= {f"{stack.family}.services": stack.services for stack in self.stacks}
+        return {**found, "IPv6.nodes": self.node_network_ipv6}
+
+
+def headers(stacks: tuple[Stack, ...]) -> int:
+    """What tunnels take of each packet at most, in bytes."""
+    return max(stack.tunnel.headers for stack in stacks)
 
 
 def names() -> tuple[str, ...]:
@@ -80,24 +119,67 @@ def asked() -> str:
 
 def load(name: str = DEFAULT) -> Variant:
     """Read a variant by its file's name; an unknown name or a wrong key is a BedError."""
-    path = FOLDER / f"{name}.toml"
     if name not in names():
         raise BedError(
             f"a bed variant named {name}",
             seen=f"there are: {', '.join(names())}",
             remedy=f"choose one of them with --variant, --six-variant or {VARIABLE}",
         )
-    values = tomllib.loads(path.read_text())
-    try:
-        return Variant(
-            name=name,
-            cluster=str(values["cluster"]),
-            workers=int(values["workers"]),
-            pod_subnets=tuple(values["pod_subnets"]),
-            service_subnets=tuple(values["service_subnets"]),
-            node_network_ipv6=str(values["node_network_ipv6"]),
-            mtu=int(values["mtu"]),
-            calico_env={str(k): str(v) for k, v in values["calico_env"].items()},
+    return parse(name, (FOLDER / f"{name}.toml").read_text())
+
+
+def parse(name: str, text: str) -> Variant:
+    """A variant from its file's text; missing, unknown and wrong keys are BedErrors."""
+    top = table.read(f"{name}.toml", text)
+    tables = {family: top.table(family) for family in Family}
+    stacks = tuple(_stack(family, found) for family, found in tables.items())
+    variant = Variant(
+        name=name,
+        # Linux takes 15 characters for the bridge, which is called br-CLUSTER.
+        cluster=top.text(
+            "cluster", "[a-z]([a-z0-9-]{0,10}[a-z0-9])?", "at most 12 of a-z, 0-9 and -"
+        ),
+        workers=top.number("workers", 1, 9),
+        mtu=top.number("mtu", LEAST_POD_MTU + headers(stacks), MOST_MTU),
+        data_plane=top.choice("data_plane", DataPlane),
+        stacks=stacks,
+        node_network_ipv6=tables[Family.IPV6].network("nodes", 6),
+        calico_env=top.texts("calico_env"),
+    )
+    for each in (top, *tables.values()):
+        each.end()
+    _apart(variant)
+    _said_once(variant)
+    return variant
+
+
+def _stack(family: Family, keys: Table) -> Stack:
+    return Stack(
+        family=family,
+        pods=keys.network("pods", family.version),
+        services=keys.network("services", family.version),
+        encapsulation=keys.choice("encapsulation", Encapsulation),
+    )
+
+
+def _apart(variant: Variant) -> None:
+    """Refuse ranges that overlap."""
+    for (one, first), (other, second) in itertools.combinations(variant.ranges().items(), 2):
+        if first.overlaps(second):
+            raise BedError(
+                f"ranges in {variant.name}.toml that do not overlap",
+                seen=f"{one} {first} and {other} {second}",
+                remedy="give each a range of its own",
+            )
+
+
+def _said_once(variant: Variant) -> None:
+    """Refuse settings of Calico that other keys decide, whatever these say now."""
+    decided = {key for plane in DataPlane for key in calico.settings(variant.stacks, plane)}
+    twice = sorted(decided & variant.calico_env.keys())
+    if twice:
+        raise BedError(
+            f"calico_env of {variant.name}.toml without settings that follow from other keys",
+            seen=", ".join(twice),
+            remedy=f"remove them; {table.REMEDY}",
         )
-    except KeyError as missing:
-        raise BedError(f"the key {missing} in {path.name}", remedy="add it") from missing

@@ -10,6 +10,7 @@ from testbed.errors import BedError
 from testbed.faults import cli, fault, journal, scene
 from testbed.faults.fault import Fault, Place
 from testbed.faults.scene import Scene
+from tests.unit.testbed.test_record import BED
 
 CATALOGUE = fault.catalogue()
 FAULTS = pytest.mark.parametrize("name", CATALOGUE)
@@ -198,6 +199,13 @@ def test_places_are_namespace_and_name() -> None:
     assert scene.split("ns/pod", "--pod") == ("ns", "pod")
     with pytest.raises(BedError, match="NAMESPACE/NAME"):
         scene.split("pod", "--pod")
+
+
+def test_a_family_has_the_tunnel_and_the_ranges_of_the_bed() -> None:
+    found = scene.family_variables("IPv4", BED)
+    assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan.calico", "10.244.0.0/16")
+    found = scene.family_variables("IPv6", BED)
+    assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan-v6.calico", "fd00:10:244::/56")
 
 
 def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:

@@ -1,37 +1,8 @@
 import base64
 from typing import Any
 
-import pytest
-
 from testbed.cluster import calico
 from testbed.variants import variant
-
-VOLUMES = ["lib-modules", "bpffs", "sys-fs", "nodeproc"]
-
-
-@pytest.fixture
-def docs() -> list[dict[str, Any]]:
-    """The shape of Calico's manifest, as far as it is patched."""
-    config = '{"ipam": {"type": "calico-ipam"}}'
-    node = {
-        "name": "calico-node",
-        "env": [
-            {"name": "FELIX_IPV6SUPPORT", "value": "false"},
-            {"name": "NODENAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
-        ],
-        "volumeMounts": [{"name": name} for name in VOLUMES],
-    }
-    names = ["upgrade-ipam", "install-cni", "ebpf-bootstrap"]
-    pod = {
-        "initContainers": [{"name": name} for name in names],
-        "containers": [node],
-        "volumes": [{"name": name} for name in VOLUMES],
-    }
-    return [
-        {"kind": "ConfigMap", "data": {"cni_network_config": config}},
-        {"kind": "DaemonSet", "spec": {"template": {"spec": pod}}},
-        {"kind": "ServiceAccount"},
-    ]
 
 
 def env(docs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -39,29 +10,31 @@ def env(docs: list[dict[str, Any]]) -> dict[str, Any]:
     return {item["name"]: item.get("value") for item in node["env"]}
 
 
-def test_both_families_are_switched_on_and_usage_reports_off(docs: list[dict[str, Any]]) -> None:
-    seen = env(calico.patch(docs, variant.load(), built=True))
+def test_both_families_are_switched_on_and_usage_reports_off(
+    manifest: list[dict[str, Any]],
+) -> None:
+    seen = env(calico.patch(manifest, variant.load(), built=True))
     assert seen["FELIX_IPV6SUPPORT"] == "true"
     assert seen["CALICO_IPV6POOL_VXLAN"] == seen["CALICO_IPV4POOL_VXLAN"] == "Always"
     assert seen["FELIX_USAGEREPORTINGENABLED"] == "false"
     assert "NODENAME" in seen
 
 
-def test_pods_are_given_an_address_of_each_family(docs: list[dict[str, Any]]) -> None:
-    config = calico.patch(docs, variant.load(), built=True)[0]["data"]["cni_network_config"]
+def test_pods_are_given_an_address_of_each_family(manifest: list[dict[str, Any]]) -> None:
+    config = calico.patch(manifest, variant.load(), built=True)[0]["data"]["cni_network_config"]
     assert '"assign_ipv4": "true", "assign_ipv6": "true"' in config
 
 
-def test_images_made_here_do_without_bpf(docs: list[dict[str, Any]]) -> None:
-    patched = calico.patch(docs, variant.load(), built=True)
+def test_images_made_here_do_without_bpf(manifest: list[dict[str, Any]]) -> None:
+    patched = calico.patch(manifest, variant.load(), built=True)
     pod = patched[1]["spec"]["template"]["spec"]
     assert [c["name"] for c in pod["initContainers"]] == ["install-cni"]
     assert [v["name"] for v in pod["volumes"]] == ["lib-modules"]
     assert env(patched)["FELIX_DebugSkipCTLBCleanup"] == "true"
 
 
-def test_upstreams_images_keep_theirs(docs: list[dict[str, Any]]) -> None:
-    patched = calico.patch(docs, variant.load(), built=False)
+def test_upstreams_images_keep_theirs(manifest: list[dict[str, Any]]) -> None:
+    patched = calico.patch(manifest, variant.load(), built=False)
     pod = patched[1]["spec"]["template"]["spec"]
     assert len(pod["initContainers"]) == 3
     assert "FELIX_DebugSkipCTLBCleanup" not in env(patched)

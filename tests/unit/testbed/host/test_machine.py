@@ -52,11 +52,13 @@ def test_programs_that_are_there_install_nothing(monkeypatch: pytest.MonkeyPatch
     assert said == []
 
 
-def test_a_kernel_without_vxlan_is_told_the_module(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_kernel_without_a_kind_of_link_is_told_the_module(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     failed = Result(("ip",), 2, "", "RTNETLINK answers: Operation not supported")
     monkeypatch.setattr("testbed.host.command.attempt", lambda _: failed)
     monkeypatch.setattr(Path, "exists", lambda _: True)
     with pytest.raises(BedError, match="VXLAN") as caught:
-        machine.kernel()
+        machine.kernel([("vxlan", "id", "6")])
     assert caught.value.seen == "RTNETLINK answers: Operation not supported"
     assert "modprobe vxlan" in caught.value.remedy

@@ -1,0 +1,72 @@
+"""The values that keys of a variant take, and what a variant is made of in one family."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from testbed.variants.table import Network
+
+
+class Family(StrEnum):
+    """An address family, by the name of its table in a variant's file."""
+
+    IPV4 = "IPv4"
+    IPV6 = "IPv6"
+
+    @property
+    def version(self) -> int:
+        return 4 if self is Family.IPV4 else 6
+
+
+class Encapsulation(StrEnum):
+    """Calico's words for how pods' packets go from node to node.
+
+    Across subnets only, VXLAN lets the packets of a bed, whose nodes have one subnet, go as they
+    are: Felix lays routes through the nodes' own interfaces.
+    """
+
+    VXLAN = "VXLAN"
+    VXLAN_CROSS_SUBNET = "VXLANCrossSubnet"
+
+
+class DataPlane(StrEnum):
+    """What kube-proxy and Felix write their rules with."""
+
+    IPTABLES = "iptables"
+    NFTABLES = "nftables"
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """Calico's tunnel device of a family.
+
+    `headers` is what they take of each packet, in bytes; `link` are the words by which ip-link(8)
+    makes a device of its kind.
+    """
+
+    device: str
+    headers: int
+    link: tuple[str, ...]
+
+
+_VXLAN = ("vxlan", "id", "6", "dstport", "4789")
+# RFC 7348: 8 VXLAN, 8 UDP and 14 Ethernet besides the outer header. Both encapsulations have it.
+TUNNELS = {
+    Family.IPV4: Tunnel("vxlan.calico", 20 + 30, _VXLAN),
+    Family.IPV6: Tunnel("vxlan-v6.calico", 40 + 30, _VXLAN),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One family of a variant."""
+
+    family: Family
+    pods: Network
+    services: Network
+    encapsulation: Encapsulation
+
+    @property
+    def tunnel(self) -> Tunnel:
+        return TUNNELS[self.family]
