@@ -98,14 +98,13 @@ def cluster(kubectl: Kubectl) -> Iterator[Check]:
 
 
 def across(engine: Engine, kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
-    """One packet of each family from every node to DNS pods on others."""
+    """One packet of each family from every node to DNS pods on others, or to its own where no
+    other has any."""
     pods = kubectl.get("pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")["items"]
     for node in variant.nodes:
+        others = [pod for pod in pods if pod["spec"].get("nodeName") != node]
         targets = [
-            entry["ip"]
-            for pod in pods
-            if pod["spec"].get("nodeName") != node
-            for entry in pod["status"].get("podIPs", [])
+            entry["ip"] for pod in others or pods for entry in pod["status"].get("podIPs", [])
         ]
         for target in targets:
             done = engine.attempt("exec", node, "ping", "-c1", "-W1", target, timeout=10)

@@ -142,7 +142,9 @@ def peer_variables(
         raise BedError(
             "another node as the peer",
             seen=wish or "a bed of one node",
-            remedy=f"--peer with one of {', '.join(m.name for m in others)}",
+            remedy=f"--peer with one of {', '.join(m.name for m in others)}"
+            if others
+            else "inject it in a variant that has workers",
         )
     peer, version = chosen[0], "-6" if family == "IPv6" else "-4"
     shown = engine.run(

@@ -139,7 +139,7 @@ def parse(name: str, text: str) -> Variant:
         cluster=top.text(
             "cluster", "[a-z]([a-z0-9-]{0,10}[a-z0-9])?", "at most 12 of a-z, 0-9 and -"
         ),
-        workers=top.number("workers", 1, 9),
+        workers=top.number("workers", 0, 9),
         mtu=top.number("mtu", LEAST_POD_MTU + headers(stacks), MOST_MTU),
         data_plane=top.choice("data_plane", DataPlane),
         stacks=stacks,

@@ -10,6 +10,7 @@ from testbed.errors import BedError
 from testbed.faults import cli, fault, journal, scene
 from testbed.faults.fault import Fault, Place
 from testbed.faults.scene import Scene
+from testbed.host.engine import Engine
 from tests.unit.testbed.test_record import BED
 
 CATALOGUE = fault.catalogue()
@@ -206,6 +207,11 @@ def test_a_family_has_the_tunnel_and_the_ranges_of_the_bed() -> None:
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan.calico", "10.244.0.0/16")
     found = scene.family_variables("IPv6", BED)
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan-v6.calico", "fd00:10:244::/56")
+
+
+def test_a_bed_of_one_node_has_no_peer() -> None:
+    with pytest.raises(BedError, match="a variant that has workers"):
+        scene.peer_variables(Engine(None), BED, BED.nodes[0].name, "IPv6", None)
 
 
 def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:

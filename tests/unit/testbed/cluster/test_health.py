@@ -1,8 +1,15 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from testbed.cluster import health
+from testbed.cluster.kube import Kubectl
+from testbed.host.command import Result
+from testbed.variants import variant
+from tests.unit.testbed.test_teardown import FakeEngine
 
 
 def deployment(ready: int, updated: int, observed: int = 3) -> dict[str, Any]:
@@ -48,3 +55,39 @@ def test_calicos_api_counts_when_the_aggregator_reaches_it() -> None:
     served = {"status": {"conditions": [{"type": "Available", "status": "True"}]}}
     assert health.api_check(served).ok
     assert not health.api_check({"status": {}}).ok
+
+
+def pinged(places: Sequence[str], workers: int) -> list[str]:
+    """What nodes ping when DNS pods run on these of a bed's nodes."""
+    pods = [
+        {
+            "spec": {"nodeName": name},
+            "status": {"podIPs": [{"ip": f"10.0.0.{n}"}, {"ip": f"::{n}"}]},
+        }
+        for n, name in enumerate(places)
+    ]
+    listed = Result((), 0, json.dumps({"items": pods}), "")
+    engine = FakeEngine({"exec six-control-plane kubectl": [listed]})
+    kubectl = Kubectl(engine, "six-control-plane")
+    bed = replace(variant.load(), workers=workers)
+    assert all(check.ok for check in health.across(engine, kubectl, bed))
+    told: list[str] = engine.told[1:]  # type: ignore[attr-defined]
+    return [line.removeprefix("exec ").replace(" ping -c1 -W1", "") for line in told]
+
+
+def test_every_node_reaches_dns_pods_on_others_over_both_families() -> None:
+    assert pinged(["six-worker", "six-control-plane"], workers=1) == [
+        "six-control-plane 10.0.0.0",
+        "six-control-plane ::0",
+        "six-worker 10.0.0.1",
+        "six-worker ::1",
+    ]
+
+
+def test_a_node_that_is_alone_reaches_its_own() -> None:
+    assert pinged(["six-control-plane"] * 2, workers=0) == [
+        "six-control-plane 10.0.0.0",
+        "six-control-plane ::0",
+        "six-control-plane 10.0.0.1",
+        "six-control-plane ::1",
+    ]

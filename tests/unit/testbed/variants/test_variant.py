@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from testbed import cli
-from testbed.cluster import calico
+from testbed.cluster import calico, kind
 from testbed.errors import BedError
 from testbed.variants import variant
 from testbed.variants.keys import DataPlane, Encapsulation, Family
@@ -15,6 +15,12 @@ def test_the_default_bed_is_dual_stack_with_the_names_that_kind_gives() -> None:
     assert bed.families == ("IPv4", "IPv6")
     assert bed.nodes == ("six-control-plane", "six-worker", "six-worker2")
     assert (bed.context, bed.network, bed.bridge) == ("kind-six", "six-net", "br-six")
+
+
+def test_a_bed_of_one_node_is_its_control_plane() -> None:
+    bed = variant.load("single")
+    assert bed.nodes == ("six-single-control-plane",)
+    assert kind.settings(bed, True, None)["nodes"] == [{"role": "control-plane"}]
 
 
 @pytest.mark.parametrize("name", variant.names())
