@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+from filelock import FileLock, Timeout
 
 from testbed import record
 from testbed.build import images, registry
@@ -36,13 +37,16 @@ READY_SECONDS = 240
 def locked(cache: Cache, say: Callable[[str], None]) -> Iterator[None]:
     """One command at a time changes the bed; others wait and say so."""
     cache.prepare()
-    with (cache.root / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("waiting for another testbed command to end")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    lock = FileLock(cache.root / "lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        say("waiting for another testbed command to end")
+        lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True, slots=True)
