@@ -23,7 +23,7 @@ from sixproof.model import Matrix
 from sixproof.reporting.diagnosis.category import rules_json
 from sixproof.reporting.matrix.csv_table import cells_csv
 from sixproof.reporting.matrix.grid import Expected
-from sixproof.reporting.matrix.html_table import matrix_html, page_of
+from sixproof.reporting.matrix.html_table import matrix_page
 from sixproof.reporting.matrix.svg import matrix_svgs
 from sixproof.reporting.matrix.text import matrix_lines
 from sixproof.reporting.pages.styled_line import plain
@@ -155,7 +155,7 @@ def attach_matrix(matrix: Matrix, expected: Expected | None = None, *, brief: bo
     for name, picture in matrix_svgs(matrix, expected):
         attach_svg(name, picture)
     attach_text(f"{title}, as text", text)
-    attach_html(f"{title}, as HTML", page_of(title, matrix_html(matrix, expected)))
+    attach_html(f"{title}, as HTML", matrix_page(matrix, expected))
     attach_csv(f"{title}, every cell", cells_csv(matrix, expected))
 
 

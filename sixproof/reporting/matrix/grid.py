@@ -184,6 +184,14 @@ class Grid:
         first = {cell.mark: cell for cell in reversed(self.cells())}
         return tuple(sorted(first.values(), key=lambda c: (order.index(c.standing), c.mark)))
 
+    def ports_said(self) -> str:
+        """Which ports a square holds, in the order of its letters; empty for a single one."""
+        if len(self.port_specs) < 2:
+            return ""
+        mixed = any(len(square.shown()) > 1 for square in self.squares.values())
+        how = "several letters, in order" if mixed else "every cell alike for"
+        return f"{how}: {', '.join(port_name(one, self.family) for one in self.port_specs)}"
+
 
 def by_node(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:
     """Distinct endpoints, those of one node side by side, else in order of first appearance."""

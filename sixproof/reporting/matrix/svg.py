@@ -7,23 +7,18 @@ is opened from a file. Text is set in boxes that are wide enough for any monospa
 from __future__ import annotations
 
 from collections.abc import Iterator
-from html import escape
 from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, port_name
+from sixproof.reporting.matrix.drawing import CHAR, FAINT, LINE, PAD, Bar, Drawing, Shape, Words
+from sixproof.reporting.matrix.grid import Cell, Expected, Grid
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.text import headline
 
-_CHAR = 7.4
-_LINE = 19
 _BOX = 16
-_PAD = 10
 _GAP = 4
 _BAR = 8
 _NODE = 16
-_INK = "#1b1b1f"
-_FAINT = "#5b5b66"
 
 
 def matrix_svgs(matrix: Matrix, expected: Expected | None = None) -> tuple[tuple[str, str], ...]:
@@ -36,14 +31,9 @@ def matrix_svgs(matrix: Matrix, expected: Expected | None = None) -> tuple[tuple
 def grid_svg(grid: Grid) -> str:
     """The picture of one family: headline, nodes, columns, rows, legend."""
     plan = _Plan(grid)
-    body = "".join((*_heads(plan), *_rows(plan), *_legend(plan)))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{plan.width:.0f}" '
-        f'height="{plan.height:.0f}" viewBox="0 0 {plan.width:.0f} {plan.height:.0f}" '
-        'font-family="ui-monospace,Menlo,Consolas,DejaVu Sans Mono,monospace" font-size="12">'
-        f"<title>{escape(grid.title)}, {escape(str(headline(grid)))}</title>"
-        f'<rect width="100%" height="100%" rx="6" fill="#ffffff"/>{body}</svg>\n'
-    )
+    shapes = (*_heads(plan), *_rows(plan), *_legend(plan))
+    title = f"{grid.title}, {headline(grid)}"
+    return Drawing(title, plan.width, plan.height, shapes).svg()
 
 
 class _Plan:
@@ -54,93 +44,77 @@ class _Plan:
         self.numbered = grid.rows == grid.columns
         rows = [f"{i:>2} {r.name}" for i, r in enumerate(grid.rows, 1)]
         self.labels = rows if self.numbered else [row.name for row in grid.rows]
-        x = _PAD + max((len(label) for label in self.labels), default=0) * _CHAR + _PAD
+        x = PAD + max((len(label) for label in self.labels), default=0) * CHAR + PAD
         self.columns: list[tuple[Endpoint, str, float, float]] = []
         for node, group in groupby(enumerate(grid.columns, 1), key=lambda item: item[1].node):
             start = x
             for number, column in group:
                 head = str(number) if self.numbered else column.name
-                wide = max(self._letters(column) * _BOX, len(head) * _CHAR)
+                wide = max(self._letters(column) * _BOX, len(head) * CHAR)
                 self.columns.append((column, head, x, wide))
                 x += wide + _GAP
-            x = max(x, start + min(len(node), _NODE) * _CHAR) + _BAR
-        self.top = _PAD + _LINE * 3
+            x = max(x, start + min(len(node), _NODE) * CHAR) + _BAR
+        self.top = PAD + LINE * 3
         self.legend = list(_legend_lines(grid))
-        foot = (len(self.legend) + 0.5) * _LINE
-        self.height = self.top + len(grid.rows) * _LINE + foot + _PAD
+        foot = (len(self.legend) + 0.5) * LINE
+        self.height = self.top + len(grid.rows) * LINE + foot + PAD
         longest = max((len(text) for _, text in self.legend), default=0) + 4
-        self.width = max(x, longest * _CHAR, len(str(headline(grid))) * _CHAR) + _PAD
+        self.width = max(x, longest * CHAR, len(str(headline(grid))) * CHAR) + PAD
 
     def _letters(self, column: Endpoint) -> int:
         squares = self.grid.squares
         return max(len(squares[row.name, column.name].shown()) for row in self.grid.rows)
 
 
-def _heads(plan: _Plan) -> Iterator[str]:
-    yield _text(_PAD, _PAD + _LINE * 0.6, str(headline(plan.grid)), weight="bold")
+def _heads(plan: _Plan) -> Iterator[Shape]:
+    yield Words(PAD, PAD + LINE * 0.6, str(headline(plan.grid)), bold=True)
     for node, group in groupby(plan.columns, key=lambda column: column[0].node):
         columns = list(group)
-        room = (columns[-1][2] + columns[-1][3] - columns[0][2]) / _CHAR
+        room = (columns[-1][2] + columns[-1][3] - columns[0][2]) / CHAR
         name = _cut(node, max(_NODE, int(room)))
-        yield _text(columns[0][2], _PAD + _LINE * 1.6, name, fill=_FAINT)
+        yield Words(columns[0][2], PAD + LINE * 1.6, name, FAINT)
     for _, head, x, wide in plan.columns:
-        yield _text(x + wide / 2, _PAD + _LINE * 2.6, head, fill=_FAINT, anchor="middle")
+        yield Words(x + wide / 2, PAD + LINE * 2.6, head, FAINT, middle=True)
 
 
-def _rows(plan: _Plan) -> Iterator[str]:
+def _rows(plan: _Plan) -> Iterator[Shape]:
     for index, row in enumerate(plan.grid.rows):
-        y = plan.top + index * _LINE
-        yield _text(_PAD, y + 12.5, plan.labels[index])
+        y = plan.top + index * LINE
+        yield Words(PAD, y + 12.5, plan.labels[index])
         for column, _, x, wide in plan.columns:
             shown = plan.grid.squares[row.name, column.name].shown()
             box = wide / len(shown)
             for number, cell in enumerate(shown):
-                yield _box(cell, x + number * box, y, box)
+                yield from _box(cell, x + number * box, y, box)
 
 
-def _legend(plan: _Plan) -> Iterator[str]:
-    y = plan.top + len(plan.grid.rows) * _LINE + _LINE * 0.5
+def _legend(plan: _Plan) -> Iterator[Shape]:
+    y = plan.top + len(plan.grid.rows) * LINE + LINE * 0.5
     for index, (cell, text) in enumerate(plan.legend):
-        line = y + index * _LINE
-        indent = _PAD
+        line = y + index * LINE
+        indent = PAD
         if cell is not None:
-            yield _box(cell, _PAD, line, _BOX)
+            yield from _box(cell, PAD, line, _BOX)
             indent += _BOX + 6
-        yield _text(indent, line + 12.5, text, fill=_FAINT)
+        yield Words(indent, line + 12.5, text, FAINT)
 
 
 def _legend_lines(grid: Grid) -> Iterator[tuple[Cell | None, str]]:
     for cell in grid.legend():
         yield cell, cell.meaning
-    port_specs = [port_name(port_spec, grid.family) for port_spec in grid.port_specs]
-    if len(port_specs) > 1:
-        mixed = any(len(square.shown()) > 1 for square in grid.squares.values())
-        how = "several letters, in order" if mixed else "every cell alike for"
-        yield None, f"{how}: {', '.join(port_specs)}"
+    if ports := grid.ports_said():
+        yield None, ports
 
 
 def _cut(text: str, room: int) -> str:
     return text if len(text) <= room else f"{text[: room - 1]}~"
 
 
-def _box(cell: Cell | None, x: float, y: float, wide: float) -> str:
+def _box(cell: Cell | None, x: float, y: float, wide: float) -> Iterator[Shape]:
+    middle = x + wide / 2
     if cell is None:
-        return _text(x + wide / 2, y + 12.5, "-", fill=_FAINT, anchor="middle")
+        yield Words(middle, y + 12.5, "-", FAINT, middle=True)
+        return
     paint = PAINTS[cell.standing]
-    weight = "bold" if cell.standing.wrong else "normal"
-    return (
-        f'<rect x="{x + 0.5:.1f}" y="{y + 0.5:.1f}" width="{wide - 1:.1f}" height="{_BOX}" rx="2" '
-        f'fill="{paint.fill}" stroke="{paint.border}"/>'
-        + _text(x + wide / 2, y + 12.5, cell.mark, fill=paint.text, anchor="middle", weight=weight)
-    )
-
-
-def _text(
-    x: float, y: float, text: str, *, fill: str = _INK, anchor: str = "start", weight: str = ""
-) -> str:
-    bold = ' font-weight="bold"' if weight == "bold" else ""
-    middle = ' text-anchor="middle"' if anchor == "middle" else ""
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" fill="{fill}"{middle}{bold} xml:space="preserve">'
-        f"{escape(text)}</text>"
-    )
+    yield Bar(x + 0.5, y + 0.5, wide - 1, _BOX, paint)
+    yield Words(middle, y + 12.5, cell.mark, paint.text, middle=True, bold=cell.standing.wrong)

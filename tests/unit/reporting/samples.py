@@ -11,14 +11,19 @@ from sixproof.model import (
     EndpointKind,
     Expectation,
     Family,
+    Finding,
     Flow,
     Matrix,
     NodeFacts,
     Observation,
     Outcome,
     Protocol,
+    Severity,
 )
 from sixproof.reporting.matrix.grid import Expected
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
 
 NODES = ("control-plane", "worker", "worker2")
 PORT_SPECS = (
@@ -29,6 +34,8 @@ PORT_SPECS = (
 )
 OPEN = Expectation.allowed("no policy selects echo")
 DENY = Expectation(frozenset({Outcome.DROPPED}), "NetworkPolicy x/deny-all ingress: no rule")
+
+RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
 
 Rule = Callable[[Flow], Outcome]
 
@@ -161,4 +168,58 @@ def facts() -> ClusterFacts:
         pod_mtu=1430,
         kube_proxy_mode="iptables",
         calico_api=True,
+    )
+
+
+def measured(rule: Rule, title: str = "Pod to pod", *, headline: bool = False) -> Measured:
+    """A judged matrix in which everything must be allowed."""
+    matrix = topology(rule, title=title)
+    return Measured(matrix, all_open(matrix), f"t.py::test_{title}", headline)
+
+
+def broken() -> Results:
+    """A run in which IPv6 is broken between two nodes."""
+    return Results(
+        RUN,
+        environment=(("Kubernetes", "v1.37.0"),),
+        facts=facts(),
+        findings=(
+            Finding("P9", Severity.NOTE, "pool", "is small"),
+            Finding("P1", Severity.ERROR, "node worker", "forwarding is 0", "1", "sysctl -w <x>"),
+        ),
+        cases=(
+            Case(
+                "t.py::test_mesh[IPv6]",
+                CaseOutcome.FAILED,
+                message="all <IPv6> ...",
+                family=Family.IPV6,
+                accuses=(Family.IPV6,),
+                covers=("L1",),
+            ),
+            Case("t.py::test_mesh[IPv4]", CaseOutcome.PASSED, family=Family.IPV4, covers=("L1",)),
+            Case(
+                "t.py::test_raw",
+                CaseOutcome.SKIPPED,
+                reason="needs the raw tier",
+                enable="--six-raw on",
+                covers=("M5", "Z9"),
+            ),
+            Case(
+                "t.py::test_agent[IPv6]",
+                CaseOutcome.BROKEN,
+                message="agent lost",
+                family=Family.IPV6,
+            ),
+        ),
+        convergences=(
+            Convergence("apply deny-all", 0.9, Family.IPV4, 3),
+            Convergence("apply deny-all", 4.2, Family.IPV6, 9),
+        ),
+        matrices=(
+            measured(v6_tunnel_broken, headline=True),
+            measured(v6_tunnel_broken, "Again"),
+            measured(works, "Calm"),
+            measured(works, "Services", headline=True),
+        ),
+        damaged=("gw1.jsonl line 3: cut off",),
     )
