@@ -1,6 +1,6 @@
 """The bridge: what an exec stream starts in the pod, between its standard streams and the agent.
 
-Kept apart from agent.py and free of heavy imports, since every runner process starts one in every
+Kept apart from the rest and free of heavy imports, since every runner process starts one in every
 pod. Ends when either side ends.
 
 ``bridge.py SOCKET``

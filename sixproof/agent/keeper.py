@@ -1,10 +1,10 @@
 """The keeper: runs an agent where no Kubernetes does, for as long as its standard input is open.
 
 It is handed to ``python3 -c`` in a container beside the cluster. The first line of its input is a
-JSON object: the ``files`` of the agent by name, the ``port_specs`` that it serves and the ``name``
-by which it answers. It prints the folder of the agent's files and socket once the agent is there.
-When its input ends, as it does when whoever started it is killed, the agent ends and the folder
-goes.
+JSON object: the ``files`` of the agent by path, the arguments with which Python starts it there
+(``serve``), the ``port_specs`` that it serves and the ``name`` by which it answers. It prints the
+folder of the agent's files and socket once the agent is there. When its input ends, as it does when
+whoever started it is killed, the agent ends and the folder goes.
 """
 
 import json
@@ -21,13 +21,15 @@ def main() -> int:
     asked = json.loads(sys.stdin.readline())
     home = tempfile.mkdtemp(prefix="sixproof-")
     try:
-        for name, text in asked["files"].items():
-            with open(os.path.join(home, os.path.basename(name)), "w", encoding="utf-8") as file:  # noqa: PTH118, PTH119, PTH123 - nothing heavy is imported
+        for path, text in asked["files"].items():
+            target = os.path.join(home, path)  # noqa: PTH118 - nothing heavy is imported
+            os.makedirs(os.path.dirname(target), exist_ok=True)  # noqa: PTH103, PTH120
+            with open(target, "w", encoding="utf-8") as file:  # noqa: PTH123
                 file.write(text)
-        script, sock = (os.path.join(home, name) for name in ("agent.py", "agent.sock"))  # noqa: PTH118
-        command = [sys.executable, "-s", "-E", "-B", script, "serve", sock, *asked["port_specs"]]
+        sock = os.path.join(home, "agent.sock")  # noqa: PTH118
+        command = [sys.executable, *asked["serve"], sock, *asked["port_specs"]]
         environment = {"PATH": os.defpath, "SIXPROOF_POD": asked["name"]}
-        agent = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
+        agent = subprocess.Popen(command, cwd=home, env=environment, stdin=subprocess.DEVNULL)
         print(home, flush=True)  # noqa: T201
         threading.Thread(target=_end_with_input, args=(agent,), daemon=True).start()
         return agent.wait()

@@ -5,8 +5,7 @@ line ``SIX1 <nonce> <ok|bad> <peer> <peer port> <host> <download>`` and its down
 derive from the nonce, so each side can check what the other one sent.
 
 The tag is a keyed hash of the line before it (BLAKE2s, RFC 7693). Whoever does not hold the key of
-the run gets no answer, whatever else the line says. This file is delivered to the pod beside
-agent.py, so it is standard library only and Python 3.10.
+the run gets no answer, whatever else the line says.
 """
 
 from __future__ import annotations
@@ -20,10 +19,7 @@ try:
 except ImportError:
     from hashlib import blake2s
 
-if __package__:
-    from sixproof.agent import protocol
-else:  # in the pod
-    import protocol  # type: ignore[import-not-found,no-redef]
+from sixproof.agent.protocol import PAYLOAD_LIMIT
 
 MAGIC = b"SIX1"
 LINE_LIMIT = 256
@@ -48,7 +44,7 @@ class Header(typing.NamedTuple):
         if not (parts[1].isalnum() and parts[2].isdigit() and parts[3].isdigit()):
             return None
         upload, download = int(parts[2]), int(parts[3])
-        if max(upload, download) > protocol.PAYLOAD_LIMIT:
+        if max(upload, download) > PAYLOAD_LIMIT:
             return None
         return cls(parts[1].decode(), upload, download)
 

@@ -14,13 +14,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-import sixproof.agent
-from sixproof.agent.agent import KEY_FILE
 from sixproof.agent.wire import Seal
 from sixproof.errors import ApiError
 from sixproof.kube.channel.channel import Stream
 from sixproof.kube.channel.local_stream import LocalStream
-from sixproof.workloads.probe_pods.probe_pod import FILES
+from sixproof.workloads.probe_pods import delivery
+from tests.delivered import deliver
 from tests.netns.namespace import PREFIX, Namespace, orphans, run
 
 NOBODY = 65534
@@ -96,7 +95,7 @@ class AgentProcess:
         with self.log.open("wb") as log:
             return self.home.spawn(
                 self.namespace,
-                ["agent.py", "serve", str(self.socket), *self.port_specs],
+                [*delivery.SERVE[1:], str(self.socket), *self.port_specs],
                 pod=self.pod,
                 raw=self.raw,
                 stdin=subprocess.DEVNULL,
@@ -142,11 +141,7 @@ class Home:
         room = self.path / "run"
         room.mkdir()
         room.chmod(0o1777)  # root without DAC_OVERRIDE writes here as nobody does
-        source = Path(next(iter(sixproof.agent.__path__)))
-        for name in FILES:
-            shutil.copyfile(source / name, self.path / name)
-            (self.path / name).chmod(0o644)
-        (self.path / KEY_FILE).write_text(KEY)
+        deliver(self.path, KEY)
         self.python = interpreter()
         self.agents: dict[str, AgentProcess] = {}
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -160,17 +155,16 @@ class Home:
         raw: bool = False,
         **streams: object,
     ) -> subprocess.Popen[bytes]:
-        """Start one of the agent's files in a namespace."""
-        script, *arguments = command
+        """Start Python in a namespace, in the folder of the agent's files."""
         process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
             [
                 *namespace.prefix(),
                 *(RAW if raw else UNPRIVILEGED),
                 self.python,
-                str(self.path / script),
-                *arguments,
+                *command,
             ],
-            env={"PATH": os.defpath, "SIXPROOF_POD": pod, "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=self.path,
+            env={"PATH": os.defpath, "SIXPROOF_POD": pod},
             **streams,
         )
         self._processes.append(process)
@@ -192,7 +186,7 @@ class Home:
         said, stderr = socket.socketpair()
         bridge = self.spawn(
             agent.namespace,
-            ["bridge.py", str(agent.socket)],
+            [*delivery.bridge(str(self.path), str(agent.socket))[1:]],
             pod=pod,
             raw=agent.raw,
             stdin=theirs,

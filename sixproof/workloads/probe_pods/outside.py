@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.resources
 import json
 import socket
 import subprocess
 from collections.abc import Sequence
 from typing import Any
 
-from sixproof.agent.agent import KEY_FILE
 from sixproof.errors import InfrastructureError
 from sixproof.kube.api import wait
 from sixproof.kube.channel.channel import Opener, Stream
 from sixproof.kube.channel.local_stream import LocalStream
 from sixproof.model import Endpoint, EndpointKind, IPAddress
+from sixproof.workloads.probe_pods import delivery
 from sixproof.workloads.probe_pods.ports import POD_PORTS
-from sixproof.workloads.probe_pods.probe_pod import FILES
 
 NAME = "outside"
 PATIENCE = 20.0
@@ -103,25 +101,21 @@ class Keeper:
         Raises:
             InfrastructureError: it did not start.
         """
-        files = importlib.resources.files("sixproof.agent")
-        source = (files / "keeper.py").read_text(encoding="utf-8")
         asked = {
-            "files": {
-                **{name: (files / name).read_text(encoding="utf-8") for name in FILES},
-                KEY_FILE: key,
-            },
+            "files": {**delivery.agent_files(), delivery.KEY_PATH: key},
+            "serve": delivery.SERVE[1:],
             "port_specs": [str(port_spec) for port_spec in POD_PORTS],
             "name": NAME,
         }
         self._process = subprocess.Popen(
-            [*place.command, "python3", "-I", "-S", "-B", "-c", source],
+            [*place.command, "python3", "-I", "-S", "-B", "-c", delivery.keeper()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is for the run, which then ends this
         )
         home = self._started(json.dumps(asked).encode() + b"\n")
-        bridge = ("python3", "-I", "-S", "-B", f"{home}/bridge.py", f"{home}/agent.sock")
+        bridge = delivery.bridge(home, f"{home}/agent.sock")
         self.outside = Outside(
             _endpoint(NAME, place.addresses),
             (*place.command, *bridge),

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import importlib.resources
 from collections.abc import Sequence
 from typing import Any
 
-from sixproof.agent.agent import KEY_FILE
+from sixproof.agent.identity import KEY_FILE
+from sixproof.workloads.probe_pods import delivery
 from sixproof.workloads.probe_pods.identity import ROLE, Run
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, POD_PORTS, PortSpec
 
 CONFIG_MAP = "sixproof-agent"
 SECRET = "sixproof-key"  # noqa: S105 - its name
 CONTAINER = "agent"
+HOME = "/sixproof"
 SOCKET = "/run/sixproof/agent.sock"
-BRIDGE = ("python3", "-I", "-S", "-B", "/sixproof/bridge.py", SOCKET)
+BRIDGE = delivery.bridge(HOME, SOCKET)
 """The command of the exec stream."""
 LISTENS = (*BRIDGE, "listens")
 """The command that ends once the agent listens on every port."""
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
-FILES = ("agent.py", "bridge.py", "protocol.py", "wire.py")
 NOBODY = 65534
 
 Manifest = dict[str, Any]
@@ -63,12 +63,11 @@ class PodSpec:
 
 def agent_config_map(run: Run, namespace: str) -> Manifest:
     """The ConfigMap that carries the agent's files into a namespace."""
-    files = importlib.resources.files("sixproof.agent")
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {"name": CONFIG_MAP, "namespace": namespace, "labels": run.labels},
-        "data": {name: (files / name).read_text(encoding="utf-8") for name in FILES},
+        "data": {delivery.map_key(p): text for p, text in delivery.agent_files().items()},
     }
 
 
@@ -126,12 +125,7 @@ def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
             "volumes": [
                 {
                     "name": "agent",
-                    "projected": {
-                        "sources": [
-                            {"configMap": {"name": CONFIG_MAP}},
-                            {"secret": {"name": SECRET}},
-                        ]
-                    },
+                    "projected": {"sources": _sources()},
                 },
                 {"name": "run", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
             ],
@@ -146,14 +140,24 @@ def node_of(manifest: Manifest) -> str:
     return str(node)
 
 
+def _sources() -> list[Manifest]:
+    """The agent's files and its key, each at its path."""
+    files = [{"key": delivery.map_key(path), "path": path} for path in delivery.agent_files()]
+    key = {"key": KEY_FILE, "path": delivery.KEY_PATH}
+    return [
+        {"configMap": {"name": CONFIG_MAP, "items": files}},
+        {"secret": {"name": SECRET, "items": [key]}},
+    ]
+
+
 def _container(spec: PodSpec, image: str) -> Manifest:
     port_specs: Sequence[PortSpec] = spec.port_specs
-    serve = ["python3", "-s", "-E", "-B", "/sixproof/agent.py", "serve", SOCKET]
     return {
         "name": CONTAINER,
         "image": image,
         "imagePullPolicy": "IfNotPresent",
-        "command": [*serve, *map(str, port_specs)],
+        "command": [*delivery.SERVE, SOCKET, *map(str, port_specs)],
+        "workingDir": HOME,
         # Until it ends the kubelet calls no pod ready: ready means listening. A probe would come
         # again and again, or cross the network under test.
         "lifecycle": {"postStart": {"exec": {"command": list(LISTENS)}}},
@@ -179,7 +183,7 @@ def _container(spec: PodSpec, image: str) -> Manifest:
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [
-            {"name": "agent", "mountPath": "/sixproof", "readOnly": True},
+            {"name": "agent", "mountPath": HOME, "readOnly": True},
             {"name": "run", "mountPath": "/run/sixproof"},
         ],
     }

@@ -9,7 +9,9 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import protocol
+from sixproof.agent.client.batch import Batch
+from sixproof.agent.server.ports import Server
 from sixproof.model import Family
 
 T = TypeVar("T")
@@ -37,9 +39,9 @@ def free_port() -> int:
 
 
 @contextlib.asynccontextmanager
-async def serving(*port_specs: str) -> AsyncIterator[agent.Server]:
+async def serving(*port_specs: str) -> AsyncIterator[Server]:
     """The agent's server, closed afterwards."""
-    server = agent.Server()
+    server = Server()
     await server.listen(port_specs)
     try:
         yield server
@@ -111,4 +113,4 @@ def spec(
 
 async def tried(*flows: protocol.FlowSpec) -> list[protocol.FlowResult]:
     """The results of a batch."""
-    return await agent.Batch(flows).run()
+    return await Batch(flows).run()

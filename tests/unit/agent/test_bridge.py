@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,11 +14,10 @@ from pathlib import Path
 
 import pytest
 
-import sixproof.agent
 from sixproof.agent import bridge, protocol
-from sixproof.agent.agent import KEY_FILE
 from sixproof.agent.wire import Seal
-from sixproof.workloads.probe_pods.probe_pod import FILES
+from sixproof.workloads.probe_pods import delivery
+from tests.delivered import deliver
 
 SOON = 20.0
 
@@ -183,27 +181,24 @@ def test_no_agent_is_status_1(
 
 @pytest.fixture
 def pod(tmp_path: Path) -> Path:
-    """The files side by side, as ConfigMap and Secret deliver them."""
-    source = Path(next(iter(sixproof.agent.__path__)))
-    for name in FILES:
-        shutil.copyfile(source / name, tmp_path / name)
-    (tmp_path / KEY_FILE).write_text("0123456789abcdef\n")
+    """What ConfigMap and Secret deliver."""
+    deliver(tmp_path, "0123456789abcdef\n")
     return tmp_path
 
 
 def test_agent_and_bridge_work_as_delivered(pod: Path) -> None:
-    """Apart from the package, by their file names, until SIGTERM and the end of standard input."""
-    command = [sys.executable, "-B"]
+    """By the commands of a pod, until SIGTERM and the end of standard input."""
     path = str(pod / "agent.sock")
     question = protocol.encode_request(1, protocol.Hello(), Seal(b"0123456789abcdef").mark)
     with subprocess.Popen(
-        [*command, str(pod / "agent.py"), "serve", path],
+        [sys.executable, *delivery.SERVE[1:], path],
+        cwd=pod,
         env={"SIXPROOF_POD": "echo"},
         stderr=subprocess.PIPE,
     ) as agent:
         try:
             with subprocess.Popen(
-                [*command, str(pod / "bridge.py"), path],
+                [sys.executable, *delivery.bridge(str(pod), path)[1:]],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
             ) as started:
@@ -212,6 +207,7 @@ def test_agent_and_bridge_work_as_delivered(pod: Path) -> None:
                 started.stdin.write(question)
                 started.stdin.flush()
                 answer = protocol.decode_line(started.stdout.readline())
+                loaded = Path(f"/proc/{agent.pid}/maps").read_text()
                 started.stdin.close()
                 bridge_status = started.wait(SOON)
         finally:
@@ -220,3 +216,4 @@ def test_agent_and_bridge_work_as_delivered(pod: Path) -> None:
 
     welcome = protocol.decode(protocol.Welcome, answer["ok"])
     assert (welcome.host, bridge_status, agent_status) == ("echo", 0, 0)
+    assert "libssl" not in loaded  # 5 MB for nothing

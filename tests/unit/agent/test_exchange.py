@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import protocol
+from sixproof.agent.client.batch import EXCHANGES, Batch
 from sixproof.agent.protocol import Event
 from sixproof.model import Family
 from tests.unit.agent.arena import LOOPBACK, Talk, babbling, free_port, run, speaking
@@ -27,7 +28,7 @@ def message(
 
 async def exchanged(*messages: protocol.Message) -> list[protocol.Reply]:
     """Their replies."""
-    results = await agent.Batch(messages, agent.EXCHANGES).run()
+    results = await Batch(messages, EXCHANGES).run()
     replies = [r for r in results if isinstance(r, protocol.Reply)]
     assert len(replies) == len(messages)
     return replies
@@ -128,7 +129,7 @@ def test_there_is_no_exchange_over_icmp() -> None:
     """An unknown protocol is an error of the runner."""
 
     async def scenario() -> list[protocol.FlowResult]:
-        return await agent.Batch([message("icmp", Family.IPV6, 0)], agent.EXCHANGES).run()
+        return await Batch([message("icmp", Family.IPV6, 0)], EXCHANGES).run()
 
     (result,) = run(scenario())
 

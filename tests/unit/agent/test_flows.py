@@ -14,7 +14,20 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent, protocol, wire
+from sixproof.agent import identity, protocol, wire
+from sixproof.agent.client.attempt import Attempt
+from sixproof.agent.client.batch import ATTEMPTS, Batch
+from sixproof.agent.client.datagrams import (
+    ICMP_ECHO_REPLY,
+    ICMPV6_ECHO_REPLY,
+    DatagramAttempt,
+    IcmpAttempt,
+    UdpAttempt,
+    checksum,
+)
+from sixproof.agent.client.source_ports import SOURCE_PORTS, SourcePorts
+from sixproof.agent.client.tcp import TcpAttempt
+from sixproof.agent.control.serve import FILE_LIMIT, allow_more_files
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
 from tests.unit.agent.arena import (
@@ -51,7 +64,7 @@ def test_echo_carries_payload(ip_family: Family, name: str, upload: int, downloa
 
     assert (result.event, result.detail, result.stage) == (Event.ECHOED, "", "exchange")
     assert (result.peer_saw, result.peer_port) == (LOOPBACK[ip_family], result.local_port)
-    assert (result.answered_by, result.local) == (agent.HOST, LOOPBACK[ip_family])
+    assert (result.answered_by, result.local) == (identity.HOST, LOOPBACK[ip_family])
     assert result.latency is not None
     assert 0 < result.latency <= result.elapsed
 
@@ -123,7 +136,7 @@ def test_flows_take_source_ports_in_turn(ip_family: Family, name: str) -> None:
         async with serving(f"{name}/{port}"):
             return await tried(*(spec(name, ip_family, port) for _ in range(times)))
 
-    ports = agent.SOURCE_PORTS
+    ports = SOURCE_PORTS
     began = ports.next
     used = [result.local_port for result in run(scenario())]
 
@@ -138,7 +151,7 @@ def test_source_ports_in_use_are_passed_over(
 ) -> None:
     """Whoever holds them; and after the last comes the first."""
     family = socket.AF_INET if ip_family is Family.IPV4 else socket.AF_INET6
-    ports = agent.SourcePorts()
+    ports = SourcePorts()
     monkeypatch.setattr(ports, "first", ports.last - 40)
     monkeypatch.setattr(ports, "next", ports.last - 1)
     taken = []
@@ -422,7 +435,7 @@ def test_process_without_a_socket_blames_no_network(
     assert (result.event, result.error) == (event, errno.errorcode[number])
 
 
-def attempt(kind: type[agent.DatagramAttempt], flow: protocol.FlowSpec) -> agent.DatagramAttempt:
+def attempt(kind: type[DatagramAttempt], flow: protocol.FlowSpec) -> DatagramAttempt:
     """A datagram flow whose socket is ours to play with."""
     made = kind(flow, lambda _: None)
     made.left = flow.attempts
@@ -480,7 +493,7 @@ def test_datagram_that_cannot_be_sent(
     """A filter of its own is a silence to be judged; what never left is no silence."""
 
     async def scenario() -> FlowResult | None:
-        made = agent.UdpAttempt(spec("udp", Family.IPV6, 9, **{"attempts": 3, **changes}), DONE)
+        made = UdpAttempt(spec("udp", Family.IPV6, 9, **{"attempts": 3, **changes}), DONE)
         made.left = made.spec.attempts
         made.sock = Deaf(number)  # type: ignore[assignment]
         for _ in range(made.spec.attempts):
@@ -501,7 +514,7 @@ def test_path_mtu_learned_gives_the_next_attempt_a_chance(attempts: int, ended: 
     """An ICMP error about the size ends a flow only if nothing will be sent any more."""
 
     async def scenario() -> bool:
-        made = agent.UdpAttempt(spec("udp", Family.IPV6, 9, attempts=attempts), DONE)
+        made = UdpAttempt(spec("udp", Family.IPV6, 9, attempts=attempts), DONE)
         made.left = attempts - 1  # one was sent
         made.sock = Deaf(errno.EMSGSIZE)  # type: ignore[assignment]
         made.readable()
@@ -510,7 +523,7 @@ def test_path_mtu_learned_gives_the_next_attempt_a_chance(attempts: int, ended: 
     assert run(scenario()) is ended
 
 
-def DONE(_: agent.Attempt) -> None:  # noqa: N802 - a constant in the shape of a callback
+def DONE(_: Attempt) -> None:  # noqa: N802 - a constant in the shape of a callback
     """Nobody waits."""
 
 
@@ -519,9 +532,9 @@ def test_socket_that_has_nothing_yet_is_waited_for(name: str) -> None:
     """A wake-up without data is no end."""
 
     async def scenario() -> list[FlowResult | None]:
-        made = agent.ATTEMPTS[name](spec(name, Family.IPV6, 9), DONE)
+        made = ATTEMPTS[name](spec(name, Family.IPV6, 9), DONE)
         made.sock = Deaf(errno.EAGAIN)  # type: ignore[assignment]
-        assert isinstance(made, (agent.TcpAttempt, agent.UdpAttempt))
+        assert isinstance(made, (TcpAttempt, UdpAttempt))
         made.readable()
         return [made.result]
 
@@ -533,7 +546,7 @@ def test_connection_that_breaks_is_reset(call: str) -> None:
     """Whether it shows while sending or while receiving."""
 
     async def scenario() -> FlowResult | None:
-        made = agent.TcpAttempt(spec("tcp", Family.IPV6, 9), DONE)
+        made = TcpAttempt(spec("tcp", Family.IPV6, 9), DONE)
         made.stage, made.sent = "exchange", 1
         made.pending, made.buffer = memoryview(b"x"), bytearray()
         made.sock = Deaf(errno.ECONNRESET)  # type: ignore[assignment]
@@ -570,10 +583,10 @@ def reply(data: bytes, kind: int) -> bytes:
 )
 def test_echo_reply(ip_family: Family, change: Callable[[bytes], bytes], event: str | None) -> None:
     """Only the own data makes an echo; what is of another is ignored."""
-    kind = agent.ICMP_ECHO_REPLY if ip_family is Family.IPV4 else agent.ICMPV6_ECHO_REPLY
+    kind = ICMP_ECHO_REPLY if ip_family is Family.IPV4 else ICMPV6_ECHO_REPLY
 
     async def scenario() -> str | None:
-        made = attempt(agent.IcmpAttempt, spec("icmp", ip_family, 0, upload=20))
+        made = attempt(IcmpAttempt, spec("icmp", ip_family, 0, upload=20))
         with made.sock or socket.socket():
             made.answered(change(reply(made.packet(), kind)))
         return made.result.event if made.result else None
@@ -585,11 +598,11 @@ def test_echo_request_of_ipv4_has_its_checksum() -> None:
     """The kernel fills it in for ICMPv6 only."""
 
     async def scenario() -> bytes:
-        made = attempt(agent.IcmpAttempt, spec("icmp", Family.IPV4, 0, upload=21))
+        made = attempt(IcmpAttempt, spec("icmp", Family.IPV4, 0, upload=21))
         with made.sock or socket.socket():
             return made.packet()
 
-    assert agent.checksum(run(scenario())) == 0
+    assert checksum(run(scenario())) == 0
 
 
 # ---- ICMP errors that the kernel kept
@@ -621,7 +634,7 @@ def test_icmp_error_is_told(data: list[bytes], text: str) -> None:
             return b"", [(0, 11, d) for d in data], 0, None
 
     async def scenario() -> str:
-        made = agent.UdpAttempt(spec("udp", Family.IPV4, 9), DONE)
+        made = UdpAttempt(spec("udp", Family.IPV4, 9), DONE)
         made.sock = Kept(0)  # type: ignore[assignment]
         return made.icmp_error()
 
@@ -639,7 +652,7 @@ def test_batch_larger_than_its_room_comes_in_order(ip_family: Family) -> None:
         port = free_port()
         async with serving(f"tcp/{port}"):
             flows = [spec("tcp", ip_family, port) for _ in range(200)]
-            batch = agent.Batch(flows)
+            batch = Batch(flows)
             batch.room = 20
             return [f.nonce for f in flows], await batch.run()
 
@@ -675,7 +688,7 @@ def test_cancelled_batch_tries_nothing_more() -> None:
 
     async def scenario() -> int:
         async with babbling(Family.IPV6, lambda _: []) as port:
-            batch = agent.Batch([spec("udp", Family.IPV6, port, 0.2) for _ in range(100)])
+            batch = Batch([spec("udp", Family.IPV6, port, 0.2) for _ in range(100)])
             batch.room = 10
             running = asyncio.ensure_future(batch.run())
             await asyncio.sleep(0.05)
@@ -689,9 +702,9 @@ def test_cancelled_batch_tries_nothing_more() -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        ((1024, 524_288), (agent.FILE_LIMIT, 524_288)),
+        ((1024, 524_288), (FILE_LIMIT, 524_288)),
         ((1024, 4096), (4096, 4096)),
-        ((1024, resource.RLIM_INFINITY), (agent.FILE_LIMIT, resource.RLIM_INFINITY)),
+        ((1024, resource.RLIM_INFINITY), (FILE_LIMIT, resource.RLIM_INFINITY)),
         ((1_000_000, 1_000_000), None),
         ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), None),
     ],
@@ -705,6 +718,6 @@ def test_limit_of_files_is_raised_as_far_as_useful(
     monkeypatch.setattr(resource, "getrlimit", lambda _: before)
     monkeypatch.setattr(resource, "setrlimit", lambda _, limits: changed.append(limits))
 
-    agent.allow_more_files()
+    allow_more_files()
 
     assert changed == ([after] if after else [])

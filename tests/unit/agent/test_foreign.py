@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.agent import agent
+from sixproof.agent.client.attempt import FOREIGN
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
 from tests.unit.agent.arena import Talk, free_port, run, speaking, spec, tried
@@ -32,7 +32,7 @@ def test_whatever_it_says_is_its_answer(family: Family) -> None:
 
     result = asked(family, talk)
 
-    assert heard == [agent.FOREIGN.splitlines(keepends=True)[0]]
+    assert heard == [FOREIGN.splitlines(keepends=True)[0]]
     assert (result.event, result.detail) == (Event.ECHOED, "b'HTTP/1.0 400 Bad Request'")
     assert (result.answered_by, result.peer_saw) == ("", "")
 

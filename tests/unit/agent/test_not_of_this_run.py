@@ -7,7 +7,6 @@ import dataclasses
 import ipaddress
 import os
 import random
-import shutil
 import socket
 import subprocess
 import sys
@@ -19,18 +18,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import sixproof.agent
-from sixproof.agent import agent, protocol, wire
+from sixproof.agent import identity, protocol, wire
+from sixproof.agent.control.serve import main
 from sixproof.agent.wire import Header, Seal
 from sixproof.errors import AgentError
 from sixproof.kube.channel.agents import Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
-from sixproof.workloads.probe_pods import outside
+from sixproof.workloads.probe_pods import delivery, outside
 from sixproof.workloads.probe_pods.outside import Keeper, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
-from sixproof.workloads.probe_pods.probe_pod import FILES
+from tests.delivered import deliver
 from tests.unit.agent.arena import DOMAIN, LOOPBACK, free_port, run, serving, spec, tried
 
 OURS, OTHERS = Seal(b"the key of this run"), Seal(b"the key of another run")
@@ -93,7 +92,7 @@ def test_nothing_is_made_of_what_a_datagram_claims(
 ) -> None:
     """The payload that the header claims is compared by its length first: 64 MiB that have not come
     are not made."""
-    line = agent.SEAL.line("abcdefgh00", protocol.PAYLOAD_LIMIT, 0) if tagged else CLAIM
+    line = identity.SEAL.line("abcdefgh00", protocol.PAYLOAD_LIMIT, 0) if tagged else CLAIM
     made: list[int] = []
     real = wire.payload
 
@@ -132,7 +131,7 @@ def test_foreign_traffic_is_counted_by_kind(ip_family: Family) -> None:
 
 def test_foreign_datagrams_push_nothing_out_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     """An arrival that is forgotten would look like one that never was."""
-    monkeypatch.setattr(agent, "LOG_LIMIT", 4)
+    monkeypatch.setattr("sixproof.agent.server.log.LOG_LIMIT", 4)
     port = free_port()
 
     async def scenario() -> int:
@@ -204,9 +203,9 @@ def test_an_agent_without_a_key_does_not_serve(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It would answer anybody who needs none."""
-    monkeypatch.setattr(agent, "SEAL", Seal())
+    monkeypatch.setattr("sixproof.agent.identity.SEAL", Seal())
 
-    assert agent.main(["serve", "/nowhere/agent.sock"]) == 2
+    assert main(["serve", "/nowhere/agent.sock"]) == 2
     assert "no key in the file 'key'" in capsys.readouterr().err
 
 
@@ -251,12 +250,9 @@ class Served:
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
     """An agent as a pod has it."""
-    source = Path(next(iter(sixproof.agent.__path__)))
-    for name in FILES:
-        shutil.copyfile(source / name, tmp_path / name)
-    (tmp_path / agent.KEY_FILE).write_text("the key of this run")
+    deliver(tmp_path, "the key of this run")
     port, path = free_port(), tmp_path / "agent.sock"
-    command = [sys.executable, "-B", "agent.py", "serve", str(path), f"tcp/{port}", f"udp/{port}"]
+    command = [sys.executable, *delivery.SERVE[1:], str(path), f"tcp/{port}", f"udp/{port}"]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 20

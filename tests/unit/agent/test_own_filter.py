@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent
+from sixproof.agent.client.datagrams import UdpAttempt
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
 from tests.unit.agent.arena import run, spec
@@ -66,7 +66,7 @@ def met(family: Family, answers: bool) -> FlowResult:
     """What comes of one datagram, its error waiting to be read."""
 
     async def scenario() -> FlowResult | None:
-        made = agent.UdpAttempt(spec("udp", family, 9), lambda _: None)
+        made = UdpAttempt(spec("udp", family, 9), lambda _: None)
         made.left = 1
         sock: Any = Filtered(family, answers)
         made.sock = sock

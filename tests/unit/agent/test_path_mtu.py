@@ -7,8 +7,13 @@ import struct
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import identity, protocol
+from sixproof.agent.client.sized import SizedSender
+from sixproof.agent.control.agent import Agent
 from sixproof.agent.protocol import Event
+from sixproof.agent.server.ports import Server
+from sixproof.agent.witness.facts import counters_v4
+from sixproof.agent.witness.routes import attributes
 from sixproof.model import Family
 from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec
 
@@ -18,9 +23,7 @@ families = pytest.mark.parametrize("ip_family", Family, ids=str)
 async def asked(request: object) -> object:
     """What an agent of its own answers, having gone over the wire in both directions."""
     line = protocol.encode_request(1, request)
-    return await agent.Agent(agent.Server()).answer(
-        protocol.decode_request(protocol.decode_line(line))
-    )
+    return await Agent(Server()).answer(protocol.decode_request(protocol.decode_line(line)))
 
 
 def sized(family: Family, port: int, *sizes: int, fragment: bool = False) -> protocol.SendSized:
@@ -53,11 +56,11 @@ def test_a_probe_fills_its_packet_to_the_byte(ip_family: Family, size: int) -> N
 
     async def scenario() -> bytes:
         one = protocol.SizedSpec(LOOPBACK[ip_family], 1, "a" * 14, [size], 1.0)
-        return agent.SizedSender(one).datagram("a" * 16, size)
+        return SizedSender(one).datagram("a" * 16, size)
 
     data = run(scenario())
     headers = 48 if ip_family is Family.IPV6 else 28
-    header = agent.SEAL.header(data.partition(b"\n")[0])
+    header = identity.SEAL.header(data.partition(b"\n")[0])
     assert len(data) + headers == size
     assert header is not None
     assert header.upload == len(data.partition(b"\n")[2])
@@ -172,11 +175,11 @@ def test_what_is_no_address_is_refused() -> None:
 def test_attributes_end_where_they_are_cut() -> None:
     """A length below a header's ends the list instead of the agent."""
     whole = struct.pack("=HH4s", 8, 2, b"abcd")
-    assert agent.attributes(whole + struct.pack("=HH", 0, 5)) == {2: b"abcd"}
-    assert agent.attributes(whole[:3]) == {}
+    assert attributes(whole + struct.pack("=HH", 0, 5)) == {2: b"abcd"}
+    assert attributes(whole[:3]) == {}
 
 
 def test_counters_of_ipv4_pair_names_with_values() -> None:
     """A line that pairs with no other is left out, and so is what is no count."""
     text = "Ip: FragFails Odd\nIp: 7 -1\nIcmpMsg: OutType3\nIcmpMsg: 2\nTcp: A\nUdp: 1\n"
-    assert agent.counters_v4(text) == {"IpFragFails": 7, "IcmpMsgOutType3": 2}
+    assert counters_v4(text) == {"IpFragFails": 7, "IcmpMsgOutType3": 2}

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
 import json
 import math
 import typing
-from types import ModuleType
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sixproof.agent import agent, bridge, protocol
+from sixproof.agent import protocol
+from sixproof.agent.control.agent import HANDLERS
 from sixproof.agent.protocol import ProtocolError
 
 ANSWERS = [
@@ -234,7 +232,7 @@ def test_foreign_value_that_cannot_be_shown_is_named_by_its_kind() -> None:
 
 def test_line_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before it is parsed."""
-    monkeypatch.setattr(protocol, "LINE_LIMIT", 10)
+    monkeypatch.setattr("sixproof.agent.protocol.codec.LINE_LIMIT", 10)
 
     with pytest.raises(ProtocolError, match="line of 11 bytes, at most 10 are taken"):
         protocol.decode_line(b'{"v": 1   }')
@@ -250,7 +248,18 @@ def test_null_stands_for_an_absent_latency() -> None:
     assert (absent.latency, present.latency) == (None, 1.0)
 
 
-@pytest.mark.parametrize("module", [agent, bridge, protocol], ids=lambda m: m.__name__)
-def test_delivered_files_are_python_3_10(module: ModuleType) -> None:
-    """They run on whatever stock image the cluster has."""
-    ast.parse(inspect.getsource(module), feature_version=(3, 10))
+def test_every_request_is_carried_out() -> None:
+    """A row in the table of requests has one in the agent's."""
+    assert set(HANDLERS) == set(protocol.REQUESTS.values())
+
+
+def test_messages_compare_and_show_as_any_dataclass_does() -> None:
+    """Equal by class and fields, found again in sets, and shown with every field."""
+    ping, pong = protocol.Control("udp", "::1", 7), protocol.Control("udp", "::1", 7)
+
+    assert ping == pong
+    assert len({ping, pong, protocol.Control("udp", "::1", 8)}) == 2
+    assert ping != protocol.ControlResult("udp", "::1", 7, True)
+    assert repr(ping) == "Control(protocol='udp', address='::1', port=7)"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        ping.port = 9  # type: ignore[misc]

@@ -7,7 +7,9 @@ import socket
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import protocol
+from sixproof.agent.control.agent import Agent
+from sixproof.agent.server.ports import Server
 from tests.unit.agent.arena import run
 
 V4 = base64.b64encode(b"\x45" + bytes(27)).decode()
@@ -16,7 +18,7 @@ V6 = base64.b64encode(b"\x60" + bytes(47)).decode()
 
 async def asked(request: object) -> object:
     """What an agent of its own answers."""
-    return await agent.Agent(agent.Server()).answer(request)
+    return await Agent(Server()).answer(request)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +58,7 @@ def test_a_capture_without_bounds_is_refused(request_: object) -> None:
 
 def test_too_many_packets_are_refused() -> None:
     """One request may not keep an agent busy for ever."""
-    packets = [protocol.RawPacket("127.0.0.1", V4)] * (agent.RAW_LIMIT + 1)
+    packets = [protocol.RawPacket("127.0.0.1", V4)] * (protocol.RAW_LIMIT + 1)
     with pytest.raises(ValueError, match="at most"):
         run(asked(protocol.SendRaw(packets)))
 
@@ -68,7 +70,7 @@ def test_without_the_capability_the_runner_is_told(monkeypatch: pytest.MonkeyPat
         raise PermissionError(1, "Operation not permitted")
 
     async def scenario() -> list[str]:
-        helper = agent.Agent(agent.Server())
+        helper = Agent(Server())
         monkeypatch.setattr(socket, "socket", forbidden)
         said = []
         for request in (

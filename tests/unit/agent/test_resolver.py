@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import protocol
+from sixproof.agent.client import resolver as own
 from sixproof.agent.protocol import Event
 from tests.unit.agent.arena import run
 
@@ -58,7 +59,7 @@ def found(*names: str, timeout: float = 10.0, threads: int = 4, family: str = "a
     lookups = [protocol.Lookup(name, family) for name in names]
 
     async def scenario() -> list[protocol.Found]:
-        return await agent.Resolver().run(protocol.Resolve(lookups, timeout, threads))
+        return await own.Resolver().run(protocol.Resolve(lookups, timeout, threads))
 
     return run(scenario())
 
@@ -147,7 +148,7 @@ def test_no_thread_is_no_answer(resolver: Resolver, monkeypatch: pytest.MonkeyPa
 
 def test_too_many_lookups_are_refused(resolver: Resolver, monkeypatch: pytest.MonkeyPatch) -> None:
     """The agent's memory and time are bounded."""
-    monkeypatch.setattr(agent, "LOOKUP_LIMIT", 2)
+    monkeypatch.setattr("sixproof.agent.client.resolver.LOOKUP_LIMIT", 2)
 
     with pytest.raises(ValueError, match="3 lookups, at most 2 are taken"):
         found("a", "b", "c")

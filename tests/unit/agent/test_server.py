@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent
+from sixproof.agent import identity
+from sixproof.agent.server.echo import EchoDatagrams
+from sixproof.agent.server.log import Log
+from sixproof.agent.server.ports import Server
 from sixproof.model import Family
 from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec, tried
 
@@ -70,16 +73,33 @@ def test_port_in_use_leaves_the_server_incomplete() -> None:
     assert problems == ["tcp/PORT on 0.0.0.0: Address already in use"]
 
 
+def test_protocol_that_is_not_served_leaves_the_server_incomplete() -> None:
+    """It is named, with those that are."""
+
+    async def scenario() -> tuple[list[str], list[str], bool]:
+        async with serving("sctp/8080", "tcp5/8080") as server:
+            return server.listening, server.problems, server.complete
+
+    assert run(scenario()) == (
+        [],
+        [
+            "sctp/8080: protocol 'sctp' is none of tcp, udp",
+            "tcp5/8080: protocol 'tcp5' is none of tcp, udp",
+        ],
+        False,
+    )
+
+
 def test_family_that_the_pod_lacks_is_noted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other one is served, and nothing is missing."""
-    port, listen = free_port(), agent.Server._listen
+    port, listen = free_port(), Server._listen
 
-    async def without(server: agent.Server, name: str, family: int, *more: Any) -> None:
+    async def without(server: Server, name: str, family: int, *more: Any) -> None:
         if family == socket.AF_INET6:
             raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
         await listen(server, name, family, *more)
 
-    monkeypatch.setattr(agent.Server, "_listen", without)
+    monkeypatch.setattr(Server, "_listen", without)
 
     async def scenario() -> tuple[list[str], int, bool]:
         async with serving(f"udp/{port}") as server:
@@ -155,7 +175,7 @@ def test_upload_that_differs_is_told(ip_family: Family) -> None:
 
     async def scenario() -> bytes:
         async with serving(f"tcp/{port}"):
-            return await said(ip_family, port, agent.SEAL.line(NONCE, 4, 0) + b"evil")
+            return await said(ip_family, port, identity.SEAL.line(NONCE, 4, 0) + b"evil")
 
     assert run(scenario()).split()[2] == b"bad"
 
@@ -165,7 +185,7 @@ def test_connection_does_not_last_for_ever(
     ip_family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that says nothing is dropped, so that nothing piles up."""
-    monkeypatch.setattr(agent, "IDLE_LIMIT", 0.1)
+    monkeypatch.setattr("sixproof.agent.server.echo.IDLE_LIMIT", 0.1)
     port = free_port()
 
     async def scenario() -> bytes:
@@ -217,7 +237,7 @@ class Datagrams:
         if self.errors:
             raise self.errors.pop(0)
         self.errors = [BlockingIOError()]
-        return agent.SEAL.line(NONCE, 0, 0), [], 0, ("::1", 4242)
+        return identity.SEAL.line(NONCE, 0, 0), [], 0, ("::1", 4242)
 
     def sendmsg(self, *arguments: object) -> None:
         """An answer that cannot be sent."""
@@ -231,10 +251,10 @@ class Datagrams:
 
 def test_error_of_an_earlier_answer_does_not_stop_the_server() -> None:
     """Nor does an answer that cannot be sent; the arrival is logged all the same."""
-    log = agent.Log()
+    log = Log()
     sock = Datagrams([OSError()])
 
-    agent.EchoDatagrams(log, sock).readable()  # type: ignore[arg-type]
+    EchoDatagrams(log, sock).readable()  # type: ignore[arg-type]
 
     assert (len(sock.sent), [a.local for a in log.of([NONCE])]) == (1, [""])
 
@@ -243,6 +263,6 @@ def test_flood_does_not_keep_the_server_from_its_other_work() -> None:
     """A bounded number of datagrams at a time."""
     sock = Datagrams([OSError() for _ in range(1000)])
 
-    agent.EchoDatagrams(agent.Log(), sock).readable()  # type: ignore[arg-type]
+    EchoDatagrams(Log(), sock).readable()  # type: ignore[arg-type]
 
     assert len(sock.errors) == 1000 - 64

@@ -15,9 +15,14 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent import agent, protocol
+from sixproof.agent import identity, protocol
+from sixproof.agent.control.serve import main, serve
+from sixproof.agent.control.session import Session
+from sixproof.agent.files import read
 from sixproof.agent.protocol import Event
+from sixproof.agent.server.ports import Server
 from sixproof.agent.wire import Seal
+from sixproof.agent.witness.facts import inspected, rss_kib
 from sixproof.model import Family
 from tests.unit.agent.arena import babbling, free_port, run, spec, tried
 
@@ -60,7 +65,7 @@ async def an_agent(path: Path, *port_specs: str) -> AsyncIterator[Runner]:
     stops: list[Any] = []
     loop: Any = asyncio.get_running_loop()
     loop.add_signal_handler = lambda _, stop: stops.append(stop)
-    serving = asyncio.ensure_future(agent.serve(str(path), port_specs))
+    serving = asyncio.ensure_future(serve(str(path), port_specs))
     while not stops:
         await asyncio.sleep(0.001)
         if serving.done():
@@ -85,7 +90,7 @@ def test_agent_introduces_itself(path: Path) -> None:
 
     welcome = run(scenario())
 
-    assert (welcome.host, welcome.pid) == (agent.HOST, os.getpid())
+    assert (welcome.host, welcome.pid) == (identity.HOST, os.getpid())
     assert welcome.listening == [f"tcp/[::]:{port}"]
     assert welcome.rss_kib > 1000
     assert 0 <= welcome.uptime < 20
@@ -96,13 +101,13 @@ def test_socket_is_there_once_every_port_listens(
 ) -> None:
     """Whoever finds it, as kubelet's hook does, finds all ports open: ready means listening."""
     there: list[bool] = []
-    listen = agent.Server._listen
+    listen = Server._listen
 
-    async def watched(server: agent.Server, *arguments: Any) -> None:
+    async def watched(server: Server, *arguments: Any) -> None:
         await listen(server, *arguments)
         there.append(path.exists())
 
-    monkeypatch.setattr(agent.Server, "_listen", watched)
+    monkeypatch.setattr(Server, "_listen", watched)
 
     async def scenario() -> None:
         async with an_agent(path, f"tcp/{free_port()}", f"udp/{free_port()}"):
@@ -118,7 +123,7 @@ def test_request_with_another_key_is_refused(path: Path, monkeypatch: pytest.Mon
 
     async def scenario() -> str:
         async with an_agent(path) as runner:
-            monkeypatch.setattr(agent, "SEAL", Seal(b"another"))
+            monkeypatch.setattr("sixproof.agent.identity.SEAL", Seal(b"another"))
             runner.send(protocol.Ping())
             return str((await runner.heard())["error"])
 
@@ -146,14 +151,14 @@ def test_what_is_not_served_is_told(
 ) -> None:
     """In Welcome and in the container's log."""
     port = free_port()
-    listen = agent.Server._listen
+    listen = Server._listen
 
-    async def without(server: agent.Server, name: str, family: int, *more: Any) -> None:
+    async def without(server: Server, name: str, family: int, *more: Any) -> None:
         if family == socket.AF_INET:
             raise OSError(errno.EAFNOSUPPORT, "no such family")
         await listen(server, name, family, *more)
 
-    monkeypatch.setattr(agent.Server, "_listen", without)
+    monkeypatch.setattr(Server, "_listen", without)
 
     async def scenario() -> protocol.Welcome:
         async with an_agent(path, f"tcp/{port}") as runner:
@@ -169,13 +174,13 @@ def test_port_in_other_hands_ends_the_agent(
     path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Before it opens its socket: its pod is never ready, and its last words say why."""
-    monkeypatch.setattr(agent, "SEAL", Seal(b"a key"))
+    monkeypatch.setattr("sixproof.agent.identity.SEAL", Seal(b"a key"))
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::", 0))
         taken.listen()
         port_spec = f"tcp6/{taken.getsockname()[1]}"
 
-        assert agent.main(["serve", str(path), port_spec]) == 1
+        assert main(["serve", str(path), port_spec]) == 1
     assert not path.exists()
     assert f"not serving {port_spec} on ::: Address already in use" in capfd.readouterr().err
 
@@ -259,12 +264,12 @@ def test_more_requests_than_places_are_all_answered(path: Path) -> None:
 
     async def scenario() -> int:
         async with an_agent(path) as runner, babbling(Family.IPV6, lambda _: []) as port:
-            wanted = 2 * agent.Session.IN_FLIGHT
+            wanted = 2 * Session.IN_FLIGHT
             for _ in range(wanted):
                 runner.send(protocol.Probe([spec("udp", Family.IPV6, port, 0.2)]))
             return len({(await runner.heard())["id"] for _ in range(wanted)})
 
-    assert run(scenario()) == 2 * agent.Session.IN_FLIGHT
+    assert run(scenario()) == 2 * Session.IN_FLIGHT
 
 
 @pytest.mark.parametrize(
@@ -320,7 +325,7 @@ def test_trouble_within_a_request_is_an_error_of_that_request(
     def broken() -> protocol.Inspected:
         raise ValueError("a line of /proc that nobody knows")
 
-    monkeypatch.setattr(agent, "inspected", broken)
+    monkeypatch.setattr("sixproof.agent.witness.facts.inspected", broken)
 
     async def scenario() -> str:
         async with an_agent(path) as runner:
@@ -338,7 +343,7 @@ def test_unforeseen_trouble_is_printed(
     def broken() -> protocol.Inspected:
         raise RuntimeError("never seen before")
 
-    monkeypatch.setattr(agent, "inspected", broken)
+    monkeypatch.setattr("sixproof.agent.witness.facts.inspected", broken)
 
     async def scenario() -> protocol.Pong:
         async with an_agent(path) as runner:
@@ -400,10 +405,10 @@ def test_pod_s_own_facts(monkeypatch: pytest.MonkeyPatch) -> None:
         "/proc/sys/net/ipv6/conf/all/disable_ipv6": "0\n",
         "/etc/resolv.conf": "nameserver 2001:db8::53\n",
     }
-    monkeypatch.setattr(agent, "read", lambda path: files.get(path, ""))
+    monkeypatch.setattr("sixproof.agent.files.read", lambda path: files.get(path, ""))
     monkeypatch.setattr(os, "listdir", lambda _: ["lo", "eth0"])
 
-    facts = agent.inspected()
+    facts = inspected()
 
     assert [(a.address, a.prefix, a.flags) for a in facts.ipv6] == [
         ("2001:db8::1", 64, ["dadfailed", "tentative", "permanent"]),
@@ -423,22 +428,22 @@ def test_pod_without_any_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing(_: str) -> list[str]:
         raise FileNotFoundError
 
-    monkeypatch.setattr(agent, "read", lambda _: "")
+    monkeypatch.setattr("sixproof.agent.files.read", lambda _: "")
     monkeypatch.setattr(os, "listdir", nothing)
 
-    facts = agent.inspected()
+    facts = inspected()
 
-    assert (facts.mtus, facts.ipv6, facts.counters, agent.rss_kib()) == ({}, [], {}, 0)
+    assert (facts.mtus, facts.ipv6, facts.counters, rss_kib()) == ({}, [], {}, 0)
 
 
 def test_file_that_cannot_be_read_is_empty(tmp_path: Path) -> None:
     """Read as text whatever it holds."""
     (tmp_path / "odd").write_bytes(b"\xff1500")
 
-    assert (agent.read(str(tmp_path / "none")), agent.read(str(tmp_path / "odd"))) == ("", "�1500")
+    assert (read(str(tmp_path / "none")), read(str(tmp_path / "odd"))) == ("", "�1500")
 
 
 def test_wrong_call_shows_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
     """The container ends with status 2."""
-    assert agent.main(["listen"]) == 2
-    assert "usage: agent.py serve SOCKET PORT..." in capsys.readouterr().err
+    assert main(["listen"]) == 2
+    assert "usage: python3 -m sixproof.agent serve SOCKET PORT..." in capsys.readouterr().err

@@ -11,9 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixproof.agent import agent, wire
+from sixproof.agent import identity, wire
+from sixproof.agent.client.datagrams import checksum
+from sixproof.agent.client.sockets import event_of, offender
 from sixproof.agent.protocol import PAYLOAD_LIMIT, Event
+from sixproof.agent.server.echo import answer_line
+from sixproof.agent.server.log import Log
 from sixproof.agent.wire import Answer, Header
+from sixproof.agent.witness.facts import _proc_address, half_open
 
 NONCE = "0123456789abcdef"
 
@@ -80,19 +85,19 @@ def test_no_bytes_crash_the_readers(line: bytes) -> None:
 @given(st.booleans(), st.ip_addresses(), st.integers(0, 65535), st.integers(0, PAYLOAD_LIMIT))
 def test_answer_line_is_read_back(intact: bool, peer: object, port: int, size: int) -> None:
     """Client and server agree on the line, which has no zone."""
-    line = agent.answer_line(Header(NONCE, 0, 0), intact, (f"{peer}%eth0", port), size)
+    line = answer_line(Header(NONCE, 0, 0), intact, (f"{peer}%eth0", port), size)
 
-    assert Answer.read(line) == Answer(NONCE, intact, str(peer), port, agent.HOST, size)
+    assert Answer.read(line) == Answer(NONCE, intact, str(peer), port, identity.HOST, size)
 
 
 @pytest.mark.parametrize(
-    ("data", "checksum"),
+    ("data", "wanted"),
     [(b"", 0xFFFF), (bytes.fromhex("0001f203f4f5f6f7"), 0x220D), (b"\x01", 0xFEFF)],
     ids=["nothing", "RFC 1071 section 3", "odd"],
 )
-def test_internet_checksum(data: bytes, checksum: int) -> None:
+def test_internet_checksum(data: bytes, wanted: int) -> None:
     """RFC 1071."""
-    assert agent.checksum(data) == checksum
+    assert checksum(data) == wanted
 
 
 E = errno
@@ -128,7 +133,7 @@ def test_errors_are_sorted_by_what_they_say_of_the_network(
     number: int, at_once: str, later: str
 ) -> None:
     """Before a packet left it is the kernel's own routing, afterwards what came back."""
-    assert (agent.event_of(number, False), agent.event_of(number, True)) == (at_once, later)
+    assert (event_of(number, False), event_of(number, True)) == (at_once, later)
 
 
 @pytest.mark.parametrize(
@@ -143,13 +148,13 @@ def test_errors_are_sorted_by_what_they_say_of_the_network(
 )
 def test_sender_of_an_icmp_error(data: bytes, text: str) -> None:
     """As the kernel appends it to an extended error."""
-    assert agent.offender(data) == text
+    assert offender(data) == text
 
 
 def test_log_forgets_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is bounded, and the first arrival of a nonce counts."""
-    monkeypatch.setattr(agent, "LOG_LIMIT", 2)
-    log = agent.Log()
+    monkeypatch.setattr("sixproof.agent.server.log.LOG_LIMIT", 2)
+    log = Log()
 
     for number, nonce in enumerate(("a", "b", "b", "c")):
         log.note(nonce, "udp", (f"fe80::{number}%eth0", 4242), ("::1", 8080))
@@ -173,10 +178,10 @@ TCP6 = """\
 def test_half_open_connections_of_both_families(monkeypatch: pytest.MonkeyPatch) -> None:
     """State SYN_RECV, and no other, as /proc/net/tcp and tcp6 write it."""
     files = {"/proc/net/tcp": TCP, "/proc/net/tcp6": TCP6}
-    monkeypatch.setattr(agent, "read", files.__getitem__)
+    monkeypatch.setattr("sixproof.agent.files.read", files.__getitem__)
     monkeypatch.setattr(sys, "byteorder", "little")
 
-    found = [(h.local, h.local_port, h.peer, h.peer_port) for h in agent.half_open()]
+    found = [(h.local, h.local_port, h.peer, h.peer_port) for h in half_open()]
 
     assert found == [
         ("10.0.2.2", 8080, "10.0.2.1", 40000),
@@ -188,4 +193,4 @@ def test_addresses_of_a_big_endian_kernel(monkeypatch: pytest.MonkeyPatch) -> No
     """There the words of /proc/net/tcp are already in network order."""
     monkeypatch.setattr(sys, "byteorder", "big")
 
-    assert agent._proc_address("0A000202:1F90") == ("10.0.2.2", 8080)
+    assert _proc_address("0A000202:1F90") == ("10.0.2.2", 8080)

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 
 from sixproof.agent import protocol
-from sixproof.agent.agent import Session
+from sixproof.agent.control.session import Session
 from sixproof.agent.protocol import Hello, Ping, Pong, Welcome
 from sixproof.errors import AgentError, ChannelLost
 from sixproof.kube.channel import channel as module

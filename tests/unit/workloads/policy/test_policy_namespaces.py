@@ -99,3 +99,7 @@ def test_a_flow_as_a_kubectl_line_is_a_program_that_compiles(
     assert words[:7] == ["kubectl", "exec", "-n", HOMES["shop"], "web", "--", "python3"]
     compile(words[8], "line", "exec")
     assert str(flow.address) in words[8]
+    sealed = "/sixproof/sixproof/agent/key" in words[8]
+    assert sealed is (flow.protocol is Protocol.UDP), (
+        "a probe without the run's tag is not answered"
+    )

@@ -1,0 +1,1 @@
+"""The client: flows, messages, names and packets that the runner wants tried."""

@@ -1,0 +1,1 @@
+"""Control: the requests of runners, over a Unix socket."""

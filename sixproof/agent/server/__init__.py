@@ -1,0 +1,1 @@
+"""The server: ports that answer probes, and the log of those that arrived."""

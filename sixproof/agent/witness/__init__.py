@@ -1,0 +1,1 @@
+"""The witness: what the pod's own kernel says."""
