@@ -9,11 +9,11 @@ from sixproof.calico.state import CalicoState
 from sixproof.kube.facts.discovery import CALICO_API
 from sixproof.model import ClusterFacts, Finding, FindingType, Severity
 
-API = FindingType("calico-api", "Calico's API is served", "Calico API reference")
-UNKNOWN = FindingType("calico-unknown", "Calico's settings are readable")
+API = FindingType("calico-api", "Calico's API is available", "Calico API reference")
+UNKNOWN = FindingType("calico-unknown", "Calico's settings can be read")
 OPERATOR = FindingType(
     "calico-operator",
-    "The operator's components are available and its pools as it says",
+    "The operator's components are available and the pools match the Installation",
     "Calico API reference: Installation, TigeraStatus",
 )
 

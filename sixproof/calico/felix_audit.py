@@ -16,11 +16,13 @@ FELIX_IPV6 = FindingType(
 )
 FELIX_NODE = FindingType(
     "calico-felix-node",
-    "No node has settings of its own",
+    "No node has its own Felix settings",
     "Calico API reference: FelixConfiguration",
 )
 MTU = FindingType(
-    "calico-mtu", "MTUs leave tunnels their room", "RFC 8200 section 5, RFC 7348 section 4.3"
+    "calico-mtu",
+    "MTUs leave room for the tunnel headers",
+    "RFC 8200 section 5, RFC 7348 section 4.3",
 )
 FELIX_FAILSAFE = FindingType(
     "calico-felix-failsafe",

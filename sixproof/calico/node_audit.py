@@ -10,14 +10,14 @@ from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
 NODE_ADDRESS = FindingType(
     "calico-node-address",
-    "Calico knows a node's own address of each family",
+    "Calico knows an address of each family for every node",
     "Calico API reference: Node",
 )
 NODE_TUNNEL = FindingType(
     "calico-node-tunnel", "A tunnel has an address of the family", "Calico API reference: Node"
 )
 NODE_SUBNET = FindingType(
-    "calico-node-subnet", "Calico knows the subnets of nodes", "Calico API reference: IPPool"
+    "calico-node-subnet", "Calico knows the subnets of the nodes", "Calico API reference: IPPool"
 )
 
 

@@ -10,16 +10,20 @@ from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
-POOL_OVERLAP = FindingType("calico-pool-overlap", "Pools are apart", "Calico API reference: IPPool")
+POOL_OVERLAP = FindingType(
+    "calico-pool-overlap", "Pools do not overlap", "Calico API reference: IPPool"
+)
 POOL_FAMILY = FindingType(
     "calico-pool-family", "A pool of each family is enabled", "Calico API reference: IPPool"
 )
 IPAM_FAMILY = FindingType(
-    "calico-ipam-family", "Calico's IPAM gives addresses of the family", "Calico CNI configuration"
+    "calico-ipam-family",
+    "Calico's IPAM assigns addresses of the family",
+    "Calico CNI configuration",
 )
 POOL_BLOCK_SIZE = FindingType(
     "calico-pool-block-size",
-    "A pool's block size is one that Calico takes",
+    "A pool's block size is one that Calico accepts",
     "Calico API reference: IPPool blockSize",
 )
 POOL_BLOCKS = FindingType(
@@ -33,11 +37,11 @@ POOL_ENCAPSULATION = FindingType(
     "Calico API reference: IPPool",
 )
 POOL_SCOPE = FindingType(
-    "calico-pool-scope", "A unique local pool is of fd00::/8", "RFC 4193 section 3.1"
+    "calico-pool-scope", "A unique local pool is in fd00::/8", "RFC 4193 section 3.1"
 )
 POOL_NAT = FindingType(
     "calico-pool-nat",
-    "Pods reach the outside with addresses that come back",
+    "Pods reach the outside with addresses to which replies can return",
     "RFC 4193 section 4.3",
 )
 

@@ -20,7 +20,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
         "findings",
         help="list every finding that may be reported, by its code",
         description="List every finding that a run, or the audit of policies, may report: its "
-        "code, what holds where there is no such finding, and where that is written. Asks no "
+        "code, the expected state, and the source that requires it. Needs no "
         "cluster.",
     )
 
@@ -40,6 +40,6 @@ def _modules() -> Iterator[str]:
 
 def table() -> str:
     """All of them as a table in Markdown."""
-    rows = [("code", "what holds without it", "written in"), ("---", "---", "---")]
+    rows = [("code", "expected state", "source"), ("---", "---", "---")]
     rows += [(f"`{one.code}`", one.title, one.source) for one in every_finding()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

@@ -13,7 +13,7 @@ from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork
 from sixproof.model.family import IPAddress
 
 PROBE_PODS = FindingType("probe-pods", "Every covered node runs a probe pod")
-PERMISSIONS = FindingType("permissions", "The run may do what it needs", "Kubernetes RBAC")
+PERMISSIONS = FindingType("permissions", "The run has the permissions it needs", "Kubernetes RBAC")
 KUBERNETES_VERSION = FindingType(
     "kubernetes-version", "Dual stack is stable in this version", "KEP-563"
 )
@@ -21,10 +21,10 @@ NODES_READY = FindingType("nodes-ready", "Nodes are Ready")
 NODE_FAMILY = FindingType("node-family", "A node has an InternalIP of the family", "KEP-563")
 POD_FAMILY = FindingType("pod-family", "Pods have an address of the family", "KEP-563")
 SERVICE_FAMILY = FindingType("service-family", "Services have a range of the family", "KEP-563")
-RANGE_OVERLAP = FindingType("range-overlap", "Ranges of pods, services and nodes are apart")
+RANGE_OVERLAP = FindingType("range-overlap", "Ranges of pods, services and nodes do not overlap")
 RANGE_SCOPE = FindingType(
     "range-scope",
-    "Ranges are of addresses that are routed",
+    "Ranges use routable addresses",
     "RFC 4193, RFC 4291 section 2.5.6, RFC 3849, RFC 3879",
 )
 

@@ -28,12 +28,12 @@ from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 FLAWS = {
     flaw: FindingType(flaw.value, title, "RFC 4632 section 3.1, RFC 4291 section 2.3")
     for flaw, title in (
-        (Flaw.UNPARSEABLE, "A network is written as address and prefix length"),
-        (Flaw.HOST_BITS, "A network has no bits beyond its prefix"),
-        (Flaw.MAPPED, "An IPv4 network is written as one"),
+        (Flaw.UNPARSEABLE, "A network is written as an address and a prefix length"),
+        (Flaw.HOST_BITS, "A network has no bits set beyond its prefix"),
+        (Flaw.MAPPED, "An IPv4 network is not written as an IPv4-mapped IPv6 network"),
     )
 }
-MORE_FINDINGS = FindingType("more-findings", "Findings about one object are few")
+MORE_FINDINGS = FindingType("more-findings", "One object has no more findings than are listed")
 STORED_DIRECTLY = FindingType(
     "storage-group",
     "Calico's objects are written to the API that validates them",
@@ -41,12 +41,14 @@ STORED_DIRECTLY = FindingType(
 )
 MANIFEST_REFUSED = FindingType(
     "manifest-refused",
-    "The API takes the policy",
+    "The API accepts the policy",
     "NetworkPolicy v1, Calico API reference, KEP-2091",
 )
-ONE_FAMILY_NETS = FindingType("one-family-nets", "A rule with networks names both families")
+ONE_FAMILY_NETS = FindingType("one-family-nets", "The networks of a policy cover both families")
 MIXED_FAMILIES = FindingType(
-    "mixed-families", "A rule names networks of one family", "Calico API reference: EntityRule nets"
+    "mixed-families",
+    "A rule names networks of one family only",
+    "Calico API reference: EntityRule nets",
 )
 BARE_ADDRESS = FindingType(
     "bare-address", "A network has a prefix length", "Calico API reference: EntityRule nets"
@@ -55,7 +57,7 @@ TIER_PREFIX = FindingType(
     "tier-prefix", "A policy's name begins with its tier", "Calico API reference: Tier"
 )
 NAMED_PORT_UNSUPPORTED = FindingType(
-    "named-port-unsupported", "Ports are of a kind that the provider knows", "KEP-2091"
+    "named-port-unsupported", "The provider supports the kind of port that a rule names", "KEP-2091"
 )
 EQUAL_PRIORITY = FindingType(
     "equal-priority", "Priorities of cluster-wide policies differ", "KEP-2091"

@@ -13,13 +13,13 @@ from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
 
 ULA_WITHOUT_NAT = FindingType(
-    "ula-without-nat", "Unique local pods are translated on their way out", "RFC 4193 section 4.3"
+    "ula-without-nat",
+    "Traffic from unique local pod addresses to the outside is translated",
+    "RFC 4193 section 4.3",
 )
-FEATURE_GATE_GONE = FindingType(
-    "feature-gate-gone", "No feature gate is set that is gone", "KEP-563"
-)
+FEATURE_GATE_GONE = FindingType("feature-gate-gone", "No removed feature gate is set", "KEP-563")
 MTU_WITHOUT_ROOM = FindingType(
-    "mtu-without-room", "MTUs leave VXLAN its room", "RFC 7348 section 4.3"
+    "mtu-without-room", "MTUs leave room for the VXLAN headers", "RFC 7348 section 4.3"
 )
 FAILSAFE_ONE_FAMILY = FindingType(
     "failsafe-one-family",
@@ -28,7 +28,7 @@ FAILSAFE_ONE_FAMILY = FindingType(
 )
 ROUTER_ADVERTISEMENTS_IGNORED = FindingType(
     "router-advertisements-ignored",
-    "Router advertisements are heeded where forwarding is on",
+    "Router advertisements are accepted where forwarding is on",
     "Linux ip-sysctl: accept_ra",
 )
 

@@ -21,16 +21,16 @@ from sixproof.probes.dns.verdict import (
 )
 
 DNS_ANSWERS = FindingType(
-    "dns.answers", "The DNS answers with the truth", "Kubernetes DNS-based service discovery"
+    "dns.answers", "DNS answers match the API", "Kubernetes DNS-based service discovery"
 )
 DNS_SERVICE = FindingType(
     "dns.service",
-    "The DNS answers through its service as its replicas do",
+    "The DNS service gives the same answers as its replicas",
     "Kubernetes DNS-based service discovery",
 )
 DNS_REPLICA = FindingType(
     "dns.replica",
-    "Each DNS replica answers with the truth",
+    "The answers of each DNS replica match the API",
     "Kubernetes DNS-based service discovery",
 )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sixproof.model import Family, Finding, FindingType, Severity
 
-FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Nobody else talks to the agents")
+FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Agents receive traffic of their own run only")
 
 
 class CaseOutcome(enum.StrEnum):

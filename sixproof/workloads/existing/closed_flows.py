@@ -17,7 +17,7 @@ from sixproof.workloads.probe_pods.topology import ProbeTopology, flows, itself
 
 STANDING_POLICIES = FindingType(
     "standing-policies",
-    "Policies of the cluster leave the probe pods open to each other",
+    "Existing policies allow probe pods to reach each other",
     "NetworkPolicy v1",
 )
 

@@ -357,7 +357,7 @@ def test_findings_are_listed_by_their_code(capsys: pytest.CaptureFixture[str]) -
     """As a table that docs/findings.md holds too."""
     assert main(["findings"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "| code | what holds without it | written in |"
+    assert lines[0] == "| code | expected state | source |"
     codes = [line.split("`")[1] for line in lines[2:]]
     assert codes == sorted(codes)
     assert {"calico-mtu", "permissions", "dns.replica", "bare-address"} <= set(codes)
