@@ -68,7 +68,7 @@ def test_i21_a_wrong_aaaa_is_told_by_what_it_says(
         f"{TRANSPORTS}::{FROM_PODS}",
     )
     wanted = {f"{NAMES}[IPv6]", f"{HEADLESS}[IPv6]"}
-    if said == "NODATA":  # the name that nobody has is denied as it must be by NXDOMAIN alone
+    if said == "NODATA":  # the name that nobody has is denied as expected be by NXDOMAIN alone
         wanted.add(f"{UNKNOWN}[IPv6]")
     assert_red_is_exactly(suite_run, wanted, None)
     for name in (f"{NAMES}[IPv6]", f"{HEADLESS}[IPv6]"):

@@ -42,13 +42,13 @@ class Category(enum.StrEnum):
 _DESCRIPTIONS = {
     Category.LEAK: "A flow that a policy must deny was carried.",
     Category.OVER_BLOCK: "A flow that the policies allow was dropped or rejected.",
-    Category.DNS: "A name did not resolve, or to the wrong addresses.",
-    Category.MTU: "Small packets pass, large ones do not: Packet Too Big is lost or not heeded.",
-    Category.IPV6_ONLY: "IPv4 does what it must for the same flow.",
-    Category.IPV4_ONLY: "IPv6 does what it must for the same flow.",
-    Category.BOTH: "The flow fails, and not in one family of two only.",
-    Category.OTHER_DENIAL: "A flow was denied, but not the way its policy denies: who denied it?",
-    Category.NOT_MEASURED: "An agent could not measure; says nothing about the network.",
+    Category.DNS: "A name did not resolve, or resolved to the wrong addresses.",
+    Category.MTU: "Small packets pass, large ones do not: Packet Too Big is lost or ignored.",
+    Category.IPV6_ONLY: "The same flow is right over IPv4.",
+    Category.IPV4_ONLY: "The same flow is right over IPv6.",
+    Category.BOTH: "The flow fails, and the failure is not limited to one family.",
+    Category.OTHER_DENIAL: "A flow was denied, but not in the way its policy denies.",
+    Category.NOT_MEASURED: "An agent could not measure; this says nothing about the network.",
     Category.INFRASTRUCTURE: "The cluster or the harness failed; no verdict about the network.",
 }
 _EXTRA = {Category.MTU: "|MTU black hole", Category.NOT_MEASURED: "|ChannelLost|AgentError"}

@@ -98,7 +98,9 @@ class _View:
             return f"{other} was not measured"
         tally = self._tally(self._scope, self._pattern.edge_ports, (other,))
         if tally.all_good:
-            return f"the same over {other} is denied as it must" if self._leak else f"{other} works"
+            return (
+                f"the same over {other} is denied as expected" if self._leak else f"{other} works"
+            )
         if tally.good:
             done = "are denied" if self._leak else "work"
             return f"over {other} {tally.good} of {tally.good + tally.bad} {done}"
@@ -124,11 +126,11 @@ class _View:
             if self._pattern.kind is not MatrixKind.FLOWS:
                 return f"elsewhere the same {words} {self._pattern.kind} are right"
             said = " ".join(filter(None, ("every other", words, port_specs, "flow")))
-            return f"{said} is denied as it must" if self._leak else f"{said} works"
+            return f"{said} is denied as expected" if self._leak else f"{said} works"
         if self._scope.relation is Relation.ACROSS:
             inside = Scope(relation=Relation.WITHIN)
             tally = self._tally(inside, self._pattern.edge_ports, self._pattern.families)
-            return "inside the nodes it works" if tally.all_good and not self._leak else ""
+            return "traffic inside a node works" if tally.all_good and not self._leak else ""
         return ""
 
     def replies(self) -> str:

@@ -60,7 +60,7 @@ class Fault:
     def contrasts(self) -> tuple[str, ...]:
         """What works beside it, and what of it worked at another time."""
         said = (
-            "through services it shows where a pod behind them lies there" if self.services else "",
+            "flows to services fail too if the backend is in this place" if self.services else "",
             f"{self.mixed} of its cells worked in another test" if self.mixed else "",
         )
         return (*self.pattern.contrasts, *filter(None, said))

@@ -190,7 +190,7 @@ _INSIDE = {Relation.WITHIN: "inside", Relation.PEERS: "between the endpoints of"
 _SUFFIX = {
     Relation.ACROSS: " across nodes",
     Relation.WITHIN: " on the same node",
-    Relation.PEERS: ", without those to themselves",
+    Relation.PEERS: ", except from an endpoint to itself",
 }
 
 

@@ -81,14 +81,14 @@ class FamilyVerdict:
             if self.cells[standing] and standing not in _GOOD:
                 parts.append(f"{self.cells[standing]} {standing.counted}")
         if total and not self.cells[Standing.WORKS]:
-            parts.append("no flow of it was carried")
+            parts.append("no flow was carried")
         parts += [f"{n} of {of} {kind}" for kind, (n, of) in self.others.items()]
         if self.limited:
-            parts.append(f"{self.limited} more fail as is known of this cluster")
+            parts.append(f"{self.limited} more fail as a known limitation")
         if self.failed:
             parts.append(f"{_tests(self.failed)} found it wrong")
         if asked := self.cases.total():
-            parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of it passed")
+            parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of this family passed")
         if self.unproven:
             verb = "is" if self.unproven == 1 else "are"
             parts.append(f"{_tests(self.unproven)} that may concern it {verb} not proven")
@@ -96,7 +96,7 @@ class FamilyVerdict:
             parts.append(f"{_tests(self.doubtful)} that may concern it did not pass")
         if self.latency is not None:
             parts.append(f"median answer in {self.latency * 1000:.1f} ms")
-        return ", ".join(parts) or "no cell of it was measured"
+        return ", ".join(parts) or "no cell was measured"
 
 
 def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:

@@ -36,14 +36,14 @@ class Standing(enum.StrEnum):
 
     @property
     def counted(self) -> str:
-        """The words behind a number of such cells: ``54 fail that must be allowed``."""
+        """The words behind a number of such cells: ``54 fail but must be allowed``."""
         return _COUNTED.get(self, self.value)
 
 
 _COUNTED = {
     Standing.CLOSED: "closed by policies of the cluster",
-    Standing.BLOCKED: "fail that must be allowed",
-    Standing.LEAK: "pass that must be denied",
+    Standing.BLOCKED: "fail but must be allowed",
+    Standing.LEAK: "pass but must be denied",
     Standing.OTHER: "denied in another way than expected",
     Standing.FAILS: "do not work",
 }

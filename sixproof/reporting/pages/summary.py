@@ -48,10 +48,13 @@ def summary_lines(
         ("", list(_matrices(results, found, width))),
         ("What fails, and where", list(_faults(found, width))),
         ("Findings", list(_findings(closed.others(results), width))),
-        ("Known of this cluster", list(_limits(results, width))),
+        ("Known limitations of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
-        ("Time until a change showed", list(_convergences(results.convergences))),
-        ("Not read", [Line.of(f"  {text}", Tone.UNSURE) for text in results.damaged]),
+        ("Time until a change took effect", list(_convergences(results.convergences))),
+        (
+            "Results that could not be read",
+            [Line.of(f"  {text}", Tone.UNSURE) for text in results.damaged],
+        ),
         ("Verdict", list(_verdicts(results, width))),
         ("Reports", [Line.of(f"  {n:<9} {path}") for n, path in (reports or {}).items()]),
     )
@@ -151,7 +154,7 @@ def _coverage(results: Results) -> Line:
     ledger = results.ledger()
     counts = ((coverage, ledger.count(coverage)) for coverage in Coverage)
     said = ", ".join(f"{number} {coverage}" for coverage, number in counts if number)
-    unknown = f"; codes of no row: {', '.join(ledger.unknown)}" if ledger.unknown else ""
+    unknown = f"; codes without a row: {', '.join(ledger.unknown)}" if ledger.unknown else ""
     return Line.of(f"  Guide  {len(ledger.entries)} rows: {said}{unknown}")
 
 

@@ -50,7 +50,7 @@ def _tests(results: Results) -> Iterator[str]:
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     verb = "test carried" if len(cases) == 1 else "tests carried"
     yield (
-        f"{len(cases)} {verb} nothing of what they ask about, and neither passed nor failed: "
+        f"{len(cases)} {verb} none of the flows they need, and neither passed nor failed: "
         f"{'; '.join(names[:NAMED])}{more}"
     )
 
@@ -66,6 +66,6 @@ def _cells(results: Results) -> Iterator[str]:
             tests += 1
     if closed:
         yield (
-            f"{tests} more matrices were judged by the flows that are open: "
+            f"{tests} more matrices were judged by their open flows only: "
             f"{closed} of their {total} cells are closed"
         )

@@ -354,7 +354,7 @@ def test_a_policy_leak_is_placed_and_compared_with_the_other_family() -> None:
     assert pattern.sentence == (
         "all IPv6 flows to a@worker that must be denied are ALLOWED "
         "(36 of 36 cells; NetworkPolicy x/deny-all ingress: no rule); "
-        "the same over IPv4 is denied as it must; every other IPv6 flow is denied as it must"
+        "the same over IPv4 is denied as expected; every other IPv6 flow is denied as expected"
     )
     assert pattern.categories == (Category.LEAK, Category.IPV6_ONLY)
 

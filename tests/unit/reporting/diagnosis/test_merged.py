@@ -307,7 +307,7 @@ def test_services_fail_with_the_place_that_their_backends_lie_in() -> None:
     """Which backend a connection meets is a draw; the place is known from the pods themselves."""
     (fault,) = told(*suite(one_node), asked(drawn, "clusterIPs", PLACES, SERVICES))
     assert "to and from node worker across nodes" in fault.sentence
-    assert "through services it shows where a pod behind them lies there" in fault.contrasts
+    assert "flows to services fail too if the backend is in this place" in fault.contrasts
     assert fault.tests == 6
 
 

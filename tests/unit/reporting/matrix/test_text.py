@@ -29,7 +29,7 @@ def test_a_small_matrix_names_its_columns() -> None:
         "a@worker         .                .         .\n"
         "a@worker2        .                .         .\n"
         "  . ALLOWED\n"
-        "IPv6: 7 of 9 cells as expected, 2 fail that must be allowed\n"
+        "IPv6: 7 of 9 cells as expected, 2 fail but must be allowed\n"
         "                 a@control-plane  a@worker  a@worker2\n"
         "a@control-plane  .                .         .\n"
         "a@worker         .                .         X\n"

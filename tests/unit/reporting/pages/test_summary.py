@@ -36,8 +36,8 @@ def test_each_family_gets_its_verdict() -> None:
     ipv4, ipv6 = verdicts(broken())
     assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
     assert ipv6.reason == (
-        "1188 of 1296 cells as expected, 108 fail that must be allowed, 1 test found it wrong, "
-        "0 of 2 tests of it passed, 1 test that may concern it did not pass, "
+        "1188 of 1296 cells as expected, 108 fail but must be allowed, 1 test found it wrong, "
+        "0 of 2 tests of this family passed, 1 test that may concern it did not pass, "
         "median answer in 0.4 ms"
     )
     assert headline(broken()) == "IPv6 broken, IPv4 works - 1 failed, 1 broken of 4 tests"
@@ -106,7 +106,9 @@ def test_a_family_is_not_accused_because_a_failing_test_asks_about_it() -> None:
     passed = Case("t.py::test_b", CaseOutcome.PASSED, family=Family.IPV4)
     ipv4, ipv6 = verdicts(Results(RUN, cases=(case, passed), matrices=(broken_mesh,)))
     assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
-    assert ipv4.reason.startswith("324 of 324 cells as expected, 1 of 1 tests of it passed")
+    assert ipv4.reason.startswith(
+        "324 of 324 cells as expected, 1 of 1 tests of this family passed"
+    )
     assert "1 test found it wrong" in ipv6.reason
 
 
@@ -153,9 +155,9 @@ def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
     assert [v.word for v in verdicts(results)] == [Word.WORKS, Word.WORKS]
     wrong = len(known.disagreements())
     (ipv6,) = (v for v in verdicts(results) if v.family is Family.IPV6)
-    assert f"{wrong} more fail as is known of this cluster" in ipv6.reason
+    assert f"{wrong} more fail as a known limitation" in ipv6.reason
     text = plain(summary_lines(results))
-    assert "Known of this cluster\n  ~ Named ports: has none <here>\n" in text
+    assert "Known limitations of this cluster\n  ~ Named ports: has none <here>\n" in text
     assert "What fails" not in text
     assert "has none &lt;here&gt;" in overview(results)
     red = dataclasses.replace(case, outcome=CaseOutcome.FAILED)
@@ -177,8 +179,8 @@ def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
         "What fails, and where",
         "Findings",
         "Skipped",
-        "Time until a change showed",
-        "Not read",
+        "Time until a change took effect",
+        "Results that could not be read",
         "Verdict",
         "Reports",
     ]
@@ -189,13 +191,13 @@ def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
     assert "  IPv6: median 4.2 s, worst 4.2 s (apply deny-all), 1 changes\n" in text
     assert text.index("error   [P1]") < text.index("note    [P9]")
     assert "IPv6  broken" in text
-    assert "codes of no row: Z9" in text
+    assert "codes without a row: Z9" in text
     assert max(map(len, text.splitlines())) <= 100
 
 
 def test_an_empty_run_still_says_that_nothing_was_measured() -> None:
     text = plain(summary_lines(Results(RUN)))
-    assert "IPv6  not measured  no cell of it was measured" in text
+    assert "IPv6  not measured  no cell was measured" in text
     assert "31 rows: 31 no test" in text
 
 
@@ -224,7 +226,7 @@ def test_the_overview_is_one_page_that_loads_nothing() -> None:
         "sysctl -w &lt;x&gt;",
         "--six-raw on",
         "All 4 matrices, as numbers",
-        "Codes that no row has: Z9",
+        "Codes without a row in the guide: Z9",
         "gw1.jsonl line 3: cut off",
         "v1.37.0",
     ):
