@@ -1,22 +1,15 @@
 """ICMP errors: what a router, a host or a filter says of a packet, in the words of the RFCs.
 
-An agent tells one in numbers, ``ICMPv6 type 3 code 0 from 2001:db8::1``; people are told
+An agent sees numbers, type 3 and code 0 from 2001:db8::1; people are told
 ``ICMPv6 Time Exceeded: hop limit exceeded in transit, from 2001:db8::1``.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import re
 from typing import Any, Self
 
 from sixproof.model.family import Family, Protocol
-
-_TOLD = re.compile(
-    r"(?P<name>ICMP(?:v6)?) type (?P<kind>\d{1,3}) code (?P<code>\d{1,3}) "
-    r"from (?P<sender>an unknown sender|[0-9a-fA-F:.]{2,45})(?:, MTU (?P<mtu>\d{1,10}))?"
-)
-"""The form in which agents tell them."""
 
 _V6 = {
     1: (
@@ -100,23 +93,6 @@ class IcmpError:
     sender: str = ""
     mtu: int | None = None
 
-    @classmethod
-    def read(cls, text: str) -> Self | None:
-        """The first error that a text of an agent tells, None where it tells none."""
-        found = _TOLD.search(text)
-        return None if found is None else cls._of(found)
-
-    @classmethod
-    def _of(cls, found: re.Match[str]) -> Self:
-        sender = found["sender"].rstrip(".")
-        return cls(
-            family=Family.IPV6 if found["name"] == "ICMPv6" else Family.IPV4,
-            kind=int(found["kind"]),
-            code=int(found["code"]),
-            sender="" if sender.startswith("an") else sender,
-            mtu=None if found["mtu"] is None else int(found["mtu"]),
-        )
-
     @property
     def name(self) -> str:
         """What it is: ``ICMPv6 Time Exceeded: hop limit exceeded in transit``. One that no RFC
@@ -150,8 +126,3 @@ class IcmpError:
     def from_json(cls, family: Family, value: dict[str, Any]) -> Self:
         """The error that `to_json` wrote, about a flow of that family."""
         return cls(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])
-
-
-def in_words(text: str) -> str:
-    """A text in which an agent tells ICMP errors, with each of them in words."""
-    return _TOLD.sub(lambda found: str(IcmpError._of(found)), text)

@@ -32,7 +32,7 @@ class Attempt:
         self.stage = "connect"
         self.sent = 0
         self.result: protocol.FlowResult | None = None
-        self.noted: dict[str, str] = {}
+        self.noted: dict[str, typing.Any] = {}
         self.timers: list[asyncio.TimerHandle] = []
         self.local: typing.Any = ("", 0)
         self.started = self.loop.time()
@@ -73,7 +73,7 @@ class Attempt:
             event = protocol.Event.FAILED  # not even a socket: a limit or a right of this process
         else:
             event = sockets.event_of(number, self.sent > 0)
-        self.finish(event, error=sockets.error_name(error), detail=self.icmp_error())
+        self.finish(event, error=sockets.error_name(error), icmp=self.icmp_error())
 
     def note(self, error: OSError) -> None:
         """Keep an error that another attempt may survive.
@@ -81,17 +81,17 @@ class Attempt:
         A filter of this host that rejects refuses the sending (EPERM) and answers it with an ICMP
         error, which stays in the queue: `readable` takes it for the answer that it is.
         """
-        detail = "" if error.errno == errno.EPERM else self.icmp_error()
-        self.noted = {"error": sockets.error_name(error), "detail": detail}
+        icmp = None if error.errno == errno.EPERM else self.icmp_error()
+        self.noted = {"error": sockets.error_name(error), "icmp": icmp}
 
-    def icmp_error(self) -> str:
+    def icmp_error(self) -> protocol.IcmpSeen | None:
         """Which ICMP error came from whom; TCP sockets keep it since Linux 5.9."""
         if self.sock is None:
-            return ""
+            return None
         try:
             _, ancillary, _, _ = self.sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)
         except OSError:
-            return ""
+            return None
         return sockets.told_by(ancillary)
 
     def finish(self, event: str, **fields: typing.Any) -> None:

@@ -80,7 +80,7 @@ class SizedSender:
                 sockets.event_of(error.errno or 0, sent),
                 sockets.error_name(error),
             )
-            fields["detail"] = self.kept(sock)
+            fields["icmp"] = self.kept(sock)
         return protocol.Sized(size, event, mtu=sockets.path_mtu(sock), **fields)
 
     async def echo(self, sock: socket.socket, nonce: str) -> None:
@@ -91,9 +91,9 @@ class SizedSender:
             if answer is not None and answer.nonce == nonce:
                 return
 
-    def kept(self, sock: socket.socket) -> str:
+    def kept(self, sock: socket.socket) -> protocol.IcmpSeen | None:
         """The last ICMP error of the queue, which is emptied for the next datagram."""
-        told = ""
+        told = None
         with contextlib.suppress(OSError):
             while True:
                 told = sockets.told_by(sock.recvmsg(0, 512, socket.MSG_ERRQUEUE)[1]) or told

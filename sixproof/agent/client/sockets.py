@@ -36,28 +36,27 @@ def error_name(error: OSError) -> str:
     return errno.errorcode.get(number, str(number))
 
 
-def told_by(ancillary: typing.Any) -> str:
-    """The ICMP error in a message of a socket's error queue, empty for an error of the kernel."""
+def told_by(ancillary: typing.Any) -> protocol.IcmpSeen | None:
+    """The ICMP error in a message of a socket's error queue, None for an error of the kernel."""
     for _, _, data in ancillary:
         if len(data) < 16:
             continue
         number, origin, kind, code, _, info, _ = struct.unpack("=IBBBBII", data[:16])
         if origin not in (2, 3):  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
             continue
-        name = "ICMP" if origin == 2 else "ICMPv6"
-        more = f", MTU {info}" if number == errno.EMSGSIZE else ""
-        return f"{name} type {kind} code {code} from {offender(data[16:])}{more}"
-    return ""
+        mtu = info if number == errno.EMSGSIZE else None
+        return protocol.IcmpSeen(kind, code, offender(data[16:]), mtu)
+    return None
 
 
 def offender(data: bytes) -> str:
-    """The address in a sockaddr that follows a struct sock_extended_err."""
+    """The address in a sockaddr that follows a struct sock_extended_err, empty without one."""
     family = struct.unpack("=H", data[:2])[0] if len(data) >= 2 else 0
     if family == socket.AF_INET6 and len(data) >= 24:
         return socket.inet_ntop(socket.AF_INET6, data[8:24])
     if family == socket.AF_INET and len(data) >= 8:
         return socket.inet_ntop(socket.AF_INET, data[4:8])
-    return "an unknown sender"
+    return ""
 
 
 def event_of(number: int, sent: bool) -> str:

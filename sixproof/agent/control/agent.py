@@ -148,15 +148,7 @@ class Agent:
             arrivals=self.server.log.of(request.nonces),
             half_open=hanging,
             controls=[
-                protocol.ControlResult(
-                    protocol=c.protocol,
-                    address=c.address,
-                    port=c.port,
-                    answered=r.event == protocol.Event.ECHOED,
-                    detail=""
-                    if r.event == protocol.Event.ECHOED
-                    else f"{r.event} {r.error}".strip(),
-                )
+                protocol.ControlResult(c.protocol, c.address, c.port, r.event, r.error)
                 for c, r in zip(request.controls, results, strict=True)
             ],
             lag=self.lag.since(since),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from sixproof.agent.protocol.flows import Event
 from sixproof.agent.protocol.record import Record
 
 
@@ -41,13 +42,23 @@ class Control(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ControlResult(Record):
-    """Whether the server answered its own control, and how not."""
+    """What the server's own control came to, as an event of a flow."""
 
     protocol: str
     address: str
     port: int
-    answered: bool
-    detail: str = ""
+    event: str
+    error: str = ""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the server answered itself."""
+        return self.event == Event.ECHOED
+
+    @property
+    def failure(self) -> str:
+        """How it did not: ``reset ECONNREFUSED``; empty where it did."""
+        return "" if self.answered else f"{self.event} {self.error}".strip()
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -17,7 +17,7 @@ class Event:
     CORRUPTED = "corrupted"  # an answer came back, but not what was sent
     SILENT = "silent"  # no answer and no error until the deadline
     RESET = "reset"  # TCP reset, or ICMP port unreachable for UDP
-    UNREACHABLE = "unreachable"  # an ICMP error other than port unreachable, see detail
+    UNREACHABLE = "unreachable"  # an ICMP error other than port unreachable
     NO_ROUTE = "no-route"  # the agent's own kernel has no route
     TOO_BIG = "too-big"  # EMSGSIZE
     CLOSED = "closed"  # the peer closed before it answered
@@ -55,6 +55,20 @@ class FlowSpec(Record):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class IcmpSeen(Record):
+    """An ICMP error as the kernel keeps it in a socket's queue, of the flow's own family.
+
+    `sender` is an address, empty where it is not known; `mtu`, bytes, is set where the error is
+    about size.
+    """
+
+    type: int
+    code: int
+    sender: str = ""
+    mtu: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FlowResult(Record):
     """What was seen of a flow.
 
@@ -75,6 +89,7 @@ class FlowResult(Record):
     peer_saw: str = ""
     peer_port: int = 0
     answered_by: str = ""
+    icmp: IcmpSeen | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from sixproof.agent.protocol.flows import IcmpSeen
 from sixproof.agent.protocol.record import Record
 
 
@@ -30,7 +31,7 @@ class Sized(Record):
     size: int
     event: str
     error: str = ""
-    detail: str = ""
+    icmp: IcmpSeen | None = None
     latency: float | None = None
     mtu: int = 0
 

@@ -12,6 +12,8 @@ from sixproof.model import Endpoint
 
 A = TypeVar("A")
 
+_CONTROLS = {True: (protocol.Event.ECHOED,), False: (protocol.Event.RESET, "ECONNREFUSED")}
+
 Script = Callable[[object], object]
 """From a request to its answer; may raise an InfrastructureError."""
 
@@ -83,9 +85,7 @@ def witness(
             ],
             half_open=list(half_open),
             controls=[
-                protocol.ControlResult(
-                    c.protocol, c.address, c.port, control, "" if control else "reset ECONNREFUSED"
-                )
+                protocol.ControlResult(c.protocol, c.address, c.port, *_CONTROLS[control])
                 for c in request.controls
             ],
             lag=lag,

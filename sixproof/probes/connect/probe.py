@@ -113,9 +113,7 @@ class ConnectProbe:
             seen[index] = verdict.observe(
                 trial.flow, trial.spec, trial.result, server_evidence, trial.lag, names
             )
-        limited = Counter(
-            _speaker(t.flow) for t in trials.values() if t.result.detail.startswith("ICMP")
-        )
+        limited = Counter(_speaker(t.flow) for t in trials.values() if t.result.icmp is not None)
         return tuple(_with_hint(seen[i], limited) for i in range(len(flows)))
 
     def measure_again(
@@ -310,7 +308,8 @@ def _testimony(
             for h in f.half_open
         ),
         control=any(c.answered for c in controls) if controls else None,
-        control_detail="; ".join(c.detail for c in controls if c.detail),
+        control_refused=any(c.event == Event.RESET for c in controls),
+        control_failure="; ".join(c.failure for c in controls if c.failure),
         silent_because="" if arrived else "; ".join(errors),
         lag=max((f.lag for f in found), default=0.0),
         closed=closed,

@@ -20,6 +20,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
+from sixproof.probes.connect.icmp import icmp_error
 
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
@@ -30,14 +31,16 @@ class ServerEvidence:
     """What the server's side says of one flow.
 
     `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
-    there is nobody to ask by nature (empty) or the agent could not be reached (its error). `closed`
-    says that nobody is meant to listen: then a control that is refused is as it must be.
+    there is nobody to ask by nature (empty) or the agent could not be reached (its error). How
+    controls failed is in words in `control_failure`, and `control_refused` where a reset came.
+    `closed` says that nobody is meant to listen: then that is as it must be.
     """
 
     arrived: bool | None = None
     half_open: bool = False
     control: bool | None = None
-    control_detail: str = ""
+    control_refused: bool = False
+    control_failure: str = ""
     silent_because: str = ""
     lag: float = 0.0
     closed: bool = False
@@ -74,7 +77,7 @@ def observe(
         answered_by=result.answered_by,
         arrived=True if result.event == Event.ECHOED else server_evidence.arrived,
         nonce=spec.nonce,
-        icmp=IcmpError.read(result.detail),
+        icmp=icmp_error(result.icmp, flow.family),
         stalled=ruling.stalled,
     )
 
@@ -105,7 +108,7 @@ def rule(
     if event == Event.RESET:
         return _refused(flow, server_evidence, said)
     if event == Event.UNREACHABLE:
-        error = IcmpError.read(result.detail)
+        error = icmp_error(result.icmp, flow.family)
         if (error and error.prohibited) or result.error == "EACCES":
             return Ruling(Outcome.REJECTED, f"administratively prohibited: {said}")
         if server_evidence.silent_because:
@@ -131,7 +134,7 @@ def rule(
 
 def told(flow: Flow, result: protocol.FlowResult) -> str:
     """The error that a flow met, an ICMP error in words and with the name of who sent it."""
-    error = IcmpError.read(result.detail)
+    error = icmp_error(result.icmp, flow.family)
     named = f"{error}{_whose(flow, error)}" if error else result.detail
     return ", ".join(part for part in (result.error, named) if part)
 
@@ -174,7 +177,7 @@ def _silent(
         own = "the server's own stack refuses this port, the client heard no refusal"
         return Ruling(Outcome.DROPPED, own)
     if server_evidence.control is False and flow.protocol is not Protocol.ICMP:
-        failed = f"the server fails its own control ({server_evidence.control_detail})"
+        failed = f"the server fails its own control ({server_evidence.control_failure})"
         return Ruling(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
@@ -194,8 +197,8 @@ def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Ruling:
     if server_evidence.control:
         return Ruling(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
     if server_evidence.control is False:
-        own = f"the server's own control: {server_evidence.control_detail}"
-        if Event.RESET in server_evidence.control_detail:
+        own = f"the server's own control: {server_evidence.control_failure}"
+        if server_evidence.control_refused:
             return Ruling(Outcome.REFUSED, f"no listener ({said}; {own})")
         return Ruling(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
     return Ruling(Outcome.REFUSED, f"refused: {said}")
@@ -203,7 +206,7 @@ def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Ruling:
 
 def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
     """Whether a closed port had to answer: TCP resets are not rate-limited, ICMP errors are."""
-    refused = server_evidence.control is False and Event.RESET in server_evidence.control_detail
+    refused = server_evidence.control is False and server_evidence.control_refused
     return server_evidence.closed and refused and flow.protocol is Protocol.TCP
 
 

@@ -239,7 +239,7 @@ class CraftedBatch:
             ""
             if left >= len(crafted_packet.packets) or here.doubt
             else "not every packet left the source",
-            "" if answered.answered else f"{server.name} fails its own control: {answered.detail}",
+            "" if answered.answered else f"{server.name} fails its own control: {answered.failure}",
             f"an agent stalled for {late:.1f} s" if late > self._silence / 2 else "",
         )
         arrived = any(a.nonce == crafted_packet.nonce for a in story.arrivals)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.model import Endpoint, Family, IPAddress, host_literal
-from sixproof.model.icmp import in_words
+from sixproof.probes.connect.icmp import icmp_error
 from sixproof.probes.connect.verdict import STALL_SHARE
 from sixproof.probes.dns.message import DnsAnswer, DnsQuestion, MalformedAnswer, decode
 
@@ -190,7 +190,8 @@ def rule(
     query: DnsQuery, sent: protocol.Message, reply: protocol.Reply, number: int, lag: float
 ) -> tuple[DnsOutcome, str, DnsAnswer | None]:
     """The outcome, the reason for it, and the answer where there is one."""
-    said = " ".join(part for part in (reply.error, in_words(reply.detail)) if part)
+    icmp = icmp_error(reply.icmp, query.server.family)
+    said = " ".join(part for part in (reply.error, str(icmp or reply.detail)) if part)
     event = reply.event
     if event == Event.ANSWERED:
         return _answered(query, reply, number)

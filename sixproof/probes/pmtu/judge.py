@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from sixproof.agent.protocol import Bulk, Event, Sized
 from sixproof.model import IcmpError
-from sixproof.model.icmp import in_words
+from sixproof.probes.connect.icmp import icmp_error
 from sixproof.probes.connect.payload import IP_HEADER
 from sixproof.probes.pmtu.probe import BULK, SMALL, PathResult, tardy
 
@@ -80,8 +80,8 @@ def one_byte_more(p: PathResult) -> Violation | None:
     """One byte more than the promise is refused, by the sender's kernel if its own link is full."""
     seen, own = p.beyond, p.path.hops[0].mtu if p.path.hops else 0
     if seen.event == Event.TOO_BIG:
-        if seen.detail and own == p.path.promised:
-            return Violation(p, Kind.WRONG, f"{_told(seen)}, wanted EMSGSIZE of its own kernel")
+        if seen.icmp and own == p.path.promised:
+            return Violation(p, Kind.WRONG, f"{_told(p, seen)}, wanted EMSGSIZE of its own kernel")
         return None
     if seen.event == Event.ECHOED:
         return Violation(p, Kind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
@@ -188,7 +188,7 @@ class Signal:
 def signals(p: PathResult) -> tuple[Signal, ...]:
     """Every such message of a passage, in order."""
     seen = (p.first, *p.pattern, p.small, p.beyond, p.fragments)
-    found = ((IcmpError.read(s.detail), s.mtu) for s in seen)
+    found = ((icmp_error(s.icmp, p.flow.family), s.mtu) for s in seen)
     return tuple(Signal(error, kept) for error, kept in found if error and error.mtu is not None)
 
 
@@ -224,7 +224,7 @@ def _lost(p: PathResult, seen: Sized, how: str) -> Violation:
         kind, contrast = Kind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
     else:
         kind, contrast = Kind.WRONG, f"{SMALL} bytes pass"
-    return Violation(p, kind, f"{_told(seen)} {how}; {contrast}")
+    return Violation(p, kind, f"{_told(p, seen)} {how}; {contrast}")
 
 
 def _stalled(p: PathResult) -> Violation:
@@ -240,11 +240,9 @@ def _stalled(p: PathResult) -> Violation:
     return Violation(p, kind, f"{said} ({_bulk(p.bulk)}); {contrast}", backwards=back)
 
 
-def _told(seen: Sized) -> str:
-    detail = (
-        f" ({in_words(seen.detail)})" if seen.detail else f" ({seen.error})" if seen.error else ""
-    )
-    return f"{seen.size} bytes: {seen.event}{detail}"
+def _told(p: PathResult, seen: Sized) -> str:
+    why = str(icmp_error(seen.icmp, p.flow.family) or seen.error)
+    return f"{seen.size} bytes: {seen.event}{f' ({why})' if why else ''}"
 
 
 def _bulk(bulk: Bulk) -> str:

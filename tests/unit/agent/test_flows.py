@@ -28,7 +28,7 @@ from sixproof.agent.client.datagrams import (
 from sixproof.agent.client.source_ports import SOURCE_PORTS, SourcePorts
 from sixproof.agent.client.tcp import TcpAttempt
 from sixproof.agent.control.serve import FILE_LIMIT, allow_more_files
-from sixproof.agent.protocol import Event, FlowResult
+from sixproof.agent.protocol import Event, FlowResult, IcmpSeen
 from sixproof.model import Family
 from tests.unit.agent.arena import (
     LOOPBACK,
@@ -187,8 +187,8 @@ def test_udp_reset_names_its_sender(ip_family: Family) -> None:
     """Type, code and source of the ICMP error."""
     result = run(tried(spec("udp", ip_family, free_port())))[0]
 
-    kind = "ICMP type 3 code 3" if ip_family is Family.IPV4 else "ICMPv6 type 1 code 4"
-    assert result.detail == f"{kind} from {LOOPBACK[ip_family]}"
+    numbers = (3, 3) if ip_family is Family.IPV4 else (1, 4)
+    assert result.icmp == IcmpSeen(*numbers, LOOPBACK[ip_family])
 
 
 @families
@@ -615,30 +615,30 @@ def extended(origin: int, number: int = errno.EHOSTUNREACH, info: int = 0) -> by
 
 
 @pytest.mark.parametrize(
-    ("data", "text"),
+    ("data", "seen"),
     [
-        ([extended(2)], "ICMP type 3 code 13 from 192.0.2.1"),
-        ([extended(3)], "ICMPv6 type 3 code 13 from 192.0.2.1"),
-        ([extended(2, errno.EMSGSIZE, 1400)], "ICMP type 3 code 13 from 192.0.2.1, MTU 1400"),
-        ([extended(1)], ""),
-        ([b"short", extended(2)], "ICMP type 3 code 13 from 192.0.2.1"),
-        ([], ""),
+        ([extended(2)], IcmpSeen(3, 13, "192.0.2.1")),
+        ([extended(3)], IcmpSeen(3, 13, "192.0.2.1")),
+        ([extended(2, errno.EMSGSIZE, 1400)], IcmpSeen(3, 13, "192.0.2.1", 1400)),
+        ([extended(1)], None),
+        ([b"short", extended(2)], IcmpSeen(3, 13, "192.0.2.1")),
+        ([], None),
     ],
     ids=["ICMP", "ICMPv6", "path MTU", "local", "another message", "none"],
 )
-def test_icmp_error_is_told(data: list[bytes], text: str) -> None:
+def test_icmp_error_is_told(data: list[bytes], seen: IcmpSeen | None) -> None:
     """Type, code, sender and MTU; errors of the own kernel have none."""
 
     class Kept(Deaf):
         def recvmsg(self, *_: object) -> object:
             return b"", [(0, 11, d) for d in data], 0, None
 
-    async def scenario() -> str:
+    async def scenario() -> IcmpSeen | None:
         made = UdpAttempt(spec("udp", Family.IPV4, 9), DONE)
         made.sock = Kept(0)  # type: ignore[assignment]
         return made.icmp_error()
 
-    assert run(scenario()) == text
+    assert run(scenario()) == seen
 
 
 # ---- batches

@@ -73,7 +73,8 @@ def test_nobody_there_is_a_reset_and_not_a_size(ip_family: Family) -> None:
     assert isinstance(answer, protocol.SentSized)
     (send,) = answer.seen[0].sends
     assert send.event == Event.RESET
-    assert LOOPBACK[ip_family] in send.detail
+    assert send.icmp is not None
+    assert (send.icmp.sender, send.icmp.mtu) == (LOOPBACK[ip_family], None)
 
 
 @families

@@ -259,7 +259,7 @@ def test_messages_compare_and_show_as_any_dataclass_does() -> None:
 
     assert ping == pong
     assert len({ping, pong, protocol.Control("udp", "::1", 8)}) == 2
-    assert ping != protocol.ControlResult("udp", "::1", 7, True)
+    assert ping != protocol.ControlResult("udp", "::1", 7, "echoed")
     assert repr(ping) == "Control(protocol='udp', address='::1', port=7)"
     with pytest.raises(dataclasses.FrozenInstanceError):
         ping.port = 9  # type: ignore[misc]

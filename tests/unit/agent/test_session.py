@@ -203,7 +203,7 @@ def test_batch_is_probed_and_its_arrivals_are_evidence(path: Path) -> None:
 
     assert {r.event for r in probed.results} == {Event.ECHOED}
     assert [a.nonce for a in found.arrivals] == [f.nonce for f in flows]
-    assert [(c.answered, c.detail) for c in found.controls] == [
+    assert [(c.answered, c.failure) for c in found.controls] == [
         (True, ""),
         (True, ""),
         (True, ""),

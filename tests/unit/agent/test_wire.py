@@ -141,8 +141,8 @@ def test_errors_are_sorted_by_what_they_say_of_the_network(
     [
         (struct.pack("=HH4s8x", socket.AF_INET, 0, bytes([192, 0, 2, 1])), "192.0.2.1"),
         (struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, V6, 0), "2001:db8::1"),
-        (struct.pack("=HH", socket.AF_INET6, 0), "an unknown sender"),
-        (b"", "an unknown sender"),
+        (struct.pack("=HH", socket.AF_INET6, 0), ""),
+        (b"", ""),
     ],
     ids=["IPv4", "IPv6", "cut off", "none"],
 )

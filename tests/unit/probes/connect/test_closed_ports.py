@@ -19,10 +19,10 @@ ECHO = Endpoint("echo", EndpointKind.POD, (SERVER,))
 @pytest.mark.parametrize(
     ("carrier", "closed", "control", "wanted"),
     [
-        (Protocol.TCP, True, "reset ECONNREFUSED", Outcome.DROPPED),
-        (Protocol.TCP, True, "silent", Outcome.UNKNOWN),
-        (Protocol.TCP, False, "reset ECONNREFUSED", Outcome.UNKNOWN),
-        (Protocol.UDP, True, "reset ECONNREFUSED", Outcome.UNKNOWN),
+        (Protocol.TCP, True, Event.RESET, Outcome.DROPPED),
+        (Protocol.TCP, True, Event.SILENT, Outcome.UNKNOWN),
+        (Protocol.TCP, False, Event.RESET, Outcome.UNKNOWN),
+        (Protocol.UDP, True, Event.RESET, Outcome.UNKNOWN),
     ],
 )
 def test_silence_on_a_closed_port(
@@ -33,6 +33,6 @@ def test_silence_on_a_closed_port(
     spec = protocol.FlowSpec(carrier.value.lower(), str(SERVER), 8099, "n" * 16, 3.0)
     silence = protocol.FlowResult("n" * 16, Event.SILENT, stage="connect", sent=1)
     told = verdict.ServerEvidence(
-        arrived=False, control=False, control_detail=control, closed=closed
+        arrived=False, control=False, control_refused=control == Event.RESET, closed=closed
     )
     assert verdict.rule(flow, spec, silence, told, lag=0.0).outcome is wanted

@@ -335,7 +335,7 @@ def test_silence_beside_icmp_errors_says_so() -> None:
     def some_rejected(request: object) -> object:
         assert isinstance(request, protocol.Probe)
         results = [
-            protocol.FlowResult(f.nonce, Event.UNREACHABLE, detail="ICMPv6 type 1 code 1 from ::1")
+            protocol.FlowResult(f.nonce, Event.UNREACHABLE, icmp=protocol.IcmpSeen(1, 1, "::1"))
             if f.port < 3
             else protocol.FlowResult(f.nonce, Event.SILENT)
             for f in request.flows

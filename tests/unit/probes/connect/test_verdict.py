@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sixproof.agent.protocol import Event, FlowResult, FlowSpec
+from sixproof.agent.protocol import Event, FlowResult, FlowSpec, IcmpSeen
 from sixproof.model import EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect import verdict
 from sixproof.probes.connect.verdict import Ruling
@@ -22,8 +22,10 @@ TIMEOUT = 2.0
 STALL = verdict.STALL_SHARE * TIMEOUT
 LISTENS = Story(arrived=False, control=True)
 ABSENT = Story()
-CLOSED = Story(arrived=False, control=False, control_detail="reset ECONNREFUSED")
-MUTE = Story(arrived=False, control=False, control_detail="silent")
+CLOSED = Story(
+    arrived=False, control=False, control_refused=True, control_failure="reset ECONNREFUSED"
+)
+MUTE = Story(arrived=False, control=False, control_failure="silent")
 ARRIVED = Story(arrived=True, control=True)
 HALF_OPEN = Story(arrived=False, half_open=True, control=True)
 LOST = Story(silent_because="echo: control channel lost")
@@ -42,6 +44,8 @@ class Case:
     stage: str = "connect"
     error: str = ""
     detail: str = ""
+    icmp: IcmpSeen | None = None
+    family: Family = Family.IPV6
     answered_by: str = ""
     lag: float = 0.0
 
@@ -49,6 +53,7 @@ class Case:
         return self.name
 
 
+V4, V6 = Family.IPV4, Family.IPV6
 T, U, I = Protocol.TCP, Protocol.UDP, Protocol.ICMP  # noqa: E741 - as the table's column reads
 
 ECHOES = (
@@ -129,7 +134,7 @@ SILENCES = (
         "the client met EMSGSIZE, ICMPv6 Packet Too Big, MTU 1350, from 192.0.2.1",
         protocol=U,
         error="EMSGSIZE",
-        detail="ICMPv6 type 2 code 0 from 192.0.2.1, MTU 1350",
+        icmp=IcmpSeen(2, 0, "192.0.2.1", 1350),
     ),
     Case(
         "reply lost",
@@ -269,21 +274,22 @@ REFUSALS = (
 ERRORS = (
     *(
         Case(
-            f"prohibited: {detail}",
+            f"prohibited: {family} {numbers}",
             Event.UNREACHABLE,
             Outcome.REJECTED,
             "administratively prohibited",
             LOST,
             error="EHOSTUNREACH",
-            detail=f"{detail} from 192.0.2.1",
+            icmp=IcmpSeen(*numbers, "192.0.2.1"),
+            family=family,
         )
-        for detail in (
-            "ICMP type 3 code 9",
-            "ICMP type 3 code 10",
-            "ICMP type 3 code 13",
-            "ICMPv6 type 1 code 1",
-            "ICMPv6 type 1 code 5",
-            "ICMPv6 type 1 code 6",
+        for family, numbers in (
+            (V4, (3, 9)),
+            (V4, (3, 10)),
+            (V4, (3, 13)),
+            (V6, (1, 1)),
+            (V6, (1, 5)),
+            (V6, (1, 6)),
         )
     ),
     Case(
@@ -295,19 +301,20 @@ ERRORS = (
     ),
     *(
         Case(
-            f"unreachable: {detail}",
+            f"unreachable: {family} {numbers}",
             Event.UNREACHABLE,
             Outcome.UNROUTABLE,
             "unreachable: EHOSTUNREACH, ICMP",
             error="EHOSTUNREACH",
-            detail=f"{detail} from 192.0.2.1",
+            icmp=IcmpSeen(*numbers, "192.0.2.1"),
+            family=family,
         )
-        for detail in (
-            "ICMP type 3 code 0",
-            "ICMP type 3 code 1",
-            "ICMP type 3 code 12",
-            "ICMPv6 type 1 code 0",
-            "ICMPv6 type 1 code 3",
+        for family, numbers in (
+            (V4, (3, 0)),
+            (V4, (3, 1)),
+            (V4, (3, 12)),
+            (V6, (1, 0)),
+            (V6, (1, 3)),
         )
     ),
     Case(
@@ -316,7 +323,7 @@ ERRORS = (
         Outcome.UNROUTABLE,
         "EHOSTUNREACH, ICMPv6 Time Exceeded: hop limit exceeded in transit, from 2001:db8:9::1",
         error="EHOSTUNREACH",
-        detail="ICMPv6 type 3 code 0 from 2001:db8:9::1",
+        icmp=IcmpSeen(3, 0, "2001:db8:9::1"),
     ),
     Case(
         "no neighbour, dead server",
@@ -358,9 +365,9 @@ def spec(timeout: float = TIMEOUT) -> FlowSpec:
     return FlowSpec("tcp", "2001:db8::2", 8080, "0123456789abcdef", timeout)
 
 
-def asked(protocol: Protocol) -> Flow:
+def asked(protocol: Protocol, family: Family = V6) -> Flow:
     """The flow of that protocol."""
-    return flow(Family.IPV6, protocol)
+    return flow(family, protocol)
 
 
 def ruled(case: Case) -> Ruling:
@@ -371,11 +378,12 @@ def ruled(case: Case) -> Ruling:
         case.stage,
         case.error,
         case.detail,
+        icmp=case.icmp,
         answered_by=case.answered_by,
     )
     answerers = frozenset({"echo", "echo2"})
     return verdict.rule(
-        asked(case.protocol), spec(), result, case.server_evidence, case.lag, answerers
+        asked(case.protocol, case.family), spec(), result, case.server_evidence, case.lag, answerers
     )
 
 
@@ -411,14 +419,15 @@ events = st.sampled_from(sorted(Event.ALL))
 protocols = st.sampled_from([T, U, I])
 stages = st.sampled_from(["connect", "exchange"])
 lags = st.sampled_from([0.0, STALL, STALL + 0.01, 9.0])
-details = st.sampled_from(["", "ICMP type 3 code 13 from 192.0.2.1", "silent"])
+icmps = st.sampled_from([None, IcmpSeen(1, 1, "2001:db8:9::1"), IcmpSeen(3, 0)])
 errors = st.sampled_from(["", "EACCES", "EPERM", "ECONNREFUSED", "EHOSTUNREACH"])
 testimonies = st.builds(
     Story,
     arrived=st.sampled_from([None, False, True]),
     half_open=st.booleans(),
     control=st.sampled_from([None, False, True]),
-    control_detail=st.sampled_from(["", "reset ECONNREFUSED", "silent"]),
+    control_refused=st.booleans(),
+    control_failure=st.sampled_from(["", "reset ECONNREFUSED", "silent"]),
     silent_because=st.sampled_from(["", "echo: channel lost"]),
     lag=lags,
 )
@@ -430,26 +439,26 @@ def any_ruling(
     server_evidence: Story,
     lag: float = 0.0,
     error: str = "",
-    detail: str = "",
+    icmp: IcmpSeen | None = None,
     stage: str = "connect",
 ) -> Ruling:
     """A ruling on any evidence."""
-    result = FlowResult("n", event, stage, error, detail)
+    result = FlowResult("n", event, stage, error, icmp=icmp)
     return verdict.rule(asked(protocol), spec(), result, server_evidence, lag)
 
 
-@given(events, protocols, testimonies, lags, errors, details, stages)
+@given(events, protocols, testimonies, lags, errors, icmps, stages)
 def test_nothing_but_an_echo_is_success(
     event: str,
     protocol: Protocol,
     server_evidence: Story,
     lag: float,
     error: str,
-    detail: str,
+    icmp: IcmpSeen | None,
     stage: str,
 ) -> None:
     """No combination of other evidence is ALLOWED, and an echo is nothing else."""
-    ruling = any_ruling(event, protocol, server_evidence, lag, error, detail, stage)
+    ruling = any_ruling(event, protocol, server_evidence, lag, error, icmp, stage)
 
     assert (ruling.outcome is Outcome.ALLOWED) == (event == Event.ECHOED)
 
@@ -499,18 +508,18 @@ def test_dropped_means_silence_and_no_arrival(
         assert not server_evidence.silent_because
 
 
-@given(events, protocols, testimonies, lags, errors, details, stages)
+@given(events, protocols, testimonies, lags, errors, icmps, stages)
 def test_every_failure_has_a_reason(
     event: str,
     protocol: Protocol,
     server_evidence: Story,
     lag: float,
     error: str,
-    detail: str,
+    icmp: IcmpSeen | None,
     stage: str,
 ) -> None:
     """Only success needs no words, and a changed answer has those of the agent."""
-    ruling = any_ruling(event, protocol, server_evidence, lag, error, detail, stage)
+    ruling = any_ruling(event, protocol, server_evidence, lag, error, icmp, stage)
 
     assert ruling.reason or ruling.outcome in (Outcome.ALLOWED, Outcome.CORRUPTED)
 

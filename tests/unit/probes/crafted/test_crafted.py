@@ -59,8 +59,9 @@ class Wire:
     def server(self, request: object) -> object:
         """Captures what comes and tells of arrivals."""
         if isinstance(request, protocol.Evidence):
+            heard = protocol.Event.SILENT if "deaf" in self.knobs else protocol.Event.ECHOED
             controls = [
-                protocol.ControlResult(c.protocol, c.address, c.port, "deaf" not in self.knobs)
+                protocol.ControlResult(c.protocol, c.address, c.port, heard)
                 for c in request.controls
             ]
             found = [

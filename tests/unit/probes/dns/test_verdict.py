@@ -132,7 +132,12 @@ CASES = (
     Case("answer to a stalled agent", got("NOERROR", AAAA), O.NOERROR, lag=TIMEOUT),
     Case("closed port", reply(Event.RESET, error="ECONNREFUSED"), O.UNREACHABLE, "nothing listens"),
     Case("reset", reply(Event.RESET, error="ECONNRESET"), O.UNREACHABLE, "ECONNRESET", TCP),
-    Case("ICMP", reply(Event.UNREACHABLE, detail="ICMPv6 type 1"), O.UNREACHABLE, "ICMPv6 type 1"),
+    Case(
+        "ICMP",
+        reply(Event.UNREACHABLE, error="EHOSTUNREACH", icmp=protocol.IcmpSeen(1, 3, "fd00::1")),
+        O.UNREACHABLE,
+        "EHOSTUNREACH ICMPv6 Destination Unreachable: address unreachable, from fd00::1",
+    ),
     Case("no route", reply(Event.NO_ROUTE, error="ENETUNREACH"), O.UNREACHABLE, "source has no"),
     Case("too big", reply(Event.TOO_BIG, error="EMSGSIZE"), O.UNREACHABLE, "EMSGSIZE"),
     Case("closed early", reply(Event.CLOSED, detail="1 bytes"), O.MALFORMED, "was whole", TCP),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from sixproof.agent.protocol import Bulk, Event, Inspected, RouteSeen, Sized
+from sixproof.agent.protocol import Bulk, Event, IcmpSeen, Inspected, RouteSeen, Sized
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 from sixproof.probes.pmtu.path import Hop, Path
 from sixproof.probes.pmtu.probe import PathResult, PathRun
@@ -42,9 +42,13 @@ def vanished(size: int, mtu: int = 1430) -> Sized:
     return Sized(size, Event.SILENT, mtu=mtu)
 
 
-def refused(size: int, detail: str = "", mtu: int = 1430) -> Sized:
-    """A datagram that was too big."""
-    return Sized(size, Event.TOO_BIG, "EMSGSIZE", detail, mtu=mtu)
+PTB = IcmpSeen(2, 0, "2001:db8::ffff", 1350)
+"""A Packet Too Big."""
+
+
+def refused(size: int, icmp: IcmpSeen | None = None, mtu: int = 1430) -> Sized:
+    """A datagram that was too big, by an ICMP error or by its own kernel."""
+    return Sized(size, Event.TOO_BIG, "EMSGSIZE", icmp, mtu=mtu)
 
 
 def bulk(event: str = Event.ECHOED, **fields: Any) -> Bulk:

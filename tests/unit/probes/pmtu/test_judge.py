@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent.protocol import Event, Sized
+from sixproof.agent.protocol import Event, IcmpSeen, Sized
 from sixproof.model import Family
 from sixproof.probes.pmtu import judge as rules
 from sixproof.probes.pmtu.judge import Kind, Rule, Violation
@@ -16,6 +16,7 @@ from sixproof.probes.pmtu.probe import PathResult
 from tests.unit.probes.pmtu.samples import (
     HOPS,
     NODES,
+    PTB,
     bulk,
     learnt,
     narrowed,
@@ -36,7 +37,6 @@ RULES = (
     rules.signals_are_exact,
     rules.signals_are_honoured,
 )
-PTB = "ICMPv6 type 2 code 0 from 2001:db8::ffff, MTU 1350"
 
 
 def found(rule: Rule, given: PathResult) -> Violation:
@@ -232,10 +232,10 @@ def test_packet_too_big_must_be_exact() -> None:
     assert "said MTU 1350" in odd.said
     further = path_result(hops=(Hop("a", "eth0", 1500), *narrowed()), pattern=pattern)
     assert rules.signals_are_exact(further) is None
-    nowhere = (refused(1430, PTB.replace("1350", "1400"), 1400), *pattern[1:])
+    nowhere = (refused(1430, dataclasses.replace(PTB, mtu=1400), 1400), *pattern[1:])
     odd = found(rules.signals_are_exact, path_result(hops=narrowed(), pattern=nowhere))
     assert "said MTU 1400" in odd.said
-    code = refused(1430, PTB.replace("code 0", "code 1"))
+    code = refused(1430, dataclasses.replace(PTB, code=1))
     assert "code 1" in found(rules.signals_are_exact, path_result(first=code)).said
 
 
@@ -252,7 +252,7 @@ def test_packet_too_big_must_be_honoured() -> None:
 
 def test_fragmentation_needed_is_ipv4s_packet_too_big() -> None:
     """Type 3 code 4 (RFC 1191 section 4)."""
-    said = "ICMP type 3 code 4 from 192.0.2.9, MTU 1350"
+    said = IcmpSeen(3, 4, "192.0.2.9", 1350)
     given = path_result(Family.IPV4, narrowed(), first=refused(1430, said, 1350))
     assert rules.signals_are_exact(given) is None
 

@@ -12,6 +12,7 @@ from sixproof.probes.pmtu.judge import Kind
 from sixproof.probes.pmtu.probe import PathResult
 from tests.unit.probes.pmtu.samples import (
     HERE,
+    PTB,
     learnt,
     narrowed,
     passed,
@@ -21,7 +22,6 @@ from tests.unit.probes.pmtu.samples import (
     vanished,
 )
 
-PTB = "ICMPv6 type 2 code 0 from 2001:db8::ffff, MTU 1350"
 LOST = (vanished(1430),) * 4
 TOLD = (refused(1430, PTB, mtu=1350), *(passed(1430, 1350),) * 3)
 NEVER = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=None))

@@ -18,6 +18,7 @@ from sixproof.reporting.matrix.palette import PAINTS
 from tests.unit.probes.pmtu.samples import (
     HERE,
     HOPS,
+    PTB,
     THERE,
     bulk,
     narrowed,
@@ -105,11 +106,10 @@ def test_many_pairs_are_told_short_after_the_first() -> None:
 
 def test_a_drawing_has_a_line_a_hop() -> None:
     """With the narrowest marked, what passed, and who said what."""
-    said = "ICMPv6 type 2 code 0 from 2001:db8::ffff, MTU 1350"
     given = path_result(
         hops=narrowed(),
         first=passed(1350),
-        pattern=(refused(1430, said, 1350), *(passed(1430),) * 3),
+        pattern=(refused(1430, PTB, 1350), *(passed(1430),) * 3),
     )
     lines = list(path_text.drawing(given))
     assert lines[0] == "a@w1 -> a@w2 over IPv6: MTU 1350"
