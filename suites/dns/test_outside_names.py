@@ -1,4 +1,4 @@
-"""Names from outside the cluster's zone keep their families and their failures."""
+"""Names outside the cluster's zone resolve to their own families, and failures stay distinct."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 def test_outside_names_keep_their_families(
     ip_family: Family, outside_zone: OutsideZone, resolution: Resolution
 ) -> None:
-    """A name with AAAA only, A only, both or neither is answered so, also through an alias."""
+    """An outside name with AAAA only, A only, both or neither gets exactly these answers, also
+    through an alias."""
     resolution.must_answer("names of the test zone", outside_zone.answers(ip_family))
 
 
@@ -24,7 +25,8 @@ def test_outside_names_keep_their_families(
 def test_outside_failures_are_told_apart(
     ip_family: Family, outside_zone: OutsideZone, resolution: Resolution
 ) -> None:
-    """An unknown name is NXDOMAIN, a broken zone SERVFAIL; neither is an empty answer."""
+    """An unknown outside name gets NXDOMAIN and a broken zone gets SERVFAIL; neither gets an empty
+    answer."""
     resolution.must_answer("failures of the test zone", outside_zone.failures(ip_family))
 
 
@@ -32,6 +34,6 @@ def test_outside_failures_are_told_apart(
 def test_stock_resolvers_find_outside_names(
     outside_zone: OutsideZone, resolvers: Resolvers
 ) -> None:
-    """getaddrinfo returns the families that an outside name has, and says what it has not, over
+    """getaddrinfo returns the families that an outside name has and reports those it lacks, over
     nameservers of each family."""
     resolvers.must_find("outside names", outside_zone.found([None, *Family]))

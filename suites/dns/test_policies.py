@@ -1,4 +1,4 @@
-"""The DNS under network policies: allowed by itself, and denied in one family by itself."""
+"""DNS under network policies: DNS allowed alone, and DNS denied in one family only."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
     connectivity: Connectivity,
     resolution: Resolution,
 ) -> None:
-    """A pod whose egress is confined to the DNS pods' port 53 reaches nothing else, and resolves
-    over UDP and TCP.
+    """A pod whose egress is restricted to port 53 of the DNS pods reaches nothing else, and
+    resolves names over UDP and TCP.
 
-    Why: it is the rule that every default-deny set-up starts with; without its IPv6 or its TCP half
-    names fail now and then.
+    Why: every default-deny set-up starts with this rule; without its IPv6 or TCP half, name
+    resolution fails intermittently.
     """
     wanted = flows(named.backends, topology.in_namespace("b"), [ip_family], POD_PORTS[:1])
     others = connectivity.carried_before("everything but the DNS", wanted)
@@ -63,10 +63,10 @@ def test_a_pod_confined_to_one_family_resolves_over_it_alone(
     confine: Confine,
     resolution: Resolution,
 ) -> None:
-    """A pod that may send over this family only gets every answer over it, and over the other one
-    none.
+    """A pod whose egress is restricted to one family gets every DNS answer over this family, and
+    none over the other.
 
-    Why: a policy with blocks of one family denies the other without a word.
+    Why: a policy with blocks of one family silently denies the other.
     """
     silence = records.silent(kubernetes_ports, f"the policy allows {ip_family} only")
 

@@ -1,4 +1,4 @@
-"""SRV records: every named port, and targets that lead on in each family."""
+"""SRV records: every named port, and targets that resolve in each family."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 
 @pytest.mark.story("SRV")
 def test_every_named_port_has_a_record(truth: Truth, resolution: Resolution) -> None:
-    """_PORT._PROTOCOL.SERVICE tells the port's number and the service's own name, once.
+    """Each named port of a service has exactly one SRV record, with the port's number and the
+    service's own name.
 
     Why: specification 2.3.2.
     """
@@ -31,7 +32,8 @@ def test_every_named_port_has_a_record(truth: Truth, resolution: Resolution) -> 
 def test_a_headless_port_has_a_record_for_each_endpoint(
     truth: Truth, resolution: Resolution
 ) -> None:
-    """N ready endpoints with M named ports make N times M records, with the endpoints' own names.
+    """Each named port of a headless service has one SRV record per ready endpoint, with the
+    endpoint's own name.
 
     Why: specification 2.4.2.
     """
@@ -43,10 +45,10 @@ def test_a_headless_port_has_a_record_for_each_endpoint(
 def test_targets_of_pods_are_legal_names_that_lead_to_them(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """Every target of a headless service's ports is a legal host name, and together the targets
-    lead to exactly the service's ready pods of the family.
+    """Every SRV target of a headless service is a valid host name, and the targets together resolve
+    to exactly the service's ready pods of the family.
 
-    Why: servers make names from addresses, and one that ends in :: makes an illegal name.
+    Why: servers derive names from addresses, and an address that ends in :: gives an invalid name.
     """
     single = truth.headless_of(ip_family)
     expected = records.any_ports(single, truth.zone)

@@ -1,4 +1,4 @@
-"""Names follow readiness: who is ready is found, who is not is not."""
+"""Names follow readiness: ready pods are found, unready ones are not."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def test_a_headless_name_follows_its_endpoints(
     move_endpoints: Callable[[], Answers],
     resolution: Resolution,
 ) -> None:
-    """When endpoints come, go, or change their readiness, the name soon says so; how soon is
-    reported.
+    """A headless service's name follows its endpoints when they are added, removed or change
+    readiness; how long it takes is reported.
 
-    Why: clients of a headless service have no other way to learn it (specification 2.4.1).
+    Why: clients of a headless service have no other way to learn of it (specification 2.4.1).
     """
     before = truth.addresses(truth.of("moving"), ip_family)
     resolution.must_answer("endpoints before the change", before)
@@ -35,7 +35,7 @@ def test_a_headless_name_follows_its_endpoints(
 def test_a_pod_that_is_not_ready_is_not_found(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """The name of a headless service whose only pod is not ready does not exist."""
+    """The name of a headless service without a ready pod does not exist."""
     unready = truth.addresses(truth.of("unpublished", "empty"), ip_family)
     resolution.must_answer("services without a ready endpoint", unready)
 
@@ -44,9 +44,9 @@ def test_a_pod_that_is_not_ready_is_not_found(
 def test_a_published_pod_is_found_before_it_is_ready(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """With publishNotReadyAddresses a pod is found in each of its families before it is ready.
+    """With publishNotReadyAddresses, a pod is found in each of its families before it is ready.
 
-    Why: members of a cluster must find each other to become ready at all.
+    Why: members of a clustered application must find each other to become ready at all.
     """
     published = truth.addresses(truth.of("published"), ip_family)
     resolution.must_answer("a service that publishes unready pods", published)

@@ -1,7 +1,7 @@
-"""A and AAAA of services: exactly the addresses that the API shows, family by family.
+"""A and AAAA records of services: exactly the addresses that the API shows, family by family.
 
-Why: the Kubernetes DNS specification (schema 1.1.0) asks for a record for each clusterIP and each
-ready endpoint, of its family; what a missing family must look like is RFC 4074 section 3.
+Why: the Kubernetes DNS specification (schema 1.1.0) requires a record for each clusterIP and each
+ready endpoint, of its family; RFC 4074 section 3 says how a missing family is answered.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 def test_a_service_name_has_exactly_its_cluster_ips(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """A service's name leads to its clusterIP of the family and to nothing else; where the service
-    has none of the family, the name exists without data.
+    """A service's name resolves to its clusterIP of the family and to nothing else; if the service
+    has none of the family, the name exists without data (NODATA).
 
     Why: specification 2.3.1. NXDOMAIN for the missing family would make resolvers drop the other
     family's answer too (RFC 4074 section 4.2).
@@ -37,7 +37,7 @@ def test_a_service_name_has_exactly_its_cluster_ips(
 def test_the_api_servers_own_name_has_exactly_its_cluster_ips(
     ip_family: Family, kubernetes: TrueService, cluster_dns: ClusterDns, resolution: Resolution
 ) -> None:
-    """kubernetes.default leads to the clusterIPs of the API server's service."""
+    """kubernetes.default resolves to the clusterIPs of the API server's service."""
     expected = records.addresses([kubernetes], cluster_dns.zone, ip_family)
     beside = records.addresses([kubernetes], cluster_dns.zone, ip_family.other)
     resolution.must_answer("the API server's service", expected, beside=beside)
@@ -47,9 +47,9 @@ def test_the_api_servers_own_name_has_exactly_its_cluster_ips(
 def test_an_unknown_name_does_not_exist(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """A name that no service has is NXDOMAIN in both families, and not an empty answer.
+    """A name that no service has gets NXDOMAIN in both families, not an empty answer.
 
-    Why: resolvers go on with their search list after NXDOMAIN and stop at NODATA; RFC 2308.
+    Why: resolvers continue with their search list after NXDOMAIN and stop at NODATA; RFC 2308.
     """
     names = [truth.fqdn("hosts").replace("hosts-", "nobody-"), f"nobody.{truth.fqdn('hosts')}"]
     expected = records.unknown(names, ip_family, "no service and no endpoint has this name")
@@ -60,7 +60,7 @@ def test_an_unknown_name_does_not_exist(
 def test_a_denial_says_how_long_it_may_be_kept(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """Answers without records carry the zone's SOA.
+    """Negative answers carry the zone's SOA, which says how long they may be cached.
 
     Why: without it resolvers ask again for every connection (RFC 2308 section 3).
     """
@@ -75,7 +75,8 @@ def test_a_denial_says_how_long_it_may_be_kept(
 def test_a_headless_name_has_exactly_its_ready_pods(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """A headless service's name leads to the addresses of all its ready pods, of its families.
+    """A headless service's name resolves to the addresses of all its ready pods, in each of its
+    families.
 
     Why: specification 2.4.1.
     """
@@ -88,7 +89,7 @@ def test_a_headless_name_has_exactly_its_ready_pods(
 def test_an_endpoint_is_found_under_its_host_name(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """HOSTNAME.SERVICE leads to that one endpoint, in each family it has.
+    """HOSTNAME.SERVICE resolves to the endpoint with this host name, in each family that it has.
 
     Why: members of a StatefulSet find each other this way (specification 2.4.1).
     """
@@ -108,9 +109,10 @@ def test_an_external_name_is_an_alias(truth: Truth, resolution: Resolution) -> N
 def test_every_dns_pod_tells_the_same(
     ip_family: Family, truth: Truth, cluster_dns: ClusterDns, resolution: Resolution
 ) -> None:
-    """Each DNS pod, asked by itself, tells the truth.
+    """Each DNS pod, asked directly, answers as the API says.
 
-    Why: a pod that lost its watch answers with old addresses now and then, behind the service.
+    Why: a pod that lost its watch answers with outdated addresses; behind the service this shows
+    only now and then.
     """
     services = (*truth.cluster_ip, *truth.headless)
     expected = truth.addresses(services, ip_family)

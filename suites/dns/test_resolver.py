@@ -18,7 +18,7 @@ CALLS = 40
 def test_nameservers_are_of_a_family_that_the_pod_has(
     topology: ProbeTopology, all_resolvers: Resolvers
 ) -> None:
-    """Every pod has a nameserver that it can reach: one of its own families.
+    """Every pod has at least one nameserver of a family that the pod has.
 
     Why: a pod with IPv6 only and an IPv4 nameserver resolves nothing, and the other way round.
     """
@@ -38,7 +38,7 @@ def test_every_nameserver_of_every_pod_answers(
 ) -> None:
     """Each nameserver in a pod's resolv.conf answers that pod, over UDP and TCP.
 
-    Why: a resolver that finds the first one dead waits for seconds, at every name.
+    Why: if the first one is dead, the resolver waits for seconds at every name.
     """
     all_resolvers.must_have_answering_nameservers(
         truth.every_address(truth.cluster_ip), topology.pods
@@ -47,10 +47,11 @@ def test_every_nameserver_of_every_pod_answers(
 
 @pytest.mark.story("resolver")
 def test_lookups_bring_the_families_that_are_asked_for(truth: Truth, resolvers: Resolvers) -> None:
-    """getaddrinfo returns every address of a service for AF_UNSPEC, those of one family for AF_INET
-    and AF_INET6, and says so where there is none, over nameservers of each family.
+    """getaddrinfo returns every address of a service for AF_UNSPEC, and those of one family for
+    AF_INET and AF_INET6 or an error if there are none, over nameservers of each family.
 
-    Why: applications choose among what they get; a family that is lost here is never tried.
+    Why: applications choose among the returned addresses; a family that is missing here is never
+    tried.
     """
     services = (*truth.cluster_ip, *truth.headless)
     resolvers.must_find("lookups", truth.found(services, [None, *Family]))
@@ -58,9 +59,9 @@ def test_lookups_bring_the_families_that_are_asked_for(truth: Truth, resolvers: 
 
 @pytest.mark.story("resolver")
 def test_no_lookup_has_to_ask_again(truth: Truth, resolvers: Resolvers) -> None:
-    """Of many lookups of both families at once, none waits for the resolver's time-out.
+    """Of many lookups that ask for both families at once, none waits for the resolver's time-out.
 
-    Why: A and AAAA leave from one socket at the same moment; where connection tracking loses one,
+    Why: A and AAAA queries leave one socket at the same moment; if connection tracking loses one,
     the resolver asks again after 5 s (kubernetes/kubernetes#56903).
     """
     first = truth.cluster_ip[:1]

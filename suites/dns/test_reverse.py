@@ -1,4 +1,4 @@
-"""Addresses lead back to names, IPv6 ones in full nibble form."""
+"""Reverse lookups return names, for IPv6 addresses in full nibble form."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ def test_a_cluster_ip_leads_back_to_its_service(
 def test_an_endpoint_with_a_host_name_leads_back_to_it(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """The PTR record of a ready endpoint is its host name under its service (2.4.3)."""
+    """The PTR record of a ready endpoint is its host name under its service (specification
+    2.4.3)."""
     expected = records.reverse_of_endpoints(truth.of("hosts"), truth.zone, ip_family)
     resolution.must_answer("endpoints backwards", expected)
 
@@ -40,9 +41,9 @@ def test_an_endpoint_with_a_host_name_leads_back_to_it(
 def test_an_address_that_nobody_has_leads_nowhere(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """The reverse name of an unused address does not exist: NXDOMAIN, not SERVFAIL.
+    """The reverse name of an unused address gets NXDOMAIN, not SERVFAIL.
 
-    Why: servers that log or check their clients' names wait and try again at a SERVFAIL.
+    Why: servers that log or check their clients' names wait and retry after SERVFAIL.
     """
     nobody = ipaddress.ip_address(truth.names.address("hosts", ip_family, 250))
     expected = records.nobodys([nobody])

@@ -1,4 +1,4 @@
-"""Big answers: truncated where they do not fit, whole over TCP, never cut without a word."""
+"""Large answers: truncated where they do not fit, complete over TCP, never cut silently."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_big_answer_is_whole_over_tcp(
     truth: Truth,
     resolution: Resolution,
 ) -> None:
-    """Over TCP and the family, a name with 120 addresses of the family has all of them.
+    """A name with 120 addresses of the family returns all of them over TCP.
 
     Why: it is where a client goes after truncation (RFC 7766 section 5).
     """
@@ -42,7 +42,7 @@ def test_an_answer_over_udp_is_whole_or_says_that_it_is_not(
     truth: Truth,
     resolution: Resolution,
 ) -> None:
-    """Over UDP the answer fits what the client offers: complete, or with the TC bit.
+    """A UDP answer fits the size that the client offers: it is complete or has the TC bit set.
 
     Why: 512 bytes without EDNS (RFC 1035 section 4.2.1); 1232 is never fragmented, since every IPv6
     link carries 1280; 4096 arrives only if fragments do. A cut answer without the TC bit hides
@@ -63,9 +63,9 @@ def test_an_answer_over_udp_is_whole_or_says_that_it_is_not(
 
 @pytest.mark.story("big answers")
 def test_stock_resolvers_ask_again_over_tcp(truth: Truth, resolvers: Resolvers) -> None:
-    """A pod's own resolver finds all addresses of the name, over nameservers of each family.
+    """A pod's own resolver finds all 120 addresses of a name, over nameservers of each family.
 
-    Why: it takes a truncated answer and a second question over TCP.
+    Why: this needs a truncated answer over UDP and a second query over TCP.
     """
     resolvers.must_find("120 addresses", truth.found(truth.of("big"), [None]))
 

@@ -1,4 +1,4 @@
-"""However a name is spelt, it is the same name."""
+"""A name is found in every valid spelling."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ FORMS = (
 def test_case_does_not_matter_and_is_given_back(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
-    """A question in mixed case gets the same records, and comes back as it was spelt.
+    """A query in mixed case gets the same records, and the answer repeats the name as it was spelt.
 
-    Why: RFC 4343; resolvers mix case on purpose and take another spelling for a forgery.
+    Why: RFC 4343; resolvers mix case on purpose and treat another spelling as a forgery.
     """
     expected = {
         dataclasses.replace(question, name=mixed(question.name)): wanted
@@ -47,8 +47,8 @@ def test_case_does_not_matter_and_is_given_back(
 def test_a_name_is_found_however_much_of_it_is_written(truth: Truth, resolvers: Resolvers) -> None:
     """A pod's resolver finds a service by every partial form of its name.
 
-    Why: the search list and ndots of resolv.conf make it so; a server that denies one step of the
-    search wrongly (SERVFAIL, NODATA) ends it early.
+    Why: the search list and ndots of resolv.conf provide for it; a server that denies one step of
+    the search wrongly (SERVFAIL, NODATA) ends the search early.
     """
     wanted = {
         asked: expected

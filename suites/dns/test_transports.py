@@ -1,7 +1,7 @@
-"""The DNS is reached over UDP and TCP, over each family, by pods and by nodes.
+"""The DNS is reachable over UDP and TCP, over each family, from pods and from nodes.
 
-Why: an answer over one way hides that another is dead, until an answer is truncated (RFC 7766) or
-the one family fails (RFC 3901).
+Why: an answer over one path hides that another is dead, until an answer is truncated (RFC 7766) or
+the working family fails (RFC 3901).
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ def test_the_dns_service_has_each_required_family(
 ) -> None:
     """The DNS service has a clusterIP of every family that the cluster must have.
 
-    Why: without one every lookup of every pod depends on the other family, and a pod of this family
-    alone resolves nothing. kubeadm makes the service single-stack, also in dual-stack clusters.
+    Why: without one, every lookup of every pod depends on the other family, and a pod with this
+    family only resolves nothing. kubeadm makes the service single-stack, even in dual-stack
+    clusters.
     """
     missing = [f for f in settings.require_families if not cluster_dns.of(f)]
     have = ", ".join(str(s.address) for s in cluster_dns.addresses)
@@ -42,7 +43,7 @@ def test_pods_reach_the_dns_service(
     kubernetes_ports: Answers,
     resolution: Resolution,
 ) -> None:
-    """From every pod the DNS service answers at its address of the family, over UDP and TCP."""
+    """From every pod, the DNS service answers at its address of the family, over UDP and TCP."""
     resolution.must_carry("pods to the DNS service", kubernetes_ports, dns_service, topology.pods)
 
 
@@ -53,7 +54,7 @@ def test_nodes_reach_the_dns_service(
     kubernetes_ports: Answers,
     resolution: Resolution,
 ) -> None:
-    """From the host network of every node the DNS service answers, over UDP and TCP."""
+    """From the host network of every node, the DNS service answers over UDP and TCP."""
     resolution.must_carry("nodes to the DNS service", kubernetes_ports, dns_service, topology.hosts)
 
 
@@ -64,9 +65,9 @@ def test_pods_reach_every_dns_pod(
     kubernetes_ports: Answers,
     resolution: Resolution,
 ) -> None:
-    """From a pod of every node each DNS pod answers at its own address, over UDP and TCP.
+    """From a pod on every node, each DNS pod answers at its own address, over UDP and TCP.
 
-    Why: behind the service, one dead way of many is one failure of many.
+    Why: behind the service, one dead path out of many shows as an occasional failure.
     """
     sources = (*topology.in_namespace("a"), *topology.hosts)
     resolution.must_carry("every DNS pod by itself", kubernetes_ports, dns_pods, sources)
@@ -79,7 +80,7 @@ def test_families_and_transports_agree(
     cluster_dns: ClusterDns,
     resolution: Resolution,
 ) -> None:
-    """Whatever way to the DNS works over one family or transport works over the other."""
+    """Every path to the DNS that works over one family or transport works over the other."""
     servers = (*cluster_dns.addresses, *cluster_dns.pods)
     resolution.must_carry(
         "every way to the DNS", kubernetes_ports, servers, topology.in_namespace("a")

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.feature("Path MTU")
 def test_bulk_passes_both_ways_without_a_stall(
     path_results: PathResults, ip_family: Family
 ) -> None:
-    """300 kB each way take less than 2 s and never stand still for 1 s, between every pair.
+    """Between every pair, 300 kB each way take less than 2 s and never stall for 1 s.
 
-    Why: where Packet Too Big is lost the first window hangs, while every small request succeeds.
+    Why: if Packet Too Big is lost, the first window hangs while every small request succeeds.
     """
     path_results.must("bulk passes both ways", pmtu_judge.bulk_in_time, ip_family)
 
@@ -26,8 +26,9 @@ def test_bulk_passes_both_ways_without_a_stall(
 @pytest.mark.story("bulk")
 @pytest.mark.covers("F2/M8")
 def test_segments_fill_the_path(path_results: PathResults, ip_family: Family) -> None:
-    """The MSS of a live socket is the path MTU less IP, TCP and its timestamps: 72 bytes over IPv6.
+    """The MSS of an established connection is the path MTU less the IP and TCP headers with
+    timestamps: 72 bytes over IPv6.
 
-    Why: a smaller one is a path MTU that was learnt; a larger one does not fit.
+    Why: a smaller MSS means that a smaller path MTU was learnt; a larger one does not fit.
     """
     path_results.must("segments fill the path", pmtu_judge.segments, ip_family)

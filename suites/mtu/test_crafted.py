@@ -1,8 +1,8 @@
-"""The raw tier: fragments and extension headers that no plain socket sends, and quoted packets.
+"""The raw tier: fragments and extension headers that plain sockets cannot send, and quoted packets.
 
-Pods with NET_RAW fire whole packets and capture what passes their interface (--six-raw). What
-arrives is known by the server's log; what does not counts only where the same datagram in one piece
-arrived beside it.
+Pods with NET_RAW send whole packets and capture what passes their interface (--six-raw). Arrival is
+read from the server's log; a packet counts as lost only if the same datagram, unfragmented, arrived
+beside it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ ways = pytest.mark.parametrize("way", results.WAYS, ids=slugs(results.WAYS))
 def test_fragments_are_put_together(
     crafted_results: CraftedResults, ip_family: Family, way: str
 ) -> None:
-    """In order, reversed, twice, of 8 bytes, or one that is whole: a datagram in fragments arrives.
-    Fragments that overlap do not, nor does anything that belongs to them.
+    """A fragmented datagram arrives, with fragments in order, reversed, duplicated, of 8 bytes or
+    atomic; datagrams with overlapping fragments do not.
 
-    Why: RFC 8200 section 4.5, RFC 5722; a node that translates or filters puts them together first
-    and must cut them again.
+    Why: RFC 8200 section 4.5, RFC 5722; a node that translates or filters reassembles a datagram
+    first and must fragment it again.
     """
     title = f"fragments {way}"
     crafted_results.must(title, way, ip_family, only=["whole", *shapes.FRAGMENTS])
@@ -47,8 +47,8 @@ def test_fragments_are_put_together(
 def test_extension_headers_are_no_obstacle(
     crafted_results: CraftedResults, ip_family: Family, way: str
 ) -> None:
-    """Hop-by-hop and destination options that say nothing change nothing; a first fragment that
-    does not reach the UDP header is dropped.
+    """Packets with hop-by-hop or destination options that contain only padding arrive; a first
+    fragment without the UDP header is dropped.
 
     Why: RFC 9673, RFC 7045 section 2.1; RFC 7112 section 5.
     """
@@ -59,19 +59,20 @@ def test_extension_headers_are_no_obstacle(
 @pytest.mark.covers("F2/M11")
 @pytest.mark.parametrize("ip_family", [Family.IPV6], ids=str, indirect=True)
 def test_a_source_route_leads_nowhere(crafted_results: CraftedResults, ip_family: Family) -> None:
-    """A pod that gets a routing header of type 0 does not send on to the pod that it names.
+    """A pod that receives a type 0 routing header does not forward the packet to the pod that the
+    header names.
 
-    Why: RFC 5095; it would carry packets past policies that ask who sent them.
+    Why: RFC 5095; it would carry packets past policies that check the source.
     """
     crafted_results.must("source routes", results.ROUTE, ip_family)
 
 
 @pytest.mark.covers("F2/M11", "N1")
 def test_no_shape_opens_a_shut_port(crafted_results: CraftedResults, ip_family: Family) -> None:
-    """Of a datagram to a port that a policy shuts, in whatever fragments or behind whatever
-    headers, not one packet reaches the pod.
+    """No packet of a datagram to a port that a policy denies reaches the pod, however it is
+    fragmented and whatever extension headers it has.
 
-    Why: all fragments but the first have no port; a filter must wait for the whole datagram.
+    Why: only the first fragment has a port; a filter must wait for the whole datagram.
     """
     crafted_results.must("shapes to a shut port", results.DENIED, ip_family)
 
@@ -84,11 +85,11 @@ def test_who_says_too_big_quotes_what_was_sent(
     ip_family: Family,
     way: str,
 ) -> None:
-    """A packet of its link's size arrives, or a Packet Too Big comes back that tells the MTU of the
-    narrowest hop and quotes the packet with the addresses and ports that its sender used.
+    """A packet of its link's size arrives, or a Packet Too Big comes back with the MTU of the
+    narrowest hop, and quotes the packet with the addresses and ports that its sender used.
 
-    Why: RFC 4443 section 3.2; who translates addresses must translate the quoted packet back, or no
-    socket takes the message for its own.
+    Why: RFC 4443 section 3.2; a node that translates addresses must translate the quoted packet
+    back, or no socket accepts the message as its own.
     """
     crafted_results.must(
         f"full-size packets {way}",
@@ -102,11 +103,11 @@ def test_who_says_too_big_quotes_what_was_sent(
 def test_a_handshake_announces_what_its_link_leaves(
     syns: tuple[Handshake, ...], none_wrong: NoneWrong, ip_family: Family
 ) -> None:
-    """The SYN of a connection names its link's MTU less 60 bytes (IPv4: 40) as segment size, and
-    comes in with the same.
+    """The SYN of a connection announces its link's MTU less 60 bytes (IPv4: 40) as MSS, and arrives
+    with the same value.
 
-    Why: whoever lowers it on the way believes the path narrower than it is, and hides that others
-    are not told.
+    Why: a device that lowers it on the way takes the path for narrower than it is, and hides that
+    other protocols do not learn of it.
     """
     mine = [shake for shake in syns if shake.flow.family is ip_family]
     results.measured(map(handshakes.doubt, mine))
@@ -117,9 +118,10 @@ def test_a_handshake_announces_what_its_link_leaves(
 def test_a_lie_about_the_path_is_not_believed(
     spoofed_ptbs: tuple[SpoofedPtb, ...], none_wrong: NoneWrong
 ) -> None:
-    """A Packet Too Big with an MTU below 1280, or about a connection that does not exist, teaches a
-    pod nothing, while one with 1280 about what it really sent does.
+    """A pod ignores a Packet Too Big with an MTU below 1280 or about a connection that does not
+    exist, and accepts one with 1280 about a packet that it really sent.
 
-    Why: RFC 8201 section 4; whoever can shrink others' packets at will can slow them down.
+    Why: RFC 8201 section 4; an attacker who can shrink other hosts' packets at will can slow them
+    down.
     """
     none_wrong("RFC 8201 section 4", list(filter(None, map(spoofed_ptb.violation, spoofed_ptbs))))

@@ -19,7 +19,8 @@ pytestmark = pytest.mark.feature("Path MTU")
 def test_every_interface_of_a_pod_has_what_the_encapsulation_leaves(
     pod_interfaces: Seen, expected_mtu: ExpectedMtu, none_wrong: NoneWrong
 ) -> None:
-    """Every interface of every pod has the underlay's MTU less the headers of the widest tunnel.
+    """Every interface of every pod has the underlay's MTU less the headers of the tunnel with the
+    largest headers.
 
     Why: Calico gives pods one MTU, the lowest over all tunnels of both families.
     """
@@ -36,8 +37,8 @@ def test_every_tunnel_of_a_node_leaves_room_for_its_headers(
 ) -> None:
     """Every tunnel device of every node has the underlay's MTU less its own headers.
 
-    Why: Linux heals a tunnel that is too wide for TCP, at the price of lost packets: nothing else
-    shows it.
+    Why: if a tunnel's MTU is too large, Linux recovers TCP after losing packets, and nothing else
+    shows the fault.
     """
     none_wrong(expected_mtu.source, interfaces.tunnels(node_interfaces, tunnel_mtus))
 
@@ -48,7 +49,8 @@ def test_every_tunnel_of_a_node_leaves_room_for_its_headers(
 def test_every_interface_is_wide_enough_for_ipv6(
     pod_interfaces: Seen, node_interfaces: Seen, none_wrong: NoneWrong
 ) -> None:
-    """No interface of a pod or node that has IPv6 is below 1280 bytes (RFC 8200 section 5)."""
+    """No interface of a pod or node that has IPv6 has an MTU below 1280 bytes (RFC 8200 section
+    5)."""
     seen = (*pod_interfaces, *node_interfaces)
     none_wrong("RFC 8200 section 5", interfaces.too_small(seen))
 
@@ -61,8 +63,8 @@ def test_every_ipv6_address_of_a_pod_is_on_an_interface(
 ) -> None:
     """The IPv6 address in a pod's podIPs is on one of its interfaces.
 
-    Why: the kernel takes IPv6 off an interface whose MTU falls below 1280, and does not give the
-    address back; the API server never learns of it.
+    Why: the kernel removes IPv6 from an interface whose MTU falls below 1280, and does not restore
+    the address; the API server never learns of it.
     """
     seen = (*pod_interfaces, *node_interfaces)
     none_wrong("podIPs and InternalIPs", interfaces.without_ipv6(seen))

@@ -1,4 +1,5 @@
-"""Between pods and clients or servers outside the cluster, whose links are wider than pods' own."""
+"""Path MTU between pods and clients or servers outside the cluster, whose links have a larger MTU
+than the pods'."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("outside")]
 def test_pods_send_full_size_to_the_outside(
     path_results_to_outside: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
-    """From every node's pod, full-size packets, fragments and bulk reach a server outside, and
-    come back.
+    """From a pod on every node, full-size packets, fragments and bulk reach a server outside the
+    cluster, and its answers come back.
 
-    Why: the node translates the pod's address; fragments and Packet Too Big need to be told whose
-    they are.
+    Why: the node translates the pod's address; fragments and Packet Too Big must be matched to the
+    translated flow.
     """
     path_results_to_outside.must(f"to the outside: {title}", rule, ip_family)
 
@@ -32,10 +33,10 @@ def test_pods_send_full_size_to_the_outside(
 def test_a_client_outside_sends_full_size_to_a_node_port(
     path_results_from_outside: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
-    """A client outside gets full-size packets, fragments and bulk through the NodePort of a node
-    that has no backend, and answers of any size.
+    """A client outside the cluster sends full-size packets, fragments and bulk through the NodePort
+    of a node that has no backend, and gets answers of any size.
 
-    Why: its own link takes larger packets than the tunnel that the node sends them on into.
+    Why: its own link carries larger packets than the tunnel into which the node forwards them.
     """
     path_results_from_outside.must(f"from outside: {title}", rule, ip_family)
 
@@ -44,7 +45,8 @@ def test_a_client_outside_sends_full_size_to_a_node_port(
 def test_a_node_tells_the_client_outside_that_a_packet_is_too_big(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
-    """The node that is dialled makes a Packet Too Big about what its tunnel cannot carry."""
+    """The node whose NodePort is dialled from outside sends a Packet Too Big for packets that its
+    tunnel cannot carry."""
     rule = signals.made(path_results_from_outside.seen)
     narrow = path_results_from_outside.too_big(ip_family)
     narrow.must("from outside: Packet Too Big is made", rule, ip_family)
@@ -54,7 +56,8 @@ def test_a_node_tells_the_client_outside_that_a_packet_is_too_big(
 def test_packet_too_big_reaches_the_client_outside(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
-    """It reaches the socket that dialled the NodePort: what it quotes was translated back."""
+    """A Packet Too Big reaches the socket outside the cluster that dialled the NodePort: the quoted
+    packet was translated back."""
     narrow = path_results_from_outside.announced(ip_family)
     narrow.must("from outside: Packet Too Big arrives", signals.delivered, ip_family)
 
@@ -63,7 +66,8 @@ def test_packet_too_big_reaches_the_client_outside(
 def test_the_client_outside_is_told_the_right_size(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
-    """Type, code and MTU are right: that of the tunnel, not that of some other link."""
+    """A Packet Too Big sent to a client outside has the right type and code, and the MTU of the
+    tunnel, not of another link."""
     told = path_results_from_outside.told(ip_family)
     told.must("from outside: it is exact", pmtu_judge.signals_are_exact, ip_family)
 
@@ -72,6 +76,6 @@ def test_the_client_outside_is_told_the_right_size(
 def test_the_client_outside_honours_it(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
-    """The client works with the MTU that it was told, and what fits it arrives."""
+    """A client outside uses the MTU from the Packet Too Big, and packets of that size arrive."""
     told = path_results_from_outside.told(ip_family)
     told.must("from outside: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

@@ -1,6 +1,7 @@
-"""Packet Too Big: a narrow hop makes it, the sender receives it, the sender works with it.
+"""Packet Too Big: a narrow hop sends it, the sender receives it, the sender honours it.
 
-Each step is asked only of paths that took the step before: the first broken one is red.
+Each step is tested only on paths that passed the step before: the first step that fails is the
+broken one.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("Packet Too Big
 
 @pytest.mark.covers("F2/M5")
 def test_packet_too_big_is_made(path_results: PathResults, ip_family: Family) -> None:
-    """A node that cannot pass a packet on because of its size says so: the signal is emitted.
+    """A node that cannot forward a packet because of its size sends a Packet Too Big.
 
-    Why: RFC 4443 section 3.2 leaves no choice; the nodes' own counters tell.
+    Why: RFC 4443 section 3.2 requires it; the nodes' own counters show it.
     """
     narrow = path_results.too_big(ip_family)
     narrow.must("Packet Too Big is made", signals.made(narrow.seen), ip_family)
@@ -27,7 +28,7 @@ def test_packet_too_big_is_made(path_results: PathResults, ip_family: Family) ->
 
 @pytest.mark.covers("F2/M5")
 def test_packet_too_big_reaches_the_sender(path_results: PathResults, ip_family: Family) -> None:
-    """What was made reaches the socket that sent the packet: the signal is delivered.
+    """A Packet Too Big reaches the socket that sent the packet.
 
     Why: RFC 4890 section 4.3.1, such a message must not be dropped.
     """
@@ -37,7 +38,7 @@ def test_packet_too_big_reaches_the_sender(path_results: PathResults, ip_family:
 
 @pytest.mark.covers("F2/M5")
 def test_packet_too_big_names_the_paths_mtu(path_results: PathResults, ip_family: Family) -> None:
-    """Whoever says that a packet was too big says so with code 0 and the MTU of the narrowest hop.
+    """Every Packet Too Big has code 0 and the MTU of the narrowest hop.
 
     Why: RFC 4443 section 3.2; over IPv4 RFC 1191 section 4.
     """
@@ -47,7 +48,7 @@ def test_packet_too_big_names_the_paths_mtu(path_results: PathResults, ip_family
 
 @pytest.mark.covers("F2/M6")
 def test_packet_too_big_is_honoured(path_results: PathResults, ip_family: Family) -> None:
-    """A sender that is told a smaller MTU works with it at once (RFC 8201 section 4)."""
+    """A sender that receives a smaller MTU uses it at once (RFC 8201 section 4)."""
     told = path_results.told(ip_family)
     told.must("Packet Too Big is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
@@ -56,11 +57,10 @@ def test_packet_too_big_is_honoured(path_results: PathResults, ip_family: Family
 def test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten(
     path_results: PathResults, ip_family: Family
 ) -> None:
-    """A smaller MTU that was told is kept for five minutes at least, and has an expiry of ten
-    at most.
+    """A learnt path MTU is kept for at least five minutes and expires after at most ten.
 
-    Why: RFC 8201 section 4 and RFC 1191 section 6.3 forbid to try a larger one sooner; a path that
-    became wider must be found again.
+    Why: RFC 8201 section 4 and RFC 1191 section 6.3 forbid trying a larger one sooner; a path that
+    became wider must be discovered again.
     """
     told = path_results.told(ip_family)
     told.must("what was learnt expires in time", signals.kept, ip_family)

@@ -14,9 +14,9 @@ pytestmark = pytest.mark.feature("Path MTU")
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3", "F2/M15")
 def test_the_first_full_size_packet_passes(path_results: PathResults, ip_family: Family) -> None:
-    """The very first packet of a pair fills every hop to the last byte, unfragmented, and arrives.
+    """The very first packet between a pair, unfragmented and of exactly the path MTU, arrives.
 
-    Why: a kernel that knows a smaller path MTU already would hide that the first one was lost.
+    Why: a kernel that already knows a smaller path MTU would hide that the first packet was lost.
     """
     path_results.must("a full-size packet passes at the first try", pmtu_judge.first_try, ip_family)
 
@@ -24,8 +24,8 @@ def test_the_first_full_size_packet_passes(path_results: PathResults, ip_family:
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3")
 def test_one_byte_more_is_refused(path_results: PathResults, ip_family: Family) -> None:
-    """One byte more is refused by the sender's kernel, or by a narrower hop with a word: never
-    silence."""
+    """A packet one byte larger than the path MTU is refused by the sender's kernel or with a Packet
+    Too Big from a narrower hop, and never lost silently."""
     path_results.must("one byte more is refused", pmtu_judge.one_byte_more, ip_family)
 
 
@@ -35,7 +35,7 @@ def test_no_kernel_learnt_a_smaller_mtu(path_results: PathResults, ip_family: Fa
     """After full-size packets and bulk both ways, no pod or node has learnt a smaller path MTU
     towards a pod or a node.
 
-    Why: it is the only sign of a tunnel that takes more bytes than its device leaves for it.
+    Why: it is the only sign that a tunnel device has a larger MTU than the link under it can carry.
     """
     path_results.must("no path MTU was learnt", pmtu_judge.nothing_learnt, ip_family)
 
@@ -43,7 +43,8 @@ def test_no_kernel_learnt_a_smaller_mtu(path_results: PathResults, ip_family: Fa
 @pytest.mark.story("plain sockets")
 @pytest.mark.covers("F2/M10")
 def test_a_plain_udp_socket_gets_through(path_results: PathResults, ip_family: Family) -> None:
-    """Of four datagrams of the pod's own MTU one arrives, and all after it."""
+    """Of four datagrams of the pod's own MTU, sent from a plain UDP socket, at least one arrives,
+    and so do all after it."""
     title = "a plain socket's datagrams arrive"
     path_results.must(title, pmtu_judge.plain_socket_converges, ip_family)
 
@@ -51,5 +52,6 @@ def test_a_plain_udp_socket_gets_through(path_results: PathResults, ip_family: F
 @pytest.mark.story("plain sockets")
 @pytest.mark.covers("F2/M11")
 def test_a_fragmented_datagram_arrives(path_results: PathResults, ip_family: Family) -> None:
-    """A datagram of 3000 bytes, fragmented by its sender, arrives whole (RFC 8200 section 4.5)."""
+    """A datagram of 3000 bytes, fragmented by its sender, arrives complete (RFC 8200 section
+    4.5)."""
     path_results.must("fragments arrive", pmtu_judge.fragments_arrive, ip_family)

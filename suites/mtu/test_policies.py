@@ -1,4 +1,5 @@
-"""Under a policy that denies all but one port, that port's path carries what it does without."""
+"""Under a policy that denies everything but one port, the path to that port carries what it carries
+without a policy."""
 
 from __future__ import annotations
 
@@ -28,10 +29,10 @@ RULES = {
 def test_a_default_deny_leaves_the_allowed_port_its_path(
     path_results_under_policies: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
-    """Where everything but one port is denied both ways, full-size packets, fragments and bulk to
-    that port pass.
+    """If everything but one port is denied in both directions, full-size packets, fragments and
+    bulk to that port pass.
 
-    Why: only the first fragment of a datagram holds a port; whoever filters must put it together.
+    Why: only the first fragment of a datagram has a port; a filter must reassemble the datagram.
     """
     path_results_under_policies.must(f"under default-deny: {title}", rule, ip_family)
 
@@ -40,10 +41,10 @@ def test_a_default_deny_leaves_the_allowed_port_its_path(
 def test_packet_too_big_passes_a_default_deny(
     path_results_under_policies: PathResults, ip_family: Family
 ) -> None:
-    """A policy that allows no ICMP lets the Packet Too Big of an allowed flow through.
+    """Under a policy that allows no ICMP, the Packet Too Big for an allowed flow still passes.
 
-    Why: it belongs to the flow that it quotes; a filter that tracks established flows only, and
-    not what is related to them, makes a black hole.
+    Why: it belongs to the flow that it quotes; a filter that accepts established but not related
+    packets creates a black hole.
     """
     narrow = path_results_under_policies.announced(ip_family)
     narrow.must("under default-deny: Packet Too Big arrives", signals.delivered, ip_family)
@@ -53,7 +54,8 @@ def test_packet_too_big_passes_a_default_deny(
 def test_packet_too_big_is_honoured_under_a_default_deny(
     path_results_under_policies: PathResults, ip_family: Family
 ) -> None:
-    """The sender works with the MTU that it was told, and what fits passes the policy."""
+    """Under a default-deny policy, the sender uses the MTU from the Packet Too Big, and packets of
+    that size pass."""
     told = path_results_under_policies.told(ip_family)
     told.must("under default-deny: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
@@ -62,8 +64,9 @@ def test_packet_too_big_is_honoured_under_a_default_deny(
 def test_no_fragment_passes_a_deny(
     connectivity: Connectivity, fragments_to_a_denied_port: Matrix, ip_family: Family
 ) -> None:
-    """A datagram in fragments to a port that is not allowed does not arrive.
+    """A fragmented datagram to a port that is not allowed does not arrive.
 
-    Why: all fragments but the first have no port; whoever judges each alone lets them through.
+    Why: only the first fragment has a port; a filter that judges each fragment alone lets the
+    others through.
     """
     connectivity.check(fragments_to_a_denied_port, nothing_arrives)

@@ -1,4 +1,4 @@
-"""A path through a service carries what the path to its pod does."""
+"""A path through a service carries what the path to its pod carries."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RULES = {**CARRIES, "no path MTU is learnt": pmtu_judge.nothing_learnt}
 def test_a_cluster_ip_carries_what_the_pod_does(
     path_results_through_services: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
-    """Through the ClusterIP of a service, full-size packets, fragments and bulk pass as they do
-    to the pod behind it.
+    """Full-size packets, fragments and bulk pass through the ClusterIP of a service as they do to
+    the pod behind it.
 
-    Why: a client keeps the path MTU of the address that it dials, and Packet Too Big names the
-    pod's: whoever translates addresses must translate the quoted packet too.
+    Why: a client keeps the path MTU of the address that it dials, but Packet Too Big quotes the
+    pod's: a node that translates addresses must translate the quoted packet too.
     """
     path_results_through_services.must(f"through a service: {title}", rule, ip_family)
 
@@ -33,10 +33,10 @@ def test_a_cluster_ip_carries_what_the_pod_does(
 def test_packet_too_big_comes_back_through_a_cluster_ip(
     path_results_through_services: PathResults, ip_family: Family
 ) -> None:
-    """A Packet Too Big about a translated packet reaches the socket that dialled the ClusterIP.
+    """A Packet Too Big for a translated packet reaches the socket that dialled the ClusterIP.
 
-    Why: it quotes the pod's address; the socket takes it only if the quoted packet was
-    translated back.
+    Why: it quotes the pod's address; the socket accepts it only if the quoted packet was translated
+    back.
     """
     narrow = path_results_through_services.announced(ip_family)
     narrow.must("through a service: Packet Too Big arrives", signals.delivered, ip_family)
@@ -46,7 +46,8 @@ def test_packet_too_big_comes_back_through_a_cluster_ip(
 def test_packet_too_big_is_honoured_through_a_cluster_ip(
     path_results_through_services: PathResults, ip_family: Family
 ) -> None:
-    """The client works with the MTU that it was told, towards the address that it dials."""
+    """The client of a ClusterIP uses the MTU from the Packet Too Big towards the address that it
+    dials."""
     told = path_results_through_services.told(ip_family)
     told.must("through a service: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
@@ -56,10 +57,10 @@ def test_packet_too_big_is_honoured_through_a_cluster_ip(
 def test_a_node_port_carries_what_the_pod_does(
     path_results_through_node_ports: PathResults, ip_family: Family, title: str, rule: Rule
 ) -> None:
-    """Through the NodePort of another node, full-size packets, fragments and bulk pass as they do
-    to the pod behind it, both addresses being translated on the way.
+    """Full-size packets, fragments and bulk pass through the NodePort of another node as they do to
+    the pod behind it, although source and destination are translated.
 
-    Why: the node that is dialled sends on into its own tunnel, and answers come back through it.
+    Why: the node that is dialled forwards into its own tunnel, and answers come back through it.
     """
     path_results_through_node_ports.must(f"through a NodePort: {title}", rule, ip_family)
 
@@ -68,8 +69,8 @@ def test_a_node_port_carries_what_the_pod_does(
 def test_packet_too_big_comes_back_through_a_node_port(
     path_results_through_node_ports: PathResults, ip_family: Family
 ) -> None:
-    """A Packet Too Big made behind a NodePort reaches the pod that dialled it, through both
-    translations: that of the node dialled and the masquerading of the pod's own."""
+    """A Packet Too Big sent behind a NodePort reaches the pod that dialled it, through both
+    translations: that of the dialled node and the masquerading of the pod's own node."""
     narrow = path_results_through_node_ports.announced(ip_family)
     narrow.must("through a NodePort: Packet Too Big arrives", signals.delivered, ip_family)
 
@@ -78,6 +79,7 @@ def test_packet_too_big_comes_back_through_a_node_port(
 def test_packet_too_big_is_honoured_through_a_node_port(
     path_results_through_node_ports: PathResults, ip_family: Family
 ) -> None:
-    """The client works with the MTU that it was told, towards the node that it dials."""
+    """The client of a NodePort uses the MTU from the Packet Too Big towards the node that it
+    dials."""
     told = path_results_through_node_ports.told(ip_family)
     told.must("through a NodePort: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

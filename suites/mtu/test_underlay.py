@@ -1,4 +1,4 @@
-"""The network under the tunnels: one size for all nodes, and jumbo frames where it has them."""
+"""The network under the tunnels: one MTU for all nodes, and jumbo frames where it supports them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ pytestmark = [pytest.mark.feature("Path MTU"), pytest.mark.story("underlay")]
 def test_all_nodes_send_by_interfaces_of_one_size(
     underlays: dict[str, int], none_wrong: NoneWrong
 ) -> None:
-    """The interfaces by which nodes send to each other have the same MTU on every node.
+    """The interfaces through which nodes reach each other have the same MTU on every node.
 
-    Why: nobody makes a Packet Too Big between two nodes of one link; where one takes 9000 bytes
-    and another 1500, what is between vanishes.
+    Why: no Packet Too Big is sent between two nodes on one link; if one takes 9000 bytes and
+    another 1500, packets of sizes in between vanish.
     """
     none_wrong("what most of the nodes have", interfaces.mixed(underlays))
 
@@ -28,7 +28,7 @@ def test_all_nodes_send_by_interfaces_of_one_size(
 def test_jumbo_packets_pass_at_the_first_try(
     path_results: PathResults, jumbo: int, ip_family: Family
 ) -> None:
-    """Where the underlay carries more than 1500 bytes, so does every path between pods, at the
-    first try, in both directions."""
+    """If the underlay carries more than 1500 bytes, every path between pods does too, at the first
+    try and in both directions."""
     title = f"a packet that fills {jumbo} bytes of underlay passes"
     path_results.must(title, pmtu_judge.jumbo(jumbo), ip_family)

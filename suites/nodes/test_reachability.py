@@ -22,7 +22,7 @@ Families = tuple[Family, ...]
 def test_every_node_has_an_internal_ip(
     ip_family: Family, covered_nodes: tuple[NodeFacts, ...]
 ) -> None:
-    """Every node shows an InternalIP of each family that pods have.
+    """Every node has an InternalIP of each family that pods have.
 
     Why: without it a node's NodePorts, host-network pods and kubelet are absent in that family.
     """
@@ -38,7 +38,7 @@ def test_every_node_has_an_internal_ip(
 def test_host_network_pods_have_their_nodes_addresses(
     topology: ProbeTopology, covered_nodes: tuple[NodeFacts, ...]
 ) -> None:
-    """The podIPs of a host-network pod are the first InternalIP of each family of its node."""
+    """The podIPs of a host-network pod are its node's first InternalIP of each family."""
     first = {n.name: {n.address(f) for f in n.families()} for n in covered_nodes}
     assert {h.node: set(h.addresses) for h in topology.hosts} == first
 
@@ -47,7 +47,7 @@ def test_host_network_pods_have_their_nodes_addresses(
 def test_nodes_reach_nodes(
     topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
 ) -> None:
-    """Every node reaches every node, itself among them, at its InternalIPs."""
+    """Every node reaches every node, including itself, at its InternalIPs."""
     pairs = flows(topology.hosts, topology.hosts, measured_families, PORT_SPECS)
     connectivity.must_work("node to node", pairs, headline=True)
 
@@ -58,7 +58,7 @@ def test_pods_reach_their_own_node(
 ) -> None:
     """A pod reaches its own node at each of its InternalIPs.
 
-    Why: node-local agents (DNS caches, metrics) are asked this way.
+    Why: node-local agents (DNS caches, metrics) are reached this way.
     """
     pairs = flows(topology.pods, topology.hosts, measured_families, PORT_SPECS, where=same_node)
     connectivity.must_work("pod to its own node", pairs)

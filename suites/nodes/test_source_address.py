@@ -1,4 +1,4 @@
-"""Whom a node sees, and whom a pod sees when a node calls."""
+"""The source address that a node sees from pods and nodes, and that a pod sees from nodes."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def test_a_node_sees_pods_as_their_pool_lets_them_out(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """A node sees its own pods by their addresses, other nodes' pods by their node's where their
-    pool has natOutgoing."""
+    """A node sees its own pods with their pod addresses, and pods of other nodes with their node's
+    address if their pool has natOutgoing."""
     pods = topology.in_namespace("a")
     service_checks.must_show_source("pod to node", pods, node_targets, translation)
 
@@ -32,7 +32,7 @@ def test_nodes_see_nodes_addresses(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """Between nodes, each sees an address of the other."""
+    """A node sees connections from another node with one of that node's addresses."""
     service_checks.must_show_source("node to node", topology.hosts, node_targets, translation)
 
 
@@ -43,5 +43,6 @@ def test_pods_see_nodes_addresses(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """A pod sees an address of the node that calls, be it that of a tunnel."""
+    """A pod sees connections from a node with one of that node's addresses, which may be that of a
+    tunnel."""
     service_checks.must_show_source("node to pod", topology.hosts, pod_targets, translation)

@@ -36,7 +36,7 @@ def test_first_connection_right_after_ready_works(
 @pytest.mark.story("first connection")
 @pytest.mark.usefixtures("ipv6_is_measured")
 def test_addresses_are_usable_at_once(newborn_pods: tuple[Endpoint, ...], agents: Agents) -> None:
-    """The IPv6 address of a new pod is on its interface, and neither tentative, duplicate nor
+    """The IPv6 address of a new pod is on its interface, and is not tentative, duplicate or
     deprecated."""
     asked = [
         (pod, agents.ask(pod, protocol.Inspect(), protocol.Inspected, timeout=10))

@@ -1,4 +1,4 @@
-"""What is sent is what arrives, at every size."""
+"""Payloads of every size arrive unchanged."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TCP, UDP = POD_PORTS[0], POD_PORTS[2]
 def test_tcp_carries_a_payload_unchanged_both_ways(
     topology: ProbeTopology, ip_family: Family, size: int, connectivity: Connectivity
 ) -> None:
-    """The same bytes arrive at the server, and come back, whatever their number.
+    """A TCP payload of any size arrives at the server and comes back unchanged.
 
-    Why: small payloads pass where large ones stall, once Packet Too Big is lost (RFC 8201).
+    Why: if Packet Too Big is lost, small payloads pass and large ones stall (RFC 8201).
     """
     load = ProbeOptions(timeout=connectivity.patience * 2, upload=size, download=size)
     pods = topology.in_namespace("a")
@@ -38,9 +38,9 @@ def test_tcp_carries_a_payload_unchanged_both_ways(
 def test_udp_carries_a_datagram_up_to_the_path_mtu(
     topology: ProbeTopology, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
 ) -> None:
-    """A datagram that fills the pods' MTU to the last byte passes between every pair of nodes.
+    """UDP datagrams up to exactly the pods' MTU pass between every pair of nodes.
 
-    It is sent with fragmentation forbidden, at the first try and from each side.
+    They are sent with fragmentation forbidden, at the first try and from each side.
     """
     most = largest_udp_payload(pod_mtu, ip_family)
     size = {"one-byte": 1, "half": most // 2, "full": most}[share]
@@ -54,9 +54,10 @@ def test_udp_carries_a_datagram_up_to_the_path_mtu(
 def test_a_datagram_beyond_the_path_mtu_is_refused_by_the_sender(
     topology: ProbeTopology, ip_family: Family, pod_mtu: int, connectivity: Connectivity
 ) -> None:
-    """One byte more than the pods' MTU does not leave the pod: EMSGSIZE, not silence.
+    """A datagram one byte larger than the pods' MTU does not leave the pod: the sender gets
+    EMSGSIZE, not silence.
 
-    Why: it shows that the largest datagram of the test above was the largest.
+    Why: it shows that the largest datagram of the test above was the largest possible.
     """
     size = largest_udp_payload(pod_mtu, ip_family) + 1
     load = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)

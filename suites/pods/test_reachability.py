@@ -1,7 +1,7 @@
 """Every pod can reach every other pod, over each family and protocol.
 
-Why: the Kubernetes network model asks that pods reach all other pods on any node without NAT; dual
-stack asks it of each family on its own (KEP-563).
+Why: the Kubernetes network model requires that pods reach all other pods on any node without NAT;
+dual stack requires it of each family on its own (KEP-563).
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def test_pods_reach_pods_of_another_namespace(
     port_specs: tuple[PortSpec, ...],
     connectivity: Connectivity,
 ) -> None:
-    """Namespaces do not separate pods by themselves."""
+    """Pods reach pods of another namespace: namespaces by themselves do not separate pods."""
     ours, theirs = topology.in_namespace("a"), topology.in_namespace("b")
     connectivity.must_work("across namespaces", flows(ours, theirs, [ip_family], port_specs))
 
@@ -79,7 +79,7 @@ def test_families_agree_on_every_edge_of_the_full_mesh(
     echo_ports: tuple[PortSpec, ...],
     connectivity: Connectivity,
 ) -> None:
-    """Whatever pod pair, port and protocol works over one family works over the other."""
+    """Every pair of pods, port and protocol that works over one family works over the other."""
     pairs = flows(topology.pods, topology.pods, measured_families)
     echoes = flows(topology.pods, topology.pods, measured_families, echo_ports)
     connectivity.must_work("full mesh", pairs + echoes, headline=True)
@@ -89,7 +89,8 @@ def test_families_agree_on_every_edge_of_the_full_mesh(
 def test_a_closed_port_is_refused_at_once(
     topology: ProbeTopology, ip_family: Family, connectivity: Connectivity
 ) -> None:
-    """A port on which no pod listens answers with a refusal, not with silence.
+    """A port on which no pod listens refuses TCP and UDP at once instead of leaving the client
+    without an answer.
 
     Why: clients fall back to the other family or another backend at once only if they are refused
     (RFC 4443 section 3.1 code 4, RFC 9293 section 3.5.2).

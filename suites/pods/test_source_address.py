@@ -1,4 +1,4 @@
-"""Pods see each other's real addresses."""
+"""Pods see each other's own addresses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.feature("Pod-to-pod")
 def test_a_server_sees_the_address_that_its_client_has(
     topology: ProbeTopology, ip_family: Family, connectivity: Connectivity
 ) -> None:
-    """Between pods no address is translated.
+    """A server sees a pod's own address: there is no address translation between pods.
 
-    Why: the network model asks for it, and policies judge by the address that arrives.
+    Why: the network model requires it, and policies match on the address that arrives.
     """
     matrix = connectivity.must_work(
         "source addresses", flows(topology.pods, topology.pods, [ip_family])

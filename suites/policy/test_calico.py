@@ -1,7 +1,8 @@
-"""Calico's own policies: order, tiers, entities, protocols, and their place beside NetworkPolicy.
+"""Calico's own policies: order, tiers, entities, protocols, and how they combine with
+NetworkPolicy.
 
-Sources: the type documentation of projectcalico.org/v3. Global policies and tiers concern the
-arena's pods only, by a selector of their own.
+Sources: the type documentation of projectcalico.org/v3. Global policies and tiers select only pods
+of the policy namespaces.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 @pytest.mark.covers("N4")
 @pytest.mark.parametrize("case", cases(51, 53), ids=str)
 def test_policies_are_asked_in_their_order(case: PolicyCase, policy_checker: PolicyChecker) -> None:
-    """Tiers by order, policies by order within a tier; the first rule that matches decides."""
+    """Tiers are evaluated by order, and policies by order within a tier; the first rule that
+    matches decides."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
@@ -45,7 +47,7 @@ def test_rules_match_the_entities_that_they_name(
 def test_rules_match_the_ports_that_they_name(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """Ports by number, range and name, and the lack of them."""
+    """A Calico rule matches ports by number, range and name, and excludes those in notPorts."""
     policy_checker.must_hold(case, POD_PORTS)
 
 
@@ -55,7 +57,8 @@ def test_rules_match_the_ports_that_they_name(
 def test_rules_match_the_protocols_that_they_name(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """TCP and UDP by name and number; ICMP and ICMPv6 are protocols of their own family."""
+    """A Calico rule matches TCP and UDP by name and number, and ICMP and ICMPv6 only in their own
+    family."""
     policy_checker.must_hold(case, (*ONE_PORT, *policy_checker.echo))
 
 
@@ -63,9 +66,9 @@ def test_rules_match_the_protocols_that_they_name(
 @pytest.mark.covers("N1")
 @pytest.mark.parametrize("case", cases(42, 42), ids=str)
 def test_isolation_holds_for_echo_requests(case: PolicyCase, policy_checker: PolicyChecker) -> None:
-    """Where the network plugin rules on ICMP, isolated pods answer no echo request.
+    """If the network plugin applies policy to ICMP, isolated pods answer no echo request.
 
-    Why: ICMPv6 carries neighbour discovery too, which must go on all the same (RFC 4890).
+    Why: ICMPv6 also carries neighbour discovery, which must continue to work (RFC 4890).
     """
     policy_checker.must_hold(case, (*ONE_PORT, *policy_checker.echo))
 
@@ -76,7 +79,8 @@ def test_isolation_holds_for_echo_requests(case: PolicyCase, policy_checker: Pol
 def test_rules_match_namespaces_sets_and_accounts(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A selector means the policy's own namespace, unless a rule or a global policy says else."""
+    """A selector matches pods of the policy's own namespace, unless the rule or a global policy
+    says otherwise."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
@@ -86,5 +90,6 @@ def test_rules_match_namespaces_sets_and_accounts(
 def test_calico_policies_take_their_place_beside_network_policies(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """NetworkPolicies stand in tier default at order 1000; staged policies stand nowhere."""
+    """NetworkPolicies are evaluated in tier default at order 1000; staged policies are not
+    enforced."""
     policy_checker.must_hold(case, ONE_PORT)

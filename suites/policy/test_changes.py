@@ -1,4 +1,4 @@
-"""Policies follow what changes: their own rules, labels of pods and namespaces, new pods.
+"""Policies follow changes: of their own rules, of labels of pods and namespaces, and new pods.
 
 Every change must show in the whole matrix, over each family; the time it took is in the report.
 """
@@ -19,7 +19,8 @@ PORT_SPECS = (POD_PORTS[0], POD_PORTS[2])
 
 @pytest.mark.story("update")
 def test_an_updated_policy_takes_the_place_of_the_old_one(policy_checker: PolicyChecker) -> None:
-    """What the new rules allow works, and what only the old ones allowed does not."""
+    """After a policy is updated, flows that the new rules allow work, and flows that only the old
+    rules allowed are denied."""
     old, new = (
         policy_checker.manifests(case("16-from-web")),
         policy_checker.manifests(case("46-from-api")),
@@ -33,7 +34,7 @@ def test_an_updated_policy_takes_the_place_of_the_old_one(policy_checker: Policy
 
 @pytest.mark.story("delete and create again")
 def test_a_policy_that_is_made_again_is_enforced_again(policy_checker: PolicyChecker) -> None:
-    """Deleted and created anew under its old name, a policy holds as it did at first."""
+    """A policy that is deleted and created again with the same name is enforced as before."""
     policy, flows = policy_checker.manifests(case("04-deny-both")), policy_checker.flows(PORT_SPECS)
     with policy_checker.applied("cut off", policy, flows):
         policy_checker.follow(
@@ -48,7 +49,8 @@ def test_a_policy_that_is_made_again_is_enforced_again(policy_checker: PolicyChe
 def test_a_relabelled_pod_is_the_peer_that_its_new_labels_make_it(
     policy_checker: PolicyChecker, relabel: Relabel
 ) -> None:
-    """A pod that gets a label that a rule names is let in, and shut out when it loses it."""
+    """A pod that gets a label named by a rule is allowed in, and denied again when it loses the
+    label."""
     policy, flows = policy_checker.manifests(case("16-from-web")), policy_checker.flows(PORT_SPECS)
     with (
         policy_checker.applied("from web", policy, flows),
@@ -62,7 +64,7 @@ def test_a_relabelled_pod_is_the_peer_that_its_new_labels_make_it(
 def test_a_relabelled_pod_comes_under_the_policy_that_selects_it_now(
     policy_checker: PolicyChecker, relabel: Relabel
 ) -> None:
-    """A pod that gets the label that a policy selects by is isolated by it."""
+    """A pod that gets the label that a policy selects is isolated by this policy."""
     policy, flows = policy_checker.manifests(case("16-for-back")), policy_checker.flows(PORT_SPECS)
     with (
         policy_checker.applied("tier back is shut", policy, flows),
@@ -78,7 +80,7 @@ def test_a_relabelled_pod_comes_under_the_policy_that_selects_it_now(
 def test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it(
     policy_checker: PolicyChecker, relabel: Relabel
 ) -> None:
-    """The pods of a namespace that loses a label that a rule names are shut out."""
+    """When a namespace loses a label named by a rule, its pods are denied."""
     policy, flows = policy_checker.manifests(case("16-from-web")), policy_checker.flows(PORT_SPECS)
     with (
         policy_checker.applied("from web of team blue", policy, flows),
@@ -93,8 +95,10 @@ def test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it(
 def test_a_new_pod_is_ruled_from_its_first_packet(
     policy_checker: PolicyChecker, new_pods: NewPods
 ) -> None:
-    """Policies that stand before a pod does let nothing slip while it starts, nor shut out what
-    they allow once it is Ready; nobody has its neighbours in a cache yet.
+    """Existing policies apply to a new pod from its first packet: they let no denied flow through
+    while it starts, and block no allowed flow once it is Ready.
+
+    No neighbour cache has the pod's address yet.
 
     Why: new pods are isolated before they start, allow rules may come later (NetworkPolicy, "Pod
     lifecycle"); neighbour discovery must work under a policy that denies all (RFC 4890).
@@ -108,10 +112,11 @@ def test_a_new_pod_is_ruled_from_its_first_packet(
 def test_an_open_flow_goes_on_when_new_ones_are_denied(
     policy_checker: PolicyChecker, established_flows: EstablishedFlows
 ) -> None:
-    """Of two namespaces that are parted, flows that were open go on, in each family, over UDP and
-    TCP; no new one comes about.
+    """When a policy isolates a namespace, established TCP and UDP flows continue in each family,
+    and no new ones are possible.
 
-    Why: the API leaves it open; Calico accepts what connection tracking knows before all policy.
+    Why: the API leaves it open; Calico accepts packets of tracked connections before it evaluates
+    policies.
     """
     policy, flows = policy_checker.manifests(case("47-cut-off")), policy_checker.flows(PORT_SPECS)
     established_flows.must_go_on("before")

@@ -22,14 +22,16 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 def test_the_administrator_decides_first_and_the_baseline_last(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """Allow and Deny end the walk, Pass hands on; nobody is isolated by being selected alone."""
+    """In admin policies, Allow and Deny are final and Pass hands over to the next tier; selecting a
+    pod does not isolate it."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
 @pytest.mark.story("ports")
 @pytest.mark.parametrize("case", cases(68, 68), ids=str)
 def test_ports_by_number_range_and_name(case: PolicyCase, policy_checker: PolicyChecker) -> None:
-    """A rule means the ports that it names, on each destination."""
+    """An AdminNetworkPolicy rule matches exactly the ports that it names, by number, range or name,
+    on each destination."""
     policy_checker.must_hold(case, POD_PORTS)
 
 
@@ -38,5 +40,5 @@ def test_ports_by_number_range_and_name(case: PolicyCase, policy_checker: Policy
 def test_nodes_are_neither_subjects_nor_peers(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A rule over pods concerns no pod of the host network."""
+    """An AdminNetworkPolicy rule for pods does not apply to host-network pods."""
     policy_checker.must_hold(case, ONE_PORT)

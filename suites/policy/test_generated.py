@@ -1,4 +1,4 @@
-"""Policies that nobody thought of: drawn at random, repeatable by seed and number."""
+"""Randomly generated policies, repeatable by seed and number."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ pytestmark = [pytest.mark.feature("Generated policies"), pytest.mark.covers("N1"
 def test_random_policies_do_what_the_oracle_says(
     generated: int, generated_policies: Generated
 ) -> None:
-    """Whatever policies are drawn, the whole matrix of each family is what they mean together."""
+    """Under a random set of policies, every flow of each family is allowed or denied as the oracle
+    says."""
     generated_policies.must_hold(generated)

@@ -24,7 +24,7 @@ ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
 def test_policies_isolate_the_pods_that_they_select(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A policy isolates the pods that it selects, in its directions, and nothing else."""
+    """A policy isolates the pods that it selects, in its directions, and no others."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
@@ -33,7 +33,7 @@ def test_policies_isolate_the_pods_that_they_select(
 def test_rules_let_in_the_peers_that_they_name(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A rule lets in the pods that its selectors choose, from its own and from other namespaces."""
+    """A rule allows the pods that its selectors match, from its own and from other namespaces."""
     policy_checker.must_hold(case, ONE_PORT)
 
 
@@ -42,7 +42,7 @@ def test_rules_let_in_the_peers_that_they_name(
 def test_rules_let_in_the_ports_that_they_name(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A rule opens its ports by number, range and name, for its protocol only."""
+    """A rule allows its ports by number, range and name, for its protocol only."""
     policy_checker.must_hold(case, POD_PORTS)
 
 
@@ -51,8 +51,8 @@ def test_rules_let_in_the_ports_that_they_name(
 def test_blocks_match_their_own_family_only(
     case: PolicyCase, policy_checker: PolicyChecker
 ) -> None:
-    """A block of addresses matches its own family; a policy with blocks of one shuts the other.
+    """An ipBlock matches its own family only; a policy with blocks of one family denies the other.
 
-    Why: an IPv4-only policy on a dual-stack cluster cuts IPv6 off, and nobody notices in IPv4.
+    Why: an IPv4-only policy on a dual-stack cluster cuts off IPv6, and IPv4 users do not notice.
     """
     policy_checker.must_hold(case, ONE_PORT)

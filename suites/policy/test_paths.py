@@ -25,7 +25,8 @@ def test_policies_see_addresses_after_translation(
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
-    """Ports and peers of a rule are those of the pods behind a service, not the service's own."""
+    """The ports and peers of a rule are matched against the pods behind a service, not against the
+    service itself."""
     policy_checker.must_hold_at(case, frontends, snapshot_with_frontends)
 
 
@@ -37,7 +38,7 @@ def test_a_pod_reaches_its_own_address_whatever_isolates_it(
 ) -> None:
     """An isolated pod still reaches its own address.
 
-    By its own service it may or may not: the API leaves that open.
+    Whether it reaches itself through its own service is left open by the API.
     """
     policy_checker.must_hold_at(case("40-hairpin"), frontends, snapshot_with_frontends)
 
@@ -48,7 +49,8 @@ def test_an_administrator_rules_on_a_pod_that_reaches_itself_by_its_service(
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
-    """A pod's own service leads it through the policies of the administrator."""
+    """A pod that reaches itself through its own service is subject to the administrator's
+    policies."""
     policy_checker.must_hold_at(case("70-hairpin"), frontends, snapshot_with_frontends)
 
 
@@ -59,5 +61,6 @@ def test_a_rule_for_a_service_means_the_pods_behind_it(
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
-    """Calico's rule for a service opens its endpoints and their ports, at every frontend."""
+    """A Calico rule for a service allows the service's endpoints and their ports, through every
+    service frontend."""
     policy_checker.must_hold_at(case("59-to-service"), frontends, snapshot_with_frontends)

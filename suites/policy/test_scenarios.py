@@ -1,4 +1,5 @@
-"""Policies as people write them, several at once: the guide's own, over its whole set of pods."""
+"""Policies as they are written in practice, several at once: those of the guide, over all its
+pods."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ pytestmark = pytest.mark.feature("Policy scenarios")
 @pytest.mark.story("three tiers by NetworkPolicy")
 @pytest.mark.covers("N1")
 def test_three_tiers_talk_along_their_chain_only(policy_checker: PolicyChecker) -> None:
-    """Under default deny, web reaches api and api reaches db at their named ports, and no more."""
+    """Under default deny, web reaches api and api reaches db at their named ports, and nothing else
+    is allowed."""
     policy_checker.must_hold(case("81-guide-three-tiers"), POD_PORTS)
 
 
@@ -25,7 +27,8 @@ def test_three_tiers_talk_along_their_chain_only(policy_checker: PolicyChecker) 
 def test_calico_policy_rules_by_selector_net_port_and_namespace(
     policy_checker: PolicyChecker,
 ) -> None:
-    """One Calico policy opens api by label, by IPv6 net and by another namespace's label."""
+    """One Calico policy allows traffic to api by pod label, by IPv6 net and by another namespace's
+    label, and denies the rest."""
     policy_checker.must_hold(case("82-guide-calico"), POD_PORTS)
 
 
@@ -34,7 +37,8 @@ def test_calico_policy_rules_by_selector_net_port_and_namespace(
 def test_egress_stays_within_unique_local_addresses_but_for_a_label(
     policy_checker: PolicyChecker,
 ) -> None:
-    """Pods reach unique local addresses over IPv6 and nothing else; one tier is free."""
+    """Under a global egress policy, pods reach only unique local IPv6 addresses and DNS; pods with
+    an exempt label are not restricted."""
     policy_checker.must_hold(case("83-guide-global"), (POD_PORTS[0], POD_PORTS[2]))
 
 
@@ -43,7 +47,8 @@ def test_egress_stays_within_unique_local_addresses_but_for_a_label(
 def test_a_security_tier_decides_before_the_teams_own_policies(
     policy_checker: PolicyChecker,
 ) -> None:
-    """A security tier denies by namespace label, lets ICMPv6 in, and passes the rest on."""
+    """A security tier denies sources by namespace label, allows ICMPv6 echo requests, and passes
+    the rest to the next tier."""
     policy_checker.must_hold(
         case("84-guide-tiers"), (POD_PORTS[0], POD_PORTS[2], *policy_checker.echo)
     )
@@ -56,5 +61,6 @@ def test_a_deployment_is_reached_through_its_service_by_whom_it_allows(
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,
 ) -> None:
-    """Behind a dual-stack service, pods answer whom their policies name, at every frontend."""
+    """Pods behind a dual-stack service answer exactly the clients that their policies allow,
+    through every service frontend."""
     policy_checker.must_hold_at(case("85-guide-deployment"), frontends, snapshot_with_frontends)

@@ -1,4 +1,5 @@
-"""The cluster can be tested at all: reachable, permitted, with the families that it must have."""
+"""The cluster can be tested: it is reachable, permissions are granted, required families are
+present."""
 
 from __future__ import annotations
 
@@ -31,14 +32,14 @@ def test_the_harness_may_do_what_it_needs(no_finding: NoFinding) -> None:
 @pytest.mark.story("version")
 @pytest.mark.covers("P2")
 def test_the_version_has_stable_dual_stack(no_finding: NoFinding) -> None:
-    """The API server is of 1.23 or later, where dual stack is stable (KEP-563)."""
+    """The API server is version 1.23 or later, where dual stack is stable (KEP-563)."""
     no_finding("kubernetes-version")
 
 
 @pytest.mark.story("nodes")
 @pytest.mark.covers("P3")
 def test_nodes_are_ready(no_finding: NoFinding) -> None:
-    """At least one node is ready to take probe pods."""
+    """At least one node is Ready and can run probe pods."""
     no_finding("nodes-ready")
 
 
@@ -47,7 +48,7 @@ def test_nodes_are_ready(no_finding: NoFinding) -> None:
 def test_every_node_has_an_address_of_each_required_family(
     no_finding: NoFinding, facts: ClusterFacts, settings: Settings
 ) -> None:
-    """Every node shows an InternalIP of each family that the cluster must have."""
+    """Every node has an InternalIP of each family that the cluster must have."""
     no_finding("node-family")
     missing = [
         f"{node.name} has no {family} InternalIP"
@@ -61,20 +62,20 @@ def test_every_node_has_an_address_of_each_required_family(
 @pytest.mark.story("families")
 @pytest.mark.covers("P2", "M1")
 def test_pods_and_services_get_each_required_family(no_finding: NoFinding) -> None:
-    """The cluster hands out pod addresses and service addresses of each required family."""
+    """The cluster assigns pod addresses and service addresses of each required family."""
     no_finding("pod-family", "service-family")
 
 
 @pytest.mark.story("addresses")
 @pytest.mark.covers("L5")
 def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
-    """Pod, service and node ranges do not overlap, and none is of a kind that cannot be routed."""
+    """Pod, service and node ranges do not overlap, and all of them are routable."""
     no_finding("range-overlap", "range-scope")
 
 
 @pytest.mark.story("probe pods")
 def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: RunState) -> None:
-    """A restricted pod of the harness became ready on every covered node."""
+    """A restricted probe pod became Ready on every covered node."""
     no_finding("probe-pods")
     assert run_state.topology is not None, f"the run is blocked: {run_state.blockers[0]}"
 
@@ -84,7 +85,7 @@ def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: R
 def test_every_probe_pod_has_an_address_of_each_required_family(
     topology: ProbeTopology, settings: Settings
 ) -> None:
-    """podIPs of every probe pod hold each family that the cluster must have."""
+    """The podIPs of every probe pod include each family that the cluster must have."""
     missing = [
         f"{pod.name} has no {family} address"
         for pod in topology.pods
@@ -98,7 +99,7 @@ def test_every_probe_pod_has_an_address_of_each_required_family(
 def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
     """No policy of the cluster's owner closes every flow of a family between probe pods.
 
-    Why: what is denied on purpose cannot be measured; the policy has to leave the harness out.
+    Why: flows that are denied on purpose cannot be measured; the policy has to exempt the harness.
     """
     assert open_flows == 0
 
@@ -107,7 +108,7 @@ def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
 def test_every_agent_answers_and_listens_on_each_family(
     topology: ProbeTopology, agents: Agents, measured_families: tuple[Family, ...]
 ) -> None:
-    """Every agent is reached over its control channel and serves its ports in each family."""
+    """Every agent is reachable over its control channel and serves its ports in each family."""
     wildcard = {Family.IPV4: "0.0.0.0", Family.IPV6: "[::]"}  # noqa: S104 - what agents report
     asked = [
         (endpoint, agents.ask(endpoint, protocol.Hello(), protocol.Welcome, timeout=30))

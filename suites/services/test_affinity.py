@@ -1,4 +1,4 @@
-"""Session affinity: a client keeps its backend, in each family by itself, until it was silent long
+"""Session affinity: in each family, a client keeps its backend until it has been idle long
 enough."""
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 def test_a_client_keeps_its_backend(
     affine: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """All connections of a client to a port of the service reach one backend, over each family."""
+    """With session affinity, all connections of a client to one port of a service reach one
+    backend, over each family."""
     service_checks.must_keep_one_backend("session affinity", clients, affine)
 
 
@@ -24,8 +25,9 @@ def test_a_client_keeps_its_backend(
 def test_affinity_ends_after_its_time_of_silence(
     briefly_affine: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """Clients that were silent for longer than the time-out are given backends anew.
+    """Session affinity ends for clients that were idle for longer than its time-out: they are
+    assigned backends anew.
 
-    That all of them draw the same backend again by chance is less likely than 1e-9.
+    The probability that all of them draw the same backend again by chance is below 1e-9.
     """
     service_checks.must_draw_anew("session affinity time-out", clients, briefly_affine, silence=3.5)

@@ -1,7 +1,7 @@
-"""Services follow their backends: every change shows soon, in each family, on every node.
+"""Services follow their backends: every change takes effect soon, in each family, on every node.
 
-Each test first finds the service as it was, makes one change, and measures how long every client
-takes to meet what is so from then on. The times are in the report, by family.
+Each test first checks that the service works as before, makes one change, and measures how long it
+takes until every client gets the new result. The times are in the report, by family.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UDP = (PortSpec(Protocol.UDP, 80),)
 def test_a_new_service_answers(
     mutable_service: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """A service that was created a moment ago reaches its backends."""
+    """A newly created service reaches its backends."""
     mutable_service.stage(*mutable_service.reserve[:2])
     service_checks.must_converge(mutable_service.open(), clients)
 
@@ -32,7 +32,7 @@ def test_a_new_service_answers(
 def test_an_added_endpoint_is_reached(
     mutable_service_of_one: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """A backend that joins gets its share, from every node."""
+    """A backend that is added gets its share of connections, from every node."""
     service_checks.must_converge(
         mutable_service_of_one.put(mutable_service_of_one.reserve[1]), clients
     )
@@ -42,7 +42,7 @@ def test_an_added_endpoint_is_reached(
 def test_a_removed_endpoint_is_left_alone(
     mutable_service_of_two: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """A backend that leaves gets no connection any more, though it would still answer."""
+    """A backend that is removed gets no more connections, although it would still answer."""
     service_checks.must_converge(
         mutable_service_of_two.take(mutable_service_of_two.reserve[0]), clients
     )
@@ -52,7 +52,7 @@ def test_a_removed_endpoint_is_left_alone(
 def test_an_unready_endpoint_is_left_alone(
     mutable_service_of_two: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """A backend that becomes unready gets no connection any more, though it would still answer."""
+    """A backend that becomes unready gets no more connections, although it would still answer."""
     service_checks.must_converge(
         mutable_service_of_two.unready(mutable_service_of_two.reserve[0]), clients
     )
@@ -65,7 +65,7 @@ def test_a_deleted_endpoint_fails_nobody(
     clients: Clients,
     service_checks: ServiceChecks,
 ) -> None:
-    """Once a backend's pod is deleted, every connection reaches those that are left."""
+    """After a backend's pod is deleted, every connection reaches one of the remaining backends."""
     mutable_service_of_one.stage(pods_to_delete)
     service_checks.must_converge(mutable_service_of_one.delete(pods_to_delete), clients)
 
@@ -74,7 +74,7 @@ def test_a_deleted_endpoint_fails_nobody(
 def test_without_its_last_endpoint_a_service_refuses(
     mutable_service_of_one: MutableService, fourth_clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """When the last backend leaves, clients are refused and not left in silence."""
+    """When the last backend is removed, connections are refused, not left without an answer."""
     service_checks.must_converge(
         mutable_service_of_one.take(mutable_service_of_one.reserve[0]), fourth_clients
     )
@@ -84,8 +84,8 @@ def test_without_its_last_endpoint_a_service_refuses(
 def test_a_service_made_again_at_the_same_address_reaches_its_new_backends(
     mutable_service_of_one: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """Deleted and created again at its old clusterIPs, a service leads nowhere else than before
-    its own creation: to the backends that it selects now."""
+    """A service that is deleted and created again with the same clusterIPs reaches the backends
+    that it selects now, and no old ones."""
     service_checks.must_converge(
         mutable_service_of_one.recreate(mutable_service_of_one.reserve[1]), clients
     )
@@ -95,7 +95,8 @@ def test_a_service_made_again_at_the_same_address_reaches_its_new_backends(
 def test_udp_from_a_port_in_use_reaches_the_backend_that_replaced_another(
     mutable_service_of_one: MutableService, clients: Clients, service_checks: ServiceChecks
 ) -> None:
-    """A UDP client that keeps its source port follows its service to the new backend.
+    """A UDP client that keeps its source port reaches the new backend when a service's backend is
+    replaced.
 
     Why: connection tracking keeps the translation of a UDP flow as long as packets come; kube-proxy
     must remove the entry, in the table of each family.
@@ -113,7 +114,7 @@ def test_a_second_family_is_served_beside_the_first(
     clients: Clients,
     service_checks: ServiceChecks,
 ) -> None:
-    """A single-stack service that is given the other family serves both (KEP-563)."""
+    """A single-stack service that gets a second family serves both (KEP-563)."""
     mutable_service.stage(mutable_service.reserve[0])
     mutable_service.open(ipFamilyPolicy="SingleStack", ipFamilies=[ip_family.value]).make()
     service_checks.must_converge(mutable_service.grow(), clients)

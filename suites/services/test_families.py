@@ -1,7 +1,7 @@
 """A service has the families that it asks for, in that order, and serves each of them.
 
-Why: KEP-563. The first family is the one that older clients and most tools look at; whoever takes
-the other one must be served just as well.
+Why: KEP-563. Older clients and most tools use the first family; clients that use the other one must
+be served equally well.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
 def test_cluster_ips_have_the_families_asked_for_in_order(
     wish: FamilyWish, standing: SharedServices, facts: ClusterFacts
 ) -> None:
-    """A service gets a clusterIP of each family that its policy grants, the one asked first first.
+    """A service gets a clusterIP of each family that its policy grants, in the order requested.
 
-    What the cluster cannot grant is refused as a whole.
+    A service that the cluster cannot grant is refused as a whole.
     """
     wanted = wish.granted(facts.service_families)
     assert standing.granted(wish) == (wanted and (wanted, wanted))
@@ -36,7 +36,7 @@ def test_cluster_ips_have_the_families_asked_for_in_order(
 def test_cluster_ips_are_of_the_service_ranges(
     standing: SharedServices, facts: ClusterFacts
 ) -> None:
-    """Every clusterIP is an address of one of the cluster's service ranges."""
+    """Every clusterIP is an address in one of the cluster's service ranges."""
     strays = [
         f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}"
         for service in standing.all_services()
@@ -51,8 +51,8 @@ def test_cluster_ips_are_of_the_service_ranges(
 def test_endpoint_slices_list_the_ready_pods_of_each_family(
     wish: FamilyWish, granted: Service, slices: SlicesOf
 ) -> None:
-    """For each family of the service, and no other, every ready pod's address is listed, each with
-    the number of the target port."""
+    """EndpointSlices list every ready pod's address for each family of the service and no other,
+    with the number of the target port."""
     slices.must_list_the_ready_pods(granted)
 
 
@@ -62,7 +62,8 @@ def test_every_service_answers_in_each_family_it_has(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """From a pod on each node and from each node, every clusterIP answers on every port.
+    """Every clusterIP of every service answers on every port, from a pod on each node and from each
+    node.
 
     The ports differ from those of the pods, by number and by name, over TCP and UDP.
     """
@@ -74,9 +75,10 @@ def test_every_service_answers_in_each_family_it_has(
 def test_every_backend_takes_its_share(
     web: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """Over each family and on each port, connections reach every backend on every node.
+    """Over each family and on each port, connections through a service reach every backend on every
+    node.
 
-    Why: where one backend of three is lost in one family, two connections of three still work.
+    Why: if one backend of three is lost in one family, two connections of three still work.
     """
     service_checks.must_reach_every_backend("every backend", clients, [web])
 
@@ -87,10 +89,10 @@ def test_a_family_that_a_service_lacks_is_refused_at_its_node_port(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """On nodes' addresses of the other family, a single-stack service's NodePort is refused.
+    """The NodePort of a single-stack service is refused at node addresses of the other family.
 
-    Why: a dual-stack client falls back to the other family at once if it is refused, after seconds
-    if nobody answers (RFC 8305).
+    Why: a dual-stack client falls back to the other family at once if it is refused, but only after
+    seconds if it gets no answer (RFC 8305).
     """
     service_checks.must_answer("NodePorts of the absent family", clients, lacking_node_ports)
 
@@ -99,7 +101,7 @@ def test_a_family_that_a_service_lacks_is_refused_at_its_node_port(
 def test_a_single_stack_service_has_nothing_of_the_other_family(
     ip_family: Family, single_stack: Service, slices: SlicesOf
 ) -> None:
-    """It has neither a clusterIP nor an EndpointSlice of the other family."""
+    """A single-stack service has neither a clusterIP nor an EndpointSlice of the other family."""
     listed = {entry.family for entry in slices.listed(single_stack)}
     served = {Family.of(ip) for ip in single_stack.cluster_ips}
     assert (listed, served) == ({ip_family}, {ip_family})

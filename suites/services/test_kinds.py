@@ -1,4 +1,4 @@
-"""The other kinds of services: headless, of another name, with backends on the host network."""
+"""Other kinds of services: headless, ExternalName, and with backends on the host network."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 def test_endpoint_slices_list_what_the_service_selects(
     name: str, standing: SharedServices, slices: SlicesOf
 ) -> None:
-    """Whatever the kind of service, its EndpointSlices list the ready pods that it selects.
+    """The EndpointSlices of every kind of service list the ready pods that it selects.
 
-    Pods that are not ready are listed as ready only by a service that publishes them.
+    Unready pods are listed as ready only if the service publishes them.
     """
     slices.must_list_the_ready_pods(standing.services[name])
 
 
 @pytest.mark.story("headless")
 def test_a_headless_service_has_no_address_of_its_own(standing: SharedServices) -> None:
-    """It has its families and no clusterIP."""
+    """A headless service has its families but no clusterIP."""
     service = standing.services["headless"]
     assert (service.headless, service.cluster_ips) == (True, ())
 
@@ -38,7 +38,7 @@ def test_backends_of_a_headless_service_answer_at_their_own_addresses(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """Each address that its EndpointSlices list answers on the pod's own ports."""
+    """Each address in the EndpointSlices of a headless service answers on the pod's own ports."""
     service_checks.must_answer("headless", clients, headless)
 
 
@@ -46,7 +46,7 @@ def test_backends_of_a_headless_service_answer_at_their_own_addresses(
 def test_an_external_name_has_no_address_and_no_backend(
     standing: SharedServices, slices: SlicesOf
 ) -> None:
-    """It is a name for a name: nothing of it is to be found on the network."""
+    """An ExternalName service is only a DNS alias: it has no clusterIP and no endpoints."""
     service = standing.services["external-name"]
     assert (service.cluster_ips, slices.listed(service)) == ((), frozenset())
 
@@ -55,7 +55,7 @@ def test_an_external_name_has_no_address_and_no_backend(
 def test_backends_on_the_host_network_take_their_share(
     host_network: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """A service reaches each of its backends whose address is its node's own."""
+    """A service reaches each of its host-network backends at its node's address."""
     service_checks.must_reach_every_backend("host-network backends", clients, [host_network])
 
 
@@ -63,7 +63,7 @@ def test_backends_on_the_host_network_take_their_share(
 def test_an_unready_backend_answers_where_it_is_published(
     published_unready: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """publishNotReadyAddresses serves a pod that runs and is not ready."""
+    """A service with publishNotReadyAddresses reaches a pod that runs but is not ready."""
     service_checks.must_answer("published although unready", clients, [published_unready])
 
 
@@ -71,9 +71,10 @@ def test_an_unready_backend_answers_where_it_is_published(
 def test_a_backend_reaches_itself_through_its_service(
     web: ServiceTarget, standing: SharedServices, service_checks: ServiceChecks
 ) -> None:
-    """A backend that dials its own service reaches every backend, itself among them.
+    """A backend that dials its own service reaches every backend, including itself.
 
-    Why: the reply to a hairpin must come back through kube-proxy, which only happens when the pod's
-    own address was masqueraded; a node that does so in one family only fails one time in n.
+    Why: the reply of a hairpin connection must come back through kube-proxy, which requires that
+    the pod's own address was masqueraded; if a node does this in one family only, one connection in
+    n fails.
     """
     service_checks.must_reach_every_backend("hairpin", standing.web, [web])

@@ -1,4 +1,4 @@
-"""Kubernetes' own API is a service too."""
+"""The Kubernetes API is a service too."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ def test_the_api_answers_at_kubernetes_default(
     connectivity: Connectivity,
     api_answers: Expect,
 ) -> None:
-    """From every node's pods and host network, the API server answers at the clusterIP of
+    """From the pods and the host network of every node, the API server answers at the clusterIP of
     `kubernetes.default`, in each family that it offers.
 
-    What is sent is HTTP in clear; that the server refuses it in words shows that it read it.
+    The probe sends plain HTTP; the server's error message shows that it read the request.
     """
     to_api = flows(clients, [kubernetes_api], [ip_family], [HTTPS])
     load = ProbeOptions(timeout=connectivity.patience, foreign=True)

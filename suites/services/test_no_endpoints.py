@@ -1,7 +1,7 @@
 """A service without a ready backend refuses its clients.
 
-Why: a refusal sends a client on at once, to another address or an error it can tell; silence keeps
-it waiting. Each flow is tried once: the kernel limits how many ICMP errors it sends a peer.
+Why: a client that is refused can try another address or report an error at once; silence keeps it
+waiting. Each flow is tried once, because the kernel limits the rate of ICMP errors per peer.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 def test_a_service_with_nothing_behind_it_refuses(
     empty: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """Its clusterIPs answer port unreachable, over TCP and UDP."""
+    """The clusterIPs of a service without endpoints answer port unreachable, over TCP and UDP."""
     service_checks.must_answer("no endpoints", clients, [empty])
 
 
@@ -29,7 +29,7 @@ def test_a_node_port_with_nothing_behind_it_refuses(
     second_clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """Its NodePort answers port unreachable on every node."""
+    """The NodePort of a service without endpoints answers port unreachable on every node."""
     service_checks.must_answer("NodePort without endpoints", second_clients, empty_node_ports)
 
 
@@ -37,5 +37,5 @@ def test_a_node_port_with_nothing_behind_it_refuses(
 def test_a_service_whose_backends_are_unready_refuses(
     unready: ServiceTarget, third_clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
-    """A backend that runs and is not ready gets no traffic."""
+    """A service whose backends run but are not ready refuses connections."""
     service_checks.must_answer("no ready endpoint", third_clients, [unready])

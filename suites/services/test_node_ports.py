@@ -17,7 +17,7 @@ def test_a_node_port_answers_on_every_address_of_every_node(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """Pods and nodes reach a NodePort at each node's address of each family."""
+    """Pods and nodes reach a NodePort at every address of every node, in each family."""
     service_checks.must_answer("NodePort", clients, node_ports, headline=True)
 
 
@@ -27,7 +27,7 @@ def test_a_node_port_forwards_to_backends_on_every_node(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """Whichever node is dialled, every backend takes its share."""
+    """Whichever node is dialled, connections to a NodePort reach every backend."""
     service_checks.must_reach_every_backend("NodePort, every backend", clients, node_ports)
 
 
@@ -39,6 +39,6 @@ def test_a_host_port_answers_on_its_node_alone(
 ) -> None:
     """A HostPort answers at its node's address of each family; other nodes refuse it.
 
-    Why: the CNI's portmap writes its rules for each family apart.
+    Why: the CNI's portmap plugin writes its rules separately for each family.
     """
     service_checks.must_answer("HostPort", clients, host_ports)

@@ -1,6 +1,6 @@
-"""The address that a server sees is the one that kube-proxy, CNI and traffic policy leave it.
+"""The source address that a server sees is what kube-proxy, the CNI and the traffic policy make it.
 
-Why: policies and access logs judge by it, and it differs between families where only one of them is
+Why: policies and access logs use it, and it differs between families if only one of them is
 translated.
 """
 
@@ -24,7 +24,8 @@ def test_a_cluster_ip_keeps_the_address_of_pods(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """Behind a clusterIP a server sees a pod's own address, and a node's for clients on nodes."""
+    """Behind a clusterIP, a server sees a client pod by the pod's own address, and a client on a
+    node by the node's address."""
     service_checks.must_show_source("clusterIP", clients, [web], translation)
 
 
@@ -35,7 +36,8 @@ def test_a_hairpin_is_masqueraded(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """A backend that reaches itself sees its node's address; the others see its own."""
+    """A backend that reaches itself through its service sees its node's address; other backends see
+    the client's own address."""
     service_checks.must_show_source("hairpin", standing.web, [web], translation)
 
 
@@ -46,7 +48,8 @@ def test_a_node_port_masquerades_under_the_dialled_node(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """With externalTrafficPolicy Cluster a server sees the node that was dialled."""
+    """With externalTrafficPolicy Cluster, a server behind a NodePort sees an address of the dialled
+    node."""
     service_checks.must_show_source("NodePort", clients, node_ports, translation)
 
 
@@ -57,9 +60,9 @@ def test_local_external_traffic_keeps_the_client_s_address(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """With externalTrafficPolicy Local the dialled node translates nothing.
+    """With externalTrafficPolicy Local, the dialled node does not translate the client's address.
 
-    A pod of another node arrives there with its node's address where its pool has natOutgoing.
+    A pod of another node arrives there with its own node's address if its pool has natOutgoing.
     """
     service_checks.must_show_source("NodePort, Local", clients, local_node_ports, translation)
 
@@ -71,7 +74,7 @@ def test_local_internal_traffic_keeps_the_address_of_pods(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """With internalTrafficPolicy Local a server sees a pod's own address."""
+    """With internalTrafficPolicy Local, a server sees the client pod's own address."""
     service_checks.must_show_source(
         "internalTrafficPolicy Local", clients, internal_local, translation
     )
@@ -84,8 +87,8 @@ def test_a_host_port_keeps_the_client_s_address(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """Behind a HostPort a server sees a pod of its node by its own address, a pod of another node
-    as that pod leaves its pool."""
+    """Behind a HostPort, a server sees a pod of its own node by the pod's address, and a pod of
+    another node by that node's address if its pool has natOutgoing."""
     service_checks.must_show_source("HostPort", clients, host_ports, translation)
 
 
@@ -96,6 +99,6 @@ def test_a_backend_on_the_host_network_sees_who_leaves_the_pool(
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
-    """A backend that is a node sees a pod of its own node by the pod's address, a pod of another
-    node by that node's where the pool has natOutgoing."""
+    """A host-network backend sees a pod of its own node by the pod's address, and a pod of another
+    node by that node's address if its pool has natOutgoing."""
     service_checks.must_show_source("host-network backends", clients, [host_network], translation)

@@ -1,4 +1,5 @@
-"""Traffic policies: what must stay on a node stays there, what it cannot serve goes nowhere."""
+"""Traffic policies Local: traffic stays on its node, and is not forwarded where the node has no
+backend."""
 
 from __future__ import annotations
 
@@ -17,9 +18,9 @@ def test_internal_traffic_stays_on_its_node(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """A client is served by the backends of its own node and no other.
+    """With internalTrafficPolicy Local, a client is served only by backends of its own node.
 
-    Where its node has none, nothing answers it, over no family (KEP-2086).
+    If its node has none, it gets no answer over any family (KEP-2086).
     """
     service_checks.must_reach_every_backend("internalTrafficPolicy Local", clients, internal_local)
 
@@ -30,10 +31,10 @@ def test_external_traffic_stays_on_the_node_it_came_to(
     clients: tuple[Endpoint, ...],
     service_checks: ServiceChecks,
 ) -> None:
-    """A NodePort is served by backends of the node that was dialled; one without backends does not
-    forward to another.
+    """With externalTrafficPolicy Local, a NodePort is served only by backends of the dialled node;
+    a node without backends does not forward to another.
 
-    Clients on the dialled node itself are inside, and reach every backend.
+    Clients on the dialled node itself are internal and reach every backend.
     """
     service_checks.must_reach_every_backend(
         "externalTrafficPolicy Local", clients, local_node_ports
