@@ -2,7 +2,7 @@
 
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
-from sixproof.model.family import Family, IPAddress, IPNetwork, Protocol, host_literal
+from sixproof.model.family import Family, IPAddress, IPNetwork, host_literal
 from sixproof.model.finding import Finding, FindingType, Severity, declared, merged_findings
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
@@ -17,6 +17,7 @@ from sixproof.model.matrix import (
 )
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
+from sixproof.model.protocol import Protocol
 from sixproof.model.timing import Timing
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""IP families and transport protocols."""
+"""IP families, addresses and how they are written."""
 
 from __future__ import annotations
 
@@ -34,26 +34,6 @@ class Family(enum.StrEnum):
     def of(cls, value: IPAddress | IPNetwork) -> Family:
         """The family of an address or network."""
         return cls.IPV4 if value.version == 4 else cls.IPV6
-
-
-class Protocol(enum.StrEnum):
-    """What a flow carries. ``ICMP`` stands for ICMP over IPv4 and ICMPv6 over IPv6 (echo)."""
-
-    TCP = "TCP"
-    UDP = "UDP"
-    SCTP = "SCTP"
-    ICMP = "ICMP"
-
-    @property
-    def has_ports(self) -> bool:
-        """Whether flows of this protocol name a port."""
-        return self is not Protocol.ICMP
-
-    def named_for(self, family: Family) -> str:
-        """The protocol's name on the wire of a family: ``ICMPv6`` for ICMP over IPv6."""
-        if self is Protocol.ICMP and family is Family.IPV6:
-            return "ICMPv6"
-        return self.value
 
 
 def host_literal(address: IPAddress, port: int | None = None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from sixproof.model.endpoint import Endpoint
-from sixproof.model.family import Family, IPAddress, Protocol, host_literal
+from sixproof.model.family import Family, IPAddress, host_literal
+from sixproof.model.protocol import Protocol
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, Self
 
-from sixproof.model.family import Family, Protocol
+from sixproof.model.family import Family
+from sixproof.model.protocol import Protocol
 
 _V6 = {
     1: (

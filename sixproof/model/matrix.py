@@ -6,10 +6,11 @@ import dataclasses
 import enum
 from collections.abc import Iterable, Mapping
 
-from sixproof.model.family import Family, Protocol
+from sixproof.model.family import Family
 from sixproof.model.flow import Flow
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
+from sixproof.model.protocol import Protocol
 
 Edge = tuple[str, str, str]
 """Source name, destination name, port without family (``tcp/8080``, ``icmp``) and question."""
