@@ -26,7 +26,7 @@ from sixproof.reporting.matrix.grid import Expected
 from sixproof.reporting.matrix.html_table import matrix_page
 from sixproof.reporting.matrix.svg import matrix_svgs
 from sixproof.reporting.matrix.text import matrix_lines
-from sixproof.reporting.pages.styled_line import plain
+from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.results.environment import Pairs, properties
 
 EPIC = "IPv6 & dual-stack connectivity"

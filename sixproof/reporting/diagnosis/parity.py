@@ -6,7 +6,7 @@ from collections import Counter
 
 from sixproof.model import Edge, Family, Matrix, Parity
 from sixproof.reporting.matrix.grid import Expected
-from sixproof.reporting.pages.styled_line import Line, Span, Tone
+from sixproof.reporting.pages.styled_text import Text, Tone
 
 _AS_EXPECTED = {
     Parity.BOTH_WORK: Parity.BOTH_WORK.value,
@@ -44,11 +44,9 @@ def _judged(matrix: Matrix, expected: Expected, edge: Edge, parity: Parity) -> s
     return f"only {Family.IPV6 if right[0] else Family.IPV4} wrong"
 
 
-def parity_line(matrix: Matrix, expected: Expected | None = None) -> Line:
+def parity_line(matrix: Matrix, expected: Expected | None = None) -> Text:
     """The parity of all edges in one line, the good news first."""
     counts = parity_counts(matrix, expected)
-    spans = [Span(f"Parity of {counts.total()} edges: ")]
-    for said in sorted(counts, key=lambda words: (words not in _CALM, -counts[words])):
-        comma = ", " if len(spans) > 1 else ""
-        spans += [Span(comma), Span(f"{counts[said]} {said}", _CALM.get(said, Tone.BAD))]
-    return Line(tuple(spans))
+    order = sorted(counts, key=lambda words: (words not in _CALM, -counts[words]))
+    parts = [Text(f"{counts[said]} {said}", _CALM.get(said, Tone.BAD)) for said in order]
+    return Text(f"Parity of {counts.total()} edges: ") + Text(", ").join(parts)

@@ -13,7 +13,7 @@ from itertools import groupby
 from sixproof.model import Endpoint, Matrix
 from sixproof.reporting.diagnosis.parity import parity_line
 from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, port_name
-from sixproof.reporting.pages.styled_line import Line, Span, Tone
+from sixproof.reporting.pages.styled_text import Text, Tone
 
 TONES = {
     Standing.WORKS: Tone.GOOD,
@@ -33,13 +33,13 @@ _NODE = 16
 
 def matrix_lines(
     matrix: Matrix, expected: Expected | None = None, *, width: int = 100
-) -> tuple[Line, ...]:
+) -> tuple[Text, ...]:
     """The matrix of every family, with a legend and the parity of its edges.
 
     Families that look alike share one drawing. `width` is the terminal's, in columns; a longer line
     holds a single long name.
     """
-    lines = [Line.of(matrix.title, Tone.HEAD)]
+    lines = [Text(matrix.title, Tone.HEAD)]
     grids = [Grid.of(matrix, family, expected) for family in matrix.families()]
     if len(grids) > 1 and len({grid.picture() for grid in grids}) == 1:
         lines += [headline(grid) for grid in grids]
@@ -52,19 +52,16 @@ def matrix_lines(
     return tuple(lines)
 
 
-def headline(grid: Grid) -> Line:
+def headline(grid: Grid) -> Text:
     """The family and its count: ``IPv6: 252 of 324 cells as expected, 72 fail that must ...``."""
     counts = grid.counts()
     good = counts[Standing.WORKS] + counts[Standing.DENIED]
     said = "as expected" if any(c.expected for c in grid.cells()) else "ALLOWED"
-    spans = [
-        Span(str(grid.family), Tone.HEAD),
-        Span(f": {good} of {counts.total()} cells {said}"),
-    ]
+    line = Text.assemble((grid.family, Tone.HEAD), f": {good} of {counts.total()} cells {said}")
     for standing in Standing:
         if counts[standing] and standing not in (Standing.WORKS, Standing.DENIED):
-            spans += [Span(", "), Span(f"{counts[standing]} {standing.counted}", TONES[standing])]
-    return Line(tuple(spans))
+            line.append(", ").append(f"{counts[standing]} {standing.counted}", TONES[standing])
+    return line
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class _Column:
         return len(_GAP) + self.width + (len(_BAR) if self.bar else 0)
 
 
-def _body(grid: Grid, width: int) -> Iterator[Line]:
+def _body(grid: Grid, width: int) -> Iterator[Text]:
     """The grid's rows under its heads, named where that fits and numbered where not."""
     columns = _named(grid)
     labels = {row.name: row.name for row in grid.rows}
@@ -96,7 +93,7 @@ def _body(grid: Grid, width: int) -> Iterator[Line]:
     room = width - _label_width(labels)
     for block in _blocks(columns, room):
         if numbered and len({column.node for column in grid.columns}) > 1:
-            yield Line.of(" " * _label_width(labels) + _node_heads(block), Tone.QUIET)
+            yield Text(" " * _label_width(labels) + _node_heads(block), Tone.QUIET)
         yield from _block(grid, block, labels)
 
 
@@ -135,17 +132,17 @@ def _blocks(columns: Sequence[_Column], room: int) -> Iterator[list[_Column]]:
         yield block
 
 
-def _block(grid: Grid, columns: Sequence[_Column], labels: dict[str, str]) -> Iterator[Line]:
+def _block(grid: Grid, columns: Sequence[_Column], labels: dict[str, str]) -> Iterator[Text]:
     indent = " " * _label_width(labels)
     heads = "".join(_lead(c) + c.head.ljust(c.width) for c in columns)
-    yield Line.of(indent + heads, Tone.QUIET)
+    yield Text(indent + heads, Tone.QUIET)
     for row in grid.rows:
-        spans = [Span(labels[row.name].ljust(len(indent)))]
+        line = Text(labels[row.name].ljust(len(indent)))
         for column in columns:
-            square = grid.squares[row.name, column.endpoint.name]
-            spans += [Span(_lead(column)), *_drawn(square)]
-            spans.append(Span(" " * (column.width - len(square.shown()))))
-        yield Line(tuple(spans))
+            square = _drawn(grid.squares[row.name, column.endpoint.name])
+            square.pad_right(column.width - len(square))
+            line.append(_lead(column)).append(square)
+        yield line
 
 
 def _node_heads(columns: Sequence[_Column]) -> str:
@@ -169,11 +166,10 @@ def _lead(column: _Column) -> str:
     return _GAP + _BAR if column.bar else _GAP
 
 
-def _drawn(square: Square) -> list[Span]:
-    return [
-        Span("-", Tone.QUIET) if cell is None else Span(cell.mark, TONES[cell.standing])
-        for cell in square.shown()
-    ]
+def _drawn(square: Square) -> Text:
+    return Text.assemble(
+        *(("-", Tone.QUIET) if c is None else (c.mark, TONES[c.standing]) for c in square.shown())
+    )
 
 
 def _cell_width(grid: Grid) -> int:
@@ -184,7 +180,7 @@ def _label_width(labels: dict[str, str]) -> int:
     return max((len(label) for label in labels.values()), default=0)
 
 
-def _legend(grid: Grid, width: int) -> Iterator[Line]:
+def _legend(grid: Grid, width: int) -> Iterator[Text]:
     """What the marks say, and which ports a cell holds."""
 
     def item(cell: Cell) -> str:
@@ -203,14 +199,14 @@ def _legend(grid: Grid, width: int) -> Iterator[Line]:
         yield from _wrapped(said, port_specs, width)
 
 
-def _wrapped(lead: str, items: Iterable[str], width: int) -> Iterator[Line]:
+def _wrapped(lead: str, items: Iterable[str], width: int) -> Iterator[Text]:
     """The items behind a lead, continued below it where the line is full."""
     line = lead
     fresh = True
     for item in items:
         if not fresh and len(line) + len(item) + 3 > width:
-            yield Line.of(line.rstrip(), Tone.QUIET)
+            yield Text(line.rstrip(), Tone.QUIET)
             line, fresh = " " * len(lead), True
         line += item if fresh else f"   {item}"
         fresh = False
-    yield Line.of(line, Tone.QUIET)
+    yield Text(line, Tone.QUIET)

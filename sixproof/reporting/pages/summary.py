@@ -11,7 +11,7 @@ from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.diagnosis.faults import Fault, chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
-from sixproof.reporting.pages.styled_line import Line, Span, Tone
+from sixproof.reporting.pages.styled_text import Text, Tone
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.results_json import Results
@@ -37,7 +37,7 @@ _OUTCOMES = {
 
 def summary_lines(
     results: Results, *, width: int = 100, reports: Mapping[str, Path] | None = None
-) -> tuple[Line, ...]:
+) -> tuple[Text, ...]:
     """Matrices, faults, findings, skips, times, coverage, verdicts and where the reports are.
 
     The verdicts stand last, next to the prompt.
@@ -53,61 +53,61 @@ def summary_lines(
         ("Time until a change took effect", list(_convergences(results.convergences))),
         (
             "Results that could not be read",
-            [Line.of(f"  {text}", Tone.UNSURE) for text in results.damaged],
+            [Text(f"  {text}", Tone.UNSURE) for text in results.damaged],
         ),
         ("Verdict", list(_verdicts(results, width))),
-        ("Reports", [Line.of(f"  {n:<9} {path}") for n, path in (reports or {}).items()]),
+        ("Reports", [Text(f"  {n:<9} {path}") for n, path in (reports or {}).items()]),
     )
-    lines: list[Line] = []
+    lines: list[Text] = []
     for title, body in sections:
         if body:
-            lines += [*([Line.of()] if lines else []), *([Line.of(title, Tone.HEAD)] * bool(title))]
+            lines += [*([Text()] if lines else []), *([Text(title, Tone.HEAD)] * bool(title))]
             lines += body
     return tuple(lines)
 
 
-def _unproven(results: Results, width: int) -> Iterator[Line]:
+def _unproven(results: Results, width: int) -> Iterator[Text]:
     for sentence in closed.unproven(results):
-        yield from _paragraph([Span("  ? ", Tone.UNSURE)], sentence, width)
+        yield from _paragraph(Text("  ? ", Tone.UNSURE), sentence, width)
 
 
-def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[Line]:
+def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[Text]:
     shown = chosen(results, found, MATRICES)
     for index, measured in enumerate(shown):
         if index:
-            yield Line.of()
+            yield Text()
         yield from matrix_lines(measured.matrix, measured.expected, width=width)
     if left := len(results.matrices) - len(shown):
         wrong = sum(bool(m.disagreements()) for m in results.telling())
         wrong -= sum(bool(m.disagreements()) for m in shown)
         said = f"{wrong} of them with wrong cells" if wrong else "all as expected"
-        yield Line.of(f"{left} more matrices, {said}", Tone.QUIET)
+        yield Text(f"{left} more matrices, {said}", Tone.QUIET)
 
 
-def _faults(found: Sequence[Fault], width: int) -> Iterator[Line]:
+def _faults(found: Sequence[Fault], width: int) -> Iterator[Text]:
     for fault in found[:FAULTS]:
         tone = Tone.BAD if fault.measured else Tone.UNSURE
         sign = "!" if fault.measured else "?"
-        yield from _paragraph([Span(f"  {sign} ", tone)], fault.sentence, width)
+        yield from _paragraph(Text(f"  {sign} ", tone), fault.sentence, width)
     if len(found) > FAULTS:
-        yield Line.of(f"  ... and {len(found) - FAULTS} more, see the overview", Tone.QUIET)
+        yield Text(f"  ... and {len(found) - FAULTS} more, see the overview", Tone.QUIET)
 
 
-def _findings(findings: Iterable[Finding], width: int) -> Iterator[Line]:
+def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:
     order = list(Severity)
     for finding in sorted(findings, key=lambda f: order.index(f.severity)):
         tone = _SEVERITIES.get(finding.severity, Tone.QUIET)
-        lead = [Span(f"  {finding.severity:<7} ", tone)]
+        lead = Text(f"  {finding.severity:<7} ", tone)
         yield from _paragraph(lead, f"[{finding.code}] {finding}", width)
 
 
-def _limits(results: Results, width: int) -> Iterator[Line]:
+def _limits(results: Results, width: int) -> Iterator[Text]:
     """What fails as it must here, with the reason."""
     for case in results.limits():
-        yield from _paragraph([Span("  ~ ", Tone.UNSURE)], f"{case.name}: {case.reason}", width)
+        yield from _paragraph(Text("  ~ ", Tone.UNSURE), f"{case.name}: {case.reason}", width)
 
 
-def _skips(results: Results) -> Iterator[Line]:
+def _skips(results: Results) -> Iterator[Text]:
     """Every reason once, with how many tests it keeps from running and what would enable them."""
     reasons: dict[Skip, int] = {}
     for case in results.cases:
@@ -115,53 +115,46 @@ def _skips(results: Results) -> Iterator[Line]:
             skip = Skip(case.reason, case.enable)
             reasons[skip] = reasons.get(skip, 0) + 1
     for skip, number in sorted(reasons.items(), key=lambda item: -item[1]):
-        yield Line.of(f"  {number:>4}  {skip.reason or 'no reason was given'}")
+        yield Text(f"  {number:>4}  {skip.reason or 'no reason was given'}")
         if skip.enable:
-            yield Line.of(f"        enable: {skip.enable}", Tone.QUIET)
+            yield Text(f"        enable: {skip.enable}", Tone.QUIET)
 
 
-def _convergences(convergences: Iterable[Convergence]) -> Iterator[Line]:
+def _convergences(convergences: Iterable[Convergence]) -> Iterator[Text]:
     groups: dict[Family | None, list[Convergence]] = {}
     for convergence in convergences:
         groups.setdefault(convergence.family, []).append(convergence)
     for family, group in sorted(groups.items(), key=lambda item: str(item[0])):
         times = [c.seconds for c in group]
         worst = max(group, key=lambda c: c.seconds)
-        yield Line.of(
+        yield Text(
             f"  {family or 'both families'}: median {statistics.median(times):.1f} s, "
             f"worst {worst.seconds:.1f} s ({worst.what}), {len(group)} changes"
         )
 
 
-def _verdicts(results: Results, width: int) -> Iterator[Line]:
+def _verdicts(results: Results, width: int) -> Iterator[Text]:
     for verdict in verdicts(results):
-        word = Span(f"{verdict.word:<12}", _WORDS[verdict.word])
-        lead = [Span(f"  {verdict.family}  "), word, Span("  ")]
+        word = f"{verdict.word:<12}", _WORDS[verdict.word]
+        lead = Text.assemble(f"  {verdict.family}  ", word, "  ")
         yield from _paragraph(lead, verdict.reason, width)
-    spans = [Span("  Tests  ")]
     counts = results.counts()
-    for outcome in CaseOutcome:
-        if counts[outcome]:
-            tone = _OUTCOMES.get(outcome, Tone.PLAIN)
-            comma = ", " if len(spans) > 1 else ""
-            spans += [Span(comma), Span(f"{counts[outcome]} {outcome}", tone)]
-    if len(spans) > 1:
-        yield Line(tuple(spans))
+    tests = [Text(f"{counts[o]} {o}", _OUTCOMES.get(o, "")) for o in CaseOutcome if counts[o]]
+    if tests:
+        yield Text("  Tests  ") + Text(", ").join(tests)
     yield _coverage(results)
 
 
-def _coverage(results: Results) -> Line:
+def _coverage(results: Results) -> Text:
     ledger = results.ledger()
     counts = ((coverage, ledger.count(coverage)) for coverage in Coverage)
     said = ", ".join(f"{number} {coverage}" for coverage, number in counts if number)
     unknown = f"; codes without a row: {', '.join(ledger.unknown)}" if ledger.unknown else ""
-    return Line.of(f"  Guide  {len(ledger.entries)} rows: {said}{unknown}")
+    return Text(f"  Guide  {len(ledger.entries)} rows: {said}{unknown}")
 
 
-def _paragraph(lead: Sequence[Span], text: str, width: int) -> Iterator[Line]:
+def _paragraph(lead: Text, text: str, width: int) -> Iterator[Text]:
     """Text behind a lead, folded to the width with its lines below each other."""
-    indent = sum(len(span.text) for span in lead)
-    folded = textwrap.wrap(text, max(40, width - indent), break_on_hyphens=False)
+    folded = textwrap.wrap(text, max(40, width - len(lead)), break_on_hyphens=False)
     for index, line in enumerate(folded):
-        start = [Span(" " * indent)] if index else lead
-        yield Line((*start, Span(line)))
+        yield Text.assemble(" " * len(lead) if index else lead, line)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sixproof.reporting.matrix.csv_table import write_matrices
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.pages.styled_line import plain
+from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results.results_json import Results
 

@@ -21,7 +21,7 @@ from sixproof.model import (
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.grid import Standing, standing_of
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.pages.styled_line import plain
+from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.ledger import Coverage

@@ -27,7 +27,7 @@ from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergenc
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.matrix.svg import matrix_svgs
-from sixproof.reporting.pages.terminal import write
+from sixproof.reporting.pages.styled_text import write
 from tests.unit.reporting.samples import facts
 
 REPORT = Path(os.environ["SAMPLE_REPORT"])

@@ -7,7 +7,7 @@ import pytest
 from sixproof.model import Family, Flow, Outcome
 from sixproof.reporting.diagnosis.parity import parity_counts, parity_line
 from sixproof.reporting.matrix.text import matrix_lines
-from sixproof.reporting.pages.styled_line import plain
+from sixproof.reporting.pages.styled_text import plain
 from tests.unit.reporting.samples import (
     DENY,
     OPEN,

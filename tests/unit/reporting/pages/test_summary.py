@@ -13,9 +13,8 @@ from sixproof.model import Family, Flow, Outcome
 from sixproof.reporting.diagnosis.faults import chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.pages.styled_line import Line, Span, Tone, plain
+from sixproof.reporting.pages.styled_text import Text, Tone, plain, write
 from sixproof.reporting.pages.summary import summary_lines
-from sixproof.reporting.pages.terminal import write
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.report_files import write_bundle
 from sixproof.reporting.results.results_json import Results
@@ -263,21 +262,30 @@ class Ascii(io.StringIO):
 
 def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
     stream = Ascii()
-    write([Line((Span("w\u00f6rker \u2713 "), Span("X", Tone.BAD)))], stream, colour=False)
+    write([Text.assemble("w\u00f6rker \u2713 ", ("X", Tone.BAD))], stream, colour=False)
     assert stream.getvalue() == "w\\xf6rker \\u2713 X\n"
 
 
 def test_colour_is_written_where_it_is_asked_for() -> None:
     plain_stream, coloured = io.StringIO(), io.StringIO()
-    line = Line((Span("X", Tone.BAD), Span(" " * 3)))
+    line = Text.assemble(("X", Tone.BAD), " " * 3)
     write([line], plain_stream, colour=False)
     write([line], coloured, colour=True)
     assert plain_stream.getvalue() == "X\n"
     assert coloured.getvalue().startswith("\x1b[1;31mX\x1b[0m")
 
 
+@pytest.mark.parametrize("tone", list(Tone), ids=str)
+def test_every_tone_has_a_colour(tone: Tone, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the theme lacks would be left out in silence."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Ascii()
+    write([Text("w\u00f6rker", tone)], stream, colour=True)
+    assert re.fullmatch(r"\x1b\[[\d;]+mw\\xf6rker\x1b\[0m\n", stream.getvalue())
+
+
 def test_long_lines_and_markup_are_left_as_they_are() -> None:
     stream = io.StringIO()
     text = "[bold]fd00::1[/bold] " + "x" * 300
-    write([Line.of(text)], stream, colour=False)
+    write([Text(text)], stream, colour=False)
     assert stream.getvalue() == text + "\n"

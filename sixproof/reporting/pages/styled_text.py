@@ -1,0 +1,69 @@
+"""Lines of report text whose parts carry a tone, so that one layout serves terminal and file.
+
+The only importer of rich: a line is its `Text`, whose styles are tones.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from typing import TextIO
+
+from rich.console import Console
+from rich.text import Text
+from rich.theme import Theme
+
+__all__ = ["Text", "Tone", "plain", "write"]
+
+
+class Tone(enum.StrEnum):
+    """What a part of a line says, apart from its words; the terminal turns it into colour."""
+
+    HEAD = "head"
+    GOOD = "good"
+    QUIET = "quiet"
+    BAD = "bad"
+    LEAK = "leak"
+    UNSURE = "unsure"
+
+
+_THEME = Theme(
+    {
+        Tone.HEAD: "bold",
+        Tone.GOOD: "green",
+        Tone.QUIET: "dim",
+        Tone.BAD: "bold red",
+        Tone.LEAK: "bold magenta",
+        Tone.UNSURE: "yellow",
+    },
+    inherit=False,
+)
+
+
+def plain(lines: Iterable[Text]) -> str:
+    """The lines as one text that ends with a newline, empty for no lines; no trailing blanks."""
+    return "".join(f"{line.plain.rstrip()}\n" for line in lines)
+
+
+def write(lines: Iterable[Text], stream: TextIO, *, colour: bool | None = None) -> None:
+    """Write lines to a stream, never wrapped.
+
+    `colour` None asks the stream and ``NO_COLOR``. A character that the stream's encoding lacks is
+    written as its escape instead of failing the run.
+    """
+    console = Console(
+        file=stream,
+        force_terminal=colour,
+        no_color=None if colour is None else not colour,
+        highlight=False,
+        soft_wrap=True,
+        legacy_windows=False,
+        theme=_THEME,
+    )
+    with console.capture() as written:
+        for line in lines:
+            shown = line.copy()
+            shown.rstrip()
+            console.print(shown)
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    stream.write(written.get().encode(encoding, "backslashreplace").decode(encoding))
