@@ -87,7 +87,7 @@ def make_services(cluster: Cluster, names: NameSet, zone: str) -> None:
         cluster.gather(functools.partial(cluster.apply, m) for m in workload.slices(names))
     except ApiError as error:
         if error.status == 403:
-            reason = "EndpointSlices may not be made here"
+            reason = "no permission to create EndpointSlices"
             raise NotAsked(reason, "create and patch endpointslices.discovery.k8s.io") from error
         raise
 
