@@ -688,12 +688,12 @@ def test_cancelled_batch_tries_nothing_more() -> None:
 
     async def scenario() -> int:
         async with babbling(Family.IPV6, lambda _: []) as port:
-            batch = Batch([spec("udp", Family.IPV6, port, 0.2) for _ in range(100)])
+            batch = Batch([spec("udp", Family.IPV6, port, 1.0) for _ in range(100)])
             batch.room = 10
             running = asyncio.ensure_future(batch.run())
             await asyncio.sleep(0.05)
             running.cancel()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.4)
             return sum(r is not None for r in batch.results)
 
     assert run(scenario()) == 10
