@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sixproof.errors import UsageError
 from sixproof.explain import command, findings, terminal
 from sixproof.explain.command import Told
+from sixproof.reporting.conclusion import rules
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
@@ -20,12 +21,20 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command.add_to(commands)
     findings.add_to(commands)
+    commands.add_parser(
+        "causes",
+        help="list every cause that a run may conclude",
+        description="List every cause that the conclusion of a run may name: what it is, the "
+        "facts that show it, and its source. Needs no cluster.",
+    )
     return top
 
 
 def _run(arguments: argparse.Namespace) -> Told:
     if arguments.command == "findings":
         return Told(0, findings.table(), ())
+    if arguments.command == "causes":
+        return Told(0, rules.table(), ())
     return command.explain(arguments)
 
 

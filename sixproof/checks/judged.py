@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.model import (
@@ -20,17 +21,22 @@ def judged(
     kind: MatrixKind, title: str, flows: Iterable[Flow], wrong: Mapping[Flow, str]
 ) -> Judged:
     """A cell a flow: WRONG with what is wrong about it, else ALLOWED."""
-    return expecting_all(
-        Matrix.of(
-            title,
-            (
-                Observation(f, Outcome.WRONG if f in wrong else Outcome.ALLOWED, wrong.get(f, ""))
-                for f in dict.fromkeys(flows)
-            ),
-            kind,
-        ),
-        title,
+    return of_observations(kind, title, (Observation(f, Outcome.ALLOWED) for f in flows), wrong)
+
+
+def of_observations(
+    kind: MatrixKind, title: str, seen: Iterable[Observation], wrong: Mapping[Flow, str]
+) -> Judged:
+    """The same of what was seen of each flow; of several observations of one the last stands."""
+    cells = (
+        dataclasses.replace(
+            o,
+            outcome=Outcome.WRONG if o.flow in wrong else Outcome.ALLOWED,
+            reason=wrong.get(o.flow, ""),
+        )
+        for o in seen
     )
+    return expecting_all(Matrix.of(title, cells, kind), title)
 
 
 def expecting_all(matrix: Matrix, because: str) -> Judged:

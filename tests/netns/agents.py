@@ -34,16 +34,21 @@ UNPRIVILEGED = [
     "--no-new-privs",
     "--pdeathsig=KILL",
 ]
-RAW = [
-    "setpriv",
-    "--clear-groups",
-    "--inh-caps=-all",
-    "--ambient-caps=-all",
-    "--bounding-set=-all,+net_raw",
-    "--no-new-privs",
-    "--pdeathsig=KILL",
-]
-"""What a pod of the raw tier is: root, whose only capability is NET_RAW."""
+
+
+def root_with(capability: str) -> list[str]:
+    """What a pod with a capability is: root, who has that one alone."""
+    return [
+        "setpriv",
+        "--clear-groups",
+        "--inh-caps=-all",
+        "--ambient-caps=-all",
+        f"--bounding-set=-all,+{capability.lower()}",
+        "--no-new-privs",
+        "--pdeathsig=KILL",
+    ]
+
+
 KEY = "a key of the lab"
 SEAL = Seal(KEY.encode())
 
@@ -80,10 +85,10 @@ class AgentProcess:
         namespace: Namespace,
         pod: str,
         port_specs: Iterable[str],
-        raw: bool = False,
+        capability: str = "",
     ) -> None:
         self.pod = pod
-        self.raw = raw
+        self.capability = capability
         self.home = home
         self.namespace = namespace
         self.port_specs = tuple(port_specs)
@@ -97,7 +102,7 @@ class AgentProcess:
                 self.namespace,
                 [*delivery.SERVE[1:], str(self.socket), *self.port_specs],
                 pod=self.pod,
-                raw=self.raw,
+                capability=self.capability,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
@@ -152,14 +157,14 @@ class Home:
         namespace: Namespace,
         command: list[str],
         pod: str,
-        raw: bool = False,
+        capability: str = "",
         **streams: object,
     ) -> subprocess.Popen[bytes]:
         """Start Python in a namespace, in the folder of the agent's files."""
         process: subprocess.Popen[bytes] = subprocess.Popen(  # type: ignore[call-overload]
             [
                 *namespace.prefix(),
-                *(RAW if raw else UNPRIVILEGED),
+                *(root_with(capability) if capability else UNPRIVILEGED),
                 self.python,
                 *command,
             ],
@@ -171,10 +176,10 @@ class Home:
         return process
 
     def agent(
-        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), raw: bool = False
+        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), capability: str = ""
     ) -> AgentProcess:
         """Start an agent; `wait_ready` waits for it."""
-        agent = self.agents[pod] = AgentProcess(self, namespace, pod, port_specs, raw)
+        agent = self.agents[pod] = AgentProcess(self, namespace, pod, port_specs, capability)
         return agent
 
     def open(self, _: str, pod: str) -> Stream:
@@ -188,7 +193,7 @@ class Home:
             agent.namespace,
             [*delivery.bridge(str(self.path), str(agent.socket))[1:]],
             pod=pod,
-            raw=agent.raw,
+            capability=agent.capability,
             stdin=theirs,
             stdout=theirs,
             stderr=stderr,

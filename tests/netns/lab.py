@@ -89,10 +89,10 @@ class Lab:
 
     @contextlib.contextmanager
     def agent(
-        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), raw: bool = False
+        self, namespace: Namespace, pod: str, port_specs: Iterable[str] = (), capability: str = ""
     ) -> Iterator[AgentProcess]:
-        """One more agent, for a test that does it harm or needs NET_RAW."""
-        agent = self.home.agent(namespace, pod, port_specs, raw)
+        """One more agent, for a test that does it harm or needs a capability."""
+        agent = self.home.agent(namespace, pod, port_specs, capability)
         try:
             agent.wait_ready()
             yield agent

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,10 +52,26 @@ class Namespace:
         lines = run(["ip", "-n", self.name, "-o", "link", "show"]).splitlines()
         return {line.split(": ")[1].partition("@")[0] for line in lines}
 
+    @contextlib.contextmanager
+    def entered(self) -> Iterator[None]:
+        """This thread in the namespace (setns(2)): sockets made meanwhile belong to it."""
+        with Path("/proc/thread-self/ns/net").open() as here, (NAMED / self.name).open() as there:
+            _setns(there.fileno())
+            try:
+                yield
+            finally:
+                _setns(here.fileno())
+
     def delete(self) -> None:
         """Delete the namespace, and with it every link into it."""
         with contextlib.suppress(RuntimeError):
             run(["ip", "netns", "delete", self.name])
+
+
+def _setns(descriptor: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(descriptor, 0x40000000):  # CLONE_NEWNET
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def why_not() -> str:

@@ -49,8 +49,8 @@ def raw(pod: str, place: str) -> Endpoint:
 def ends(lab: Lab) -> Iterator[tuple[Endpoint, Endpoint]]:
     """A raw agent beside the client and one, with ports of its own, beside the server."""
     with (
-        lab.agent(lab.client, "raw-client", raw=True),
-        lab.agent(lab.server, "raw-server", PORT_SPECS, raw=True),
+        lab.agent(lab.client, "raw-client", capability="NET_RAW"),
+        lab.agent(lab.server, "raw-server", PORT_SPECS, capability="NET_RAW"),
     ):
         yield raw("raw-client", "client"), raw("raw-server", "server")
 

@@ -16,6 +16,7 @@ from fixtures.options import OPTIONS, Option
 from sixproof.explain.findings import every_finding
 from sixproof.explain.findings import table as table_of_findings
 from sixproof.model import FindingType
+from sixproof.reporting.conclusion import rules
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
 
@@ -66,6 +67,18 @@ def test_the_page_of_findings_lists_all_of_them() -> None:
     assert text.endswith("\n\n" + table_of_findings()), (
         "python -m sixproof findings prints the table anew"
     )
+
+
+def test_the_page_of_the_diagnosis_lists_all_causes() -> None:
+    """docs/diagnosis.md holds what the command prints, and each cause has a fault that shows it or
+    a test by recorded facts."""
+    text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
+    assert rules.table() in text, "python -m sixproof causes prints the table anew"
+    tests = (ROOT / "tests/unit/reporting/conclusion/test_causes.py").read_text(encoding="utf-8")
+    known = {path.stem for path in (ROOT / "testbed/faults/catalogue").glob("*.toml")}
+    for rule in rules.rules():
+        assert set(rule.shown_by) <= known, rule.code
+        assert rule.shown_by or f'"{rule.code}"' in tests, rule.code
 
 
 def test_findings_are_made_by_what_declares_them() -> None:

@@ -107,6 +107,18 @@ class Agent:
         """Ask the kernel for routes."""
         return protocol.Routes(routes(request.addresses))
 
+    async def read_node(self, request: protocol.ReadNode) -> protocol.NodeSeen:
+        """Read the node's facts; what reads them is loaded when it is first wanted."""
+        from sixproof.agent.witness import health, node
+
+        return node.NodeFacts().read(await health.health(request.health))
+
+    async def read_filter(self, _: protocol.ReadFilter) -> protocol.FilterSeen:
+        """Read the packet filter."""
+        from sixproof.agent.witness.filter import packet_filter
+
+        return packet_filter()
+
     async def start_capture(self, request: protocol.StartCapture) -> protocol.CaptureStarted:
         """Begin to keep packets; captures that nobody fetched make room, the oldest first."""
         if request.name in self.captures:
@@ -168,6 +180,8 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.SendSized: Agent.send_sized,
     protocol.Transfer: Agent.transfer,
     protocol.RouteGet: Agent.routes,
+    protocol.ReadNode: Agent.read_node,
+    protocol.ReadFilter: Agent.read_filter,
     protocol.SendRaw: Agent.send_raw,
     protocol.StartCapture: Agent.start_capture,
     protocol.EndCapture: Agent.end_capture,

@@ -12,6 +12,7 @@ from sixproof.agent.protocol.evidence import Evidence
 from sixproof.agent.protocol.facts import Hello, Inspect, Ping, RouteGet
 from sixproof.agent.protocol.flows import Exchange, Probe, Transfer
 from sixproof.agent.protocol.names import Resolve
+from sixproof.agent.protocol.node import ReadFilter, ReadNode
 from sixproof.agent.protocol.packets import EndCapture, SendRaw, StartCapture
 from sixproof.agent.protocol.sizes import SendSized
 
@@ -35,6 +36,8 @@ REQUESTS: dict[str, type] = {
     "send-sized": SendSized,
     "transfer": Transfer,
     "route-get": RouteGet,
+    "read-node": ReadNode,
+    "read-filter": ReadFilter,
     "send-raw": SendRaw,
     "start-capture": StartCapture,
     "end-capture": EndCapture,

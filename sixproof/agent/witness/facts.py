@@ -43,11 +43,7 @@ def inspected() -> protocol.Inspected:
     except OSError:
         interfaces = []
     mtus = {name: files.read(f"/sys/class/net/{name}/mtu").strip() for name in interfaces}
-    counters = {}
-    for line in files.read("/proc/net/snmp6").splitlines():
-        parts = line.split()
-        if len(parts) == 2 and parts[1].isdigit():
-            counters[parts[0]] = int(parts[1])
+    counters = counters_v6(files.read("/proc/net/snmp6"))
     counters |= counters_v4(files.read("/proc/net/snmp"))
     return protocol.Inspected(
         mtus={name: int(mtu) for name, mtu in mtus.items() if mtu.isdigit()},
@@ -56,6 +52,12 @@ def inspected() -> protocol.Inspected:
         resolv_conf=files.read("/etc/resolv.conf"),
         counters=counters,
     )
+
+
+def counters_v6(text: str) -> dict[str, int]:
+    """The counters of /proc/net/snmp6: a name and a value a line."""
+    rows = (line.split() for line in text.splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 
 
 def counters_v4(text: str) -> dict[str, int]:

@@ -6,12 +6,14 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, must_carry
+from sixproof.checks.judged import of_observations
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
-from sixproof.model import Edge, Expectation, Family, Flow, Matrix, edge_of
+from sixproof.model import Edge, Expectation, Family, Flow, Matrix, MatrixKind, edge_of
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import Expect, StandingPolicies
 
 
@@ -134,6 +136,26 @@ class Connectivity:
             steps.attach_matrix(judged, wanted, brief=brief)
             evidence.require(judged, wanted, context=context)
         return expected
+
+    def must_show_clients(self, title: str, matrix: Matrix) -> None:
+        """Each server saw the address that its client has, of every flow that was carried.
+
+        Raises:
+            VerdictError: one saw another address.
+        """
+        __tracebackhide__ = True
+        seen = [o for o in matrix.observations() if o.outcome.works]
+        wrong = {
+            o.flow: f"the server saw {o.peer_saw}, the client has {own}"
+            for o in seen
+            if o.peer_saw != (own := o.flow.source.address(o.flow.family))
+        }
+        self._recorder.matrix(*of_observations(MatrixKind.SOURCES, title, seen, wrong))
+        if wrong:
+            text = "\n  ".join(f"{flow}: {said}" for flow, said in wrong.items())
+            families = {flow.family for flow in wrong}
+            only = one_family(families, {o.flow.family for o in seen})
+            raise evidence.wrong(text, families, only or Category.BOTH)
 
     def must_work(
         self,

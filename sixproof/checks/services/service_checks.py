@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.checks.judged import judged
+from sixproof.checks.judged import of_observations
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.expected_targets import ExpectedTargets
 from sixproof.errors import NotAsked
@@ -135,9 +135,11 @@ class ServiceChecks:
                 for o in seen
                 if (said := _wrong_source(o, expected_targets, translation)) is not None
             }
+            odd = {o.flow: o for o in seen if o.flow in wrong and o.peer_saw is not None}
             matrix, told = Matrix.of(title, worst_of(seen)), list(wrong.values())[:3]
             self._connectivity.hold(matrix, expected_targets.expectation, context=told)
-            self._require(MatrixKind.SOURCES, title, wrong, [o.flow for o in seen])
+            last = {o.flow: o for o in seen if o.flow not in wrong} | odd
+            self._require_seen(MatrixKind.SOURCES, title, wrong, list(last.values()))
             _something_was_compared(title, seen, expected_targets, translation)
 
     def must_keep_one_backend(
@@ -337,7 +339,15 @@ class ServiceChecks:
     ) -> None:
         """None of these flows is wrong; what became of each is noted."""
         __tracebackhide__ = True
-        self._recorder.matrix(*judged(kind, title, flows, wrong))
+        seen = [Observation(flow, Outcome.ALLOWED) for flow in flows]
+        self._require_seen(kind, title, wrong, seen)
+
+    def _require_seen(
+        self, kind: MatrixKind, title: str, wrong: Mapping[Flow, str], seen: Sequence[Observation]
+    ) -> None:
+        __tracebackhide__ = True
+        flows = [o.flow for o in seen]
+        self._recorder.matrix(*of_observations(kind, title, seen, wrong))
         if not wrong:
             return
         lines = [f"{flow}: {said}" for flow, said in wrong.items()]

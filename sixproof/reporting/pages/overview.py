@@ -10,7 +10,9 @@ from collections.abc import Iterable
 
 from sixproof.model import Severity
 from sixproof.reporting import markup
-from sixproof.reporting.diagnosis.faults import chosen, faults
+from sixproof.reporting.conclusion import words
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.diagnosis.faults import chosen
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables
 from sixproof.reporting.results import closed
@@ -32,10 +34,10 @@ _COVERAGES = {
 }
 
 
-def overview(results: Results) -> str:
-    """The page, self-contained."""
-    found = faults(results)
-    shown = chosen(results, found, MATRICES)
+def overview(results: Results, conclusions: Conclusions | None = None) -> str:
+    """The page, self-contained; `conclusions` are those of `conclude`, where these are known."""
+    told = conclude(results) if conclusions is None else conclusions
+    shown = chosen(results, told.found, MATRICES)
     order = list(Severity)
     ledger = results.ledger()
     counts = results.counts()
@@ -49,7 +51,11 @@ def overview(results: Results) -> str:
         words=_WORDS,
         unproven_title=closed.TITLE,
         sentences=closed.unproven(results),
-        found=found,
+        conclusion_title=words.TITLE,
+        conclusions=told.every,
+        explains=words.explains,
+        problems=told.problems,
+        hidden=words.HIDDEN,
         findings=sorted(closed.others(results), key=lambda f: order.index(f.severity)),
         severities=_SEVERITIES,
         drawn=[(m, MatrixTables.of(m.matrix, m.expected)) for m in shown],

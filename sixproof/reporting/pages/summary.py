@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sixproof.model import Family, Finding, Severity
-from sixproof.reporting.diagnosis.faults import Fault, chosen, faults
+from sixproof.reporting.conclusion import words
+from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
+from sixproof.reporting.diagnosis.faults import Fault, chosen
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
 from sixproof.reporting.pages.styled_text import Text, Tone
@@ -19,7 +21,8 @@ from sixproof.reporting.results.skip import Skip
 from sixproof.reporting.results.test_record import CaseOutcome, Convergence
 
 MATRICES = 3
-FAULTS = 8
+CONCLUSIONS = 8
+CASES = 3
 _WORDS = {
     Word.WORKS: Tone.GOOD,
     Word.BROKEN: Tone.BAD,
@@ -36,17 +39,22 @@ _OUTCOMES = {
 
 
 def summary_lines(
-    results: Results, *, width: int = 100, reports: Mapping[str, Path] | None = None
+    results: Results,
+    *,
+    width: int = 100,
+    reports: Mapping[str, Path] | None = None,
+    conclusions: Conclusions | None = None,
 ) -> tuple[Text, ...]:
-    """Matrices, faults, findings, skips, times, coverage, verdicts and where the reports are.
+    """The conclusion, matrices, findings, skips, times, coverage, verdicts and where reports are.
 
-    The verdicts stand last, next to the prompt.
+    `conclusions` are those of `conclude`, where the caller has them. The verdicts stand last, next
+    to the prompt.
     """
-    found = faults(results)
+    told = conclude(results) if conclusions is None else conclusions
     sections = (
         (closed.TITLE, list(_unproven(results, width))),
-        ("", list(_matrices(results, found, width))),
-        ("What fails, and where", list(_faults(found, width))),
+        (words.TITLE, list(_conclusions(told, width))),
+        ("", list(_matrices(results, told.found, width))),
         ("Findings", list(_findings(closed.others(results), width))),
         ("Known limitations of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
@@ -84,13 +92,35 @@ def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[
         yield Text(f"{left} more matrices, {said}", Tone.QUIET)
 
 
-def _faults(found: Sequence[Fault], width: int) -> Iterator[Text]:
-    for fault in found[:FAULTS]:
-        tone = Tone.BAD if fault.measured else Tone.UNSURE
-        sign = "!" if fault.measured else "?"
-        yield from _paragraph(Text(f"  {sign} ", tone), fault.sentence, width)
-    if len(found) > FAULTS:
-        yield Text(f"  ... and {len(found) - FAULTS} more, see the overview", Tone.QUIET)
+def _conclusions(told: Conclusions, width: int) -> Iterator[Text]:
+    for conclusion in told.every[:CONCLUSIONS]:
+        yield from _conclusion(conclusion, width)
+    if len(told.every) > CONCLUSIONS:
+        left = len(told.every) - CONCLUSIONS
+        yield Text(f"  ... and {left} more, see the overview", Tone.QUIET)
+    for problem in told.problems:
+        yield from _paragraph(Text("  - ", Tone.QUIET), problem, width)
+
+
+def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
+    """The cause and what to do, then what shows it, then what it explains."""
+    tone = Tone.BAD if conclusion.measured else Tone.UNSURE
+    sign = "!" if conclusion.measured else "?"
+    if not conclusion.known:
+        said = conclusion.faults[0].sentence if conclusion.faults else conclusion.headline
+        yield from _paragraph(Text(f"  {sign} ", tone), said, width)
+        for case in conclusion.cases[:CASES]:
+            yield from _paragraph(Text("      said by   ", Tone.QUIET), case.name, width)
+        for fit in conclusion.fits:
+            yield from _paragraph(Text("      fits      ", Tone.QUIET), fit, width)
+        return
+    yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
+    for line in conclusion.evidence:
+        yield from _paragraph(Text("      shown by  ", Tone.QUIET), line, width)
+    for line in words.explains(conclusion):
+        yield from _paragraph(Text("      explains  ", Tone.QUIET), line, width)
+    if not conclusion.alone:
+        yield from _paragraph(Text("      note      ", Tone.QUIET), words.HIDDEN, width)
 
 
 def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.matrix.csv_table import write_matrices
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
@@ -20,7 +21,9 @@ JUNIT = "junit.xml"
 PARTS = "parts"
 
 
-def write_bundle(directory: Path, results: Results) -> dict[str, Path]:
+def write_bundle(
+    directory: Path, results: Results, conclusions: Conclusions | None = None
+) -> dict[str, Path]:
     """Write results.json, overview.html, summary.txt and matrices.csv.
 
     Returns what was written by name, the overview first, as `summary_lines` takes it.
@@ -38,9 +41,10 @@ def write_bundle(directory: Path, results: Results) -> dict[str, Path]:
     results.write(paths["results"])
     with paths["cells"].open("w", encoding="utf-8") as stream:
         write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
+    told = conclude(results) if conclusions is None else conclusions
     texts = {
-        "overview": overview(results),
-        "summary": plain(summary_lines(results)),
+        "overview": overview(results, told),
+        "summary": plain(summary_lines(results, conclusions=told)),
     }
     for name, text in texts.items():
         paths[name].write_text(text, encoding="utf-8")

@@ -15,6 +15,7 @@ from typing import Any
 
 from sixproof.errors import UsageError
 from sixproof.model import ClusterFacts, Family, Finding, merged_findings
+from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.results.ledger import Ledger
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import Parts
@@ -25,7 +26,8 @@ SCHEMA = "sixproof/results/v1"
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """One run. `environment` are the pairs of environment.properties, `damaged` what was lost."""
+    """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
+    `examination` what nodes said where something failed."""
 
     run: Run
     environment: tuple[tuple[str, str], ...] = ()
@@ -35,6 +37,7 @@ class Results:
     convergences: tuple[Convergence, ...] = ()
     matrices: tuple[Measured, ...] = ()
     damaged: tuple[str, ...] = ()
+    examination: Examination | None = None
 
     @classmethod
     def of(
@@ -64,6 +67,10 @@ class Results:
     def counts(self) -> Counter[CaseOutcome]:
         """How many cases ended how."""
         return Counter(case.outcome for case in self.cases)
+
+    def failing(self) -> bool:
+        """Whether some test failed or broke."""
+        return any(case.outcome.bad for case in self.cases)
 
     def limits(self) -> tuple[Case, ...]:
         """The tests that failed as is known of this cluster: they are told, and are no fault."""
@@ -107,6 +114,7 @@ class Results:
             "convergences": [c.to_json() for c in self.convergences],
             "ledger": self.ledger().to_json(),
             "damaged": list(self.damaged),
+            **({"examination": self.examination.to_json()} if self.examination else {}),
         }
 
     @classmethod
@@ -128,6 +136,11 @@ class Results:
                 convergences=tuple(Convergence.from_json(c) for c in value["convergences"]),
                 matrices=tuple(Measured.from_json(m) for m in value["matrices"]),
                 damaged=tuple(value["damaged"]),
+                examination=(
+                    Examination.from_json(value["examination"])
+                    if value.get("examination")
+                    else None
+                ),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"not of the schema {SCHEMA}: {error!r}") from error

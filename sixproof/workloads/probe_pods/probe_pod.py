@@ -24,6 +24,7 @@ LISTENS = (*BRIDGE, "listens")
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 NOBODY = 65534
+NET_RAW, NET_ADMIN = "NET_RAW", "NET_ADMIN"
 
 Manifest = dict[str, Any]
 
@@ -45,7 +46,8 @@ class PodOptions:
 class PodSpec:
     """One probe pod: `role` names it, `node` pins it, `labels` come on top of the run's.
 
-    A `raw` one has the capability NET_RAW, which only Pod Security "privileged" admits.
+    One with a `capability` (NET_RAW, NET_ADMIN) is admitted by Pod Security "privileged" only; with
+    NET_ADMIN it reads the packet filter and serves nobody.
     """
 
     role: str
@@ -53,11 +55,13 @@ class PodSpec:
     node: str
     labels: tuple[tuple[str, str], ...] = ()
     host_network: bool = False
-    raw: bool = False
+    capability: str = ""
 
     @property
     def port_specs(self) -> tuple[PortSpec, ...]:
         """What this pod serves."""
+        if self.capability == NET_ADMIN:
+            return ()
         return HOST_AGENT_PORTS if self.host_network else POD_PORTS
 
 
@@ -179,7 +183,7 @@ def _container(spec: PodSpec, image: str) -> Manifest:
         },
         "securityContext": {
             "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"], **({"add": ["NET_RAW"]} if spec.raw else {})},
+            "capabilities": {"drop": ["ALL"], **_added(spec)},
             "readOnlyRootFilesystem": True,
         },
         "volumeMounts": [
@@ -189,10 +193,14 @@ def _container(spec: PodSpec, image: str) -> Manifest:
     }
 
 
+def _added(spec: PodSpec) -> Manifest:
+    return {"add": [spec.capability]} if spec.capability else {}
+
+
 def _pod_security(spec: PodSpec) -> Manifest:
-    user = 0 if spec.raw else NOBODY  # the runtime gives capabilities to root alone
+    user = 0 if spec.capability else NOBODY  # the runtime gives capabilities to root alone
     security: Manifest = {
-        "runAsNonRoot": not spec.raw,
+        "runAsNonRoot": not spec.capability,
         "runAsUser": user,
         "runAsGroup": user,
         "seccompProfile": {"type": "RuntimeDefault"},

@@ -19,7 +19,7 @@ from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint
 from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.probe_pod import Manifest, PodOptions, PodSpec, pod
+from sixproof.workloads.probe_pods.probe_pod import NET_RAW, Manifest, PodOptions, PodSpec, pod
 from sixproof.workloads.services.backends import open_namespace
 
 GUARDED = "sixproof.dev/guarded"
@@ -44,7 +44,7 @@ def build(
     home = open_namespace(cluster, run, f"raw-{serial}", options, "privileged")
     specs = {
         role: [
-            PodSpec(pod_name(role, node), home, node, ((GUARDED, _word(role)),), raw=True)
+            PodSpec(pod_name(role, node), home, node, ((GUARDED, _word(role)),), capability=NET_RAW)
             for node in nodes
         ]
         for role in ROLES

@@ -13,7 +13,7 @@ from sixproof.agent.control.agent import Agent
 from sixproof.agent.protocol import Event
 from sixproof.agent.server.ports import Server
 from sixproof.agent.witness.facts import counters_v4
-from sixproof.agent.witness.routes import attributes
+from sixproof.agent.witness.netlink import attributes
 from sixproof.model import Family
 from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec
 

@@ -174,8 +174,8 @@ def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
         summary_lines(broken(), reports={"overview": Path("reports/latest/overview.html")})
     )
     heads = [
+        "Conclusion",
         "Pod to pod",
-        "What fails, and where",
         "Findings",
         "Skipped",
         "Time until a change took effect",

@@ -50,10 +50,10 @@ def test_every_module_finds_what_it_imports(tmp_path: Path) -> None:
     assert subprocess.run(command, timeout=60).returncode == 0
 
 
-@pytest.mark.parametrize("raw", [False, True], ids=["restricted", "raw"])
-def test_a_pod_s_volume_has_the_folders_of_the_package(raw: bool) -> None:
+@pytest.mark.parametrize("capability", ["", "NET_RAW", "NET_ADMIN"])
+def test_a_pod_s_volume_has_the_folders_of_the_package(capability: str) -> None:
     """From a ConfigMap, whose keys are flat, and a Secret; both fit the pod."""
-    pod = probe_pod.pod(RUN, PodSpec("p", "ns", "node", raw=raw), PodOptions("image"))
+    pod = probe_pod.pod(RUN, PodSpec("p", "ns", "node", capability=capability), PodOptions("image"))
     config_map = probe_pod.agent_config_map(RUN, "ns")
     (volume,) = (v for v in pod["spec"]["volumes"] if v["name"] == "agent")
     files, key = volume["projected"]["sources"]

@@ -8,16 +8,16 @@ from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec, namespa
 RUN = Run("abc")
 
 
-def made(raw: bool) -> tuple[dict[str, object], dict[str, object]]:
+def made(capability: str) -> tuple[dict[str, object], dict[str, object]]:
     """The pod's and the container's securityContext."""
-    spec = pod(RUN, PodSpec("p", "ns", "node", raw=raw), PodOptions("image"))["spec"]
+    spec = pod(RUN, PodSpec("p", "ns", "node", capability=capability), PodOptions("image"))["spec"]
     assert spec["automountServiceAccountToken"] is False
     return spec["securityContext"], spec["containers"][0]["securityContext"]
 
 
 def test_a_raw_pod_has_net_raw_alone() -> None:
     """All is dropped, NET_RAW is added, and nothing may be gained later."""
-    person, container = made(raw=True)
+    person, container = made(capability="NET_RAW")
     assert container["capabilities"] == {"drop": ["ALL"], "add": ["NET_RAW"]}
     assert container["allowPrivilegeEscalation"] is False
     assert container["readOnlyRootFilesystem"] is True
@@ -27,7 +27,7 @@ def test_a_raw_pod_has_net_raw_alone() -> None:
 
 def test_any_other_pod_has_none() -> None:
     """Nobody, without a capability."""
-    person, container = made(raw=False)
+    person, container = made(capability="")
     assert container["capabilities"] == {"drop": ["ALL"]}
     assert (person["runAsUser"], person["runAsNonRoot"]) == (65534, True)
 

@@ -1,0 +1,181 @@
+"""A node's facts: what the kernel would do with a packet, and how the node's daemons do."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.agent.protocol.record import Record
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ReadNode(Record):
+    """Read the network facts of this network namespace, for the host network those of the node.
+
+    `health` are ports of daemons on loopback with their paths (``10256/healthz``), asked over HTTP.
+    """
+
+    health: list[str]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class LinkSeen(Record):
+    """A network device. `kind` is the driver's (``vxlan``, ``veth``), "" for hardware; `vni`,
+    `port` and `local` are those of a VXLAN device, 0 and "" on others."""
+
+    name: str
+    kind: str
+    mtu: int
+    up: bool
+    carrier: bool
+    vni: int = 0
+    port: int = 0
+    local: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class AddressHeld(Record):
+    """An address of a device with its flags by name; `preferred` are the seconds for which it may
+    be used for new connections, None for ever (RFC 4862 section 5.5.4)."""
+
+    device: str
+    address: str
+    prefix: int
+    flags: list[str]
+    preferred: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RuleSeen(Record):
+    """A rule of policy routing, rules with a smaller `priority` first.
+
+    `source` and `destination` are prefixes, "" for all; `action` is ``table``, ``blackhole``,
+    ``unreachable``, ``prohibit``, ``goto`` or ``nop``. `mark` (with mask) and `device` are what a
+    packet must have besides. `suppress` is the length up to which prefixes do not count, None for
+    no such limit.
+    """
+
+    family: str
+    priority: int
+    action: str
+    table: int
+    source: str = ""
+    destination: str = ""
+    mark: str = ""
+    device: str = ""
+    inverted: bool = False
+    suppress: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class RouteHeld(Record):
+    """A route of a table; `kind` is ``unicast``, ``blackhole``, ``unreachable``, ``prohibit``,
+    ``throw`` or ``local``. `protocol` is the number of who made it (rtnetlink(7)), `mtu` 0 unless
+    the route carries one."""
+
+    destination: str
+    table: int
+    kind: str
+    device: str = ""
+    gateway: str = ""
+    metric: int = 0
+    mtu: int = 0
+    protocol: int = 0
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class NeighbourSeen(Record):
+    """An entry of the neighbour table (RFC 4861 section 7.3.2; ARP for IPv4)."""
+
+    address: str
+    device: str
+    state: str
+    link_address: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ForwardingSeen(Record):
+    """An entry of a tunnel device's forwarding database: to whom frames for a link address go."""
+
+    link_address: str
+    device: str
+    remote: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class HealthSeen(Record):
+    """What a daemon's health port said: the HTTP `status`, 0 without an answer, and why not."""
+
+    asked: str
+    status: int
+    body: str = ""
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class NodeSeen(Record):
+    """The facts. `cut` names what was longer than is taken, `unread` what the kernel refused.
+
+    `counters` are those of /proc/net/snmp, snmp6, netstat and of connection tracking.
+    """
+
+    links: list[LinkSeen]
+    addresses: list[AddressHeld]
+    rules: list[RuleSeen]
+    routes: list[RouteHeld]
+    neighbours: list[NeighbourSeen]
+    forwarding: list[ForwardingSeen]
+    sysctls: dict[str, str]
+    counters: dict[str, int]
+    health: list[HealthSeen]
+    clock: float
+    uptime: float
+    cut: list[str]
+    unread: list[str]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ReadFilter(Record):
+    """Read the packet filter (nftables). The kernel tells it to those with NET_ADMIN only."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ChainSeen(Record):
+    """A chain; a base chain has a `hook`, a `priority` and a `policy` (``accept``, ``drop``)."""
+
+    family: str
+    table: str
+    name: str
+    hook: str = ""
+    priority: int = 0
+    policy: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class FilterRuleSeen(Record):
+    """A rule, so far as it says what becomes of a packet: its last `verdict` (``drop``,
+    ``reject``, ``accept``, ``return``, ``nat`` and ``rewrite`` for one that changes packets, ""
+    for none), the chain it jumps to, and what it counted, None without a counter.
+
+    `match` says which packets it takes, as far as that can be told: ``iifname eth0, udp, dport
+    4789``; "" for all.
+    """
+
+    family: str
+    table: str
+    chain: str
+    handle: int
+    verdict: str
+    jump: str
+    packets: int | None
+    match: str
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class FilterSeen(Record):
+    """The packet filter: base chains with all of their rules, and of other chains those rules that
+    drop or reject. `error` says why it could not be read."""
+
+    chains: list[ChainSeen]
+    rules: list[FilterRuleSeen]
+    cut: bool = False
+    error: str = ""

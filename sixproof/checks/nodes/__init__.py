@@ -1,0 +1,1 @@
+"""Nodes: examined when something failed, to tell why."""

@@ -1,0 +1,144 @@
+"""The examiner: reads what nodes say, sends failing flows again, and looks at what they moved."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import FilterSeen
+from sixproof.errors import ApiError, InfrastructureError, NotReady
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.channel.agents import Agents
+from sixproof.kube.facts import components
+from sixproof.model import Endpoint, Family, Flow, MatrixKind, Outcome
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.nodes import reader
+from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
+from sixproof.reporting.results.results_json import Results
+from sixproof.workloads.probe_pods.topology import ProbeTopology
+
+SAMPLE = 24
+"""Failing flows that are sent again."""
+FEW = 2
+"""Of them for one pair of nodes and one protocol of a family."""
+WAIT = 1.2
+"""Seconds that each gets."""
+SUSPECTS = 4
+"""Pods whose own facts are read."""
+PATIENCE = 5.0
+"""Seconds in which a packet filter is read."""
+
+Readers = Callable[[Sequence[str]], tuple[Endpoint, ...]]
+"""Makes pods that may read the packet filters of these nodes; raises InfrastructureError."""
+
+
+class Examiner:
+    """Examines the nodes of a probe topology by its agents."""
+
+    def __init__(self, cluster: Cluster, agents: Agents, topology: ProbeTopology) -> None:
+        self._cluster = cluster
+        self._agents = agents
+        self._topology = topology
+
+    def first(self) -> list[NodeReading]:
+        """What nodes say before the first test."""
+        return reader.read(self._agents, self._topology.hosts)
+
+    def last(
+        self,
+        results: Results,
+        before: list[NodeReading],
+        readers: Readers | None,
+        cni_namespace: str = "",
+    ) -> Examination:
+        """What they say after the last one, once failing flows were sent again. `readers` None
+        leaves the packet filters unread."""
+        problems: list[str] = []
+        pods, unread = components.pods(self._cluster, cni_namespace)
+        settings, unseen = components.settings(self._cluster)
+        flows = sample(results, self._topology)
+        people = self._readers(readers, problems)
+        filters = self._filters(people)
+        still = self._again(flows, problems)
+        suspects = suspected(results, self._topology)
+        after = reader.read(self._agents, (*self._topology.hosts, *suspects))
+        hosts = len(self._topology.hosts)
+        return Examination(
+            before=before,
+            after=after[:hosts],
+            inside=after[hosts:],
+            filters=_compared(filters, self._filters(people)),
+            pods=pods,
+            settings=settings,
+            resent=len(flows),
+            still=still,
+            problems=[*problems, *unread, *unseen],
+        )
+
+    def _readers(self, readers: Readers | None, problems: list[str]) -> tuple[Endpoint, ...]:
+        if readers is None:
+            problems.append("packet filters were not read: --six-raw off")
+            return ()
+        try:
+            return readers(self._topology.nodes)
+        except (ApiError, NotReady) as error:
+            problems.append(f"packet filters were not read: {str(error)[:300]}")
+            return ()
+
+    def _filters(self, people: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
+        asked = {
+            p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, PATIENCE) for p in people
+        }
+        concurrent.futures.wait(asked.values(), PATIENCE + 1)
+        return {n: a.result() for n, a in asked.items() if a.done() and not a.exception()}
+
+    def _again(self, flows: Sequence[Flow], problems: list[str]) -> int:
+        """Send them; how many failed again."""
+        if not flows:
+            return 0
+        try:
+            seen = ConnectProbe(self._agents).measure(flows, ProbeOptions(timeout=WAIT))
+        except InfrastructureError as error:
+            problems.append(f"failing flows were not sent again: {str(error)[:300]}")
+            return 0
+        return sum(not observation.outcome.works for observation in seen)
+
+
+def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
+    """Failing flows between pods and hosts of the topology that no policy decides: a few for each
+    pair of nodes, protocol and family."""
+    known = {e.name: e for e in (*topology.pods, *topology.hosts)}
+    chosen: dict[tuple[str, str, str, Family], list[Flow]] = {}
+    for measured in results.telling():
+        if measured.matrix.kind is not MatrixKind.FLOWS:
+            continue
+        for wrong in measured.disagreements():
+            flow = wrong.observation.flow
+            ends = (flow.source, flow.destination)
+            ours = all(known.get(end.name) == end for end in ends)
+            if not ours or wrong.expected.outcomes != {Outcome.ALLOWED} or wrong.expected.by_policy:
+                continue
+            key = (flow.source.node, flow.destination.node, flow.protocol.value, flow.family)
+            row = chosen.setdefault(key, [])
+            if len(row) < FEW and flow not in row:
+                row.append(flow)
+    return tuple(flow for row in chosen.values() for flow in row)[:SAMPLE]
+
+
+def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
+    """The pods that most wrong cells have as an end: what is wrong inside one is told by it."""
+    known = {pod.name: pod for pod in topology.pods}
+    counts: Counter[str] = Counter()
+    for measured in results.telling():
+        for wrong in measured.disagreements():
+            flow = wrong.observation.flow
+            counts.update(e.name for e in {flow.source, flow.destination} if known.get(e.name) == e)
+    return tuple(known[name] for name, _ in counts.most_common(SUSPECTS))
+
+
+def _compared(
+    before: Mapping[str, FilterSeen], after: Mapping[str, FilterSeen]
+) -> list[FilterReading]:
+    return [FilterReading(n, before[n], after[n]) for n in after if n in before]

@@ -1,0 +1,84 @@
+"""The cluster's own pods that carry traffic or answer for it, and their settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from sixproof.errors import ApiError
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.json_fields import Manifest
+
+SYSTEM = "kube-system"
+COMPONENTS = {"kube-proxy": "kube-proxy", "kube-dns": "CoreDNS", "calico-node": "calico-node"}
+"""Components by the value of their label k8s-app."""
+_SETTINGS = {
+    "kube-proxy": ("kube-proxy", "config.conf"),
+    "Corefile": ("coredns", "Corefile"),
+}
+_LONGEST = 20_000
+"""Characters of a setting that are kept."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ComponentPod:
+    """A pod of the cluster's own: `component` is what it is (``kube-proxy``, ``CoreDNS``, ...),
+    `started` an ISO 8601 time, `addresses` its podIPs."""
+
+    component: str
+    namespace: str
+    name: str
+    node: str
+    ready: bool
+    restarts: int = 0
+    started: str = ""
+    addresses: list[str] = dataclasses.field(default_factory=list)
+
+
+def pods(cluster: Cluster, cni_namespace: str = "") -> tuple[list[ComponentPod], list[str]]:
+    """Those pods, and what could not be read."""
+    labels = f"k8s-app in ({', '.join(COMPONENTS)})"
+    spaces = dict.fromkeys(filter(None, (SYSTEM, cni_namespace, "calico-system")))
+    problems: list[str] = []
+    found: list[Manifest] = []
+    for space in spaces:
+        try:
+            found += cluster.list(resources.POD, space, labels=labels)
+        except ApiError as error:
+            problems.append(f"pods of {space}: {error}")
+    return [_pod(manifest) for manifest in found], problems
+
+
+def _pod(manifest: Manifest) -> ComponentPod:
+    statuses = json_fields.entries(manifest, "status", "containerStatuses")
+    ready = json_fields.condition(manifest, "Ready")
+    addresses = json_fields.entries(manifest, "status", "podIPs")
+    return ComponentPod(
+        component=COMPONENTS[json_fields.labels(manifest)["k8s-app"]],
+        namespace=json_fields.namespace(manifest),
+        name=json_fields.name(manifest),
+        node=json_fields.text(manifest, "spec", "nodeName"),
+        ready=json_fields.text(ready, "status") == "True",
+        restarts=sum(json_fields.number(s, "restartCount") or 0 for s in statuses),
+        started=json_fields.text(manifest, "status", "startTime"),
+        addresses=[json_fields.text(entry, "ip") for entry in addresses],
+    )
+
+
+def settings(cluster: Cluster) -> tuple[dict[str, str], list[str]]:
+    """The texts of the components' settings by name, and what could not be read."""
+    reads: list[Callable[[], Any]] = [
+        functools.partial(cluster.get, resources.CONFIG_MAP, config_map, SYSTEM)
+        for config_map, _ in _SETTINGS.values()
+    ]
+    found: dict[str, str] = {}
+    problems: list[str] = []
+    for (name, (_, key)), read in zip(_SETTINGS.items(), reads, strict=True):
+        try:
+            found[name] = json_fields.text(read(), "data", key)[:_LONGEST]
+        except ApiError as error:
+            problems.append(f"settings of {name}: {error}")
+    return found, problems

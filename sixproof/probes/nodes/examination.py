@@ -1,0 +1,90 @@
+"""An examination: what nodes and the cluster's own pods say when something failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import FilterSeen, NodeSeen
+from sixproof.kube.facts.components import ComponentPod
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeReading:
+    """The facts of one node, or of a pod by ``namespace/name``.
+
+    `seen` is None where they could not be read, `missing` says why.
+    """
+
+    node: str
+    seen: NodeSeen | None = None
+    missing: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class FilterReading:
+    """The packet filter of a node, before and after failing flows were sent again."""
+
+    node: str
+    before: FilterSeen
+    after: FilterSeen
+
+
+@dataclasses.dataclass(frozen=True)
+class Examination:
+    """All of it.
+
+    `before` was read when the run began, `after` at its end; `inside` are the facts of pods that
+    most wrong cells have as an end, by ``namespace/name``.
+
+    `settings` are texts of the cluster's own configuration by name (``kube-proxy``, ``Corefile``).
+    `resent` counts the failing flows that were sent again between two readings of the packet
+    filter, `still` those of them that failed again. `problems` say what could not be read.
+    """
+
+    before: list[NodeReading] = dataclasses.field(default_factory=list)
+    after: list[NodeReading] = dataclasses.field(default_factory=list)
+    inside: list[NodeReading] = dataclasses.field(default_factory=list)
+    filters: list[FilterReading] = dataclasses.field(default_factory=list)
+    pods: list[ComponentPod] = dataclasses.field(default_factory=list)
+    settings: dict[str, str] = dataclasses.field(default_factory=dict)
+    resent: int = 0
+    still: int = 0
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+    def nodes(self) -> Mapping[str, NodeSeen]:
+        """The last facts of each node."""
+        return _by_node(self.after)
+
+    def earlier(self) -> Mapping[str, NodeSeen]:
+        """The first facts of each node."""
+        return _by_node(self.before)
+
+    def filter_of(self, node: str) -> FilterReading | None:
+        """A node's packet filter, None where it was not read."""
+        return next((f for f in self.filters if f.node == node and not f.after.error), None)
+
+    def of(self, component: str, node: str = "") -> list[ComponentPod]:
+        """The pods of a component, on one node or on all."""
+        return [p for p in self.pods if p.component == component and node in ("", p.node)]
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object, read back by `from_json`."""
+        value: dict[str, Any] = json.loads(json.dumps(self, default=vars))
+        return value
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Examination:
+        """What `to_json` wrote.
+
+        Raises:
+            ValueError: the object is not of that shape.
+        """
+        return protocol.decode(cls, value)
+
+
+def _by_node(readings: Iterable[NodeReading]) -> Mapping[str, NodeSeen]:
+    return {r.node: r.seen for r in readings if r.seen is not None}

@@ -1,0 +1,133 @@
+"""The way a node's kernel sends a packet: policy rules in their order, then a table each (RFC 4191
+knows no such rules; ip-rule(8) and ip-route(8) do)."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from sixproof.agent.protocol import NodeSeen, RouteHeld, RuleSeen
+from sixproof.model import Family, IPAddress
+
+LOCAL, MAIN, DEFAULT = 255, 254, 253
+TABLES = {LOCAL: "local", MAIN: "main", DEFAULT: "default"}
+REFUSALS = ("blackhole", "unreachable", "prohibit")
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """Where a packet goes: by `route`, found by `rule`. Without a route it is refused by the rule
+    itself, or nothing matches. `doubtful` says that a rule could not be weighed (it asks for a mark
+    or a device), so that another way is possible."""
+
+    route: RouteHeld | None
+    rule: RuleSeen | None
+    doubtful: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether packets leave by it."""
+        return self.route is not None and self.route.kind not in REFUSALS
+
+    @property
+    def by_default(self) -> bool:
+        """Whether only a default route knows it."""
+        return self.open and self.route is not None and _length(self.route) == 0
+
+    @property
+    def culprit(self) -> str:
+        """What refuses it, in words: the route with its table, and the rule where it is not one of
+        the kernel's own; empty for an open way."""
+        if self.open:
+            return ""
+        asked = "" if self.rule is None or is_usual(self.rule) else said_rule(self.rule)
+        if self.route is not None:
+            route = f"{self.route.kind} route {said_prefix(self.route.destination)}"
+            where = f"{route} in table {table_name(self.route.table)}"
+            return f"{asked} leads to the {where}" if asked else f"the {where} refuses them"
+        if self.rule is not None:
+            return f"{asked or 'a rule'} refuses them"
+        return "no route matches"
+
+
+def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> Way:
+    """The way to an address that is not the node's own, for packets from `source` where given."""
+    family = Family.of(address)
+    doubtful = False
+    for rule in sorted(_rules(seen, family), key=lambda r: r.priority):
+        match = _matches(rule, address, source)
+        doubtful = doubtful or match is None
+        if not match:
+            continue
+        if rule.action in REFUSALS:
+            return Way(None, rule, doubtful)
+        if rule.action != "table" or rule.table == LOCAL:
+            continue
+        route = _found(seen, rule.table, address)
+        suppressed = rule.suppress is not None and route and _length(route) <= rule.suppress
+        if route is not None and route.kind != "throw" and not suppressed:
+            return Way(route, rule, doubtful)
+    return Way(None, None, doubtful)
+
+
+def _rules(seen: NodeSeen, family: Family) -> list[RuleSeen]:
+    """The rules of a family; where none could be read, the kernel's own."""
+    rules = [r for r in seen.rules if r.family == family.value]
+    return rules or [RuleSeen(family.value, 32766, "table", MAIN)]
+
+
+def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bool | None:
+    """Whether a rule is for such a packet, None where that cannot be told."""
+    if rule.mark or rule.device or (rule.source and source is None):
+        return None
+    there = not rule.destination or address in network(rule.destination)
+    here = not rule.source or source in network(rule.source)
+    return (there and here) is not rule.inverted
+
+
+def _found(seen: NodeSeen, table: int, address: IPAddress) -> RouteHeld | None:
+    """The most specific route of a table, of equals that of the smallest metric."""
+    fit = [
+        r
+        for r in seen.routes
+        if r.table == table
+        and (":" in r.destination) is (address.version == 6)
+        and address in network(r.destination)
+    ]
+    return min(fit, key=lambda r: (-_length(r), r.metric), default=None)
+
+
+@functools.lru_cache(maxsize=20_000)
+def network(text: str) -> IPv4Network | IPv6Network:
+    """A prefix from text."""
+    return ip_network(text, strict=False)
+
+
+def _length(route: RouteHeld) -> int:
+    return network(route.destination).prefixlen
+
+
+def is_usual(rule: RuleSeen) -> bool:
+    """Whether it is one of the rules that every kernel has: local, main and default, for all."""
+    plain = not (rule.source or rule.destination or rule.mark or rule.device)
+    return plain and rule.action == "table" and rule.table in TABLES
+
+
+def said_rule(rule: RuleSeen) -> str:
+    """``policy rule 5270 (to fd00::/56 lookup 52)``."""
+    words = ["from", rule.source] if rule.source else []
+    words += ["to", rule.destination] if rule.destination else []
+    words += ["not"] * rule.inverted
+    action = f"lookup {table_name(rule.table)}" if rule.action == "table" else rule.action
+    return f"policy rule {rule.priority} ({' '.join([*words, action])})"
+
+
+def said_prefix(prefix: str) -> str:
+    """A prefix as ip-route(8) says it."""
+    return "default" if prefix in ("::/0", "0.0.0.0/0") else prefix
+
+
+def table_name(table: int) -> str:
+    """A routing table's name, its number where it has none."""
+    return TABLES.get(table, str(table))

@@ -1,0 +1,49 @@
+"""Reads the facts of nodes from the agents in their host networks."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from collections.abc import Sequence
+
+from sixproof.agent import protocol
+from sixproof.errors import InfrastructureError
+from sixproof.model import Endpoint, EndpointKind
+from sixproof.probes.connect.probe import AgentClient
+from sixproof.probes.nodes.examination import NodeReading
+
+PATIENCE = 8.0
+"""Seconds that a node gets; its daemons' health ports get two of them."""
+KUBE_PROXY = "10256/healthz"
+FELIX = "9099/liveness"
+FELIX_READY = "9099/readiness"
+KUBELET = "10248/healthz"
+HEALTH = (KUBE_PROXY, FELIX, FELIX_READY, KUBELET)
+
+
+def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
+    """The facts of each host's node, and of each pod, all at once; whoever does not answer is told
+    as missing."""
+    asked = {
+        name(place): agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE)
+        for place in places
+    }
+    concurrent.futures.wait(asked.values(), PATIENCE + 1)
+    return [_reading(place, answer) for place, answer in asked.items()]
+
+
+def name(place: Endpoint) -> str:
+    """What its reading is called: the node of a host network, else ``namespace/pod``."""
+    return place.node if place.kind is EndpointKind.HOST else f"{place.namespace}/{place.pod}"
+
+
+def _request(place: Endpoint) -> protocol.ReadNode:
+    return protocol.ReadNode(list(HEALTH) if place.kind is EndpointKind.HOST else [])
+
+
+def _reading(node: str, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:
+    if not answer.done():
+        return NodeReading(node, missing=f"no answer within {PATIENCE:.0f} s")
+    try:
+        return NodeReading(node, answer.result())
+    except InfrastructureError as error:
+        return NodeReading(node, missing=str(error)[:300])

@@ -1,0 +1,1 @@
+"""Causes that are known, a file each: what facts show one, and which failures it explains."""

@@ -1,0 +1,49 @@
+"""Connection tracking: the table of a node is full, or refuses new entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.model import Family
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import touches
+from sixproof.reporting.conclusion.situation import Situation
+
+FULL = 0.95
+COUNT, MAX = "net/netfilter/nf_conntrack_count", "net/netfilter/nf_conntrack_max"
+DROPS = "Conntrack_drop"
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Nodes whose table is full now, or dropped packets for want of room during the run."""
+    for node, seen in situation.nodes.items():
+        count, limit = (int(seen.sysctls.get(name) or 0) for name in (COUNT, MAX))
+        earlier = situation.earlier.get(node)
+        dropped = seen.counters.get(DROPS, 0) - (earlier.counters.get(DROPS, 0) if earlier else 0)
+        full = limit and count >= FULL * limit
+        if not full and not (earlier and dropped > 0):
+            continue
+        lost = f", {dropped} packets were dropped for it during the run" if dropped > 0 else ""
+        yield Cause(
+            "conntrack",
+            f"node {node}",
+            f"connection tracking is full ({count} of {limit} entries{lost}): new connections of "
+            f"either family are dropped there",
+            "Raise net.netfilter.nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see "
+            "what opens so many connections",
+            tuple(Family),
+            Confidence.SHOWN if full else Confidence.FITS,
+            hits=lambda wrong, node=node: touches(wrong.observation.flow, node),  # type: ignore[misc]
+        )
+
+
+RULES = (
+    Rule(
+        "conntrack",
+        "Connection tracking of a node is full",
+        "nf_conntrack_count and nf_conntrack_max, and the drops of /proc/net/stat/nf_conntrack",
+        find,
+        (),
+        "Linux Documentation/networking/nf_conntrack-sysctl",
+    ),
+)

@@ -1,0 +1,131 @@
+"""Daemons: kube-proxy or Felix of a node does not follow, so that the node keeps old rules."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Callable, Iterator
+
+from sixproof.agent.protocol import HealthSeen, NodeSeen
+from sixproof.model import Disagreement, EndpointKind, Family
+from sixproof.probes.nodes import reader
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import touches
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.merged import behind
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Each daemon of each node that does not answer its health port, or calls itself unhealthy."""
+    for node, seen in situation.nodes.items():
+        health = {one.asked: one for one in seen.health}
+        proxy = situation.examination.of("kube-proxy", node)
+        if proxy and (why := _sick(health.get(reader.KUBE_PROXY))):
+            last = _last_update(situation.earlier.get(node))
+            yield Cause(
+                "kube-proxy",
+                f"node {node}",
+                f"kube-proxy does not follow ({why}): services made or changed since do not work "
+                f"there, over IPv4 and IPv6 alike",
+                f"Restart {proxy[0].name}, and see why it stopped "
+                f"(kubectl -n {proxy[0].namespace} logs {proxy[0].name})",
+                tuple(Family),
+                Confidence.SHOWN,
+                hits=_to_services(node),
+                evidence=(
+                    *([f"the API server calls {proxy[0].name} Ready"] if proxy[0].ready else []),
+                    *([f"it last followed at {last} or later"] if last else []),
+                    *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
+                ),
+                since=_since(situation, node, reader.KUBE_PROXY),
+            )
+        calico = situation.examination.of("calico-node", node)
+        if calico and (why := _sick(health.get(reader.FELIX))):
+            yield Cause(
+                "felix",
+                f"node {node}",
+                f"Felix does not follow ({why}): policies, pods and routes made or changed since "
+                f"do not take effect there, over IPv4 and IPv6 alike",
+                f"Restart {calico[0].name}, and see why it stopped "
+                f"(kubectl -n {calico[0].namespace} logs {calico[0].name})",
+                tuple(Family),
+                Confidence.SHOWN,
+                hits=_of_policies(node),
+                evidence=tuple(_others(situation, node, reader.FELIX, "Felix")),
+                since=_since(situation, node, reader.FELIX),
+            )
+
+
+def _sick(health: HealthSeen | None) -> str:
+    """Why a daemon is not well, "" where it is or is not there at all."""
+    if health is None or health.status == 200:
+        return ""
+    if health.status:
+        return f"its health port {health.asked} says {health.status}"
+    return f"its health port {health.asked} gives {health.error or 'no answer'}"
+
+
+def _since(situation: Situation, node: str, asked: str) -> str:
+    earlier = situation.earlier.get(node)
+    before = next((h for h in earlier.health if h.asked == asked), None) if earlier else None
+    if before is None:
+        return ""
+    return "since before the run" if _sick(before) else "since the run began"
+
+
+def _others(situation: Situation, node: str, asked: str, what: str) -> Iterator[str]:
+    well = [
+        other
+        for other, seen in situation.nodes.items()
+        if other != node and any(h.asked == asked and h.status == 200 for h in seen.health)
+    ]
+    if well:
+        yield f"{what} is well on {', '.join(well)}"
+
+
+def _last_update(seen: NodeSeen | None) -> str:
+    """When kube-proxy had last updated its rules, by its health port; "" where it does not say."""
+    body = next((h.body for h in seen.health if h.asked == reader.KUBE_PROXY), "") if seen else ""
+    try:
+        told = str(json.loads(body)["lastUpdated"])
+        when = datetime.datetime.strptime(told[:19], "%Y-%m-%d %H:%M:%S")
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return when.strftime("%H:%M:%S UTC") if "UTC" in told else ""
+
+
+def _to_services(node: str) -> Callable[[Disagreement], bool]:
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return behind(flow.destination) and node in (flow.source.node, flow.destination.node)
+
+    return hits
+
+
+def _of_policies(node: str) -> Callable[[Disagreement], bool]:
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        pods = EndpointKind.POD in (flow.source.kind, flow.destination.kind)
+        return pods and touches(flow, node)
+
+    return hits
+
+
+RULES = (
+    Rule(
+        "kube-proxy",
+        "kube-proxy of a node stands still or calls itself unhealthy",
+        "kube-proxy's health port 10256 on each node",
+        find,
+        ("R1",),
+        "kubernetes/kubernetes 38372, 47589",
+    ),
+    Rule(
+        "felix",
+        "Felix of a node stands still or calls itself unhealthy",
+        "Felix's health port 9099 on each node",
+        lambda _: (),
+        ("C2",),
+        "Calico documentation, Felix configuration: HealthEnabled",
+    ),
+)

@@ -1,0 +1,81 @@
+"""Hop limit: packets die of it on the way, and a router says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+
+from sixproof.model import Disagreement, Family, MatrixKind
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import touches
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_some
+
+TIME_EXCEEDED = {Family.IPV6: (3, 0), Family.IPV4: (11, 0)}
+"""Type and code of "exceeded in transit"."""
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Each family in which clients met Time Exceeded, with who sent it."""
+    for family in Family:
+        met = [w for w in situation.wrong_of(MatrixKind.FLOWS) if _exceeded(w, family)]
+        if met:
+            yield _cause(situation, family, met)
+
+
+def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cause:
+    senders = list(dict.fromkeys(w.observation.icmp.sender for w in met if w.observation.icmp))
+    nodes = {sender: _node(situation, sender) for sender in senders}
+    named = said_some([f"{s} ({nodes[s]})" if nodes[s] else s for s in senders], 3)
+    homes = {w.observation.flow.destination.node for w in met}
+    places = set(nodes.values()) - {""} or homes
+    return Cause(
+        "hop-limit",
+        f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
+        f"{family} packets die of their hop limit on the way: {named} sent Time Exceeded "
+        f"(hop limit exceeded in transit)",
+        "Find what lowers the hop limit there (packet filter rules that set it, "
+        "net.ipv6.conf.*.hop_limit), or a routing loop",
+        (family,),
+        Confidence.SHOWN,
+        hits=_near(family, homes),
+        evidence=(f"{len(met)} flows met it",),
+    )
+
+
+def _near(family: Family, nodes: set[str]) -> Callable[[Disagreement], bool]:
+    """What met it, and what else of its family has an end on the nodes of those that did."""
+
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        beside = flow.family is family and any(touches(flow, node) for node in nodes)
+        return beside or _exceeded(wrong, family)
+
+    return hits
+
+
+def _exceeded(wrong: Disagreement, family: Family) -> bool:
+    icmp = wrong.observation.icmp
+    if icmp is None or icmp.family is not family:
+        return False
+    return (icmp.kind, icmp.code) == TIME_EXCEEDED[family]
+
+
+def _node(situation: Situation, sender: str) -> str:
+    """The node that has the sender's address, "" where none is known to."""
+    try:
+        return situation.holders.get(ip_address(sender), "")
+    except ValueError:
+        return ""
+
+
+RULES = (
+    Rule(
+        "hop-limit",
+        "Packets die of their hop limit on the way",
+        "ICMP Time Exceeded that clients met, and which node has the sender's address",
+        find,
+        (),
+        "RFC 4443 section 3.3, RFC 792",
+    ),
+)

@@ -1,0 +1,85 @@
+"""Inside a pod: its own interface has lost IPv6, or has another MTU than other pods'."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.agent.protocol import NodeSeen
+from sixproof.model import Endpoint, Family, Flow, IPAddress
+from sixproof.probes.nodes import reader
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import carried_over
+from sixproof.reporting.conclusion.situation import Situation
+
+IPV6_MINIMUM = 1280
+"""RFC 8200 section 5."""
+UNUSABLE = {"tentative", "dadfailed"}
+"""Flags of an address that the kernel does not use (RFC 4862 section 5.4)."""
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Addresses of the API that no interface of the pod has, with the reason as far as it shows."""
+    ends = {reader.name(end): end for end in situation.endpoints if end.pod}
+    for reading in situation.examination.inside:
+        end = ends.get(reading.node)
+        if end is None or reading.seen is None:
+            continue
+        held = {a.address: a for a in reading.seen.addresses}
+        for family in Family:
+            address = end.address(family)
+            if address is None:
+                continue
+            entry = held.get(str(address))
+            if entry is None:
+                yield _missing(end, family, address, reading.seen)
+            elif UNUSABLE & set(entry.flags):
+                flags = " and ".join(entry.flags)
+                what = f"its address {address} is {flags}: the kernel does not use it"
+                remedy = "See who else has that address (Calico: calicoctl ipam check)"
+                yield _cause(end, family, what, remedy)
+
+
+def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) -> Cause:
+    what = f"no interface has its {family} address {address}"
+    for link in seen.links if family is Family.IPV6 else ():
+        setting = f"net.ipv6.conf.{link.name}.disable_ipv6"
+        if link.name != "lo" and seen.sysctls.get(setting.replace(".", "/")) == "1":
+            remedy = f"Find who sets {setting} in the pod (an init container, a CNI plugin)"
+            return _cause(end, family, f"{what}: {setting} is 1", remedy)
+        if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
+            why = f"{link.name} has MTU {link.mtu}, IPv6 needs {IPV6_MINIMUM}"
+            remedy = f"Give {link.name} {IPV6_MINIMUM} bytes"
+            return _cause(end, family, f"{what}: {why}", remedy)
+    remedy = "See what took the address from the pod (the CNI plugins of its node)"
+    return _cause(end, family, what, remedy)
+
+
+def _cause(end: Endpoint, family: Family, what: str, remedy: str) -> Cause:
+    def concerns(flow: Flow) -> bool:
+        return carried_over(flow) is family and end.name in (
+            flow.source.name,
+            flow.destination.name,
+        )
+
+    return Cause(
+        "pod-address",
+        f"pod {end.name}" if f"@{end.node}" in end.name else f"pod {end.name} on node {end.node}",
+        what,
+        remedy,
+        (family,),
+        Confidence.SHOWN,
+        hits=lambda wrong: concerns(wrong.observation.flow),
+        must=concerns,
+    )
+
+
+RULES = (
+    Rule(
+        "pod-address",
+        "A pod does not have the address that the API server shows, or cannot use it",
+        "addresses, devices and settings inside the pods that most failures have in common",
+        find,
+        ("I13", "I4"),
+        "RFC 4862 section 5.4, RFC 8200 section 5",
+    ),
+)

@@ -1,0 +1,82 @@
+"""Neighbours: a node's next hop, or a pod of its own, does not answer for its link address."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from sixproof.model import Family
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import carried_over, touches
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_list
+
+DEAD = ("FAILED", "INCOMPLETE")
+_PROTOCOL = {Family.IPV4: "ARP", Family.IPV6: "neighbour discovery (RFC 4861)"}
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """The node with most dead neighbours of a family; those of others towards it are its too."""
+    for family in Family:
+        dead = {node: list(_dead(situation, node, family)) for node in situation.nodes}
+        towards = {
+            node: [
+                f"{other} has no answer from {node} ({address} dev {device})"
+                for other, entries in dead.items()
+                if other != node
+                for address, device in entries
+                if situation.holders.get(ip_address(address)) == node
+            ]
+            for node in dead
+        }
+        for node, entries in dead.items():
+            known = [(a, d) for a, d in entries if ip_address(a) in _measured(situation, family)]
+            if not known:
+                continue
+            if len(known) < max(len(row) for row in towards.values()):
+                continue  # they are the signs of another node's
+            names = said_list([f"{a} on {d} ({_state(situation, node, a)})" for a, d in known[:3]])
+            more = f" and {len(known) - 3} more" if len(known) > 3 else ""
+            yield Cause(
+                "neighbour",
+                f"node {node}",
+                f"{_PROTOCOL[family]} gets no answer from {names}{more}",
+                f"See what drops {'ARP' if family is Family.IPV4 else 'ICMPv6 types 135 and 136'} "
+                f"on {node} (ip -{family.version} neigh, nft list ruleset)",
+                (family,),
+                Confidence.FITS,
+                hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]
+                    carried_over(wrong.observation.flow) is family
+                    and touches(wrong.observation.flow, node)
+                ),
+                evidence=tuple(towards[node]),
+            )
+
+
+def _measured(situation: Situation, family: Family) -> set[object]:
+    """Addresses whose silence matters: of nodes and of pods that were measured."""
+    ends = {e.address(family) for e in situation.endpoints}
+    nodes = {a for addresses in situation.node_addresses.values() for a in addresses}
+    return ends | nodes | set(situation.holders)
+
+
+def _dead(situation: Situation, node: str, family: Family) -> Iterator[tuple[str, str]]:
+    for entry in situation.nodes[node].neighbours:
+        if entry.state in DEAD and Family.of(ip_address(entry.address)) is family:
+            yield entry.address, entry.device
+
+
+def _state(situation: Situation, node: str, address: str) -> str:
+    return next(n.state for n in situation.nodes[node].neighbours if n.address == address)
+
+
+RULES = (
+    Rule(
+        "neighbour",
+        "A neighbour that a node sends to does not answer",
+        "the neighbour tables of nodes",
+        find,
+        ("I9",),
+        "RFC 4861 section 7.3, RFC 826",
+    ),
+)

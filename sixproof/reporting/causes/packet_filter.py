@@ -1,0 +1,155 @@
+"""Packet filter: a rule that is neither kube-proxy's nor the CNI's drops or changes packets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
+from sixproof.model import Disagreement, Family, Outcome
+from sixproof.probes.nodes.examination import FilterReading
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import carried_over, touches
+from sixproof.reporting.conclusion.situation import Situation
+
+FAMILIES = {
+    "ip": (Family.IPV4,),
+    "ip6": (Family.IPV6,),
+}
+"""Families of packets by that of a table; of others (inet, bridge, netdev) both."""
+OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
+"""Chains of known owners: what they drop, a policy or an empty service means to drop."""
+_VERBS = {
+    "drop": "drops",
+    "reject": "rejects",
+    "nat": "translates the addresses of",
+    "rewrite": "rewrites",
+}
+_MESSAGES = {
+    "icmpv6, type 2": "ICMPv6 Packet Too Big",
+    "icmpv6, type 3": "ICMPv6 Time Exceeded",
+    "icmpv6, type 1": "ICMPv6 Destination Unreachable",
+    "icmpv6, type 135": "ICMPv6 Neighbor Solicitation",
+    "icmpv6, type 136": "ICMPv6 Neighbor Advertisement",
+    "icmpv6, type 134": "ICMPv6 Router Advertisement",
+    "icmp, type 3, code 4": "ICMP Fragmentation Needed",
+    "udp, dport 4789": "VXLAN packets",
+}
+"""What a rule takes, in the words of RFCs, by the end of its match."""
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """The rules of each node that counted something, those whose counters rose first."""
+    for node in situation.nodes:
+        reading = situation.filter_of(node)
+        if reading is None:
+            continue
+        earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
+        chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
+        for rule in reading.after.rules:
+            chain = chains.get((rule.family, rule.table, rule.chain))
+            if rule.verdict not in _VERBS or _owned(rule):
+                continue
+            rose = (rule.packets or 0) - earlier.get(_key(rule), 0)
+            if rule.packets == 0:
+                continue  # it is there and took nothing
+            yield _cause(situation, node, rule, chain, rose)
+        yield from _closed(node, reading)
+
+
+def _cause(
+    situation: Situation, node: str, rule: FilterRuleSeen, chain: ChainSeen | None, rose: int
+) -> Cause:
+    families = _families(rule)
+    hook = f", hook {chain.hook}" if chain else ""
+    counted = f"{rule.packets} packets counted" if rule.packets else "it counts nothing"
+    sent = situation.examination.resent
+    again = f": {rose} while {sent} failing flows were sent again" if rose and sent else ""
+    return Cause(
+        "packet-filter",
+        f"node {node}",
+        f"a packet filter rule {_VERBS[rule.verdict]} {_taken(rule, families)}{again}",
+        f"Find who made it, and remove it (nft delete rule {rule.family} {rule.table} "
+        f"{rule.chain} handle {rule.handle})",
+        families,
+        Confidence.SHOWN if rose or rule.verdict == "nat" else Confidence.FITS,
+        hits=lambda wrong: _changed(rule, wrong) and _hits(wrong, node, families),
+        evidence=(
+            f"it is no rule of kube-proxy, Calico or another known owner: table {rule.family} "
+            f"{rule.table}, chain {rule.chain}{hook}, {counted}",
+        ),
+    )
+
+
+def _changed(rule: FilterRuleSeen, wrong: Disagreement) -> bool:
+    """Whether such a rule can make such a cell: one that rewrites loses nothing by itself."""
+    seen = wrong.observation
+    if rule.verdict == "nat":
+        return seen.outcome is Outcome.WRONG and seen.peer_saw is not None
+    return rule.verdict != "rewrite" or seen.outcome is Outcome.WRONG or seen.icmp is not None
+
+
+def _families(rule: FilterRuleSeen) -> tuple[Family, ...]:
+    """The families whose packets it takes: those of its table, unless it asks for one."""
+    words = rule.match.split(", ")
+    for family, icmp in ((Family.IPV6, "icmpv6"), (Family.IPV4, "icmp")):
+        if family.value in words or icmp in words:
+            return (family,)
+    return FAMILIES.get(rule.family, tuple(Family))
+
+
+def _hits(wrong: Disagreement, node: str, families: tuple[Family, ...]) -> bool:
+    """What passes the node in its families; on a path, anything between its pods and others."""
+    flow = wrong.observation.flow
+    return carried_over(flow) in families and touches(flow, node)
+
+
+def _taken(rule: FilterRuleSeen, families: tuple[Family, ...]) -> str:
+    """Which packets it takes: ``ICMPv6 Packet Too Big``, ``IPv6 packets (iifname eth0, udp)``."""
+    told = ", ".join(w for w in rule.match.split(", ") if w not in list(Family))
+    for match, words in _MESSAGES.items():
+        if told == match or told.endswith(f", {match}"):
+            rest = told.removesuffix(match).rstrip(", ")
+            of = f"{families[0].value} " if "VXLAN" in words and len(families) == 1 else ""
+            return f"{of}{words} ({rest})" if rest else f"{of}{words}"
+    said = f"{families[0].value} packets" if len(families) == 1 else "packets"
+    return f"{said} ({told})" if told else f"all {said}"
+
+
+def _closed(node: str, reading: FilterReading) -> Iterator[Cause]:
+    """Base chains that drop whatever no rule takes."""
+    for chain in reading.after.chains:
+        if chain.policy != "drop":
+            continue
+        families = FAMILIES.get(chain.family, tuple(Family))
+        yield Cause(
+            "packet-filter",
+            f"node {node}",
+            f"the packet filter drops all that no rule accepts (table {chain.family} "
+            f"{chain.table}, chain {chain.name}, hook {chain.hook}, policy drop)",
+            f"Accept what the cluster needs there, or set its policy to accept "
+            f"(nft list chain {chain.family} {chain.table} {chain.name})",
+            families,
+            Confidence.FITS,
+            hits=lambda wrong, node=node, families=families: _hits(wrong, node, families),  # type: ignore[misc]
+        )
+
+
+def _owned(rule: FilterRuleSeen) -> bool:
+    return rule.chain.startswith(OWNED) or rule.table.startswith(("kube-proxy", "calico"))
+
+
+def _key(rule: FilterRuleSeen) -> tuple[str, str, str, int]:
+    return rule.family, rule.table, rule.chain, rule.handle
+
+
+RULES = (
+    Rule(
+        "packet-filter",
+        "A rule of somebody else's drops, rejects or changes packets on a node",
+        "nftables of each node with counters, before and after failing flows were sent again; "
+        "needs pods with NET_ADMIN (--six-raw)",
+        find,
+        ("I7", "I1", "F1", "R3", "R9"),
+        "GoogleCloudPlatform/netd 178, projectcalico/calico 9403",
+    ),
+)

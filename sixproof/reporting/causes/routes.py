@@ -1,0 +1,159 @@
+"""Routes: a node's kernel refuses packets to another node's pods, or sends them elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+
+from sixproof.agent.protocol import NodeSeen
+from sixproof.model import EndpointKind, Family, IPAddress
+from sixproof.probes.nodes import fib
+from sixproof.probes.nodes.fib import Way
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import sends, surely_sends
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_list
+
+
+@dataclasses.dataclass
+class _Group:
+    """Addresses that one node sends the same wrong way, by one or several such routes."""
+
+    ways: list[Way]
+    addresses: set[IPAddress]
+    nodes: dict[str, None]
+
+    @property
+    def way(self) -> Way:
+        """One of them, which stands for all."""
+        return self.ways[0]
+
+    @property
+    def culprit(self) -> str:
+        """What refuses them, with how many more such routes there are."""
+        more = len({w.route.destination for w in self.ways if w.route}) - 1
+        return f"{self.way.culprit}, and {more} more such" if more > 0 else self.way.culprit
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Refused ways, then those that lead elsewhere than everybody else's."""
+    for family in Family:
+        usual = _usual_devices(situation, family)
+        for node, seen in situation.nodes.items():
+            groups: dict[object, _Group] = {}
+            for end in situation.endpoints:
+                address = end.address(family)
+                if end.node == node or address is None:
+                    continue
+                found = fib.way(seen, address)
+                if _is_wrong(found, end.kind, usual):
+                    group = groups.setdefault(_kind(found), _Group([], set(), {}))
+                    group.ways.append(found)
+                    group.addresses.add(address)
+                    group.nodes.setdefault(end.node)
+            for group in groups.values():
+                yield _cause(situation, node, family, group)
+
+
+def _usual_devices(situation: Situation, family: Family) -> Counter[str]:
+    """By which devices nodes send to pods of others, as kinds: ``vxlan``, or a device's name."""
+    found: Counter[str] = Counter()
+    for node, seen in situation.nodes.items():
+        for end in situation.endpoints:
+            address = end.address(family)
+            if end.kind is EndpointKind.POD and end.node != node and address:
+                way = fib.way(seen, address)
+                if way.open and not way.by_default and way.route:
+                    found[_device(seen, way)] += 1
+    return found
+
+
+def _device(seen: NodeSeen, way: Way) -> str:
+    name = way.route.device if way.route else ""
+    kind = next((link.kind for link in seen.links if link.name == name), "")
+    return f"{kind} device {name}" if kind else f"device {name}"
+
+
+def _is_wrong(way: Way, kind: EndpointKind, usual: Counter[str]) -> bool:
+    """Whether it ends at the node, or is the default route where others have one of their own."""
+    lost = kind is EndpointKind.POD and way.by_default and usual.total() > 0
+    return lost or not way.open
+
+
+def _kind(way: Way) -> object:
+    """Ways of one kind are one cause: the same rule, the same sort of route in the same table."""
+    rule = way.rule.priority if way.rule else None
+    return rule, (way.route.kind, way.route.table) if way.route else None
+
+
+def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Cause:
+    to = frozenset(group.addresses)
+    pods = f"{family} packets to pods of {said_list(tuple(group.nodes))}"
+    route = group.way.route
+    if not group.way.open:
+        what = f"{group.culprit}: {pods} end there"
+        if group.way.rule is not None and not fib.is_usual(group.way.rule):
+            remedy = f"Remove that rule, or have its table route them (ip -{family.version} rule)"
+        elif route is not None:
+            remedy = f"Remove that route (ip -{family.version} route del), and find who made it"
+        else:
+            remedy = "See why calico-node or the routing daemon there makes no route"
+    else:
+        gateway = route.gateway if route else "elsewhere"
+        what = f"no route to them but the default route: {pods} leave for {gateway}"
+        remedy = "See why calico-node or the routing daemon there makes no route"
+    return Cause(
+        "route",
+        f"node {node}",
+        what,
+        remedy,
+        (family,),
+        Confidence.SHOWN,
+        hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
+        must=lambda flow: surely_sends(flow, node, family, to),
+        evidence=tuple(_evidence(situation, node, family, group)),
+        since=_since(situation, node, group),
+    )
+
+
+def _since(situation: Situation, node: str, group: _Group) -> str:
+    """Whether it was so when the run began."""
+    earlier = situation.earlier.get(node)
+    if earlier is None:
+        return ""
+    before = fib.way(earlier, min(group.addresses, key=str))
+    return "since before the run" if before.open == group.way.open else "since the run began"
+
+
+def _evidence(situation: Situation, node: str, family: Family, group: _Group) -> Iterator[str]:
+    seen = situation.nodes[node]
+    address = min(group.addresses, key=str)
+    if group.way.rule is not None and not fib.is_usual(group.way.rule):
+        route = fib.way(dataclasses.replace(seen, rules=[]), address).route
+        if route is not None and route.kind == "unicast":
+            yield (
+                f"table main of {node} has a route for them ({fib.said_prefix(route.destination)} "
+                f"dev {route.device}), which is never asked"
+            )
+    other = family.other
+    twins = [
+        twin
+        for end in situation.endpoints
+        if end.address(family) in group.addresses and (twin := end.address(other))
+    ]
+    if twins and all(fib.way(seen, twin).open for twin in twins):
+        yield f"over {other} {node} has a route to each of the same pods"
+    yield f"the kernel's answer: ip -{family.version} route get {address} on {node}"
+
+
+RULES = (
+    Rule(
+        "route",
+        "A node has no way to another node's pods, or refuses it",
+        "policy rules and all routing tables of the node, for each address that was measured",
+        find,
+        ("I10", "R2"),
+        "ip-rule(8), ip-route(8); tailscale/tailscale 14706",
+    ),
+)

@@ -1,0 +1,66 @@
+"""Causes: what a rule makes of the facts, and which flows it would break."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sixproof.model import Disagreement, Family, Flow
+
+if TYPE_CHECKING:
+    from sixproof.reporting.conclusion.situation import Situation
+
+
+class Confidence(enum.IntEnum):
+    """How sure a cause is, if it explains what failed: of two that explain as much, the surer is
+    the cause and the other its sign."""
+
+    SIGN = 1  # a consequence as often as a cause: a neighbour that does not answer
+    FITS = 2  # it explains what failed; the facts do not prove that it did
+    SHOWN = 3  # the facts themselves say that such packets, or answers, fail
+
+
+@dataclasses.dataclass(frozen=True)
+class Cause:
+    """A cause that a rule found.
+
+    `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
+    leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
+    whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
+    that worked speaks against it. `nodes` are those that the cause lies on.
+    """
+
+    code: str
+    place: str
+    what: str
+    remedy: str
+    families: tuple[Family, ...]
+    confidence: Confidence
+    hits: Callable[[Disagreement], bool]
+    must: Callable[[Flow], bool] = lambda _: False
+    evidence: tuple[str, ...] = ()
+    since: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The cause in one sentence."""
+        when = f" ({self.since})" if self.since else ""
+        return f"{self.place}: {self.what}{when}"
+
+
+Finder = Callable[["Situation"], Iterable[Cause]]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule: `title` says what it looks for, `facts` what it reads, `shown_by` the codes of the
+    test bed's faults that show it, "" where a recorded case does. `source` is a public source."""
+
+    code: str
+    title: str
+    facts: str
+    find: Finder
+    shown_by: tuple[str, ...] = ()
+    source: str = ""

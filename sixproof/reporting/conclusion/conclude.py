@@ -1,0 +1,223 @@
+"""Concluding: which causes explain what failed, and what none does.
+
+Causes are chosen as places are (decision 16): the one that explains most of what is left first, the
+surer of two that explain as much; a flow that works although the cause forbids it speaks against
+it. What it explains is taken away, and the rest is looked at again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+from sixproof.model import Disagreement, Flow
+from sixproof.reporting.conclusion import hints
+from sixproof.reporting.conclusion.cause import Cause, Confidence
+from sixproof.reporting.conclusion.rules import rules
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.category import LEAD
+from sixproof.reporting.diagnosis.faults import Fault, faults
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+
+MOST = 0.75
+"""Of the cells of a fault that a cause must explain to explain the fault."""
+CONTRADICTION = 0.25
+"""Of the flows that cannot work under a cause, those that may have worked: it came and went."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conclusion:
+    """One cause with what it explains, or one place whose cause is not known.
+
+    `causes` has the cause first and then its signs, causes that lie behind the same failures; none
+    where the facts do not suffice: then `fits` are causes that would fit and what tells them apart.
+    `faults` are what it explains. `alone` says whether something worked where the cause lies: else
+    another one there would not have been seen. Without cause and faults it is what tests said
+    themselves, those of `cases`, whose evidence is no matrix.
+    """
+
+    causes: tuple[Cause, ...]
+    faults: tuple[Fault, ...]
+    fits: tuple[str, ...] = ()
+    alone: bool = True
+    cases: tuple[Case, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the cause is named."""
+        return bool(self.causes)
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is about the network, and not about what could not be measured."""
+        if self.known:
+            return True
+        failed = any(case.outcome is CaseOutcome.FAILED for case in self.cases)
+        return failed or any(fault.measured for fault in self.faults)
+
+    @property
+    def headline(self) -> str:
+        """The first line: the cause in a sentence and what to do, else the place."""
+        if not self.causes:
+            return self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
+        cause = self.causes[0]
+        return f"{cause.sentence}. {cause.remedy}." if cause.remedy else f"{cause.sentence}."
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What shows it: the facts of the cause, and the signs beside it."""
+        if not self.causes:
+            return self.faults[0].contrasts if self.faults else ()
+        signs = (f"besides, {cause.sentence}" for cause in self.causes[1:])
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *signs)))
+
+    @property
+    def tests(self) -> frozenset[str]:
+        """The tests that show it, by node id."""
+        shown = {m.test for fault in self.faults for m in fault.shown_by}
+        return frozenset(shown | {case.nodeid for case in self.cases})
+
+
+@dataclasses.dataclass(frozen=True)
+class Conclusions:
+    """All of a run, the one that explains most first, what was not measured last.
+
+    `found` are the faults by place, as the diagnosis has them, `problems` what could not be read.
+    """
+
+    every: tuple[Conclusion, ...]
+    found: tuple[Fault, ...]
+    problems: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.every)
+
+
+def conclude(results: Results) -> Conclusions:
+    """The conclusions of a run; none where nothing failed."""
+    found = faults(results)
+    if not found and not results.failing():
+        return Conclusions((), found)
+    situation = Situation(results, found)
+    causes = [cause for rule in rules() for cause in rule.find(situation)]
+    chosen = _chosen(causes, found, _carried(results))
+    explained = {id(f) for conclusion in chosen for f in conclusion.faults}
+    rest = [
+        Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
+    ]
+    shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
+    told = _own_words([c for c in results.cases if c.outcome.bad and c.nodeid not in shown])
+    every = sorted((*_with_cases(chosen, told), *rest, *_left(chosen, told)), key=_order)
+    return Conclusions(tuple(every), found, tuple(situation.examination.problems))
+
+
+def own_words(case: Case) -> str:
+    """What a failed test said itself: its first line, without the class at its end."""
+    lines = [line.strip() for line in case.message.splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(LEAD)]
+    return f"{said[0]} {said[1]}" if len(said) > 1 and said[0].endswith(":") else (said or [""])[0]
+
+
+def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
+    """Tests without a matrix of wrong cells, those that said the same as one."""
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        groups.setdefault(own_words(case) or case.name, []).append(case)
+    return [Conclusion((), (), cases=tuple(group)) for group in groups.values()]
+
+
+def _names(cause: Cause, case: Case) -> bool:
+    """Whether a test's own words name the place of a cause: a node, a pod, a replica."""
+    return cause.place.rpartition(" ")[2] in case.message
+
+
+def _with_cases(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> list[Conclusion]:
+    """The conclusions, each with the tests whose own words name its place."""
+    given = list(chosen)
+    for one in told:
+        for index, conclusion in enumerate(given):
+            if all(_names(conclusion.causes[0], case) for case in one.cases):
+                cases = (*conclusion.cases, *one.cases)
+                given[index] = dataclasses.replace(conclusion, cases=cases)
+                break
+    return given
+
+
+def _left(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> list[Conclusion]:
+    """Those that name the place of none."""
+    causes = [conclusion.causes[0] for conclusion in chosen]
+    return [one for one in told if not any(all(_names(c, x) for x in one.cases) for c in causes)]
+
+
+def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:
+    cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
+    return not conclusion.measured, not conclusion.known, -len(conclusion.tests), -cells
+
+
+def _carried(results: Results) -> list[Flow]:
+    """Flows that worked as expected: what cannot have been under a cause that forbids them."""
+    return [
+        seen.flow
+        for measured in results.telling()
+        for seen in measured.matrix.cells.values()
+        if seen.outcome.works
+    ]
+
+
+def _chosen(
+    causes: Iterable[Cause], found: Sequence[Fault], carried: Sequence[Flow]
+) -> list[Conclusion]:
+    left = list(found)
+    candidates = list(causes)
+    conclusions: list[Conclusion] = []
+    while left:
+        reached = [(cause, _reached(cause, left)) for cause in candidates]
+        likely = [(c, f) for c, f in reached if f and not _contradicted(c, f, carried)]
+        if not likely:
+            break
+        best, explained = max(likely, key=lambda pair: _weight(*pair))
+        signs = [c for c, f in likely if c is not best and _same(f, explained)]
+        alone = not _hides(best, explained, carried)
+        conclusions.append(Conclusion((best, *_ranked(signs)), tuple(explained), alone=alone))
+        gone = {id(fault) for fault in explained}
+        left = [fault for fault in left if id(fault) not in gone]
+        candidates = [c for c in candidates if c is not best and c not in signs]
+    return conclusions
+
+
+def _reached(cause: Cause, left: Sequence[Fault]) -> list[Fault]:
+    """The faults that a cause explains."""
+    return [fault for fault in left if _share(cause, fault.pattern.cells) >= MOST]
+
+
+def _share(cause: Cause, cells: Sequence[Disagreement]) -> float:
+    return sum(map(cause.hits, cells)) / len(cells)
+
+
+def _contradicted(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) -> bool:
+    """Whether too much worked that could not have."""
+    wrong = sum(len(fault.pattern.cells) for fault in explained)
+    worked = sum(1 for flow in carried if cause.must(flow))
+    return worked > CONTRADICTION * (wrong + worked)
+
+
+def _hides(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) -> bool:
+    """Whether nothing that passes the cause's place worked, so that more may be wrong there."""
+    flows = [c.observation.flow for fault in explained for c in fault.pattern.cells]
+    return any(map(cause.must, flows)) and not any(map(cause.must, carried))
+
+
+def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[int, int, int]:
+    """A sign counts less than any cause that is shown; else what explains more comes first."""
+    cells = sum(len(fault.pattern.cells) for fault in explained)
+    return cause.confidence is not Confidence.SIGN, cells, cause.confidence
+
+
+def _same(one: Sequence[Fault], other: Sequence[Fault]) -> bool:
+    """Whether all that one explains the other does too."""
+    return {id(f) for f in one} <= {id(f) for f in other}
+
+
+def _ranked(signs: Iterable[Cause]) -> list[Cause]:
+    return sorted(signs, key=lambda cause: -cause.confidence)[:4]

@@ -1,0 +1,42 @@
+"""Which flows a cause reaches: by the node that their packets leave, pass or enter."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.reporting.diagnosis.merged import behind
+
+
+def carried_over(flow: Flow) -> Family:
+    """The family of a flow's packets, whatever its question is about."""
+    return Family.of(flow.address)
+
+
+def touches(flow: Flow, node: str) -> bool:
+    """Whether a flow starts or ends at a node, as far as its ends tell."""
+    return node in (flow.source.node, flow.destination.node)
+
+
+def crosses(flow: Flow, node: str) -> bool:
+    """Whether it touches the node and leaves it, or may: behind a service anybody answers."""
+    if not touches(flow, node):
+        return False
+    return behind(flow.destination) or flow.source.node != flow.destination.node
+
+
+def sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> bool:
+    """Whether a node sends packets of a flow, or of its answers, to one of these addresses; those
+    to a service may go there."""
+    if carried_over(flow) is not family:
+        return False
+    if flow.source.node == node and (behind(flow.destination) or flow.address in to):
+        return True
+    if flow.destination.node != node:
+        return False
+    return flow.destination.kind is EndpointKind.NODE or flow.source.address(family) in to
+
+
+def surely_sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> bool:
+    """The same without what may go elsewhere."""
+    return not behind(flow.destination) and sends(flow, node, family, to)

@@ -1,0 +1,26 @@
+"""All rules, found in the room of causes: each file there has some in its `RULES`."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import pkgutil
+
+from sixproof.reporting import causes
+from sixproof.reporting.conclusion.cause import Rule
+
+
+def table() -> str:
+    """All of them as a table in Markdown."""
+    rows = [("code", "cause", "facts", "source"), ("---", "---", "---", "---")]
+    rows += [(f"`{rule.code}`", rule.title, rule.facts, rule.source) for rule in rules()]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+@functools.cache
+def rules() -> tuple[Rule, ...]:
+    """Every rule, by its code."""
+    names = (f"{causes.__name__}.{module.name}" for module in pkgutil.iter_modules(causes.__path__))
+    modules = map(importlib.import_module, names)
+    found = [rule for module in modules for rule in getattr(module, "RULES", ())]
+    return tuple(sorted(found, key=lambda rule: rule.code))

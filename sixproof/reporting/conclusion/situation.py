@@ -1,0 +1,96 @@
+"""The situation that rules look at: what failed, what worked, and what nodes and pods say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
+
+from sixproof.agent.protocol import NodeSeen
+from sixproof.model import (
+    Disagreement,
+    Endpoint,
+    EndpointKind,
+    Family,
+    IPAddress,
+    MatrixKind,
+    Observation,
+)
+from sixproof.probes.nodes.examination import Examination, FilterReading
+from sixproof.reporting.diagnosis.faults import Fault
+from sixproof.reporting.results.results_json import Results
+
+
+class Situation:
+    """One run that failed."""
+
+    def __init__(self, results: Results, found: Sequence[Fault]) -> None:
+        self.results = results
+        self.faults = tuple(found)
+        self.examination = results.examination or Examination()
+
+    @functools.cached_property
+    def nodes(self) -> Mapping[str, NodeSeen]:
+        """What each node said last."""
+        return self.examination.nodes()
+
+    @functools.cached_property
+    def earlier(self) -> Mapping[str, NodeSeen]:
+        """What each node said when the run began."""
+        return self.examination.earlier()
+
+    def filter_of(self, node: str) -> FilterReading | None:
+        """A node's packet filter, None where it was not read."""
+        return self.examination.filter_of(node)
+
+    @functools.cached_property
+    def wrong(self) -> tuple[Disagreement, ...]:
+        """All wrong cells of the run."""
+        return tuple(w for m in self.results.telling() for w in m.disagreements())
+
+    def wrong_of(self, *kinds: MatrixKind) -> Iterator[Disagreement]:
+        """The wrong cells of matrices of these kinds."""
+        for measured in self.results.telling():
+            if measured.matrix.kind in kinds:
+                yield from measured.disagreements()
+
+    def seen_of(self, *kinds: MatrixKind) -> Iterator[Observation]:
+        """All cells of matrices of these kinds, right and wrong."""
+        for measured in self.results.telling():
+            if measured.matrix.kind in kinds:
+                yield from measured.matrix.cells.values()
+
+    @functools.cached_property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Pods and host networks of known nodes that were measured."""
+        found: dict[tuple[str, tuple[IPAddress, ...]], Endpoint] = {}
+        for measured in self.results.telling():
+            for seen in measured.matrix.cells.values():
+                for end in (seen.flow.source, seen.flow.destination):
+                    if end.node and end.kind in (EndpointKind.POD, EndpointKind.HOST):
+                        found.setdefault((end.name, end.addresses), end)
+        return tuple(found.values())
+
+    def on(self, node: str, kind: EndpointKind | None = None) -> tuple[Endpoint, ...]:
+        """The endpoints of a node, of one kind or of both."""
+        return tuple(e for e in self.endpoints if e.node == node and kind in (None, e.kind))
+
+    @functools.cached_property
+    def node_addresses(self) -> Mapping[str, tuple[IPAddress, ...]]:
+        """The InternalIPs of nodes by name."""
+        facts = self.results.facts
+        return {n.name: n.addresses for n in facts.nodes} if facts else {}
+
+    @functools.cached_property
+    def holders(self) -> Mapping[IPAddress, str]:
+        """Which node holds an address, by what the nodes say of their devices."""
+        return {
+            ip_address(held.address): node
+            for node, seen in self.nodes.items()
+            for held in seen.addresses
+            if held.device != "lo" and not held.address.startswith("fe80:")
+        }
+
+    def families(self) -> tuple[Family, ...]:
+        """The families of the run."""
+        return self.results.families()

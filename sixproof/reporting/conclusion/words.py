@@ -1,0 +1,27 @@
+"""The words of a conclusion, the same in terminal, overview and Allure."""
+
+from __future__ import annotations
+
+from sixproof.reporting.conclusion.conclude import Conclusion
+
+TITLE = "Conclusion"
+FACTS = 3
+"""Faults that an explanation names; of more only the number is said."""
+HIDDEN = (
+    "nothing that passes there worked: another cause in the same place would not have been seen"
+)
+
+
+def explains(conclusion: Conclusion) -> tuple[str, ...]:
+    """What a cause explains: how many tests and cells, then the faults by place."""
+    cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
+    tests = len(conclusion.tests)
+    lead = f"{_counted(tests, 'test')} and {_counted(cells, 'cell')}"
+    facts = [fault.sentence for fault in conclusion.faults]
+    more = len(facts) - FACTS
+    rest = [f"and {_counted(more, 'more place')}"] if more > 0 else []
+    return (lead, *facts[:FACTS], *rest)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,38 @@
+"""Filter readers: pods in the host network of nodes that may read the packet filter (NET_ADMIN).
+
+The kernel tells nobody else which rules drop and what they counted. They are made only once
+something failed, in the namespace of the host agents, and go with the run.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts import pods as kube_pods
+from sixproof.model import Endpoint
+from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.probe_pod import NET_ADMIN, PodOptions, PodSpec, pod
+from sixproof.workloads.probe_pods.topology import HOST_ROLE
+
+ROLE = "filter"
+
+
+def build(
+    cluster: Cluster, run: Run, nodes: Sequence[str], options: PodOptions, timeout: float
+) -> tuple[Endpoint, ...]:
+    """One a node, as far as they become ready in `timeout` seconds.
+
+    Raises:
+        ApiError: the cluster does not admit such pods.
+    """
+    home = run.namespace(HOST_ROLE)
+    specs = [
+        PodSpec(pod_name(ROLE, node), home, node, host_network=True, capability=NET_ADMIN)
+        for node in nodes
+    ]
+    cluster.gather([functools.partial(cluster.apply, pod(run, spec, options)) for spec in specs])
+    settled = kube_pods.settle(cluster, home, run.selector, [spec.role for spec in specs], timeout)
+    return tuple(endpoint_of(ready, ROLE) for ready in settled.ready.values())

@@ -1,0 +1,190 @@
+"""A node's facts as its kernel tells them: routes, rules, devices, neighbours, packet filter."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import ipaddress
+import threading
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import FilterSeen, NodeSeen
+from sixproof.model import Endpoint, EndpointKind, Family
+from sixproof.probes.nodes import fib
+from tests.netns.lab import CLIENT, Lab
+from tests.netns.links import NEAR
+from tests.netns.namespace import run
+from tests.netns.scenes import MAIN
+
+pytestmark = pytest.mark.netns
+
+FAR_AWAY = ipaddress.ip_address("2001:db8:77::5")
+
+
+def facts(lab: Lab, health: Sequence[str] = ()) -> NodeSeen:
+    """What the client's namespace says."""
+    request = protocol.ReadNode(list(health))
+    return lab.agents.ask(CLIENT, request, NodeSeen, 10).result(10)
+
+
+@contextlib.contextmanager
+def changed(lab: Lab, lines: Sequence[str], undo: Sequence[str]) -> Iterator[None]:
+    """The client's namespace with these changes."""
+    _ip(lab, lines)
+    try:
+        yield
+    finally:
+        _ip(lab, undo)
+
+
+def _ip(lab: Lab, lines: Sequence[str]) -> None:
+    for line in lines:
+        run(["ip", "-n", lab.client.name, *line.split()])
+
+
+def test_a_rule_and_its_table_are_told_as_the_kernel_follows_them(lab: Lab) -> None:
+    """The way of the facts is the kernel's own: before, and under a rule that blackholes."""
+    via = NEAR[MAIN].address(Family.IPV6, 1)
+    with changed(lab, [f"-6 route add {FAR_AWAY} via {via}"], [f"-6 route del {FAR_AWAY}"]):
+        before = fib.way(facts(lab), FAR_AWAY)
+        assert before.open
+        lines = [
+            "-6 route add blackhole default table 52",
+            f"-6 rule add pref 5270 to {FAR_AWAY} lookup 52",
+        ]
+        undo = ["-6 rule del pref 5270", "-6 route flush table 52"]
+        with changed(lab, lines, undo):
+            found = fib.way(facts(lab), FAR_AWAY)
+            asked = protocol.RouteGet([str(FAR_AWAY)])
+            kernel = lab.agents.ask(CLIENT, asked, protocol.Routes, 10).result(10).routes[0]
+
+    assert found.culprit == (
+        "policy rule 5270 (to 2001:db8:77::5/128 lookup 52) leads to the blackhole route default "
+        "in table 52"
+    )
+    assert kernel.error == "EINVAL"  # all that the kernel says of it
+
+
+def test_routes_of_every_table_are_told(lab: Lab) -> None:
+    """Kind, metric and MTU of a route."""
+    lines = ["-6 route add unreachable 2001:db8:78::/64 metric 7 table 99"]
+    with changed(lab, lines, ["-6 route flush table 99"]):
+        (route,) = (r for r in facts(lab).routes if r.table == 99)
+    assert (route.destination, route.kind, route.metric) == ("2001:db8:78::/64", "unreachable", 7)
+
+
+def test_a_tunnel_device_is_told_with_what_both_ends_must_share(lab: Lab) -> None:
+    """VNI, UDP port and local address (RFC 7348)."""
+    local = NEAR[MAIN].address(Family.IPV6, 2)
+    line = f"link add six-vx type vxlan id 4096 dstport 4799 local {local} dev lo"
+    with changed(lab, [line, "link set six-vx mtu 1400"], ["link del six-vx"]):
+        (link,) = (x for x in facts(lab).links if x.name == "six-vx")
+    plain = str(ipaddress.ip_address(str(local)))
+    assert (link.kind, link.vni, link.port, link.local) == ("vxlan", 4096, 4799, plain)
+    assert (link.mtu, link.up) == (1400, False)
+
+
+def test_a_neighbour_that_does_not_answer_is_told(lab: Lab) -> None:
+    """An entry in state FAILED, as neighbour discovery leaves it."""
+    device = next(x.name for x in facts(lab).links if x.kind == "veth")
+    lines = [f"neigh replace 2001:db8:66::9 dev {device} nud failed"]
+    with changed(lab, lines, [f"neigh del 2001:db8:66::9 dev {device}"]):
+        seen = {n.address: n.state for n in facts(lab).neighbours}
+    assert seen["2001:db8:66::9"] == "FAILED"
+
+
+def test_addresses_have_their_flags_and_sysctls_are_of_the_namespace(lab: Lab) -> None:
+    """What RFC 4862 calls deprecated, and a setting that was just changed."""
+    device = next(x.name for x in facts(lab).links if x.kind == "veth")
+    lines = [f"address add 2001:db8:65::9/64 dev {device} preferred_lft 0"]
+    lab.client.sysctl({"net.ipv6.conf.default.accept_ra": "1"})
+    with changed(lab, lines, [f"address del 2001:db8:65::9/64 dev {device}"]):
+        seen = facts(lab)
+    (held,) = (a for a in seen.addresses if a.address == "2001:db8:65::9")
+    assert "deprecated" in held.flags
+    assert held.preferred == 0.0
+    assert seen.sysctls["net/ipv6/conf/all/forwarding"] == "0"
+    assert seen.counters["Ip6OutRequests"] >= 0
+    assert (seen.cut, seen.unread) == ([], [])
+
+
+class _Healthy(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/healthz" else 503)
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_health_port_is_well_sick_silent_or_not_there(lab: Lab) -> None:
+    """In the namespace of the agent, on loopback."""
+    with lab.client.entered():
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Healthy)
+        still = http.server.HTTPServer(("127.0.0.1", 0), _Healthy)  # takes connections, no more
+    port, silent = server.server_port, still.server_port
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        asked = [f"{port}/healthz", f"{port}/readyz", f"{silent}/healthz", "1/healthz"]
+        well, sick, standing, gone = facts(lab, asked).health
+    finally:
+        server.shutdown()
+        server.server_close()
+        still.server_close()
+    assert (well.status, well.body) == (200, "ok")
+    assert sick.status == 503
+    assert (standing.status, standing.error) == (0, "no answer within 2 s")
+    assert (gone.status, gone.error) == (0, "Connection refused")
+
+
+FILTER = """
+table inet six_facts {
+  chain input {
+    type filter hook input priority 10; policy accept;
+    iifname "eth9" meta nfproto ipv6 udp dport 4789 counter drop
+    icmpv6 type packet-too-big counter drop
+    tcp flags syn tcp option maxseg size set 1220
+  }
+  chain off { type filter hook forward priority 0; policy drop; }
+}
+"""
+
+
+def reader(name: str) -> Endpoint:
+    """An agent in the client's namespace that may read the packet filter, or may not."""
+    return Endpoint(name, EndpointKind.HOST, (), "lab", name, "client")
+
+
+def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> None:
+    """As far as a reader must know: which packets, how many, in which chain and hook."""
+    lab.client.nft(FILTER)
+    try:
+        with lab.agent(lab.client, "filter", capability="NET_ADMIN"):
+            asked = protocol.ReadFilter()
+            seen = lab.agents.ask(reader("filter"), asked, FilterSeen, 10).result(10)
+    finally:
+        lab.client.nft("delete table inet six_facts")
+    assert seen.error == ""
+    chains = {c.name: (c.hook, c.priority, c.policy) for c in seen.chains if c.table == "six_facts"}
+    assert chains == {"input": ("input", 10, "accept"), "off": ("forward", 0, "drop")}
+    tunnel, too_big, segments = (r for r in seen.rules if r.table == "six_facts")
+    assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
+        "iifname eth9, IPv6, udp, dport 4789",
+        "drop",
+        0,
+    )
+    assert (too_big.match, too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
+    assert (segments.verdict, segments.packets) == ("rewrite", None)
+
+
+def test_without_the_capability_the_filter_is_not_told_and_not_guessed(lab: Lab) -> None:
+    """The kernel refuses."""
+    asked = protocol.ReadFilter()
+    seen = lab.agents.ask(CLIENT, asked, FilterSeen, 10).result(10)
+    assert seen.error == "EPERM"
+    assert (seen.chains, seen.rules) == ([], [])

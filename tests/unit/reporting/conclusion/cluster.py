@@ -1,0 +1,188 @@
+"""A made-up cluster whose nodes tell their facts: three nodes with VXLAN, as Calico makes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sixproof.agent.protocol import (
+    AddressHeld,
+    ChainSeen,
+    FilterRuleSeen,
+    FilterSeen,
+    HealthSeen,
+    LinkSeen,
+    NeighbourSeen,
+    NodeSeen,
+    RouteHeld,
+    RuleSeen,
+)
+from sixproof.kube.facts.components import ComponentPod
+from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome
+from sixproof.probes.nodes import reader
+from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.reporting.samples import NODES, RUN, Rule, all_open, pods, topology
+
+TUNNELS = {Family.IPV4: "vxlan.calico", Family.IPV6: "vxlan-v6.calico"}
+RULES = [
+    RuleSeen(family.value, priority, "table", table)
+    for family in Family
+    for priority, table in ((0, 255), (32766, 254))
+]
+HEALTHY = [HealthSeen(asked, 200, "ok") for asked in reader.HEALTH]
+
+
+def node(name: str, **changes: Any) -> NodeSeen:
+    """A healthy node of the cluster; `changes` replace fields."""
+    links = [LinkSeen("lo", "", 65536, True, True), LinkSeen("eth0", "veth", 1500, True, True)]
+    routes = [RouteHeld("0.0.0.0/0", 254, "unicast", "eth0", "192.0.2.1")]
+    routes.append(RouteHeld("::/0", 254, "unicast", "eth0", "2001:db8::1"))
+    for device in TUNNELS.values():
+        links.append(LinkSeen(device, "vxlan", 1450, True, True, 4096, 4789))
+    for pod in pods():
+        device = "" if pod.node == name else "tunnel"
+        for address in pod.addresses:
+            family = Family.of(address)
+            via = TUNNELS[family] if device else f"cali{pod.pod}"
+            routes.append(RouteHeld(f"{address}/{family.bits}", 254, "unicast", via))
+    number = NODES.index(name) + 1
+    healthy = NodeSeen(
+        links=links,
+        addresses=[
+            AddressHeld("eth0", f"192.0.2.{number}", 24, ["permanent"]),
+            AddressHeld("eth0", f"2001:db8::{number}", 64, ["permanent"]),
+        ],
+        rules=list(RULES),
+        routes=routes,
+        neighbours=[],
+        forwarding=[],
+        sysctls={
+            "net/ipv4/ip_forward": "1",
+            "net/ipv6/conf/all/forwarding": "1",
+            "net/ipv6/conf/all/disable_ipv6": "0",
+            "net/ipv6/conf/eth0/disable_ipv6": "0",
+            "net/netfilter/nf_conntrack_count": "400",
+            "net/netfilter/nf_conntrack_max": "131072",
+        },
+        counters={},
+        health=list(HEALTHY),
+        clock=0.0,
+        uptime=0.0,
+        cut=[],
+        unread=[],
+    )
+    return dataclasses.replace(healthy, **changes)
+
+
+def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
+    """A packet filter with kube-proxy's and Calico's jumps but for `lacking`, and more rules."""
+    chains, jumps = [], []
+    for family in ("ip", "ip6"):
+        for table, chain, target in (
+            ("nat", "PREROUTING", "KUBE-SERVICES"),
+            ("nat", "OUTPUT", "KUBE-SERVICES"),
+            ("filter", "FORWARD", "cali-FORWARD"),
+            ("filter", "INPUT", "cali-INPUT"),
+        ):
+            chains.append(ChainSeen(family, table, chain, chain.lower(), 0, "accept"))
+            if f"{family} {target}" != lacking:
+                jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, ""))
+    return FilterSeen([*chains, ChainSeen("inet", "x", "input", "input", 10)], [*jumps, *rules])
+
+
+def drop(packets: int, match: str = "", verdict: str = "drop") -> FilterRuleSeen:
+    """A rule of somebody's that drops."""
+    return FilterRuleSeen("inet", "x", "input", 7, verdict, "", packets, match)
+
+
+def examined(
+    changed: Mapping[str, NodeSeen] | None = None,
+    *,
+    before: Mapping[str, NodeSeen] | None = None,
+    filters: Mapping[str, tuple[FilterSeen, FilterSeen]] | None = None,
+    **more: Any,
+) -> Examination:
+    """An examination of healthy nodes but for those `changed`."""
+    seen = {name: node(name) for name in NODES} | dict(changed or {})
+    earlier = {name: node(name) for name in NODES} | dict(before or {})
+    usual = (packet_filter(), packet_filter())
+    read = dict.fromkeys(NODES, usual) | dict(filters or {})
+    return Examination(
+        before=[NodeReading(name, found) for name, found in earlier.items()],
+        after=[NodeReading(name, found) for name, found in seen.items()],
+        filters=[FilterReading(name, *pair) for name, pair in read.items()],
+        pods=[
+            ComponentPod(component, "kube-system", f"{component}-{name}", name, True)
+            for component in ("kube-proxy", "calico-node")
+            for name in NODES
+        ],
+        resent=4,
+        still=4,
+        **more,
+    )
+
+
+def run(
+    rule: Rule, examination: Examination | None = None, endpoints: Iterable[Endpoint] | None = None
+) -> Results:
+    """A run of one test over all pods, as `rule` says, with what the nodes told."""
+    matrix = topology(rule, endpoints=endpoints)
+    measured = Measured(matrix, all_open(matrix), "suites/pods/t.py::t")
+    bad = bool(measured.disagreements())
+    outcome = CaseOutcome.FAILED if bad else CaseOutcome.PASSED
+    cases = (Case("suites/pods/t.py::t", outcome),)
+    return Results(RUN, cases=cases, matrices=(measured,), examination=examination)
+
+
+def concluded(
+    rule: Rule, examination: Examination | None = None, endpoints: Iterable[Endpoint] | None = None
+) -> Conclusions:
+    """What such a run concludes."""
+    return conclude(run(rule, examination, endpoints))
+
+
+def first(rule: Rule, examination: Examination) -> str:
+    """Its first line, of one conclusion only."""
+    (one,) = concluded(rule, examination).every
+    assert one.known, one.headline
+    return one.headline
+
+
+def across(family: Family, *names: str) -> Rule:
+    """All flows of a family between a node and others fail; between two nodes where two are."""
+
+    def rule(flow: Flow) -> Outcome:
+        ends = {flow.source.node, flow.destination.node}
+        dead = len(ends) == 2 and set(names) <= ends and flow.family is family
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    return rule
+
+
+def neighbour(address: str, state: str, device: str = "eth0") -> NeighbourSeen:
+    """An entry of the neighbour table."""
+    return NeighbourSeen(address, device, state)
+
+
+def hosts() -> tuple[Endpoint, ...]:
+    """The host networks of the nodes."""
+    return tuple(
+        Endpoint(
+            f"host@{name}",
+            EndpointKind.HOST,
+            tuple(_addresses(name)),
+            node=name,
+            pod=f"host-{name}",
+        )
+        for name in NODES
+    )
+
+
+def _addresses(name: str) -> Iterable[Any]:
+    return (ipaddress.ip_address(a.address) for a in node(name).addresses)

@@ -1,0 +1,420 @@
+"""Each cause: shown by its facts and what fails, silent without either."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from typing import Any
+
+import pytest
+
+from sixproof.agent.protocol import HealthSeen, LinkSeen, RouteHeld, RuleSeen
+from sixproof.checks.judged import of_observations
+from sixproof.model import (
+    ClusterFacts,
+    EndpointKind,
+    Family,
+    Flow,
+    IcmpError,
+    MatrixKind,
+    NodeFacts,
+    Outcome,
+    Protocol,
+)
+from sixproof.probes.nodes import reader
+from sixproof.probes.nodes.examination import NodeReading
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.reporting.conclusion.cluster import (
+    RULES,
+    TUNNELS,
+    across,
+    concluded,
+    drop,
+    examined,
+    first,
+    hosts,
+    neighbour,
+    node,
+    packet_filter,
+    run,
+)
+from tests.unit.reporting.samples import NODES, RUN, pods, topology, works
+
+SIX = Family.IPV6
+BLOCK = "fd00:10:244::/56"
+
+
+def test_a_healthy_run_concludes_nothing() -> None:
+    """Whatever nodes say: without a failure there is no cause."""
+    odd = node("worker", routes=[])
+    assert concluded(works, examined({"worker": odd})).every == ()
+
+
+def test_without_facts_the_place_is_told_with_what_fits() -> None:
+    """Nodes could not be asked."""
+    (one,) = concluded(across(SIX, "worker")).every
+    assert not one.known
+    assert "to and from node worker across nodes" in one.headline
+    assert any("to tell:" in fit for fit in one.fits)
+
+
+def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
+    """R2: rule and table in the first line."""
+    rules = [*RULES, RuleSeen("IPv6", 5270, "table", 52, destination=BLOCK)]
+    sick = node("worker")
+    sick = dataclasses.replace(
+        sick, rules=rules, routes=[*sick.routes, RouteHeld("::/0", 52, "blackhole")]
+    )
+    line = first(across(SIX, "worker"), examined({"worker": sick}))
+    assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) leads to")
+    assert "since the run began" in line
+    assert "control-plane and worker2" in line
+
+
+def test_a_blackhole_route_names_the_pods_behind_it() -> None:
+    """I10: one node pair."""
+    sick = node("worker")
+    holes = [
+        RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1)
+        for pod in pods()
+        if pod.node == "worker2"
+    ]
+    sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
+    line = first(across(SIX, "worker", "worker2"), examined({"worker": sick}))
+    assert line.startswith("node worker: ")
+    assert "IPv6 packets to pods of worker2 end there" in line
+
+
+def test_a_route_that_is_missing_is_told_from_one_that_all_lack() -> None:
+    """Without a specific route pods are sent to the default gateway."""
+    sick = node("worker")
+    far = {str(p.address(SIX)) for p in pods() if p.node != "worker"}
+    kept = [r for r in sick.routes if r.destination.partition("/")[0] not in far]
+    line = first(
+        across(SIX, "worker"), examined({"worker": dataclasses.replace(sick, routes=kept)})
+    )
+    assert "no route to them but the default route" in line
+
+
+def test_a_route_that_works_is_no_cause() -> None:
+    """A blackhole of the other family explains nothing of this one."""
+    sick = node("worker")
+    holes = [RouteHeld("192.168.0.0/16", 254, "blackhole")]
+    (one,) = concluded(
+        across(SIX, "worker"),
+        examined({"worker": dataclasses.replace(sick, routes=[*holes, *sick.routes])}),
+    ).every
+    assert not one.known
+
+
+def test_forwarding_off_is_the_cause() -> None:
+    """I16."""
+    sick = node("worker")
+    off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
+    line = first(
+        across(SIX, "worker"), examined({"worker": dataclasses.replace(sick, sysctls=off)})
+    )
+    assert line.startswith("node worker: net.ipv6.conf.all.forwarding is 0")
+
+
+def test_flows_that_work_contradict_a_setting() -> None:
+    """Forwarding is off on another node than the one that fails: it worked there."""
+    odd = node("worker2")
+    off = {**odd.sysctls, "net/ipv6/conf/all/forwarding": "0"}
+    (one,) = concluded(
+        across(SIX, "worker", "control-plane"),
+        examined({"worker2": dataclasses.replace(odd, sysctls=off)}),
+    ).every
+    assert not one.known
+
+
+def test_a_rule_whose_counter_rose_is_the_cause() -> None:
+    """I7, R9: the filter is named with what it counted while failing flows were sent again."""
+    match = "iifname eth0, IPv6, udp, dport 4789"
+    filters = {"worker": (packet_filter(drop(3, match)), packet_filter(drop(11, match)))}
+    line = first(across(SIX, "worker"), examined(filters=filters))
+    assert line.startswith(
+        "node worker: a packet filter rule drops IPv6 VXLAN packets (iifname eth0): 8 while 4 "
+        "failing flows were sent again"
+    )
+    assert "nft delete rule inet x input handle 7" in line
+
+
+def test_a_rule_that_took_nothing_is_no_cause() -> None:
+    """It is there, and its counter is 0."""
+    filters = {"worker": (packet_filter(drop(0)), packet_filter(drop(0)))}
+    (one,) = concluded(across(SIX, "worker"), examined(filters=filters)).every
+    assert not one.known
+
+
+def test_a_rule_of_another_family_is_no_cause() -> None:
+    """It takes IPv4 only."""
+    filters = {"worker": (packet_filter(drop(3, "IPv4")), packet_filter(drop(11, "IPv4")))}
+    (one,) = concluded(across(SIX, "worker"), examined(filters=filters)).every
+    assert not one.known
+
+
+def test_solicitations_that_a_filter_drops_are_named_before_their_signs() -> None:
+    """I9: neighbours that fail are the sign, the rule is the cause."""
+    match = "icmpv6, type 135"
+    filters = {"worker": (packet_filter(drop(3, match)), packet_filter(drop(9, match)))}
+    dead = [neighbour("2001:db8::1", "FAILED"), neighbour("2001:db8::3", "INCOMPLETE")]
+    sick = node("worker", neighbours=dead)
+    (one,) = concluded(across(SIX, "worker"), examined({"worker": sick}, filters=filters)).every
+    assert "drops ICMPv6 Neighbor Solicitation" in one.headline
+    assert any("neighbour discovery" in line and "FAILED" in line for line in one.evidence)
+
+
+def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
+    """The node that has most of them; what others have towards it is evidence."""
+    dead = [neighbour("2001:db8::1", "FAILED"), neighbour("2001:db8::3", "FAILED")]
+    other = node("worker2", neighbours=[neighbour("2001:db8::2", "FAILED")])
+    line = first(
+        across(SIX, "worker"),
+        examined({"worker": node("worker", neighbours=dead), "worker2": other}, filters={}),
+    )
+    assert line.startswith("node worker: neighbour discovery (RFC 4861) gets no answer from")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"port": 4799}, "has UDP port 4799, the other nodes have 4789"),
+        ({"vni": 7}, "has VNI 7, the other nodes have 4096"),
+        ({"up": False}, "is down"),
+    ],
+)
+def test_a_tunnel_that_differs_is_the_cause(changes: dict[str, Any], said: str) -> None:
+    """R7: what both ends must have alike."""
+    sick = node("worker")
+    links = [
+        dataclasses.replace(link, **changes) if link.name == TUNNELS[SIX] else link
+        for link in sick.links
+    ]
+    line = first(
+        across(SIX, "worker"), examined({"worker": dataclasses.replace(sick, links=links)})
+    )
+    assert line.startswith(f"node worker: {TUNNELS[SIX]} {said}")
+
+
+def test_a_jump_that_one_family_lacks_is_the_cause() -> None:
+    """S1: services of one family from that node."""
+    service = dataclasses.replace(
+        pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is service and flow.source.node == "worker" and flow.family is SIX
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    filters = {"worker": (packet_filter(lacking="ip6 KUBE-SERVICES"),) * 2}
+    ends = (*pods()[1:], service)
+    (one,) = concluded(rule, examined(filters=filters), ends).every
+    assert "IPv6 packets skip kube-proxy's rules" in one.headline
+    assert "no jump to KUBE-SERVICES" in one.headline
+
+
+def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
+    """R1: node and pod, both families."""
+    service = dataclasses.replace(
+        pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is service and flow.source.node == "worker"
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    silent = HealthSeen(reader.KUBE_PROXY, 0, error="no answer within 2 s")
+    sick = node("worker", health=[silent])
+    concluding = concluded(rule, examined({"worker": sick}), (*pods()[1:], service))
+    (one,) = concluding.every
+    assert one.headline.startswith("node worker: kube-proxy does not follow (its health port")
+    assert "over IPv4 and IPv6 alike" in one.headline
+    assert "Restart kube-proxy-worker" in one.headline
+
+
+def test_a_pod_without_its_address_is_the_cause() -> None:
+    """I13: what the API shows and no interface has."""
+    victim = pods()[3]
+    inside = node("worker", sysctls={"net/ipv6/conf/eth0/disable_ipv6": "1"})
+
+    def rule(flow: Flow) -> Outcome:
+        ends = (flow.source.name, flow.destination.name)
+        dead = victim.name in ends and ends[0] != ends[1] and flow.family is SIX
+        return Outcome.UNROUTABLE if dead else Outcome.ALLOWED
+
+    read = examined()
+    read = dataclasses.replace(read, inside=[NodeReading(reader.name(victim), inside)])
+    line = first(rule, read)
+    assert line.startswith(f"pod {victim.name}: no interface has its IPv6 address")
+    assert "net.ipv6.conf.eth0.disable_ipv6 is 1" in line
+
+
+def test_two_causes_are_two_conclusions() -> None:
+    """Each explains its own cells and not the other's."""
+    sick = node("worker")
+    off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
+    match = "IPv4, tcp"
+    filters = {"worker2": (packet_filter(drop(3, match)), packet_filter(drop(11, match)))}
+
+    def rule(flow: Flow) -> Outcome:
+        if across(SIX, "worker")(flow) is Outcome.DROPPED:
+            return Outcome.DROPPED
+        tcp = flow.protocol is Protocol.TCP
+        return across(Family.IPV4, "worker2")(flow) if tcp else Outcome.ALLOWED
+
+    facts = examined({"worker": dataclasses.replace(sick, sysctls=off)}, filters=filters)
+    lines = [c.headline for c in concluded(rule, facts).every]
+    assert len(lines) == 2
+    assert any("forwarding is 0" in line for line in lines)
+    assert any("node worker2: a packet filter rule drops IPv4" in line for line in lines)
+
+
+def test_an_examination_survives_results_json() -> None:
+    """Written and read again, the same is concluded."""
+    sick = node("worker", links=[LinkSeen("lo", "", 65536, True, True)])
+    results = run(across(SIX, "worker"), examined({"worker": sick}), (*pods(), *hosts()))
+    again = type(results).from_json(results.to_json())
+    assert again.examination == results.examination
+    assert [c.headline for c in conclude(again).every] == [
+        c.headline for c in conclude(results).every
+    ]
+    assert {r.node for r in again.examination.after} == set(NODES) if again.examination else False
+
+
+def test_a_full_table_of_connections_is_the_cause() -> None:
+    """Rule "conntrack": both families, whatever starts or ends there."""
+    sick = node("worker")
+    full = {**sick.sysctls, "net/netfilter/nf_conntrack_count": "131072"}
+
+    def rule(flow: Flow) -> Outcome:
+        dead = "worker" in (flow.source.node, flow.destination.node)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    lines = [
+        c.headline
+        for c in concluded(
+            rule, examined({"worker": dataclasses.replace(sick, sysctls=full)})
+        ).every
+    ]
+    assert lines[0].startswith(
+        "node worker: connection tracking is full (131072 of 131072 entries): new connections of "
+        "either family are dropped there"
+    )
+
+
+def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
+    """Rule "hop-limit": the sender's address is one of a node's."""
+    results = run(across(SIX, "worker"), examined())
+    (measured,) = results.matrices
+    died = IcmpError(SIX, 3, 0, "2001:db8::2")
+    cells = {
+        key: dataclasses.replace(o, icmp=None if o.outcome.works else died)
+        for key, o in measured.matrix.cells.items()
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(told).every
+    assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
+    assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
+
+
+def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
+    """Rule "source-address": which address servers saw, and whose it is."""
+    saw = ipaddress.ip_address("2001:db8::2")
+    matrix = topology(works)
+    seen = [
+        dataclasses.replace(o, peer_saw=saw)
+        if o.flow.source.node == "worker" and o.flow.crosses_nodes and o.flow.family is SIX
+        else o
+        for o in matrix.observations()
+    ]
+    wrong = {o.flow: f"saw {saw}" for o in seen if o.peer_saw == saw}
+    kept, expected = of_observations(MatrixKind.SOURCES, "sources", seen, wrong)
+    measured = Measured(kept, expected, "suites/pods/t.py::t")
+    cases = (Case("suites/pods/t.py::t", CaseOutcome.FAILED),)
+    told = Results(RUN, cases=cases, matrices=(measured,), examination=examined())
+    (one,) = conclude(told).every
+    assert one.headline.startswith("node worker: IPv6 packets of its pods to a@control-plane")
+    assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.headline
+
+
+def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
+    """Rule "agents-late": what could not be measured names the node and says so."""
+    results = run(across(SIX, "worker"), examined())
+    (measured,) = results.matrices
+    cells = {
+        key: o
+        if o.outcome.works
+        else dataclasses.replace(o, outcome=Outcome.UNKNOWN, stalled=True, reason="stood still")
+        for key, o in measured.matrix.cells.items()
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    lines = [c.headline for c in conclude(told).every]
+    assert len(lines) == 1
+    assert "agents were too late to measure" in lines[0]
+    assert "this says nothing about the network" in lines[0]
+
+
+def test_a_failed_test_without_cells_is_told_in_its_own_words() -> None:
+    """Twins that say the same are one; the class at the end is left out."""
+    said = "1 interface is wrong:\n  a@worker: expected 1430, seen 1500 on eth0\nclass: MTU"
+    cases = tuple(
+        Case(f"suites/mtu/t.py::t[{family}]", CaseOutcome.FAILED, message=said) for family in Family
+    )
+    (one,) = conclude(Results(RUN, cases=cases, examination=examined())).every
+    assert one.headline == "1 interface is wrong: a@worker: expected 1430, seen 1500 on eth0"
+    assert one.measured
+    assert len(one.tests) == 2
+
+
+def test_a_test_that_names_the_place_of_a_cause_is_told_with_it() -> None:
+    """A wait that ended without the node."""
+    sick = node("worker")
+    off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
+    results = run(
+        across(SIX, "worker"), examined({"worker": dataclasses.replace(sick, sysctls=off)})
+    )
+    late = Case("suites/services/t.py::t", CaseOutcome.FAILED, message="not there yet: worker")
+    (one,) = conclude(dataclasses.replace(results, cases=(*results.cases, late))).every
+    assert one.known
+    assert "suites/services/t.py::t" in one.tests
+
+
+@pytest.mark.parametrize(
+    ("text", "known"),
+    [
+        ('nodePortAddresses: ["192.0.2.0/24", "fd00:dead::/64"]', True),
+        ('nodePortAddresses: ["192.0.2.0/24", "2001:db8::/64"]', False),
+        ('nodePortAddresses: ["192.0.2.0/24"]', False),  # none of a family means all of it
+        ("nodePortAddresses: null", False),
+        (": : {", False),
+    ],
+)
+def test_node_ports_without_a_range_of_a_family(text: str, known: bool) -> None:
+    """R8: a range that holds no node is told from none."""
+    port = dataclasses.replace(pods()[0], name="web", kind=EndpointKind.NODE, pod="", labels=())
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is port and flow.family is SIX
+        return Outcome.REFUSED if dead else Outcome.ALLOWED
+
+    facts = ClusterFacts(
+        "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
+    )
+    results = run(rule, examined(settings={"kube-proxy": text}), (*pods()[1:], port))
+    (one,) = conclude(dataclasses.replace(results, facts=facts)).every
+    assert one.known is known
+    if known:
+        assert one.headline.startswith(
+            "kube-proxy: nodePortAddresses (192.0.2.0/24, fd00:dead::/64)"
+        )
+        assert "holds no IPv6 address of any node" in one.headline
+
+
+def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    return [ipaddress.ip_address(a.address) for a in node(name).addresses]
