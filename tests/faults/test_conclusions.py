@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 
 import pytest
 
+import testbed
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.client import Cluster
 from sixproof.model import Family
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from tests.faults.conftest import SuiteRun, faults, run_suites
@@ -21,63 +25,94 @@ LONGEST = 280
 class Case:
     """A fault, the suites that notice it, and the words of the first line.
 
-    `words` must all be in it; NODE and PEER stand for the nodes. `families` are those that may be
-    accused at all.
+    `words` must all be in it; NODE and PEER stand for the nodes, POD for the DNS pod or the probe
+    pod that is broken. `families` are those that may be accused at all. A fault is there before the
+    run unless `after` names the fixture after which it comes: ``ready`` for the probe pods.
     """
 
     inject: str
     suites: str
     words: tuple[str, ...]
     families: tuple[Family, ...] = tuple(Family)
-    breaking: str = ""
     after: str = ""
-    only: str = ""
 
     @property
     def name(self) -> str:
-        """The fault's code, with its value where it has one."""
-        return "-".join(self.inject.replace("--", "").split()[:3:2])
+        """The fault's code, with its family or value where it has one."""
+        code, *words = self.inject.split()
+        told = [w for w, before in zip(words[1:], words, strict=False) if before in SHOWN]
+        return "-".join([code, *told])
 
 
+SHOWN = ("--family", "--value")
 SIX = (Family.IPV6,)
 FOUR = (Family.IPV4,)
 MESH = "suites/pods/test_reachability.py"
+PATHS = "suites/mtu/test_path.py suites/mtu/test_bulk.py suites/mtu/test_packet_too_big.py"
+CRAFTED = "suites/mtu/test_crafted.py"
+RECORDS = "suites/dns/test_records.py suites/dns/test_resolver.py"
+DROPS = "packet filter rule drops"
 CASES = (
-    Case("I7 --node NODE", MESH, ("NODE", "packet filter rule drops"), SIX),
-    Case("I7 --node NODE --family IPv4", MESH, ("NODE", "packet filter rule drops"), FOUR),
+    Case("I7 --node NODE", MESH, ("NODE", DROPS), SIX),
+    Case("I7 --node NODE --family IPv4", MESH, ("NODE", DROPS), FOUR),
     Case("I10 --node NODE --peer PEER", MESH, ("NODE", "blackhole", "PEER"), SIX),
     Case("I10 --node NODE --peer PEER --family IPv4", MESH, ("NODE", "blackhole", "PEER"), FOUR),
     Case("I16 --node NODE", MESH, ("NODE", "net.ipv6.conf.all.forwarding is 0"), SIX),
     Case("I9 --node NODE", MESH, ("NODE", "Neighbor Solicitation"), SIX),
     Case("R2 --node NODE", MESH, ("NODE", "policy rule 5270", "table 52"), SIX),
-    Case("R3 --node NODE", "suites/nodes suites/pods", ("NODE", "packet filter rule drops"), SIX),
-    Case("R7 --node NODE", MESH, ("NODE", "4799", "4789")),
-    Case("R9 --node NODE", MESH, ("NODE", "packet filter rule drops", "4789"), SIX),
-    Case("S1 --node NODE", "suites/services", ("NODE", "KUBE-SERVICES"), SIX),
+    Case("R3 --node NODE", "suites/nodes suites/pods/test_from_nodes.py", ("NODE", DROPS), SIX),
+    Case("R7 --peer NODE", MESH, ("NODE", "4799", "4789")),
+    Case("R9 --node NODE", MESH, ("NODE", DROPS, "VXLAN"), SIX),
+    Case("R9 --node NODE --value output", MESH, ("NODE", DROPS, "VXLAN"), SIX),
+    Case("V1 --node NODE --peer PEER", MESH, ("NODE", "no forwarding entry", "PEER"), SIX),
+    Case("S1 --node NODE", "suites/services", ("NODE", "KUBE-SERVICES"), SIX, "standing"),
     Case("R1 --node NODE", "suites/services", ("NODE", "kube-proxy does not follow")),
+    Case("R8", "suites/services/test_node_ports.py", ("nodePortAddresses", "IPv6"), SIX),
+    Case("I1 --node NODE", PATHS, ("NODE", DROPS, "Packet Too Big"), SIX),
+    Case("I2S --node NODE", PATHS, ("NODE", DROPS), SIX),
+    Case("I3T --node NODE", "suites/mtu/test_interfaces.py", ("NODE", "MTU 1300"), SIX),
+    Case("F1 --node NODE", CRAFTED, ("NODE", DROPS, "fragment"), SIX),
+    Case("F3 --node NODE", CRAFTED, ("NODE", "rewrites"), SIX),
+    Case("I18 --node NODE", "suites/services/test_source_address.py", ("NODE", "translates"), SIX),
+    Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
+    Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
+    Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
+    Case("I21", RECORDS, ("CoreDNS", "Corefile", "AAAA"), SIX),
+    Case("R5", RECORDS, ("CoreDNS", "Corefile", "rewrite stop type AAAA A"), SIX),
+    Case("R4 --pod DNS", RECORDS, ("POD", "NXDOMAIN")),
+    Case("R10 --pod DNS", "suites/dns/test_transports.py", ("POD", "no answer on port 53")),
+    Case("I23 --node NODE", "suites/dns/test_transports.py", ("NODE", DROPS, "dport 53"), SIX),
 )
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_first_line_names_the_place_and_the_cause(
-    tmp_path: Path, workers: tuple[str, str], case: Case
+    tmp_path: Path, workers: tuple[str, str], replica: str, case: Case
 ) -> None:
     """Place and cause in at most two lines, and no family accused that the fault does not reach."""
     node, peer = workers
+    pod = replica.partition("/")[2] if "DNS" in case.inject else f"@{node}"
+    names = {"NODE": node, "PEER": peer, "POD": pod, "DNS": replica}
 
     def said(text: str) -> str:
-        return text.replace("NODE", node).replace("PEER", peer)
+        return functools.reduce(lambda t, name: t.replace(name, names[name]), names, text)
 
-    faults("inject", *said(case.inject).split())
-    suite_run = run_suites(tmp_path, *case.suites.split())
+    if case.after:
+        after = "" if case.after == "ready" else case.after
+        suite_run = run_suites(
+            tmp_path, *case.suites.split(), breaking=said(case.inject), node=node, after=after
+        )
+    else:
+        faults("inject", *said(case.inject).split())
+        suite_run = run_suites(tmp_path, *case.suites.split())
     concluded = conclude(suite_run.results)
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
     for word in case.words:
-        assert said(word) in first, f"{first}\n{suite_run.output[-6000:]}"
+        assert (names.get(word) or word) in first, f"{first}\n{suite_run.output[-6000:]}"
     assert len(first) <= LONGEST, first
     assert_accuses_only(suite_run, concluded, case.families)
-    (line,) = [x for x in suite_run.output.splitlines() if x.startswith("  ! ")][:1]
+    line = next(x for x in suite_run.output.splitlines() if x.startswith("  ! "))
     assert first.startswith(line.removeprefix("  ! ").strip())
 
 
@@ -87,3 +122,11 @@ def assert_accuses_only(
     """What is measured wrong is of these families, in every conclusion."""
     accused = {f for c in concluded.every for fault in c.faults for f in fault.pattern.families}
     assert accused <= set(families), suite_run.output[-6000:]
+
+
+@pytest.fixture
+def replica(bed: testbed.Bed) -> str:
+    """A DNS pod, with its namespace."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
+        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
+    return f"kube-system/{json_fields.name(pods[0])}"

@@ -49,7 +49,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"Restart {calico[0].name}, and see why it stopped "
                 f"(kubectl -n {calico[0].namespace} logs {calico[0].name})",
                 tuple(Family),
-                Confidence.SHOWN,
+                Confidence.FITS,
                 hits=_of_policies(node),
                 evidence=tuple(_others(situation, node, reader.FELIX, "Felix")),
                 since=_since(situation, node, reader.FELIX),

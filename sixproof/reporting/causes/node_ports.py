@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import yaml
 
 from sixproof.kube.api import json_fields
-from sixproof.model import EndpointKind, Family, Flow
+from sixproof.model import EndpointKind, Family, Flow, IPNetwork
 from sixproof.policy.manifests import yaml_text
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import carried_over
@@ -43,7 +43,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         )
 
 
-def _ranges(text: str) -> tuple[json_fields.IPNetwork, ...]:
+def _ranges(text: str) -> tuple[IPNetwork, ...]:
     try:
         config = yaml_text.document(text)
     except yaml.YAMLError:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sixproof.model import Disagreement, Flow
 from sixproof.reporting.conclusion import hints
 from sixproof.reporting.conclusion.cause import Cause, Confidence
-from sixproof.reporting.conclusion.rules import rules
+from sixproof.reporting.conclusion.rules import public_sources, rules
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import LEAD
 from sixproof.reporting.diagnosis.faults import Fault, faults
@@ -70,7 +70,8 @@ class Conclusion:
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"besides, {cause.sentence}" for cause in self.causes[1:])
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *signs)))
+        known = (f"known from {s}" for s in public_sources(self.causes[0].code))
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
 
     @property
     def tests(self) -> frozenset[str]:
@@ -208,10 +209,12 @@ def _hides(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) ->
     return any(map(cause.must, flows)) and not any(map(cause.must, carried))
 
 
-def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[int, int, int]:
-    """A sign counts less than any cause that is shown; else what explains more comes first."""
-    cells = sum(len(fault.pattern.cells) for fault in explained)
-    return cause.confidence is not Confidence.SIGN, cells, cause.confidence
+def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[bool, int, int, int]:
+    """A sign counts less than any cause that is shown; else what explains more comes first, then
+    the surer one, then the one under which more of these flows could not have worked."""
+    cells = [cell for fault in explained for cell in fault.pattern.cells]
+    bound = sum(cause.must(cell.observation.flow) for cell in cells)
+    return cause.confidence is not Confidence.SIGN, len(cells), cause.confidence, bound
 
 
 def _same(one: Sequence[Fault], other: Sequence[Fault]) -> bool:

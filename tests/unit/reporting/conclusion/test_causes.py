@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from sixproof.agent.protocol import HealthSeen, LinkSeen, RouteHeld, RuleSeen
+from sixproof.agent.protocol import (
+    ForwardingSeen,
+    HealthSeen,
+    LinkSeen,
+    NeighbourSeen,
+    RouteHeld,
+    RuleSeen,
+)
 from sixproof.checks.judged import of_observations
 from sixproof.model import (
     ClusterFacts,
@@ -418,3 +425,41 @@ def test_node_ports_without_a_range_of_a_family(text: str, known: bool) -> None:
 
 def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     return [ipaddress.ip_address(a.address) for a in node(name).addresses]
+
+
+@pytest.mark.parametrize(
+    ("entries", "remotes", "said"),
+    [
+        ([], ["2001:db8::3"], "has no neighbour entry for fd00::3"),
+        (["aa:03"], [], "has no forwarding entry for aa:03"),
+        (
+            ["aa:03"],
+            ["2001:db8::9"],
+            "sends frames for worker2 to 2001:db8::9, which is no address",
+        ),
+        (["aa:03"], ["2001:db8::3"], ""),
+    ],
+)
+def test_a_tunnel_that_does_not_know_its_peer(
+    entries: list[str], remotes: list[str], said: str
+) -> None:
+    """V1: neighbour entry, forwarding entry, and where that leads."""
+    sick = node("worker")
+    far = {str(p.address(SIX)) for p in pods() if p.node == "worker2"}
+    routes = [
+        dataclasses.replace(r, gateway="fd00::3") if r.destination.partition("/")[0] in far else r
+        for r in sick.routes
+    ]
+    sick = dataclasses.replace(
+        sick,
+        routes=routes,
+        neighbours=[NeighbourSeen("fd00::3", TUNNELS[SIX], "PERMANENT", mac) for mac in entries],
+        forwarding=[ForwardingSeen("aa:03", TUNNELS[SIX], remote) for remote in remotes],
+    )
+    facts = ClusterFacts(
+        "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
+    )
+    results = run(across(SIX, "worker", "worker2"), examined({"worker": sick}))
+    (one,) = conclude(dataclasses.replace(results, facts=facts)).every
+    assert one.known is bool(said)
+    assert said in one.headline

@@ -1,0 +1,89 @@
+"""Tunnel entries: a node's VXLAN device does not know where another node's tunnel ends."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from sixproof.agent.protocol import NodeSeen
+from sixproof.model import EndpointKind, Family, IPAddress
+from sixproof.probes.nodes import fib
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.reach import sends, surely_sends
+from sixproof.reporting.conclusion.situation import Situation
+
+DEAD = ("FAILED", "INCOMPLETE")
+
+
+@dataclasses.dataclass(frozen=True)
+class _Hop:
+    """The next hop of a way over a tunnel."""
+
+    device: str
+    gateway: str
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """For each next hop over a tunnel: its link address, and where frames for that go."""
+    for node, seen in situation.nodes.items():
+        tunnels = {link.name for link in seen.links if link.kind == "vxlan"}
+        for family in Family:
+            hops: dict[tuple[str, _Hop], set[IPAddress]] = {}
+            for end in situation.endpoints:
+                address = end.address(family)
+                if end.node == node or end.kind is not EndpointKind.POD or address is None:
+                    continue
+                route = fib.way(seen, address).route
+                if route is not None and route.device in tunnels and route.gateway:
+                    hop = _Hop(route.device, route.gateway)
+                    hops.setdefault((end.node, hop), set()).add(address)
+            for (peer, hop), addresses in hops.items():
+                if what := _missing(situation, seen, peer, hop):
+                    yield _cause(node, family, peer, hop, what, frozenset(addresses))
+
+
+def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> str:
+    """What the device does not know of a next hop, or knows wrongly; "" where nothing is."""
+    entries = [n for n in seen.neighbours if (n.address, n.device) == (hop.gateway, hop.device)]
+    known = [n for n in entries if n.state not in DEAD and n.link_address]
+    if not known:
+        return f"has no neighbour entry for {hop.gateway}, the tunnel's end on {peer}"
+    link = known[0].link_address
+    remotes = [
+        f.remote for f in seen.forwarding if (f.link_address, f.device) == (link, hop.device)
+    ]
+    if not remotes:
+        return f"has no forwarding entry for {link}, the tunnel's end on {peer}"
+    addresses = situation.node_addresses.get(peer, ())
+    if addresses and not any(ip_address(remote) in addresses for remote in remotes):
+        return f"sends frames for {peer} to {', '.join(remotes)}, which is no address of {peer}"
+    return ""
+
+
+def _cause(
+    node: str, family: Family, peer: str, hop: _Hop, what: str, to: frozenset[IPAddress]
+) -> Cause:
+    return Cause(
+        "tunnel-entry",
+        f"node {node}",
+        f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
+        "See why calico-node there does not write it, or who removes it (bridge fdb show dev "
+        f"{hop.device}; ip -{family.version} neigh show dev {hop.device})",
+        (family,),
+        Confidence.SHOWN,
+        hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
+        must=lambda flow: surely_sends(flow, node, family, to),
+    )
+
+
+RULES = (
+    Rule(
+        "tunnel-entry",
+        "A VXLAN device has no entry, or a wrong one, for another node's tunnel",
+        "routes over VXLAN devices, their neighbour entries and forwarding databases",
+        find,
+        ("V1",),
+        "RFC 7348 section 4.1",
+    ),
+)
