@@ -14,6 +14,7 @@
         NotMeasured            a check's answers are all UNKNOWN
       NotAsked                 this cluster cannot be asked the question, or nothing was carried
       KnownLimit               the network plugin is known not to do what the API asks for
+      TextError                a text is no YAML that is read; who reads it says whose text it is
     VerdictError (AssertionError)   the finding: the network did not do what it must
 
 pytest and Allure show `AssertionError` as *failed* and everything else as *broken*; the tree keeps
@@ -23,6 +24,17 @@ the two colours meaningful.
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+LONGEST = 300
+"""Characters of a reason, whatever is quoted in it."""
+
+
+def brief(text: str, at_most: int = LONGEST) -> str:
+    """The text on one line; a long one loses its middle."""
+    if len(text) > at_most:
+        half = (at_most - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    return " ".join(text.split())
 
 
 class SixproofError(Exception):
@@ -94,6 +106,16 @@ class NotAsked(SixproofError):
 
 class KnownLimit(SixproofError):
     """What was seen is wrong by the API, and known of this network plugin."""
+
+
+class TextError(SixproofError):
+    """A text is no YAML that is read: in which document, on which line (both from 1), and why."""
+
+    def __init__(self, reason: str, document: int, line: int) -> None:
+        self.reason = brief(reason)
+        self.document = document
+        self.line = line
+        super().__init__(f"document {document}, line {line}: {self.reason}")
 
 
 class VerdictError(AssertionError):

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from sixproof.policy.manifests import yaml_text
-from sixproof.policy.manifests.manifest import brief
+from sixproof import yaml_text
+from sixproof.errors import TextError, brief
 from sixproof.policy.manifests.placed import Placed
 
 SUFFIXES = (".yaml", ".yml", ".json")
@@ -66,7 +66,7 @@ class Files:
         name = "standard input" if path == STDIN else _short(path)
         try:
             found = yaml_text.read(_text(path))
-        except yaml_text.TextError as bad:
+        except TextError as bad:
             place = f"document {bad.document}, line {bad.line}"
             self.unread.append(f"{name}: {place}: no readable YAML: {bad.reason}")
             return True

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from testbed.build import gobuild
+from testbed.cluster import yaml_text
 from testbed.errors import BedError
 from testbed.host import command
 from testbed.variants.keys import Family
@@ -43,7 +42,7 @@ def manifests() -> Path:
 
 
 def documents(name: str) -> list[dict[str, Any]]:
-    return [doc for doc in yaml.safe_load_all((manifests() / name).read_text()) if doc]
+    return yaml_text.documents((manifests() / name).read_text())
 
 
 def set_env(container: dict[str, Any], values: Mapping[str, str]) -> None:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from testbed.build import gobuild
+from testbed.cluster import yaml_text
 from testbed.errors import BedError
 from testbed.host import command
 from testbed.host.engine import Engine
@@ -43,7 +42,7 @@ class Kind:
         """Create the cluster; nodes are not Ready yet, they have no network."""
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "kind.yaml"
-        config.write_text(yaml.safe_dump(settings, sort_keys=False))
+        config.write_text(yaml_text.written([settings]))
         words = ["create", "cluster", "--name", self.variant.cluster, "--image", image, "--retain"]
         result = command.attempt(
             [self.program, *words, "--config", config, "--kubeconfig", self.kubeconfig],
@@ -112,7 +111,7 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
             {"role": role, **node}
             for role in ("control-plane", *("worker" for _ in range(variant.workers)))
         ],
-        "kubeadmConfigPatches": [yaml.safe_dump(part) for part in (kubeadm if built else [])],
+        "kubeadmConfigPatches": [yaml_text.written([part]) for part in (kubeadm if built else [])],
         **({"containerdConfigPatches": patches} if patches else {}),
     }
 

@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from testbed.cluster import yaml_text
 from testbed.errors import BedError
 from testbed.host.command import Result
 from testbed.host.engine import Engine
@@ -47,11 +46,10 @@ class Kubectl:
 
     def apply(self, documents: Iterable[Any]) -> None:
         """Server-side apply; conflicts go to the bed, whose fields these are."""
-        text = yaml.safe_dump_all(list(documents))
         self.run(
             *("apply", "--server-side", "--force-conflicts", "--field-manager=sixproof-testbed"),
             *("--filename=-",),
-            stdin=text,
+            stdin=yaml_text.written(documents),
             timeout=300,
         )
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-import yaml
-
+from sixproof import yaml_text
 from sixproof.checks.policy.policy_checker import Flows, PolicyChecker
 from sixproof.errors import ApiError, ManifestError, VerdictError
 from sixproof.kube.api.client import Cluster
@@ -82,7 +81,7 @@ class Generated:
             lambda some: self._disagree(some, flows),
             STEPS,
         )
-        text = yaml.safe_dump_all(shrunk.policies, sort_keys=False)
+        text = yaml_text.written(shrunk.policies)
         steps.attach_yaml("the smallest set that disagrees", text)
         return f"{shrunk}:\n{text}"
 

@@ -7,8 +7,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-import yaml
-
+from sixproof import yaml_text
 from sixproof.checks.carried import must_be_open
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.policy.measuring import Measuring
@@ -193,7 +192,7 @@ class PolicyChecker:
         began = time.monotonic()
         with steps.step(f"When {title}"):
             change()
-            steps.attach_yaml("policies as applied", yaml.safe_dump_all(policies))
+            steps.attach_yaml("policies as applied", yaml_text.written(policies))
         line = Timeline(expected, began)
         with steps.step("When the change has had its time"):
             converged = self._measuring.follow(

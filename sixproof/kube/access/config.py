@@ -11,11 +11,11 @@ import os
 from pathlib import Path
 
 import urllib3
-import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.incluster_config import SERVICE_TOKEN_FILENAME, load_incluster_config
 
+from sixproof import yaml_text
 from sixproof.errors import ClusterUnreachable
 from sixproof.kube.access import api_server, certificates, kubeconfig
 from sixproof.kube.access.api_server import Proxy
@@ -191,7 +191,7 @@ def _credentials(
 
 
 def _write_back(config: Kubeconfig, path: Path) -> None:
-    path.write_text(yaml.safe_dump(config.documents[path], default_flow_style=False))
+    path.write_text(yaml_text.written([config.documents[path]]))
 
 
 def _from_service_account() -> Access:

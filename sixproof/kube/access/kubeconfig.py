@@ -17,12 +17,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from sixproof.errors import ClusterUnreachable
+from sixproof import yaml_text
+from sixproof.errors import ClusterUnreachable, TextError
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest, one_line
-from sixproof.policy.manifests import yaml_text
 
 PIPE_PATIENCE = 60.0
 """Seconds that whatever writes into a pipe (``<(vault read …)``) may take."""
@@ -131,7 +129,7 @@ def read(paths: Iterable[Path], where: str) -> Kubeconfig:
                 known: dict[str, KubeconfigEntry] = getattr(merged, field)
                 for name, value in _named(document, field, singular):
                     known.setdefault(name, KubeconfigEntry(value, path))
-        except (yaml.YAMLError, OSError, ValueError) as error:
+        except (TextError, OSError, ValueError) as error:
             raise ClusterUnreachable(f"{path} is not a kubeconfig: {_reason(error)}") from error
         merged.documents[path] = document
         current = current or json_fields.text(document, "current-context")

@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 
 import urllib3.exceptions
-import yaml
 from kubernetes.client.configuration import Configuration
 from kubernetes.config.config_exception import ConfigException
 from kubernetes.config.kube_config import ConfigNode, KubeConfigLoader
@@ -82,7 +81,7 @@ class OidcToken:
         try:
             prepare()
             token = self._configuration.get_api_key_with_prefix("BearerToken")
-        except (*_BROKEN, yaml.YAMLError) as error:
+        except _BROKEN as error:
             raise ClusterUnreachable(self._failure(one_line(error))) from error
         if not token:
             raise ClusterUnreachable(self._failure("its id-token is none"))

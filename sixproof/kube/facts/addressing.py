@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import yaml
-
-from sixproof.errors import ApiError
+from sixproof import yaml_text
+from sixproof.errors import ApiError, TextError
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family, IPNetwork
-from sixproof.policy.manifests import yaml_text
 
 _DRY_RUN = {
     "apiVersion": "v1",
@@ -25,7 +23,7 @@ def kubeadm_subnets(config_map: Manifest, key: str) -> tuple[IPNetwork, ...]:
     """`networking.podSubnet` or `.serviceSubnet` of kubeadm's ClusterConfiguration."""
     try:
         config = yaml_text.document(json_fields.text(config_map, "data", "ClusterConfiguration"))
-    except yaml.YAMLError:
+    except TextError:
         return ()
     return json_fields.networks(json_fields.text(config, "networking", key).split(","))
 

@@ -10,9 +10,8 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import yaml
-
-from sixproof.errors import ApiError
+from sixproof import yaml_text
+from sixproof.errors import ApiError, TextError
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.best_effort import PATIENCE, Glance
 from sixproof.kube.api.client import Cluster
@@ -20,7 +19,6 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
 from sixproof.kube.facts import addressing, cni
 from sixproof.model import LINUX, ClusterFacts, NodeFacts
-from sixproof.policy.manifests import yaml_text
 
 CALICO_API = "projectcalico.org/v3"
 CALICO_STORE = (
@@ -200,7 +198,7 @@ def kube_proxy_mode(config_map: Manifest, daemon_sets: tuple[Manifest, ...]) -> 
     """
     try:
         config = yaml_text.document(json_fields.text(config_map, "data", "config.conf"))
-    except yaml.YAMLError:
+    except TextError:
         config = None
     runs = any(json_fields.name(d) == "kube-proxy" for d in daemon_sets)
     if isinstance(config, dict) and (runs or not daemon_sets):

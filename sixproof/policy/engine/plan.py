@@ -14,11 +14,11 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
+from sixproof.errors import brief
 from sixproof.policy.engine.decision import Decision
 from sixproof.policy.engine.packet import Icmp, Packet
 from sixproof.policy.engine.provider import ProviderAnswer
 from sixproof.policy.engine.rules import Action, Condition, Direction, Needs, Policy, Tier
-from sixproof.policy.manifests.manifest import brief
 
 PortSpec = tuple[int, int, int | None, Icmp | None]
 

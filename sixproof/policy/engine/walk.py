@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
+from sixproof.errors import brief
 from sixproof.policy.engine.packet import Packet
 from sixproof.policy.engine.plan import Decisions, EvaluationPlan
 from sixproof.policy.engine.rules import Action, Direction, Policy, PolicyRef, Rule
-from sixproof.policy.manifests.manifest import brief
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

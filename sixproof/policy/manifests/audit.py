@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator
 
-from sixproof.errors import ManifestError
+from sixproof.errors import ManifestError, brief
 from sixproof.model import Family, Finding, FindingType, Severity
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import CALICO, ProviderProfile
-from sixproof.policy.manifests.manifest import Field, brief, shown
+from sixproof.policy.manifests.manifest import Field, shown
 from sixproof.policy.manifests.manifest_compiler import (
     ADMIN_GROUP,
     CALICO_GROUP,

@@ -12,7 +12,8 @@ import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
 
-from sixproof.policy.manifests.manifest import Field, Fields, brief, shown
+from sixproof.errors import brief
+from sixproof.policy.manifests.manifest import Field, Fields, shown
 from sixproof.policy.manifests.manifest_compiler import (
     CALICO_GROUP,
     KINDS,

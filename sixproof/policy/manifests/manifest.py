@@ -9,20 +9,10 @@ import re
 import reprlib
 from collections.abc import Mapping
 
-from sixproof.errors import ManifestError
+from sixproof.errors import ManifestError, brief
 
-LONGEST = 300
-"""Characters of a reason, whatever is quoted in it."""
 _LONGEST_PATH = 160
 _LONGEST_KEY = 64
-
-
-def brief(text: str, at_most: int = LONGEST) -> str:
-    """The text on one line; a long one loses its middle."""
-    if len(text) > at_most:
-        half = (at_most - 1) // 2
-        text = f"{text[:half]}…{text[-half:]}"
-    return " ".join(text.split())
 
 
 class _Repr(reprlib.Repr):

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
-from sixproof.errors import ManifestError
+from sixproof.errors import ManifestError, brief
 from sixproof.policy.calico import policies as calico
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import ProviderProfile, TieBreak
@@ -17,7 +17,7 @@ from sixproof.policy.kubernetes.admin_network_policy import (
     compile_cluster,
 )
 from sixproof.policy.kubernetes.network_policy import compile_network_policy
-from sixproof.policy.manifests.manifest import Field, Manifest, brief, shown
+from sixproof.policy.manifests.manifest import Field, Manifest, shown
 from sixproof.policy.manifests.tree import at
 
 KUBERNETES_GROUP = "networking.k8s.io"

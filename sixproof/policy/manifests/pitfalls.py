@@ -7,8 +7,9 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from sixproof.errors import brief
 from sixproof.model import Finding, FindingType, Severity
-from sixproof.policy.manifests.manifest import brief, shown
+from sixproof.policy.manifests.manifest import shown
 from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
 

@@ -10,10 +10,10 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from sixproof.errors import brief
 from sixproof.model import EndpointKind
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.route import NODE_NETWORK, node_name
-from sixproof.policy.manifests.manifest import brief
 from sixproof.policy.manifests.manifest_compiler import ADMIN_GROUP, NAMESPACED, described
 from sixproof.policy.manifests.tree import Leaf, at, leaves
 from sixproof.policy.question.cast import End

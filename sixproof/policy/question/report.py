@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from sixproof.errors import brief
 from sixproof.policy.engine.judgement import Judgement, SideJudgement
 from sixproof.policy.engine.oracle import Oracle
 from sixproof.policy.engine.walk import Step
-from sixproof.policy.manifests.manifest import brief
 
 _LONGEST = 600
 """Characters of a reason: selectors and lists of addresses have no end of their own."""

@@ -15,8 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sixproof import yaml_text
 from sixproof.errors import ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
@@ -64,8 +63,8 @@ class PolicyCase:
         Raises:
             ManifestError: one could touch pods that are not the policy namespaces'.
         """
-        objects = yaml.safe_load_all(_Text(self.text).substitute(values))
-        return tuple(own(o, policy_namespaces) for o in objects if o is not None)
+        objects = yaml_text.documents(_Text(self.text).substitute(values))
+        return tuple(own(o, policy_namespaces) for o in objects)
 
 
 def read(directory: Path) -> tuple[PolicyCase, ...]:

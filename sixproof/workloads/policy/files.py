@@ -14,20 +14,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-import yaml
-
-from sixproof.errors import ManifestError, UsageError
+from sixproof import yaml_text
+from sixproof.errors import ManifestError, TextError, UsageError, brief
 from sixproof.kube.api import json_fields
 from sixproof.policy import CALICO, ClusterSnapshot, Oracle
-from sixproof.policy.manifests import yaml_text
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.intake import in_namespace, judged, keyed, nearest
-from sixproof.policy.manifests.manifest import brief
 from sixproof.policy.manifests.manifest_compiler import described, objects
 from sixproof.policy.manifests.tree import text_at
-from sixproof.policy.manifests.yaml_text import Document
 from sixproof.policy.snapshot.networks import Flaw
 from sixproof.workloads.policy.cases import Manifest
+from sixproof.yaml_text import Document
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGE = 1 << 20
@@ -134,7 +131,7 @@ def _documents(path: Path, heap: _Heap) -> Iterator[Document]:
         yield from yaml_text.read(lighter)
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read: {brief(str(error))}") from error
-    except yaml.YAMLError as error:
+    except TextError as error:
         raise UsageError(f"{path}: no readable YAML: {error}") from error
 
 

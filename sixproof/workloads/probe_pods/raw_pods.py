@@ -11,8 +11,7 @@ import functools
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
+from sixproof import yaml_text
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import pods as kube_pods
 from sixproof.kube.runs import ownership
@@ -60,7 +59,7 @@ def build(
 
 def guard(path: Path, run: Run, namespace: str) -> Manifest:
     """The policy of a file, owned by a run, in the namespace of its raw pods."""
-    owned = ownership.owned(yaml.safe_load(path.read_text(encoding="utf-8")), run.id)
+    owned = ownership.owned(yaml_text.document(path.read_text(encoding="utf-8")), run.id)
     owned["metadata"]["namespace"] = namespace
     return owned
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 
-import yaml
-
+from sixproof import yaml_text
+from sixproof.errors import TextError
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.model import IPAddress, IPNetwork, NodeFacts
-from sixproof.policy.manifests import yaml_text
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ def parse(config_map: json_fields.Manifest, mode: str) -> KubeProxy:
     """The settings in the ConfigMap that kubeadm writes."""
     try:
         config = yaml_text.document(json_fields.text(config_map, "data", "config.conf"))
-    except yaml.YAMLError:
+    except TextError:
         config = None
     if not isinstance(config, dict):
         return KubeProxy()

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from sixproof import yaml_text
 from sixproof.errors import ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
@@ -93,7 +92,7 @@ def load(path: Path, run: Run, namespace: str, **metadata_and_spec: Any) -> Mani
     Raises:
         ManifestError: the file does not hold one Service.
     """
-    manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+    manifest = yaml_text.document(path.read_text(encoding="utf-8"))
     if json_fields.text(manifest, "kind") != "Service":
         raise ManifestError("kind", f"{path.name} must hold one Service")
     owned = ownership.owned(manifest, run.id)

@@ -6,12 +6,12 @@ import time
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixproof.policy.manifests import yaml_text
-from sixproof.policy.manifests.yaml_text import LONGEST_NUMBER, MOST_ALIASED, TextError
+from sixproof import yaml_text
+from sixproof.errors import TextError
+from sixproof.yaml_text import LONGEST_NUMBER, MOST_ALIASED
 
 
 def laughs(first: str = "[x, x, x, x, x, x, x, x, x, x]", last: str = "{}") -> str:
@@ -48,6 +48,7 @@ REFUSED = {
     "merge keys that multiply": (MERGES, "aliases stand for more"),
     "merge keys in a chain": ("m0: &m0 {k: v}\n" + "".join(
         f"m{i}: &m{i} {{<<: *m{i - 1}}}\n" for i in range(1, 99)), "levels deep"),
+    "merge keys without end": (f"a: &a {{}}\nb: {{{'<<: *a, ' * 99_999}}}", "merges more than 100"),
     "an anchor in itself": ("a: 1\nb: &x [*x, *x]", "line 2: anchor x holds itself"),
     "an anchor in its own object": ("&x {a: {b: *x}}", "anchor x holds itself"),
     "an anchor that merges itself": ("&x {<<: *x}", "anchor x holds itself"),
@@ -146,7 +147,7 @@ def test_aliases_may_stand_for_as_many_values_as_the_bound_says() -> None:
 def test_a_text_as_deep_as_may_be() -> None:
     deepest = yaml_text.DEEPEST
     assert yaml_text.documents("[" * deepest + "]" * deepest)
-    with pytest.raises(yaml.YAMLError, match="levels deep"):
+    with pytest.raises(TextError, match="levels deep"):
         yaml_text.documents("[" * (deepest + 1) + "]" * (deepest + 1))
 
 
@@ -187,8 +188,20 @@ def test_few_of_many_repetitions_are_told_and_shortly() -> None:
 def test_one_document_is_wanted() -> None:
     assert yaml_text.document("a: 1") == {"a": 1}
     assert yaml_text.document("") is None
-    with pytest.raises(yaml.YAMLError, match="2 documents"):
+    with pytest.raises(TextError, match="document 2, line 3: 2 documents"):
         yaml_text.document("a: 1\n---\nb: 2")
+
+
+def test_what_is_written_is_read_back_in_its_order() -> None:
+    values = [{"b": "2026-01-01", "a": [1, None, "1:30"]}, {"c": "é\n"}]
+    text = yaml_text.written(values)
+    assert yaml_text.documents(text) == values
+    assert text.startswith("b: ")
+
+
+def test_what_has_no_name_in_yaml_is_not_written() -> None:
+    with pytest.raises(TypeError, match="cannot represent an object"):
+        yaml_text.written([{"a": object()}])
 
 
 @settings(deadline=None, max_examples=300)

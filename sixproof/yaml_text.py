@@ -1,4 +1,6 @@
-"""YAML that nobody vouches for: read with bounds, with one kind of error, as Kubernetes reads it.
+"""YAML: read with bounds, with one kind of error, as Kubernetes reads it; and written.
+
+Nobody need vouch for a text: manifests, kubeconfigs and what ConfigMaps hold come from anywhere.
 
 What a text would cost is counted before anything is made of it: how deep it goes (a reader that
 recurses, or looks back over all that is open, takes minutes for a megabyte of brackets), and what
@@ -13,11 +15,12 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
 
-from sixproof.policy.manifests.manifest import brief
+from sixproof.errors import TextError, brief
 
 DEEPEST = 64
 """Levels of lists and objects, aliases written out; a Kubernetes object has some twenty."""
@@ -25,6 +28,8 @@ MOST_ALIASED = 100_000
 """Values that all aliases of a text may stand for; each 64 characters of a text count as one."""
 LONGEST_NUMBER = 100
 """Characters of a number."""
+MOST_MERGED = 100
+"""Merge keys (``<<``) of one object; what they cost grows with their square."""
 MOST_REPEATED = 20
 """Repeated keys of a text that are told."""
 
@@ -32,16 +37,6 @@ _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
 _RENDER = "is a Helm template ({{ … }}), no manifest yet: render it first (helm template)"
 _TEMPLATE = re.compile(r"^[ \t]*(?:(?:-|[\w./\"'-]+:)[ \t]+)*\{\{", re.MULTILINE)
-
-
-class TextError(yaml.YAMLError):
-    """A text is no YAML that is read: in which document, on which line (both from 1), and why."""
-
-    def __init__(self, reason: str, document: int, line: int) -> None:
-        self.reason = brief(reason)
-        self.document = document
-        self.line = line
-        super().__init__(f"document {document}, line {line}: {self.reason}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,20 +65,21 @@ def read(text: str) -> tuple[Document, ...]:
 
     Raises:
         TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases stand for more than
-            `MOST_ALIASED` values or hold themselves, or a value is none of its kind.
+            `MOST_ALIASED` values or hold themselves, an object merges more than `MOST_MERGED`
+            others, or a value is none of its kind.
     """
-    path_topology = _Survey()
+    survey = _Survey()
     try:
         for event in yaml.parse(text, _BASE):
-            path_topology.see(event)
+            survey.see(event)
         values = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
-        raise _told(error, text, path_topology) from error
+        raise _told(error, text, survey) from error
     except ValueError as error:  # a character that UTF-8 cannot carry
-        raise TextError(str(error), path_topology.document, 1) from error
-    places = enumerate(zip(path_topology.starts, values, strict=True), 1)
+        raise TextError(str(error), survey.document, 1) from error
+    places = enumerate(zip(survey.starts, values, strict=True), 1)
     return tuple(
-        Document(value, number, line, path_topology.repeated_in(number))
+        Document(value, number, line, survey.repeated_in(number))
         for number, (line, value) in places
         if value is not None
     )
@@ -93,7 +89,7 @@ def documents(text: str) -> list[Any]:
     """What the documents of a text hold, those that are empty left out.
 
     Raises:
-        yaml.YAMLError: as `read`.
+        TextError: as `read`.
     """
     return [document.value for document in read(text)]
 
@@ -102,12 +98,26 @@ def document(text: str) -> Any:
     """The only document of a text, None where it is empty.
 
     Raises:
-        yaml.YAMLError: as `read`, or there are several.
+        TextError: as `read`, or there are several.
     """
-    found = documents(text)
+    found = read(text)
     if len(found) > 1:
-        raise yaml.YAMLError(f"{len(found)} documents, one was expected")
-    return found[0] if found else None
+        second = found[1]
+        reason = f"{len(found)} documents, one was expected"
+        raise TextError(reason, second.number, second.line)
+    return found[0].value if found else None
+
+
+def written(values: Iterable[Any]) -> str:
+    """A document for each of the values, which keep the order of their keys.
+
+    Raises:
+        TypeError: one holds what YAML has no name for.
+    """
+    try:
+        return str(yaml.safe_dump_all(values, sort_keys=False))
+    except yaml.YAMLError as error:
+        raise TypeError(brief(str(error))) from error
 
 
 @dataclasses.dataclass(slots=True)
@@ -119,6 +129,7 @@ class _Open:
     values: int = 1
     height: int = 1
     at_key: bool = True
+    merged: int = 0
 
     def take(self, values: int, height: int) -> None:
         """Count one that stands directly in it."""
@@ -177,7 +188,11 @@ class _Survey:
         values = 1 + len(event.value) // 64
         self._keep(event.anchor, (values, 0))
         keys = self.open[-1].keys if self.open and self.open[-1].at_key else None
-        if keys is not None and event.value != "<<":
+        if keys is not None and event.value == "<<":
+            self.open[-1].merged += 1
+            if self.open[-1].merged > MOST_MERGED:
+                raise self._error(event, f"merges more than {MOST_MERGED} objects into one")
+        elif keys is not None:
             if event.value in keys and len(self.repeated) < MOST_REPEATED:
                 found = Repeated(event.start_mark.line + 1, event.value)
                 self.repeated.append((self.document, found))
@@ -208,10 +223,8 @@ class _Survey:
         return TextError(reason, self.document, event.start_mark.line + 1)
 
 
-def _told(error: yaml.YAMLError, text: str, path_topology: _Survey) -> TextError:
+def _told(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
     """The error with its place, in one line."""
-    if isinstance(error, TextError):
-        return error
     marks = (getattr(error, part, None) for part in ("problem_mark", "context_mark"))
     mark: Any = next((mark for mark in marks if mark is not None), None)
     if mark is not None:
@@ -223,7 +236,7 @@ def _told(error: yaml.YAMLError, text: str, path_topology: _Survey) -> TextError
         line, reason = before.count(b"\n") + 1, str(error).partition("\n")[0]
     if _TEMPLATE.search(text) or "{{" in "".join(text.splitlines()[max(0, line - 2) : line + 1]):
         reason = _RENDER
-    starts = [start for start in path_topology.starts if start]
+    starts = [start for start in survey.starts if start]
     return TextError(reason or "no YAML", max(1, bisect.bisect_right(starts, line)), line)
 
 
