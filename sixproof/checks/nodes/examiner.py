@@ -10,10 +10,9 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import FilterSeen
 from sixproof.errors import ApiError, InfrastructureError, NotReady
 from sixproof.kube.api.client import Cluster
-from sixproof.kube.channel.agents import Agents
 from sixproof.kube.facts import components
 from sixproof.model import Endpoint, Family, Flow, MatrixKind, Outcome
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.connect.probe import AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
 from sixproof.reporting.results.results_json import Results
@@ -37,7 +36,7 @@ Readers = Callable[[Sequence[str]], tuple[Endpoint, ...]]
 class Examiner:
     """Examines the nodes of a probe topology by its agents."""
 
-    def __init__(self, cluster: Cluster, agents: Agents, topology: ProbeTopology) -> None:
+    def __init__(self, cluster: Cluster, agents: AgentClient, topology: ProbeTopology) -> None:
         self._cluster = cluster
         self._agents = agents
         self._topology = topology

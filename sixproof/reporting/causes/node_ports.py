@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import yaml
-
+from sixproof import yaml_text
+from sixproof.errors import TextError
 from sixproof.kube.api import json_fields
 from sixproof.model import EndpointKind, Family, Flow, IPNetwork
-from sixproof.policy.manifests import yaml_text
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
@@ -46,7 +45,7 @@ def find(situation: Situation) -> Iterator[Cause]:
 def _ranges(text: str) -> tuple[IPNetwork, ...]:
     try:
         config = yaml_text.document(text)
-    except yaml.YAMLError:
+    except TextError:
         return ()
     return json_fields.networks(json_fields.strings(config, SETTING))
 

@@ -1,0 +1,171 @@
+"""The examination: whom it asks, what it sends again, and what it says where it cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import cast
+
+from sixproof.agent import protocol
+from sixproof.agent.protocol import Event, FilterSeen
+from sixproof.checks.nodes.examiner import FEW, SAMPLE, Examiner, sample, suspected
+from sixproof.errors import ApiError, ChannelLost
+from sixproof.kube.api.client import Cluster
+from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
+from sixproof.probes.connect.fake_agents import FakeAgents, Script
+from sixproof.probes.nodes import reader
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.topology import ProbeTopology
+from tests.unit.reporting.conclusion.cluster import (
+    across,
+    drop,
+    hosts,
+    node,
+    packet_filter,
+    run,
+)
+from tests.unit.reporting.samples import NODES, pods, topology, works
+
+SIX = Family.IPV6
+MESH = ProbeTopology(Run("x", "key"), pods(), hosts())
+
+
+class Refusing:
+    """A cluster of which nothing may be read."""
+
+    def list(self, *_: object, **__: object) -> object:
+        """Refused."""
+        raise ApiError("pods is forbidden", status=403)
+
+    def get(self, *_: object, **__: object) -> object:
+        """Refused."""
+        raise ApiError("configmaps is forbidden", status=403)
+
+
+def agent(where: str, *filters: FilterSeen) -> Script:
+    """An agent that tells its facts, is silent to probes, and reads these filters in turn."""
+    left = list(filters)
+
+    def answer(request: object) -> object:
+        if isinstance(request, protocol.ReadNode):
+            return node(where)
+        if isinstance(request, protocol.ReadFilter):
+            return left.pop(0)
+        if isinstance(request, protocol.Evidence):
+            return protocol.EvidenceFound([], [], [], 0.0, 99.0)
+        assert isinstance(request, protocol.Probe)
+        silent = [protocol.FlowResult(nonce=f.nonce, event=Event.SILENT) for f in request.flows]
+        return protocol.Probed(results=silent, lag=0.0)
+
+    return answer
+
+
+def reading_pods(nodes: object) -> tuple[Endpoint, ...]:
+    """One pod a node that reads its filter."""
+    assert tuple(cast(tuple[str, ...], nodes)) == NODES
+    return tuple(dataclasses.replace(h, name=f"filter@{h.node}") for h in hosts())
+
+
+def agents(**more: Script) -> FakeAgents:
+    """All of the topology."""
+    scripts: dict[str, Script] = {e.name: agent(e.node) for e in (*pods(), *hosts())}
+    for name in NODES:
+        pair = (packet_filter(drop(1)), packet_filter(drop(5)))
+        scripts[f"filter@{name}"] = agent(name, *pair)
+    return FakeAgents(scripts | more)
+
+
+def test_failing_flows_are_sent_again_between_two_readings_of_the_filter() -> None:
+    """A few for each pair of nodes, protocol and family; the filter is read before and after."""
+    asked = agents()
+    examiner = Examiner(cast(Cluster, Refusing()), asked, MESH)
+    results = run(across(SIX, "worker"))
+
+    seen = examiner.last(results, [], reading_pods)
+
+    assert (seen.resent, seen.still) == (SAMPLE, SAMPLE)
+    assert {f.node for f in seen.filters} == set(NODES)
+    (rule,) = (r for r in seen.filters[0].before.rules if r.verdict == "drop")
+    (later,) = (r for r in seen.filters[0].after.rules if r.verdict == "drop")
+    assert (rule.packets, later.packets) == (1, 5)
+    order = [type(request).__name__ for _, request in asked.asked]
+    assert order.index("ReadFilter") < order.index("Probe") < order.index("ReadNode")
+    assert {r.node for r in seen.after} == set(NODES)
+    assert seen.problems == [
+        "pods of kube-system: pods is forbidden",
+        "pods of calico-system: pods is forbidden",
+        "settings of kube-proxy: configmaps is forbidden",
+        "settings of Corefile: configmaps is forbidden",
+    ]
+
+
+def test_pods_that_most_failures_have_in_common_are_asked_themselves() -> None:
+    """The victim first."""
+    victim = pods()[4]
+
+    def rule(flow: Flow) -> Outcome:
+        dead = victim.name in (flow.source.name, flow.destination.name)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    results = run(rule)
+    assert suspected(results, MESH)[0] == victim
+    seen = Examiner(cast(Cluster, Refusing()), agents(), MESH).last(results, [], reading_pods)
+    assert seen.inside[0].node == reader.name(victim) == "six-x/b-5"
+    assert seen.inside[0].seen is not None
+
+
+def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
+    """Only flows between pods and hosts of the run that nothing but the network decides."""
+    matrix = topology(across(SIX, "worker"))
+    decided = Expectation.allowed("a policy allows it", by_policy=True)
+    judged = Measured(matrix, dict.fromkeys(matrix.cells, decided), "t")
+    results = run(works)
+    assert sample(dataclasses.replace(results, matrices=(judged,)), MESH) == ()
+    strangers = dataclasses.replace(MESH, pods=())
+    assert sample(run(across(SIX, "worker")), strangers) == ()
+
+
+def test_a_sample_has_few_flows_of_each_kind() -> None:
+    """For each pair of nodes, protocol and family."""
+    chosen = sample(run(across(SIX, "worker", "worker2")), MESH)
+    kinds = {(f.source.node, f.destination.node, f.protocol) for f in chosen}
+    assert len(chosen) == FEW * len(kinds)
+
+
+def test_without_readers_the_filter_is_left_unread_and_that_is_said() -> None:
+    """--six-raw off, and pods that are not admitted."""
+    examiner = Examiner(cast(Cluster, Refusing()), agents(), MESH)
+    results = run(across(SIX, "worker"))
+    assert examiner.last(results, [], None).problems[0] == (
+        "packet filters were not read: --six-raw off"
+    )
+
+    def refused(_: object) -> tuple[Endpoint, ...]:
+        raise ApiError("violates PodSecurity", status=403)
+
+    seen = examiner.last(results, [], refused)
+    assert seen.problems[0] == "packet filters were not read: violates PodSecurity"
+    assert seen.filters == []
+
+
+def test_a_node_that_does_not_answer_is_missing_and_the_others_are_told() -> None:
+    """Its channel is lost."""
+
+    def lost(_: object) -> object:
+        raise ChannelLost("host@worker: the stream ended")
+
+    first = Examiner(cast(Cluster, Refusing()), agents(**{"host@worker": lost}), MESH).first()
+    missing = {r.node: r.missing for r in first if r.seen is None}
+    assert missing == {"worker": "host@worker: the stream ended"}
+    assert len(first) == len(NODES)
+
+
+def test_nothing_fails_nothing_is_sent() -> None:
+    """A run that broke for another reason."""
+    asked = agents()
+    seen = Examiner(cast(Cluster, Refusing()), asked, MESH).last(
+        Results(run(works).run), [], reading_pods
+    )
+    assert (seen.resent, seen.still, seen.inside) == (0, 0, [])
+    assert not any(isinstance(request, protocol.Probe) for _, request in asked.asked)

@@ -1,0 +1,54 @@
+"""The cluster's own pods and settings, as far as they may be read."""
+
+from __future__ import annotations
+
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts import components
+from tests.unit.kube.server import FakeApi, Reply, listed, refused
+
+POD = {
+    "metadata": {"name": "kube-proxy-x", "namespace": "kube-system", "labels": {}},
+    "spec": {"nodeName": "worker"},
+    "status": {
+        "startTime": "2026-11-28T10:00:00Z",
+        "podIPs": [{"ip": "192.0.2.1"}, {"ip": "2001:db8::1"}],
+        "conditions": [{"type": "Ready", "status": "True"}],
+        "containerStatuses": [{"restartCount": 2}, {"restartCount": 1}],
+    },
+}
+PODS = "/api/v1/namespaces/{}/pods"
+MAPS = "/api/v1/namespaces/kube-system/configmaps/{}"
+
+
+def labelled(value: str) -> dict[str, object]:
+    """The pod of a component."""
+    metadata = {**POD["metadata"], "labels": {"k8s-app": value}}
+    return {**POD, "metadata": metadata}
+
+
+def test_pods_are_told_by_what_they_are(cluster: Cluster, api: FakeApi) -> None:
+    """Of kube-system and of the CNI's namespace; where one may not be read, the other is."""
+    api.on("GET", PODS.format("kube-system"), Reply(body=listed(labelled("kube-proxy")).body))
+    api.on("GET", PODS.format("calico-system"), refused(403, "Forbidden", "no"))
+    found, problems = components.pods(cluster, "calico-system")
+    (pod,) = found
+    assert (pod.component, pod.name, pod.node, pod.ready) == (
+        "kube-proxy",
+        "kube-proxy-x",
+        "worker",
+        True,
+    )
+    assert (pod.restarts, pod.addresses) == (3, ["192.0.2.1", "2001:db8::1"])
+    assert pod.started == "2026-11-28T10:00:00Z"
+    (problem,) = problems
+    assert problem.startswith("pods of calico-system: ")
+
+
+def test_settings_are_told_by_their_names(cluster: Cluster, api: FakeApi) -> None:
+    """The Corefile is there, kube-proxy's configuration may not be read."""
+    api.on("GET", MAPS.format("coredns"), Reply(body={"data": {"Corefile": ".:53 {}"}}))
+    api.on("GET", MAPS.format("kube-proxy"), refused(403, "Forbidden", "no"))
+    found, problems = components.settings(cluster)
+    assert found == {"Corefile": ".:53 {}"}
+    assert len(problems) == 1
+    assert problems[0].startswith("settings of kube-proxy: ")
