@@ -51,6 +51,7 @@ MESH = "suites/pods/test_reachability.py"
 PATHS = "suites/mtu/test_path.py suites/mtu/test_bulk.py suites/mtu/test_packet_too_big.py"
 CRAFTED = "suites/mtu/test_crafted.py"
 RECORDS = "suites/dns/test_records.py suites/dns/test_resolver.py"
+SERVICES = "suites/services/test_families.py suites/services/test_node_ports.py"
 DROPS = "packet filter rule drops"
 CASES = (
     Case("I7 --node NODE", MESH, ("NODE", DROPS), SIX),
@@ -65,8 +66,8 @@ CASES = (
     Case("R9 --node NODE", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("R9 --node NODE --value output", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("V1 --node NODE --peer PEER", MESH, ("NODE", "no forwarding entry", "PEER"), SIX),
-    Case("S1 --node NODE", "suites/services", ("NODE", "KUBE-SERVICES"), SIX, "standing"),
-    Case("R1 --node NODE", "suites/services", ("NODE", "kube-proxy does not follow")),
+    Case("S1 --node NODE", SERVICES, ("NODE", "KUBE-SERVICES"), SIX, "standing"),
+    Case("R1 --node NODE", SERVICES, ("NODE", "kube-proxy does not follow")),
     Case("R8", "suites/services/test_node_ports.py", ("nodePortAddresses", "IPv6"), SIX),
     Case("I1 --node NODE", PATHS, ("NODE", DROPS, "Packet Too Big"), SIX),
     Case("I2S --node NODE", PATHS, ("NODE", DROPS), SIX),

@@ -38,6 +38,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
                 ),
                 since=_since(situation, node, reader.KUBE_PROXY),
+                like="kubernetes/kubernetes 38372, 47589",
             )
         calico = situation.examination.of("calico-node", node)
         if calico and (why := _sick(health.get(reader.FELIX))):

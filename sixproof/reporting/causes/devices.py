@@ -86,6 +86,7 @@ def _tunnel(
             f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
             f"packets",
             f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
+            "projectcalico/calico 10692" if key == "port" else "",
         )
 
 
@@ -131,6 +132,7 @@ def _different(
     carries: tuple[Family, ...],
     what: str,
     do: str,
+    like: str = "",
 ) -> Cause:
     def carried(flow: Flow) -> bool:
         return carried_over(flow) in carries and crosses(flow, node)
@@ -156,6 +158,7 @@ def _different(
         must,
         (f"{name} carries {' and '.join(carries)} to the pods of other nodes",),
         since,
+        like,
     )
 
 

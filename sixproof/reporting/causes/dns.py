@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sixproof.model import Disagreement, Family, MatrixKind, Observation, Outcome
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
-from sixproof.reporting.diagnosis.pattern import said_families
+from sixproof.reporting.diagnosis.pattern import said_families, said_some
 
 KINDS = (MatrixKind.DNS_QUESTIONS, MatrixKind.DNS_ANSWERS)
+PORT = 53
+LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
 """Of the questions to a silent replica that nobody got an answer to."""
 _REWRITES = re.compile(
@@ -23,31 +25,41 @@ _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
 def find(situation: Situation) -> Iterator[Cause]:
     """Replicas that are wrong or silent beside others that are not, then what all get wrong."""
-    wrong = list(situation.wrong_of(*KINDS))
+    seen = [o for o in situation.seen_of(*KINDS) if o.outcome.measured]
+    wrong = {id(w.observation) for w in situation.wrong_of(*KINDS)}
     if not wrong:
         return
-    asked = [o for o in situation.seen_of(*KINDS) if o.flow.destination.node]
-    bad = _by_replica(w.observation for w in wrong if w.observation.outcome.measured)
-    total = _by_replica(o for o in asked if o.outcome.measured)
+    asked = _by_replica(seen)
     sick = {
-        replica: rows for replica, rows in bad.items() if len(rows) >= _least(len(total[replica]))
+        replica: rows
+        for replica, all_rows in asked.items()
+        if (rows := _bad([o for o in all_rows if id(o) in wrong], all_rows))
     }
-    well = [replica for replica in total if replica not in sick]
+    well = [replica for replica in asked if replica not in sick]
     if sick and well:
         for replica, rows in sick.items():
-            yield _replica(replica, rows, len(total[replica]), well)
-    elif sick:
-        yield _all_of_them(situation, [o for rows in sick.values() for o in rows], list(sick))
+            yield _replica(replica, rows, len(asked[replica]), well)
+    elif lies := [o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED]:
+        yield _all_of_them(situation, lies, list(sick))
 
 
-def _least(total: int) -> int:
-    """Wrong answers of a replica that are no chance."""
-    return max(2, total // 20)
+def _bad(wrong: list[Observation], asked: list[Observation]) -> list[Observation]:
+    """What makes a replica sick: lies that are no chance, or a silence to all who ask over a
+    family. What only some of those who ask lose is lost on their way."""
+    lies = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
+    if len(lies) >= max(2, len(asked) // 20):
+        return lies
+    silent: list[Observation] = []
+    for family in Family:
+        lost = [o for o in wrong if o.outcome in LOST and Family.of(o.flow.address) is family]
+        total = [o for o in asked if Family.of(o.flow.address) is family]
+        if lost and len(lost) >= _MOST * len(total):
+            silent += lost
+    return silent
 
 
-def _by_replica(
-    seen: Iterator[Observation] | list[Observation],
-) -> dict[tuple[str, str], list[Observation]]:
+def _by_replica(seen: Iterable[Observation]) -> dict[tuple[str, str], list[Observation]]:
+    """What was asked of each replica by itself, by its name and node."""
     found: dict[tuple[str, str], list[Observation]] = {}
     for o in seen:
         if o.flow.destination.node:
@@ -59,12 +71,12 @@ def _replica(
     replica: tuple[str, str], rows: list[Observation], total: int, well: list[tuple[str, str]]
 ) -> Cause:
     name, node = replica
-    lost = [o for o in rows if o.outcome in (Outcome.DROPPED, Outcome.UNROUTABLE)]
     ways = [f for f in Family if any(Family.of(o.flow.address) is f for o in rows)]
     over = f"over {said_families(ways)}{' alike' if len(ways) > 1 else ''}"
     good = ", ".join(f"{n} on {where}" for n, where in well)
-    if len(lost) >= _MOST * len(rows):
-        what = f"it gives no answer on port 53, {over} ({len(lost)} of {total} questions)"
+    silent = all(o.outcome in LOST for o in rows)
+    if silent:
+        what = f"it gives no answer on port 53, {over} ({len(rows)} of {total} questions)"
         remedy = (
             f"See whether port 53 reaches it and its process runs; "
             f"kubectl -n kube-system delete pod {name} makes a new one"
@@ -81,7 +93,7 @@ def _replica(
     def hits(w: Disagreement) -> bool:
         flow = w.observation.flow
         ours = flow.destination.name == name or behind(flow.destination)
-        return ours and _of_dns(asked_port(w))
+        return ours and _asks_dns(w)
 
     return Cause(
         "dns-replica",
@@ -93,22 +105,15 @@ def _replica(
         hits=hits,
         evidence=(
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
-            *(
-                [f"asked for {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"]
-                if names
-                else []
-            ),
+            *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
+        like="coredns/coredns 7168" if silent else "coredns/coredns 3587, 3879",
     )
 
 
-def asked_port(wrong: Disagreement) -> str:
-    """The port of a wrong cell: a question to a DNS server goes to port 53."""
-    return str(wrong.observation.flow.port)
-
-
-def _of_dns(port: str) -> bool:
-    return port == "53"
+def _asks_dns(wrong: Disagreement) -> bool:
+    """Whether a wrong cell is a question to a DNS server."""
+    return wrong.observation.flow.port == PORT
 
 
 def said_reasons(rows: list[Observation]) -> str:
@@ -142,8 +147,9 @@ def _all_of_them(
         remedy,
         tuple(about),
         Confidence.SHOWN if lines else Confidence.FITS,
-        hits=lambda w: _of_dns(asked_port(w)),
+        hits=_asks_dns,
         evidence=(f"alike from every replica: {names}", *(f"Corefile: {x}" for x in lines[1:3])),
+        like="rancher/rke2 4050" if lines and lines[0].startswith("rewrite") else "",
     )
 
 

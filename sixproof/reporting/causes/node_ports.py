@@ -39,6 +39,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             Confidence.SHOWN,
             hits=lambda wrong, test=to_node_ports: test(wrong.observation.flow),  # type: ignore[misc]
             must=to_node_ports,
+            like="kubernetes/kubernetes 122899",
         )
 
 

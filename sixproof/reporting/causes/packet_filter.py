@@ -77,7 +77,16 @@ def _cause(
             f"it is no rule of kube-proxy, Calico or another known owner: table {rule.family} "
             f"{rule.table}, chain {rule.chain}{hook}, {counted}",
         ),
+        like=_like(rule, chain),
     )
+
+
+def _like(rule: FilterRuleSeen, chain: ChainSeen | None) -> str:
+    """A public report of such a rule: the tunnel's packets dropped, or an INPUT chain that does."""
+    if "dport 4789" in rule.match:
+        return "projectcalico/calico 9403"
+    ports = rule.verdict == "drop" and "icmp" not in rule.match and "protocol" in rule.match
+    return "GoogleCloudPlatform/netd 178" if ports and chain and chain.hook == "input" else ""
 
 
 def _changed(rule: FilterRuleSeen, wrong: Disagreement) -> bool:

@@ -81,6 +81,11 @@ def _is_wrong(way: Way, kind: EndpointKind, usual: Counter[str]) -> bool:
     return lost or not way.open
 
 
+def _by_rule(way: Way) -> bool:
+    """Whether a rule that is not the kernel's own led there."""
+    return way.rule is not None and not fib.is_usual(way.rule)
+
+
 def _kind(way: Way) -> object:
     """Ways of one kind are one cause: the same rule, the same sort of route in the same table."""
     rule = way.rule.priority if way.rule else None
@@ -93,7 +98,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
     route = group.way.route
     if not group.way.open:
         what = f"{group.culprit}: {pods} end there"
-        if group.way.rule is not None and not fib.is_usual(group.way.rule):
+        if _by_rule(group.way):
             remedy = f"Remove that rule, or have its table route them (ip -{family.version} rule)"
         elif route is not None:
             remedy = f"Remove that route (ip -{family.version} route del), and find who made it"
@@ -114,6 +119,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
         must=lambda flow: surely_sends(flow, node, family, to),
         evidence=tuple(_evidence(situation, node, family, group)),
         since=_since(situation, node, group),
+        like="tailscale/tailscale 14706" if _by_rule(group.way) else "",
     )
 
 
@@ -129,7 +135,7 @@ def _since(situation: Situation, node: str, group: _Group) -> str:
 def _evidence(situation: Situation, node: str, family: Family, group: _Group) -> Iterator[str]:
     seen = situation.nodes[node]
     address = min(group.addresses, key=str)
-    if group.way.rule is not None and not fib.is_usual(group.way.rule):
+    if _by_rule(group.way):
         route = fib.way(dataclasses.replace(seen, rules=[]), address).route
         if route is not None and route.kind == "unicast":
             yield (

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 class Confidence(enum.IntEnum):
     """How sure a cause is, if it explains what failed: of two that explain as much, the surer is
-    the cause and the other its sign."""
+    the cause and the other is told beside it."""
 
-    SIGN = 1  # a consequence as often as a cause: a neighbour that does not answer
+    SIGN = 1  # as often a consequence as a cause
     FITS = 2  # it explains what failed; the facts do not prove that it did
     SHOWN = 3  # the facts themselves say that such packets, or answers, fail
 
@@ -29,7 +29,7 @@ class Cause:
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
     leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
     whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
-    that worked speaks against it. `nodes` are those that the cause lies on.
+    that worked speaks against it. `like` is a public report of the same.
     """
 
     code: str
@@ -42,6 +42,7 @@ class Cause:
     must: Callable[[Flow], bool] = lambda _: False
     evidence: tuple[str, ...] = ()
     since: str = ""
+    like: str = ""
 
     @property
     def sentence(self) -> str:

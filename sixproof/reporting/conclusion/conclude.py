@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from sixproof.model import Disagreement, Flow
 from sixproof.reporting.conclusion import hints
 from sixproof.reporting.conclusion.cause import Cause, Confidence
-from sixproof.reporting.conclusion.rules import public_sources, rules
+from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import LEAD
 from sixproof.reporting.diagnosis.faults import Fault, faults
@@ -70,7 +70,7 @@ class Conclusion:
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"besides, {cause.sentence}" for cause in self.causes[1:])
-        known = (f"known from {s}" for s in public_sources(self.causes[0].code))
+        known = [f"as in {self.causes[0].like}"] if self.causes[0].like else []
         return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
 
     @property

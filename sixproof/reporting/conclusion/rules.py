@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-import re
 
 from sixproof.reporting import causes
 from sixproof.reporting.conclusion.cause import Rule
@@ -16,14 +15,6 @@ def table() -> str:
     rows = [("code", "cause", "facts", "source"), ("---", "---", "---", "---")]
     rows += [(f"`{rule.code}`", rule.title, rule.facts, rule.source) for rule in rules()]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
-
-
-_ISSUE = re.compile(r"[\w.-]+/[\w.-]+ \d+(?:, \d+)*")
-
-
-def public_sources(code: str) -> tuple[str, ...]:
-    """The public reports of a rule: ``kubernetes/kubernetes 38372, 47589``."""
-    return tuple(s for rule in rules() if rule.code == code for s in _ISSUE.findall(rule.source))
 
 
 @functools.cache

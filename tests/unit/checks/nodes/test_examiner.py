@@ -149,6 +149,16 @@ def test_without_readers_the_filter_is_left_unread_and_that_is_said() -> None:
     assert seen.filters == []
 
 
+def test_who_is_hurried_waits_for_no_pods_and_no_silence() -> None:
+    """Facts are read all the same: they take no time."""
+    asked = agents()
+    examiner = Examiner(cast(Cluster, Refusing()), asked, MESH)
+    seen = examiner.last(run(across(SIX, "worker")), [], reading_pods, hurried=lambda: True)
+    assert (seen.resent, seen.filters) == (0, [])
+    assert {r.node for r in seen.after} == set(NODES)
+    assert not any(isinstance(request, protocol.Probe) for _, request in asked.asked)
+
+
 def test_a_node_that_does_not_answer_is_missing_and_the_others_are_told() -> None:
     """Its channel is lost."""
 

@@ -1,0 +1,79 @@
+"""Causes of the DNS: one replica, or what all of them share; and what is neither."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from sixproof.model import Family
+from sixproof.probes.dns.message import RecordType
+from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.reporting.conclusion.cluster import examined
+from tests.unit.reporting.diagnosis.test_kinds import NAMES, Fails, run
+
+COREFILE = ".:53 {{\n    errors\n    {}\n    kubernetes cluster.local\n}}\n"
+
+
+def concluded(fails: Fails, corefile: str = "") -> Conclusions:
+    """What a run concludes in which every pod asks both replicas."""
+    results = run(fails)
+    cases = tuple(Case(m.test, CaseOutcome.FAILED) for m in results.matrices)
+    read = examined(settings={"Corefile": corefile})
+    return conclude(dataclasses.replace(results, cases=cases, examination=read))
+
+
+def test_a_replica_that_lost_its_watch_is_named() -> None:
+    """R4: both families alike, new names only; the other replica is right."""
+
+    def stale(query: DnsQuery) -> DnsOutcome | None:
+        new = query.server.name == "coredns-x" and query.question.name in NAMES[:2]
+        return DnsOutcome.NXDOMAIN if new else None
+
+    (one,) = concluded(stale).every
+    assert one.headline.startswith("DNS replica coredns-x on node worker2: it answers NXDOMAIN")
+    assert "over IPv4 and IPv6 alike" in one.headline
+    assert "kubectl -n kube-system delete pod coredns-x" in one.headline
+    assert "coredns-y on worker is right when asked the same" in one.evidence
+    assert "as in coredns/coredns 3587, 3879" in one.evidence
+
+
+def test_a_replica_that_nobody_reaches_is_named() -> None:
+    """R10: it gives no answer to anybody."""
+
+    def dead(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.TIMEOUT if query.server.name == "coredns-x" else None
+
+    (one,) = concluded(dead).every
+    assert one.headline.startswith(
+        "DNS replica coredns-x on node worker2: it gives no answer on port 53, over IPv4 and IPv6"
+    )
+    assert "as in coredns/coredns 7168" in one.evidence
+
+
+def test_a_line_of_the_corefile_is_the_cause() -> None:
+    """R5: every replica alike, and the line that says so."""
+
+    def rewritten(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.NODATA if query.question.type is RecordType.AAAA else None
+
+    (one,) = concluded(rewritten, COREFILE.format("rewrite stop type AAAA A")).every
+    assert one.headline.startswith(
+        "CoreDNS: its Corefile says 'rewrite stop type AAAA A': AAAA questions are answered NODATA"
+    )
+    assert "as in rancher/rke2 4050" in one.evidence
+    (other,) = concluded(rewritten, COREFILE.format("cache 30")).every
+    assert other.headline.startswith("CoreDNS: every replica answers NODATA to AAAA questions")
+
+
+def test_what_one_node_loses_on_its_way_is_no_fault_of_a_replica() -> None:
+    """I23: a client's node drops it."""
+
+    def lost(query: DnsQuery) -> DnsOutcome | None:
+        here = query.source.node == "control" and query.server.family is Family.IPV6
+        return DnsOutcome.TIMEOUT if here else None
+
+    (one,) = concluded(lost).every
+    assert not one.known
+    assert "from node control" in one.headline or "control" in one.headline
+    assert "coredns" not in one.headline
