@@ -59,6 +59,7 @@ class Examiner:
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
+        strays, unlisted = components.stray_endpoints(self._cluster, self._topology.run.id)
         flows = sample(results, self._topology)
         people = () if hurried() else self._readers(readers, problems)
         filters = self._filters(people)
@@ -73,10 +74,11 @@ class Examiner:
             inside=after[hosts:],
             filters=_compared(filters, self._filters(people)),
             pods=pods,
+            strays=strays,
             settings=settings,
             resent=len(flows),
             still=still,
-            problems=[*problems, *unread, *unseen],
+            problems=[*problems, *unread, *unseen, *unlisted],
         )
 
     def _readers(self, readers: Readers | None, problems: list[str]) -> tuple[Endpoint, ...]:

@@ -11,6 +11,7 @@ from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.runs import ownership
 
 SYSTEM = "kube-system"
 COMPONENTS = {"kube-proxy": "kube-proxy", "kube-dns": "CoreDNS", "calico-node": "calico-node"}
@@ -50,6 +51,55 @@ def pods(cluster: Cluster, cni_namespace: str = "") -> tuple[list[ComponentPod],
         except ApiError as error:
             problems.append(f"pods of {space}: {error}")
     return [_pod(manifest) for manifest in found], problems
+
+
+@dataclasses.dataclass(frozen=True)
+class StrayEndpoint:
+    """A ready address of an EndpointSlice that no pod of its namespace has, nor a node. `kept_by`
+    names the controller that keeps the slice, "" where none does."""
+
+    namespace: str
+    service: str
+    slice: str
+    address: str
+    kept_by: str = ""
+
+
+def stray_endpoints(cluster: Cluster, run_id: str) -> tuple[list[StrayEndpoint], list[str]]:
+    """Those of the services of a run, and what could not be read."""
+    try:
+        homes = cluster.list(resources.NAMESPACE, labels=ownership.selector(run_id))
+        names = [json_fields.name(home) for home in homes]
+        slices = cluster.gather(
+            [functools.partial(cluster.list, resources.ENDPOINT_SLICE, name) for name in names]
+        )
+        held = cluster.gather(
+            [functools.partial(cluster.list, resources.POD, name) for name in names]
+        )
+    except ApiError as error:
+        return [], [f"EndpointSlices of the run: {error}"]
+    known = {
+        json_fields.text(entry, "ip")
+        for pods_of_home in held
+        for manifest in pods_of_home
+        for entry in json_fields.entries(manifest, "status", "podIPs")
+    }
+    found = [
+        StrayEndpoint(
+            json_fields.namespace(one),
+            json_fields.labels(one).get("kubernetes.io/service-name", ""),
+            json_fields.name(one),
+            address,
+            json_fields.labels(one).get("endpointslice.kubernetes.io/managed-by", ""),
+        )
+        for slices_of_home in slices
+        for one in slices_of_home
+        for entry in json_fields.entries(one, "endpoints")
+        if json_fields.flag(entry, "conditions", "ready") is not False
+        for address in json_fields.strings(entry, "addresses")
+        if address not in known
+    ]
+    return found, []
 
 
 def _pod(manifest: Manifest) -> ComponentPod:

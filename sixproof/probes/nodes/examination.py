@@ -9,7 +9,7 @@ from typing import Any
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import FilterSeen, NodeSeen
-from sixproof.kube.facts.components import ComponentPod
+from sixproof.kube.facts.components import ComponentPod, StrayEndpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Examination:
     inside: list[NodeReading] = dataclasses.field(default_factory=list)
     filters: list[FilterReading] = dataclasses.field(default_factory=list)
     pods: list[ComponentPod] = dataclasses.field(default_factory=list)
+    strays: list[StrayEndpoint] = dataclasses.field(default_factory=list)
     settings: dict[str, str] = dataclasses.field(default_factory=dict)
     resent: int = 0
     still: int = 0

@@ -25,14 +25,14 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "kube-proxy",
                 f"node {node}",
-                f"kube-proxy does not follow ({why}): services made or changed since do not work "
-                f"there, over IPv4 and IPv6 alike",
-                f"Restart {proxy[0].name}, and see why it stopped "
-                f"(kubectl -n {proxy[0].namespace} logs {proxy[0].name})",
+                "kube-proxy does not follow: services made or changed since do not work there, "
+                "over IPv4 and IPv6 alike",
+                f"Restart {proxy[0].name}, and see why it stopped",
                 tuple(Family),
                 Confidence.SHOWN,
                 hits=_to_services(node),
                 evidence=(
+                    why,
                     *([f"the API server calls {proxy[0].name} Ready"] if proxy[0].ready else []),
                     *([f"it last followed at {last} or later"] if last else []),
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
@@ -45,14 +45,13 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "felix",
                 f"node {node}",
-                f"Felix does not follow ({why}): policies, pods and routes made or changed since "
-                f"do not take effect there, over IPv4 and IPv6 alike",
-                f"Restart {calico[0].name}, and see why it stopped "
-                f"(kubectl -n {calico[0].namespace} logs {calico[0].name})",
+                "Felix does not follow: policies, pods and routes made or changed since do not "
+                "take effect there, over IPv4 and IPv6 alike",
+                f"Restart {calico[0].name}, and see why it stopped",
                 tuple(Family),
                 Confidence.FITS,
                 hits=_of_policies(node),
-                evidence=tuple(_others(situation, node, reader.FELIX, "Felix")),
+                evidence=(why, *_others(situation, node, reader.FELIX, "Felix")),
                 since=_since(situation, node, reader.FELIX),
             )
 

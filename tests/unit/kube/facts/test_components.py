@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import components
 from tests.unit.kube.server import FakeApi, Reply, listed, refused
 
-POD = {
+POD: dict[str, Any] = {
     "metadata": {"name": "kube-proxy-x", "namespace": "kube-system", "labels": {}},
     "spec": {"nodeName": "worker"},
     "status": {
@@ -42,6 +44,34 @@ def test_pods_are_told_by_what_they_are(cluster: Cluster, api: FakeApi) -> None:
     assert pod.started == "2026-11-28T10:00:00Z"
     (problem,) = problems
     assert problem.startswith("pods of calico-system: ")
+
+
+def test_addresses_that_no_pod_has_are_told_with_who_keeps_the_slice(
+    cluster: Cluster, api: FakeApi
+) -> None:
+    """A slice made by hand beside the controller's; what is not ready gets no traffic."""
+    labels = {"kubernetes.io/service-name": "web"}
+    kept = {**labels, "endpointslice.kubernetes.io/managed-by": "endpointslice-controller"}
+    home = "/apis/discovery.k8s.io/v1/namespaces/six-x-svc/endpointslices"
+    slices = [
+        {
+            "metadata": {"name": "web-1", "namespace": "six-x-svc", "labels": kept},
+            "endpoints": [{"addresses": ["192.0.2.1"]}, {"addresses": ["2001:db8::1"]}],
+        },
+        {
+            "metadata": {"name": "by-hand", "namespace": "six-x-svc", "labels": labels},
+            "endpoints": [
+                {"addresses": ["2001:db8:bad::1"], "conditions": {"ready": True}},
+                {"addresses": ["2001:db8:bad::2"], "conditions": {"ready": False}},
+            ],
+        },
+    ]
+    api.on("GET", "/api/v1/namespaces", listed({"metadata": {"name": "six-x-svc"}}))
+    api.on("GET", home, listed(*slices))
+    api.on("GET", PODS.format("six-x-svc"), listed(labelled("web")))
+    found, problems = components.stray_endpoints(cluster, "x")
+    assert problems == []
+    assert found == [components.StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1", "")]
 
 
 def test_settings_are_told_by_their_names(cluster: Cluster, api: FakeApi) -> None:

@@ -17,6 +17,7 @@ from sixproof.agent.protocol import (
     RuleSeen,
 )
 from sixproof.checks.judged import of_observations
+from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import (
     ClusterFacts,
     EndpointKind,
@@ -238,7 +239,8 @@ def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
     sick = node("worker", health=[silent])
     concluding = concluded(rule, examined({"worker": sick}), (*pods()[1:], service))
     (one,) = concluding.every
-    assert one.headline.startswith("node worker: kube-proxy does not follow (its health port")
+    assert one.headline.startswith("node worker: kube-proxy does not follow: services made")
+    assert "its health port 10256/healthz gives no answer within 2 s" in one.evidence
     assert "over IPv4 and IPv6 alike" in one.headline
     assert "Restart kube-proxy-worker" in one.headline
 
@@ -463,3 +465,22 @@ def test_a_tunnel_that_does_not_know_its_peer(
     (one,) = conclude(dataclasses.replace(results, facts=facts)).every
     assert one.known is bool(said)
     assert said in one.headline
+
+
+def test_a_slice_that_leads_nowhere_is_the_cause() -> None:
+    """S2: the slice by its name, the service, the address, and who keeps it."""
+    service = dataclasses.replace(
+        pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is service and flow.family is SIX
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    stray = StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1")
+    (one,) = concluded(rule, examined(strays=[stray]), (*pods()[1:], service)).every
+    assert one.headline.startswith(
+        "EndpointSlice six-x-svc/by-hand: it sends IPv6 traffic of Service web to "
+        "2001:db8:bad::1, which no pod has"
+    )
+    assert "no controller keeps it" in one.evidence
