@@ -14,6 +14,7 @@
         NotMeasured            a check's answers are all UNKNOWN
       NotAsked                 this cluster cannot be asked the question, or nothing was carried
       KnownLimit               the network plugin is known not to do what the API asks for
+      RecordError              JSON is not of the form of a record; carries the path inside it
       TextError                a text is no YAML that is read; who reads it says whose text it is
     VerdictError (AssertionError)   the finding: the network did not do what it must
 
@@ -106,6 +107,15 @@ class NotAsked(SixproofError):
 
 class KnownLimit(SixproofError):
     """What was seen is wrong by the API, and known of this network plugin."""
+
+
+class RecordError(SixproofError):
+    """JSON is not of the form that a record has; `path` names the member: ``nodes[0].name``."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path}: {reason}" if path else reason)
 
 
 class TextError(SixproofError):

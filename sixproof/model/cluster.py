@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
-from typing import Any
 
 from sixproof.model.family import Family, IPAddress, IPNetwork
 
@@ -78,39 +76,3 @@ class ClusterFacts:
     def families(self) -> tuple[Family, ...]:
         """The families that pods get, IPv4 before IPv6."""
         return tuple(f for f in Family if f in self.pod_families)
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object, read back by `from_json`."""
-        value = dataclasses.asdict(self)
-        for key in ("service_families", "pod_families"):
-            value[key] = [Family(f).value for f in value[key]]
-        for key in ("service_cidrs", "pod_cidrs"):
-            value[key] = [str(n) for n in value[key]]
-        for node in value["nodes"]:
-            node["addresses"] = [str(a) for a in node["addresses"]]
-            node["pod_cidrs"] = [str(n) for n in node["pod_cidrs"]]
-        value["encapsulation"] = [[f.value, mode] for f, mode in self.encapsulation]
-        return value
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> ClusterFacts:
-        """The facts that `to_json` wrote."""
-        plain = dict(value)
-        plain["nodes"] = tuple(
-            NodeFacts(
-                **{
-                    **node,
-                    "addresses": tuple(ipaddress.ip_address(a) for a in node["addresses"]),
-                    "pod_cidrs": tuple(ipaddress.ip_network(n) for n in node["pod_cidrs"]),
-                    "taints": tuple(node["taints"]),
-                }
-            )
-            for node in value["nodes"]
-        )
-        for key in ("service_families", "pod_families"):
-            plain[key] = tuple(Family(f) for f in value[key])
-        for key in ("service_cidrs", "pod_cidrs"):
-            plain[key] = tuple(ipaddress.ip_network(n) for n in value[key])
-        plain["encapsulation"] = tuple((Family(f), mode) for f, mode in value["encapsulation"])
-        plain["extra"] = tuple((str(k), str(v)) for k, v in value["extra"])
-        return cls(**plain)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import ipaddress
 
 from sixproof.model.family import Family, IPAddress
 
@@ -44,37 +43,3 @@ class Endpoint:
     def families(self) -> frozenset[Family]:
         """The families that the endpoint has an address of."""
         return frozenset(Family.of(a) for a in self.addresses)
-
-    def to_json(self) -> dict[str, object]:
-        """A JSON object, read back by `from_json`."""
-        return {
-            "name": self.name,
-            "kind": self.kind.value,
-            "addresses": [str(a) for a in self.addresses],
-            "namespace": self.namespace,
-            "pod": self.pod,
-            "node": self.node,
-            "labels": dict(self.labels),
-            "serviceAccount": self.service_account,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, object]) -> Endpoint:
-        """The endpoint that `to_json` wrote.
-
-        Raises:
-            KeyError, TypeError, ValueError: the object is not of that shape.
-        """
-        addresses, labels = value["addresses"], value["labels"]
-        if not isinstance(addresses, list) or not isinstance(labels, dict):
-            raise TypeError("addresses must be a list and labels an object")
-        return cls(
-            name=str(value["name"]),
-            kind=EndpointKind(str(value["kind"])),
-            addresses=tuple(ipaddress.ip_address(str(a)) for a in addresses),
-            namespace=str(value["namespace"]),
-            pod=str(value["pod"]),
-            node=str(value["node"]),
-            labels=tuple(sorted((str(k), str(v)) for k, v in labels.items())),
-            service_account=str(value["serviceAccount"]),
-        )

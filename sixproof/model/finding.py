@@ -75,25 +75,6 @@ class Finding:
             text += f", wanted {self.wanted}"
         return f"{text} ({self.remedy})" if self.remedy else text
 
-    def to_json(self) -> dict[str, str]:
-        """The finding as one object of results.json."""
-        return {
-            "code": self.code,
-            "severity": self.severity.value,
-            "subject": self.subject,
-            "seen": self.seen,
-            "wanted": self.wanted,
-            "remedy": self.remedy,
-            "title": self.title,
-            "source": self.source,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, str]) -> Finding:
-        """The finding that `to_json` wrote."""
-        plain = {k: v for k, v in value.items() if k != "severity"}
-        return cls(severity=Severity(value["severity"]), **plain)
-
 
 def merged_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings of one check about one place as one, in the order in which they came.

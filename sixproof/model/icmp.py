@@ -7,7 +7,6 @@ An agent sees numbers, type 3 and code 0 from 2001:db8::1; people are told
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Self
 
 from sixproof.model.family import Family
 from sixproof.model.protocol import Protocol
@@ -118,12 +117,3 @@ class IcmpError:
     def __str__(self) -> str:
         mtu = "" if self.mtu is None else f", MTU {self.mtu}"
         return f"{self.name}{mtu}, from {self.sender or 'an unknown sender'}"
-
-    def to_json(self) -> dict[str, Any]:
-        """A member of an observation in results.json."""
-        return {"type": self.kind, "code": self.code, "sender": self.sender, "mtu": self.mtu}
-
-    @classmethod
-    def from_json(cls, family: Family, value: dict[str, Any]) -> Self:
-        """The error that `to_json` wrote, about a flow of that family."""
-        return cls(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])

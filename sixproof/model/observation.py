@@ -35,29 +35,3 @@ class Observation:
     nonce: str = ""
     icmp: IcmpError | None = None
     stalled: bool = False
-
-    def to_json(self) -> dict[str, object]:
-        """The observation as one object of results.json."""
-        return {
-            "source": self.flow.source.name,
-            "sourceNode": self.flow.source.node,
-            "destination": self.flow.destination.name,
-            "destinationNode": self.flow.destination.node,
-            "family": self.flow.family.value,
-            "protocol": self.flow.protocol.value,
-            "address": str(self.flow.address),
-            "port": self.flow.port,
-            "question": self.flow.question,
-            "about": self.flow.about,
-            "outcome": self.outcome.value,
-            "reason": self.reason,
-            "attempts": self.attempts,
-            "waitedSeconds": round(self.waited, 6),
-            "latencySeconds": None if self.latency is None else round(self.latency, 6),
-            "peerSaw": None if self.peer_saw is None else str(self.peer_saw),
-            "answeredBy": self.answered_by,
-            "arrived": self.arrived,
-            "nonce": self.nonce,
-            "stalled": self.stalled or None,
-            "icmp": None if self.icmp is None else self.icmp.to_json(),
-        }

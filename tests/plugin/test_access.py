@@ -11,6 +11,7 @@ import pytest
 
 from fixtures.cluster import connect
 from fixtures.run.state import RunState
+from sixproof import records
 from sixproof.errors import ClusterUnreachable
 from sixproof.kube.access import config
 from sixproof.model import ClusterFacts
@@ -100,7 +101,7 @@ def test_worker_goes_to_the_cluster_of_the_run(tmp_path: Path) -> None:
         content["contexts"].append({"name": "new", "context": {"cluster": "d", "user": "u"}})
         content["current-context"] = "new"
         path.write_text(json.dumps(content))
-        connect(RunState.from_json(kept.to_json())).close()
+        connect(records.from_json(RunState, records.to_json(kept))).close()
         assert len(api.requests("GET", "/version")) == 1
         kubeconfig(path, elsewhere)
         with pytest.raises(ClusterUnreachable, match="the kubeconfig changed during the run"):

@@ -8,6 +8,7 @@ import pytest
 
 from fixtures import cluster
 from fixtures.run.state import RunState
+from sixproof import records
 from sixproof.errors import NotAsked, VerdictError
 from sixproof.model import ClusterFacts, Finding, Severity
 
@@ -17,7 +18,7 @@ FINDING = Finding("nodes-ready", Severity.BLOCKER, "a", "no node is Ready")
 def check(*findings: Finding, unseen: tuple[tuple[str, str], ...] = ()) -> Callable[..., None]:
     facts = ClusterFacts("https://api", "", ())
     state = RunState("abc", facts, findings, None, "", "", "", "", unseen=unseen)
-    assert RunState.from_json(state.to_json()) == state
+    assert records.from_json(RunState, records.to_json(state)) == state
     made: Callable[..., None] = cluster.no_finding.__wrapped__(state)  # type: ignore[attr-defined]
     return made
 

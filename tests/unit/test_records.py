@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from fixtures.run.state import RunState
+from sixproof import records
+from sixproof.errors import RecordError, UsageError
+from sixproof.model import Endpoint
 from sixproof.reporting.results.part_files import Parts, PartWriter
 from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, Convergence
 from tests.unit import recorded
 
 KEPT = Path(__file__).parent / "kept"
@@ -65,7 +69,72 @@ def test_results_have_their_form(tmp_path: Path, results: Results, name: str) ->
     ids=["everything", "nothing"],
 )
 def test_the_state_of_a_run_has_its_form(state: RunState, name: str) -> None:
-    text = json.dumps(state.to_json())
+    text = json.dumps(records.to_json(state))
 
     assert text + "\n" == kept(name)
-    assert RunState.from_json(json.loads(text)) == state
+    assert records.from_json(RunState, json.loads(text)) == state
+
+
+def test_what_is_left_out_has_its_default() -> None:
+    assert records.from_json(Endpoint, {"name": "far", "kind": "service"}) == recorded.NOWHERE
+
+
+def test_members_of_a_later_version_are_passed_over() -> None:
+    value = {**records.to_json(recorded.PLAIN), "later": 1}
+    assert records.from_json(Case, value) == recorded.PLAIN
+
+
+def test_whole_numbers_are_numbers_and_nothing_else_is() -> None:
+    assert records.from_json(Convergence, {"what": "x", "seconds": 2}).seconds == 2
+    with pytest.raises(RecordError, match="seconds: must be a number, is True"):
+        records.from_json(Convergence, {"what": "x", "seconds": True})
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "said"),
+    [
+        ("facts", [], "facts: must be an object, is []"),
+        ("facts.nodes", "abc", "facts.nodes: must be a list, is 'abc'"),
+        ("facts.nodes.0.addresses.1", "192.0.2.300", "nodes[0].addresses[1]: '192.0.2.300' does"),
+        ("facts.nodes.0.pod_cidrs.0", 4, "nodes[0].pod_cidrs[0]: must be text, is 4"),
+        ("facts.nodes.0.ready", "yes", "nodes[0].ready: must be true or false, is 'yes'"),
+        ("facts.pod_mtu", 1.5, "facts.pod_mtu: must be an integer, is 1.5"),
+        ("facts.encapsulation.0", ["IPv6"], "encapsulation[0]: must hold 2 elements, holds 1"),
+        ("facts.pod_families.0", "IPv5", "pod_families[0]: 'IPv5' is not a valid Family"),
+        ("outside.others.0.labels", {"a": None}, "others[0].labels: must be text, is None"),
+        ("topology.leftOut", None, "topology.leftOut: must be a list, is None"),
+        ("topology.run", "A run!", "topology.run: run id 'A run!' is not 1 to 12"),
+        ("topology.key", ..., "topology: 'key' is missing"),
+        ("imageSource", ..., "imageSource: 'imageSource' is missing"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(way: str, value: object, said: str) -> None:
+    *parents, last = way.split(".")
+    state = json.loads(kept("state.json"))
+    holder = state
+    for name in parents:
+        holder = holder[int(name) if name.isdigit() else name]
+    if value is ...:
+        del holder[last]
+    else:
+        holder[int(last) if last.isdigit() else last] = value
+
+    with pytest.raises(RecordError, match=re.escape(said)):
+        records.from_json(RunState, state)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"outcome": "TOO_BIG"', '"outcome": "HUGE"', "matrices[0]: 'HUGE' is not a valid Outcome"),
+        ('"judged": true, ', "", "matrices[0]: 'judged' is missing"),
+        ('"serviceAccount": "default"', '"serviceAccount": 1', "matrices[0].serviceAccount: must"),
+        ('"exitStatus": 1', '"exitStatus": "1"', "run.exitStatus: must be an integer, is '1'"),
+        ('"environment": {', '"environment": {"a": 1, ', "environment: must be text, is 1"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_told(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(kept("results.json").replace(old, new))
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Results.read(path)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from sixproof.agent import protocol
 from sixproof.agent.protocol import FilterSeen, NodeSeen
 from sixproof.kube.facts.components import ComponentPod, StrayEndpoint
 
@@ -71,20 +68,6 @@ class Examination:
     def of(self, component: str, node: str = "") -> list[ComponentPod]:
         """The pods of a component, on one node or on all."""
         return [p for p in self.pods if p.component == component and node in ("", p.node)]
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object, read back by `from_json`."""
-        value: dict[str, Any] = json.loads(json.dumps(self, default=vars))
-        return value
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Examination:
-        """What `to_json` wrote.
-
-        Raises:
-            ValueError: the object is not of that shape.
-        """
-        return protocol.decode(cls, value)
 
 
 def _by_node(readings: Iterable[NodeReading]) -> Mapping[str, NodeSeen]:

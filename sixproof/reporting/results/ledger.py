@@ -7,9 +7,10 @@ import enum
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from sixproof import records
 from sixproof.reporting.results.requirements import CASES, ROWS, Row, canonical, row_of
 from sixproof.reporting.results.skip import Skip
-from sixproof.reporting.results.test_record import Case, CaseOutcome, full
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 
 
 class Coverage(enum.StrEnum):
@@ -63,14 +64,16 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """One object of results.json."""
-        return full(
-            code=self.row.code,
-            title=self.row.title,
-            topic=self.row.topic,
-            coverage=self.coverage.value,
-            tests=[case.nodeid for case in self.cases],
-            cases=list(self.finer),
-            skipped=[str(skip) for skip in self.skips],
+        return records.full(
+            {
+                "code": self.row.code,
+                "title": self.row.title,
+                "topic": self.row.topic,
+                "coverage": self.coverage.value,
+                "tests": [case.nodeid for case in self.cases],
+                "cases": self.finer,
+                "skipped": [str(skip) for skip in self.skips],
+            }
         )
 
 

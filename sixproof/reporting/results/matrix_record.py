@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from sixproof import records
 from sixproof.model import (
     Disagreement,
     Edge,
@@ -26,7 +27,6 @@ from sixproof.model import (
     edge_of,
 )
 from sixproof.reporting.matrix.grid import Expected, Standing, standing_of
-from sixproof.reporting.results.test_record import full
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,61 +57,95 @@ class Measured:
             if key[0] is family
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """One object of results.json: endpoints once, then a cell an observation."""
-        flows = [o.flow for o in self.matrix.cells.values()]
-        ends = {e.name: e for flow in flows for e in (flow.source, flow.destination)}
-        return full(
-            title=self.matrix.title,
-            kind=self.matrix.kind.value,
-            test=self.test,
-            headline=self.headline,
-            judged=self.expected is not None,
-            endpoints=[e.to_json() for e in ends.values()],
-            cells=[self._cell(key, seen) for key, seen in self.matrix.cells.items()],
-        )
 
-    def _cell(self, key: tuple[Family, Edge], seen: Observation) -> dict[str, Any]:
-        wanted = None if self.expected is None else self.expected.get(key)
-        expected = [] if wanted is None else sorted(o.value for o in wanted.outcomes)
-        because = "" if wanted is None else wanted.because
-        return full(
-            **seen.to_json(),
-            peerPort=seen.peer_port,
-            expected=expected,
-            because=because,
-            byPolicy=wanted is not None and wanted.by_policy,
-            closedBy="" if wanted is None else wanted.closed_by,
-            standing=standing_of(seen.outcome, wanted).value,
-        )
+def _written(measured: Measured) -> dict[str, Any]:
+    """One object of results.json: endpoints once, then a cell an observation."""
+    flows = [o.flow for o in measured.matrix.cells.values()]
+    ends = {e.name: e for flow in flows for e in (flow.source, flow.destination)}
+    expected = measured.expected or {}
+    return records.full(
+        {
+            "title": measured.matrix.title,
+            "kind": measured.matrix.kind.value,
+            "test": measured.test,
+            "headline": measured.headline,
+            "judged": measured.expected is not None,
+            "endpoints": list(map(records.to_json, ends.values())),
+            "cells": [
+                _cell(seen, expected.get(key)) for key, seen in measured.matrix.cells.items()
+            ],
+        }
+    )
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Measured:
-        """The matrix that `to_json` wrote.
 
-        Raises:
-            KeyError, TypeError, ValueError: the object is not of that shape.
-        """
-        ends = {e["name"]: Endpoint.from_json(e) for e in value.get("endpoints", ())}
-        expected: dict[tuple[Family, Edge], Expectation] = {}
-        seen: list[Observation] = []
-        for cell in value.get("cells", ()):
-            observation = _observation(cell, ends)
-            seen.append(observation)
-            if cell.get("expected"):
-                key = (observation.flow.family, edge_of(observation.flow))
-                expected[key] = _expectation(
-                    tuple(cell["expected"]),
-                    cell.get("because", ""),
-                    bool(cell.get("byPolicy")),
-                    cell.get("closedBy", ""),
-                )
-        return cls(
-            matrix=Matrix.of(value["title"], seen, MatrixKind(value["kind"])),
-            expected=expected if value["judged"] else None,
-            test=value.get("test", ""),
-            headline=bool(value.get("headline")),
-        )
+def _cell(seen: Observation, wanted: Expectation | None) -> dict[str, Any]:
+    flow = seen.flow
+    return records.full(
+        {
+            "source": flow.source.name,
+            "sourceNode": flow.source.node,
+            "destination": flow.destination.name,
+            "destinationNode": flow.destination.node,
+            "family": flow.family.value,
+            "protocol": flow.protocol.value,
+            "address": str(flow.address),
+            "port": flow.port,
+            "question": flow.question,
+            "about": flow.about,
+            "outcome": seen.outcome.value,
+            "reason": seen.reason,
+            "attempts": seen.attempts,
+            "waitedSeconds": round(seen.waited, 6),
+            "latencySeconds": None if seen.latency is None else round(seen.latency, 6),
+            "peerSaw": None if seen.peer_saw is None else str(seen.peer_saw),
+            "answeredBy": seen.answered_by,
+            "arrived": seen.arrived,
+            "nonce": seen.nonce,
+            "stalled": seen.stalled or None,
+            "icmp": None if seen.icmp is None else _icmp_written(seen.icmp),
+            "peerPort": seen.peer_port,
+            "expected": [] if wanted is None else sorted(o.value for o in wanted.outcomes),
+            "because": "" if wanted is None else wanted.because,
+            "byPolicy": wanted is not None and wanted.by_policy,
+            "closedBy": "" if wanted is None else wanted.closed_by,
+            "standing": standing_of(seen.outcome, wanted).value,
+        }
+    )
+
+
+def _icmp_written(error: IcmpError) -> dict[str, Any]:
+    return {"type": error.kind, "code": error.code, "sender": error.sender, "mtu": error.mtu}
+
+
+def _read(value: Mapping[str, Any]) -> Measured:
+    """The matrix that `_written` made an object of.
+
+    Raises:
+        RecordError, KeyError, TypeError, ValueError: it is not of that form.
+    """
+    ends = {e["name"]: records.from_json(Endpoint, e) for e in value.get("endpoints", ())}
+    expected: dict[tuple[Family, Edge], Expectation] = {}
+    seen: list[Observation] = []
+    for cell in value.get("cells", ()):
+        observation = _observation(cell, ends)
+        seen.append(observation)
+        if cell.get("expected"):
+            key = (observation.flow.family, edge_of(observation.flow))
+            expected[key] = _expectation(
+                tuple(cell["expected"]),
+                cell.get("because", ""),
+                bool(cell.get("byPolicy")),
+                cell.get("closedBy", ""),
+            )
+    return Measured(
+        matrix=Matrix.of(value["title"], seen, MatrixKind(value["kind"])),
+        expected=expected if value["judged"] else None,
+        test=value.get("test", ""),
+        headline=bool(value.get("headline")),
+    )
+
+
+records.own_form(Measured, _written, _read)  # cells are most of a file of 100 MB
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -148,5 +182,9 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
         stalled=bool(cell.get("stalled")),
-        icmp=IcmpError.from_json(flow.family, cell["icmp"]) if cell.get("icmp") else None,
+        icmp=_icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )
+
+
+def _icmp_read(family: Family, value: Mapping[str, Any]) -> IcmpError:
+    return IcmpError(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])

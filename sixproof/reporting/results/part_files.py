@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sixproof import records
+from sixproof.errors import RecordError
 from sixproof.model import ClusterFacts, Finding
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.test_record import Case, Convergence, Foreign, foreign_findings
@@ -40,7 +42,7 @@ class PartWriter:
         Raises:
             OSError: the file cannot be written.
         """
-        line = json.dumps({"kind": _NAMES[type(part)], "value": part.to_json()})
+        line = json.dumps({"kind": _NAMES[type(part)], "value": records.to_json(part)})
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as stream:
             stream.write(line + "\n")
@@ -97,9 +99,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Part | str]]:
             except json.JSONDecodeError:
                 whole = line.endswith("\n")
                 yield number, "no JSON" if whole else "cut off while it was written"
-            except (KeyError, TypeError, ValueError) as error:
+            except (KeyError, TypeError, RecordError) as error:
                 yield number, f"not a part: {error}"
 
 
 def _part(value: dict[str, Any]) -> Part:
-    return _KINDS[value["kind"]].from_json(value["value"])
+    return records.from_json(_KINDS[value["kind"]], value["value"])

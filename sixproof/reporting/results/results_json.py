@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sixproof.errors import UsageError
+from sixproof import records
+from sixproof.errors import RecordError, UsageError
 from sixproof.model import ClusterFacts, Family, Finding, merged_findings
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.results.ledger import Ledger
@@ -24,6 +25,7 @@ from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergenc
 SCHEMA = "sixproof/results/v1"
 
 
+@records.Form(lambda name: "tests" if name == "cases" else name, objects=("environment",))
 @dataclasses.dataclass(frozen=True)
 class Results:
     """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
@@ -98,52 +100,21 @@ class Results:
         """Which rows of the guide the run covered."""
         return Ledger.of(self.cases)
 
-    def to_json(self) -> dict[str, Any]:
-        """The whole file; `ledger` and `counts` are derived and not read back."""
-        return {**self._but_matrices(), "matrices": [m.to_json() for m in self.matrices]}
-
     def _but_matrices(self) -> dict[str, Any]:
+        """The file without its matrices; `ledger` and `counts` are derived and not read back."""
         return {
             "schema": SCHEMA,
-            "run": self.run.to_json(),
+            "run": records.to_json(self.run),
             "counts": {outcome.value: self.counts()[outcome] for outcome in CaseOutcome},
             "environment": dict(self.environment),
-            "facts": None if self.facts is None else self.facts.to_json(),
-            "findings": [f.to_json() for f in self.findings],
-            "tests": [c.to_json() for c in self.cases],
-            "convergences": [c.to_json() for c in self.convergences],
+            "facts": records.to_json(self.facts),
+            "findings": list(map(records.to_json, self.findings)),
+            "tests": list(map(records.to_json, self.cases)),
+            "convergences": list(map(records.to_json, self.convergences)),
             "ledger": self.ledger().to_json(),
             "damaged": list(self.damaged),
-            **({"examination": self.examination.to_json()} if self.examination else {}),
+            **records.full({"examination": records.to_json(self.examination)}),
         }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Results:
-        """The results that `to_json` wrote.
-
-        Raises:
-            UsageError: the schema is another one, or the object is not of its shape.
-        """
-        if value.get("schema") != SCHEMA:
-            raise UsageError(f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}")
-        try:
-            return cls(
-                run=Run.from_json(value["run"]),
-                environment=tuple((str(k), str(v)) for k, v in value["environment"].items()),
-                facts=ClusterFacts.from_json(value["facts"]) if value["facts"] else None,
-                findings=tuple(Finding.from_json(f) for f in value["findings"]),
-                cases=tuple(Case.from_json(c) for c in value["tests"]),
-                convergences=tuple(Convergence.from_json(c) for c in value["convergences"]),
-                matrices=tuple(Measured.from_json(m) for m in value["matrices"]),
-                damaged=tuple(value["damaged"]),
-                examination=(
-                    Examination.from_json(value["examination"])
-                    if value.get("examination")
-                    else None
-                ),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise UsageError(f"not of the schema {SCHEMA}: {error!r}") from error
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; a test, a finding and a matrix take a line each.
@@ -153,7 +124,7 @@ class Results:
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".json.part")
-        matrices = (m.to_json() for m in self.matrices)  # one at a time: they are most of the file
+        matrices = map(records.to_json, self.matrices)  # one at a time: they are most of the file
         with draft.open("w", encoding="utf-8") as stream:
             stream.writelines(_laid_out({**self._but_matrices(), "matrices": matrices}))
         draft.replace(path)
@@ -163,7 +134,7 @@ class Results:
         """The results of a file.
 
         Raises:
-            UsageError: there is no such file, or it is not results.json.
+            UsageError: there is no such file, its schema is another one, or it is not of its form.
         """
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
@@ -171,7 +142,13 @@ class Results:
             raise UsageError(f"{path}: cannot be read: {error}") from error
         if not isinstance(value, dict):
             raise UsageError(f"{path}: not an object")
-        return cls.from_json(value)
+        if value.get("schema") != SCHEMA:
+            told = f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}"
+            raise UsageError(f"{path}: {told}")
+        try:
+            return records.from_json(cls, value)
+        except RecordError as error:
+            raise UsageError(f"{path}: not of the schema {SCHEMA}: {error}") from error
 
 
 def _laid_out(value: dict[str, Any]) -> Iterator[str]:

@@ -6,8 +6,8 @@ import dataclasses
 import enum
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any
 
+from sixproof import records
 from sixproof.model import Family, Finding, FindingType, Severity
 
 FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Agents receive traffic of their own run only")
@@ -30,6 +30,7 @@ class CaseOutcome(enum.StrEnum):
         return self in (CaseOutcome.FAILED, CaseOutcome.BROKEN)
 
 
+@records.Form(written=records.full)
 @dataclasses.dataclass(frozen=True, slots=True)
 class Case:
     """One test.
@@ -66,33 +67,6 @@ class Case:
             return frozenset({self.family})
         return frozenset(f for f in Family if f.value in self.reason) or frozenset(Family)
 
-    def to_json(self) -> dict[str, Any]:
-        """One object of results.json; empty members are left out."""
-        return full(
-            nodeid=self.nodeid,
-            outcome=self.outcome.value,
-            seconds=round(self.seconds, 3),
-            title=self.title,
-            reason=self.reason,
-            enable=self.enable,
-            message=self.message,
-            covers=list(self.covers),
-            family=self.family.value if self.family else None,
-            accuses=[family.value for family in self.accuses],
-            categories=list(self.categories),
-        )
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Case:
-        """The case that `to_json` wrote."""
-        plain = dict(value)
-        plain["outcome"] = CaseOutcome(plain["outcome"])
-        plain["covers"] = tuple(plain.get("covers", ()))
-        plain["family"] = Family(plain["family"]) if plain.get("family") else None
-        plain["categories"] = tuple(plain.get("categories", ()))
-        plain["accuses"] = tuple(map(Family, plain.get("accuses", ())))
-        return cls(**plain)
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Foreign:
@@ -103,15 +77,6 @@ class Foreign:
     place: str
     datagrams: int
     connections: int
-
-    def to_json(self) -> dict[str, Any]:
-        """One object of a part file."""
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Foreign:
-        """What `to_json` wrote."""
-        return cls(**value)
 
 
 def foreign_findings(heard: Iterable[Foreign]) -> tuple[Finding, ...]:
@@ -141,6 +106,7 @@ def _foreign_finding(place: str, datagrams: int, connections: int) -> Finding:
     )
 
 
+@records.Form(written=records.full)
 @dataclasses.dataclass(frozen=True, slots=True)
 class Convergence:
     """How long a change took to show in a family: `seconds` until the matrix agreed."""
@@ -150,22 +116,6 @@ class Convergence:
     family: Family | None = None
     rounds: int = 0
     test: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """One object of results.json."""
-        return full(
-            what=self.what,
-            seconds=round(self.seconds, 3),
-            family=self.family.value if self.family else None,
-            rounds=self.rounds,
-            test=self.test,
-        )
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Convergence:
-        """The convergence that `to_json` wrote."""
-        family = Family(value["family"]) if value.get("family") else None
-        return cls(**{**value, "family": family})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -178,25 +128,3 @@ class Run:
     seconds: float = 0.0
     harness: str = ""
     exit_status: int | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """The member `run` of results.json."""
-        return {
-            "id": self.id,
-            "started": self.started,
-            "finished": self.finished,
-            "seconds": round(self.seconds, 3),
-            "harness": self.harness,
-            "exitStatus": self.exit_status,
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Run:
-        """The run that `to_json` wrote."""
-        plain = dict(value)
-        return cls(exit_status=plain.pop("exitStatus"), **plain)
-
-
-def full(**members: object) -> dict[str, Any]:
-    """The members that say something: not None, not empty. False and 0 do."""
-    return {k: v for k, v in members.items() if v is not None and v not in ("", [], ())}

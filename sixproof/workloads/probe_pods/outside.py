@@ -72,25 +72,6 @@ class Outside:
             raise InfrastructureError(f"learnt path MTUs outside stay: {said[-300:]}") from error
         return True
 
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object, read back by `from_json`."""
-        return {
-            "endpoint": self.endpoint.to_json(),
-            "bridge": list(self.bridge),
-            "others": [other.to_json() for other in self.others],
-            "forget": list(self.forget),
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> Outside:
-        """What `to_json` wrote."""
-        return cls(
-            Endpoint.from_json(value["endpoint"]),
-            tuple(map(str, value["bridge"])),
-            tuple(map(Endpoint.from_json, value["others"])),
-            tuple(map(str, value["forget"])),
-        )
-
 
 class Keeper:
     """The agent outside, while it runs: it ends with this process, however that ends."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import Any
 
+from sixproof import records
 from sixproof.model import Endpoint, EndpointKind, Family, Flow
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP, POD_PORTS, PortSpec
@@ -16,6 +16,17 @@ ROLES = ("a", "b", "c")
 HOST_ROLE = "host"
 
 
+def _written(members: records.Object) -> records.Object:
+    """With the key of the run beside its id; no report may hold this."""
+    run = members.pop("run")
+    return {"run": run["id"], "key": run["key"], **members}
+
+
+def _read(members: records.Object) -> records.Object:
+    return {**members, "run": {"id": members["run"], "key": members["key"]}}
+
+
+@records.Form(written=_written, read=_read)
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProbeTopology:
     """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes.
@@ -43,28 +54,6 @@ class ProbeTopology:
     def families(self) -> tuple[Family, ...]:
         """The families that some pod of the probe topology has an address of, IPv4 before IPv6."""
         return tuple(f for f in Family if any(p.address(f) for p in self.pods))
-
-    def to_json(self) -> dict[str, Any]:
-        """A JSON object, read back by `from_json`; it holds the run's key, so no report may."""
-        return {
-            "run": self.run.id,
-            "key": self.run.key,
-            "pods": [p.to_json() for p in self.pods],
-            "hosts": [h.to_json() for h in self.hosts],
-            "leftOut": [list(item) for item in self.left_out],
-            "failed": [list(item) for item in self.failed],
-        }
-
-    @classmethod
-    def from_json(cls, value: dict[str, Any]) -> ProbeTopology:
-        """The probe topology that `to_json` wrote."""
-        return cls(
-            run=Run(value["run"], value["key"]),
-            pods=tuple(Endpoint.from_json(p) for p in value["pods"]),
-            hosts=tuple(Endpoint.from_json(h) for h in value["hosts"]),
-            left_out=tuple((str(n), str(r)) for n, r in value["leftOut"]),
-            failed=tuple((str(n), str(r)) for n, r in value["failed"]),
-        )
 
 
 def port_specs_of(endpoint: Endpoint) -> tuple[PortSpec, ...]:

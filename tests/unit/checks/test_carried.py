@@ -8,6 +8,7 @@ import pytest
 
 from fixtures.report import carried
 from fixtures.report.carried import Skipped
+from sixproof import records
 from sixproof.checks.carried import Expected, unproven
 from sixproof.model import (
     Expectation,
@@ -88,7 +89,7 @@ def test_a_cell_closed_by_a_policy_is_neither_right_nor_wrong() -> None:
     assert standing_of(Outcome.DROPPED, SHUT) is Standing.CLOSED
     assert standing_of(Outcome.ALLOWED, SHUT) is Standing.LEAK
     matrix, expected = measured((DROPPED6, SHUT))
-    again = Measured.from_json(Measured(matrix, expected, "t").to_json())
+    again = records.from_json(Measured, records.to_json(Measured(matrix, expected, "t")))
     assert again.standings(Family.IPV6) == {Standing.CLOSED: 1}
 
 

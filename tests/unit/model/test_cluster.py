@@ -1,10 +1,9 @@
-"""Facts of a cluster and findings about it: JSON there and back."""
+"""Facts of a cluster and findings about it."""
 
 from __future__ import annotations
 
 import dataclasses
 import ipaddress
-import json
 
 import pytest
 
@@ -28,18 +27,6 @@ FACTS = ClusterFacts(
     pod_mtu=1430,
     extra=(("tier", "default"),),
 )
-
-
-def test_facts_survive_json() -> None:
-    """The controller ships them to its workers as text."""
-    assert ClusterFacts.from_json(json.loads(json.dumps(FACTS.to_json()))) == FACTS
-
-
-def test_bare_facts_survive_json() -> None:
-    """Also where discovery found next to nothing."""
-    bare = ClusterFacts(server="s", version="v", nodes=())
-
-    assert ClusterFacts.from_json(json.loads(json.dumps(bare.to_json()))) == bare
 
 
 def test_families_come_in_one_order() -> None:
@@ -78,10 +65,3 @@ def test_node_addresses_by_family() -> None:
 def test_finding_reads_as_a_sentence(wanted: str, remedy: str, text: str) -> None:
     """Place, what is wrong, what it should be, what to do."""
     assert str(Finding("mtu", Severity.ERROR, "pool v6", "MTU 1500", wanted, remedy)) == text
-
-
-def test_finding_survives_json() -> None:
-    """Severity by its word."""
-    finding = Finding("mtu", Severity.BLOCKER, "pool v6", "MTU 1500", "1430", "set mtu")
-
-    assert Finding.from_json(json.loads(json.dumps(finding.to_json()))) == finding

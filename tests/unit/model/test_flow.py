@@ -1,14 +1,13 @@
-"""Flows and observations: what was asked and what was seen."""
+"""Flows: what was asked."""
 
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 
 import pytest
 
-from sixproof.model import Family, Observation, Outcome, Protocol
-from tests.unit.model.places import CLIENT, ECHO, flow, place
+from sixproof.model import Family, Protocol
+from tests.unit.model.places import flow, place
 
 
 @pytest.mark.parametrize(
@@ -39,51 +38,6 @@ def test_flow_crosses_only_known_nodes(here: str, there: str, crosses: bool) -> 
 def test_flow_prints_as_a_reader_says_it() -> None:
     """Peers by name, family and port, and the dialled address as a literal."""
     assert str(flow()) == "client -> echo over IPv6 tcp/8080 ([2001:db8::2]:8080)"
-
-
-def test_observation_is_one_flat_json_object() -> None:
-    """Addresses as text, seconds rounded to microseconds."""
-    seen = Observation(
-        flow(),
-        Outcome.ALLOWED,
-        waited=1.23456789,
-        latency=0.00041239,
-        peer_saw=ipaddress.ip_address("2001:db8::1"),
-        answered_by="echo",
-        arrived=True,
-        nonce="n",
-    )
-
-    assert seen.to_json() == {
-        "source": CLIENT.name,
-        "sourceNode": "worker",
-        "destination": ECHO.name,
-        "destinationNode": "worker2",
-        "family": "IPv6",
-        "protocol": "TCP",
-        "address": "2001:db8::2",
-        "port": 8080,
-        "question": "",
-        "about": None,
-        "outcome": "ALLOWED",
-        "reason": "",
-        "attempts": 1,
-        "waitedSeconds": 1.234568,
-        "latencySeconds": 0.000412,
-        "peerSaw": "2001:db8::1",
-        "answeredBy": "echo",
-        "arrived": True,
-        "nonce": "n",
-        "stalled": None,
-        "icmp": None,
-    }
-
-
-def test_observation_without_an_answer_has_nulls() -> None:
-    """Nothing measured is null, not zero."""
-    value = Observation(flow(), Outcome.DROPPED).to_json()
-
-    assert (value["latencySeconds"], value["peerSaw"], value["arrived"]) == (None, None, None)
 
 
 def test_values_are_frozen() -> None:

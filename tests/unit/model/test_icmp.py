@@ -73,10 +73,3 @@ def test_what_filters_send_is_told_from_what_routers_send(family: Family, code: 
 def test_a_packet_too_big_is_known(error: IcmpError, too_big: bool) -> None:
     """Over IPv4 it is "fragmentation needed"."""
     assert error.too_big is too_big
-
-
-def test_an_error_survives_results_json() -> None:
-    """Type, code, sender and MTU are members of the observation."""
-    error = IcmpError(V6, 2, 0, "fd00::1", 1350)
-    assert error.to_json() == {"type": 2, "code": 0, "sender": "fd00::1", "mtu": 1350}
-    assert IcmpError.from_json(V6, error.to_json()) == error

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sixproof import records
 from sixproof.errors import ApiError
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.discovery import discover, kube_proxy_mode
@@ -35,7 +36,7 @@ def test_recorded_cluster(cluster: Cluster, api: FakeApi) -> None:
     assert (facts.pod_mtu, facts.kube_proxy_mode, facts.calico_api) == (None, "iptables", True)
     assert dict(facts.extra)["provider"] == "kind"
     assert "unknown" not in dict(facts.extra)
-    assert ClusterFacts.from_json(facts.to_json()) == facts
+    assert records.from_json(ClusterFacts, records.to_json(facts)) == facts
 
 
 def test_nothing_but_what_everybody_may_read(cluster: Cluster, api: FakeApi) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -282,11 +283,12 @@ def test_two_causes_are_two_conclusions() -> None:
     assert any("node worker2: a packet filter rule drops IPv4" in line for line in lines)
 
 
-def test_an_examination_survives_results_json() -> None:
+def test_an_examination_survives_results_json(tmp_path: Path) -> None:
     """Written and read again, the same is concluded."""
     sick = node("worker", links=[LinkSeen("lo", "", 65536, True, True)])
     results = run(across(SIX, "worker"), examined({"worker": sick}), (*pods(), *hosts()))
-    again = type(results).from_json(results.to_json())
+    results.write(tmp_path / "results.json")
+    again = Results.read(tmp_path / "results.json")
     assert again.examination == results.examination
     assert [c.headline for c in conclude(again).every] == [
         c.headline for c in conclude(results).every

@@ -218,7 +218,7 @@ def test_the_overview_is_one_page_that_loads_nothing() -> None:
     for said in (
         "IPv6 broken",
         "IPv4 works",
-        "What fails, and where",
+        "Conclusion",
         "all IPv6 TCP and UDP flows from worker to worker2 and back are DROPPED",
         "seen in 2 tests: Pod to pod, Again",
         "all &lt;IPv6&gt; ...",

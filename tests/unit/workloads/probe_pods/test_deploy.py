@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sixproof import records
 from sixproof.errors import NotReady, UsageError
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.resources import Kind
@@ -74,7 +75,7 @@ def test_a_node_that_cannot_run_a_probe_is_named_and_the_rest_is_measured(roles:
     ((node, why),) = topology.failed
     assert node == "arm"
     assert "exec format error" in why
-    assert ProbeTopology.from_json(topology.to_json()) == topology
+    assert records.from_json(ProbeTopology, records.to_json(topology)) == topology
 
 
 def test_pods_of_a_node_that_is_not_covered_are_deleted() -> None:

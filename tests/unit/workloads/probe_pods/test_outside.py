@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sixproof import records
 from sixproof.agent import protocol
 from sixproof.agent.wire import Seal
 from sixproof.errors import InfrastructureError
@@ -48,7 +49,7 @@ def folder(kept: Outside) -> Path:
 
 def test_it_answers_as_an_agent_in_a_pod_does(keeper: Keeper) -> None:
     """Through the same channel, by the opener that reaches pods as well."""
-    kept = Outside.from_json(keeper.outside.to_json())
+    kept = records.from_json(Outside, records.to_json(keeper.outside))
     agents = Agents(outside.opener(no_pods, kept), Seal(KEY.encode()).mark)
     try:
         asked = agents.ask(kept.endpoint, protocol.Inspect(), protocol.Inspected, 20)
@@ -80,7 +81,7 @@ def test_further_addresses_are_endpoints_of_the_same_agent(keeper: Keeper) -> No
     place = dataclasses.replace(HERE, further=(ipaddress.ip_address("2001:db8::5"),))
     second = Keeper(place, KEY)
     try:
-        kept = Outside.from_json(second.outside.to_json())
+        kept = records.from_json(Outside, records.to_json(second.outside))
     finally:
         second.close()
     first, further = kept.endpoints

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
+from sixproof import records
 from sixproof.agent.wire import Seal
 from sixproof.workloads.probe_pods import probe_pod
 from sixproof.workloads.probe_pods.identity import Run
@@ -41,7 +42,8 @@ def test_the_key_comes_by_a_secret_of_the_run() -> None:
 
 def test_workers_share_the_key_and_no_message_shows_it() -> None:
     """It travels with the probe topology; what a failing test prints of one does not hold it."""
-    topology = ProbeTopology.from_json(json.loads(json.dumps(ProbeTopology(RUN, (), ()).to_json())))
+    shipped = json.dumps(records.to_json(ProbeTopology(RUN, (), ())))
+    topology = records.from_json(ProbeTopology, json.loads(shipped))
 
     assert topology.run == RUN
     assert topology.run.seal.mark == Seal(RUN.key.encode()).mark != Run.new().seal.mark
