@@ -83,6 +83,10 @@ class FakeApi:
             return route(seen)
         return refused(404, "NotFound", f"the server could not find {seen.path}")
 
+    def upgrade(self, seen: Seen, handler: BaseHTTPRequestHandler) -> None:
+        """Become a stream; there is none here."""
+        handler.send_error(404, f"no stream at {seen.path}")
+
     def requests(self, method: str, path: str = "") -> list[Seen]:
         """The requests of a method seen so far, of one path or all."""
         return [s for s in self.seen if s.method == method and path in ("", s.path)]
@@ -105,6 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
             {k.lower(): v for k, v in self.headers.items()},
             json.loads(raw) if raw else None,
         )
+        if self.headers.get("Upgrade"):
+            self.close_connection = True
+            self.api.upgrade(seen, self)
+            return
         reply = self.api.answer(seen)
         self.api.stopping.wait(reply.delay)
         if reply.hang_up:

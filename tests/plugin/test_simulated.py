@@ -1,0 +1,215 @@
+"""Runs of the suites against a simulated cluster: what is right is green, and what the cluster does
+wrong is red in the tests that are about it, in the family that it concerns, and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.plugin.conftest import ROOT
+from tests.plugin.simulated.cluster import SimulatedCluster
+from tests.plugin.simulated.network import Sent
+from tests.plugin.simulated.objects import Manifest, Where
+from tests.unit.kube.server import kubeconfig, serve
+
+QUICK = ("--six-nodes=2", "--six-deny-timeout=0.4", "--six-settle-timeout=20", "--six-raw=off")
+"""The cluster answers at once; who is slow is the machine that plays it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Ran:
+    """A run, by its exit status, its terminal and its results."""
+
+    status: int
+    text: str
+    results: dict[str, Any]
+
+    def outcomes(self) -> Counter[str]:
+        """How many tests ended how."""
+        return Counter(str(case["outcome"]) for case in self.results["tests"])
+
+    def of(self, outcome: str) -> set[str]:
+        """The tests that ended so, by name."""
+        return {
+            case["nodeid"].rpartition("::")[2]
+            for case in self.results["tests"]
+            if case["outcome"] == outcome
+        }
+
+    @property
+    def bad(self) -> set[str]:
+        """The tests that ended badly."""
+        return self.of("failed") | self.of("broken") | self.of("not proven")
+
+
+@pytest.fixture
+def simulated() -> SimulatedCluster:
+    """A cluster in which everything is as it should be."""
+    return SimulatedCluster()
+
+
+def run(cluster: SimulatedCluster, home: Path, *arguments: str, only: str = "") -> Ran:
+    """A run of suites (``suites/...``) in a folder of its own; `only` is ``-k``."""
+    chosen = [f"{ROOT}/{a}" if a.startswith("suites") else a for a in arguments]
+    with serve(cluster) as url:
+        config = kubeconfig(home / "kubeconfig", url)
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *QUICK, *chosen]
+        done = subprocess.run(
+            [*command, "--six-kubeconfig", str(config), *(("-k", only) if only else ())],
+            cwd=home,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+            capture_output=True,
+            text=True,
+            timeout=540,
+            check=False,
+        )
+    results = home / "reports/latest/results.json"
+    assert results.exists(), done.stdout + done.stderr
+    assert cluster.objects.list("namespaces") == []
+    return Ran(done.returncode, done.stdout, json.loads(results.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("suites", "passed", "word"),
+    [
+        pytest.param(("suites/pods", "suites/preflight"), 50, "works", id="pods"),
+        pytest.param(("suites/nodes",), 10, "works", id="nodes"),
+        pytest.param(("suites/services",), 60, "works", id="services"),
+        pytest.param(("suites/dns",), 60, "works", id="dns"),
+        # that paths are as wide as they promise shows no flow by itself
+        pytest.param(("suites/mtu",), 50, "not proven", id="mtu"),
+    ],
+)
+def test_a_healthy_cluster_is_green(
+    suites: tuple[str, ...],
+    passed: int,
+    word: str,
+    simulated: SimulatedCluster,
+    tmp_path: Path,
+) -> None:
+    """Every test passes, or says why this cluster cannot be asked; `passed` of them at least."""
+    ran = run(simulated, tmp_path, *suites)
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    assert ran.outcomes()["passed"] >= passed, ran.text
+    for family in ("IPv4", "IPv6"):
+        assert f"  {family}  {word} " in ran.text
+
+
+def crosses_nodes_over_ipv6(sent: Sent, met: Manifest) -> bool:
+    """What a broken IPv6 tunnel loses."""
+    return sent.family == "IPv6" and sent.source["spec"]["nodeName"] != met["spec"]["nodeName"]
+
+
+def test_a_broken_ipv6_tunnel_is_an_ipv6_only_failure(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Tests of IPv6 between nodes fail, those of IPv4 and of one node pass."""
+    simulated.network.faults.append(crosses_nodes_over_ipv6)
+    only = "across_nodes or other_nodes or own_node or edge_of_the_full_mesh"
+    ran = run(simulated, tmp_path, "suites/pods/test_reachability.py", only=only)
+    across = "test_pods_reach_pods_on_other_nodes"
+    lost = {f"{across}[IPv6-{protocol}]" for protocol in ("TCP", "UDP", "ICMP")}
+    assert ran.status == 1
+    assert ran.bad == {*lost, "test_families_agree_on_every_edge_of_the_full_mesh"}
+    assert f"{across}[IPv4-TCP]" in ran.of("passed")
+    assert "test_pods_reach_pods_on_their_own_node[IPv6-TCP]" in ran.of("passed")
+    assert "class: IPv6-only failure" in ran.text
+    assert "  IPv4  works " in ran.text
+    assert "  IPv6  broken " in ran.text
+
+
+def test_without_a_service_proxy_no_service_answers(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Backends answer at their own addresses, nobody does at a service's."""
+    simulated.network.proxied = False
+    quick = "--six-settle-timeout=1"
+    only = "headless or host_network_take or a_cluster_ip or node_port or last_endpoint"
+    ran = run(simulated, tmp_path, "suites/services", quick, only=only)
+    assert ran.status == 1
+    assert "test_backends_of_a_headless_service_answer_at_their_own_addresses" in ran.of("passed")
+    assert "test_backends_on_the_host_network_take_their_share" in ran.of("failed")
+    assert "test_without_its_last_endpoint_a_service_refuses" in ran.of("failed")
+
+
+POLICIES = ("suites/policy/test_kubernetes.py", "suites/policy/test_changes.py")
+
+
+def test_no_policy_passes_where_nobody_enforces_any(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Not even one that denies nothing: it is not shown to be in force."""
+    simulated.network.enforces = False
+    quick = "--six-settle-timeout=1"
+    only = "02-allow-all or 04-deny-both or relabelled_namespace"
+    ran = run(simulated, tmp_path, *POLICIES, quick, only=only)
+    isolate = "test_policies_isolate_the_pods_that_they_select"
+    changed = "test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it"
+    assert ran.of("failed") == {f"{isolate}[02-allow-all]", f"{isolate}[04-deny-both]", changed}
+    assert ran.outcomes() == Counter(failed=3)
+    assert "class: Policy leak" in ran.text
+
+
+def test_policies_that_are_enforced_hold(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    """In the whole matrix, and whatever is changed while they stand."""
+    only = "04-deny-both or 18- or test_changes"
+    ran = run(simulated, tmp_path, *POLICIES, only=only)
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    assert ran.outcomes() == Counter(passed=10)
+
+
+CLOSED = {
+    "apiVersion": "projectcalico.org/v3",
+    "kind": "GlobalNetworkPolicy",
+    "metadata": {"name": "closed"},
+    "spec": {"selector": "all()", "types": ["Ingress", "Egress"]},
+}
+
+
+def test_where_the_owner_closes_everything_nothing_is_proven(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """No test of flows is green, none blames the network, and the policy is named."""
+    where = Where("/apis/projectcalico.org/v3", "globalnetworkpolicies", "", "closed")
+    simulated.objects.keep(where, CLOSED)
+    only = "own_node or first_full or nameserver or lookups or headless_name or at_all_or_by_name"
+    ran = run(simulated, tmp_path, "suites/pods", "suites/dns", "suites/mtu", only=only)
+    assert ran.status == 1
+    assert ran.of("failed") | ran.of("broken") == set(), ran.text
+    assert "test_pods_reach_pods_on_their_own_node[IPv6-TCP]" in ran.of("not proven")
+    assert "GlobalNetworkPolicy closed" in ran.text
+
+
+OWN = """
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: web-from-shop, namespace: store}
+spec:
+  podSelector: {matchLabels: {app: web}}
+  ingress:
+  - from: [{podSelector: {matchLabels: {app: shop}}}]
+    ports: [{protocol: TCP, port: 8080}]
+"""
+
+
+def test_policies_of_the_user_and_generated_ones_are_tried(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """On stand-ins for what they select, and as many random sets as are asked for."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "web.yaml").write_text(OWN, encoding="utf-8")
+    asked = (f"--six-policies={own}", "--six-generate=1")
+    ran = run(
+        simulated, tmp_path, "suites/policy/test_own.py", "suites/policy/test_generated.py", *asked
+    )
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    assert ran.outcomes() == Counter(passed=2), ran.text
