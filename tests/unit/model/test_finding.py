@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 
-from sixproof.model import Finding, Severity, merged_findings
+import pytest
+
+from sixproof.model import Finding, Severity, finding, merged_findings
+from sixproof.model.finding import FindingType
 
 ONE = Finding("dns.replica", Severity.ERROR, "replica a", "NXDOMAIN to AAAA; b is right", "", "log")
 
@@ -26,3 +29,13 @@ def test_what_differs_in_anything_else_stays_apart() -> None:
         dataclasses.replace(ONE, remedy="delete"),
     ]
     assert merged_findings([ONE, *others]) == (ONE, *others)
+
+
+def test_a_code_is_declared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list of all is in the order of the codes; two checks cannot share one."""
+    monkeypatch.setattr(finding, "_DECLARED", {})
+    later, earlier = FindingType("b.code", "later"), FindingType("a.code", "earlier", "RFC 8200")
+    with pytest.raises(ValueError, match=r"the finding a\.code is declared twice"):
+        FindingType("a.code", "another")
+    assert finding.declared() == (earlier, later)
+    assert earlier.found(Severity.NOTE, "node a", "seen").source == "RFC 8200"
