@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sixproof.agent.protocol import LinkSeen
 from sixproof.model import Disagreement, EndpointKind, Family, Flow, Outcome
@@ -12,6 +13,7 @@ from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
+from sixproof.reporting.diagnosis.pattern import said_list
 
 IPV6_MINIMUM = 1280
 """RFC 8200 section 5."""
@@ -19,27 +21,64 @@ SHARED = ("vxlan", "ipip", "tunl", "wireguard", "geneve")
 """Kinds of devices that all nodes must have alike."""
 
 
+@dataclasses.dataclass
+class _Odd:
+    """What devices of a node have otherwise than they must; `what` follows their names."""
+
+    node: str
+    what: str
+    do: str
+    like: str = ""
+    names: list[str] = dataclasses.field(default_factory=list)
+    carries: set[Family] = dataclasses.field(default_factory=set)
+
+
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each property of a shared device that one node has otherwise than most, or than before."""
+    """Each property of shared devices that one node has otherwise than most, or than before: the
+    tunnels of both families as one, where they have it alike."""
     tables = {n: {link.name: link for link in s.links} for n, s in situation.nodes.items()}
     names = Counter(name for links in tables.values() for name in links)
-    shared = [n for n, count in names.items() if count > len(tables) / 2]
+    carried = {name: _families(situation, name) for name in names}
+    odd: dict[tuple[str, str], _Odd] = {}
     for node, links in tables.items():
-        for name in shared:
-            carries = _families(situation, name)
-            if not carries:
-                continue  # no way between nodes leads over it
-            link = links.get(name)
+        for name, count in names.items():
+            if count <= len(tables) / 2 or not carried[name]:
+                continue  # one node's own, or no way between nodes leads over it
             others = [t[name] for n, t in tables.items() if n != node and name in t]
-            if link is None:
-                yield _different(situation, node, name, carries, "is not there", "make it again")
-                continue
-            if not link.up:
-                yield _different(situation, node, name, carries, "is down", "set it up")
             before = _before(situation, node, name)
-            if others and _is_tunnel(link):
-                yield from _tunnel(situation, node, link, others, before, carries)
-            yield from _mtu(node, link, others, before, carries)
+            for found in _oddities(node, links.get(name), others, before):
+                one = odd.setdefault((node, found.what), found)
+                one.names.append(name)
+                one.carries.update(carried[name])
+            if link := links.get(name):
+                yield from _mtu(node, link, others, before, carried[name])
+    for one in odd.values():
+        yield _cause(situation, one)
+
+
+def _oddities(
+    node: str, link: LinkSeen | None, others: list[LinkSeen], before: LinkSeen | None
+) -> Iterator[_Odd]:
+    """What is wrong with a device of a node."""
+    if link is None:
+        yield _Odd(node, "is not there", "make it again")
+        return
+    if not link.up:
+        yield _Odd(node, "is down", "set it up")
+    if not others or not link.kind.startswith(SHARED):
+        return
+    for what, key in (("UDP port", "port"), ("VNI", "vni")):
+        mine = getattr(link, key)
+        usual = Counter(getattr(other, key) for other in others).most_common(1)[0][0]
+        alone = len(others) > 1 or (before is not None and getattr(before, key) != mine)
+        if mine != usual and alone:
+            yield _Odd(
+                node,
+                f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
+                f"packets",
+                f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
+                "projectcalico/calico 10692" if key == "port" else "",
+            )
 
 
 def _families(situation: Situation, name: str) -> tuple[Family, ...]:
@@ -54,40 +93,9 @@ def _families(situation: Situation, name: str) -> tuple[Family, ...]:
     return tuple(family for family in Family if family in found)
 
 
-def _is_tunnel(link: LinkSeen) -> bool:
-    return link.kind.startswith(SHARED)
-
-
 def _before(situation: Situation, node: str, name: str) -> LinkSeen | None:
     earlier = situation.earlier.get(node)
     return next((link for link in earlier.links if link.name == name), None) if earlier else None
-
-
-def _tunnel(
-    situation: Situation,
-    node: str,
-    link: LinkSeen,
-    others: list[LinkSeen],
-    before: LinkSeen | None,
-    carries: tuple[Family, ...],
-) -> Iterator[Cause]:
-    """Port and VNI, which both ends must have alike."""
-    for what, key in (("UDP port", "port"), ("VNI", "vni")):
-        mine = getattr(link, key)
-        usual = Counter(getattr(other, key) for other in others).most_common(1)[0][0]
-        alone = len(others) > 1 or (before is not None and getattr(before, key) != mine)
-        if mine == usual or not alone:
-            continue
-        yield _different(
-            situation,
-            node,
-            link.name,
-            carries,
-            f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
-            f"packets",
-            f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
-            "projectcalico/calico 10692" if key == "port" else "",
-        )
 
 
 def _mtu(
@@ -109,57 +117,55 @@ def _mtu(
         f"{link.name} has MTU {link.mtu}{was}, on the other nodes it has {wanted}",
         f"Set it to {wanted} (ip link set dev {link.name} mtu {wanted}), and find who changed it",
         carries,
-        Confidence.SHOWN,
+        Confidence.FITS,
         hits=lambda wrong: _sized(wrong) and touches(wrong.observation.flow, node),
     )
 
 
 def _sized(wrong: Disagreement) -> bool:
-    """Whether sizes matter to it."""
-    flow = wrong.observation.flow
-    return "byte" in flow.question or wrong.observation.outcome in (
-        Outcome.TOO_BIG,
-        Outcome.WRONG,
-        Outcome.DROPPED,
-        Outcome.REPLY_LOST,
-    )
+    """Whether sizes matter to it: a path check or a crafted packet, and not just any lost flow."""
+    outcome = wrong.observation.outcome
+    return outcome is Outcome.TOO_BIG or bool(wrong.observation.flow.question)
 
 
-def _different(
-    situation: Situation,
-    node: str,
-    name: str,
-    carries: tuple[Family, ...],
-    what: str,
-    do: str,
-    like: str = "",
-) -> Cause:
+def _cause(situation: Situation, odd: _Odd) -> Cause:
+    families = tuple(f for f in Family if f in odd.carries)
+
     def carried(flow: Flow) -> bool:
-        return carried_over(flow) in carries and crosses(flow, node)
+        return carried_over(flow) in families and crosses(flow, odd.node)
 
     def must(flow: Flow) -> bool:
         pods = flow.source.kind is flow.destination.kind is EndpointKind.POD
         return pods and flow.crosses_nodes and not behind(flow.destination) and carried(flow)
 
-    earlier = _before(situation, node, name)
-    now = next((x for x in situation.nodes[node].links if x.name == name), None)
-    since = ""
-    if node in situation.earlier:
-        since = "since before the run" if earlier == now else "since the run began"
-    hits: Callable[[Disagreement], bool] = lambda wrong: carried(wrong.observation.flow)  # noqa: E731
+    what = odd.what
+    if len(odd.names) > 1:
+        what = what.replace("has ", "have ", 1).replace("is ", "are ", 1)
     return Cause(
         "device",
-        f"node {node}",
-        f"{name} {what}",
-        f"{do[0].upper()}{do[1:]}",
-        carries,
+        f"node {odd.node}",
+        f"{said_list(sorted(odd.names))} {what}",
+        f"{odd.do[0].upper()}{odd.do[1:]}",
+        families,
         Confidence.SHOWN,
-        hits,
-        must,
-        (f"{name} carries {' and '.join(carries)} to the pods of other nodes",),
-        since,
-        like,
+        hits=lambda wrong: carried(wrong.observation.flow),
+        must=must,
+        evidence=tuple(
+            f"{name} carries {' and '.join(_families(situation, name))} to the pods of other nodes"
+            for name in sorted(odd.names)
+        ),
+        since=_since(situation, odd),
+        like=odd.like,
     )
+
+
+def _since(situation: Situation, odd: _Odd) -> str:
+    """Whether it was so when the run began."""
+    if odd.node not in situation.earlier:
+        return ""
+    links = {link.name: link for link in situation.nodes[odd.node].links}
+    same = all(_before(situation, odd.node, name) == links.get(name) for name in odd.names)
+    return "since before the run" if same else "since the run began"
 
 
 RULES = (

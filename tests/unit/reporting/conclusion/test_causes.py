@@ -486,3 +486,21 @@ def test_a_slice_that_leads_nowhere_is_the_cause() -> None:
         "2001:db8:bad::1, which no pod has"
     )
     assert "no controller keeps it" in one.evidence
+
+
+def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
+    """R7: a node's setting concerns both its tunnels."""
+    sick = node("worker")
+    links = [
+        dataclasses.replace(link, port=4799) if link.kind == "vxlan" else link
+        for link in sick.links
+    ]
+
+    def rule(flow: Flow) -> Outcome:
+        return across(flow.family, "worker")(flow)
+
+    line = first(rule, examined({"worker": dataclasses.replace(sick, links=links)}))
+    assert line.startswith(
+        "node worker: vxlan-v6.calico and vxlan.calico have UDP port 4799, the other nodes have "
+        "4789: neither side takes the other's packets"
+    )
