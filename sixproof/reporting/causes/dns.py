@@ -17,9 +17,7 @@ PORT = 53
 LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
 """Of the questions to a silent replica that nobody got an answer to."""
-_REWRITES = re.compile(
-    r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A|ANY)\b[^\n{]*)", re.MULTILINE
-)
+_REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
 _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
 
