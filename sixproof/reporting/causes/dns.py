@@ -86,7 +86,7 @@ def _replica(
             f"it may have lost its watch of the API server"
         )
         remedy = f"Restart it: kubectl -n kube-system delete pod {name}"
-    names = sorted({o.flow.question.partition(" ")[0] for o in rows if o.flow.question})
+    names = sorted({word for o in rows for word in o.flow.question.split() if word[-1] == "."})
 
     def hits(w: Disagreement) -> bool:
         flow = w.observation.flow

@@ -68,12 +68,15 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
-        "See why calico-node there does not write it, or who removes it (bridge fdb show dev "
-        f"{hop.device}; ip -{family.version} neigh show dev {hop.device})",
+        "See why calico-node there does not write it, or who removes it",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
         must=lambda flow: surely_sends(flow, node, family, to),
+        evidence=(
+            f"on {node}: bridge fdb show dev {hop.device}; "
+            f"ip -{family.version} neigh show dev {hop.device}",
+        ),
     )
 
 
