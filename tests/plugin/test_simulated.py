@@ -126,6 +126,26 @@ def test_a_broken_ipv6_tunnel_is_an_ipv6_only_failure(
     assert "  IPv6  broken " in ran.text
 
 
+def swallows_large_ipv6(sent: Sent, met: Manifest) -> bool:
+    """What a tunnel does whose MTU is wrong and that nobody is told of."""
+    return sent.size > 1300 and crosses_nodes_over_ipv6(sent, met)
+
+
+def test_a_path_that_swallows_large_packets_is_a_black_hole(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Full packets, fragments and bulk of its family fail; small packets and IPv4 pass."""
+    simulated.network.faults.append(swallows_large_ipv6)
+    mtu = ("suites/mtu/test_path.py", "suites/mtu/test_bulk.py", "suites/pods/test_payload.py")
+    ran = run(simulated, tmp_path, *mtu, "--six-connect-timeout=1", only="test_path or test_bulk")
+    assert ran.status == 1
+    assert {name for name in ran.bad if "IPv6" not in name} == set(), ran.text
+    assert {name for name in ran.of("passed") if "IPv4" in name} >= {
+        name.replace("IPv6", "IPv4") for name in ran.bad
+    }
+    assert "  IPv6  broken " in ran.text
+
+
 def test_without_a_service_proxy_no_service_answers(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -143,19 +163,32 @@ def test_without_a_service_proxy_no_service_answers(
 POLICIES = ("suites/policy/test_kubernetes.py", "suites/policy/test_changes.py")
 
 
+def test_policies_hold_at_every_frontend_of_a_service(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """They are matched against the pods behind it."""
+    only = "after_translation or its_own_address or for_a_service"
+    ran = run(simulated, tmp_path, "suites/policy/test_paths.py", only=only)
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    assert ran.outcomes() == Counter(passed=7), ran.text
+
+
 def test_no_policy_passes_where_nobody_enforces_any(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
     """Not even one that denies nothing: it is not shown to be in force."""
     simulated.network.enforces = False
-    quick = "--six-settle-timeout=1"
-    only = "02-allow-all or 04-deny-both or relabelled_namespace"
-    ran = run(simulated, tmp_path, *POLICIES, quick, only=only)
+    asked = ("suites/policy/test_generated.py", "--six-generate=1", "--six-settle-timeout=1")
+    only = "02-allow-all or 04-deny-both or relabelled_namespace or set-1"
+    ran = run(simulated, tmp_path, *POLICIES, *asked, only=only)
     isolate = "test_policies_isolate_the_pods_that_they_select"
     changed = "test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it"
-    assert ran.of("failed") == {f"{isolate}[02-allow-all]", f"{isolate}[04-deny-both]", changed}
-    assert ran.outcomes() == Counter(failed=3)
+    random = "test_random_policies_do_what_the_oracle_says[set-1]"
+    denying = {f"{isolate}[02-allow-all]", f"{isolate}[04-deny-both]", changed, random}
+    assert ran.of("failed") == denying, ran.text
+    assert ran.outcomes() == Counter(failed=4)
     assert "class: Policy leak" in ran.text
+    assert "shrunk to " in ran.text, ran.text
 
 
 def test_policies_that_are_enforced_hold(simulated: SimulatedCluster, tmp_path: Path) -> None:

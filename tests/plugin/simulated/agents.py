@@ -118,14 +118,14 @@ class Agent:
             )
         return protocol.FlowResult(flow.nonce, **self._outcome(flow))
 
-    def _outcome(self, flow: protocol.FlowSpec) -> dict[str, Any]:
+    def _outcome(self, flow: protocol.FlowSpec, size: int = 0) -> dict[str, Any]:
         """The fields of a flow's result."""
         own = address_of(self._pod, family_of(flow.address))
         self._port = flow.source_port or 40000 + (self._port + 1) % 20000
         fields: dict[str, Any] = {"sent": 1, "local": own, "local_port": self._port}
         if flow.dont_fragment and self._size(flow) > self._mtu():
             return {**fields, "sent": 0, "event": Event.TOO_BIG, "error": "EMSGSIZE"}
-        met = self._met(flow.protocol, flow.address, flow.port, flow.source_port)
+        met = self._met(flow.protocol, flow.address, flow.port, flow.source_port, size)
         if met.by is not None:
             name = met.by["metadata"]["name"] if flow.protocol != "icmp" else ""
             return {
@@ -141,9 +141,9 @@ class Agent:
             return {**fields, "event": Event.SILENT, "stage": "connect", "elapsed": flow.timeout}
         return {**fields, "event": Event.RESET, "stage": "connect", "error": "ECONNREFUSED"}
 
-    def _met(self, name: str, address: str, port: int, source_port: int = 0) -> Met:
+    def _met(self, name: str, address: str, port: int, source_port: int = 0, size: int = 0) -> Met:
         dialled = str(ipaddress.ip_address(address))
-        return self._network.send(Sent(self._pod, name, dialled, port, source_port))
+        return self._network.send(Sent(self._pod, name, dialled, port, source_port, size))
 
     def _wait_for_the_silent(self, results: Iterable[protocol.FlowResult]) -> None:
         """All silences of a batch are waited for together."""
@@ -168,7 +168,7 @@ class Agent:
         offered = self._mtu() - headers
         return protocol.Bulk(
             flow.nonce,
-            **self._outcome(flow),
+            **self._outcome(flow, self._mtu()),
             segment=offered - 12,
             offered=offered,
             pmtu=self._mtu(),
@@ -196,9 +196,10 @@ class Agent:
         return protocol.SentSized(seen, 0.0)
 
     def _sizes(self, spec: protocol.SizedSpec) -> protocol.SizedSeen:
-        met, mtu = self._met("udp", spec.address, spec.port), self._mtu()
+        mtu = self._mtu()
         sends = []
         for size in spec.sizes:
+            met = self._met("udp", spec.address, spec.port, size=min(size, mtu))
             if size > mtu and not spec.fragment:
                 sends.append(protocol.Sized(size, Event.TOO_BIG, "EMSGSIZE", mtu=mtu))
             elif met.by is None:

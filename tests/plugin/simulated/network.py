@@ -8,7 +8,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 from sixproof.model import Endpoint, EndpointKind, Flow, Protocol
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle, Verdict
@@ -27,13 +26,15 @@ POLICIES = ("networkpolicies", "globalnetworkpolicies", "networksets", "globalne
 
 @dataclasses.dataclass(frozen=True)
 class Sent:
-    """What an agent sends: from a pod to an address, `source_port` 0 from a new port each time."""
+    """What an agent sends: from a pod to an address, `source_port` 0 from a new port each time,
+    `size` bytes where a test is about them."""
 
     source: Manifest
     protocol: str
     address: str
     port: int
     source_port: int = 0
+    size: int = 0
 
     @property
     def family(self) -> str:
@@ -44,12 +45,14 @@ class Sent:
 @dataclasses.dataclass(frozen=True)
 class Met:
     """What is met there: `by` a pod, at its `port`, from which the packet seems to come from
-    `seen`; without one it is refused, or `lost` where nothing ever comes back."""
+    `seen`, by way of a service where `through` is one; without a pod it is refused, or `lost`
+    where nothing ever comes back."""
 
     by: Manifest | None = None
     port: int = 0
     seen: str = ""
     lost: bool = False
+    through: str = ""
 
 
 REFUSED, LOST = Met(), Met(lost=True)
@@ -112,7 +115,7 @@ class Network:
         self._kept: dict[tuple[str, str], tuple[str, float]] = {}
         self._tracks: set[tuple[object, ...]] = set()
         self._known: Index | None = None
-        self._oracle: tuple[int, Oracle] | None = None
+        self._oracles: tuple[int, dict[tuple[str, str], Oracle]] | None = None
 
     def send(self, sent: Sent) -> Met:
         """What a packet meets."""
@@ -200,7 +203,9 @@ class Network:
         number = target_port(pod, port)
         if number is None:
             return REFUSED
-        return Met(pod, number, self._masqueraded(sent, pod, at, own, local or inside is not None))
+        seen = self._masqueraded(sent, pod, at, own, local or inside is not None)
+        meta = service["metadata"]
+        return Met(pod, number, seen, through=f"{meta['namespace']}/{meta['name']}")
 
     def _masqueraded(self, sent: Sent, pod: Manifest, at: str, own: str, keeps: bool) -> str:
         home = sent.source["spec"]["nodeName"]
@@ -247,25 +252,31 @@ class Network:
         if not self.enforces:
             return True
         protocol = Protocol(sent.protocol.upper())
-        source, destination = endpoint(sent.source), endpoint(met.by)
-        flow = Flow(
-            source,
-            destination,
-            ipaddress.ip_address(address_of(met.by, sent.family)),
-            protocol,
-            None if protocol is Protocol.ICMP else met.port,
-        )
-        return self._judging().judge(flow).verdict is not Verdict.DENIED
+        source, server = endpoint(sent.source), endpoint(met.by)
+        address, port = ipaddress.ip_address(address_of(met.by, sent.family)), met.port
+        destination = server
+        if met.through:
+            home, _, name = met.through.partition("/")
+            address, port = ipaddress.ip_address(sent.address), sent.port
+            node = self._nodes.get(sent.address, "")
+            destination = Endpoint(name, EndpointKind.SERVICE, (address,), home, node=node)
+        flow = Flow(source, destination, address, protocol, port if port else None)
+        return self._judging(met.through, server).judge(flow).verdict is not Verdict.DENIED
 
-    def _judging(self) -> Oracle:
+    def _judging(self, through: str, server: Endpoint) -> Oracle:
+        """The oracle of what stands now, to which a service has no backend but this one."""
+        key = (through, server.name) if through else ("", "")
         with self._lock, self.objects.lock:
-            if self._oracle is None or self._oracle[0] != self.objects.changes:
-                self._oracle = self.objects.changes, self._compiled()
-            return self._oracle[1]
+            if self._oracles is None or self._oracles[0] != self.objects.changes:
+                self._oracles = self.objects.changes, {}
+            known = self._oracles[1]
+            if key not in known:
+                known[key] = self._compiled(through, server)
+            return known[key]
 
-    def _compiled(self) -> Oracle:
+    def _compiled(self, through: str, server: Endpoint) -> Oracle:
         roster = Roster()
-        kinds = {"namespaces": "Namespace", "pods": "Pod"}
+        kinds = {"namespaces": "Namespace", "pods": "Pod", "services": "Service"}
         for plural, kind in kinds.items():
             for one in self.objects.list(plural):
                 roster.take({"apiVersion": "v1", "kind": kind, **_bare(one)})
@@ -275,11 +286,15 @@ class Network:
             roster.namespaces,
             ports=roster.ports,
             nodes=roster.nodes.values(),
+            services=[
+                dataclasses.replace(one, backends=(server,))
+                if f"{one.namespace}/{one.name}" == through
+                else one
+                for one in roster.services()
+            ],
             endpoints=roster.pods.values(),
         )
-        standing: list[dict[str, Any]] = [
-            p for plural in POLICIES for p in self.objects.list(plural)
-        ]
+        standing = [policy for plural in POLICIES for policy in self.objects.list(plural)]
         return Oracle.of(standing, snapshot, CALICO_3_31)
 
 
