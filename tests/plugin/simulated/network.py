@@ -134,7 +134,8 @@ class Network:
 
     def node_address(self, name: str, family: str) -> str:
         """A node's own address."""
-        return next(a for a, n in self._nodes.items() if n == name and family_of(a) == family)
+        found = (a for a, n in self._nodes.items() if n == name and family_of(a) == family)
+        return str(next(found))
 
     def at(self, address: str) -> Manifest | None:
         """The pod that has an address of its own; of the host network none has."""

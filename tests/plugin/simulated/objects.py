@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 Manifest = dict[str, Any]
+Addresses = list[str]  # in the class `list` is a verb
 
 _PATH = re.compile(
     r"(?P<api>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<home>[^/]+)(?=/))?"
@@ -128,7 +129,7 @@ class Objects:
         known |= {"ContainersReady": "True", "Ready": str(ready)}
         status["conditions"] = [{"type": t, "status": s} for t, s in known.items()]
 
-    def _pod_addresses(self, node: Manifest) -> list[str]:
+    def _pod_addresses(self, node: Manifest) -> Addresses:
         number = next(self._numbers)
         return [
             str(ipaddress.ip_network(cidr)[number]) for cidr in sorted(node["spec"]["podCIDRs"])

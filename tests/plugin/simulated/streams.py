@@ -7,7 +7,7 @@ import hashlib
 import struct
 import threading
 from collections.abc import Iterator
-from typing import BinaryIO
+from io import BufferedIOBase
 
 _MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _CLOSE, _STDIN, _STDOUT = 8, 0, 1
@@ -27,7 +27,7 @@ def agreement(key: str) -> tuple[tuple[str, str], ...]:
 class ExecSide:
     """What a pod's process reads and writes, a line at a time."""
 
-    def __init__(self, reading: BinaryIO, writing: BinaryIO) -> None:
+    def __init__(self, reading: BufferedIOBase, writing: BufferedIOBase) -> None:
         self._reading = reading
         self._writing = writing
         self._lock = threading.Lock()
