@@ -108,7 +108,8 @@ def conclude(results: Results) -> Conclusions:
         Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
     ]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
-    told = _own_words([c for c in results.cases if c.outcome.bad and c.nodeid not in shown])
+    left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
+    told = [_with_cause(one, causes) for one in _own_words(left)]
     every = sorted((*_with_cases(chosen, told), *rest, *_left(chosen, told)), key=_order)
     return Conclusions(tuple(every), found, tuple(situation.examination.problems))
 
@@ -128,6 +129,16 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
     return [Conclusion((), (), cases=tuple(group)) for group in groups.values()]
 
 
+def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
+    """What tests said themselves, with the cause that speaks of the same thing at the same place: a
+    device of a node, an address of a pod."""
+    for cause in causes:
+        thing = cause.what.partition(" ")[0]
+        if all(_names(cause, case) and thing in case.message for case in told.cases):
+            return dataclasses.replace(told, causes=(cause,))
+    return told
+
+
 def _names(cause: Cause, case: Case) -> bool:
     """Whether a test's own words name the place of a cause: a node, a pod, a replica."""
     return cause.place.rpartition(" ")[2] in case.message
@@ -137,6 +148,8 @@ def _with_cases(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> lis
     """The conclusions, each with the tests whose own words name its place."""
     given = list(chosen)
     for one in told:
+        if one.known:
+            continue
         for index, conclusion in enumerate(given):
             if all(_names(conclusion.causes[0], case) for case in one.cases):
                 cases = (*conclusion.cases, *one.cases)
@@ -148,7 +161,11 @@ def _with_cases(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> lis
 def _left(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> list[Conclusion]:
     """Those that name the place of none."""
     causes = [conclusion.causes[0] for conclusion in chosen]
-    return [one for one in told if not any(all(_names(c, x) for x in one.cases) for c in causes)]
+    return [
+        one
+        for one in told
+        if one.known or not any(all(_names(c, x) for x in one.cases) for c in causes)
+    ]
 
 
 def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:

@@ -16,7 +16,7 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     """What a cause explains: how many tests and cells, then the faults by place."""
     cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
     tests = len(conclusion.tests)
-    lead = f"{_counted(tests, 'test')} and {_counted(cells, 'cell')}"
+    lead = _counted(tests, "test") + (f" and {_counted(cells, 'cell')}" if cells else "")
     facts = [fault.sentence for fault in conclusion.faults]
     more = len(facts) - FACTS
     rest = [f"and {_counted(more, 'more place')}"] if more > 0 else []

@@ -32,6 +32,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
+from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
@@ -504,3 +505,22 @@ def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
         "node worker: vxlan-v6.calico and vxlan.calico have UDP port 4799, the other nodes have "
         "4789: neither side takes the other's packets"
     )
+
+
+def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
+    """I3T: the device of the node that the test names, and what the other nodes have."""
+    sick = node("worker")
+    links = [
+        dataclasses.replace(link, mtu=1300) if link.name == TUNNELS[SIX] else link
+        for link in sick.links
+    ]
+    read = examined({"worker": dataclasses.replace(sick, links=links)})
+    results = run(works, read)
+    said = f"1 tunnel is wrong:\n  worker: expected 1450, seen 1300 on {TUNNELS[SIX]}"
+    failed = Case("suites/mtu/t.py::t", CaseOutcome.FAILED, message=said)
+    (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
+    assert one.headline.startswith(
+        f"node worker: {TUNNELS[SIX]} has MTU 1300 (1450 when the run began), on the other nodes "
+        "it has 1450. Set it to 1450"
+    )
+    assert words.explains(one) == ("1 test",)
