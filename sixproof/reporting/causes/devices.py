@@ -82,7 +82,11 @@ def _oddities(
 
 
 def _families(situation: Situation, name: str) -> tuple[Family, ...]:
-    """The families whose packets nodes send to others over a device, by routes of any node."""
+    """The families whose packets nodes send to others over a device, by routes of any node; where
+    no flow was measured, both for a tunnel."""
+    if not situation.endpoints:
+        links = (link for seen in situation.nodes.values() for link in seen.links)
+        return tuple(Family) if any(x.name == name and x.kind in SHARED for x in links) else ()
     found = set()
     for node, seen in situation.nodes.items():
         for end in situation.endpoints:
@@ -119,6 +123,7 @@ def _mtu(
         carries,
         Confidence.FITS,
         hits=lambda wrong: _sized(wrong) and touches(wrong.observation.flow, node),
+        about=link.name,
     )
 
 

@@ -78,6 +78,7 @@ def _cause(
             f"{rule.table}, chain {rule.chain}{hook}, {counted}",
         ),
         like=_like(rule, chain),
+        about="MSS" if rule.verdict == "rewrite" and "tcp" in rule.match else "",
     )
 
 

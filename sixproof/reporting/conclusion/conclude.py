@@ -132,9 +132,8 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
 def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
     """What tests said themselves, with the cause that speaks of the same thing at the same place: a
     device of a node, an address of a pod."""
-    for cause in causes:
-        thing = cause.what.partition(" ")[0]
-        if all(_names(cause, case) and thing in case.message for case in told.cases):
+    for cause in (c for c in causes if c.about):
+        if all(_names(cause, case) and cause.about in case.message for case in told.cases):
             return dataclasses.replace(told, causes=(cause,))
     return told
 

@@ -515,7 +515,7 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
         for link in sick.links
     ]
     read = examined({"worker": dataclasses.replace(sick, links=links)})
-    results = run(works, read)
+    results = Results(RUN, examination=read)
     said = f"1 tunnel is wrong:\n  worker: expected 1450, seen 1300 on {TUNNELS[SIX]}"
     failed = Case("suites/mtu/t.py::t", CaseOutcome.FAILED, message=said)
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
