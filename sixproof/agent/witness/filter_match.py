@@ -43,7 +43,7 @@ class Match:
         elif name == "payload":
             place = tuple(big(values.get(k)) for k in (2, 3, 4))
             known = HEADERS.get((self.family, place)) or HEADERS.get(("", place))
-            self.loaded = known or "payload"
+            self.loaded = known or "header bytes"
         elif name == "exthdr":
             kind = (values.get(2) or b"?")[0]
             self.loaded = EXTENSIONS.get(kind, "extension header")

@@ -35,20 +35,19 @@ class Way:
         """Whether only a default route knows it."""
         return self.open and self.route is not None and _length(self.route) == 0
 
-    @property
-    def culprit(self) -> str:
-        """What refuses it, in words: the route with its table, and the rule where it is not one of
-        the kernel's own; empty for an open way."""
+    def refused(self, packets: str) -> str:
+        """What becomes of packets on a way that is not open, in words; "" for an open way. The
+        route is named with its table, and a rule where it is not one of the kernel's own."""
         if self.open:
             return ""
         asked = "" if self.rule is None or is_usual(self.rule) else said_rule(self.rule)
         if self.route is not None:
             route = f"{self.route.kind} route {said_prefix(self.route.destination)}"
-            where = f"{route} in table {table_name(self.route.table)}"
-            return f"{asked} leads to the {where}" if asked else f"the {where} refuses them"
+            where = f"the {route} of table {table_name(self.route.table)}"
+            return f"{asked} sends {packets} into {where}" if asked else f"{packets} end in {where}"
         if self.rule is not None:
-            return f"{asked or 'a rule'} refuses them"
-        return "no route matches"
+            return f"{asked or 'a rule'} refuses {packets}"
+        return f"no route matches {packets}"
 
 
 def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> Way:

@@ -131,7 +131,7 @@ def _all_of_them(
     came = said_reasons(rows)
     if lines:
         what = f"its Corefile says {lines[0]!r}: {kind} questions are answered {came}"
-        remedy = "Take that line out of ConfigMap kube-system/coredns, and restart CoreDNS"
+        remedy = "Take that out of ConfigMap kube-system/coredns (keep a copy), restart CoreDNS"
     else:
         what = f"every replica answers {came} to {kind} questions"
         remedy = (

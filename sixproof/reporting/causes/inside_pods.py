@@ -13,6 +13,7 @@ from sixproof.reporting.conclusion.situation import Situation
 
 IPV6_MINIMUM = 1280
 """RFC 8200 section 5."""
+ANEW = "address and routes do not come back by themselves"
 UNUSABLE = {"tentative", "dadfailed"}
 """Flags of an address that the kernel does not use (RFC 4862 section 5.4)."""
 
@@ -44,11 +45,11 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
     for link in seen.links if family is Family.IPV6 else ():
         setting = f"net.ipv6.conf.{link.name}.disable_ipv6"
         if link.name != "lo" and seen.sysctls.get(setting.replace(".", "/")) == "1":
-            remedy = f"Find who sets {setting} in the pod (an init container, a CNI plugin)"
+            remedy = f"Find who sets it in the pod, and make the pod anew: {ANEW}"
             return _cause(end, family, f"{what}: {setting} is 1", remedy)
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
             why = f"{link.name} has MTU {link.mtu}, IPv6 needs {IPV6_MINIMUM}"
-            remedy = f"Give {link.name} {IPV6_MINIMUM} bytes"
+            remedy = f"Give it the MTU of other pods, and make the pod anew: {ANEW}"
             return _cause(end, family, f"{what}: {why}", remedy)
     remedy = "See what took the address from the pod (the CNI plugins of its node)"
     return _cause(end, family, what, remedy)

@@ -40,7 +40,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "neighbour",
                 f"node {node}",
-                f"{_PROTOCOL[family]} gets no answer from {names}{more}",
+                f"{_PROTOCOL[family]} fails for {names}{more}",
                 f"See what drops {'ARP' if family is Family.IPV4 else 'ICMPv6 types 135 and 136'} "
                 f"on {node} (ip -{family.version} neigh, nft list ruleset)",
                 (family,),

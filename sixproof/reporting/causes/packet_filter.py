@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections import defaultdict
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
@@ -37,47 +39,82 @@ _MESSAGES = {
 """What a rule takes, in the words of RFCs, by the end of its match."""
 
 
+@dataclasses.dataclass(frozen=True)
+class _Taking:
+    """A rule that took packets: its chain, and how far its counter rose meanwhile."""
+
+    rule: FilterRuleSeen
+    chain: ChainSeen | None
+    rose: int
+
+    @property
+    def place(self) -> str:
+        """Its chain and hook, and what it counted."""
+        hook = f", hook {self.chain.hook}" if self.chain else ""
+        counted = f"{self.rule.packets} packets" if self.rule.packets else "no counter"
+        return f"chain {self.rule.chain}{hook}, {counted}"
+
+    @property
+    def removal(self) -> str:
+        """The command that removes it."""
+        rule = self.rule
+        return f"nft delete rule {rule.family} {rule.table} {rule.chain} handle {rule.handle}"
+
+
 def find(situation: Situation) -> Iterator[Cause]:
-    """The rules of each node that counted something, those whose counters rose first."""
+    """For each table of a node, its rules that took something; and chains that are closed."""
     for node in situation.nodes:
         reading = situation.filter_of(node)
         if reading is None:
             continue
-        earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
-        chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
-        for rule in reading.after.rules:
-            chain = chains.get((rule.family, rule.table, rule.chain))
-            if rule.verdict not in _VERBS or _owned(rule):
-                continue
-            rose = (rule.packets or 0) - earlier.get(_key(rule), 0)
-            if rule.packets == 0:
-                continue  # it is there and took nothing
-            yield _cause(situation, node, rule, chain, rose)
+        tables: dict[tuple[str, str], list[_Taking]] = defaultdict(list)
+        for taking in _takings(reading):
+            tables[taking.rule.family, taking.rule.table].append(taking)
+        for rules in tables.values():
+            yield _cause(situation, node, sorted(rules, key=lambda r: -r.rose))
         yield from _closed(node, reading)
 
 
-def _cause(
-    situation: Situation, node: str, rule: FilterRuleSeen, chain: ChainSeen | None, rose: int
-) -> Cause:
-    families = _families(rule)
-    hook = f", hook {chain.hook}" if chain else ""
-    counted = f"{rule.packets} packets counted" if rule.packets else "it counts nothing"
+def _takings(reading: FilterReading) -> Iterator[_Taking]:
+    earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
+    chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
+    for rule in reading.after.rules:
+        if rule.verdict in _VERBS and not _owned(rule) and rule.packets != 0:
+            chain = chains.get((rule.family, rule.table, rule.chain))
+            yield _Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
+
+
+def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
+    first = rules[0]
+    rule = first.rule
+    families = tuple(f for f in Family if any(f in _families(r.rule) for r in rules))
     sent = situation.examination.resent
-    again = f": {rose} while {sent} failing flows were sent again" if rose and sent else ""
+    again = f": {first.rose} while {sent} failing flows were sent again"
+    more = f", and {len(rules) - 1} more of its table" if len(rules) > 1 else ""
+    remedy = f"Remove it ({first.removal}), and find who made it"
     return Cause(
         "packet-filter",
         f"node {node}",
-        f"a packet filter rule {_VERBS[rule.verdict]} {_taken(rule, families)}{again}",
-        f"Find who made it, and remove it (nft delete rule {rule.family} {rule.table} "
-        f"{rule.chain} handle {rule.handle})",
+        f"a packet filter rule {_VERBS[rule.verdict]} {_taken(rule, _families(rule))}{more}"
+        f"{again if first.rose and sent else ''}",
+        f"Remove what table {rule.family} {rule.table} drops, and find who made it"
+        if more
+        else remedy,
         families,
-        Confidence.SHOWN if rose or rule.verdict == "nat" else Confidence.FITS,
-        hits=lambda wrong: _changed(rule, wrong) and _hits(wrong, node, families),
-        evidence=(
-            f"it is no rule of kube-proxy, Calico or another known owner: table {rule.family} "
-            f"{rule.table}, chain {rule.chain}{hook}, {counted}",
+        Confidence.SHOWN if first.rose else Confidence.FITS,
+        hits=lambda wrong: any(
+            _changed(r.rule, wrong) and _hits(wrong, node, _families(r.rule)) for r in rules
         ),
-        like=_like(rule, chain),
+        evidence=(
+            f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
+            f"owner's",
+            *(
+                f"{r.place}: {_VERBS[r.rule.verdict]} {_taken(r.rule, _families(r.rule))} "
+                f"({r.removal})"
+                for r in rules
+            ),
+        ),
+        like=_like(rule, first.chain),
         about="MSS" if rule.verdict == "rewrite" and "tcp" in rule.match else "",
     )
 

@@ -29,11 +29,11 @@ class _Group:
         """One of them, which stands for all."""
         return self.ways[0]
 
-    @property
-    def culprit(self) -> str:
-        """What refuses them, with how many more such routes there are."""
+    def refused(self, packets: str) -> str:
+        """What becomes of them, with how many more such routes there are."""
         more = len({w.route.destination for w in self.ways if w.route}) - 1
-        return f"{self.way.culprit}, and {more} more such" if more > 0 else self.way.culprit
+        said = self.way.refused(packets)
+        return f"{said}, and {more} more such" if more > 0 else said
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -97,17 +97,20 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
     pods = f"{family} packets to pods of {said_list(tuple(group.nodes))}"
     route = group.way.route
     if not group.way.open:
-        what = f"{group.culprit}: {pods} end there"
+        what = group.refused(pods)
         if _by_rule(group.way):
-            remedy = f"Remove that rule, or have its table route them (ip -{family.version} rule)"
+            remedy = f"Remove that rule or route (ip -{family.version} rule), and find who made it"
         elif route is not None:
-            remedy = f"Remove that route (ip -{family.version} route del), and find who made it"
+            remedy = (
+                f"Remove it (ip -{family.version} route del {route.kind} "
+                f"{fib.said_prefix(route.destination)}), and find who made it"
+            )
         else:
-            remedy = "See why calico-node or the routing daemon there makes no route"
+            remedy = f"See why calico-node or the routing daemon on {node} makes no route"
     else:
         gateway = route.gateway if route else "elsewhere"
         what = f"no route to them but the default route: {pods} leave for {gateway}"
-        remedy = "See why calico-node or the routing daemon there makes no route"
+        remedy = f"See why calico-node or the routing daemon on {node} makes no route"
     return Cause(
         "route",
         f"node {node}",

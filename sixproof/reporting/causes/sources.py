@@ -41,7 +41,7 @@ def _cause(
             f"{family} packets {of} to {to} keep the pod's own address: they are not masqueraded "
             f"there"
         )
-        remedy = "See natOutgoing of their IP pool, and what comes before Calico's rules in nat"
+        remedy = f"See natOutgoing of their IP pool, and what comes before Calico's nat on {node}"
     else:
         what = f"{family} packets {of} to {to} arrive from {whose}{_device(situation, whose)}"
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
@@ -58,7 +58,7 @@ def _cause(
         what,
         remedy,
         (family,),
-        Confidence.FITS,
+        Confidence.SHOWN,
         hits=hits,
         evidence=(f"seen by the servers of {len(cells)} flows",),
     )

@@ -68,7 +68,7 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
-        "See why calico-node there does not write it, or who removes it",
+        f"See why calico-node on {node} does not write it, or who removes it",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),

@@ -69,7 +69,7 @@ class Conclusion:
         """What shows it: the facts of the cause, and the signs beside it."""
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
-        signs = (f"besides, {cause.sentence}" for cause in self.causes[1:])
+        signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
         known = [f"as in {self.causes[0].like}"] if self.causes[0].like else []
         return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
 

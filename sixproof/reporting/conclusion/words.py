@@ -5,11 +5,10 @@ from __future__ import annotations
 from sixproof.reporting.conclusion.conclude import Conclusion
 
 TITLE = "Conclusion"
-FACTS = 3
+FACTS = 2
 """Faults that an explanation names; of more only the number is said."""
-HIDDEN = (
-    "nothing that passes there worked: another cause in the same place would not have been seen"
-)
+
+HIDDEN = "no flow that it forbids worked, so another cause at the same place would not show"
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
@@ -17,7 +16,7 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
     tests = len(conclusion.tests)
     lead = _counted(tests, "test") + (f" and {_counted(cells, 'cell')}" if cells else "")
-    facts = [fault.sentence for fault in conclusion.faults]
+    facts = [fault.pattern.fact for fault in conclusion.faults]
     more = len(facts) - FACTS
     rest = [f"and {_counted(more, 'more place')}"] if more > 0 else []
     return (lead, *facts[:FACTS], *rest)

@@ -36,8 +36,9 @@ def matrix_lines(
 ) -> tuple[Text, ...]:
     """The matrix of every family, with a legend and the parity of its edges.
 
-    Families that look alike share one drawing. `width` is the terminal's, in columns; a longer line
-    holds a single long name.
+    Families that look alike share one drawing; else the worse one comes first, and of one that is
+    all as expected beside it the count stands alone. `width` is the terminal's, in columns; a
+    longer line holds a single long name.
     """
     lines = [Text(matrix.title, Tone.HEAD)]
     grids = [Grid.of(matrix, family, expected) for family in matrix.families()]
@@ -45,11 +46,21 @@ def matrix_lines(
         lines += [headline(grid) for grid in grids]
         lines += [*_body(grids[-1], width), *_legend(grids[-1], width)]
     else:
-        for grid in grids:
-            lines += [headline(grid), *_body(grid, width), *_legend(grid, width)]
+        worst = max(map(_wrong, grids), default=0)
+        for grid in sorted(grids, key=lambda grid: -_wrong(grid)):
+            lines.append(headline(grid))
+            if _wrong(grid) or not worst:
+                lines += [*_body(grid, width), *_legend(grid, width)]
     if len(grids) > 1:
         lines.append(parity_line(matrix, expected))
     return tuple(lines)
+
+
+def _wrong(grid: Grid) -> int:
+    """How many of its cells are neither right nor left out."""
+    counts = grid.counts()
+    fine = (Standing.WORKS, Standing.DENIED, Standing.CLOSED)
+    return counts.total() - sum(counts[standing] for standing in fine)
 
 
 def headline(grid: Grid) -> Text:

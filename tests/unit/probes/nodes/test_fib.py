@@ -37,8 +37,8 @@ def test_the_most_specific_route_wins() -> None:
     assert found.open
     assert found.route is not None
     assert found.route.device == "cali1"
-    assert way(node(MAIN), ip_address("fd00:10:244:9::6")).culprit == (
-        "the blackhole route fd00:10:244:9::/64 in table main refuses them"
+    assert way(node(MAIN), ip_address("fd00:10:244:9::6")).refused("them") == (
+        "them end in the blackhole route fd00:10:244:9::/64 of table main"
     )
 
 
@@ -60,9 +60,9 @@ def test_a_rule_before_main_is_named_with_its_table() -> None:
         RouteHeld("::/0", 52, "blackhole"),
     ]
     found = way(node(routes, rules), POD)
-    assert found.culprit == (
-        "policy rule 5270 (to fd00:10:244::/56 lookup 52) leads to the blackhole route default "
-        "in table 52"
+    assert found.refused("them") == (
+        "policy rule 5270 (to fd00:10:244::/56 lookup 52) sends them into the blackhole route "
+        "default of table 52"
     )
 
 
@@ -81,7 +81,7 @@ def test_throw_goes_on_with_the_next_rule() -> None:
 def test_a_rule_may_refuse_by_itself(action: str) -> None:
     """Without any table."""
     rules = [*USUAL, RuleSeen("IPv6", 100, action, 0, destination="fd00:10:244:1::/64")]
-    assert way(node(MAIN, rules), POD).culprit == (
+    assert way(node(MAIN, rules), POD).refused("them") == (
         f"policy rule 100 (to fd00:10:244:1::/64 {action}) refuses them"
     )
     assert way(node(MAIN, rules), OWN).open
@@ -105,6 +105,6 @@ def test_a_suppressed_prefix_does_not_count() -> None:
 
 def test_no_route_and_a_default_route_are_told_apart() -> None:
     """The first refuses, the second leads elsewhere."""
-    assert way(node([]), POD).culprit == "no route matches"
+    assert way(node([]), POD).refused("them") == "no route matches them"
     assert way(node(MAIN[:1]), POD).by_default
     assert not way(node(MAIN), POD).by_default

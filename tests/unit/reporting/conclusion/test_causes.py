@@ -79,7 +79,7 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
         sick, rules=rules, routes=[*sick.routes, RouteHeld("::/0", 52, "blackhole")]
     )
     line = first(across(SIX, "worker"), examined({"worker": sick}))
-    assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) leads to")
+    assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) sends")
     assert "since the run began" in line
     assert "control-plane and worker2" in line
 
@@ -95,7 +95,7 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
     line = first(across(SIX, "worker", "worker2"), examined({"worker": sick}))
     assert line.startswith("node worker: ")
-    assert "IPv6 packets to pods of worker2 end there" in line
+    assert "IPv6 packets to pods of worker2 end in the blackhole route" in line
 
 
 def test_a_route_that_is_missing_is_told_from_one_that_all_lack() -> None:
@@ -186,7 +186,7 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
         across(SIX, "worker"),
         examined({"worker": node("worker", neighbours=dead), "worker2": other}, filters={}),
     )
-    assert line.startswith("node worker: neighbour discovery (RFC 4861) gets no answer from")
+    assert line.startswith("node worker: neighbour discovery (RFC 4861) fails for")
 
 
 @pytest.mark.parametrize(
