@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sixproof import yaml_text
 from sixproof.errors import TextError
 from sixproof.kube.api import json_fields
-from sixproof.model import EndpointKind, Family, Flow, IPNetwork
+from sixproof.model import Disagreement, Family, IPAddress, IPNetwork
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.merged import behind
 
 SETTING = "nodePortAddresses"
 
@@ -24,9 +25,6 @@ def find(situation: Situation) -> Iterator[Cause]:
         if not mine or any(address in r for address in held for r in mine):
             continue
 
-        def to_node_ports(flow: Flow, family: Family = family) -> bool:
-            return flow.destination.kind is EndpointKind.NODE and carried_over(flow) is family
-
         told = ", ".join(map(str, ranges))
         yield Cause(
             "node-port-addresses",
@@ -37,10 +35,19 @@ def find(situation: Situation) -> Iterator[Cause]:
             f"restart kube-proxy",
             (family,),
             Confidence.SHOWN,
-            hits=lambda wrong, test=to_node_ports: test(wrong.observation.flow),  # type: ignore[misc]
-            must=to_node_ports,
+            hits=_to_nodes(held, family),
             like="kubernetes/kubernetes 122899",
         )
+
+
+def _to_nodes(held: list[IPAddress], family: Family) -> Callable[[Disagreement], bool]:
+    """Flows to services at addresses of nodes."""
+
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return behind(flow.destination) and flow.address in held and carried_over(flow) is family
+
+    return hits
 
 
 def _ranges(text: str) -> tuple[IPNetwork, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.model import Family, Flow, IPAddress
 from sixproof.reporting.diagnosis.merged import behind
 
 
@@ -34,7 +34,7 @@ def sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> b
         return True
     if flow.destination.node != node:
         return False
-    return flow.destination.kind is EndpointKind.NODE or flow.source.address(family) in to
+    return behind(flow.destination) or flow.source.address(family) in to
 
 
 def surely_sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> bool:

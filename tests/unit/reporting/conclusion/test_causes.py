@@ -409,7 +409,15 @@ def test_a_test_that_names_the_place_of_a_cause_is_told_with_it() -> None:
 )
 def test_node_ports_without_a_range_of_a_family(text: str, known: bool) -> None:
     """R8: a range that holds no node is told from none."""
-    port = dataclasses.replace(pods()[0], name="web", kind=EndpointKind.NODE, pod="", labels=())
+    port = dataclasses.replace(
+        pods()[0],
+        name="node-port at worker",
+        kind=EndpointKind.SERVICE,
+        node="worker",
+        pod="",
+        labels=(),
+        addresses=tuple(_addresses("worker")),
+    )
 
     def rule(flow: Flow) -> Outcome:
         dead = flow.destination is port and flow.family is SIX
