@@ -4,11 +4,13 @@ wrong is red in the tests that are about it, in the family that it concerns, and
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +79,25 @@ def run(cluster: SimulatedCluster, home: Path, *arguments: str, only: str = "") 
     return Ran(done.returncode, done.stdout, json.loads(results.read_text()))
 
 
+Test = Callable[..., None]
+
+
+def with_a_second_try(test: Test) -> Test:
+    """A busy machine gets one (decision 48): the cluster is played here, with time-outs that are
+    short for a quiet one. What is wrong in the plugin is wrong both times."""
+
+    @functools.wraps(test)
+    def twice(**given: Any) -> None:
+        try:
+            test(**given)
+        except AssertionError:
+            home = given["tmp_path"] / "again"
+            home.mkdir()
+            test(**{**given, "simulated": SimulatedCluster(), "tmp_path": home})
+
+    return twice
+
+
 @pytest.mark.parametrize(
     ("suites", "passed", "word"),
     [
@@ -88,6 +109,7 @@ def run(cluster: SimulatedCluster, home: Path, *arguments: str, only: str = "") 
         pytest.param(("suites/mtu",), 50, "not proven", id="mtu"),
     ],
 )
+@with_a_second_try
 def test_a_healthy_cluster_is_green(
     suites: tuple[str, ...],
     passed: int,
@@ -108,6 +130,7 @@ def crosses_nodes_over_ipv6(sent: Sent, met: Manifest) -> bool:
     return sent.family == "IPv6" and sent.source["spec"]["nodeName"] != met["spec"]["nodeName"]
 
 
+@with_a_second_try
 def test_a_broken_ipv6_tunnel_is_an_ipv6_only_failure(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -131,6 +154,7 @@ def swallows_large_ipv6(sent: Sent, met: Manifest) -> bool:
     return sent.size > 1300 and crosses_nodes_over_ipv6(sent, met)
 
 
+@with_a_second_try
 def test_a_path_that_swallows_large_packets_is_a_black_hole(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -146,6 +170,7 @@ def test_a_path_that_swallows_large_packets_is_a_black_hole(
     assert "  IPv6  broken " in ran.text
 
 
+@with_a_second_try
 def test_without_a_service_proxy_no_service_answers(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -163,6 +188,7 @@ def test_without_a_service_proxy_no_service_answers(
 POLICIES = ("suites/policy/test_kubernetes.py", "suites/policy/test_changes.py")
 
 
+@with_a_second_try
 def test_policies_hold_at_every_frontend_of_a_service(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -173,6 +199,7 @@ def test_policies_hold_at_every_frontend_of_a_service(
     assert ran.outcomes() == Counter(passed=7), ran.text
 
 
+@with_a_second_try
 def test_no_policy_passes_where_nobody_enforces_any(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -191,6 +218,7 @@ def test_no_policy_passes_where_nobody_enforces_any(
     assert "shrunk to " in ran.text, ran.text
 
 
+@with_a_second_try
 def test_policies_that_are_enforced_hold(simulated: SimulatedCluster, tmp_path: Path) -> None:
     """In the whole matrix, and whatever is changed while they stand."""
     only = "04-deny-both or 18- or test_changes"
@@ -207,6 +235,7 @@ CLOSED = {
 }
 
 
+@with_a_second_try
 def test_where_the_owner_closes_everything_nothing_is_proven(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:
@@ -233,6 +262,7 @@ spec:
 """
 
 
+@with_a_second_try
 def test_policies_of_the_user_and_generated_ones_are_tried(
     simulated: SimulatedCluster, tmp_path: Path
 ) -> None:

@@ -200,7 +200,7 @@ class Network:
             ready = [pod for pod in ready if pod["spec"]["nodeName"] == at]
             if not ready:
                 return LOST
-        pod = self._drawn(service, ready, own)
+        pod = self._drawn(service, ready, sent, own)
         number = target_port(pod, port)
         if number is None:
             return REFUSED
@@ -231,14 +231,16 @@ class Network:
             if selector.items() <= pod["metadata"].get("labels", {}).items()
         ]
 
-    def _drawn(self, service: Manifest, ready: list[Manifest], own: str) -> Manifest:
-        """A backend by chance, or the one that a client had before (sessionAffinity)."""
+    def _drawn(self, service: Manifest, ready: list[Manifest], sent: Sent, own: str) -> Manifest:
+        """A backend by chance, or the one that a client had before on that port (sessionAffinity,
+        which kube-proxy keeps for each port of a service)."""
         spec, meta = service["spec"], service["metadata"]
         drawn = random.choice(ready)
         if spec.get("sessionAffinity") != "ClientIP":
             return drawn
         config = spec.get("sessionAffinityConfig", {}).get("clientIP", {})
-        key, now = (f"{meta['namespace']}/{meta['name']}", own), time.monotonic()
+        port = f"{meta['namespace']}/{meta['name']} {sent.protocol}/{sent.port}"
+        key, now = (port, own), time.monotonic()
         with self._lock:
             name, until = self._kept.get(key, ("", 0.0))
             kept = [pod for pod in ready if pod["metadata"]["name"] == name and now < until]
