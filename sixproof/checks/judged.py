@@ -18,16 +18,10 @@ from sixproof.model import (
 
 
 def judged(
-    kind: MatrixKind, title: str, flows: Iterable[Flow], wrong: Mapping[Flow, str]
-) -> Judged:
-    """A cell a flow: WRONG with what is wrong about it, else ALLOWED."""
-    return of_observations(kind, title, (Observation(f, Outcome.ALLOWED) for f in flows), wrong)
-
-
-def of_observations(
     kind: MatrixKind, title: str, seen: Iterable[Observation], wrong: Mapping[Flow, str]
 ) -> Judged:
-    """The same of what was seen of each flow; of several observations of one the last stands."""
+    """A cell a flow: WRONG with what is wrong about it, else ALLOWED; of several observations of
+    one flow the last stands."""
     cells = (
         dataclasses.replace(
             o,

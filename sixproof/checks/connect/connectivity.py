@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, must_carry
-from sixproof.checks.judged import of_observations
+from sixproof.checks.judged import judged
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Edge, Expectation, Family, Flow, Matrix, MatrixKind, edge_of
@@ -150,7 +150,7 @@ class Connectivity:
             for o in seen
             if o.peer_saw != (own := o.flow.source.address(o.flow.family))
         }
-        self._recorder.matrix(*of_observations(MatrixKind.SOURCES, title, seen, wrong))
+        self._recorder.matrix(*judged(MatrixKind.SOURCES, title, seen, wrong))
         if wrong:
             text = "\n  ".join(f"{flow}: {said}" for flow, said in wrong.items())
             families = {flow.family for flow in wrong}

@@ -60,10 +60,9 @@ class Examiner:
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
         strays, unlisted = components.stray_endpoints(self._cluster, self._topology.run.id)
-        flows = sample(results, self._topology)
         people = () if hurried() else self._readers(readers, problems)
         filters = self._filters(people)
-        flows = () if hurried() else flows
+        flows = () if hurried() else sample(results, self._topology)
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
         after = reader.read(self._agents, (*self._topology.hosts, *suspects))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.checks.judged import of_observations
+from sixproof.checks.judged import judged
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.expected_targets import ExpectedTargets
 from sixproof.errors import NotAsked
@@ -347,7 +347,7 @@ class ServiceChecks:
     ) -> None:
         __tracebackhide__ = True
         flows = [o.flow for o in seen]
-        self._recorder.matrix(*of_observations(kind, title, seen, wrong))
+        self._recorder.matrix(*judged(kind, title, seen, wrong))
         if not wrong:
             return
         lines = [f"{flow}: {said}" for flow, said in wrong.items()]

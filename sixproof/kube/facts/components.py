@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
 
 from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
@@ -120,15 +118,13 @@ def _pod(manifest: Manifest) -> ComponentPod:
 
 def settings(cluster: Cluster) -> tuple[dict[str, str], list[str]]:
     """The texts of the components' settings by name, and what could not be read."""
-    reads: list[Callable[[], Any]] = [
-        functools.partial(cluster.get, resources.CONFIG_MAP, config_map, SYSTEM)
-        for config_map, _ in _SETTINGS.values()
-    ]
     found: dict[str, str] = {}
     problems: list[str] = []
-    for (name, (_, key)), read in zip(_SETTINGS.items(), reads, strict=True):
+    for name, (config_map, key) in _SETTINGS.items():
         try:
-            found[name] = json_fields.text(read(), "data", key)[:_LONGEST]
+            held = cluster.get(resources.CONFIG_MAP, config_map, SYSTEM)
         except ApiError as error:
             problems.append(f"settings of {name}: {error}")
+        else:
+            found[name] = json_fields.text(held, "data", key)[:_LONGEST]
     return found, problems

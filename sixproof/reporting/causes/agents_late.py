@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from sixproof.model import Family, Outcome
+from sixproof.model import Family
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.situation import Situation
 
 
 def find(situation: Situation) -> Iterator[Cause]:
     """The node whose agents could not measure."""
-    unknown = [w for w in situation.wrong if w.observation.outcome is Outcome.UNKNOWN]
-    stalled = [w for w in unknown if w.observation.stalled]
+    stalled = [w for w in situation.wrong if w.observation.stalled]
     if not stalled:
         return
     nodes = Counter(w.observation.flow.source.node for w in stalled)

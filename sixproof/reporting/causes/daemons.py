@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from sixproof.agent.protocol import HealthSeen, NodeSeen
 from sixproof.model import Disagreement, EndpointKind, Family
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
-from sixproof.reporting.conclusion.reach import touches
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.reach import to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.merged import behind
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -70,7 +69,7 @@ def _since(situation: Situation, node: str, asked: str) -> str:
     before = next((h for h in earlier.health if h.asked == asked), None) if earlier else None
     if before is None:
         return ""
-    return "since before the run" if _sick(before) else "since the run began"
+    return since(bool(_sick(before)))
 
 
 def _others(situation: Situation, node: str, asked: str, what: str) -> Iterator[str]:
@@ -96,8 +95,7 @@ def _last_update(seen: NodeSeen | None) -> str:
 
 def _to_services(node: str) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
-        flow = wrong.observation.flow
-        return behind(flow.destination) and node in (flow.source.node, flow.destination.node)
+        return to_services_at(wrong.observation.flow, node)
 
     return hits
 
@@ -124,7 +122,7 @@ RULES = (
         "felix",
         "Felix of a node stands still or calls itself unhealthy",
         "Felix's health port 9099 on each node",
-        lambda _: (),
+        find,
         ("C2",),
         "Calico documentation, Felix configuration: HealthEnabled",
     ),

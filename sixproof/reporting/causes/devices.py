@@ -3,34 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
 
 from sixproof.agent.protocol import LinkSeen
-from sixproof.model import Disagreement, EndpointKind, Family, Flow, Outcome
+from sixproof.model import Disagreement, Family, Flow, Outcome
 from sixproof.probes.nodes import fib
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
-from sixproof.reporting.conclusion.reach import carried_over, crosses, touches
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_list
 
-IPV6_MINIMUM = 1280
-"""RFC 8200 section 5."""
 SHARED = ("vxlan", "ipip", "tunl", "wireguard", "geneve")
 """Kinds of devices that all nodes must have alike."""
 
 
 @dataclasses.dataclass
 class _Odd:
-    """What devices of a node have otherwise than they must; `what` follows their names."""
+    """What devices of a node have otherwise than they must; `what` follows their names, `carries`
+    has the families that each carries."""
 
     node: str
     what: str
     do: str
     like: str = ""
-    names: list[str] = dataclasses.field(default_factory=list)
-    carries: set[Family] = dataclasses.field(default_factory=set)
+    carries: dict[str, tuple[Family, ...]] = dataclasses.field(default_factory=dict)
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -38,18 +35,17 @@ def find(situation: Situation) -> Iterator[Cause]:
     tunnels of both families as one, where they have it alike."""
     tables = {n: {link.name: link for link in s.links} for n, s in situation.nodes.items()}
     names = Counter(name for links in tables.values() for name in links)
-    carried = {name: _families(situation, name) for name in names}
+    carried = _carried(situation)
     odd: dict[tuple[str, str], _Odd] = {}
     for node, links in tables.items():
         for name, count in names.items():
-            if count <= len(tables) / 2 or not carried[name]:
+            if count <= len(tables) / 2 or name not in carried:
                 continue  # one node's own, or no way between nodes leads over it
             others = [t[name] for n, t in tables.items() if n != node and name in t]
             before = _before(situation, node, name)
             for found in _oddities(node, links.get(name), others, before):
                 one = odd.setdefault((node, found.what), found)
-                one.names.append(name)
-                one.carries.update(carried[name])
+                one.carries[name] = carried[name]
             if link := links.get(name):
                 yield from _mtu(node, link, others, before, carried[name])
     for one in odd.values():
@@ -81,20 +77,20 @@ def _oddities(
             )
 
 
-def _families(situation: Situation, name: str) -> tuple[Family, ...]:
-    """The families whose packets nodes send to others over a device, by routes of any node; where
-    no flow was measured, both for a tunnel."""
+def _carried(situation: Situation) -> Mapping[str, tuple[Family, ...]]:
+    """The families whose packets nodes send to others over each device, by routes of any node;
+    where no flow was measured, both for each tunnel."""
+    found: dict[str, set[Family]] = defaultdict(set)
     if not situation.endpoints:
-        links = (link for seen in situation.nodes.values() for link in seen.links)
-        return tuple(Family) if any(x.name == name and x.kind in SHARED for x in links) else ()
-    found = set()
+        for seen in situation.nodes.values():
+            found.update({x.name: set(Family) for x in seen.links if x.kind in SHARED})
     for node, seen in situation.nodes.items():
         for end in situation.endpoints:
             for address in end.addresses if end.node != node else ():
                 way = fib.way(seen, address)
-                if way.open and way.route and way.route.device == name:
-                    found.add(Family.of(address))
-    return tuple(family for family in Family if family in found)
+                if way.open and way.route:
+                    found[way.route.device].add(Family.of(address))
+    return {name: tuple(f for f in Family if f in those) for name, those in found.items()}
 
 
 def _before(situation: Situation, node: str, name: str) -> LinkSeen | None:
@@ -134,30 +130,29 @@ def _sized(wrong: Disagreement) -> bool:
 
 
 def _cause(situation: Situation, odd: _Odd) -> Cause:
-    families = tuple(f for f in Family if f in odd.carries)
+    families = tuple(f for f in Family if any(f in those for those in odd.carries.values()))
 
     def carried(flow: Flow) -> bool:
         return carried_over(flow) in families and crosses(flow, odd.node)
 
     def must(flow: Flow) -> bool:
-        pods = flow.source.kind is flow.destination.kind is EndpointKind.POD
-        return pods and flow.crosses_nodes and not behind(flow.destination) and carried(flow)
+        return between_pods_across(flow) and carried(flow)
 
     what = odd.what
-    if len(odd.names) > 1:
+    if len(odd.carries) > 1:
         what = what.replace("has ", "have ", 1).replace("is ", "are ", 1)
     return Cause(
         "device",
         f"node {odd.node}",
-        f"{said_list(sorted(odd.names))} {what}",
+        f"{said_list(sorted(odd.carries))} {what}",
         f"{odd.do[0].upper()}{odd.do[1:]}",
         families,
         Confidence.SHOWN,
         hits=lambda wrong: carried(wrong.observation.flow),
         must=must,
         evidence=tuple(
-            f"{name} carries {' and '.join(_families(situation, name))} to the pods of other nodes"
-            for name in sorted(odd.names)
+            f"{name} carries {' and '.join(carries)} to the pods of other nodes"
+            for name, carries in sorted(odd.carries.items())
         ),
         since=_since(situation, odd),
         like=odd.like,
@@ -169,8 +164,7 @@ def _since(situation: Situation, odd: _Odd) -> str:
     if odd.node not in situation.earlier:
         return ""
     links = {link.name: link for link in situation.nodes[odd.node].links}
-    same = all(_before(situation, odd.node, name) == links.get(name) for name in odd.names)
-    return "since before the run" if same else "since the run began"
+    return since(all(_before(situation, odd.node, n) == links.get(n) for n in odd.carries))
 
 
 RULES = (
@@ -186,7 +180,7 @@ RULES = (
         "device-mtu",
         "A device of a node has another MTU than on the other nodes, or than when the run began",
         "network devices of each node",
-        lambda _: (),
+        find,
         ("I3T", "I2L"),
         "RFC 8200 section 5",
     ),

@@ -164,7 +164,7 @@ RULES = (
         "dns-configuration",
         "All DNS replicas are wrong alike: what their Corefile makes of AAAA or A questions",
         "DNS answers, the Corefile in ConfigMap kube-system/coredns",
-        lambda _: (),
+        find,
         ("R5", "I21"),
         "rancher/rke2 4050; CoreDNS plugins rewrite, template and dns64",
     ),

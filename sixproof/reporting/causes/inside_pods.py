@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
+from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 
-IPV6_MINIMUM = 1280
-"""RFC 8200 section 5."""
 ANEW = "address and routes do not come back by themselves"
 UNUSABLE = {"tentative", "dadfailed"}
 """Flags of an address that the kernel does not use (RFC 4862 section 5.4)."""

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 from sixproof.agent.protocol import FilterSeen
 from sixproof.model import Disagreement, Family
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
-from sixproof.reporting.conclusion.reach import carried_over, touches
+from sixproof.reporting.conclusion.reach import carried_over, to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.matrix.grid import Standing, standing_of
 
 TABLES = {Family.IPV4: "ip", Family.IPV6: "ip6"}
@@ -69,8 +68,7 @@ def _evidence(has: dict[tuple[str, Family], bool], node: str, family: Family) ->
 def _to_services(node: str, family: Family) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
-        here = flow.source.node == node or flow.destination.node == node
-        return here and behind(flow.destination) and carried_over(flow) is family
+        return to_services_at(flow, node) and carried_over(flow) is family
 
     return hits
 

@@ -91,15 +91,13 @@ def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
     sent = situation.examination.resent
     again = f": {first.rose} while {sent} failing flows were sent again"
     more = f", and {len(rules) - 1} more of its table" if len(rules) > 1 else ""
-    remedy = f"Remove it ({first.removal}), and find who made it"
+    which = f"what table {rule.family} {rule.table} drops" if more else f"it ({first.removal})"
     return Cause(
         "packet-filter",
         f"node {node}",
         f"a packet filter rule {_VERBS[rule.verdict]} {_taken(rule, _families(rule))}{more}"
         f"{again if first.rose and sent else ''}",
-        f"Remove what table {rule.family} {rule.table} drops, and find who made it"
-        if more
-        else remedy,
+        f"Remove {which}, and find who made it",
         families,
         Confidence.SHOWN if first.rose else Confidence.FITS,
         hits=lambda wrong: any(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator
 
-from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import Way
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -39,7 +37,7 @@ class _Group:
 def find(situation: Situation) -> Iterator[Cause]:
     """Refused ways, then those that lead elsewhere than everybody else's."""
     for family in Family:
-        usual = _usual_devices(situation, family)
+        usual = _routes_are_usual(situation, family)
         for node, seen in situation.nodes.items():
             groups: dict[object, _Group] = {}
             for end in situation.endpoints:
@@ -56,28 +54,20 @@ def find(situation: Situation) -> Iterator[Cause]:
                 yield _cause(situation, node, family, group)
 
 
-def _usual_devices(situation: Situation, family: Family) -> Counter[str]:
-    """By which devices nodes send to pods of others, as kinds: ``vxlan``, or a device's name."""
-    found: Counter[str] = Counter()
-    for node, seen in situation.nodes.items():
-        for end in situation.endpoints:
-            address = end.address(family)
-            if end.kind is EndpointKind.POD and end.node != node and address:
-                way = fib.way(seen, address)
-                if way.open and not way.by_default and way.route:
-                    found[_device(seen, way)] += 1
-    return found
+def _routes_are_usual(situation: Situation, family: Family) -> bool:
+    """Whether some node has a route of its own, not only the default one, to another's pod."""
+    return any(
+        way.open and not way.by_default
+        for node, seen in situation.nodes.items()
+        for end in situation.endpoints
+        if end.kind is EndpointKind.POD and end.node != node and (a := end.address(family))
+        for way in [fib.way(seen, a)]
+    )
 
 
-def _device(seen: NodeSeen, way: Way) -> str:
-    name = way.route.device if way.route else ""
-    kind = next((link.kind for link in seen.links if link.name == name), "")
-    return f"{kind} device {name}" if kind else f"device {name}"
-
-
-def _is_wrong(way: Way, kind: EndpointKind, usual: Counter[str]) -> bool:
+def _is_wrong(way: Way, kind: EndpointKind, usual: bool) -> bool:
     """Whether it ends at the node, or is the default route where others have one of their own."""
-    lost = kind is EndpointKind.POD and way.by_default and usual.total() > 0
+    lost = kind is EndpointKind.POD and way.by_default and usual
     return lost or not way.open
 
 
@@ -132,7 +122,7 @@ def _since(situation: Situation, node: str, group: _Group) -> str:
     if earlier is None:
         return ""
     before = fib.way(earlier, min(group.addresses, key=str))
-    return "since before the run" if before.open == group.way.open else "since the run began"
+    return since(before.open == group.way.open)
 
 
 def _evidence(situation: Situation, node: str, family: Family, group: _Group) -> Iterator[str]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, EndpointKind, Family, Flow
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
-from sixproof.reporting.conclusion.reach import carried_over, crosses, touches
+from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.merged import behind
 
 FORWARDING = {
     Family.IPV4: "net/ipv4/ip_forward",
@@ -80,21 +79,13 @@ def _cause(
         return carried_over(flow) is family and reach(flow)
 
     def must(flow: Flow) -> bool:
-        pod_to_pod = flow.source.kind is flow.destination.kind is EndpointKind.POD
-        return (
-            pod_to_pod
-            and flow.crosses_nodes
-            and not behind(flow.destination)
-            and carried_over(flow) is family
-            and reach(flow)
-        )
+        return between_pods_across(flow) and carried_over(flow) is family and reach(flow)
 
     earlier = situation.earlier.get(node)
     before = earlier.sysctls.get(name) if earlier else None
     now = situation.nodes[node].sysctls[name]
     others = {n: s.sysctls.get(name, "") for n, s in situation.nodes.items() if n != node}
     alike = sorted(n for n, value in others.items() if value == now)
-    since = "since before the run" if before == now else "since the run began"
     return Cause(
         "sysctl",
         f"node {node}",
@@ -109,7 +100,7 @@ def _cause(
             *([f"other nodes have {min(set(others.values()))}"] if others and not alike else []),
             *([f"so has {', '.join(alike)}"] if alike else []),
         ),
-        since if before is not None else "",
+        since(before == now) if before is not None else "",
     )
 
 

@@ -9,11 +9,10 @@ from ipaddress import ip_address
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
+from sixproof.reporting.causes.neighbours import DEAD
 from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
-
-DEAD = ("FAILED", "INCOMPLETE")
 
 
 @dataclasses.dataclass(frozen=True)

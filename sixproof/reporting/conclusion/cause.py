@@ -17,9 +17,8 @@ class Confidence(enum.IntEnum):
     """How sure a cause is, if it explains what failed: of two that explain as much, the surer is
     the cause and the other is told beside it."""
 
-    SIGN = 1  # as often a consequence as a cause
-    FITS = 2  # it explains what failed; the facts do not prove that it did
-    SHOWN = 3  # the facts themselves say that such packets, or answers, fail
+    FITS = 1  # it explains what failed; the facts do not prove that it did
+    SHOWN = 2  # the facts themselves say that such packets, or answers, fail
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,6 +50,11 @@ class Cause:
         """The cause in one sentence."""
         when = f" ({self.since})" if self.since else ""
         return f"{self.place}: {self.what}{when}"
+
+
+def since(same: bool) -> str:
+    """When a fact came about, by whether it was the `same` when the run began."""
+    return "since before the run" if same else "since the run began"
 
 
 Finder = Callable[["Situation"], Iterable[Cause]]

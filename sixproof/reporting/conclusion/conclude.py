@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Flow
 from sixproof.reporting.conclusion import hints
-from sixproof.reporting.conclusion.cause import Cause, Confidence
+from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import LEAD
@@ -100,8 +100,9 @@ def conclude(results: Results) -> Conclusions:
     found = faults(results)
     if not found and not results.failing():
         return Conclusions((), found)
-    situation = Situation(results, found)
-    causes = [cause for rule in rules() for cause in rule.find(situation)]
+    situation = Situation(results)
+    finders = dict.fromkeys(rule.find for rule in rules())
+    causes = [cause for find in finders for cause in find(situation)]
     chosen = _chosen(causes, found, _carried(results))
     explained = {id(f) for conclusion in chosen for f in conclusion.faults}
     rest = [
@@ -225,12 +226,12 @@ def _hides(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) ->
     return any(map(cause.must, flows)) and not any(map(cause.must, carried))
 
 
-def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[bool, int, int, int]:
-    """A sign counts less than any cause that is shown; else what explains more comes first, then
-    the surer one, then the one under which more of these flows could not have worked."""
+def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[int, int, int]:
+    """What explains more comes first, then the surer one, then the one under which more of these
+    flows could not have worked."""
     cells = [cell for fault in explained for cell in fault.pattern.cells]
     bound = sum(cause.must(cell.observation.flow) for cell in cells)
-    return cause.confidence is not Confidence.SIGN, len(cells), cause.confidence, bound
+    return len(cells), cause.confidence, bound
 
 
 def _same(one: Sequence[Fault], other: Sequence[Fault]) -> bool:

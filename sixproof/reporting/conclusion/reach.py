@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sixproof.model import Family, Flow, IPAddress
+from sixproof.model import EndpointKind, Family, Flow, IPAddress
 from sixproof.reporting.diagnosis.merged import behind
 
 
@@ -23,6 +23,17 @@ def crosses(flow: Flow, node: str) -> bool:
     if not touches(flow, node):
         return False
     return behind(flow.destination) or flow.source.node != flow.destination.node
+
+
+def to_services_at(flow: Flow, node: str) -> bool:
+    """Whether it goes to a service from a node, or at one: its rules send it on."""
+    return behind(flow.destination) and touches(flow, node)
+
+
+def between_pods_across(flow: Flow) -> bool:
+    """Whether it goes from a pod to a pod of another node, and nobody else may answer."""
+    pods = flow.source.kind is flow.destination.kind is EndpointKind.POD
+    return pods and flow.crosses_nodes
 
 
 def sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 
 from sixproof.agent.protocol import NodeSeen
@@ -11,22 +11,19 @@ from sixproof.model import (
     Disagreement,
     Endpoint,
     EndpointKind,
-    Family,
     IPAddress,
     MatrixKind,
     Observation,
 )
 from sixproof.probes.nodes.examination import Examination, FilterReading
-from sixproof.reporting.diagnosis.faults import Fault
 from sixproof.reporting.results.results_json import Results
 
 
 class Situation:
     """One run that failed."""
 
-    def __init__(self, results: Results, found: Sequence[Fault]) -> None:
+    def __init__(self, results: Results) -> None:
         self.results = results
-        self.faults = tuple(found)
         self.examination = results.examination or Examination()
 
     @functools.cached_property
@@ -44,15 +41,18 @@ class Situation:
         return self.examination.filter_of(node)
 
     @functools.cached_property
+    def _wrong(self) -> tuple[tuple[MatrixKind, Disagreement], ...]:
+        """All wrong cells with the kind of their matrix: compared once, since every rule asks."""
+        return tuple((m.matrix.kind, w) for m in self.results.telling() for w in m.disagreements())
+
+    @property
     def wrong(self) -> tuple[Disagreement, ...]:
         """All wrong cells of the run."""
-        return tuple(w for m in self.results.telling() for w in m.disagreements())
+        return tuple(wrong for _, wrong in self._wrong)
 
     def wrong_of(self, *kinds: MatrixKind) -> Iterator[Disagreement]:
         """The wrong cells of matrices of these kinds."""
-        for measured in self.results.telling():
-            if measured.matrix.kind in kinds:
-                yield from measured.disagreements()
+        return (wrong for kind, wrong in self._wrong if kind in kinds)
 
     def seen_of(self, *kinds: MatrixKind) -> Iterator[Observation]:
         """All cells of matrices of these kinds, right and wrong."""
@@ -71,10 +71,6 @@ class Situation:
                         found.setdefault((end.name, end.addresses), end)
         return tuple(found.values())
 
-    def on(self, node: str, kind: EndpointKind | None = None) -> tuple[Endpoint, ...]:
-        """The endpoints of a node, of one kind or of both."""
-        return tuple(e for e in self.endpoints if e.node == node and kind in (None, e.kind))
-
     @functools.cached_property
     def node_addresses(self) -> Mapping[str, tuple[IPAddress, ...]]:
         """The InternalIPs of nodes by name."""
@@ -90,7 +86,3 @@ class Situation:
             for held in seen.addresses
             if held.device != "lo" and not held.address.startswith("fe80:")
         }
-
-    def families(self) -> tuple[Family, ...]:
-        """The families of the run."""
-        return self.results.families()

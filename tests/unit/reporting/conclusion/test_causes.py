@@ -17,7 +17,7 @@ from sixproof.agent.protocol import (
     RouteHeld,
     RuleSeen,
 )
-from sixproof.checks.judged import of_observations
+from sixproof.checks.judged import judged
 from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import (
     ClusterFacts,
@@ -345,7 +345,7 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
         for o in matrix.observations()
     ]
     wrong = {o.flow: f"saw {saw}" for o in seen if o.peer_saw == saw}
-    kept, expected = of_observations(MatrixKind.SOURCES, "sources", seen, wrong)
+    kept, expected = judged(MatrixKind.SOURCES, "sources", seen, wrong)
     measured = Measured(kept, expected, "suites/pods/t.py::t")
     cases = (Case("suites/pods/t.py::t", CaseOutcome.FAILED),)
     told = Results(RUN, cases=cases, matrices=(measured,), examination=examined())
