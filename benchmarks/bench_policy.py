@@ -22,7 +22,7 @@ from sixproof.kube.channel.agents import Agents
 from sixproof.model import Expectation, Flow
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle
 from sixproof.probes.connect.probe import ConnectProbe
-from sixproof.workloads.policy import policy_namespaces as policy_arena
+from sixproof.workloads.policy import policy_namespaces as building
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.probe_pods import probe_pod
@@ -54,7 +54,7 @@ class PolicyBench:
         self, cluster: Cluster, policy_namespaces: PolicyNamespaces, probe: ConnectProbe
     ) -> None:
         self._cluster = cluster
-        self._arena = policy_namespaces
+        self._namespaces = policy_namespaces
         self._measuring = Measuring(probe, DENY, PATIENCE, FOLLOW)
         self._snapshot = ClusterSnapshot.of(
             policy_namespaces.namespace_labels(), endpoints=policy_namespaces.pods
@@ -71,8 +71,8 @@ class PolicyBench:
 
     def step(self, names: Sequence[str]) -> None:
         """Let these cases stand, and no others."""
-        values = {"arena": self._arena.id, **self._arena.homes}
-        made = [m for name in names for m in case(name).manifests(self._arena, values)]
+        values = {"namespaces": self._namespaces.id, **self._namespaces.homes}
+        made = [m for name in names for m in case(name).manifests(self._namespaces, values)]
         oracle = Oracle.of(made, self._snapshot, CALICO_3_31)
         expected = {flow: oracle.judge(flow).expectation() for flow in self.cells}
         began = time.monotonic()
@@ -127,7 +127,7 @@ def main() -> None:
         agents = Agents(opened, topology.run.seal.mark)
         try:
             options = probe_pod.PodOptions(testbed.describe().probe_image)
-            policy_namespaces = policy_arena.build(
+            policy_namespaces = building.build(
                 cluster, topology.run, "bench", topology.nodes, (), options, 120
             )
             agents.open(policy_namespaces.pods)

@@ -15,7 +15,7 @@ from testbed.build.images import Supply
 from testbed.build.registry import Mode
 from testbed.cluster import calico, dns, health
 from testbed.cluster import kind as kinds
-from testbed.cluster.kind import Kind
+from testbed.cluster.kind import KindCommand
 from testbed.cluster.kube import Kubectl, wait_for
 from testbed.errors import BedError
 from testbed.faults import journal
@@ -132,9 +132,9 @@ class Builder:
     def answers(self, engine: Engine) -> bool:
         return Kubectl(engine, self.variant.control_plane).attempt("get", "--raw", "/readyz").ok
 
-    def kind(self, supply: Supply) -> Kind:
+    def kind(self, supply: Supply) -> KindCommand:
         folder = self.cache.cluster(self.variant.cluster)
-        return Kind(supply.kind, supply.engine, self.variant, folder)
+        return KindCommand(supply.kind, supply.engine, self.variant, folder)
 
     def fence(self, engine: Engine) -> None:
         """The fence stands before the first container does."""

@@ -17,7 +17,13 @@ from sixproof.policy.engine.provider import (
 )
 from sixproof.policy.engine.rules import Direction, PolicyRef
 from sixproof.policy.engine.walk import Step
-from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Node, Service, ServicePort
+from sixproof.policy.snapshot.snapshot import (
+    ClusterSnapshot,
+    NamedPort,
+    Node,
+    ServicePortSnapshot,
+    ServiceSnapshot,
+)
 
 __all__ = [
     "CALICO",
@@ -37,8 +43,8 @@ __all__ = [
     "ProviderAnswer",
     "ProviderProfile",
     "SeenAs",
-    "Service",
-    "ServicePort",
+    "ServicePortSnapshot",
+    "ServiceSnapshot",
     "SideJudgement",
     "Step",
     "TieBreak",

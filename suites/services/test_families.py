@@ -22,24 +22,24 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S1")]
 @pytest.mark.story("family policies")
 @pytest.mark.parametrize("wish", WISHES, ids=str)
 def test_cluster_ips_have_the_families_asked_for_in_order(
-    wish: FamilyWish, standing: SharedServices, facts: ClusterFacts
+    wish: FamilyWish, shared_services: SharedServices, facts: ClusterFacts
 ) -> None:
     """A service gets a clusterIP of each family that its policy grants, in the order requested.
 
     A service that the cluster cannot grant is refused as a whole.
     """
     wanted = wish.granted(facts.service_families)
-    assert standing.granted(wish) == (wanted and (wanted, wanted))
+    assert shared_services.granted(wish) == (wanted and (wanted, wanted))
 
 
 @pytest.mark.story("family policies")
 def test_cluster_ips_are_of_the_service_ranges(
-    standing: SharedServices, facts: ClusterFacts
+    shared_services: SharedServices, facts: ClusterFacts
 ) -> None:
     """Every clusterIP is an address in one of the cluster's service ranges."""
     strays = [
         f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}"
-        for service in standing.all_services()
+        for service in shared_services.all_services()
         for address in service.cluster_ips
         if not any(address in cidr for cidr in facts.service_cidrs)
     ]

@@ -16,19 +16,19 @@ pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 @pytest.mark.story("EndpointSlices")
 @pytest.mark.parametrize("name", SELECTING)
 def test_endpoint_slices_list_what_the_service_selects(
-    name: str, standing: SharedServices, slices: SlicesOf
+    name: str, shared_services: SharedServices, slices: SlicesOf
 ) -> None:
     """The EndpointSlices of every kind of service list the ready pods that it selects.
 
     Unready pods are listed as ready only if the service publishes them.
     """
-    slices.must_list_the_ready_pods(standing.services[name])
+    slices.must_list_the_ready_pods(shared_services.services[name])
 
 
 @pytest.mark.story("headless")
-def test_a_headless_service_has_no_address_of_its_own(standing: SharedServices) -> None:
+def test_a_headless_service_has_no_address_of_its_own(shared_services: SharedServices) -> None:
     """A headless service has its families but no clusterIP."""
-    service = standing.services["headless"]
+    service = shared_services.services["headless"]
     assert (service.headless, service.cluster_ips) == (True, ())
 
 
@@ -44,10 +44,10 @@ def test_backends_of_a_headless_service_answer_at_their_own_addresses(
 
 @pytest.mark.story("ExternalName")
 def test_an_external_name_has_no_address_and_no_backend(
-    standing: SharedServices, slices: SlicesOf
+    shared_services: SharedServices, slices: SlicesOf
 ) -> None:
     """An ExternalName service is only a DNS alias: it has no clusterIP and no endpoints."""
-    service = standing.services["external-name"]
+    service = shared_services.services["external-name"]
     assert (service.cluster_ips, slices.listed(service)) == ((), frozenset())
 
 
@@ -69,7 +69,7 @@ def test_an_unready_backend_answers_where_it_is_published(
 
 @pytest.mark.story("hairpin")
 def test_a_backend_reaches_itself_through_its_service(
-    web: ServiceTarget, standing: SharedServices, service_checks: ServiceChecks
+    web: ServiceTarget, shared_services: SharedServices, service_checks: ServiceChecks
 ) -> None:
     """A backend that dials its own service reaches every backend, including itself.
 
@@ -77,4 +77,4 @@ def test_a_backend_reaches_itself_through_its_service(
     the pod's own address was masqueraded; if a node does this in one family only, one connection in
     n fails.
     """
-    service_checks.must_reach_every_backend("hairpin", standing.web, [web])
+    service_checks.must_reach_every_backend("hairpin", shared_services.web, [web])

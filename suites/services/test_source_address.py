@@ -32,13 +32,13 @@ def test_a_cluster_ip_keeps_the_address_of_pods(
 @pytest.mark.story("source address")
 def test_a_hairpin_is_masqueraded(
     web: ServiceTarget,
-    standing: SharedServices,
+    shared_services: SharedServices,
     service_checks: ServiceChecks,
     translation: Translation,
 ) -> None:
     """A backend that reaches itself through its service sees its node's address; other backends see
     the client's own address."""
-    service_checks.must_show_source("hairpin", standing.web, [web], translation)
+    service_checks.must_show_source("hairpin", shared_services.web, [web], translation)
 
 
 @pytest.mark.story("source address")

@@ -15,7 +15,7 @@ ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """A file (from `source` or `text`), symbolic link (`link`) or folder (none) of a layer."""
 
     path: str
@@ -45,7 +45,7 @@ class Image:
     stop_signal: str = ""
 
 
-def write_layer(path: Path, entries: Sequence[Entry]) -> Path:
+def write_layer(path: Path, entries: Sequence[ArchiveEntry]) -> Path:
     """Write a layer's tar file; the same entries give the same bytes."""
     part = path.with_suffix(".part")
     with tarfile.open(part, "w") as tar:

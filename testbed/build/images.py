@@ -60,7 +60,7 @@ def start_engine(cache: Cache, progress: Progress) -> tuple[Engine, Path | None]
     return found, wrapper
 
 
-def parts(cache: Cache, progress: Progress) -> recipes.Parts:
+def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
     """Build what is not there yet: programs one module after the other, Debian beside them."""
     machine.install(machine.BUILD_PACKAGES, progress.say)
     pause = shutil.which("catatonit")
@@ -81,7 +81,7 @@ def parts(cache: Cache, progress: Progress) -> recipes.Parts:
         kubernetes = programs(gobuild.KUBERNETES, f"Kubernetes {gobuild.KUBERNETES_VERSION}")
         calico = programs(gobuild.CALICO, f"Calico {gobuild.CALICO_VERSION}")
         tools, node = debian.result()
-    return recipes.Parts(
+    return recipes.BuiltParts(
         tools=tools,
         node=node,
         kubernetes=kubernetes,

@@ -7,20 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from testbed.build import archive, recipes
-from testbed.build.recipes import Parts
+from testbed.build.recipes import BuiltParts
 from testbed.host.engine import Engine
 
 REPOSITORY = "sixproof.test/node"
 BAKERY = "six-bake"
 
 
-def key(parts: Parts, strip_resource: bool) -> str:
+def key(parts: BuiltParts, strip_resource: bool) -> str:
     """Names a node image by the layers and images it is made of."""
     images = (recipes.node_image(parts, "node", strip_resource), *recipes.pod_images(parts))
     return hashlib.sha256(repr(images).encode()).hexdigest()[:16]
 
 
-def ensure(engine: Engine, parts: Parts, strip_resource: bool, tell: Callable[[str], None]) -> str:
+def ensure(
+    engine: Engine, parts: BuiltParts, strip_resource: bool, tell: Callable[[str], None]
+) -> str:
     """Return the node image's reference, making the image when the engine has none of that key."""
     name = key(parts, strip_resource)
     final, bare = f"{REPOSITORY}:{name}", f"{REPOSITORY}-bare:{name}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.build import archive, gobuild
-from testbed.build.archive import Entry, Image
+from testbed.build.archive import ArchiveEntry, Image
 
 NODE_FILES = Path(__file__).parent / "node"
 KUBERNETES_PROGRAMS = (
@@ -21,7 +21,7 @@ RUNC = "/usr/local/sbin/runc-nores"
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class BuiltParts:
     """The built things that images are made from; each path carries a content key."""
 
     tools: Path
@@ -33,7 +33,7 @@ class Parts:
     layers: Path
 
 
-def layer(parts: Parts, name: str, entries: list[Entry]) -> Path:
+def layer(parts: BuiltParts, name: str, entries: list[ArchiveEntry]) -> Path:
     """The file of a layer, written once for its content."""
     identity = "\n".join(entry.identity() for entry in entries)
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
@@ -41,14 +41,16 @@ def layer(parts: Parts, name: str, entries: list[Entry]) -> Path:
     return path if path.is_file() else archive.write_layer(path, entries)
 
 
-def _programs(parts: Parts) -> list[Entry]:
+def _programs(parts: BuiltParts) -> list[ArchiveEntry]:
     """The one Kubernetes program and the names it answers to."""
-    links = [Entry(f"usr/bin/{name}", link="kube") for name in KUBERNETES_PROGRAMS]
-    local = [Entry(f"usr/local/bin/{name}", link="/usr/bin/kube") for name in KUBERNETES_PROGRAMS]
-    return [Entry("usr/bin/kube", source=parts.kubernetes / "kube"), *links, *local]
+    links = [ArchiveEntry(f"usr/bin/{name}", link="kube") for name in KUBERNETES_PROGRAMS]
+    local = [
+        ArchiveEntry(f"usr/local/bin/{name}", link="/usr/bin/kube") for name in KUBERNETES_PROGRAMS
+    ]
+    return [ArchiveEntry("usr/bin/kube", source=parts.kubernetes / "kube"), *links, *local]
 
 
-def node_image(parts: Parts, reference: str, strip_resource: bool) -> Image:
+def node_image(parts: BuiltParts, reference: str, strip_resource: bool) -> Image:
     """The image of a node, without the images that its own containerd holds."""
     runc = RUNC if strip_resource else "/usr/sbin/runc"
     settings = (NODE_FILES / "containerd.toml").read_text().replace("@RUNC@", runc)
@@ -62,19 +64,22 @@ def node_image(parts: Parts, reference: str, strip_resource: bool) -> Image:
     entries = [
         *(_file(name, f"usr/local/sbin/{name}", 0o755) for name in SCRIPTS),
         _file("kubelet.service", f"{units}/kubelet.service", 0o644),
-        Entry(RUNC.strip("/"), source=parts.runtime / "runtime"),
-        Entry("etc/containerd/config.toml", text=settings, mode=0o644),
-        Entry("kind/version", text=gobuild.KUBERNETES_VERSION, mode=0o644),
-        Entry("etc/kubernetes/manifests"),
-        *(Entry(f"opt/cni/bin/{n}", source=parts.kubernetes / n) for n in ("loopback", "portmap")),
+        ArchiveEntry(RUNC.strip("/"), source=parts.runtime / "runtime"),
+        ArchiveEntry("etc/containerd/config.toml", text=settings, mode=0o644),
+        ArchiveEntry("kind/version", text=gobuild.KUBERNETES_VERSION, mode=0o644),
+        ArchiveEntry("etc/kubernetes/manifests"),
         *(
-            Entry(f"{units}/multi-user.target.wants/{unit}", link=target)
+            ArchiveEntry(f"opt/cni/bin/{n}", source=parts.kubernetes / n)
+            for n in ("loopback", "portmap")
+        ),
+        *(
+            ArchiveEntry(f"{units}/multi-user.target.wants/{unit}", link=target)
             for unit, target in (
                 ("containerd.service", "/lib/systemd/system/containerd.service"),
                 ("kubelet.service", f"/{units}/kubelet.service"),
             )
         ),
-        *(Entry(f"{units}/{unit}", link="/dev/null") for unit in masked),
+        *(ArchiveEntry(f"{units}/{unit}", link="/dev/null") for unit in masked),
     ]
     return Image(
         reference,
@@ -94,24 +99,24 @@ def _path() -> tuple[str, ...]:
     return ("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",)
 
 
-def _file(name: str, path: str, mode: int) -> Entry:
-    return Entry(path, text=(NODE_FILES / name).read_text(), mode=mode)
+def _file(name: str, path: str, mode: int) -> ArchiveEntry:
+    return ArchiveEntry(path, text=(NODE_FILES / name).read_text(), mode=mode)
 
 
-def probe_image(parts: Parts) -> Image:
+def probe_image(parts: BuiltParts) -> Image:
     """The image in which agents run: Debian's Python, under both of its usual names."""
-    names = layer(parts, "python", [Entry("usr/bin/python", link="python3")])
+    names = layer(parts, "python", [ArchiveEntry("usr/bin/python", link="python3")])
     return Image(PROBE_IMAGE, (parts.tools, names), command=("python3",), env=_path())
 
 
-def pod_images(parts: Parts) -> tuple[Image, ...]:
+def pod_images(parts: BuiltParts) -> tuple[Image, ...]:
     """Every image that a pod of the bed runs."""
     kube = (parts.tools, layer(parts, "kubernetes", _programs(parts)))
     version = gobuild.KUBERNETES_VERSION
     servers = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
-    etcd = Entry("usr/local/bin/etcd", source=parts.kubernetes / "server")
-    coredns = Entry("coredns", source=parts.kubernetes / "coredns")
-    pause = Entry("pause", source=parts.pause)
+    etcd = ArchiveEntry("usr/local/bin/etcd", source=parts.kubernetes / "server")
+    coredns = ArchiveEntry("coredns", source=parts.kubernetes / "coredns")
+    pause = ArchiveEntry("pause", source=parts.pause)
     return (
         *(Image(f"registry.k8s.io/{name}:{version}", kube, env=_path()) for name in servers),
         Image(
@@ -131,26 +136,29 @@ def pod_images(parts: Parts) -> tuple[Image, ...]:
     )
 
 
-def _calico_images(parts: Parts) -> tuple[Image, ...]:
+def _calico_images(parts: BuiltParts) -> tuple[Image, ...]:
     version, built = gobuild.CALICO_VERSION, parts.calico
     node = [
-        Entry("usr/bin/calico-node", source=built / "calico-node"),
+        ArchiveEntry("usr/bin/calico-node", source=built / "calico-node"),
         _file("calico-node-start", "usr/local/bin/calico-node-start", 0o755),
     ]
     cni = [
-        Entry("opt/cni/bin/install", source=built / "install"),
-        Entry("opt/cni/bin/calico", source=built / "calico"),
-        Entry("opt/cni/bin/calico-ipam", link="calico"),
-        Entry("opt/cni/bin/portmap", source=parts.kubernetes / "portmap"),
-        Entry("opt/cni/bin/loopback", source=parts.kubernetes / "loopback"),
+        ArchiveEntry("opt/cni/bin/install", source=built / "install"),
+        ArchiveEntry("opt/cni/bin/calico", source=built / "calico"),
+        ArchiveEntry("opt/cni/bin/calico-ipam", link="calico"),
+        ArchiveEntry("opt/cni/bin/portmap", source=parts.kubernetes / "portmap"),
+        ArchiveEntry("opt/cni/bin/loopback", source=parts.kubernetes / "loopback"),
     ]
     controllers = [
-        Entry("usr/bin/kube-controllers", source=built / "kube-controllers"),
-        Entry("usr/bin/check-status", source=built / "check-status"),
-        Entry("status", owner=999),
-        Entry("status/status.json", text="", mode=0o644, owner=999),
+        ArchiveEntry("usr/bin/kube-controllers", source=built / "kube-controllers"),
+        ArchiveEntry("usr/bin/check-status", source=built / "check-status"),
+        ArchiveEntry("status", owner=999),
+        ArchiveEntry("status/status.json", text="", mode=0o644, owner=999),
     ]
-    server = [Entry("code/apiserver", source=built / "apiserver"), Entry("tmp", mode=0o1777)]
+    server = [
+        ArchiveEntry("code/apiserver", source=built / "apiserver"),
+        ArchiveEntry("tmp", mode=0o1777),
+    ]
     return (
         Image(
             f"quay.io/calico/node:{version}",

@@ -16,7 +16,7 @@ from testbed.variants.variant import Variant
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class KindCommand:
     """The kind program, bound to an engine, a variant and the folder of the cluster's files."""
 
     program: Path

@@ -1,7 +1,7 @@
 """A plugin that breaks the bed in the middle of a run.
 
 ``SIX_TEST_FAULT`` holds the words of ``python -m testbed faults inject``. They are said once the
-probe pods are ready or, where ``SIX_TEST_FAULT_AFTER`` says ``standing``, once those services are
+probe pods are ready or, where ``SIX_TEST_FAULT_AFTER`` says ``shared_services``, once those are
 that all tests share. ``{pod}`` stands for a pod on the node that ``SIX_TEST_FAULT_NODE`` names:
 that of namespace a, or the backend of these services. ``{service}`` is the one of every family.
 """

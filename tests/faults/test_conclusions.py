@@ -68,9 +68,11 @@ CASES = (
     Case("R9 --node NODE", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("R9 --node NODE --value output", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("V1 --node NODE --peer PEER", MESH, ("NODE", "no forwarding entry", "PEER"), SIX),
-    Case("S1 --node NODE", SERVICES, ("NODE", "KUBE-SERVICES"), SIX, "standing"),
+    Case("S1 --node NODE", SERVICES, ("NODE", "KUBE-SERVICES"), SIX, "shared_services"),
     Case("R1 --node NODE", SERVICES, ("NODE", "kube-proxy does not follow")),
-    Case("S2 --service {service} --family IPv6", SERVICES, ("EndpointSlice",), SIX, "standing"),
+    Case(
+        "S2 --service {service} --family IPv6", SERVICES, ("EndpointSlice",), SIX, "shared_services"
+    ),
     Case("R8", "suites/services/test_node_ports.py", ("nodePortAddresses", "IPv6"), SIX),
     Case("I1 --node NODE; I2 --node NODE", PATHS, ("NODE", DROPS, "Packet Too Big"), SIX),
     Case("I2S --node NODE", PATHS, ("NODE", DROPS), SIX),

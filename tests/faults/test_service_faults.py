@@ -54,7 +54,7 @@ def test_s1_a_node_without_service_rules_has_pods_but_no_services(
         f"{NODES}::{TO_PODS}",
         breaking=f"S1 --node {node} --family {family}",
         node=node,
-        after="standing",
+        after="shared_services",
     )
     assert_red_is_exactly(suite_run, {ANSWER, FROM_NODES, NODE_PORT}, family)
     assert {DIRECT, TO_PODS} <= suite_run.green()
@@ -85,7 +85,7 @@ def test_s2_a_slice_made_by_hand_is_named(
         f"{KINDS}::{DIRECT}",
         breaking=f"S2 --service {{service}} --family {family}",
         node=workers[0],
-        after="standing",
+        after="shared_services",
     )
     listed = f"{SLICES}[PreferDualStack-any]"
     assert_red_is_exactly(suite_run, {listed, SHARE}, family)
@@ -120,7 +120,7 @@ def test_a2_a_backend_bound_to_one_family_is_named_behind_every_service(
         f"{NODES}::{TO_PODS}",
         breaking="A2 --pod {pod} --family IPv6",
         node=node,
-        after="standing",
+        after="shared_services",
     )
     assert_red_is_exactly(suite_run, {ANSWER, SHARE, DIRECT, HAIRPIN}, Family.IPV6)
     assert {HOSTS, TO_PODS} <= suite_run.green()

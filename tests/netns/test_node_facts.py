@@ -59,7 +59,7 @@ def test_a_rule_and_its_table_are_told_as_the_kernel_follows_them(lab: Lab) -> N
         with changed(lab, lines, undo):
             found = fib.way(facts(lab), FAR_AWAY)
             asked = protocol.RouteGet([str(FAR_AWAY)])
-            kernel = lab.agents.ask(CLIENT, asked, protocol.Routes, 10).result(10).routes[0]
+            kernel = lab.agents.ask(CLIENT, asked, protocol.RoutesSeen, 10).result(10).routes[0]
 
     assert found.refused("them") == (
         "policy rule 5270 (to 2001:db8:77::5/128 lookup 52) sends them into the blackhole route "

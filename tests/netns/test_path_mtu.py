@@ -16,7 +16,7 @@ from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 from sixproof.probes.pmtu import judge as rules
 from sixproof.probes.pmtu import signals as pmtu_signals
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.judge import Kind
+from sixproof.probes.pmtu.judge import ViolationKind
 from sixproof.probes.pmtu.probe import PathProbe, PathResult, PathRun
 from sixproof.reporting.matrix import path_text
 from tests.netns import scenes
@@ -115,16 +115,16 @@ def test_a_bottleneck_that_says_nothing_is_a_black_hole(lab: Lab, ip_family: Fam
     with behind(lab, ip_family, NARROW, 202) as server, mute(lab, ip_family):
         found, seen = explore(lab, ip_family, server)
     silent = [rules.plain_socket_converges(found), rules.one_byte_more(found)]
-    assert [c.kind for c in silent if c] == [Kind.BLACK_HOLE] * 2
+    assert [c.kind for c in silent if c] == [ViolationKind.BLACK_HOLE] * 2
     bulk = rules.bulk_in_time(found)
     assert bulk is not None
-    assert bulk.kind is Kind.BLACK_HOLE
+    assert bulk.kind is ViolationKind.BLACK_HOLE
     assert found.learnt == ()
     assert trace(found, seen).place == CLIENT.node
     assert pmtu_signals.made(seen)(found) is None
     missing = pmtu_signals.delivered(found)
     assert missing is not None
-    assert missing.kind is Kind.BLACK_HOLE
+    assert missing.kind is ViolationKind.BLACK_HOLE
     text = str(path_text.verdict("bulk", [bulk], seen, rules.bulk_in_time))
     assert "class: MTU black hole" in text
     assert f"narrowest hop: six17 of {CLIENT.node} {NARROW_MTU}" in text.replace("rsix", "six")
@@ -149,7 +149,7 @@ def test_a_packet_too_big_that_nobody_makes(lab: Lab, ip_family: Family) -> None
         found, seen = explore(lab, ip_family, server)
     missing = pmtu_signals.made(seen)(found)
     assert missing is not None
-    assert missing.kind is Kind.BLACK_HOLE
+    assert missing.kind is ViolationKind.BLACK_HOLE
     assert not pmtu_signals.emitted(seen, found)
     said = str(path_text.verdict("made", [missing], seen, pmtu_signals.made(seen)))
     assert "no node of the path made a" in said
@@ -165,7 +165,7 @@ def test_a_learnt_mtu_that_is_forgotten_too_soon(lab: Lab, ip_family: Family) ->
             soon = pmtu_signals.kept(found)
             time.sleep(4)
             ask = protocol.RouteGet([str(server.addresses[0])])
-            later = lab.agents.ask(CLIENT, ask, protocol.Routes, 10).result().routes
+            later = lab.agents.ask(CLIENT, ask, protocol.RoutesSeen, 10).result().routes
     finally:
         lab.client.sysctl({name: "600"})
     assert rules.signals_are_honoured(found) is None
@@ -178,7 +178,10 @@ def test_a_bottleneck_that_nobody_knows_fails_the_first_full_size_packet(
     lab: Lab, ip_family: Family
 ) -> None:
     """Where no agent can look, the first packet finds it: told, or silent."""
-    for number, quiet, kind in ((203, False, Kind.NARROW), (204, True, Kind.BLACK_HOLE)):
+    for number, quiet, kind in (
+        (203, False, ViolationKind.NARROW),
+        (204, True, ViolationKind.BLACK_HOLE),
+    ):
         with contextlib.ExitStack() as stack:
             server = stack.enter_context(behind(lab, ip_family, NARROW, number))
             if quiet:

@@ -23,7 +23,7 @@ from sixproof.probes.crafted.probe import (
     CraftedPacket,
     CraftedResult,
     CraftedStatus,
-    Target,
+    CraftedTarget,
 )
 from tests.netns import scenes
 from tests.netns.agents import SEAL
@@ -55,14 +55,14 @@ def ends(lab: Lab) -> Iterator[tuple[Endpoint, Endpoint]]:
         yield raw("raw-client", "client"), raw("raw-server", "server")
 
 
-def target(ends: tuple[Endpoint, Endpoint], family: Family) -> Target:
+def target(ends: tuple[Endpoint, Endpoint], family: Family) -> CraftedTarget:
     """From the one to the other."""
     address = ends[1].address(family)
     assert address is not None
-    return Target(ends[0], ends[1], address, PORT, SEAL)
+    return CraftedTarget(ends[0], ends[1], address, PORT, SEAL)
 
 
-def crafted_packets(there: Target) -> list[CraftedPacket]:
+def crafted_packets(there: CraftedTarget) -> list[CraftedPacket]:
     """Every shape that needs no policy and no service."""
     return [
         shapes.baseline(there, "pod"),

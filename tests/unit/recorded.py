@@ -24,7 +24,13 @@ from sixproof.model import (
 )
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Foreign, Run
+from sixproof.reporting.results.test_record import (
+    Case,
+    CaseOutcome,
+    Convergence,
+    Foreign,
+    RunRecord,
+)
 from sixproof.workloads.probe_pods import identity
 from sixproof.workloads.probe_pods.outside import Outside
 from sixproof.workloads.probe_pods.topology import ProbeTopology
@@ -97,8 +103,8 @@ PLAIN = Case("t.py::other", CaseOutcome.PASSED)
 TIME = Convergence("deny all", 0.87654, Family.IPV4, 3, "t.py::other")
 AT_ONCE = Convergence("allow", 0.0)
 FOREIGN = Foreign("h/w", "node w", 20, 0)
-RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.00049, "0.1.0", 1)
-UNDER_WAY = Run("six-2")
+RUN = RunRecord("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.00049, "0.1.0", 1)
+UNDER_WAY = RunRecord("six-2")
 
 _ECHO = Flow(CLIENT, HOST, ip("fd00::2"), Protocol.ICMP)
 _NAME = Flow(

@@ -12,7 +12,7 @@ from fixtures.run.state import RunState
 from sixproof import records
 from sixproof.errors import RecordError, UsageError
 from sixproof.model import Endpoint
-from sixproof.reporting.results.part_files import Parts, PartWriter
+from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, Convergence
 from tests.unit import recorded
@@ -40,7 +40,7 @@ def test_part_files_have_their_form(tmp_path: Path) -> None:
 
 def test_part_files_of_an_earlier_version_are_read(tmp_path: Path) -> None:
     (tmp_path / "gw0.jsonl").write_text(kept("parts.jsonl"))
-    found = Parts.read(tmp_path)
+    found = PartFiles.read(tmp_path)
 
     assert found.damaged == ()
     assert found.cases[1] == recorded.PLAIN

@@ -103,15 +103,15 @@ class Agent:
         """Read the pod's own facts."""
         return facts.inspected()
 
-    async def routes(self, request: protocol.RouteGet) -> protocol.Routes:
+    async def routes(self, request: protocol.RouteGet) -> protocol.RoutesSeen:
         """Ask the kernel for routes."""
-        return protocol.Routes(routes(request.addresses))
+        return protocol.RoutesSeen(routes(request.addresses))
 
     async def read_node(self, request: protocol.ReadNode) -> protocol.NodeSeen:
         """Read the node's facts; what reads them is loaded when it is first wanted."""
         from sixproof.agent.witness import health, node
 
-        return node.NodeFacts().read(await health.health(request.health))
+        return node.NodeReader().read(await health.health(request.health))
 
     async def read_filter(self, _: protocol.ReadFilter) -> protocol.FilterSeen:
         """Read the packet filter."""

@@ -38,8 +38,8 @@ from sixproof.agent.protocol.facts import (
     Ping,
     Pong,
     RouteGet,
-    Routes,
     RouteSeen,
+    RoutesSeen,
     Welcome,
 )
 from sixproof.agent.protocol.flows import (
@@ -144,7 +144,7 @@ __all__ = [
     "RouteGet",
     "RouteHeld",
     "RouteSeen",
-    "Routes",
+    "RoutesSeen",
     "RuleSeen",
     "SendRaw",
     "SendSized",

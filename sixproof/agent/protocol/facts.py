@@ -93,7 +93,7 @@ class RouteSeen(Record):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
-class Routes(Record):
+class RoutesSeen(Record):
     """Answers in the order of the addresses."""
 
     routes: list[RouteSeen]

@@ -58,7 +58,7 @@ SYSCTLS = (
 Told = tuple[typing.Any, ...]
 
 
-class NodeFacts:
+class NodeReader:
     """Reads them, each kind apart: what the kernel refuses is named, and the rest is told."""
 
     def __init__(self) -> None:

@@ -14,7 +14,7 @@ from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
-from sixproof.workloads.existing.policies import Expect, StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies, Expect
 
 
 def works(flow: Flow) -> Expectation:
@@ -27,7 +27,7 @@ def works(flow: Flow) -> Expectation:
 class Connectivity:
     """Measures flows and judges them as one matrix.
 
-    `patience` is --six-connect-timeout, `standing` what the policies of the cluster's owner make of
+    `patience` is --six-connect-timeout, `existing` what the policies of the cluster's owner make of
     flows; without them every flow must work of which a test says nothing else.
     """
 
@@ -36,11 +36,11 @@ class Connectivity:
         probe: ConnectProbe,
         recorder: Recorder,
         patience: float,
-        standing: StandingPolicies | None = None,
+        existing: ExistingPolicies | None = None,
     ) -> None:
         self._probe = probe
         self._recorder = recorder
-        self._standing = standing
+        self._existing = existing
         self.patience = patience
 
     def measure(
@@ -75,7 +75,7 @@ class Connectivity:
         return works
 
     def _closes(self, flow: Flow) -> str:
-        return "" if self._standing is None else self._standing.closes(flow)
+        return "" if self._existing is None else self._existing.closes(flow)
 
     def check(
         self,
@@ -97,8 +97,8 @@ class Connectivity:
         """
         __tracebackhide__ = True
         wanted = expect or works
-        if self._standing is not None:
-            wanted = self._standing.first(expect) if expect else self._standing
+        if self._existing is not None:
+            wanted = self._existing.first(expect) if expect else self._existing
         expected = self.hold(matrix, wanted, headline=headline, brief=brief, context=context)
         must_carry(matrix, expected)
 

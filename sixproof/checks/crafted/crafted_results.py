@@ -13,7 +13,7 @@ from sixproof.model import Endpoint, Family, Flow, Protocol
 from sixproof.probes.crafted import matrix as crafted_matrix
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
-from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, Target
+from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, CraftedTarget
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
@@ -98,7 +98,7 @@ class CraftedResults:
 class CraftedTargets:
     """By way, the targets at which is fired, and the flows that policies of the owner close."""
 
-    open: Mapping[str, tuple[Target, ...]]
+    open: Mapping[str, tuple[CraftedTarget, ...]]
     closed: Mapping[str, Closed]
 
 
@@ -118,16 +118,18 @@ def measured(doubts: Iterable[str]) -> None:
         raise evidence.not_measured("\n  ".join(["not measured", *found[:TOLD]]))
 
 
-def dialled(flow: Flow, target: Target) -> Flow:
+def dialled(flow: Flow, target: CraftedTarget) -> Flow:
     return dataclasses.replace(flow, address=target.address, port=target.port)
 
 
-def at(targets: Iterable[Target], way: str, widths: Mapping[str, int]) -> Iterator[CraftedPacket]:
+def at(
+    targets: Iterable[CraftedTarget], way: str, widths: Mapping[str, int]
+) -> Iterator[CraftedPacket]:
     return (packet for target in targets for packet in _crafted_packets(target, way, widths))
 
 
 def _crafted_packets(
-    target: Target, way: str, widths: Mapping[str, int]
+    target: CraftedTarget, way: str, widths: Mapping[str, int]
 ) -> Iterator[CraftedPacket]:
     yield shapes.baseline(target, way)
     yield from shapes.fragmented(target, way)
@@ -135,7 +137,9 @@ def _crafted_packets(
     yield shapes.full_size(target, widths[target.source.name], FULL + way)
 
 
-def source_routed(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterator[CraftedPacket]:
+def source_routed(
+    targets: Iterable[CraftedTarget], pods: Sequence[Endpoint]
+) -> Iterator[CraftedPacket]:
     """By way of the server to a third pod, where there is one, and their baselines."""
     for target in targets:
         others = [p for p in pods if p not in (target.source, target.server)]
@@ -149,7 +153,9 @@ def source_routed(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterat
             yield from shapes.source_routed(target, others[0], ROUTE)
 
 
-def forbidden(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterator[CraftedPacket]:
+def forbidden(
+    targets: Iterable[CraftedTarget], pods: Sequence[Endpoint]
+) -> Iterator[CraftedPacket]:
     """To the guarded pod beside each server: its open port is the baseline of its shut one."""
     beside = {pod.node: pod for pod in pods}
     for target in targets:
@@ -157,7 +163,7 @@ def forbidden(targets: Iterable[Target], pods: Sequence[Endpoint]) -> Iterator[C
         address = server.address(target.family)
         if address is None:
             continue
-        opened = Target(target.source, server, address, UDP.port or 0, target.seal)
+        opened = CraftedTarget(target.source, server, address, UDP.port or 0, target.seal)
         shut = dataclasses.replace(opened, port=SHUT.port or 0)
         yield shapes.baseline(opened, DENIED)
         yield from shapes.forbidden(shut, opened, DENIED)

@@ -28,16 +28,16 @@ from sixproof.model import (
     Timing,
     edge_of,
 )
-from sixproof.policy import Service, ServicePort
+from sixproof.policy import ServicePortSnapshot, ServiceSnapshot
 from sixproof.probes.connect.convergence import converge
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.probes.dns.fallback import ByName, violations
-from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProbe
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall, ResolverProbe
 from sixproof.probes.dns.truth import TrueService
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
-from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 PORT = 80
@@ -55,11 +55,11 @@ class NameReach:
         zone: str,
         timing: Timing,
         ways: DnsWays | None = None,
-        standing: StandingPolicies | None = None,
+        existing: ExistingPolicies | None = None,
     ) -> None:
         self._agents = agents
         self._ways = ways
-        self._standing = standing
+        self._existing = existing
         self._connect = ConnectProbe(agents)
         self._resolve = ResolverProbe(agents)
         self._recorder = recorder
@@ -104,7 +104,7 @@ class NameReach:
     ) -> list[Endpoint]:
         """The sources that no policy keeps from their nameservers or from a service; without one
         the test ends as not proven."""
-        if self._ways is None or self._standing is None:
+        if self._ways is None or self._existing is None:
             return list(sources)
         known = resolvers_of(self._agents, sources)
         nameservers = {name: conf.nameservers for name, conf in known.items()}
@@ -113,7 +113,7 @@ class NameReach:
             (flow, why)
             for flow in _flows(asking, services)
             for backend in backends
-            if (why := _closed_by(self._standing, flow, backend))
+            if (why := _closed_by(self._existing, flow, backend))
         ]
         shut = {flow.source for flow, _ in closed}
         free = [source for source in asking if source not in shut]
@@ -125,7 +125,8 @@ class NameReach:
         self, sources: Sequence[Endpoint], services: Sequence[TrueService]
     ) -> dict[str, list[LookupObservation]]:
         lookups = {
-            s.name: [Lookup(source, s.fqdn(self._zone)) for source in sources] for s in services
+            s.name: [ResolverCall(source, s.fqdn(self._zone)) for source in sources]
+            for s in services
         }
         every = [one for row in lookups.values() for one in row]
         with steps.step(f"When {len(every)} names are looked up"):
@@ -167,14 +168,14 @@ def _flows(sources: Iterable[Endpoint], services: Sequence[TrueService]) -> list
     ]
 
 
-def _closed_by(standing: StandingPolicies, flow: Flow, backend: Endpoint) -> str:
+def _closed_by(existing: ExistingPolicies, flow: Flow, backend: Endpoint) -> str:
     if backend.address(flow.family) is None:
         return ""
-    place, ports = flow.destination, (ServicePort(PORT, flow.protocol, SERVED),)
-    service = Service(
+    place, ports = flow.destination, (ServicePortSnapshot(PORT, flow.protocol, SERVED),)
+    service = ServiceSnapshot(
         place.namespace, place.name, place.addresses, ports=ports, backends=(backend,)
     )
-    return standing.closes(dataclasses.replace(flow, destination=backend), service)
+    return existing.closes(dataclasses.replace(flow, destination=backend), service)
 
 
 def _endpoint(service: TrueService) -> Endpoint:

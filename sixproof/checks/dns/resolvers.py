@@ -14,7 +14,7 @@ from sixproof.probes.dns import lookups as dns_lookups
 from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import Expected
 from sixproof.probes.dns.lookups import Latencies, Wanted
-from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProbe
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall, ResolverProbe
 from sixproof.probes.dns.servers import ResolvConf
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
 from sixproof.reporting.allure import steps
@@ -58,7 +58,7 @@ class Resolvers:
         """Look every name of `wanted` up, `times` times, in every pod; skips without a name."""
         settings, pods = self.settings(), self._may_ask()
         lookups = [
-            Lookup(pod, name, family, float(settings[pod.name].timeout))
+            ResolverCall(pod, name, family, float(settings[pod.name].timeout))
             for pod in pods
             for _ in range(times)
             for name, family in wanted

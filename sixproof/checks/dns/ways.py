@@ -10,10 +10,10 @@ from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress, Protocol
-from sixproof.policy import Service, ServicePort
+from sixproof.policy import ServicePortSnapshot, ServiceSnapshot
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsQuery, DnsServer, Transport
-from sixproof.workloads.existing.policies import StandingPolicies, listed
+from sixproof.workloads.existing.policies import ExistingPolicies, listed
 from sixproof.workloads.probe_pods.deploy import endpoint_of
 
 _PROTOCOLS = {Transport.UDP: Protocol.UDP, Transport.TCP: Protocol.TCP}
@@ -23,15 +23,15 @@ class DnsWays:
     """Judges who may ask which server. `pods` are the DNS pods as policies see them."""
 
     def __init__(
-        self, standing: StandingPolicies, dns: ClusterDns, pods: Sequence[Endpoint]
+        self, existing: ExistingPolicies, dns: ClusterDns, pods: Sequence[Endpoint]
     ) -> None:
-        self._standing = standing
+        self._existing = existing
         self._dns = dns
         self._pods = pods
         self._known: dict[tuple[Endpoint, DnsServer, Transport], str] = {}
 
     @classmethod
-    def of(cls, cluster: Cluster, standing: StandingPolicies, dns: ClusterDns) -> DnsWays:
+    def of(cls, cluster: Cluster, existing: ExistingPolicies, dns: ClusterDns) -> DnsWays:
         """The ways to a cluster's DNS.
 
         Raises:
@@ -41,7 +41,7 @@ class DnsWays:
         found = cluster.list(resources.POD, dns.namespace, labels=labels) if labels else ()
         running = [pod for one in found if (pod := running_pod(one)) is not None]
         return cls(
-            standing,
+            existing,
             dns,
             [
                 dataclasses.replace(
@@ -107,16 +107,16 @@ class DnsWays:
         address = server.address
         pod = next((p for p in self._pods if address in p.addresses), None)
         if pod is not None:
-            return self._standing.closes(Flow(source, pod, address, protocol, port))
+            return self._existing.closes(Flow(source, pod, address, protocol, port))
         behind = [p for p in self._pods if p.address(server.family)]
         if not behind or all(address != known.address for known in self._dns.addresses):
             place = Endpoint(server.name, EndpointKind.OUTSIDE, (address,))
-            return self._standing.closes(Flow(source, place, address, protocol, port))
+            return self._existing.closes(Flow(source, place, address, protocol, port))
         return listed(
             filter(
                 None,
                 (
-                    self._standing.closes(
+                    self._existing.closes(
                         Flow(source, backend, address, protocol, port),
                         self._service(address, port, transport, backend),
                     )
@@ -127,11 +127,11 @@ class DnsWays:
 
     def _service(
         self, address: IPAddress, port: int, transport: Transport, backend: Endpoint
-    ) -> Service:
+    ) -> ServiceSnapshot:
         space, _, name = self._dns.service.partition("/")
         target = next((s.port(transport) for s in self._dns.pods), port)
-        ports = (ServicePort(port, _PROTOCOLS[transport], target),)
-        return Service(space, name, (address,), ports=ports, backends=(backend,))
+        ports = (ServicePortSnapshot(port, _PROTOCOLS[transport], target),)
+        return ServiceSnapshot(space, name, (address,), ports=ports, backends=(backend,))
 
     def _flows(self, queries: Iterable[DnsQuery]) -> list[tuple[Flow, str]]:
         return [

@@ -55,13 +55,14 @@ def frontend_node(topology: ProbeTopology, flow: Flow) -> Endpoint:
     return ring[(nodes.index(flow.destination.node) + 1) % len(ring)]
 
 
-def as_judged(made: Service, flow: Flow) -> policy.Service:
+def as_judged(made: Service, flow: Flow) -> policy.ServiceSnapshot:
     """The service before a flow's pod, as the oracle knows it; both protocols have one port."""
     ports = tuple(
-        policy.ServicePort(p.port, p.protocol, int(p.target), p.node_port) for p in made.ports
+        policy.ServicePortSnapshot(p.port, p.protocol, int(p.target), p.node_port)
+        for p in made.ports
     )
     backends = (flow.destination,)
-    return policy.Service(
+    return policy.ServiceSnapshot(
         made.namespace, made.name, made.cluster_ips, ports=ports, backends=backends
     )
 

@@ -124,7 +124,7 @@ class NewPods:
         name = f"{part}-{secrets.token_hex(2)}"
         flows = self._lab.flows(PORT_SPECS)
         self._lab.must_be_open(title, flows)
-        with self._lab.standing(policies) as apply:
+        with self._lab.existing(policies) as apply:
             self._lab.follow(f"{title}: before", apply, policies, flows, ENFORCED)
             try:
                 born, began = self._bear(name, home, part, node)

@@ -100,7 +100,7 @@ class Generated:
         def wrong(seen: Observation) -> bool:
             return seen.outcome.measured and seen.outcome not in expected[seen.flow].outcomes
 
-        with self._lab.standing(policies) as apply:
+        with self._lab.existing(policies) as apply:
             began = time.monotonic()
             try:
                 apply()

@@ -15,7 +15,7 @@ from sixproof.workloads.policy import cases, files
 from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.files import Given
-from sixproof.workloads.policy.policy_namespaces import ARENA, PolicyNamespaces
+from sixproof.workloads.policy.policy_namespaces import POLICY_NAMESPACES, PolicyNamespaces
 from sixproof.workloads.policy.stand_ins import STANDS_FOR, StandIns
 from sixproof.workloads.probe_pods import deploy
 from sixproof.workloads.probe_pods.identity import Run
@@ -84,7 +84,7 @@ def with_standing(cluster: Cluster, read: Given | None, namespaces: tuple[str, .
     if namespaces:
         found = policies.of_namespaces(cluster, namespaces)
         try:
-            there = files.standing(found, policies.tiers(cluster))
+            there = files.existing(found, policies.tiers(cluster))
         except UsageError as error:
             raise UsageError(f"--six-policies-of {','.join(namespaces)}: {error}") from error
         given = dataclasses.replace(given, policies=(*given.policies, *there.policies))
@@ -110,7 +110,12 @@ def as_read(
     made: dict[str, str] = namespace(run, home.removeprefix(run.namespace("")))["metadata"][
         "labels"
     ]
-    return {"kubernetes.io/metadata.name": home, **labels, **made, ARENA: policy_namespaces.id}
+    return {
+        "kubernetes.io/metadata.name": home,
+        **labels,
+        **made,
+        POLICY_NAMESPACES: policy_namespaces.id,
+    }
 
 
 def build(
@@ -132,8 +137,8 @@ def build(
         made.append(manifest)
         for column, (name, labels) in enumerate(home.pods.items()):
             node = nodes[(row + column) % len(nodes)]
-            standing = {STANDS_FOR: home.labels[STANDS_FOR]} if STANDS_FOR in home.labels else {}
-            wanted = {ARENA: policy_namespaces.id, **standing, **labels}
+            existing = {STANDS_FOR: home.labels[STANDS_FOR]} if STANDS_FOR in home.labels else {}
+            wanted = {POLICY_NAMESPACES: policy_namespaces.id, **existing, **labels}
             spec = PodSpec(name, homes[home.name], node, tuple(wanted.items()))
             pods.append(_serving(pod(run, spec, options), stage))
     plan = deploy.DeployPlan(

@@ -50,7 +50,7 @@ class Surroundings:
 
     snapshot: ClusterSnapshot
     profile: ProviderProfile
-    standing: tuple[Manifest, ...]
+    existing: tuple[Manifest, ...]
     values: Mapping[str, str]
     families: tuple[Family, ...]
 
@@ -143,7 +143,7 @@ class PolicyChecker:
 
         Where policies of the owner close every flow of a family, the test ends as not proven."""
         self.must_be_open(title, flows, snapshot)
-        with self.standing(policies) as apply:
+        with self.existing(policies) as apply:
             self.follow(title, apply, policies, flows, ENFORCED, snapshot, witnesses)
             yield
         self.lifted(title, flows, snapshot, witnesses)
@@ -163,7 +163,7 @@ class PolicyChecker:
         self.follow(f"{title}: deleted", lambda: None, (), flows, LIFTED, snapshot, witnesses)
 
     @contextlib.contextmanager
-    def standing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
+    def existing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
         """What applies these policies; they are deleted at the end, whoever applied them."""
         try:
             yield lambda: self.apply(policies)
@@ -218,7 +218,7 @@ class PolicyChecker:
         owner's close by themselves is marked so."""
         around = self.around
         oracle = Oracle.of(
-            (*around.standing, *policies), snapshot or around.snapshot, around.profile
+            (*around.existing, *policies), snapshot or around.snapshot, around.profile
         )
         return {
             flow: dataclasses.replace(judged.expectation(), closed_by="" if judged.allowed else by)
@@ -229,7 +229,7 @@ class PolicyChecker:
     def _closed(self, flows: Flows, snapshot: ClusterSnapshot | None) -> list[tuple[Flow, str]]:
         """By flow the policies of the owner that close it by themselves, "" where none does."""
         around = self.around
-        alone = Oracle.of(around.standing, snapshot or around.snapshot, around.profile)
+        alone = Oracle.of(around.existing, snapshot or around.snapshot, around.profile)
         if not alone.policies:
             return [(flow, "") for flow in flows]
         return [(flow, closed_by(alone.judge(flow))) for flow in flows]

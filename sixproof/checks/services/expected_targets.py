@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.model import Endpoint, Expectation, Flow, Observation, Outcome
 from sixproof.probes.connect.spread import Spread, connections
-from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.existing.service_gates import Gate, gate
 from sixproof.workloads.services.routing import ServiceTarget
 
@@ -17,12 +17,12 @@ class ExpectedTargets:
     """Targets by the name of their endpoint: what a flow must come to, and who may answer it.
 
     `former` is how many backends a target had before a change: one that lingers must be met.
-    `standing` are the policies of the cluster's owner; without them every flow is open.
+    `existing` are the policies of the cluster's owner; without them every flow is open.
     """
 
     targets: Mapping[str, ServiceTarget]
     former: int = 0
-    standing: StandingPolicies | None = None
+    existing: ExistingPolicies | None = None
     gates: dict[Flow, Gate] = dataclasses.field(default_factory=dict, compare=False)
 
     @classmethod
@@ -30,14 +30,14 @@ class ExpectedTargets:
         cls,
         targets: Iterable[ServiceTarget],
         former: int = 0,
-        standing: StandingPolicies | None = None,
+        existing: ExistingPolicies | None = None,
     ) -> ExpectedTargets:
         """A board of these targets; two of one name are a mistake of the caller."""
         listed = tuple(targets)
         by_name = {t.endpoint.name: t for t in listed}
         if len(by_name) != len(listed):
             raise ValueError("two targets have one name")
-        return cls(by_name, former, standing)
+        return cls(by_name, former, existing)
 
     def target(self, flow: Flow) -> ServiceTarget:
         """What a flow dials."""
@@ -49,11 +49,11 @@ class ExpectedTargets:
 
     def gate(self, flow: Flow) -> Gate:
         """What the policies that stand say of a flow."""
-        if self.standing is None:
+        if self.existing is None:
             return Gate(())
         found = self.gates.get(flow)
         if found is None:
-            found = self.gates[flow] = gate(self.standing, flow, self.target(flow))
+            found = self.gates[flow] = gate(self.existing, flow, self.target(flow))
         return found
 
     def closed_by(self, flow: Flow) -> str:

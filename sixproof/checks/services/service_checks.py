@@ -32,7 +32,7 @@ from sixproof.probes.connect.spread import CHANCE, Spread, worst_of
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
-from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.mutable_service import Change
 from sixproof.workloads.services.routing import ServiceTarget, flows_to
@@ -63,9 +63,9 @@ class ServiceChecks:
         families: tuple[Family, ...],
         settle: float,
         silence: float,
-        standing: StandingPolicies | None = None,
+        existing: ExistingPolicies | None = None,
     ) -> None:
-        self._standing = standing
+        self._existing = existing
         self._connectivity = connectivity
         self._probe = probe
         self._recorder = recorder
@@ -184,7 +184,7 @@ class ServiceChecks:
             self._require(MatrixKind.BACKENDS, title, kept, opened)
 
     def _board(self, targets: Iterable[ServiceTarget], former: int = 0) -> ExpectedTargets:
-        return ExpectedTargets.of(targets, former, self._standing)
+        return ExpectedTargets.of(targets, former, self._existing)
 
     @contextlib.contextmanager
     def _carrying(

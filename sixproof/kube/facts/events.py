@@ -16,7 +16,7 @@ _OLD = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Cause:
+class NotRunningReason:
     """Why something does not run: in the cluster's words, and what helps. `final` causes do not go
     away by waiting."""
 
@@ -44,7 +44,7 @@ def explain_refusal(error: ApiError) -> str:
     return str(_with_remedy(str(error), _REFUSALS))
 
 
-def diagnose(pod: Manifest | None, events: Iterable[Manifest]) -> Cause:
+def diagnose(pod: Manifest | None, events: Iterable[Manifest]) -> NotRunningReason:
     """The cause, from a pod (None where it does not exist) and the events about it."""
     newest = sorted(events, key=_last_seen, reverse=True)
     warnings = [e for e in newest if json_fields.text(e, "type") == "Warning"]
@@ -52,15 +52,17 @@ def diagnose(pod: Manifest | None, events: Iterable[Manifest]) -> Cause:
         for event in warnings:
             if json_fields.text(event, "reason") == "FailedCreate":
                 return _with_remedy(_message(event), _REFUSALS)
-        return Cause("the pod does not exist: it was never made, or was deleted meanwhile")
+        return NotRunningReason(
+            "the pod does not exist: it was never made, or was deleted meanwhile"
+        )
     for cause in (*_from_status(pod), *_from_containers(pod), *_from_events(warnings)):
         return cause
     phase = json_fields.text(pod, "status", "phase") or "without a phase"
     last = f"; last event: {_message(newest[0])}" if newest else "; no events"
-    return Cause(f"the pod is {phase}{last}")
+    return NotRunningReason(f"the pod is {phase}{last}")
 
 
-def _from_status(pod: Manifest) -> Iterator[Cause]:
+def _from_status(pod: Manifest) -> Iterator[NotRunningReason]:
     scheduled = json_fields.condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
         message = json_fields.text(scheduled, "message") or json_fields.text(scheduled, "reason")
@@ -79,7 +81,7 @@ def _from_status(pod: Manifest) -> Iterator[Cause]:
         yield dataclasses.replace(cause, final=True)
 
 
-def _from_containers(pod: Manifest) -> Iterator[Cause]:
+def _from_containers(pod: Manifest) -> Iterator[NotRunningReason]:
     statuses = [
         *json_fields.entries(pod, "status", "initContainerStatuses"),
         *json_fields.entries(pod, "status", "containerStatuses"),
@@ -93,10 +95,12 @@ def _from_containers(pod: Manifest) -> Iterator[Cause]:
             cause = _with_remedy(what + json_fields.text(waiting, "message"), _IMAGES)
             yield dataclasses.replace(cause, final=reason in _FINAL)
         elif reason not in ("", "ContainerCreating", "PodInitializing"):
-            yield Cause(one_line(f"{name}: {reason}: {_ended(status) or waiting.get('message')}"))
+            yield NotRunningReason(
+                one_line(f"{name}: {reason}: {_ended(status) or waiting.get('message')}")
+            )
         elif ended := _ended(status):
             final = json_fields.text(pod, "spec", "restartPolicy") == "Never"
-            yield Cause(f"{name}: {ended}", final=final)
+            yield NotRunningReason(f"{name}: {ended}", final=final)
 
 
 def _ended(status: Manifest) -> str:
@@ -111,7 +115,7 @@ def _ended(status: Manifest) -> str:
     return ""
 
 
-def _from_events(warnings: Sequence[Manifest]) -> Iterator[Cause]:
+def _from_events(warnings: Sequence[Manifest]) -> Iterator[NotRunningReason]:
     for event in warnings:
         reason, message = json_fields.text(event, "reason"), _message(event)
         if reason == "FailedCreatePodSandBox":
@@ -120,7 +124,7 @@ def _from_events(warnings: Sequence[Manifest]) -> Iterator[Cause]:
                 plugin, said = cni["plugin"].capitalize(), cni["said"]
                 yield _with_remedy(f"no network: {plugin} says: {one_line(said)}", _NETWORK)
             else:
-                yield Cause(f"no sandbox: {one_line(message)}")
+                yield NotRunningReason(f"no sandbox: {one_line(message)}")
         elif reason in _TELLING:
             yield _with_remedy(f"{reason}: {message}", _TELLING[reason])
 
@@ -142,10 +146,10 @@ def _last_seen(event: Manifest) -> datetime.datetime:
     return max((t for t in times if t), default=_OLD)
 
 
-def _with_remedy(what: str, remedies: Sequence[tuple[str, str]]) -> Cause:
+def _with_remedy(what: str, remedies: Sequence[tuple[str, str]]) -> NotRunningReason:
     """The cause with every remedy whose pattern it matches: a scheduler names all its obstacles."""
     fitting = [remedy for pattern, remedy in remedies if re.search(pattern, what, re.IGNORECASE)]
-    return Cause(one_line(what), "; ".join(fitting))
+    return NotRunningReason(one_line(what), "; ".join(fitting))
 
 
 # kubelet's message holds the CNI plugin's own reason as its last part.

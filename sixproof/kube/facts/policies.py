@@ -33,7 +33,7 @@ def is_away(error: ApiError) -> bool:
     return failures.is_transient(error, repeatable=True)
 
 
-def standing(
+def existing(
     cluster: Cluster, namespaces: tuple[str, ...], *, calico: bool = True
 ) -> tuple[Manifest, ...]:
     """Every policy that may concern pods of these namespaces; without Calico's, which an extension
@@ -65,7 +65,7 @@ def standing(
 
 def of_namespaces(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
     """The policies that stand in these namespaces, Kubernetes' and Calico's; copies and the
-    harness's own are left out as in `standing`.
+    harness's own are left out as in `existing`.
 
     Raises:
         ApiError: they may not be read.

@@ -27,7 +27,7 @@ from sixproof.policy.engine.rules import Condition, Direction, Needs, PacketSide
 from sixproof.policy.kubernetes.network_policy import read_port_name
 from sixproof.policy.manifests.manifest import Field, Fields
 from sixproof.policy.snapshot.networks import Networks, read_cidr
-from sixproof.policy.snapshot.snapshot import Service
+from sixproof.policy.snapshot.snapshot import ServiceSnapshot
 
 _FIELDS = [
     "nets",
@@ -185,7 +185,7 @@ def _services(entity: _Entity) -> list[Condition]:
     return [_service_condition(entity, f"an endpoint of service {namespace}/{name}", service)]
 
 
-def _service_condition(entity: _Entity, wanted: str, service: Service | None) -> Condition:
+def _service_condition(entity: _Entity, wanted: str, service: ServiceSnapshot | None) -> Condition:
     """Source: any backend's address. Destination: a backend's address and its port. Of a service
     that the cluster does not hold nothing is known."""
     if service is None:

@@ -41,7 +41,7 @@ class Route:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Routes:
+class PossibleRoutes:
     """All ways that a flow may take; `unknown` says why it cannot be judged."""
 
     ways: tuple[Route, ...] = ()

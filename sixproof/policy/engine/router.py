@@ -15,8 +15,8 @@ from sixproof.policy.engine.provider import ProviderAnswer, ProviderProfile, See
 from sixproof.policy.engine.route import (
     NODE_NETWORK,
     EnforcementPoint,
+    PossibleRoutes,
     Route,
-    Routes,
     ends_on_own_node,
     node_name,
     same_node,
@@ -24,7 +24,12 @@ from sixproof.policy.engine.route import (
     unpoliced,
     which_source,
 )
-from sixproof.policy.snapshot.snapshot import ClusterSnapshot, Node, Service, ServicePort
+from sixproof.policy.snapshot.snapshot import (
+    ClusterSnapshot,
+    Node,
+    ServicePortSnapshot,
+    ServiceSnapshot,
+)
 
 _ACCEPTED = frozenset({130, 131, 132, 133, 135, 136})
 """ICMPv6 types that Felix accepts before policy: MLD, router and neighbour discovery."""
@@ -36,8 +41,8 @@ _ERRORS = {4: frozenset({3, 4, 11, 12}), 6: frozenset({1, 2, 3, 4})}
 class Dialled:
     """A service port that a flow dials; `entry` is the node at whose port, if so."""
 
-    service: Service
-    port: ServicePort
+    service: ServiceSnapshot
+    port: ServicePortSnapshot
     entry: Node | None
 
 
@@ -49,28 +54,30 @@ class Router:
     profile: ProviderProfile
     party: Callable[[Endpoint, IPAddress], PolicyPeer]
 
-    def routes(self, flow: Flow, icmp: Icmp | None) -> Routes:
+    def routes(self, flow: Flow, icmp: Icmp | None) -> PossibleRoutes:
         """The ways of a flow. `icmp` is its message, an echo request if None."""
         source, version = flow.source, flow.family.version
         if source.kind is EndpointKind.SERVICE:
-            return Routes(unknown=f"{source.name} is a service: nothing starts there")
+            return PossibleRoutes(unknown=f"{source.name} is a service: nothing starts there")
         address = source.address(flow.family)
         if address is None:
-            return Routes(unknown=f"{source.name} has no {flow.family} address")
+            return PossibleRoutes(unknown=f"{source.name} has no {flow.family} address")
         here = self.party(source, address)
         if flow.protocol is not Protocol.ICMP:
             if flow.port is None:
-                return Routes(unknown=f"a {flow.protocol} flow needs a port")
+                return PossibleRoutes(unknown=f"a {flow.protocol} flow needs a port")
             return self._to(flow, here, flow.port, None)
         message = icmp or Icmp.echo(version)
         if message.type in _ERRORS[version]:
-            return Routes(unknown="an ICMP error goes with the flow that it is about")
+            return PossibleRoutes(unknown="an ICMP error goes with the flow that it is about")
         if version == 6 and message.type in _ACCEPTED:
             free = EnforcementPoint(exempt="neighbour discovery and MLD are accepted before policy")
-            return Routes((Route(free, free),))
+            return PossibleRoutes((Route(free, free),))
         return self._to(flow, here, None, message)
 
-    def _to(self, flow: Flow, here: PolicyPeer, port: int | None, message: Icmp | None) -> Routes:
+    def _to(
+        self, flow: Flow, here: PolicyPeer, port: int | None, message: Icmp | None
+    ) -> PossibleRoutes:
         destination = flow.destination
         is_pod = destination.kind is EndpointKind.POD
         if not is_pod or flow.address not in destination.addresses:
@@ -78,16 +85,16 @@ class Router:
                 return self._to_service(flow, here, dialled)
             if is_pod or destination.kind is EndpointKind.SERVICE:
                 what = f"{flow.address} is no address of {destination.name}"
-                return Routes(unknown=f"{what}, nor one of a known service with that port")
+                return PossibleRoutes(unknown=f"{what}, nor one of a known service with that port")
         if is_pod and same_pod(flow.source, destination):
             inside = EnforcementPoint(exempt="traffic to a pod's own address stays inside the pod")
-            return Routes((Route(inside, inside),))
+            return PossibleRoutes((Route(inside, inside),))
         version = flow.family.version
         protocol = protocol_number(flow.protocol, version)
         there = self.party(destination, flow.address)
         packet = Packet(here, there, version, protocol, port, message)
         leaving, arriving = self._leaving(flow, (packet,)), self._arriving(flow, packet)
-        return Routes((Route(leaving, arriving, ends_on_own_node(flow, destination)),))
+        return PossibleRoutes((Route(leaving, arriving, ends_on_own_node(flow, destination)),))
 
     def _leaving(self, flow: Flow, packets: tuple[Packet, ...]) -> EnforcementPoint:
         if flow.source.kind is not EndpointKind.POD:
@@ -138,7 +145,7 @@ class Router:
                     return Dialled(service, port, entry)
         return None
 
-    def _to_service(self, flow: Flow, here: PolicyPeer, dialled: Dialled) -> Routes:
+    def _to_service(self, flow: Flow, here: PolicyPeer, dialled: Dialled) -> PossibleRoutes:
         wanted, service = flow.destination, dialled.service
         named = wanted.kind is EndpointKind.POD or wanted in service.backends
         ways = []
@@ -148,7 +155,9 @@ class Router:
             if address is None:
                 continue
             if target is None:
-                return Routes(unknown=f"{backend.name} has no port named {dialled.port.target}")
+                return PossibleRoutes(
+                    unknown=f"{backend.name} has no port named {dialled.port.target}"
+                )
             there = self.party(backend, address)
             protocol = protocol_number(flow.protocol, flow.family.version)
             itself = same_pod(flow.source, backend)
@@ -158,7 +167,7 @@ class Router:
             arriving = self._masqueraded(flow, after, dialled)
             ways.append(Route(leaving, arriving, ends_on_own_node(flow, backend)))
         missing = f"service {service.namespace}/{service.name} has no {flow.family} endpoint"
-        return Routes(tuple(ways), "" if ways else missing)
+        return PossibleRoutes(tuple(ways), "" if ways else missing)
 
     def _translated(self, flow: Flow, after: Packet, entry: Node | None) -> tuple[Packet, ...]:
         """What leaves the source: the address behind the service, or still the one dialled."""

@@ -18,7 +18,12 @@ from sixproof.policy.question.scene import (
     parse_parts,
 )
 from sixproof.policy.snapshot.cluster_objects import Roster
-from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Service, ServicePort
+from sixproof.policy.snapshot.snapshot import (
+    ClusterSnapshot,
+    NamedPort,
+    ServicePortSnapshot,
+    ServiceSnapshot,
+)
 
 _IN_NAMESPACE = (EndpointKind.POD, EndpointKind.HOST)
 _LENT = {4: ipaddress.ip_address("198.18.0.0"), 6: ipaddress.ip_address("2001:db8::")}
@@ -158,7 +163,7 @@ def staged(snapshot: ClusterSnapshot, ends: Iterable[End]) -> ClusterSnapshot:
     )
 
 
-def _with_addresses(service: Service, end: Endpoint) -> Service:
+def _with_addresses(service: ServiceSnapshot, end: Endpoint) -> ServiceSnapshot:
     mine = f"svc:{service.namespace}/{service.name}" == end.name
     return dataclasses.replace(service, addresses=end.addresses) if mine else service
 
@@ -208,11 +213,11 @@ def dialled(
         return port_spec.protocol or Protocol.TCP, port_spec.port
     one = end.endpoint
     service = snapshot.service(one.namespace, end.said.name)
-    known: Iterable[NamedPort | ServicePort] = snapshot.ports_of(one)
+    known: Iterable[NamedPort | ServicePortSnapshot] = snapshot.ports_of(one)
     if one.kind is EndpointKind.SERVICE and service is not None:
         known = service.ports
     ports = {
-        (port.protocol, port.port if isinstance(port, ServicePort) else port.number)
+        (port.protocol, port.port if isinstance(port, ServicePortSnapshot) else port.number)
         for port in known
         if port.name == port_spec.port and port_spec.protocol in (None, port.protocol)
     }

@@ -8,7 +8,13 @@ from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels, shown
 from sixproof.policy.question.scene import named_port
 from sixproof.policy.snapshot.address import read_address
-from sixproof.policy.snapshot.snapshot import ClusterSnapshot, NamedPort, Node, Service, ServicePort
+from sixproof.policy.snapshot.snapshot import (
+    ClusterSnapshot,
+    NamedPort,
+    Node,
+    ServicePortSnapshot,
+    ServiceSnapshot,
+)
 
 _KINDS = [kind.value for kind in EndpointKind if kind is not EndpointKind.SERVICE]
 _PROTOCOLS = [protocol.value for protocol in Protocol if protocol.has_ports]
@@ -90,13 +96,13 @@ def _slashed(name: str, field: Field) -> tuple[str, str]:
     return namespace, rest
 
 
-def _service(name: str, field: Field, endpoints: Mapping[str, Endpoint]) -> Service:
+def _service(name: str, field: Field, endpoints: Mapping[str, Endpoint]) -> ServiceSnapshot:
     found = field.fields("addresses", "external", "ports", "backends", "local")
     namespace, short = _slashed(name, field)
     for backend in found.list("backends"):
         if backend.text() not in endpoints:
             raise backend.error(f"{shown(backend.text())} is no endpoint of this file")
-    return Service(
+    return ServiceSnapshot(
         namespace=namespace,
         name=short,
         addresses=_addresses(found),
@@ -107,11 +113,11 @@ def _service(name: str, field: Field, endpoints: Mapping[str, Endpoint]) -> Serv
     )
 
 
-def _service_port(field: Field) -> ServicePort:
+def _service_port(field: Field) -> ServicePortSnapshot:
     found = field.fields("port", "protocol", "target", "nodePort")
     protocol, target, node = found.get("protocol"), found.get("target"), found.get("nodePort")
     named = target is not None and isinstance(target.value, str)
-    return ServicePort(
+    return ServicePortSnapshot(
         port=found.need("port").integer(1, 65535),
         protocol=Protocol.TCP if protocol is None else Protocol(protocol.choice(*_PROTOCOLS)),
         target=None if target is None else target.text() if named else target.integer(1, 65535),

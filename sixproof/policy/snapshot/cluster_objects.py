@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels
 from sixproof.policy.snapshot.address import read_address
-from sixproof.policy.snapshot.snapshot import NamedPort, Node, Service, ServicePort
+from sixproof.policy.snapshot.snapshot import NamedPort, Node, ServicePortSnapshot, ServiceSnapshot
 
 TEMPLATES = frozenset(
     {
@@ -51,7 +51,7 @@ Name = tuple[str, str]
 class _Chosen:
     """A service whose endpoints are not known yet: those that its labels choose."""
 
-    service: Service
+    service: ServiceSnapshot
     labels: tuple[tuple[str, str], ...]
 
 
@@ -151,7 +151,7 @@ class Roster:
             and pod.pod.startswith(template.pod)
         ]
 
-    def services(self) -> list[Service]:
+    def services(self) -> list[ServiceSnapshot]:
         """The services, with the pods that they choose; where no pod is known, with the templates
         of pods."""
         found = []
@@ -218,7 +218,7 @@ def _service(top: Fields, where: Name) -> _Chosen:
     ingress = [_object_at(field).get("ip") for field in balancer.list("ingress")]
     outside = [*spec.list("externalIPs"), *(field for field in ingress if field is not None)]
     namespace, name = where
-    service = Service(
+    service = ServiceSnapshot(
         namespace=namespace,
         name=name,
         addresses=_addresses(f for f in ips if f.value not in ("None", "")),
@@ -230,11 +230,11 @@ def _service(top: Fields, where: Name) -> _Chosen:
     return _Chosen(service, read_labels(spec.get("selector")))
 
 
-def _service_port(field: Field) -> ServicePort:
+def _service_port(field: Field) -> ServicePortSnapshot:
     found = _object_at(field)
     target, node = found.get("targetPort"), found.get("nodePort")
     named = target is not None and isinstance(target.value, str)
-    return ServicePort(
+    return ServicePortSnapshot(
         port=found.need("port").integer(1, 65535),
         protocol=_protocol(found),
         target=None if target is None else target.text() if named else target.integer(1, 65535),

@@ -34,7 +34,7 @@ class Node:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class ServicePort:
+class ServicePortSnapshot:
     """One port of a service; `target` is a number, or the name of a container port; `name` is its
     own."""
 
@@ -46,7 +46,7 @@ class ServicePort:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Service:
+class ServiceSnapshot:
     """A service. `addresses` are its clusterIPs, `external` its load balancer and external IPs,
     `backends` its endpoints. `local`: `externalTrafficPolicy` is Local, client addresses stay.
     `headless`: its clusterIP is None, names lead to its endpoints themselves.
@@ -56,7 +56,7 @@ class Service:
     name: str
     addresses: tuple[IPAddress, ...] = ()
     external: tuple[IPAddress, ...] = ()
-    ports: tuple[ServicePort, ...] = ()
+    ports: tuple[ServicePortSnapshot, ...] = ()
     backends: tuple[Endpoint, ...] = ()
     local: bool = False
     headless: bool = False
@@ -73,7 +73,7 @@ class ClusterSnapshot:
     namespaces: Mapping[str, Mapping[str, str]]
     ports: Mapping[tuple[str, str], tuple[NamedPort, ...]]
     nodes: Mapping[str, Node]
-    services: tuple[Service, ...]
+    services: tuple[ServiceSnapshot, ...]
     service_accounts: Mapping[tuple[str, str], Mapping[str, str]]
     endpoints: tuple[Endpoint, ...]
 
@@ -84,7 +84,7 @@ class ClusterSnapshot:
         *,
         ports: Mapping[tuple[str, str], Iterable[NamedPort]] | None = None,
         nodes: Iterable[Node] = (),
-        services: Iterable[Service] = (),
+        services: Iterable[ServiceSnapshot] = (),
         service_accounts: Mapping[tuple[str, str], Mapping[str, str]] | None = None,
         endpoints: Iterable[Endpoint] = (),
     ) -> ClusterSnapshot:
@@ -107,11 +107,11 @@ class ClusterSnapshot:
         """The named ports of a pod."""
         return self.ports.get((endpoint.namespace, endpoint.pod or endpoint.name), ())
 
-    def service(self, namespace: str, name: str) -> Service | None:
+    def service(self, namespace: str, name: str) -> ServiceSnapshot | None:
         """The service of that name, None where it is not known."""
         return next((s for s in self.services if s.namespace == namespace and s.name == name), None)
 
-    def target(self, port: ServicePort, backend: Endpoint) -> int | None:
+    def target(self, port: ServicePortSnapshot, backend: Endpoint) -> int | None:
         """The port at which a backend serves a service port, None where its name is unknown."""
         if port.target is None:
             return port.port

@@ -47,7 +47,7 @@ class ServerEvidence:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Ruling:
+class Verdict:
     """An outcome and the reason for it; `stalled`: an agent was too busy to tell."""
 
     outcome: Outcome
@@ -94,7 +94,7 @@ def rule(
     server_evidence: ServerEvidence,
     lag: float,
     answerers: frozenset[str] = frozenset(),
-) -> Ruling:
+) -> Verdict:
     """The outcome of one flow.
 
     `answerers` are the host names that may answer; empty accepts any.
@@ -110,26 +110,26 @@ def rule(
     if event == Event.UNREACHABLE:
         error = icmp_error(result.icmp, flow.family)
         if (error and error.prohibited) or result.error == "EACCES":
-            return Ruling(Outcome.REJECTED, f"administratively prohibited: {said}")
+            return Verdict(Outcome.REJECTED, f"administratively prohibited: {said}")
         if server_evidence.silent_because:
             return _unknown_server(f"unreachable ({said})", server_evidence)
-        return Ruling(Outcome.UNROUTABLE, f"unreachable: {said}")
+        return Verdict(Outcome.UNROUTABLE, f"unreachable: {said}")
     if event == Event.NO_ROUTE:
         if server_evidence.silent_because and flow.source.kind is EndpointKind.HOST:
             # a pod that is gone takes its routes along, on its own node
             return _unknown_server(f"the source has no route ({said})", server_evidence)
-        return Ruling(Outcome.UNROUTABLE, f"the source has no route: {said}")
+        return Verdict(Outcome.UNROUTABLE, f"the source has no route: {said}")
     if event == Event.TOO_BIG:
-        return Ruling(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
+        return Verdict(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
     if event == Event.CORRUPTED:
-        return Ruling(Outcome.CORRUPTED, said)
+        return Verdict(Outcome.CORRUPTED, said)
     if event == Event.CLOSED:
         if server_evidence.silent_because:
             return _unknown_server(
                 f"closed before the answer was complete ({said})", server_evidence
             )
-        return Ruling(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
-    return Ruling(Outcome.UNKNOWN, f"the client could not try: {said}")
+        return Verdict(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
+    return Verdict(Outcome.UNKNOWN, f"the client could not try: {said}")
 
 
 def told(flow: Flow, result: protocol.FlowResult) -> str:
@@ -147,11 +147,11 @@ def _whose(flow: Flow, error: IcmpError) -> str:
     return f" ({here.name})" if error.sender in map(str, here.addresses) else ""
 
 
-def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> Ruling:
+def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> Verdict:
     if answerers and result.answered_by and result.answered_by not in answerers:
         wanted = ", ".join(sorted(answerers))
-        return Ruling(Outcome.MISROUTED, f"{result.answered_by} answered instead of {wanted}")
-    return Ruling(Outcome.ALLOWED, "")
+        return Verdict(Outcome.MISROUTED, f"{result.answered_by} answered instead of {wanted}")
+    return Verdict(Outcome.ALLOWED, "")
 
 
 def _silent(
@@ -160,25 +160,25 @@ def _silent(
     result: protocol.FlowResult,
     server_evidence: ServerEvidence,
     lag: float,
-) -> Ruling:
+) -> Verdict:
     if (
         server_evidence.half_open and result.stage == "connect"
     ):  # kernels shake hands: no agent is slow
-        return Ruling(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
+        return Verdict(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
     worst = max(lag, server_evidence.lag)
     if worst > STALL_SHARE * spec.timeout:
         reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
-        return Ruling(Outcome.UNKNOWN, reason, stalled=True)
+        return Verdict(Outcome.UNKNOWN, reason, stalled=True)
     if server_evidence.silent_because:
         return _unknown_server("no answer", server_evidence)
     if server_evidence.arrived:
-        return Ruling(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
+        return Verdict(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
     if _would_have_refused(flow, server_evidence):
         own = "the server's own stack refuses this port, the client heard no refusal"
-        return Ruling(Outcome.DROPPED, own)
+        return Verdict(Outcome.DROPPED, own)
     if server_evidence.control is False and flow.protocol is not Protocol.ICMP:
         failed = f"the server fails its own control ({server_evidence.control_failure})"
-        return Ruling(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
+        return Verdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
         seen = "no answer (whether the request arrived, an unprivileged server cannot tell)"
@@ -186,22 +186,22 @@ def _silent(
         seen = f"the handshake completed, then {seen}"
     if result.error:
         seen += f"; the client met {told(flow, result)}"
-    return Ruling(Outcome.DROPPED, seen)
+    return Verdict(Outcome.DROPPED, seen)
 
 
-def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Ruling:
+def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Verdict:
     if flow.protocol is Protocol.ICMP:  # echo knows no ports: only a filter answers like this
-        return Ruling(Outcome.REJECTED, f"refused on the way: {said}")
+        return Verdict(Outcome.REJECTED, f"refused on the way: {said}")
     if server_evidence.silent_because:
         return _unknown_server(f"refused ({said})", server_evidence)
     if server_evidence.control:
-        return Ruling(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
+        return Verdict(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
     if server_evidence.control is False:
         own = f"the server's own control: {server_evidence.control_failure}"
         if server_evidence.control_refused:
-            return Ruling(Outcome.REFUSED, f"no listener ({said}; {own})")
-        return Ruling(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
-    return Ruling(Outcome.REFUSED, f"refused: {said}")
+            return Verdict(Outcome.REFUSED, f"no listener ({said}; {own})")
+        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
+    return Verdict(Outcome.REFUSED, f"refused: {said}")
 
 
 def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
@@ -210,9 +210,9 @@ def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
     return server_evidence.closed and refused and flow.protocol is Protocol.TCP
 
 
-def _unknown_server(seen: str, server_evidence: ServerEvidence) -> Ruling:
+def _unknown_server(seen: str, server_evidence: ServerEvidence) -> Verdict:
     reason = f"{seen}, and the server's side is unknown: {server_evidence.silent_because}"
-    return Ruling(Outcome.UNKNOWN, reason)
+    return Verdict(Outcome.UNKNOWN, reason)
 
 
 def _address(text: str) -> IPAddress | None:

@@ -163,7 +163,7 @@ def tcp_segment(ends: Ends, source_port: int, port: int, data: bytes) -> bytes:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Seen:
+class CapturedPacket:
     """What a captured packet is.
 
     `ports` are None where it has none (a later fragment); `fragment` is identification, first byte
@@ -186,7 +186,7 @@ class Seen:
     data: bytes = b""
 
 
-def dissect(raw: bytes) -> Seen | None:
+def dissect(raw: bytes) -> CapturedPacket | None:
     """What a packet is, None for bytes that are none."""
     smallest = {4: 20, 6: 40}.get(raw[0] >> 4) if raw else None
     if smallest is None or len(raw) < smallest:
@@ -202,8 +202,8 @@ def dissect(raw: bytes) -> Seen | None:
         more = bool(header.flags.MF)
         if later or more:
             found["fragment"] = header.id, header.frag * 8, more
-        return Seen(protocol=header.proto, **found, **({} if later else _inner(header)))
-    return Seen(**found, **_six(header))
+        return CapturedPacket(protocol=header.proto, **found, **({} if later else _inner(header)))
+    return CapturedPacket(**found, **_six(header))
 
 
 def _six(header: Packet) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sixproof.agent import protocol
 from sixproof.model import Flow, Observation
 from sixproof.probes.connect.probe import SLACK, AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.crafted import capture
-from sixproof.probes.crafted.capture import HEADERS, Seen
+from sixproof.probes.crafted.capture import HEADERS, CapturedPacket
 
 TCP_HEADER = 20
 
@@ -24,8 +24,8 @@ class Handshake:
     """
 
     seen: Observation
-    left: Seen | None
-    came: Seen | None
+    left: CapturedPacket | None
+    came: CapturedPacket | None
     width: int
 
     @property
@@ -94,12 +94,14 @@ def doubt(shake: Handshake) -> str:
     return f"{shake.flow}: {shake.seen.outcome}, and no SYN of it in both captures"
 
 
-def _syns(frames: Iterable[protocol.Frame]) -> list[tuple[bool, Seen]]:
+def _syns(frames: Iterable[protocol.Frame]) -> list[tuple[bool, CapturedPacket]]:
     read = ((f.outgoing, capture.dissect(base64.b64decode(f.packet))) for f in frames)
     return [(out, seen) for out, seen in read if seen is not None and seen.flags == "S"]
 
 
-def _of(flow: Flow, syns: Iterable[tuple[bool, Seen]], *, outgoing: bool) -> Seen | None:
+def _of(
+    flow: Flow, syns: Iterable[tuple[bool, CapturedPacket]], *, outgoing: bool
+) -> CapturedPacket | None:
     ends = flow.source.address(flow.family), flow.address
     return next(
         (

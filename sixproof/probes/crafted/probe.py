@@ -23,7 +23,7 @@ from sixproof.kube.api import wait
 from sixproof.model import Endpoint, Family, IcmpError, IPAddress
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.crafted import capture
-from sixproof.probes.crafted.capture import Seen
+from sixproof.probes.crafted.capture import CapturedPacket
 
 A = TypeVar("A")
 
@@ -32,7 +32,7 @@ LARGEST_ERROR = 1280
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Target:
+class CraftedTarget:
     """Where a crafted packet goes: the address that is dialled, the pod in which it would arrive,
     the port.
 
@@ -76,13 +76,13 @@ class CraftedPacket:
 
     shape: str
     story: str
-    target: Target
+    target: CraftedTarget
     nonce: str
     source_port: int
     packets: tuple[bytes, ...]
     arrives: bool
     because: str
-    against: Target
+    against: CraftedTarget
     unseen: bool = False
     baseline: bool = False
 
@@ -106,8 +106,8 @@ class CraftedResult:
     crafted_packet: CraftedPacket
     fate: CraftedStatus
     left: int
-    came: tuple[Seen, ...]
-    errors: tuple[Seen, ...] = ()
+    came: tuple[CapturedPacket, ...]
+    errors: tuple[CapturedPacket, ...] = ()
     doubt: str = ""
 
     def __str__(self) -> str:
@@ -125,7 +125,7 @@ class CraftedResult:
 class _Tape:
     """What a pod's interface saw."""
 
-    frames: tuple[tuple[bool, Seen, bytes], ...]
+    frames: tuple[tuple[bool, CapturedPacket, bytes], ...]
     doubt: str
 
 
@@ -271,7 +271,7 @@ def _tape(captured: protocol.Captured) -> _Tape:
 
 
 @functools.lru_cache(maxsize=20_000)
-def _dissected(raw: bytes) -> Seen | None:
+def _dissected(raw: bytes) -> CapturedPacket | None:
     return capture.dissect(raw)
 
 
@@ -283,8 +283,8 @@ def _lasting(raw: bytes) -> tuple[bytes, int, bytes]:
 
 
 def _of(
-    crafted_packet: CraftedPacket, frames: Iterable[tuple[bool, Seen, bytes]]
-) -> tuple[Seen, ...]:
+    crafted_packet: CraftedPacket, frames: Iterable[tuple[bool, CapturedPacket, bytes]]
+) -> tuple[CapturedPacket, ...]:
     """The packets of a crafted packet among what came in: by its nonce or its ports, or as
     fragments of one that has them."""
     coming = [seen for out, seen, _ in frames if not out]
@@ -333,7 +333,7 @@ def violation(crafted_result: CraftedResult) -> str:
     return ""
 
 
-def _icmp(seen: Seen) -> IcmpError:
+def _icmp(seen: CapturedPacket) -> IcmpError:
     """A captured ICMP error."""
     kind, code = seen.error or (0, 0)
     return IcmpError(Family.of(seen.source), kind, code, str(seen.source))

@@ -11,7 +11,7 @@ from sixproof.model import Endpoint, Family
 from sixproof.probes.connect.payload import NONCE, largest_udp_payload
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import Cut, Ends
-from sixproof.probes.crafted.probe import CraftedPacket, Target
+from sixproof.probes.crafted.probe import CraftedPacket, CraftedTarget
 
 PIECE, UPLOAD, SMALL_PIECE = 256, 1000, 8
 TIMES = 2
@@ -104,7 +104,7 @@ WHOLE = "whole"
 NO_RIGHT = "the policy allows udp/8080 alone: what belongs to another port may not pass it"
 
 
-def baseline(target: Target, story: str) -> CraftedPacket:
+def baseline(target: CraftedTarget, story: str) -> CraftedPacket:
     """The plain datagram that shows that the way is open."""
     return _shot(
         WHOLE, story, target, lambda ends, body, _: [capture.packet(ends, body)], True, "",
@@ -112,7 +112,7 @@ def baseline(target: Target, story: str) -> CraftedPacket:
     )  # fmt: skip
 
 
-def full_size(target: Target, size: int, story: str) -> CraftedPacket:
+def full_size(target: CraftedTarget, size: int, story: str) -> CraftedPacket:
     """A plain datagram that makes a packet of `size` bytes, which no router may cut."""
     return _shot(
         f"{size} bytes", story, target,
@@ -122,7 +122,7 @@ def full_size(target: Target, size: int, story: str) -> CraftedPacket:
     )  # fmt: skip
 
 
-def fragmented(target: Target, story: str) -> Iterator[CraftedPacket]:
+def fragmented(target: CraftedTarget, story: str) -> Iterator[CraftedPacket]:
     """Every shape of fragments that the target's family knows."""
     for name, shape in FRAGMENTS.items():
         if target.family in shape.families:
@@ -132,7 +132,7 @@ def fragmented(target: Target, story: str) -> Iterator[CraftedPacket]:
             )
 
 
-def behind_headers(target: Target, story: str) -> Iterator[CraftedPacket]:
+def behind_headers(target: CraftedTarget, story: str) -> Iterator[CraftedPacket]:
     """Hop-by-hop and destination options that say nothing; IPv6 alone has them."""
     if target.family is Family.IPV6:
         for name, make, because in (
@@ -148,7 +148,7 @@ def behind_headers(target: Target, story: str) -> Iterator[CraftedPacket]:
         )  # fmt: skip
 
 
-def source_routed(target: Target, other: Endpoint, story: str) -> Iterator[CraftedPacket]:
+def source_routed(target: CraftedTarget, other: Endpoint, story: str) -> Iterator[CraftedPacket]:
     """Type 0 routing headers: one that has been carried out, one that would go on to `other`."""
     beyond = other.address(target.family)
     if target.family is not Family.IPV6 or beyond is None:
@@ -171,7 +171,7 @@ def source_routed(target: Target, other: Endpoint, story: str) -> Iterator[Craft
     )  # fmt: skip
 
 
-def forbidden(target: Target, allowed: Target, story: str) -> Iterator[CraftedPacket]:
+def forbidden(target: CraftedTarget, allowed: CraftedTarget, story: str) -> Iterator[CraftedPacket]:
     """Every shape towards a port that a policy shuts; not one packet may reach the server."""
     ways = {
         name: _fragments(s.pieces) for name, s in FRAGMENTS.items() if target.family in s.families
@@ -213,12 +213,12 @@ def _split_headers(ends: Ends, body: bytes, number: int) -> list[bytes]:
 def _shot(
     shape: str,
     story: str,
-    target: Target,
+    target: CraftedTarget,
     make: Make,
     arrives: bool,
     because: str,
     *,
-    against: Target | None = None,
+    against: CraftedTarget | None = None,
     unseen: bool = False,
     is_baseline: bool = False,
     upload: int = UPLOAD,

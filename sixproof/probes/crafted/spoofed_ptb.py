@@ -105,5 +105,5 @@ def _send(agents: AgentClient, source: Endpoint, address: str, packets: Sequence
 
 
 def _route(agents: AgentClient, victim: Endpoint, address: str) -> protocol.RouteSeen:
-    asked = agents.ask(victim, protocol.RouteGet([address]), protocol.Routes, SLACK)
+    asked = agents.ask(victim, protocol.RouteGet([address]), protocol.RoutesSeen, SLACK)
     return asked.result().routes[0]

@@ -23,7 +23,7 @@ NAMES = 4
 """Records or sources told of a list."""
 
 
-class Seen(Protocol):
+class Answered(Protocol):
     """What a server or a resolver answered: a class, and what the records say."""
 
     @property
@@ -57,7 +57,7 @@ class DnsExpectation:
         """This outcome, whatever comes with it."""
         return cls(frozenset({outcome}), None, because)
 
-    def accepts(self, seen: Seen) -> bool:
+    def accepts(self, seen: Answered) -> bool:
         """Whether an answer is as expected."""
         if seen.outcome not in self.outcomes:
             return False

@@ -22,7 +22,7 @@ RESENT = 0.9
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Lookup:
+class ResolverCall:
     """One call: `family` None asks for both at once (AF_UNSPEC). `timeout` is resolv.conf's, in
     seconds: how long this pod's resolver waits before it sends a question again."""
 
@@ -45,7 +45,7 @@ class LookupObservation:
     """What a call returned: `addresses` in the order in which a client would try them, `latency`
     in seconds. `outcome` is NOERROR, NODATA, NXDOMAIN, SERVFAIL, TIMEOUT, ERROR or UNKNOWN."""
 
-    lookup: Lookup
+    lookup: ResolverCall
     outcome: DnsOutcome
     addresses: tuple[IPAddress, ...] = ()
     reason: str = ""
@@ -79,7 +79,9 @@ class ResolverProbe:
     def __init__(self, agents: AgentClient) -> None:
         self._agents = agents
 
-    def look_up(self, lookups: Sequence[Lookup], patience: float) -> tuple[LookupObservation, ...]:
+    def look_up(
+        self, lookups: Sequence[ResolverCall], patience: float
+    ) -> tuple[LookupObservation, ...]:
         """One observation a lookup, in the order given; `patience` is seconds for all of a pod's.
 
         All pods work at once, each with a few calls at a time.
@@ -105,7 +107,7 @@ class ResolverProbe:
         return tuple(seen[i] for i in range(len(lookups)))
 
     def _ask_row(
-        self, lookups: Sequence[Lookup], patience: float
+        self, lookups: Sequence[ResolverCall], patience: float
     ) -> concurrent.futures.Future[protocol.Resolved]:
         request = protocol.Resolve(
             lookups=[
@@ -133,7 +135,7 @@ _ERRORS = {
 
 
 def observe(
-    lookup: Lookup, found: protocol.Found, patience: float, lag: float
+    lookup: ResolverCall, found: protocol.Found, patience: float, lag: float
 ) -> LookupObservation:
     """The observation of a call; `lag` is the agent's own, in seconds.
 
@@ -149,7 +151,9 @@ def observe(
     return LookupObservation(lookup, DnsOutcome.TIMEOUT, (), f"no result in {patience:.1f} s")
 
 
-def _answered(lookup: Lookup, found: protocol.Found, lag: float, said: str) -> LookupObservation:
+def _answered(
+    lookup: ResolverCall, found: protocol.Found, lag: float, said: str
+) -> LookupObservation:
     outcome = _ERRORS.get(found.error, DnsOutcome.ERROR) if found.error else DnsOutcome.NOERROR
     addresses: list[IPAddress] = []
     for text in found.addresses:

@@ -22,7 +22,7 @@ LARGEST_OVERHEAD = 100
 """Bytes: what the widest encapsulation takes (WireGuard's padding, AKS' host encryption)."""
 
 
-class Kind(enum.Enum):
+class ViolationKind(enum.Enum):
     """What is wrong with a path."""
 
     BLACK_HOLE = "small packets pass, large ones vanish without a word"
@@ -37,7 +37,7 @@ class Violation:
     """What is wrong with one passage; `backwards` where it is on the way back."""
 
     path_result: PathResult
-    kind: Kind
+    kind: ViolationKind
     said: str
     backwards: bool = False
 
@@ -70,7 +70,7 @@ def jumbo(underlay: int) -> Rule:
     def rule(p: PathResult) -> Violation | None:
         if (p.path.promised or 0) + LARGEST_OVERHEAD < underlay:
             said = f"{_promise(p)}, and the underlay carries {underlay}"
-            return Violation(p, Kind.NARROW, said)
+            return Violation(p, ViolationKind.NARROW, said)
         return first_try(p)
 
     return rule
@@ -81,10 +81,12 @@ def one_byte_more(p: PathResult) -> Violation | None:
     seen, own = p.beyond, p.path.hops[0].mtu if p.path.hops else 0
     if seen.event == Event.TOO_BIG:
         if seen.icmp and own == p.path.promised:
-            return Violation(p, Kind.WRONG, f"{_told(p, seen)}, wanted EMSGSIZE of its own kernel")
+            return Violation(
+                p, ViolationKind.WRONG, f"{_told(p, seen)}, wanted EMSGSIZE of its own kernel"
+            )
         return None
     if seen.event == Event.ECHOED:
-        return Violation(p, Kind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
+        return Violation(p, ViolationKind.WRONG, f"{seen.size} bytes pass, though {_promise(p)}")
     return _lost(p, seen, "one byte too many, wanted EMSGSIZE or Packet Too Big")
 
 
@@ -103,7 +105,7 @@ def nothing_learnt(p: PathResult) -> Violation | None:
         return None
     hop = p.path.overfull
     why = f"; {hop[0]} holds less than the tunnel on it" if hop else ""
-    return Violation(p, Kind.NARROW, f"{'; '.join(odd)}, though {_promise(p)}{why}")
+    return Violation(p, ViolationKind.NARROW, f"{'; '.join(odd)}, though {_promise(p)}{why}")
 
 
 def segments(p: PathResult) -> Violation | None:
@@ -123,7 +125,7 @@ def segments(p: PathResult) -> Violation | None:
         return None
     said = f"MSS {bulk.segment} on the live socket, wanted {wanted}; its SYN offered {bulk.offered}"
     offers = " or ".join(map(str, sorted(offer)))
-    return Violation(p, Kind.WRONG, f"{said}, wanted {offers} (path MTU {bulk.pmtu})")
+    return Violation(p, ViolationKind.WRONG, f"{said}, wanted {offers} (path MTU {bulk.pmtu})")
 
 
 def bulk_in_time(p: PathResult) -> Violation | None:
@@ -137,8 +139,8 @@ def bulk_in_time(p: PathResult) -> Violation | None:
     shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
     healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
     if shrunk and p.first.event != Event.ECHOED:
-        return Violation(p, Kind.BLACK_HOLE, said + healed)
-    return Violation(p, Kind.SLOW, said)
+        return Violation(p, ViolationKind.BLACK_HOLE, said + healed)
+    return Violation(p, ViolationKind.SLOW, said)
 
 
 def plain_socket_converges(p: PathResult) -> Violation | None:
@@ -152,7 +154,7 @@ def plain_socket_converges(p: PathResult) -> Violation | None:
         return None
     if arrived == len(events):
         return _lost(p, p.pattern[-1], f"{len(events)} times in a row")
-    return Violation(p, Kind.WRONG, f"{p.pattern[0].size} bytes: {', '.join(events)}")
+    return Violation(p, ViolationKind.WRONG, f"{p.pattern[0].size} bytes: {', '.join(events)}")
 
 
 def fragments_arrive(p: PathResult) -> Violation | None:
@@ -199,9 +201,11 @@ def signals_are_exact(p: PathResult) -> Violation | None:
     """
     for s in signals(p):
         if not s.error.too_big:
-            return Violation(p, Kind.WRONG, f"{s.sender} said {s.error.name}")
+            return Violation(p, ViolationKind.WRONG, f"{s.sender} said {s.error.name}")
         if s.mtu not in p.path.tellable:
-            return Violation(p, Kind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}")
+            return Violation(
+                p, ViolationKind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}"
+            )
     return None
 
 
@@ -210,29 +214,29 @@ def signals_are_honoured(p: PathResult) -> Violation | None:
     for s in signals(p):
         if not s.honoured:
             said = f"{s.sender} said MTU {s.mtu}, the socket works with {s.kept}"
-            return Violation(p, Kind.WRONG, said)
+            return Violation(p, ViolationKind.WRONG, said)
     return plain_socket_converges(p) if signals(p) else None
 
 
 def _lost(p: PathResult, seen: Sized, how: str) -> Violation:
     """A large packet that did not arrive; what small ones do decides what it means."""
     if p.small.event != Event.ECHOED:
-        kind, contrast = Kind.CLOSED, f"{SMALL} bytes: {p.small.event}"
+        kind, contrast = ViolationKind.CLOSED, f"{SMALL} bytes: {p.small.event}"
     elif seen.event == Event.SILENT:
-        kind, contrast = Kind.BLACK_HOLE, f"{SMALL} bytes pass"
+        kind, contrast = ViolationKind.BLACK_HOLE, f"{SMALL} bytes pass"
     elif seen.event == Event.TOO_BIG:
-        kind, contrast = Kind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
+        kind, contrast = ViolationKind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
     else:
-        kind, contrast = Kind.WRONG, f"{SMALL} bytes pass"
+        kind, contrast = ViolationKind.WRONG, f"{SMALL} bytes pass"
     return Violation(p, kind, f"{_told(p, seen)} {how}; {contrast}")
 
 
 def _stalled(p: PathResult) -> Violation:
     """Bulk that did not end."""
     small = p.small.event == Event.ECHOED
-    kind = Kind.CLOSED if not small else Kind.WRONG
+    kind = ViolationKind.CLOSED if not small else ViolationKind.WRONG
     if small and p.bulk.stage == "exchange" and p.bulk.event == Event.SILENT:
-        kind = Kind.BLACK_HOLE
+        kind = ViolationKind.BLACK_HOLE
     contrast = f"{SMALL} bytes {'pass' if small else 'do not'}"
     back = p.bulk.acknowledged >= BULK
     where = " on the way back" if back else ""

@@ -17,16 +17,16 @@ from sixproof.model import (
     Outcome,
     edge_of,
 )
-from sixproof.probes.pmtu.judge import Kind, Violation
+from sixproof.probes.pmtu.judge import Violation, ViolationKind
 from sixproof.probes.pmtu.probe import SMALL, PathResult
 
 BECAUSE = "devices and routes promise it"
 _OUTCOMES = {
-    Kind.BLACK_HOLE: Outcome.DROPPED,
-    Kind.CLOSED: Outcome.DROPPED,
-    Kind.NARROW: Outcome.TOO_BIG,
-    Kind.WRONG: Outcome.WRONG,
-    Kind.SLOW: Outcome.WRONG,
+    ViolationKind.BLACK_HOLE: Outcome.DROPPED,
+    ViolationKind.CLOSED: Outcome.DROPPED,
+    ViolationKind.NARROW: Outcome.TOO_BIG,
+    ViolationKind.WRONG: Outcome.WRONG,
+    ViolationKind.SLOW: Outcome.WRONG,
 }
 _SMALL = {Event.ECHOED: Outcome.ALLOWED, Event.SILENT: Outcome.DROPPED}
 

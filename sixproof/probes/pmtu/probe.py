@@ -150,7 +150,7 @@ class PathProbe:
             rows[name].append(address)
         asked = {
             name: self._agents.ask(
-                people[name], protocol.RouteGet([str(a) for a in row]), protocol.Routes, SLACK
+                people[name], protocol.RouteGet([str(a) for a in row]), protocol.RoutesSeen, SLACK
             )
             for name, row in rows.items()
         }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sixproof.agent.protocol import Event
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.judge import Kind, Rule, Violation, signals
+from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind, signals
 from sixproof.probes.pmtu.probe import PathResult, PathRun
 
 KEPT, FORGOTTEN = 300.0, 600.0
@@ -37,7 +37,7 @@ def made(seen: PathRun) -> Rule:
         if not needed(p) or emitted(seen, p):
             return None
         said = f"{_size(p)} bytes are too big for a hop, and nobody says so"
-        return Violation(p, Kind.BLACK_HOLE, said)
+        return Violation(p, ViolationKind.BLACK_HOLE, said)
 
     return rule
 
@@ -52,7 +52,7 @@ def delivered(p: PathResult) -> Violation | None:
     if not needed(p) or signals(p):
         return None
     said = f"{_size(p)} bytes were too big for a hop, and the sender was not told"
-    return Violation(p, Kind.BLACK_HOLE, said)
+    return Violation(p, ViolationKind.BLACK_HOLE, said)
 
 
 def kept(p: PathResult) -> Violation | None:
@@ -61,13 +61,15 @@ def kept(p: PathResult) -> Violation | None:
         return None
     mine = [s for who, s in p.learnt if who == p.flow.source.name and s.expires is not None]
     if not mine:
-        return Violation(p, Kind.WRONG, "a smaller MTU was told, and its kernel knows of none")
+        return Violation(
+            p, ViolationKind.WRONG, "a smaller MTU was told, and its kernel knows of none"
+        )
     for route in mine:
         left = route.expires or 0.0
         if not KEPT - SINCE <= left <= FORGOTTEN:
             said = f"learnt {route.mtu} towards {route.address}, forgets it in {left:.0f} s"
             wanted = f"wanted between {KEPT:.0f} and {FORGOTTEN:.0f} s after it was told"
-            return Violation(p, Kind.WRONG, f"{said}, {wanted}")
+            return Violation(p, ViolationKind.WRONG, f"{said}, {wanted}")
     return None
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from sixproof.model import Family
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 
 
@@ -31,7 +31,7 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "agents-late",
         "Agents had no time to measure",
         "cells that an agent's own delay left open",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sixproof.model import Family
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -38,7 +38,7 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "conntrack",
         "Connection tracking of a node is full",
         "nf_conntrack_count and nf_conntrack_max, and the drops of /proc/net/stat/nf_conntrack",

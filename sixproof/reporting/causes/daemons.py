@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from sixproof.agent.protocol import HealthSeen, NodeSeen
 from sixproof.model import Disagreement, EndpointKind, Family
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -110,7 +110,7 @@ def _of_policies(node: str) -> Callable[[Disagreement], bool]:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "kube-proxy",
         "kube-proxy of a node stands still or calls itself unhealthy",
         "kube-proxy's health port 10256 on each node",
@@ -118,7 +118,7 @@ RULES = (
         ("R1",),
         "kubernetes/kubernetes 38372, 47589",
     ),
-    Rule(
+    CauseRule(
         "felix",
         "Felix of a node stands still or calls itself unhealthy",
         "Felix's health port 9099 on each node",

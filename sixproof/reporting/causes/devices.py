@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from sixproof.agent.protocol import LinkSeen
 from sixproof.model import Disagreement, Family, Flow, Outcome
 from sixproof.probes.nodes import fib
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -168,7 +168,7 @@ def _since(situation: Situation, odd: _Odd) -> str:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "device",
         "A tunnel device of a node is down, gone, or set otherwise than the other nodes'",
         "network devices of each node: VNI, UDP port, state; the ways that lead over them",
@@ -176,7 +176,7 @@ RULES = (
         ("R7",),
         "projectcalico/calico 10692, RFC 7348",
     ),
-    Rule(
+    CauseRule(
         "device-mtu",
         "A device of a node has another MTU than on the other nodes, or than when the run began",
         "network devices of each node",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from sixproof.model import Disagreement, Family, MatrixKind, Observation, Outcome
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_families, said_some
@@ -152,7 +152,7 @@ def _all_of_them(
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "dns-replica",
         "One DNS replica is wrong or silent, the others are right",
         "DNS questions and answers of each replica asked by itself",
@@ -160,7 +160,7 @@ RULES = (
         ("R4", "R10"),
         "coredns/coredns 3587, 3879, 7168",
     ),
-    Rule(
+    CauseRule(
         "dns-configuration",
         "All DNS replicas are wrong alike: what their Corefile makes of AAAA or A questions",
         "DNS answers, the Corefile in ConfigMap kube-system/coredns",

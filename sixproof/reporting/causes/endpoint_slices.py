@@ -8,7 +8,7 @@ from ipaddress import ip_address
 
 from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import Disagreement, Family
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
@@ -52,7 +52,7 @@ def _to(service: str, families: tuple[Family, ...]) -> Callable[[Disagreement], 
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "endpoint-slice",
         "An EndpointSlice sends traffic of a service to an address that no pod has",
         "EndpointSlices and pods of the run's namespaces",

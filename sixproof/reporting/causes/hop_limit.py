@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Family, MatrixKind
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -70,7 +70,7 @@ def _node(situation: Situation, sender: str) -> str:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "hop-limit",
         "Packets die of their hop limit on the way",
         "ICMP Time Exceeded that clients met, and which node has the sender's address",

@@ -8,7 +8,7 @@ from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
 from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -74,7 +74,7 @@ def _cause(end: Endpoint, family: Family, what: str, remedy: str) -> Cause:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "pod-address",
         "A pod does not have the address that the API server shows, or cannot use it",
         "addresses, devices and settings inside the pods that most failures have in common",

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 from sixproof.agent.protocol import FilterSeen
 from sixproof.model import Disagreement, Family
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.matrix.grid import Standing, standing_of
+from sixproof.reporting.matrix.grid import CellState, state_of
 
 TABLES = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
@@ -76,14 +76,14 @@ def _to_services(node: str, family: Family) -> Callable[[Disagreement], bool]:
 def _leaks(node: str, family: Family) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
-        leak = standing_of(wrong.observation.outcome, wrong.expected) is Standing.LEAK
+        leak = state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
         return leak and carried_over(flow) is family and touches(flow, node)
 
     return hits
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "missing-jump",
         "Packets of one family skip kube-proxy's or Calico's rules on a node",
         "base chains of nftables on each node; needs pods with NET_ADMIN (--six-raw)",

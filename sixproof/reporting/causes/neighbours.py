@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Family
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -71,7 +71,7 @@ def _state(situation: Situation, node: str, address: str) -> str:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "neighbour",
         "A neighbour that a node sends to does not answer",
         "the neighbour tables of nodes",

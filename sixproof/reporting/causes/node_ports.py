@@ -8,7 +8,7 @@ from sixproof import yaml_text
 from sixproof.errors import TextError
 from sixproof.kube.api import json_fields
 from sixproof.model import Disagreement, Family, IPAddress, IPNetwork
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -59,7 +59,7 @@ def _ranges(text: str) -> tuple[IPNetwork, ...]:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "node-port-addresses",
         "kube-proxy's nodePortAddresses has no range with an address of a family",
         "ConfigMap kube-system/kube-proxy, and the InternalIPs of nodes",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
 from sixproof.model import Disagreement, Family, Outcome
 from sixproof.probes.nodes.examination import FilterReading
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -188,7 +188,7 @@ def _key(rule: FilterRuleSeen) -> tuple[str, str, str, int]:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "packet-filter",
         "A rule of somebody else's drops, rejects or changes packets on a node",
         "nftables of each node with counters, before and after failing flows were sent again; "

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import Way
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -147,7 +147,7 @@ def _evidence(situation: Situation, node: str, family: Family, group: _Group) ->
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "route",
         "A node has no way to another node's pods, or refuses it",
         "policy rules and all routing tables of the node, for each address that was measured",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, EndpointKind, Family, Flow
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -110,7 +110,7 @@ def dotted(name: str) -> str:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "sysctl",
         "A kernel setting of a node turns a family off",
         "net.ipv4.ip_forward, net.ipv6.conf.*.forwarding and disable_ipv6 of each node",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
@@ -78,7 +78,7 @@ def _device(situation: Situation, address: str) -> str:
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "source-address",
         "A node's packets arrive from another address than they must",
         "the addresses that servers saw, and which device of which node has them",

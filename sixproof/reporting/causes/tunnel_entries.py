@@ -10,7 +10,7 @@ from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.reporting.causes.neighbours import DEAD
-from sixproof.reporting.conclusion.cause import Cause, Confidence, Rule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -80,7 +80,7 @@ def _cause(
 
 
 RULES = (
-    Rule(
+    CauseRule(
         "tunnel-entry",
         "A VXLAN device has no entry, or a wrong one, for another node's tunnel",
         "routes over VXLAN devices, their neighbour entries and forwarding databases",

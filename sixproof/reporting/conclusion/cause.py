@@ -61,7 +61,7 @@ Finder = Callable[["Situation"], Iterable[Cause]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Rule:
+class CauseRule:
     """A rule: `title` says what it looks for, `facts` what it reads, `shown_by` the codes of the
     test bed's faults that show it, "" where a recorded case does. `source` is a public source."""
 

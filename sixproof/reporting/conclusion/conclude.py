@@ -16,7 +16,7 @@ from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import LEAD
-from sixproof.reporting.diagnosis.faults import Fault, faults
+from sixproof.reporting.diagnosis.faults import FailingPlace, faults
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
@@ -38,7 +38,7 @@ class Conclusion:
     """
 
     causes: tuple[Cause, ...]
-    faults: tuple[Fault, ...]
+    faults: tuple[FailingPlace, ...]
     fits: tuple[str, ...] = ()
     alone: bool = True
     cases: tuple[Case, ...] = ()
@@ -88,7 +88,7 @@ class Conclusions:
     """
 
     every: tuple[Conclusion, ...]
-    found: tuple[Fault, ...]
+    found: tuple[FailingPlace, ...]
     problems: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
@@ -184,7 +184,7 @@ def _carried(results: Results) -> list[Flow]:
 
 
 def _chosen(
-    causes: Iterable[Cause], found: Sequence[Fault], carried: Sequence[Flow]
+    causes: Iterable[Cause], found: Sequence[FailingPlace], carried: Sequence[Flow]
 ) -> list[Conclusion]:
     left = list(found)
     candidates = list(causes)
@@ -204,7 +204,7 @@ def _chosen(
     return conclusions
 
 
-def _reached(cause: Cause, left: Sequence[Fault]) -> list[Fault]:
+def _reached(cause: Cause, left: Sequence[FailingPlace]) -> list[FailingPlace]:
     """The faults that a cause explains."""
     return [fault for fault in left if _share(cause, fault.pattern.cells) >= MOST]
 
@@ -213,20 +213,20 @@ def _share(cause: Cause, cells: Sequence[Disagreement]) -> float:
     return sum(map(cause.hits, cells)) / len(cells)
 
 
-def _contradicted(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) -> bool:
+def _contradicted(cause: Cause, explained: Sequence[FailingPlace], carried: Sequence[Flow]) -> bool:
     """Whether too much worked that could not have."""
     wrong = sum(len(fault.pattern.cells) for fault in explained)
     worked = sum(1 for flow in carried if cause.must(flow))
     return worked > CONTRADICTION * (wrong + worked)
 
 
-def _hides(cause: Cause, explained: Sequence[Fault], carried: Sequence[Flow]) -> bool:
+def _hides(cause: Cause, explained: Sequence[FailingPlace], carried: Sequence[Flow]) -> bool:
     """Whether nothing that passes the cause's place worked, so that more may be wrong there."""
     flows = [c.observation.flow for fault in explained for c in fault.pattern.cells]
     return any(map(cause.must, flows)) and not any(map(cause.must, carried))
 
 
-def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[int, int, int]:
+def _weight(cause: Cause, explained: Sequence[FailingPlace]) -> tuple[int, int, int]:
     """What explains more comes first, then the surer one, then the one under which more of these
     flows could not have worked."""
     cells = [cell for fault in explained for cell in fault.pattern.cells]
@@ -234,7 +234,7 @@ def _weight(cause: Cause, explained: Sequence[Fault]) -> tuple[int, int, int]:
     return len(cells), cause.confidence, bound
 
 
-def _same(one: Sequence[Fault], other: Sequence[Fault]) -> bool:
+def _same(one: Sequence[FailingPlace], other: Sequence[FailingPlace]) -> bool:
     """Whether all that one explains the other does too."""
     return {id(f) for f in one} <= {id(f) for f in other}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sixproof.model import EndpointKind, Family, MatrixKind, Outcome
-from sixproof.reporting.diagnosis.faults import Fault
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.diagnosis.faults import FailingPlace
+from sixproof.reporting.matrix.grid import CellState
 
 _SILENT = (Outcome.DROPPED, Outcome.REPLY_LOST)
 
 
-def fits(fault: Fault) -> tuple[str, ...]:
+def fits(fault: FailingPlace) -> tuple[str, ...]:
     """What would explain a fault, the command last; nothing for what was not measured."""
     pattern = fault.pattern
     if not fault.measured or not pattern.cells:
@@ -20,7 +20,7 @@ def fits(fault: Fault) -> tuple[str, ...]:
     tables = f"ip{'6' if version == 6 else ''}tables-save"
     source = flow.source.node or "the client"
     node = flow.destination.node or source
-    if pattern.standing is Standing.LEAK:
+    if pattern.state is CellState.LEAK:
         return (
             "Felix there has not written the rules of the policy, or something removes them",
             "the CNI does not enforce this policy over this family",

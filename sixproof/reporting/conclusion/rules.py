@@ -7,7 +7,7 @@ import importlib
 import pkgutil
 
 from sixproof.reporting import causes
-from sixproof.reporting.conclusion.cause import Rule
+from sixproof.reporting.conclusion.cause import CauseRule
 
 
 def table() -> str:
@@ -18,7 +18,7 @@ def table() -> str:
 
 
 @functools.cache
-def rules() -> tuple[Rule, ...]:
+def rules() -> tuple[CauseRule, ...]:
     """Every rule, by its code."""
     names = (f"{causes.__name__}.{module.name}" for module in pkgutil.iter_modules(causes.__path__))
     modules = map(importlib.import_module, names)

@@ -16,11 +16,11 @@ from sixproof.reporting.diagnosis.pattern import (
     said_some,
 )
 from sixproof.reporting.diagnosis.scope import Relation, Scope
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 
 _PORTS = 4
 """Ports or questions that a contrast names."""
-Wrong = Mapping[tuple[Family, Edge], Standing]
+Wrong = Mapping[tuple[Family, Edge], CellState]
 """The wrong cells, and how they stand."""
 
 
@@ -55,7 +55,7 @@ class _View:
         self._scope = scope
         self._fields = fields
         self._wrong = wrong
-        self._leak = pattern.standing is not Standing.BLOCKED
+        self._leak = pattern.state is not CellState.BLOCKED
 
     def only(self) -> str:
         """What the matrix cannot tell from a node: the single endpoint on it."""
@@ -162,9 +162,9 @@ class _View:
             whole = field.mask(Scope())
             mask = whole & ~field.mask(self._scope) if scope is None else field.mask(scope)
             for cell in field.inside(mask, port_specs):
-                standing = self._wrong.get((family, edge_of(cell.flow)))
-                if standing in (self._pattern.standing, Standing.UNKNOWN):
+                state = self._wrong.get((family, edge_of(cell.flow)))
+                if state in (self._pattern.state, CellState.UNKNOWN):
                     bad += 1
-                elif standing is None and cell.outcome.works is not self._leak:
+                elif state is None and cell.outcome.works is not self._leak:
                     good += 1
         return _Tally(good, bad)

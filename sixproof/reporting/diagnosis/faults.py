@@ -11,7 +11,7 @@ from sixproof.reporting.diagnosis.merged import behind, merged, showing
 from sixproof.reporting.diagnosis.pattern import Pattern, scattered_together
 from sixproof.reporting.diagnosis.places import diagnose
 from sixproof.reporting.diagnosis.scope import Relation, Side
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 
@@ -22,7 +22,7 @@ _TITLES = 3
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
+class FailingPlace:
     """A place that fails, and every matrix that shows it, those with most of its cells first.
 
     `mixed` counts its cells that were as expected in another matrix; `services` says that flows
@@ -73,7 +73,7 @@ class Fault:
     @property
     def measured(self) -> bool:
         """Whether this is about the network."""
-        return self.pattern.standing is not Standing.UNKNOWN
+        return self.pattern.state is not CellState.UNKNOWN
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -81,7 +81,7 @@ class Fault:
         return self.pattern.categories
 
 
-def faults(results: Results) -> tuple[Fault, ...]:
+def faults(results: Results) -> tuple[FailingPlace, ...]:
     """The faults of a run, those that most tests show first, what was not measured last; what a
     cluster is known not to do is none.
 
@@ -98,7 +98,7 @@ def faults(results: Results) -> tuple[Fault, ...]:
     return tuple(sorted((f.fault() for f in _distinct(_gathered(found))), key=_order))
 
 
-def chosen(results: Results, found: Sequence[Fault], limit: int) -> tuple[Measured, ...]:
+def chosen(results: Results, found: Sequence[FailingPlace], limit: int) -> tuple[Measured, ...]:
     """The matrices worth a reader's time: one a fault, then the others of the headline.
 
     A matrix that shows a fault already shown would tell nothing new; one of many questions is too
@@ -126,10 +126,10 @@ class _Found:
         mine = self.pattern
         if mine.kind not in (other.kind, MatrixKind.FLOWS):
             return False
-        if mine.scope is None or mine.standing is not Standing.BLOCKED:
+        if mine.scope is None or mine.state is not CellState.BLOCKED:
             return _told_alike(mine) == _told_alike(other)
         silent = _silent_where_refused(other)
-        if other.standing not in (Standing.BLOCKED, Standing.OTHER) and not silent:
+        if other.state not in (CellState.BLOCKED, CellState.OTHER) and not silent:
             return False
         return (
             set(other.families) <= set(mine.families)
@@ -156,9 +156,9 @@ class _Found:
         self.services |= _through(other.pattern) and not _through(self.pattern)
         self.members = tuple({id(m): m for m in (*self.members, *other.members)}.values())
 
-    def fault(self) -> Fault:
+    def fault(self) -> FailingPlace:
         """The fault."""
-        return Fault(self.pattern, self.members, self.mixed, self.services)
+        return FailingPlace(self.pattern, self.members, self.mixed, self.services)
 
 
 def _silent_where_refused(pattern: Pattern) -> bool:
@@ -201,7 +201,7 @@ def _gathered(found: Iterable[_Found]) -> list[_Found]:
 
 
 def _kind(pattern: Pattern) -> tuple[object, ...]:
-    return pattern.kind, pattern.standing, pattern.families
+    return pattern.kind, pattern.state, pattern.families
 
 
 def _distinct(found: Iterable[_Found]) -> list[_Found]:
@@ -225,7 +225,7 @@ def _through(pattern: Pattern) -> bool:
 def _told_alike(pattern: Pattern) -> tuple[object, ...]:
     reason = pattern.cells[0].observation.reason if pattern.scope is None else ""
     place = (pattern.where, pattern.port_specs, reason)
-    return pattern.kind, pattern.standing, pattern.families, *place
+    return pattern.kind, pattern.state, pattern.families, *place
 
 
 def _protocols(cells: Iterable[Disagreement]) -> set[str]:
@@ -236,5 +236,5 @@ def _key(cell: Disagreement) -> tuple[object, ...]:
     return cell.observation.flow.family, edge_of(cell.observation.flow)
 
 
-def _order(fault: Fault) -> tuple[bool, int, int]:
+def _order(fault: FailingPlace) -> tuple[bool, int, int]:
     return not fault.measured, -fault.tests, -len(fault.pattern.cells)

@@ -10,15 +10,15 @@ from collections.abc import Iterable, Sequence
 from sixproof.model import Disagreement, Family, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
 from sixproof.reporting.diagnosis.scope import Scope
-from sixproof.reporting.matrix.grid import Standing, port_name, standing_of
+from sixproof.reporting.matrix.grid import CellState, port_name, state_of
 
-_MUST = {Standing.BLOCKED: "that must be allowed", Standing.LEAK: "that must be denied"}
+_MUST = {CellState.BLOCKED: "that must be allowed", CellState.LEAK: "that must be denied"}
 _QUESTIONS = 3
 """Questions that a sentence names."""
 _WAY = re.compile(r" over IPv[46]$")
 _SENDERS = 3
 """Senders of an ICMP error that a sentence names."""
-_ALONE = {Standing.UNKNOWN: Category.NOT_MEASURED, Standing.OTHER: Category.OTHER_DENIAL}
+_ALONE = {CellState.UNKNOWN: Category.NOT_MEASURED, CellState.OTHER: Category.OTHER_DENIAL}
 _NAMED = {
     Outcome.DNS_FAILED: Category.DNS,
     Outcome.TOO_BIG: Category.MTU,
@@ -38,7 +38,7 @@ class Pattern:
     """
 
     families: tuple[Family, ...]
-    standing: Standing
+    state: CellState
     where: str
     port_specs: tuple[str, ...]
     cells: tuple[Disagreement, ...]
@@ -57,7 +57,7 @@ class Pattern:
     @property
     def scattered(self) -> bool:
         """Whether measured cells have no common place."""
-        return self.scope is None and self.standing is not Standing.UNKNOWN
+        return self.scope is None and self.state is not CellState.UNKNOWN
 
     @property
     def weak(self) -> bool:
@@ -84,7 +84,7 @@ class Pattern:
     @property
     def fact(self) -> str:
         """The sentence without what works beside it."""
-        if self.standing is Standing.UNKNOWN:
+        if self.state is CellState.UNKNOWN:
             reason = self.cells[0].observation.reason or "no reason was given"
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
@@ -121,14 +121,14 @@ class Pattern:
         return self.kind.value, f"({named})" if named else ""
 
     def _must(self, *, always: bool = False) -> str:
-        words = _MUST.get(self.standing, "")
-        told = always or self.spared or self.standing is Standing.LEAK
+        words = _MUST.get(self.state, "")
+        told = always or self.spared or self.state is CellState.LEAK
         return f"{words} " if words and told else ""
 
     def _because(self) -> str:
         """What decided, where one reason of a policy stands for all cells."""
         reasons = {d.expected.because for d in self.cells}
-        free = self.standing is Standing.BLOCKED and not self.cells[0].expected.by_policy
+        free = self.state is CellState.BLOCKED and not self.cells[0].expected.by_policy
         if len(reasons) > 1 or free:
             return ""
         return f"; {reasons.pop()}"
@@ -158,7 +158,7 @@ class Pattern:
         if outcome is Outcome.DNS_FAILED:
             return f"are wrong{why}"
         wanted = {str(d.expected) for d in self.cells}
-        if self.standing is Standing.OTHER and len(wanted) == 1:
+        if self.state is CellState.OTHER and len(wanted) == 1:
             return f"are {outcome}, expected {wanted.pop()}{why}"
         return f"are {outcome}{why}"
 
@@ -196,15 +196,15 @@ def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) ->
     """The classes of failure that one cell belongs to; whether a policy can have dropped it, its
     place tells."""
     seen, expected = disagreement.observation.outcome, disagreement.expected
-    standing = standing_of(seen, expected)
-    if standing in _ALONE:
-        return {_ALONE[standing]}
-    found = {Category.LEAK} if standing is Standing.LEAK else set()
+    state = state_of(seen, expected)
+    if state in _ALONE:
+        return {_ALONE[state]}
+    found = {Category.LEAK} if state is CellState.LEAK else set()
     if seen in _NAMED:
         found.add(_NAMED[seen])
     if seen is Outcome.DROPPED and expected.by_policy and blame_policies:
         found.add(Category.OVER_BLOCK)
-    family = broken_family(disagreement.parity, leak=standing is Standing.LEAK)
+    family = broken_family(disagreement.parity, leak=state is CellState.LEAK)
     if family and (only := one_family([family])):
         found.add(only)
     return found or {Category.BOTH}

@@ -16,7 +16,7 @@ from sixproof.reporting.diagnosis.contrast import contrasted
 from sixproof.reporting.diagnosis.pattern import Pattern, said_ports, said_scattered
 from sixproof.reporting.diagnosis.scope import Scope
 from sixproof.reporting.diagnosis.unmeasured import unmeasured
-from sixproof.reporting.matrix.grid import Standing, standing_of
+from sixproof.reporting.matrix.grid import CellState, state_of
 
 _CONTRADICTION = 2
 """What one contradicting cell costs, in explained ones."""
@@ -34,19 +34,17 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
     """
     wrong = tuple(disagreements)
     fields = {family: BitField.of(matrix, family) for family in matrix.families()}
-    standings = {
-        (d.observation.flow.family, edge_of(d.observation.flow)): _standing(d) for d in wrong
-    }
+    states = {(d.observation.flow.family, edge_of(d.observation.flow)): _state(d) for d in wrong}
     found: list[Pattern] = []
     for family, field in fields.items():
         here = [d for d in wrong if d.observation.flow.family is family]
-        for standing in (Standing.LEAK, Standing.BLOCKED, Standing.OTHER):
-            cells = [d for d in here if _standing(d) is standing]
-            found += _Explanation(field, standing, cells, here).patterns()
-        found += unmeasured(family, [d for d in here if _standing(d) is Standing.UNKNOWN])
+        for state in (CellState.LEAK, CellState.BLOCKED, CellState.OTHER):
+            cells = [d for d in here if _state(d) is state]
+            found += _Explanation(field, state, cells, here).patterns()
+        found += unmeasured(family, [d for d in here if _state(d) is CellState.UNKNOWN])
     patterns = (_called(pattern, matrix.kind) for pattern in _joined(found))
-    told = [contrasted(pattern, fields, standings) for pattern in patterns]
-    return tuple(sorted(told, key=lambda p: (p.standing is Standing.UNKNOWN, -len(p.cells))))
+    told = [contrasted(pattern, fields, states) for pattern in patterns]
+    return tuple(sorted(told, key=lambda p: (p.state is CellState.UNKNOWN, -len(p.cells))))
 
 
 def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
@@ -59,8 +57,8 @@ def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
     return dataclasses.replace(pattern, kind=kind, where=where)
 
 
-def _standing(disagreement: Disagreement) -> Standing:
-    return standing_of(disagreement.observation.outcome, disagreement.expected)
+def _state(disagreement: Disagreement) -> CellState:
+    return state_of(disagreement.observation.outcome, disagreement.expected)
 
 
 class _Explanation:
@@ -69,16 +67,16 @@ class _Explanation:
     def __init__(
         self,
         field: BitField,
-        standing: Standing,
+        state: CellState,
         cells: Sequence[Disagreement],
         wrong: Sequence[Disagreement],
     ) -> None:
         self._field = field
-        self._standing = standing
+        self._state = state
         self._left = {edge_of(d.observation.flow): d for d in cells}
         self._hit = field.marked(self._left)
         bad = {edge_of(d.observation.flow) for d in wrong}
-        must_work = standing is Standing.BLOCKED
+        must_work = state is CellState.BLOCKED
         right = [e for e, o in field.cells.items() if e not in bad and o.outcome.measured]
         works = [e for e in right if field.cells[e].outcome.works]
         denied = [e for e in right if not field.cells[e].outcome.works]
@@ -125,7 +123,7 @@ class _Explanation:
         cells = tuple(self._left.pop(edge) for edge in edges if edge in self._left)
         return Pattern(
             families=(self._field.family,),
-            standing=self._standing,
+            state=self._state,
             where=str(scope),
             port_specs=said_ports(port_specs, self._exposed(mask), (self._field.family,)),
             cells=cells,
@@ -152,7 +150,7 @@ class _Explanation:
         everywhere = self._field.mask(Scope())
         return Pattern(
             families=(self._field.family,),
-            standing=self._standing,
+            state=self._state,
             where=said_scattered(cells),
             port_specs=(),
             cells=cells,
@@ -169,7 +167,7 @@ def _joined(patterns: Iterable[Pattern]) -> list[Pattern]:
     found: dict[tuple[object, ...], Pattern] = {}
     for pattern in patterns:
         key = (
-            pattern.standing,
+            pattern.state,
             pattern.where,
             pattern.scope,
             pattern.edge_ports,
@@ -194,5 +192,5 @@ def _merged(one: Pattern, other: Pattern) -> Pattern:
 
 
 def _reason(pattern: Pattern) -> str:
-    unknown = pattern.standing is Standing.UNKNOWN
+    unknown = pattern.state is CellState.UNKNOWN
     return pattern.cells[0].observation.reason if unknown else ""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from sixproof.model import Disagreement, Endpoint, Family
 from sixproof.reporting.diagnosis.pattern import Pattern, said_list
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 
 _SECONDS = re.compile(r"(\d+(?:\.\d+)?) s\b")
 _NAMED = 4
@@ -23,7 +23,7 @@ def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
     return [
         Pattern(
             families=(family,),
-            standing=Standing.UNKNOWN,
+            state=CellState.UNKNOWN,
             where=_agents(group),
             port_specs=(),
             cells=tuple(group),

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from sixproof.model import Family, MatrixKind
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
-_GOOD = (Standing.WORKS, Standing.DENIED)
+_GOOD = (CellState.WORKS, CellState.DENIED)
 
 
 class Word(enum.StrEnum):
@@ -39,7 +39,7 @@ class FamilyVerdict:
     """
 
     family: Family
-    cells: Counter[Standing]
+    cells: Counter[CellState]
     cases: Counter[CaseOutcome]
     failed: int = 0
     doubtful: int = 0
@@ -51,12 +51,12 @@ class FamilyVerdict:
     @property
     def right(self) -> int:
         """Cells that are as expected."""
-        return sum(self.cells[standing] for standing in _GOOD)
+        return sum(self.cells[state] for state in _GOOD)
 
     @property
     def wrong(self) -> int:
         """Measured cells that are not as expected."""
-        unjudged = self.cells[Standing.UNKNOWN] + self.cells[Standing.CLOSED]
+        unjudged = self.cells[CellState.UNKNOWN] + self.cells[CellState.CLOSED]
         return self.cells.total() - self.right - unjudged
 
     @property
@@ -64,9 +64,9 @@ class FamilyVerdict:
         """The verdict. What was measured accuses; that a test asks about the family does not."""
         if self.wrong or self.failed:
             return Word.BROKEN
-        if self.cells[Standing.UNKNOWN] or self.doubtful:
+        if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
-        if self.unproven or (self.cells.total() and not self.cells[Standing.WORKS]):
+        if self.unproven or (self.cells.total() and not self.cells[CellState.WORKS]):
             return Word.UNPROVEN
         return Word.WORKS if self.right or self.cases[CaseOutcome.PASSED] else Word.UNMEASURED
 
@@ -77,10 +77,10 @@ class FamilyVerdict:
         parts = []
         if total:
             parts.append(f"{self.right} of {total} cells as expected")
-        for standing in Standing:
-            if self.cells[standing] and standing not in _GOOD:
-                parts.append(f"{self.cells[standing]} {standing.counted}")
-        if total and not self.cells[Standing.WORKS]:
+        for state in CellState:
+            if self.cells[state] and state not in _GOOD:
+                parts.append(f"{self.cells[state]} {state.counted}")
+        if total and not self.cells[CellState.WORKS]:
             parts.append("no flow was carried")
         parts += [f"{n} of {of} {kind}" for kind, (n, of) in self.others.items()]
         if self.limited:
@@ -155,7 +155,7 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     return FamilyVerdict(
         family,
         others=_others(told, family),
-        cells=sum((m.standings(family) for m in judged), Counter[Standing]()),
+        cells=sum((m.states(family) for m in judged), Counter[CellState]()),
         cases=Counter(case.outcome for case in asked),
         failed=sum(blame.failed(case, family) for case in results.cases),
         doubtful=sum(blame.doubtful(case, family) for case in results.cases),
@@ -170,11 +170,11 @@ def _others(told: Iterable[Measured], family: Family) -> Mapping[MatrixKind, tup
     found: dict[MatrixKind, tuple[int, int]] = {}
     for measured in told:
         kind = measured.matrix.kind
-        standings = measured.standings(family)
-        if kind is not MatrixKind.FLOWS and standings:
+        states = measured.states(family)
+        if kind is not MatrixKind.FLOWS and states:
             right, total = found.get(kind, (0, 0))
-            good = sum(standings[standing] for standing in _GOOD)
-            found[kind] = right + good, total + standings.total()
+            good = sum(states[state] for state in _GOOD)
+            found[kind] = right + good, total + states.total()
     return {kind: found[kind] for kind in MatrixKind if kind in found}
 
 

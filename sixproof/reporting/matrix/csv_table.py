@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from sixproof.model import Matrix, Observation, edge_of
-from sixproof.reporting.matrix.grid import Expected, standing_of
+from sixproof.reporting.matrix.grid import Expected, state_of
 
 COLUMNS = (
     "matrix",
@@ -22,7 +22,7 @@ COLUMNS = (
     "address",
     "outcome",
     "expected",
-    "standing",
+    "state",
     "parity",
     "because",
     "reason",
@@ -48,7 +48,7 @@ def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
     rows = []
     for key, seen in matrix.cells.items():
         wanted = None if expected is None else expected.get(key)
-        wrong = standing_of(seen.outcome, wanted).wrong
+        wrong = state_of(seen.outcome, wanted).wrong
         ends = (
             key[0].value,
             seen.flow.source.name,
@@ -98,7 +98,7 @@ def _rows(matrix: Matrix, expected: Expected | None) -> Iterator[tuple[object, .
             flow.address,
             seen.outcome.value,
             wanted or "",
-            standing_of(seen.outcome, wanted).value,
+            state_of(seen.outcome, wanted).value,
             parities[edge_of(flow)].value,
             wanted.because if wanted else "",
             seen.reason,

@@ -17,7 +17,7 @@ Expected = Mapping[tuple[Family, Edge], Expectation]
 """What every cell of a matrix must come to."""
 
 
-class Standing(enum.StrEnum):
+class CellState(enum.StrEnum):
     """How a cell stands to what was expected of it."""
 
     WORKS = "works"  # ALLOWED, and nothing speaks against it
@@ -32,7 +32,7 @@ class Standing(enum.StrEnum):
     @property
     def wrong(self) -> bool:
         """Whether such a cell makes its test fail."""
-        return self in (Standing.BLOCKED, Standing.LEAK, Standing.OTHER, Standing.UNKNOWN)
+        return self in (CellState.BLOCKED, CellState.LEAK, CellState.OTHER, CellState.UNKNOWN)
 
     @property
     def counted(self) -> str:
@@ -41,27 +41,27 @@ class Standing(enum.StrEnum):
 
 
 _COUNTED = {
-    Standing.CLOSED: "closed by policies of the cluster",
-    Standing.BLOCKED: "fail but must be allowed",
-    Standing.LEAK: "pass but must be denied",
-    Standing.OTHER: "denied in another way than expected",
-    Standing.FAILS: "do not work",
+    CellState.CLOSED: "closed by policies of the cluster",
+    CellState.BLOCKED: "fail but must be allowed",
+    CellState.LEAK: "pass but must be denied",
+    CellState.OTHER: "denied in another way than expected",
+    CellState.FAILS: "do not work",
 }
 
 
-def standing_of(outcome: Outcome, expected: Expectation | None) -> Standing:
+def state_of(outcome: Outcome, expected: Expectation | None) -> CellState:
     """How an outcome stands to an expectation, None where there is none."""
     if not outcome.measured:
-        return Standing.UNKNOWN
+        return CellState.UNKNOWN
     if expected is None:
-        return Standing.WORKS if outcome.works else Standing.FAILS
+        return CellState.WORKS if outcome.works else CellState.FAILS
     if outcome in expected.outcomes:
         if outcome.works:
-            return Standing.WORKS
-        return Standing.CLOSED if expected.closed_by else Standing.DENIED
+            return CellState.WORKS
+        return CellState.CLOSED if expected.closed_by else CellState.DENIED
     if outcome.works:
-        return Standing.LEAK
-    return Standing.BLOCKED if Outcome.ALLOWED in expected.outcomes else Standing.OTHER
+        return CellState.LEAK
+    return CellState.BLOCKED if Outcome.ALLOWED in expected.outcomes else CellState.OTHER
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,32 +70,32 @@ class Cell:
 
     observation: Observation
     expected: Expectation | None
-    standing: Standing
+    state: CellState
 
     @property
     def mark(self) -> str:
         """The outcome's letter: small where it was expected, ``p`` where a policy of the cluster
         makes it so, capital or ``!`` where it is wrong."""
         letter = self.observation.outcome.mark
-        if self.standing is Standing.LEAK:
+        if self.state is CellState.LEAK:
             return "!"
-        if self.standing is Standing.CLOSED:
+        if self.state is CellState.CLOSED:
             return "p"
-        return letter.lower() if self.standing is Standing.DENIED else letter
+        return letter.lower() if self.state is CellState.DENIED else letter
 
     @property
     def meaning(self) -> str:
         """What the mark stands for, as the legend says it."""
         name = self.observation.outcome.value
-        if self.standing is Standing.DENIED:
+        if self.state is CellState.DENIED:
             return f"{name} as expected"
-        if self.standing is Standing.CLOSED:
-            return f"{name}, {self.standing}"
-        if self.standing in (Standing.BLOCKED, Standing.LEAK):
-            return f"{name}, {self.standing}"
-        if self.standing is Standing.OTHER:
+        if self.state is CellState.CLOSED:
+            return f"{name}, {self.state}"
+        if self.state in (CellState.BLOCKED, CellState.LEAK):
+            return f"{name}, {self.state}"
+        if self.state is CellState.OTHER:
             return f"{name}, another denial expected"
-        return f"{name} ({self.standing})" if self.standing is Standing.UNKNOWN else name
+        return f"{name} ({self.state})" if self.state is CellState.UNKNOWN else name
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Square:
     def folded(self) -> Cell | None:
         """The cell that stands for the whole square, None where its ports differ."""
         asked = [cell for cell in self.cells if cell is not None]
-        kinds = {(cell.mark, cell.standing) for cell in asked}
+        kinds = {(cell.mark, cell.state) for cell in asked}
         return asked[0] if len(kinds) == 1 else None
 
     @property
@@ -153,7 +153,7 @@ class Grid:
             if observation is None:
                 return None
             wanted = None if expected is None else expected.get((family, edge))
-            return Cell(observation, wanted, standing_of(observation.outcome, wanted))
+            return Cell(observation, wanted, state_of(observation.outcome, wanted))
 
         squares = {
             (row.name, column.name): Square(
@@ -168,9 +168,9 @@ class Grid:
         """All cells that were asked, row by row."""
         return tuple(c for square in self.squares.values() for c in square.cells if c is not None)
 
-    def counts(self) -> Counter[Standing]:
+    def counts(self) -> Counter[CellState]:
         """How many cells stand how."""
-        return Counter(cell.standing for cell in self.cells())
+        return Counter(cell.state for cell in self.cells())
 
     def picture(self) -> tuple[tuple[str, ...], ...]:
         """The names and marks alone; equal for families of which the same drawing serves."""
@@ -180,9 +180,9 @@ class Grid:
 
     def legend(self) -> tuple[Cell, ...]:
         """One cell a mark, in the order in which the marks are explained."""
-        order = list(Standing)
+        order = list(CellState)
         first = {cell.mark: cell for cell in reversed(self.cells())}
-        return tuple(sorted(first.values(), key=lambda c: (order.index(c.standing), c.mark)))
+        return tuple(sorted(first.values(), key=lambda c: (order.index(c.state), c.mark)))
 
     def ports_said(self) -> str:
         """Which ports a square holds, in the order of its letters; empty for a single one."""

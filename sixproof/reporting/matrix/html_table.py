@@ -12,7 +12,7 @@ from itertools import groupby
 from sixproof.model import Endpoint, Matrix
 from sixproof.reporting import markup
 from sixproof.reporting.diagnosis.parity import parity_line
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, port_name
+from sixproof.reporting.matrix.grid import Cell, CellState, Expected, Grid, Square, port_name
 from sixproof.reporting.matrix.palette import NOT_ASKED, PAINTS, Paint
 from sixproof.reporting.matrix.text import headline
 
@@ -59,14 +59,14 @@ class FamilyTable:
 
     def paint(self, cell: Cell | None) -> Paint:
         """The colours of a cell."""
-        return NOT_ASKED if cell is None else PAINTS[cell.standing]
+        return NOT_ASKED if cell is None else PAINTS[cell.state]
 
     def words(self, square: Square) -> str:
         """What a pointer resting on a square is told; only wrong squares say something."""
         wrong = [
             f"{port_name(port_spec, self.grid.family)} {cell.meaning}"
             for port_spec, cell in zip(self.grid.port_specs, square.cells, strict=True)
-            if cell is not None and (cell.standing.wrong or cell.standing is Standing.FAILS)
+            if cell is not None and (cell.state.wrong or cell.state is CellState.FAILS)
         ]
         if not wrong:
             return ""

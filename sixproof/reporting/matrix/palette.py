@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Paint:
 
 _WRONG = Paint("#a63603", "#ffffff", "#5c1d00")
 PAINTS = {
-    Standing.WORKS: Paint("#d6e8f7", "#0b3a5e", "#a9c7e0"),
-    Standing.DENIED: Paint("#e6e6ea", "#3f3f4a", "#c4c4cc"),
-    Standing.CLOSED: Paint("#f4f4f6", "#5b5b66", "#c4c4cc"),
-    Standing.BLOCKED: _WRONG,
-    Standing.LEAK: Paint("#5e2a84", "#ffffff", "#2f0f47"),
-    Standing.OTHER: Paint("#7a5200", "#ffffff", "#3d2900"),
-    Standing.FAILS: _WRONG,
-    Standing.UNKNOWN: Paint("#fff2b3", "#3d3000", "#b59a00"),
+    CellState.WORKS: Paint("#d6e8f7", "#0b3a5e", "#a9c7e0"),
+    CellState.DENIED: Paint("#e6e6ea", "#3f3f4a", "#c4c4cc"),
+    CellState.CLOSED: Paint("#f4f4f6", "#5b5b66", "#c4c4cc"),
+    CellState.BLOCKED: _WRONG,
+    CellState.LEAK: Paint("#5e2a84", "#ffffff", "#2f0f47"),
+    CellState.OTHER: Paint("#7a5200", "#ffffff", "#3d2900"),
+    CellState.FAILS: _WRONG,
+    CellState.UNKNOWN: Paint("#fff2b3", "#3d3000", "#b59a00"),
 }
 NOT_ASKED = Paint("transparent", "inherit", "transparent")

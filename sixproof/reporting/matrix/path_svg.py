@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from sixproof.agent.protocol import Event
 from sixproof.probes.pmtu.probe import PathResult
 from sixproof.reporting.matrix.drawing import CHAR, LINE, PAD, Bar, Drawing, Shape, Words
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.path_text import narrower, sizes
 
@@ -41,7 +41,7 @@ def _rows(
         for index, hop in enumerate(path_result.path.hops):
             y += LINE
             broken = hop is narrowest and _loses(path_result)
-            paint = PAINTS[Standing.FAILS if broken else Standing.WORKS]
+            paint = PAINTS[CellState.FAILS if broken else CellState.WORKS]
             yield Words(PAD, y, _label(path_result, index))
             yield Bar(left, y - 12, hop.mtu * _SCALE, 15, paint)
             yield Words(left + 6, y, str(hop.mtu), paint.text)

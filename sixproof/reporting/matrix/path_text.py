@@ -8,7 +8,7 @@ from sixproof.agent.protocol import Event
 from sixproof.errors import VerdictError
 from sixproof.model import Family
 from sixproof.probes.pmtu.counters import trace
-from sixproof.probes.pmtu.judge import Kind, Rule, Violation, judge, signals
+from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind, judge, signals
 from sixproof.probes.pmtu.probe import PathResult, PathRun
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.reporting.diagnosis.evidence import wrong
@@ -58,7 +58,7 @@ def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Ru
     for violation in violations[:TOLD]:
         path_result = violation.path_result
         lines.append(f"  {path_result.name}: {violation.said}")
-        if violation.kind in (Kind.BLACK_HOLE, Kind.NARROW):
+        if violation.kind in (ViolationKind.BLACK_HOLE, ViolationKind.NARROW):
             way = _way(violation, seen)
             lines.append(f"    {_first_hop(way)}; {trace(way, seen)}")
         lines += [f"    {line}" for line in list(drawing(_way(violation, seen)))[1:]]
@@ -70,7 +70,7 @@ def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Ru
 
 def accounts(violations: Sequence[Violation], seen: PathRun) -> tuple[str, ...]:
     """What kernels counted, a line for each complaint that is about a lost or refused packet."""
-    told = (Kind.BLACK_HOLE, Kind.NARROW)
+    told = (ViolationKind.BLACK_HOLE, ViolationKind.NARROW)
     return tuple(str(trace(_way(c, seen), seen)) if c.kind in told else "" for c in violations)
 
 
@@ -93,7 +93,7 @@ def categories(violations: Sequence[Violation], seen: PathRun, rule: Rule) -> tu
     family = violations[0].path_result.flow.family
     pairs = {c.path_result.ends for c in violations}
     others = [p for p in seen.over(family.other) if p.ends in pairs]
-    hole = [Category.MTU] if any(c.kind is Kind.BLACK_HOLE for c in violations) else []
+    hole = [Category.MTU] if any(c.kind is ViolationKind.BLACK_HOLE for c in violations) else []
     both = bool(others) and bool(judge(others, rule))
     only = one_family(Family if both else [family], Family if others else [family])
     return (*hole, only or Category.BOTH)

@@ -24,7 +24,7 @@ _NODE = 16
 def matrix_svgs(matrix: Matrix, expected: Expected | None = None) -> tuple[tuple[str, str], ...]:
     """A title and a picture a family, those with most wrong cells first."""
     grids = [Grid.of(matrix, family, expected) for family in matrix.families()]
-    worst = sorted(grids, key=lambda grid: -sum(cell.standing.wrong for cell in grid.cells()))
+    worst = sorted(grids, key=lambda grid: -sum(cell.state.wrong for cell in grid.cells()))
     return tuple((f"{grid.title}, {headline(grid)}", grid_svg(grid)) for grid in worst)
 
 
@@ -115,6 +115,6 @@ def _box(cell: Cell | None, x: float, y: float, wide: float) -> Iterator[Shape]:
     if cell is None:
         yield Words(middle, y + 12.5, "-", FAINT, middle=True)
         return
-    paint = PAINTS[cell.standing]
+    paint = PAINTS[cell.state]
     yield Bar(x + 0.5, y + 0.5, wide - 1, _BOX, paint)
-    yield Words(middle, y + 12.5, cell.mark, paint.text, middle=True, bold=cell.standing.wrong)
+    yield Words(middle, y + 12.5, cell.mark, paint.text, middle=True, bold=cell.state.wrong)

@@ -12,18 +12,18 @@ from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
 from sixproof.reporting.diagnosis.parity import parity_line
-from sixproof.reporting.matrix.grid import Cell, Expected, Grid, Square, Standing, port_name
+from sixproof.reporting.matrix.grid import Cell, CellState, Expected, Grid, Square, port_name
 from sixproof.reporting.pages.styled_text import Text, Tone
 
 TONES = {
-    Standing.WORKS: Tone.GOOD,
-    Standing.DENIED: Tone.QUIET,
-    Standing.CLOSED: Tone.QUIET,
-    Standing.BLOCKED: Tone.BAD,
-    Standing.LEAK: Tone.LEAK,
-    Standing.OTHER: Tone.BAD,
-    Standing.FAILS: Tone.BAD,
-    Standing.UNKNOWN: Tone.UNSURE,
+    CellState.WORKS: Tone.GOOD,
+    CellState.DENIED: Tone.QUIET,
+    CellState.CLOSED: Tone.QUIET,
+    CellState.BLOCKED: Tone.BAD,
+    CellState.LEAK: Tone.LEAK,
+    CellState.OTHER: Tone.BAD,
+    CellState.FAILS: Tone.BAD,
+    CellState.UNKNOWN: Tone.UNSURE,
 }
 _GAP = "  "
 _BAR = "| "
@@ -59,19 +59,19 @@ def matrix_lines(
 def _wrong(grid: Grid) -> int:
     """How many of its cells are neither right nor left out."""
     counts = grid.counts()
-    fine = (Standing.WORKS, Standing.DENIED, Standing.CLOSED)
-    return counts.total() - sum(counts[standing] for standing in fine)
+    fine = (CellState.WORKS, CellState.DENIED, CellState.CLOSED)
+    return counts.total() - sum(counts[state] for state in fine)
 
 
 def headline(grid: Grid) -> Text:
     """The family and its count: ``IPv6: 252 of 324 cells as expected, 72 fail that must ...``."""
     counts = grid.counts()
-    good = counts[Standing.WORKS] + counts[Standing.DENIED]
+    good = counts[CellState.WORKS] + counts[CellState.DENIED]
     said = "as expected" if any(c.expected for c in grid.cells()) else "ALLOWED"
     line = Text.assemble((grid.family, Tone.HEAD), f": {good} of {counts.total()} cells {said}")
-    for standing in Standing:
-        if counts[standing] and standing not in (Standing.WORKS, Standing.DENIED):
-            line.append(", ").append(f"{counts[standing]} {standing.counted}", TONES[standing])
+    for state in CellState:
+        if counts[state] and state not in (CellState.WORKS, CellState.DENIED):
+            line.append(", ").append(f"{counts[state]} {state.counted}", TONES[state])
     return line
 
 
@@ -179,7 +179,7 @@ def _lead(column: _Column) -> str:
 
 def _drawn(square: Square) -> Text:
     return Text.assemble(
-        *(("-", Tone.QUIET) if c is None else (c.mark, TONES[c.standing]) for c in square.shown())
+        *(("-", Tone.QUIET) if c is None else (c.mark, TONES[c.state]) for c in square.shown())
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
-from sixproof.reporting.diagnosis.faults import Fault, chosen
+from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
 from sixproof.reporting.pages.styled_text import Text, Tone
@@ -79,7 +79,7 @@ def _unproven(results: Results, width: int) -> Iterator[Text]:
         yield from _paragraph(Text("  ? ", Tone.UNSURE), sentence, width)
 
 
-def _matrices(results: Results, found: Sequence[Fault], width: int) -> Iterator[Text]:
+def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> Iterator[Text]:
     shown = chosen(results, found, MATRICES)
     for index, measured in enumerate(shown):
         if index:

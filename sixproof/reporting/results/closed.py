@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sixproof.model import Finding, Severity
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
-from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
+from sixproof.workloads.existing.closed_flows import EXISTING_POLICIES
 
 TITLE = "Not proven, and why"
 NAMED = 4
@@ -32,7 +32,7 @@ def _told(results: Results) -> tuple[Finding, ...]:
     return tuple(
         f
         for f in results.findings
-        if f.code == STANDING_POLICIES.code and f.severity is not Severity.NOTE
+        if f.code == EXISTING_POLICIES.code and f.severity is not Severity.NOTE
     )
 
 
@@ -59,7 +59,7 @@ def _cells(results: Results) -> Iterator[str]:
     closed = total = tests = 0
     unproven = {c.nodeid for c in results.cases if c.outcome is CaseOutcome.NOT_PROVEN}
     for measured in results.matrices:
-        here = sum(measured.standings(f)[Standing.CLOSED] for f in measured.matrix.families())
+        here = sum(measured.states(f)[CellState.CLOSED] for f in measured.matrix.families())
         if here and measured.test not in unproven:
             closed += here
             total += len(measured.matrix.cells)

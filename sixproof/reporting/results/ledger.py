@@ -27,7 +27,7 @@ class Coverage(enum.StrEnum):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One row and the tests that name it or a case of it."""
 
     row: Row
@@ -81,7 +81,7 @@ class Entry:
 class Ledger:
     """All rows in the guide's order; `unknown` are codes of tests that no row has."""
 
-    entries: tuple[Entry, ...]
+    entries: tuple[LedgerEntry, ...]
     unknown: tuple[str, ...] = ()
 
     @classmethod
@@ -92,7 +92,7 @@ class Ledger:
         known = ROWS.keys() | CASES.keys()
         return cls(
             entries=tuple(
-                Entry(
+                LedgerEntry(
                     row=row,
                     cases=tuple(c for c in every if _covers(c, row.code)),
                     finer=tuple(
@@ -104,10 +104,10 @@ class Ledger:
             unknown=tuple(sorted(named - known)),
         )
 
-    def finer(self, cases: Sequence[Case]) -> tuple[Entry, ...]:
+    def finer(self, cases: Sequence[Case]) -> tuple[LedgerEntry, ...]:
         """The finer cases of path MTU and DNS, as entries of their own."""
         return tuple(
-            Entry(row, tuple(c for c in cases if code in map(canonical, c.covers)))
+            LedgerEntry(row, tuple(c for c in cases if code in map(canonical, c.covers)))
             for code, row in CASES.items()
         )
 

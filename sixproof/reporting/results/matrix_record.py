@@ -26,7 +26,7 @@ from sixproof.model import (
     Protocol,
     edge_of,
 )
-from sixproof.reporting.matrix.grid import Expected, Standing, standing_of
+from sixproof.reporting.matrix.grid import CellState, Expected, state_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Measured:
             return ()
         return self.matrix.disagreements(self.expected)
 
-    def standings(self, family: Family) -> Counter[Standing]:
+    def states(self, family: Family) -> Counter[CellState]:
         """How many cells of a family stand how."""
         expected = self.expected or {}
         return Counter(
-            standing_of(seen.outcome, expected.get(key))
+            state_of(seen.outcome, expected.get(key))
             for key, seen in self.matrix.cells.items()
             if key[0] is family
         )
@@ -108,7 +108,7 @@ def _cell(seen: Observation, wanted: Expectation | None) -> dict[str, Any]:
             "because": "" if wanted is None else wanted.because,
             "byPolicy": wanted is not None and wanted.by_policy,
             "closedBy": "" if wanted is None else wanted.closed_by,
-            "standing": standing_of(seen.outcome, wanted).value,
+            "state": state_of(seen.outcome, wanted).value,
         }
     )
 

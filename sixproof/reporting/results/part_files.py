@@ -49,7 +49,7 @@ class PartWriter:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Parts:
+class PartFiles:
     """What all workers left, in the order of their names; `damaged` says what could not be read."""
 
     cases: tuple[Case, ...] = ()
@@ -60,7 +60,7 @@ class Parts:
     damaged: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, directory: Path) -> Parts:
+    def read(cls, directory: Path) -> PartFiles:
         """The parts of a directory, empty where there is none.
 
         Equal findings are kept once; of cases with one node id the last one stands, since a worker

@@ -19,8 +19,8 @@ from sixproof.model import ClusterFacts, Family, Finding, merged_findings
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.results.ledger import Ledger
 from sixproof.reporting.results.matrix_record import Measured
-from sixproof.reporting.results.part_files import Parts
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+from sixproof.reporting.results.part_files import PartFiles
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 
 SCHEMA = "sixproof/results/v1"
 
@@ -31,7 +31,7 @@ class Results:
     """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
     `examination` what nodes said where something failed."""
 
-    run: Run
+    run: RunRecord
     environment: tuple[tuple[str, str], ...] = ()
     facts: ClusterFacts | None = None
     findings: tuple[Finding, ...] = ()
@@ -44,8 +44,8 @@ class Results:
     @classmethod
     def of(
         cls,
-        run: Run,
-        parts: Parts,
+        run: RunRecord,
+        parts: PartFiles,
         *,
         environment: Iterable[tuple[str, str]] = (),
         facts: ClusterFacts | None = None,

@@ -119,7 +119,7 @@ class Convergence:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Run:
+class RunRecord:
     """One session. Times are UTC in ISO 8601; `exit_status` is pytest's, None while it runs."""
 
     id: str

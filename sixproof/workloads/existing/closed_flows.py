@@ -11,12 +11,12 @@ from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint, EndpointKind, Family, Finding, FindingType, Flow, Severity
 from sixproof.policy import Direction, Judgement, PolicyRef, Verdict
-from sixproof.workloads.existing.policies import StandingPolicies, called, listed
+from sixproof.workloads.existing.policies import ExistingPolicies, called, listed
 from sixproof.workloads.probe_pods.ports import ICMP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, flows, itself
 
-STANDING_POLICIES = FindingType(
-    "standing-policies",
+EXISTING_POLICIES = FindingType(
+    "existing-policies",
     "Existing policies allow probe pods to reach each other",
     "NetworkPolicy v1",
 )
@@ -38,7 +38,7 @@ class Closed:
     by: tuple[tuple[PolicyRef, Direction], ...]
 
 
-def findings(policies: StandingPolicies, topology: ProbeTopology) -> tuple[Finding, ...]:
+def findings(policies: ExistingPolicies, topology: ProbeTopology) -> tuple[Finding, ...]:
     """One finding a policy that closes flows between probe pods, or between them and nodes.
 
     What cannot be read or judged is a finding too: what is allowed is not known then.
@@ -53,7 +53,7 @@ def findings(policies: StandingPolicies, topology: ProbeTopology) -> tuple[Findi
 
 def unknown(error: ApiError | ManifestError) -> Finding:
     """The finding that policies could not be read or judged."""
-    return STANDING_POLICIES.found(
+    return EXISTING_POLICIES.found(
         Severity.ERROR,
         "policies of the cluster",
         f"which flows they allow is not known: {json_fields.one_line(error)}",
@@ -103,7 +103,7 @@ def _told(
         subject = called(refs[0]) if len(refs) == 1 else called(PolicyRef(kind, "", name, calico))
         denied = listed(d.value for d in sorted({d for _, d in own}, key=list(Direction).index))
         where = _where(group, {(r, d) for r, d in own}, topology)
-        yield STANDING_POLICIES.found(
+        yield EXISTING_POLICIES.found(
             Severity.ERROR if everything else Severity.WARNING,
             subject,
             f"selects the probe pods and denies {denied} of {where}: "
@@ -114,7 +114,7 @@ def _told(
         )
     if left := ordered[FINDINGS:]:
         more = listed(called(PolicyRef(k, "", n, c)) for (k, n, c), _ in left)
-        yield STANDING_POLICIES.found(
+        yield EXISTING_POLICIES.found(
             Severity.WARNING, more, "close flows of probe pods too", "", REMEDY
         )
 
@@ -160,7 +160,7 @@ def _doubtful(judged: Sequence[Judgement]) -> Iterator[Finding]:
         if one.verdict is Verdict.UNDEFINED:
             reasons[one.unknown or one.because] += 1
     for why, number in sorted(reasons.items(), key=lambda item: -item[1])[:2]:
-        yield STANDING_POLICIES.found(
+        yield EXISTING_POLICIES.found(
             Severity.NOTE,
             "policies of the cluster",
             f"of {number} flows of probe pods it is not known whether they pass: {why}",

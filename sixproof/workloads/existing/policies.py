@@ -23,7 +23,7 @@ from sixproof.policy import (
     Oracle,
     PolicyRef,
     ProviderProfile,
-    Service,
+    ServiceSnapshot,
     Verdict,
 )
 
@@ -32,7 +32,7 @@ SHOWN = 3
 """Policies that one text names."""
 
 
-class StandingPolicies:
+class ExistingPolicies:
     """What the policies that stand in the cluster make of flows.
 
     `nodes` are the nodes with every address that their own traffic may carry.
@@ -44,7 +44,7 @@ class StandingPolicies:
         self._profile = profile
         self._namespaces: dict[str, dict[str, str]] = {}
         self._oracle: Oracle | None = None
-        self._beside: dict[Service, Oracle] = {}
+        self._beside: dict[ServiceSnapshot, Oracle] = {}
         self.away: ApiError | None = None
         """Why Calico's policies could not be read, once they could not: their API server is away,
         and it is not waited for again. What is broken may be why; verdicts must come all the same.
@@ -54,7 +54,7 @@ class StandingPolicies:
         """What a flow must come to that nothing but such a policy may deny."""
         return self.expectation(self.judge(flow))
 
-    def judge(self, flow: Flow, service: Service | None = None) -> Judgement:
+    def judge(self, flow: Flow, service: ServiceSnapshot | None = None) -> Judgement:
         """What they say of a flow; `service` is the one at whose address or port it goes.
 
         Raises:
@@ -85,7 +85,7 @@ class StandingPolicies:
 
         return expected
 
-    def closes(self, flow: Flow, service: Service | None = None) -> str:
+    def closes(self, flow: Flow, service: ServiceSnapshot | None = None) -> str:
         """The policies that close a flow or may do so, in words; "" where none is known to."""
         return closed_by(self.judge(flow, service))
 
@@ -103,18 +103,18 @@ class StandingPolicies:
     def _read(self, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
         if self.away is None:
             try:
-                return policies.standing(self._cluster, namespaces)
+                return policies.existing(self._cluster, namespaces)
             except ApiError as error:
                 if not policies.is_away(error):
                     raise
                 self.away = error
-        return policies.standing(self._cluster, namespaces, calico=False)
+        return policies.existing(self._cluster, namespaces, calico=False)
 
     def _labels(self, namespace: str) -> dict[str, str]:
         """As the API server holds them: admission may have added some."""
         return json_fields.labels(self._cluster.find(resources.NAMESPACE, namespace))
 
-    def _with(self, oracle: Oracle, service: Service) -> Oracle:
+    def _with(self, oracle: Oracle, service: ServiceSnapshot) -> Oracle:
         found = self._beside.get(service)
         if found is None:
             snapshot = dataclasses.replace(oracle.snapshot, services=(service,))

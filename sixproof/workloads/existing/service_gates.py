@@ -9,8 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 from sixproof.model import Endpoint, EndpointKind, Expectation, Flow
-from sixproof.policy import Judgement, Service, ServicePort, Verdict
-from sixproof.workloads.existing.policies import StandingPolicies, closed_by, listed
+from sixproof.policy import Judgement, ServicePortSnapshot, ServiceSnapshot, Verdict
+from sixproof.workloads.existing.policies import ExistingPolicies, closed_by, listed
 from sixproof.workloads.probe_pods.topology import port_specs_of
 from sixproof.workloads.services import manifests
 from sixproof.workloads.services.routing import Door, ServiceTarget
@@ -52,7 +52,7 @@ class Gate:
         return Expectation(outcomes, because, by_policy=True, closed_by=self.closed_by)
 
 
-def gate(policies: StandingPolicies, flow: Flow, target: ServiceTarget) -> Gate:
+def gate(policies: ExistingPolicies, flow: Flow, target: ServiceTarget) -> Gate:
     """What the policies say of a flow to a target."""
     behind = target.candidates(flow.source)
     if not behind:
@@ -80,17 +80,17 @@ def _as_dialled(flow: Flow, target: ServiceTarget) -> Flow:
     return _to(flow, place)
 
 
-def _before(flow: Flow, target: ServiceTarget, backend: Endpoint) -> Service:
+def _before(flow: Flow, target: ServiceTarget, backend: Endpoint) -> ServiceSnapshot:
     """The service of a target before one backend, as the oracle knows it."""
     at_node = target.frontend in _AT_NODES
     number = flow.port or 0
-    port = ServicePort(
+    port = ServicePortSnapshot(
         number,
         flow.protocol,
         _served(flow, target, backend),
         number if at_node else None,
     )
-    return Service(
+    return ServiceSnapshot(
         namespace=target.endpoint.namespace,
         name=target.endpoint.name,
         addresses=() if at_node else target.endpoint.addresses,

@@ -1,9 +1,9 @@
 """Policy cases: files of manifests with a number and a title, made for policy namespaces.
 
 A file is named ``NUMBER-what-it-shows.yaml`` and begins with a comment that is its title. In the
-text, ``${shop}`` stands for the namespace of that name, ``${arena}`` for the label of all three,
-``${shop/web.v6}`` for an address of a pod; ``${pods.v6}``, ``${nodes.v6}`` and ``${services.v6}``
-for a block of each family.
+text, ``${shop}`` stands for the namespace of that name, ``${namespaces}`` for the label of all
+three, ``${shop/web.v6}`` for an address of a pod; ``${pods.v6}``, ``${nodes.v6}`` and
+``${services.v6}`` for a block of each family.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sixproof.errors import ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import ClusterFacts, Family, IPAddress, IPNetwork
-from sixproof.workloads.policy.policy_namespaces import ARENA, PolicyNamespaces
+from sixproof.workloads.policy.policy_namespaces import POLICY_NAMESPACES, PolicyNamespaces
 
 Manifest = dict[str, Any]
 Values = Mapping[str, str]
@@ -84,7 +84,7 @@ def own(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> Manifest:
         ManifestError: it could touch pods that are not the policy namespaces'.
     """
     owned = ownership.owned(manifest, policy_namespaces.run.id)
-    owned["metadata"]["labels"][ARENA] = policy_namespaces.id
+    owned["metadata"]["labels"][POLICY_NAMESPACES] = policy_namespaces.id
     if why := _reaches_out(owned, policy_namespaces):
         raise ManifestError("", f"{owned['kind']} {owned['metadata']['name']}: {why}")
     return owned
@@ -106,18 +106,18 @@ def _reaches_out(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> str
     spec = manifest["spec"]
     if kind.endswith("GlobalNetworkPolicy"):
         scopes = [spec.get("namespaceSelector", ""), spec.get("selector", "")]
-        wanted = f"{ARENA} == '{policy_namespaces.id}'"
+        wanted = f"{POLICY_NAMESPACES} == '{policy_namespaces.id}'"
         scoped = any(wanted in scope and "||" not in scope for scope in scopes)
         return "" if scoped else f"no selector of its own says {wanted}"
     subject = spec.get("subject", {})
     labels = subject.get("namespaces") or subject.get("pods", {}).get("namespaceSelector") or {}
-    scoped = labels.get("matchLabels", {}).get(ARENA) == policy_namespaces.id
-    return "" if scoped else f"its subject's namespaces are not chosen by {ARENA}"
+    scoped = labels.get("matchLabels", {}).get(POLICY_NAMESPACES) == policy_namespaces.id
+    return "" if scoped else f"its subject's namespaces are not chosen by {POLICY_NAMESPACES}"
 
 
 def values(policy_namespaces: PolicyNamespaces, facts: ClusterFacts) -> dict[str, str]:
     """What the texts of cases may ask for."""
-    found = {"arena": policy_namespaces.id, **policy_namespaces.homes}
+    found = {"namespaces": policy_namespaces.id, **policy_namespaces.homes}
     for family in policy_namespaces.families():
         v = f"v{family.version}"
         for pod in policy_namespaces.pods:

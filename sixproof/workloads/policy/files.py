@@ -90,7 +90,7 @@ def read(directory: Path) -> Given:
     return Given(tuple(heap.policies), heap.namespaces, tuple(heap.left), tuple(heap.notes))
 
 
-def standing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
+def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
     """Policies as an API server holds them, which may stand in these tiers.
 
     Raises:

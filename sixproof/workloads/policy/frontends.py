@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Family, Flow, NodeFacts
-from sixproof.policy import Service, ServicePort
+from sixproof.policy import ServicePortSnapshot, ServiceSnapshot
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.services import manifests, routing
 from sixproof.workloads.services.kube_proxy import KubeProxy
@@ -21,7 +21,7 @@ HOME = "shop"
 class ServiceFrontends:
     """A service before `backend`, and the targets at which it is dialled."""
 
-    service: Service
+    service: ServiceSnapshot
     backend: Endpoint
     targets: tuple[ServiceTarget, ...]
 
@@ -70,11 +70,11 @@ def open_frontends(
     )
 
 
-def _for_the_oracle(made: manifests.Service, backend: Endpoint) -> Service:
+def _for_the_oracle(made: manifests.Service, backend: Endpoint) -> ServiceSnapshot:
     ports = tuple(
-        ServicePort(
+        ServicePortSnapshot(
             p.port, p.protocol, int(p.target) if p.target.isdigit() else p.target, p.node_port
         )
         for p in made.ports
     )
-    return Service(made.namespace, made.name, made.cluster_ips, (), ports, (backend,))
+    return ServiceSnapshot(made.namespace, made.name, made.cluster_ips, (), ports, (backend,))

@@ -51,7 +51,7 @@ class _Draw:
     ) -> None:
         self._chance = chance
         self._homes = [policy_namespaces.homes[name] for name in NAMESPACES]
-        self._arena = policy_namespaces
+        self._namespaces = policy_namespaces
         self._hosts = {v: [a for k, a in sorted(values.items()) if _is_host(k, v)] for v in (4, 6)}
         self._blocks = {
             v: [a for k, a in sorted(values.items()) if _is_block(k, v)] for v in (4, 6)

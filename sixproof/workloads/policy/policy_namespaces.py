@@ -30,7 +30,7 @@ from sixproof.workloads.probe_pods.probe_pod import (
     pod,
 )
 
-ARENA = "sixproof.dev/arena"
+POLICY_NAMESPACES = "sixproof.dev/policy-namespaces"
 """The label of the policy namespaces' namespaces and pods, and of every policy in it."""
 
 Manifest = dict[str, Any]
@@ -205,7 +205,7 @@ def pod_manifest(
     run: Run, serial: str, home: str, part: Part, node: str, options: PodOptions, name: str = ""
 ) -> Manifest:
     """The Pod of a part, called `name` where there is another one of it."""
-    labels = {ARENA: f"{run.id}-{serial}", **part.labels}
+    labels = {POLICY_NAMESPACES: f"{run.id}-{serial}", **part.labels}
     spec = PodSpec(name or part.name, home, node, tuple(labels.items()))
     made = pod(run, spec, options)
     made["spec"]["serviceAccountName"] = part.account
@@ -235,7 +235,7 @@ def endpoint(found: kube_pods.RunningPod, namespace_name: str) -> Endpoint:
 
 def _namespace_manifest(run: Run, serial: str, name: str) -> Manifest:
     made = namespace(run, f"{serial}-{name}")
-    made["metadata"]["labels"] |= {ARENA: f"{run.id}-{serial}", **NAMESPACES[name]}
+    made["metadata"]["labels"] |= {POLICY_NAMESPACES: f"{run.id}-{serial}", **NAMESPACES[name]}
     return made
 
 

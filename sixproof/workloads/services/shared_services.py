@@ -1,4 +1,4 @@
-"""The standing services: one set for all tests that only look, made once a run."""
+"""The shared services: one set for all tests that only look, made once a run."""
 
 from __future__ import annotations
 

@@ -90,8 +90,8 @@ class Agent:
             counters={"Ip6FragFails": 0},
         )
 
-    def _routes(self, request: protocol.RouteGet) -> protocol.Routes:
-        return protocol.Routes([self._route(address) for address in request.addresses])
+    def _routes(self, request: protocol.RouteGet) -> protocol.RoutesSeen:
+        return protocol.RoutesSeen([self._route(address) for address in request.addresses])
 
     def _route(self, address: str) -> protocol.RouteSeen:
         home, host = self._pod["spec"]["nodeName"], self._pod["spec"].get("hostNetwork")

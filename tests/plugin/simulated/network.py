@@ -297,8 +297,8 @@ class Network:
             ],
             endpoints=roster.pods.values(),
         )
-        standing = [policy for plural in POLICIES for policy in self.objects.list(plural)]
-        return Oracle.of(standing, snapshot, CALICO_3_31)
+        existing = [policy for plural in POLICIES for policy in self.objects.list(plural)]
+        return Oracle.of(existing, snapshot, CALICO_3_31)
 
 
 def endpoint(pod: Manifest) -> Endpoint:

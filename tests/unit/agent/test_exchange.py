@@ -12,7 +12,7 @@ from sixproof.agent import protocol
 from sixproof.agent.client.batch import EXCHANGES, Batch
 from sixproof.agent.protocol import Event
 from sixproof.model import Family
-from tests.unit.agent.arena import LOOPBACK, Talk, babbling, free_port, run, speaking
+from tests.unit.agent.agents_on_loopback import LOOPBACK, Talk, babbling, free_port, run, speaking
 
 families = pytest.mark.parametrize("ip_family", Family, ids=str)
 QUESTION = b"\x00\xff question\n"

@@ -30,7 +30,7 @@ from sixproof.agent.client.tcp import TcpAttempt
 from sixproof.agent.control.serve import FILE_LIMIT, allow_more_files
 from sixproof.agent.protocol import Event, FlowResult, IcmpSeen
 from sixproof.model import Family
-from tests.unit.agent.arena import (
+from tests.unit.agent.agents_on_loopback import (
     LOOPBACK,
     Talk,
     babbling,

@@ -7,7 +7,7 @@ import pytest
 from sixproof.agent.client.attempt import FOREIGN
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
-from tests.unit.agent.arena import Talk, free_port, run, speaking, spec, tried
+from tests.unit.agent.agents_on_loopback import Talk, free_port, run, speaking, spec, tried
 
 REFUSAL = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 

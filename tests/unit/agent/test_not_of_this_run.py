@@ -30,7 +30,15 @@ from sixproof.workloads.probe_pods import delivery, outside
 from sixproof.workloads.probe_pods.outside import Keeper, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
 from tests.delivered import deliver
-from tests.unit.agent.arena import DOMAIN, LOOPBACK, free_port, run, serving, spec, tried
+from tests.unit.agent.agents_on_loopback import (
+    DOMAIN,
+    LOOPBACK,
+    free_port,
+    run,
+    serving,
+    spec,
+    tried,
+)
 
 OURS, OTHERS = Seal(b"the key of this run"), Seal(b"the key of another run")
 CLAIM = b"SIX1 abcdefgh00 67108864 0\n"

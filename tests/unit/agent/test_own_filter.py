@@ -13,7 +13,7 @@ import pytest
 from sixproof.agent.client.datagrams import UdpAttempt
 from sixproof.agent.protocol import Event, FlowResult
 from sixproof.model import Family
-from tests.unit.agent.arena import run, spec
+from tests.unit.agent.agents_on_loopback import run, spec
 
 UNREACHABLE = {Family.IPV6: (3, 1, 4), Family.IPV4: (2, 3, 3)}  # origin, ICMP type and code
 

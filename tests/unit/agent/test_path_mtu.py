@@ -15,7 +15,7 @@ from sixproof.agent.server.ports import Server
 from sixproof.agent.witness.facts import counters_v4
 from sixproof.agent.witness.netlink import attributes
 from sixproof.model import Family
-from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec
+from tests.unit.agent.agents_on_loopback import LOOPBACK, free_port, run, serving, spec
 
 families = pytest.mark.parametrize("ip_family", Family, ids=str)
 
@@ -153,7 +153,7 @@ def test_transfers_are_tcp() -> None:
 def test_the_route_to_loopback(ip_family: Family) -> None:
     """Through lo, from itself, with no MTU of its own."""
     answer = run(asked(protocol.RouteGet([LOOPBACK[ip_family]])))
-    assert isinstance(answer, protocol.Routes)
+    assert isinstance(answer, protocol.RoutesSeen)
     (route,) = answer.routes
     assert (route.device, route.source, route.mtu) == ("lo", LOOPBACK[ip_family], 0)
     assert (route.expires, route.error) == (None, "")
@@ -162,7 +162,7 @@ def test_the_route_to_loopback(ip_family: Family) -> None:
 def test_no_route_has_an_error() -> None:
     """An address of a network that cannot be."""
     answer = run(asked(protocol.RouteGet(["0.0.0.1"])))
-    assert isinstance(answer, protocol.Routes)
+    assert isinstance(answer, protocol.RoutesSeen)
     assert answer.routes[0].error or answer.routes[0].device
 
 

@@ -10,7 +10,7 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.control.agent import Agent
 from sixproof.agent.server.ports import Server
-from tests.unit.agent.arena import run
+from tests.unit.agent.agents_on_loopback import run
 
 V4 = base64.b64encode(b"\x45" + bytes(27)).decode()
 V6 = base64.b64encode(b"\x60" + bytes(47)).decode()

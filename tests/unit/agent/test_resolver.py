@@ -12,7 +12,7 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.client import resolver as own
 from sixproof.agent.protocol import Event
-from tests.unit.agent.arena import run
+from tests.unit.agent.agents_on_loopback import run
 
 V4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
 V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1%eth0", 0, 0, 2))

@@ -14,7 +14,7 @@ from sixproof.agent.server.echo import EchoDatagrams
 from sixproof.agent.server.log import Log
 from sixproof.agent.server.ports import Server
 from sixproof.model import Family
-from tests.unit.agent.arena import LOOPBACK, free_port, run, serving, spec, tried
+from tests.unit.agent.agents_on_loopback import LOOPBACK, free_port, run, serving, spec, tried
 
 NONCE = "0123456789abcdef"
 

@@ -24,7 +24,7 @@ from sixproof.agent.server.ports import Server
 from sixproof.agent.wire import Seal
 from sixproof.agent.witness.facts import inspected, rss_kib
 from sixproof.model import Family
-from tests.unit.agent.arena import babbling, free_port, run, spec, tried
+from tests.unit.agent.agents_on_loopback import babbling, free_port, run, spec, tried
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from sixproof.model import (
     edge_of,
 )
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
-from sixproof.reporting.matrix.grid import Standing, standing_of
+from sixproof.reporting.matrix.grid import CellState, state_of
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
@@ -29,8 +29,8 @@ from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.skip import Skip
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Run
-from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
+from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
+from sixproof.workloads.existing.closed_flows import EXISTING_POLICIES
 from tests.unit.model.places import CLIENT, ECHO, flow, seen
 
 POLICY = "GlobalNetworkPolicy closed"
@@ -38,7 +38,7 @@ SHUT = Expectation(frozenset({Outcome.DROPPED}), "denied", True, POLICY)
 OPEN = Expectation.allowed("nothing selects it")
 EITHER = Expectation(frozenset({Outcome.ALLOWED, Outcome.DROPPED}), "a HostEndpoint guards n1")
 REFUSED = Expectation(frozenset({Outcome.REFUSED}), "nobody listens")
-FINDING = STANDING_POLICIES.found(
+FINDING = EXISTING_POLICIES.found(
     Severity.ERROR, POLICY, "selects the probe pods and denies ingress"
 )
 
@@ -85,17 +85,17 @@ def test_each_family_must_have_carried_something(
 
 
 def test_a_cell_closed_by_a_policy_is_neither_right_nor_wrong() -> None:
-    """It has a standing and a mark of its own, and is read back."""
-    assert standing_of(Outcome.DROPPED, SHUT) is Standing.CLOSED
-    assert standing_of(Outcome.ALLOWED, SHUT) is Standing.LEAK
+    """It has a state and a mark of its own, and is read back."""
+    assert state_of(Outcome.DROPPED, SHUT) is CellState.CLOSED
+    assert state_of(Outcome.ALLOWED, SHUT) is CellState.LEAK
     matrix, expected = measured((DROPPED6, SHUT))
     again = records.from_json(Measured, records.to_json(Measured(matrix, expected, "t")))
-    assert again.standings(Family.IPV6) == {Standing.CLOSED: 1}
+    assert again.states(Family.IPV6) == {CellState.CLOSED: 1}
 
 
 def results(*cases: Case, matrices: tuple[Measured, ...] = ()) -> Results:
     """A run of these cases."""
-    return Results(Run("abc"), findings=(FINDING,), cases=cases, matrices=matrices)
+    return Results(RunRecord("abc"), findings=(FINDING,), cases=cases, matrices=matrices)
 
 
 def case(outcome: CaseOutcome, reason: str = "", family: Family | None = None) -> Case:

@@ -23,8 +23,8 @@ from sixproof.policy import (
     Node,
     Oracle,
     ProviderProfile,
-    Service,
-    ServicePort,
+    ServicePortSnapshot,
+    ServiceSnapshot,
 )
 
 
@@ -68,44 +68,46 @@ ENDPOINTS = {
 }
 
 SERVICES = (
-    Service(
+    ServiceSnapshot(
         "shop",
         "shop-db",
         addresses("10.96.0.10", "fd00:10:96::a"),
         addresses("203.0.113.10", "2001:db8:1::a"),
         (
-            ServicePort(80, Protocol.TCP, "sql", 30080),
-            ServicePort(81, Protocol.UDP),
-            ServicePort(82, Protocol.TCP, 5432),
+            ServicePortSnapshot(80, Protocol.TCP, "sql", 30080),
+            ServicePortSnapshot(81, Protocol.UDP),
+            ServicePortSnapshot(82, Protocol.TCP, 5432),
         ),
         (DB,),
     ),
-    Service(
+    ServiceSnapshot(
         "shop",
         "local",
         addresses("10.96.0.11", "fd00:10:96::b"),
         (),
-        (ServicePort(80, Protocol.TCP, 5432, 30081),),
+        (ServicePortSnapshot(80, Protocol.TCP, 5432, 30081),),
         (DB,),
         local=True,
     ),
-    Service(
+    ServiceSnapshot(
         "shop",
         "pair",
         addresses("10.96.0.12", "fd00:10:96::c"),
         (),
-        (ServicePort(80, Protocol.TCP, 5432),),
+        (ServicePortSnapshot(80, Protocol.TCP, 5432),),
         (DB, API),
     ),
-    Service(
+    ServiceSnapshot(
         "shop",
         "on-host",
         addresses("10.96.0.13", "fd00:10:96::d"),
         (),
-        (ServicePort(80, Protocol.TCP, 5432),),
+        (ServicePortSnapshot(80, Protocol.TCP, 5432),),
         (LOCAL_HOST,),
     ),
-    Service("shop", "empty", addresses("10.96.0.14", "fd00:10:96::e"), (), (ServicePort(80),)),
+    ServiceSnapshot(
+        "shop", "empty", addresses("10.96.0.14", "fd00:10:96::e"), (), (ServicePortSnapshot(80),)
+    ),
 )
 
 ENDPOINTS |= {

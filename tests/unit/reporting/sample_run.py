@@ -22,8 +22,8 @@ from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.results.report_files import ALLURE_RESULTS, PARTS, write_bundle
 from sixproof.reporting.results.environment import environment, executor
 from sixproof.reporting.results.matrix_record import Measured
-from sixproof.reporting.results.part_files import Parts, PartWriter
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+from sixproof.reporting.results.part_files import PartFiles, PartWriter
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.matrix.svg import matrix_svgs
@@ -88,9 +88,9 @@ def pytest_sessionfinish(session, exitstatus):
     config = session.config
     env = environment(facts(), run_id="six-4f2a91", harness="0.1.0", image="python:3.12-slim",
                       image_source="pull")
-    run = Run("six-4f2a91", "2026-11-23T02:00:00Z", "2026-11-23T02:01:12Z", 72.0, "0.1.0",
+    run = RunRecord("six-4f2a91", "2026-11-23T02:00:00Z", "2026-11-23T02:01:12Z", 72.0, "0.1.0",
               int(exitstatus))
-    results = Results.of(run, Parts.read(REPORT / PARTS), environment=env, facts=facts(),
+    results = Results.of(run, PartFiles.read(REPORT / PARTS), environment=env, facts=facts(),
                          cases=config.cases.values())
     config.paths = write_bundle(REPORT, results)
     config.results = results

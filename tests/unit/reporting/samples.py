@@ -23,7 +23,7 @@ from sixproof.model import (
 from sixproof.reporting.matrix.grid import Expected
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Run
+from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 
 NODES = ("control-plane", "worker", "worker2")
 PORT_SPECS = (
@@ -35,7 +35,7 @@ PORT_SPECS = (
 OPEN = Expectation.allowed("no policy selects echo")
 DENY = Expectation(frozenset({Outcome.DROPPED}), "NetworkPolicy x/deny-all ingress: no rule")
 
-RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
+RUN = RunRecord("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
 
 Rule = Callable[[Flow], Outcome]
 

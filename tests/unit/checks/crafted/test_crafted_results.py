@@ -22,7 +22,7 @@ from sixproof.checks.crafted.crafted_results import (
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, NotMeasured, VerdictError
 from sixproof.model import Edge, Endpoint, EndpointKind, Expectation, Family, Flow, Matrix, Protocol
-from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, Target
+from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, CraftedTarget
 
 SEAL = Seal(b"a key")
 
@@ -38,10 +38,10 @@ ONE, TWO, THREE = pod("raw@n1", 1, "n1"), pod("raw@n2", 2, "n2"), pod("raw@n3", 
 GUARDED = pod("guarded@n2", 12, "n2")
 
 
-def target(family: Family, server: Endpoint = TWO) -> Target:
+def target(family: Family, server: Endpoint = TWO) -> CraftedTarget:
     address = server.address(family)
     assert address is not None
-    return Target(ONE, server, address, 8080, SEAL)
+    return CraftedTarget(ONE, server, address, 8080, SEAL)
 
 
 SIX, FOUR = target(Family.IPV6), target(Family.IPV4)
@@ -64,7 +64,7 @@ def results(*those: CraftedResult, **closed: object) -> CraftedResults:
     return CraftedResults(those, cast(Recorder, Notes()), **closed)  # type: ignore[arg-type]
 
 
-def packets(at: Target, way: str = POD) -> list[CraftedPacket]:
+def packets(at: CraftedTarget, way: str = POD) -> list[CraftedPacket]:
     """What is fired at a target by a way."""
     return list(crafted_results.at([at], way, {ONE.name: 1400}))
 

@@ -63,7 +63,7 @@ class FakedLab:
             raise VerdictError(f"{title}: wrong\n  class: Policy leak, IPv6-only failure")
 
     @contextlib.contextmanager
-    def standing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
+    def existing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
         """Policies for a while."""
 
         def apply() -> None:

@@ -17,13 +17,13 @@ from sixproof.model import Endpoint, EndpointKind, Family, Matrix, MatrixKind, P
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.connect.probe import ConnectProbe
-from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.mutable_service import Change
 from sixproof.workloads.services.routing import Door, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
-from tests.unit.workloads.existing.standing import DENY_ALL, FROM_A, ONLY_IPV4, standing
+from tests.unit.workloads.existing.existing import DENY_ALL, FROM_A, ONLY_IPV4, existing
 from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
 
 PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
@@ -77,7 +77,7 @@ def answers(
 class PolicyChecker:
     """A client whose flows meet what a reaction says, and backends that saw none of what failed."""
 
-    def __init__(self, react: Reaction, standing: StandingPolicies | None = None) -> None:
+    def __init__(self, react: Reaction, existing: ExistingPolicies | None = None) -> None:
         self.react = react
         self.notes = Notes()
         self.flows: list[protocol.FlowSpec] = []
@@ -93,7 +93,7 @@ class PolicyChecker:
         connectivity = Connectivity(probe, recorder, 3.0)
         families = tuple(Family)
         self.service_checks = ServiceChecks(
-            connectivity, probe, recorder, families, 0.5, 1.2, standing
+            connectivity, probe, recorder, families, 0.5, 1.2, existing
         )
 
     def client(self, request: object) -> object:
@@ -195,7 +195,7 @@ class TestUnderPoliciesOfTheOwner:
         self, monkeypatch: pytest.MonkeyPatch, dial: Dial
     ) -> None:
         """Not proven, with the policy named; neither passed nor failed."""
-        policies, _ = standing(monkeypatch, DENY_ALL)
+        policies, _ = existing(monkeypatch, DENY_ALL)
         policy_checker = PolicyChecker(lambda _: {"event": Event.SILENT}, policies)
         with pytest.raises(NotAsked) as caught:
             dial(policy_checker.service_checks)
@@ -208,7 +208,7 @@ class TestUnderPoliciesOfTheOwner:
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A fault of the open family is told all the same."""
-        policies, _ = standing(monkeypatch, ONLY_IPV4)
+        policies, _ = existing(monkeypatch, ONLY_IPV4)
         policy_checker = PolicyChecker(answers(), policies)
         with pytest.raises(NotAsked, match="over IPv6 is open"):
             policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
@@ -219,7 +219,7 @@ class TestUnderPoliciesOfTheOwner:
 
     def test_a_refusal_is_carried_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Where egress is open, a service without backends is judged as ever."""
-        policies, _ = standing(monkeypatch, FROM_A)
+        policies, _ = existing(monkeypatch, FROM_A)
         policy_checker = PolicyChecker(lambda _: {"event": Event.RESET}, policies)
         policy_checker.service_checks.must_answer("nobody", [A1], [NOBODY])
 

@@ -17,7 +17,7 @@ from sixproof.policy import (
     ProviderAnswer,
     ProviderProfile,
     SeenAs,
-    ServicePort,
+    ServicePortSnapshot,
     Verdict,
 )
 from sixproof.policy.engine.plan import MOST_PORTS
@@ -164,7 +164,7 @@ def test_case_36_a_named_target_port_that_the_endpoint_lacks_cannot_be_judged() 
 
 
 def test_case_36_a_named_target_port_is_the_one_of_that_protocol() -> None:
-    port = ServicePort(53, Protocol.TCP, "dns")
+    port = ServicePortSnapshot(53, Protocol.TCP, "dns")
     service = dataclasses.replace(WORLD.services[0], ports=(port,))
     snapshot = dataclasses.replace(WORLD, services=(service,))
     text = egress(TO_DB, "{port: 5353}")

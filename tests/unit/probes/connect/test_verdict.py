@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sixproof.agent.protocol import Event, FlowResult, FlowSpec, IcmpSeen
 from sixproof.model import EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect import verdict
-from sixproof.probes.connect.verdict import Ruling
+from sixproof.probes.connect.verdict import Verdict
 from tests.unit.model import places
 from tests.unit.model.places import flow
 
@@ -370,7 +370,7 @@ def asked(protocol: Protocol, family: Family = V6) -> Flow:
     return flow(family, protocol)
 
 
-def ruled(case: Case) -> Ruling:
+def ruled(case: Case) -> Verdict:
     """What the rules make of a case."""
     result = FlowResult(
         "0123456789abcdef",
@@ -441,7 +441,7 @@ def any_ruling(
     error: str = "",
     icmp: IcmpSeen | None = None,
     stage: str = "connect",
-) -> Ruling:
+) -> Verdict:
     """A ruling on any evidence."""
     result = FlowResult("n", event, stage, error, icmp=icmp)
     return verdict.rule(asked(protocol), spec(), result, server_evidence, lag)

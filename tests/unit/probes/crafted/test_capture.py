@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sixproof.model import Family
 from sixproof.probes.crafted import capture, shapes
-from sixproof.probes.crafted.capture import Cut, Ends, Seen
+from sixproof.probes.crafted.capture import CapturedPacket, Cut, Ends
 
 ENDS = {
     Family.IPV4: Ends(ipaddress.ip_address("192.0.2.1"), ipaddress.ip_address("192.0.2.2")),
@@ -21,7 +21,7 @@ V6 = ENDS[Family.IPV6]
 families = pytest.mark.parametrize("ip_family", Family, ids=str)
 
 
-def seen(raw: bytes) -> Seen:
+def seen(raw: bytes) -> CapturedPacket:
     """What a packet is read as."""
     found = capture.dissect(raw)
     assert found is not None

@@ -16,13 +16,13 @@ from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.crafted import matrix as crafted_matrix
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
-from sixproof.probes.crafted.capture import Seen
+from sixproof.probes.crafted.capture import CapturedPacket
 from sixproof.probes.crafted.probe import (
     CraftedBatch,
     CraftedPacket,
     CraftedResult,
     CraftedStatus,
-    Target,
+    CraftedTarget,
 )
 
 
@@ -34,8 +34,8 @@ def pod(name: str, number: int) -> Endpoint:
 
 SEAL = Seal(b"a key")
 CLIENT, SERVER = pod("client", 1), pod("server", 2)
-OPEN = Target(CLIENT, SERVER, SERVER.addresses[0], 8080, SEAL)
-SHUT = Target(CLIENT, SERVER, SERVER.addresses[0], 8081, SEAL)
+OPEN = CraftedTarget(CLIENT, SERVER, SERVER.addresses[0], 8080, SEAL)
+SHUT = CraftedTarget(CLIENT, SERVER, SERVER.addresses[0], 8081, SEAL)
 
 
 class Wire:
@@ -181,7 +181,7 @@ def test_a_source_route_is_watched_for_at_its_end() -> None:
     first, routed = shapes.source_routed(OPEN, last, "pod")
     assert (first.target.server, first.arrives) == (SERVER, True)
     assert (routed.target.server, routed.target.address) == (last, SERVER.addresses[0])
-    assert routed.against == Target(CLIENT, last, last.addresses[0], 8080, SEAL)
+    assert routed.against == CraftedTarget(CLIENT, last, last.addresses[0], 8080, SEAL)
     assert list(shapes.source_routed(OPEN, Endpoint("x", EndpointKind.POD, ()), "pod")) == []
 
 
@@ -191,7 +191,7 @@ def test_ipv4_has_no_extension_headers() -> None:
         Endpoint(n, EndpointKind.POD, (ipaddress.ip_address(f"192.0.2.{i}"),), "team", n, n)
         for i, n in enumerate(("client", "server"), 1)
     ]
-    there = Target(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)
+    there = CraftedTarget(ends[0], ends[1], ends[1].addresses[0], 8080, SEAL)
     assert there.family is Family.IPV4
     assert list(shapes.behind_headers(there, "pod")) == []
     assert {s.shape for s in shapes.fragmented(there, "pod")} == {
@@ -205,12 +205,14 @@ def test_ipv4_has_no_extension_headers() -> None:
 NODE = ipaddress.ip_address("2001:db8::99")
 
 
-def told(mtu: int, quoted: bytes, kind: tuple[int, int] = (2, 0), length: int = 1280) -> Seen:
+def told(
+    mtu: int, quoted: bytes, kind: tuple[int, int] = (2, 0), length: int = 1280
+) -> CapturedPacket:
     """An ICMPv6 error as it was captured."""
-    return Seen(NODE, CLIENT.addresses[0], length, 58, error=kind, mtu=mtu, quoted=quoted)
+    return CapturedPacket(NODE, CLIENT.addresses[0], length, 58, error=kind, mtu=mtu, quoted=quoted)
 
 
-def landed(fate: CraftedStatus, *errors: Seen) -> CraftedResult:
+def landed(fate: CraftedStatus, *errors: CapturedPacket) -> CraftedResult:
     """A crafted packet that fills its link, and what came of it."""
     return CraftedResult(shapes.full_size(OPEN, 1430, "pod"), fate, 2, (), errors)
 
@@ -239,7 +241,7 @@ def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
     translated = shapes.full_size(other, 1430, "pod").packets[0][:1232]
     moved = shapes.full_size(dataclasses.replace(OPEN, port=9), 1430, "pod").packets[0][:1232]
 
-    def violation(seen: Seen) -> str:
+    def violation(seen: CapturedPacket) -> str:
         return crafted.misquoted(
             CraftedResult(crafted_packet, CraftedStatus.ABSENT, 2, (), (seen,)), 1350
         )
@@ -257,7 +259,9 @@ def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
 
 def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled() -> None:
     """And asks the server for the port that it serves."""
-    there = Target(CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, SEAL, serves=8080)
+    there = CraftedTarget(
+        CLIENT, SERVER, ipaddress.ip_address("2001:db8::77"), 31000, SEAL, serves=8080
+    )
     assert there.name == "client -> server over IPv6 udp/31000 at 2001:db8::77"
     assert (there.own_port, OPEN.own_port) == (8080, 8080)
     crafted_packet = shapes.baseline(there, "NodePort")

@@ -29,14 +29,16 @@ class Kernel:
     def __init__(self, *believes: int) -> None:
         self.believes = believes
         self.mtu = 0
-        self.quoted: list[capture.Seen | None] = []
+        self.quoted: list[capture.CapturedPacket | None] = []
 
     def victim(self, request: object) -> object:
         """Sends, and looks up its route."""
         if isinstance(request, protocol.SendRaw):
             return protocol.SentRaw([protocol.RawResult("")], 0.0)
         expires = 500.0 if self.mtu else None
-        return protocol.Routes([protocol.RouteSeen("2001:db8::2", mtu=self.mtu, expires=expires)])
+        return protocol.RoutesSeen(
+            [protocol.RouteSeen("2001:db8::2", mtu=self.mtu, expires=expires)]
+        )
 
     def forger(self, request: object) -> object:
         """Sends lies to it."""

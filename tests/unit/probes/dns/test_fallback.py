@@ -18,7 +18,7 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.dns.fallback import ByName, violations
-from sixproof.probes.dns.resolver import Lookup, LookupObservation
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall
 from sixproof.probes.dns.verdict import DnsOutcome
 from tests.unit.probes.dns.samples import NAME, ONE, TWO
 
@@ -42,7 +42,7 @@ def client(
         if came is not None
     }
     addresses = tuple(known[digit] for digit in found)
-    looked_up = LookupObservation(Lookup(ONE, NAME), outcome, addresses)
+    looked_up = LookupObservation(ResolverCall(ONE, NAME), outcome, addresses)
     return ByName(SERVICE.name, looked_up, dialled, families)
 
 

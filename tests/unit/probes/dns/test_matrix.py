@@ -9,7 +9,7 @@ import pytest
 from sixproof.model import EndpointKind, Family, Matrix, Outcome, Parity
 from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import DnsExpectation
-from sixproof.probes.dns.resolver import Lookup, LookupObservation
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall
 from sixproof.probes.dns.verdict import DnsOutcome, Transport
 from tests.unit.probes.dns.samples import (
     A_QUESTION,
@@ -116,8 +116,8 @@ def test_answers_of_both_ways_are_cells_of_their_own() -> None:
 def test_a_lookup_is_a_cell_of_the_pod_that_made_it() -> None:
     """By its name and address family; one that came to nothing fails."""
     servers = {ONE.name: [SERVERS[Family.IPV4].address], TWO.name: []}
-    six = LookupObservation(Lookup(ONE, NAME, Family.IPV6), O.NXDOMAIN, (), "EAI_NONAME")
-    other = LookupObservation(Lookup(TWO, NAME), O.UNKNOWN)
+    six = LookupObservation(ResolverCall(ONE, NAME, Family.IPV6), O.NXDOMAIN, (), "EAI_NONAME")
+    other = LookupObservation(ResolverCall(TWO, NAME), O.UNKNOWN)
     wanted = {(NAME, f): DnsExpectation.records(["fd00::1"], "-") for f in (Family.IPV6, None)}
     matrix, expected = dns_matrix.lookups("x", [six, other], wanted, servers)
     (wrong,) = matrix.disagreements(expected)

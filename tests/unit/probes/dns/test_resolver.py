@@ -17,11 +17,11 @@ from sixproof.probes.dns import lookups as dns_lookups
 from sixproof.probes.dns import resolver as dns_resolver
 from sixproof.probes.dns.judge import DnsExpectation
 from sixproof.probes.dns.lookups import Latencies, Wanted
-from sixproof.probes.dns.resolver import Lookup, LookupObservation, ResolverProbe
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall, ResolverProbe
 from sixproof.probes.dns.verdict import DnsOutcome
 from tests.unit.probes.dns.samples import NAME, ONE, TWO
 
-LOOKUP = Lookup(ONE, NAME)
+LOOKUP = ResolverCall(ONE, NAME)
 BOTH = ("2001:db8::1", "192.0.2.1")
 O = DnsOutcome  # noqa: E741 - as the tables read
 
@@ -127,7 +127,7 @@ def resolver(drop: int = 0) -> Script:
 
 def test_every_pod_gets_one_batch() -> None:
     agents = FakeAgents({ONE.name: resolver(), TWO.name: resolver()})
-    lookups = [Lookup(s, NAME, f) for f in (None, *Family) for s in (ONE, TWO)]
+    lookups = [ResolverCall(s, NAME, f) for f in (None, *Family) for s in (ONE, TWO)]
     seen = ResolverProbe(agents).look_up(lookups, 40.0)
 
     assert [o.lookup for o in seen] == lookups
@@ -147,7 +147,7 @@ def test_every_pod_gets_one_batch() -> None:
 )
 def test_lost_agent_is_unknown(script: Script, said: str) -> None:
     agents = FakeAgents({ONE.name: script, TWO.name: resolver()})
-    seen = ResolverProbe(agents).look_up([LOOKUP, Lookup(TWO, NAME)], 40.0)
+    seen = ResolverProbe(agents).look_up([LOOKUP, ResolverCall(TWO, NAME)], 40.0)
 
     assert [o.outcome for o in seen] == [O.UNKNOWN, O.NOERROR]
     assert said in seen[0].reason
@@ -193,7 +193,7 @@ def test_lookup_that_misses_a_family_is_wrong() -> None:
     whole = dns_resolver.observe(LOOKUP, found(Event.ANSWERED, *BOTH), 40.0, 0.0)
     half = dns_resolver.observe(LOOKUP, found(Event.ANSWERED, BOTH[1]), 40.0, 0.0)
     none = dns_resolver.observe(
-        Lookup(TWO, NAME, Family.IPV6), found(error="EAI_NONAME"), 40.0, 0.0
+        ResolverCall(TWO, NAME, Family.IPV6), found(error="EAI_NONAME"), 40.0, 0.0
     )
     seen = (whole, half, none)
     wrong = dns_lookups.disagreements(seen, WANTED)
@@ -215,7 +215,7 @@ def test_lookup_that_misses_a_family_is_wrong() -> None:
 def test_many_wrong_lookups_are_cut() -> None:
     names = [f"n{i}.example." for i in range(20)]
     wanted: Wanted = {(n, None): DnsExpectation.records(BOTH, "-") for n in names}
-    seen = [LookupObservation(Lookup(ONE, n), O.UNKNOWN, (), "lost") for n in names]
+    seen = [LookupObservation(ResolverCall(ONE, n), O.UNKNOWN, (), "lost") for n in names]
     text = dns_lookups.verdict("lookups", seen, seen, wanted, {})
 
     assert "not measured, expected" in text

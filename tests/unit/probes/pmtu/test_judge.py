@@ -10,7 +10,7 @@ import pytest
 from sixproof.agent.protocol import Event, IcmpSeen, Sized
 from sixproof.model import Family
 from sixproof.probes.pmtu import judge as rules
-from sixproof.probes.pmtu.judge import Kind, Rule, Violation
+from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind
 from sixproof.probes.pmtu.path import Hop
 from sixproof.probes.pmtu.probe import PathResult
 from tests.unit.probes.pmtu.samples import (
@@ -56,14 +56,14 @@ def test_a_sound_path_breaks_no_rule(rule: Rule, ip_family: Family) -> None:
 @pytest.mark.parametrize(
     ("first", "small", "kind"),
     [
-        (vanished(1430), passed(256), Kind.BLACK_HOLE),
-        (vanished(1430), vanished(256), Kind.CLOSED),
-        (refused(1430, PTB), passed(256), Kind.NARROW),
-        (Sized(1430, Event.UNREACHABLE), passed(256), Kind.WRONG),
+        (vanished(1430), passed(256), ViolationKind.BLACK_HOLE),
+        (vanished(1430), vanished(256), ViolationKind.CLOSED),
+        (refused(1430, PTB), passed(256), ViolationKind.NARROW),
+        (Sized(1430, Event.UNREACHABLE), passed(256), ViolationKind.WRONG),
     ],
 )
 def test_what_small_packets_do_decides_what_a_lost_one_means(
-    first: Sized, small: Sized, kind: Kind
+    first: Sized, small: Sized, kind: ViolationKind
 ) -> None:
     """A black hole is told by its contrast only."""
     violation = found(rules.first_try, path_result(first=first, small=small))
@@ -76,7 +76,11 @@ def test_one_byte_more_must_be_refused_by_the_sender_itself() -> None:
     told = found(rules.one_byte_more, path_result(beyond=refused(1431, PTB)))
     carried = found(rules.one_byte_more, path_result(beyond=passed(1431)))
     lost = found(rules.one_byte_more, path_result(beyond=vanished(1431)))
-    assert (told.kind, carried.kind, lost.kind) == (Kind.WRONG, Kind.WRONG, Kind.BLACK_HOLE)
+    assert (told.kind, carried.kind, lost.kind) == (
+        ViolationKind.WRONG,
+        ViolationKind.WRONG,
+        ViolationKind.BLACK_HOLE,
+    )
     assert "promise 1430" in carried.said
 
 
@@ -85,7 +89,7 @@ def test_one_byte_more_may_be_refused_by_a_narrower_hop() -> None:
     for seen in (refused(1351, PTB), refused(1351)):
         assert rules.one_byte_more(path_result(hops=narrowed(), beyond=seen)) is None
     silent = found(rules.one_byte_more, path_result(hops=narrowed(), beyond=vanished(1351)))
-    assert silent.kind is Kind.BLACK_HOLE
+    assert silent.kind is ViolationKind.BLACK_HOLE
 
 
 def test_a_learnt_mtu_without_a_narrower_hop_is_a_finding() -> None:
@@ -94,7 +98,7 @@ def test_a_learnt_mtu_without_a_narrower_hop_is_a_finding() -> None:
     ends = [dataclasses.replace(hop, mtu=1500) for hop in (HOPS[0], *HOPS[3:])]
     wide = (ends[0], tunnel, HOPS[2], *ends[1:])
     violation = found(rules.nothing_learnt, path_result(hops=wide, learnt=(learnt(1430),)))
-    assert violation.kind is Kind.NARROW
+    assert violation.kind is ViolationKind.NARROW
     assert "learnt 1430 towards 2001:db8::2 (forgets it in 599 s)" in violation.said
     assert "eth0 of w1 1430" in violation.said
     assert "holds less than the tunnel" in violation.said
@@ -169,28 +173,28 @@ def test_bulk_that_stalls_while_small_passes_is_a_black_hole() -> None:
     stuck = bulk(Event.SILENT, elapsed=6.0, acknowledged=0, retransmits=7)
     for rule in (rules.bulk_in_time, rules.segments):
         violation = found(rule, path_result(bulk=stuck))
-        assert violation.kind is Kind.BLACK_HOLE
+        assert violation.kind is ViolationKind.BLACK_HOLE
         assert "0 bytes acknowledged" in violation.said
         assert "7 retransmits" in violation.said
         assert "256 bytes pass" in violation.said
     closed = found(rules.bulk_in_time, path_result(bulk=stuck, small=vanished(256)))
     never = found(rules.bulk_in_time, path_result(bulk=bulk(Event.SILENT, stage="connect")))
-    assert (closed.kind, never.kind) == (Kind.CLOSED, Kind.WRONG)
+    assert (closed.kind, never.kind) == (ViolationKind.CLOSED, ViolationKind.WRONG)
 
 
 def test_bulk_must_be_in_time_and_the_agents_own_delay_does_not_count() -> None:
     """2 s in all, 1 s of standstill."""
     assert rules.bulk_in_time(path_result(bulk=bulk(elapsed=1.9, stall=0.9))) is None
     assert rules.bulk_in_time(path_result(bulk=bulk(elapsed=2.5, stall=1.4), lag=0.6)) is None
-    assert found(rules.bulk_in_time, path_result(bulk=bulk(elapsed=2.1))).kind is Kind.SLOW
-    assert found(rules.bulk_in_time, path_result(bulk=bulk(stall=1.2))).kind is Kind.SLOW
+    assert found(rules.bulk_in_time, path_result(bulk=bulk(elapsed=2.1))).kind is ViolationKind.SLOW
+    assert found(rules.bulk_in_time, path_result(bulk=bulk(stall=1.2))).kind is ViolationKind.SLOW
 
 
 def test_bulk_that_tcp_healed_by_itself_is_still_a_black_hole() -> None:
     """tcp_mtu_probing gets through in 6 s with small segments: path-cases A4.5."""
     healed = bulk(elapsed=6.3, stall=3.0, segment=1000)
     violation = found(rules.bulk_in_time, path_result(first=vanished(1430), bulk=healed))
-    assert violation.kind is Kind.BLACK_HOLE
+    assert violation.kind is ViolationKind.BLACK_HOLE
     assert "tcp_mtu_probing" in violation.said
 
 
@@ -200,13 +204,13 @@ def test_bulk_that_tcp_healed_by_itself_is_still_a_black_hole() -> None:
         ((refused(1430, PTB), passed(1430), passed(1430), passed(1430)), None),
         ((vanished(1430), refused(1430), passed(1430), passed(1430)), None),
         ((vanished(1430), vanished(1430), refused(1430), passed(1430)), None),
-        ((vanished(1430),) * 4, Kind.BLACK_HOLE),
-        ((refused(1430, PTB),) * 4, Kind.NARROW),
-        ((passed(1430), vanished(1430), passed(1430), passed(1430)), Kind.WRONG),
+        ((vanished(1430),) * 4, ViolationKind.BLACK_HOLE),
+        ((refused(1430, PTB),) * 4, ViolationKind.NARROW),
+        ((passed(1430), vanished(1430), passed(1430), passed(1430)), ViolationKind.WRONG),
     ],
 )
 def test_a_plain_socket_gets_through_by_the_fourth(
-    pattern: tuple[Sized, ...], kind: Kind | None
+    pattern: tuple[Sized, ...], kind: ViolationKind | None
 ) -> None:
     """And stays through."""
     violation = rules.plain_socket_converges(path_result(pattern=pattern))
@@ -216,10 +220,11 @@ def test_a_plain_socket_gets_through_by_the_fourth(
 def test_lost_fragments_are_told_from_a_closed_path() -> None:
     """By the small packet again."""
     assert (
-        found(rules.fragments_arrive, path_result(fragments=vanished(3000))).kind is Kind.BLACK_HOLE
+        found(rules.fragments_arrive, path_result(fragments=vanished(3000))).kind
+        is ViolationKind.BLACK_HOLE
     )
     closed = path_result(fragments=vanished(3000), small=vanished(256))
-    assert found(rules.fragments_arrive, closed).kind is Kind.CLOSED
+    assert found(rules.fragments_arrive, closed).kind is ViolationKind.CLOSED
 
 
 def test_packet_too_big_must_be_exact() -> None:
@@ -247,7 +252,7 @@ def test_packet_too_big_must_be_honoured() -> None:
     stuck = path_result(hops=narrowed(), pattern=(refused(1430, PTB, 1350), *(vanished(1430),) * 3))
     assert rules.signals_are_honoured(heeded) is None
     assert "the socket works with 1430" in found(rules.signals_are_honoured, ignored).said
-    assert found(rules.signals_are_honoured, stuck).kind is Kind.BLACK_HOLE
+    assert found(rules.signals_are_honoured, stuck).kind is ViolationKind.BLACK_HOLE
 
 
 def test_fragmentation_needed_is_ipv4s_packet_too_big() -> None:

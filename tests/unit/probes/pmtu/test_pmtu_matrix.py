@@ -5,7 +5,7 @@ from __future__ import annotations
 from sixproof.agent.protocol import Event
 from sixproof.model import Family, MatrixKind, Outcome, Parity
 from sixproof.probes.pmtu import judge, matrix
-from sixproof.probes.pmtu.judge import Kind, Rule, Violation
+from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind
 from sixproof.probes.pmtu.probe import PathResult
 from sixproof.reporting.diagnosis.places import diagnose
 from tests.unit.probes.pmtu.samples import bulk, passed, path_result, vanished
@@ -37,7 +37,7 @@ def test_what_is_carried_and_not_as_it_must_be_is_wrong() -> None:
     assert outcomes(judge.bulk_in_time, slow)[Family.IPV6, TITLE] is Outcome.WRONG
 
     def narrow(path: PathResult) -> Violation:
-        return Violation(path, Kind.NARROW, "1280 only")
+        return Violation(path, ViolationKind.NARROW, "1280 only")
 
     assert outcomes(narrow, slow)[Family.IPV6, TITLE] is Outcome.TOO_BIG
 

@@ -35,7 +35,7 @@ class Kernel:
             counters = {"Icmp6InPktTooBigs": 5 + (self.counter if self.sent else 0)}
             return Inspected(dict(MTUS), [], {}, "", counters)
         if isinstance(request, protocol.RouteGet):
-            return protocol.Routes([self.route(a) for a in request.addresses])
+            return protocol.RoutesSeen([self.route(a) for a in request.addresses])
         if isinstance(request, protocol.SendSized):
             self.sent += 1
             return protocol.SentSized([self.sized(s) for s in request.specs], self.lag)

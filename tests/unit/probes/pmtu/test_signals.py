@@ -8,7 +8,7 @@ import pytest
 
 from sixproof.probes.pmtu import interfaces, signals
 from sixproof.probes.pmtu import judge as pmtu_judge
-from sixproof.probes.pmtu.judge import Kind
+from sixproof.probes.pmtu.judge import ViolationKind
 from sixproof.probes.pmtu.probe import PathResult
 from tests.unit.probes.pmtu.samples import (
     HERE,
@@ -52,7 +52,7 @@ def test_nobody_made_it() -> None:
     p = silent()
     violation = signals.made(path_run(p))(p)
     assert violation is not None
-    assert violation.kind is Kind.BLACK_HOLE
+    assert violation.kind is ViolationKind.BLACK_HOLE
     assert "1430 bytes are too big for a hop, and nobody says so" in violation.said
     assert not signals.emitted(path_run(p), p)
 
@@ -122,4 +122,4 @@ def test_jumbo_underlay() -> None:
     assert "the underlay carries 9000" in violation.said
     lost = pmtu_judge.jumbo(1500)(path_result(first=vanished(1430)))
     assert lost is not None
-    assert lost.kind is Kind.BLACK_HOLE
+    assert lost.kind is ViolationKind.BLACK_HOLE

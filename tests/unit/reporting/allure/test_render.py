@@ -15,7 +15,7 @@ import pytest
 
 from sixproof.reporting.allure import allure_cli, render
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import Run
+from sixproof.reporting.results.test_record import RunRecord
 
 PAGE = "<html>report</html>"
 NODE = """#!/bin/sh
@@ -54,7 +54,7 @@ def results(tmp_path: Path) -> Path:
     directory = tmp_path / "latest" / "allure-results"
     directory.mkdir(parents=True)
     (directory / "1-result.json").write_text('{"historyId": "h", "fullName": "t"}')
-    Results(Run("six-1")).write(directory.parent / "results.json")
+    Results(RunRecord("six-1")).write(directory.parent / "results.json")
     return directory
 
 

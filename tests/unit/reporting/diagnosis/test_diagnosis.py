@@ -22,7 +22,7 @@ from sixproof.model import (
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.pattern import Pattern, said_list
 from sixproof.reporting.diagnosis.places import diagnose
-from sixproof.reporting.matrix.grid import Expected, Standing
+from sixproof.reporting.matrix.grid import CellState, Expected
 from tests.unit.reporting.samples import (
     DENY,
     OPEN,
@@ -335,7 +335,7 @@ def test_a_fault_beside_unmeasured_cells_is_still_named() -> None:
 
     fault, unknown = patterns(rule)
     assert fault.where == "from worker to worker2 and back"
-    assert unknown.standing is Standing.UNKNOWN
+    assert unknown.state is CellState.UNKNOWN
 
 
 def denied_to_a(matrix: Matrix) -> Expected:
@@ -374,8 +374,8 @@ def test_a_leak_and_a_block_in_one_place_do_not_blur_each_other() -> None:
         lambda f: leak(f) if f.destination.name.startswith("a@") else v6_tunnel_broken(f),
         denied_to_a(topology()),
     )
-    assert {p.standing for p in found} == {Standing.LEAK, Standing.BLOCKED}
-    blocked = next(p for p in found if p.standing is Standing.BLOCKED)
+    assert {p.state for p in found} == {CellState.LEAK, CellState.BLOCKED}
+    blocked = next(p for p in found if p.state is CellState.BLOCKED)
     assert "ICMPv6 in the same place works" in blocked.contrasts
 
 

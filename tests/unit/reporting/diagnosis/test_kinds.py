@@ -11,11 +11,11 @@ from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import DnsExpectation
 from sixproof.probes.dns.message import DnsQuestion, RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transport
-from sixproof.reporting.diagnosis.faults import Fault, chosen, faults
+from sixproof.reporting.diagnosis.faults import FailingPlace, chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import Run
+from sixproof.reporting.results.test_record import RunRecord
 from tests.unit.probes.dns.samples import pod, seen
 
 Fails = Callable[[DnsQuery], DnsOutcome | None]
@@ -49,10 +49,10 @@ def run(fails: Fails) -> Results:
                     came.append(seen(query, *data, outcome=outcome))
     kept = [make("names", came, EXPECTED) for make in (dns_matrix.questions, dns_matrix.answers)]
     matrices = tuple(Measured(m, e, "suites/dns/t.py::t") for m, e in kept if m.cells)
-    return Results(Run("six-1"), matrices=matrices)
+    return Results(RunRecord("six-1"), matrices=matrices)
 
 
-def told(fails: Fails) -> Fault:
+def told(fails: Fails) -> FailingPlace:
     """The one fault of such a run."""
     (fault,) = faults(run(fails))
     return fault
@@ -132,7 +132,7 @@ def test_a_matrix_of_many_questions_is_not_drawn() -> None:
             for q in asked
         ]
         measured = Measured(*dns_matrix.answers("many", came, asked), "suites/dns/t.py::t")
-        results = Results(Run("six-1"), matrices=(measured,))
+        results = Results(RunRecord("six-1"), matrices=(measured,))
         (fault,) = faults(results)
         return len(chosen(results, [fault], 3))
 

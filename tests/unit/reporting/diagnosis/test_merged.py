@@ -20,11 +20,11 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.reporting.diagnosis.faults import Fault, faults
+from sixproof.reporting.diagnosis.faults import FailingPlace, faults
 from sixproof.reporting.diagnosis.merged import merged
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import Run
+from sixproof.reporting.results.test_record import RunRecord
 from tests.unit.reporting.samples import NODES, OPEN, Rule, pod, pods, seen, topology, works
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -81,9 +81,9 @@ def asked(
     return Measured(matrix, dict.fromkeys(matrix.cells, expected), name)
 
 
-def told(*measured: Measured) -> tuple[Fault, ...]:
+def told(*measured: Measured) -> tuple[FailingPlace, ...]:
     """The faults of a run with these matrices."""
-    return faults(Results(Run("six-1"), matrices=measured))
+    return faults(Results(RunRecord("six-1"), matrices=measured))
 
 
 def one_node(flow: Flow) -> Outcome:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Expectation, Family, Outcome
-from sixproof.reporting.matrix.grid import Cell, Grid, Standing, by_node, port_name, standing_of
+from sixproof.reporting.matrix.grid import Cell, CellState, Grid, by_node, port_name, state_of
 from tests.unit.reporting.samples import (
     DENY,
     OPEN,
@@ -19,34 +19,34 @@ from tests.unit.reporting.samples import (
 
 
 @pytest.mark.parametrize(
-    ("outcome", "expected", "standing", "mark"),
+    ("outcome", "expected", "state", "mark"),
     [
-        (Outcome.ALLOWED, OPEN, Standing.WORKS, "."),
-        (Outcome.ALLOWED, None, Standing.WORKS, "."),
-        (Outcome.ALLOWED, DENY, Standing.LEAK, "!"),
-        (Outcome.DROPPED, OPEN, Standing.BLOCKED, "X"),
-        (Outcome.DROPPED, DENY, Standing.DENIED, "x"),
-        (Outcome.DROPPED, None, Standing.FAILS, "X"),
-        (Outcome.REFUSED, DENY, Standing.OTHER, "R"),
-        (Outcome.UNKNOWN, OPEN, Standing.UNKNOWN, "?"),
-        (Outcome.UNKNOWN, DENY, Standing.UNKNOWN, "?"),
-        (Outcome.UNKNOWN, None, Standing.UNKNOWN, "?"),
+        (Outcome.ALLOWED, OPEN, CellState.WORKS, "."),
+        (Outcome.ALLOWED, None, CellState.WORKS, "."),
+        (Outcome.ALLOWED, DENY, CellState.LEAK, "!"),
+        (Outcome.DROPPED, OPEN, CellState.BLOCKED, "X"),
+        (Outcome.DROPPED, DENY, CellState.DENIED, "x"),
+        (Outcome.DROPPED, None, CellState.FAILS, "X"),
+        (Outcome.REFUSED, DENY, CellState.OTHER, "R"),
+        (Outcome.UNKNOWN, OPEN, CellState.UNKNOWN, "?"),
+        (Outcome.UNKNOWN, DENY, CellState.UNKNOWN, "?"),
+        (Outcome.UNKNOWN, None, CellState.UNKNOWN, "?"),
     ],
     ids=str,
 )
 def test_a_letter_says_whether_an_outcome_is_right(
-    outcome: Outcome, expected: Expectation | None, standing: Standing, mark: str
+    outcome: Outcome, expected: Expectation | None, state: CellState, mark: str
 ) -> None:
     flow = next(iter(topology().cells.values())).flow
-    cell = Cell(seen(flow, outcome), expected, standing_of(outcome, expected))
-    assert (cell.standing, cell.mark) == (standing, mark)
+    cell = Cell(seen(flow, outcome), expected, state_of(outcome, expected))
+    assert (cell.state, cell.mark) == (state, mark)
     assert outcome.value in cell.meaning
 
 
 def test_unknown_never_counts_as_right_even_where_it_is_expected() -> None:
     """Design contract 2: what could not be measured never passes."""
     anything = Expectation(frozenset(Outcome), "whatever")
-    assert standing_of(Outcome.UNKNOWN, anything) is Standing.UNKNOWN
+    assert state_of(Outcome.UNKNOWN, anything) is CellState.UNKNOWN
 
 
 def test_lanes_fold_where_they_agree_and_spread_where_they_differ() -> None:

@@ -13,7 +13,7 @@ from sixproof.probes.pmtu import signals
 from sixproof.probes.pmtu.probe import PathResult
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.matrix import path_svg, path_text
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.matrix.palette import PAINTS
 from tests.unit.probes.pmtu.samples import (
     HERE,
@@ -144,5 +144,5 @@ def test_the_picture_marks_the_narrowest_hop_and_tells_what_kernels_counted() ->
     assert "w1 made 3 (Icmp6OutPktTooBigs)" in picture
     assert "eaten on w1" in picture
     assert picture.count("&lt;- narrowest") == 1
-    assert picture.count(PAINTS[Standing.FAILS].fill) == 1
-    assert PAINTS[Standing.FAILS].fill not in path_svg.paths_svg("sound", [path_result()])
+    assert picture.count(PAINTS[CellState.FAILS].fill) == 1
+    assert PAINTS[CellState.FAILS].fill not in path_svg.paths_svg("sound", [path_result()])

@@ -13,7 +13,7 @@ import pytest
 
 from sixproof.model import Family, Matrix, Outcome
 from sixproof.reporting.matrix.csv_table import COLUMNS, cells_csv, matrices_csv, matrix_csv
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.matrix.html_table import matrix_page
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.svg import matrix_svgs
@@ -27,7 +27,7 @@ def test_csv_has_a_line_a_cell() -> None:
     rows = list(csv.DictReader(io.StringIO(matrix_csv(BROKEN, OPEN))))
     assert len(rows) == len(BROKEN.cells)
     assert tuple(rows[0]) == COLUMNS
-    lost = [row for row in rows if row["standing"] == "must be allowed"]
+    lost = [row for row in rows if row["state"] == "must be allowed"]
     assert len(lost) == 54
     assert {row["parity"] for row in lost} == {"IPv6 broken"}
     assert lost[0]["arrived"] == "false"
@@ -114,18 +114,18 @@ def _luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-@pytest.mark.parametrize("standing", list(Standing), ids=str)
-def test_letters_stand_out_from_their_cell(standing: Standing) -> None:
+@pytest.mark.parametrize("state", list(CellState), ids=str)
+def test_letters_stand_out_from_their_cell(state: CellState) -> None:
     """WCAG 2.2, success criterion 1.4.3: contrast of at least 4.5 to 1."""
-    paint = PAINTS[standing]
+    paint = PAINTS[state]
     low, high = sorted((_luminance(paint.fill), _luminance(paint.text)))
     assert (high + 0.05) / (low + 0.05) >= 4.5
 
 
 def test_right_and_wrong_differ_in_grey() -> None:
     """Printed without colour, or seen without red and green, wrong cells are the dark ones."""
-    pale = min(_luminance(PAINTS[s].fill) for s in (Standing.WORKS, Standing.DENIED))
-    dark = max(_luminance(PAINTS[s].fill) for s in (Standing.BLOCKED, Standing.LEAK))
+    pale = min(_luminance(PAINTS[s].fill) for s in (CellState.WORKS, CellState.DENIED))
+    dark = max(_luminance(PAINTS[s].fill) for s in (CellState.BLOCKED, CellState.LEAK))
     assert pale > 0.7
     assert dark < 0.15
 

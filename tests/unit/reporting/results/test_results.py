@@ -12,10 +12,16 @@ from sixproof import records
 from sixproof.errors import NotAsked, UsageError
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.results.matrix_record import Measured
-from sixproof.reporting.results.part_files import Parts, PartWriter
+from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.results_json import SCHEMA, Results
 from sixproof.reporting.results.skip import Skip
-from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, Foreign, Run
+from sixproof.reporting.results.test_record import (
+    Case,
+    CaseOutcome,
+    Convergence,
+    Foreign,
+    RunRecord,
+)
 from tests.unit.reporting.samples import all_open, facts, topology, v6_tunnel_broken
 
 MATRIX = topology(v6_tunnel_broken)
@@ -32,7 +38,7 @@ CASE = Case(
 SKIPPED = Case("t.py::t", CaseOutcome.SKIPPED, reason="needs the raw tier", enable="--six-raw on")
 TIME = Convergence("apply deny-all", 0.875, Family.IPV4, 3, "t.py::t")
 FINDING = Finding("P1", Severity.ERROR, "node worker", "forwarding is 0", "1", "sysctl -w ...")
-RUN = Run("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
+RUN = RunRecord("six-1", "2026-11-23T02:00:00Z", "2026-11-23T02:01:00Z", 60.0, "0.1.0", 1)
 
 
 def results() -> Results:
@@ -58,7 +64,7 @@ def test_what_agents_ignored_is_told_once_a_place(tmp_path: Path) -> None:
         for one in heard:
             PartWriter(tmp_path, worker).write(one)
 
-    told = [f"{f.severity} {f.subject}: {f.seen}" for f in Parts.read(tmp_path).findings]
+    told = [f"{f.severity} {f.subject}: {f.seen}" for f in PartFiles.read(tmp_path).findings]
 
     assert told == [
         "note node w: 26 foreign datagrams and 1 foreign connection were ignored",
@@ -82,7 +88,7 @@ def test_the_file_says_its_schema_and_holds_every_observation(tmp_path: Path) ->
     assert len(matrix["cells"]) == len(MATRIX.cells)
     wrong = next(c for c in matrix["cells"] if c["outcome"] == "DROPPED")
     assert wrong["expected"] == ["ALLOWED"]
-    assert wrong["standing"] == "must be allowed"
+    assert wrong["state"] == "must be allowed"
     assert wrong["arrived"] is False
     assert value["counts"]["failed"] == 1
     assert next(row for row in value["ledger"] if row["code"] == "F2")["cases"] == ["F2/M3"]
@@ -124,12 +130,12 @@ def test_parts_of_all_workers_come_together(tmp_path: Path) -> None:
         first.write(part)
     for each in (SKIPPED, MEASURED, FINDING):
         second.write(each)
-    parts = Parts.read(tmp_path / "parts")
-    assert parts == Parts((CASE, SKIPPED), (TIME,), (MEASURED,), (FINDING,), facts())
+    parts = PartFiles.read(tmp_path / "parts")
+    assert parts == PartFiles((CASE, SKIPPED), (TIME,), (MEASURED,), (FINDING,), facts())
 
 
 def test_no_part_at_all_is_an_empty_run(tmp_path: Path) -> None:
-    assert Parts.read(tmp_path / "parts") == Parts()
+    assert PartFiles.read(tmp_path / "parts") == PartFiles()
 
 
 def test_a_line_cut_off_by_a_kill_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -138,7 +144,7 @@ def test_a_line_cut_off_by_a_kill_is_told_and_the_rest_is_read(tmp_path: Path) -
     writer.write(MEASURED)
     path = tmp_path / "gw0.jsonl"
     path.write_bytes(path.read_bytes()[:-40])
-    parts = Parts.read(tmp_path)
+    parts = PartFiles.read(tmp_path)
     assert parts.cases == (CASE,)
     assert parts.matrices == ()
     assert parts.damaged == ("gw0.jsonl line 2: cut off while it was written",)
@@ -150,7 +156,7 @@ def test_damage_in_the_middle_does_not_hide_what_follows(tmp_path: Path) -> None
     with (tmp_path / "gw0.jsonl").open("ab") as stream:
         stream.write(b'\xff\xfe{"kind"\n{"kind": "mystery", "value": {}}\n[1]\n\n')
     writer.write(SKIPPED)
-    parts = Parts.read(tmp_path)
+    parts = PartFiles.read(tmp_path)
     assert parts.cases == (CASE, SKIPPED)
     assert [text.split(":")[0] for text in parts.damaged] == [
         "gw0.jsonl line 2",
@@ -163,11 +169,11 @@ def test_a_test_that_ran_twice_counts_as_its_last_run(tmp_path: Path) -> None:
     again = Case(CASE.nodeid, CaseOutcome.PASSED)
     PartWriter(tmp_path, "gw0").write(CASE)
     PartWriter(tmp_path, "gw1").write(again)
-    assert Parts.read(tmp_path).cases == (again,)
+    assert PartFiles.read(tmp_path).cases == (again,)
 
 
 def test_what_the_controller_knows_stands_before_the_parts() -> None:
-    parts = Parts(cases=(CASE,), matrices=(MEASURED,))
+    parts = PartFiles(cases=(CASE,), matrices=(MEASURED,))
     merged = Results.of(RUN, parts, cases=[SKIPPED], facts=facts())
     assert merged.cases == (SKIPPED,)
     assert merged.facts == facts()
@@ -194,5 +200,5 @@ def test_a_skip_says_why_and_how_to_enable(error: NotAsked, text: str) -> None:
 
 def test_what_several_tests_find_is_told_once() -> None:
     other = dataclasses.replace(FINDING, subject="node worker2")
-    found = Results.of(RUN, Parts(findings=(FINDING, FINDING, other))).findings
+    found = Results.of(RUN, PartFiles(findings=(FINDING, FINDING, other))).findings
     assert found == (FINDING, other)

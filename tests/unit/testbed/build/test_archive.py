@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from testbed.build import archive
-from testbed.build.archive import Entry, Image
+from testbed.build.archive import ArchiveEntry, Image
 
 
-def layer(tmp_path: Path, name: str, *entries: Entry) -> Path:
+def layer(tmp_path: Path, name: str, *entries: ArchiveEntry) -> Path:
     return archive.write_layer(tmp_path / f"{name}.tar", entries)
 
 
@@ -19,10 +19,10 @@ def test_a_layer_holds_files_links_and_folders_as_asked(tmp_path: Path) -> None:
     path = layer(
         tmp_path,
         "l",
-        Entry("/usr/bin/kube", source=program),
-        Entry("usr/bin/kubelet", link="kube"),
-        Entry("etc/text", text="hello", mode=0o644, owner=999),
-        Entry("var/empty", mode=0o1777),
+        ArchiveEntry("/usr/bin/kube", source=program),
+        ArchiveEntry("usr/bin/kubelet", link="kube"),
+        ArchiveEntry("etc/text", text="hello", mode=0o644, owner=999),
+        ArchiveEntry("var/empty", mode=0o1777),
     )
     with tarfile.open(path) as tar:
         members = {m.name: m for m in tar}
@@ -34,13 +34,16 @@ def test_a_layer_holds_files_links_and_folders_as_asked(tmp_path: Path) -> None:
 
 
 def test_the_same_entries_give_the_same_bytes(tmp_path: Path) -> None:
-    first = layer(tmp_path, "a", Entry("f", text="x")).read_bytes()
-    assert layer(tmp_path, "b", Entry("f", text="x")).read_bytes() == first
-    assert layer(tmp_path, "c", Entry("f", text="y")).read_bytes() != first
+    first = layer(tmp_path, "a", ArchiveEntry("f", text="x")).read_bytes()
+    assert layer(tmp_path, "b", ArchiveEntry("f", text="x")).read_bytes() == first
+    assert layer(tmp_path, "c", ArchiveEntry("f", text="y")).read_bytes() != first
 
 
 def test_an_archive_names_layers_by_digest_and_keeps_a_shared_one_once(tmp_path: Path) -> None:
-    base, own = layer(tmp_path, "base", Entry("a", text="1")), layer(tmp_path, "own", Entry("b"))
+    base, own = (
+        layer(tmp_path, "base", ArchiveEntry("a", text="1")),
+        layer(tmp_path, "own", ArchiveEntry("b")),
+    )
     images = [
         Image("one.test/a:1", (base,), command=("python3",)),
         Image("one.test/b:1", (base, own), entrypoint=("/b",), user="999"),
@@ -63,7 +66,7 @@ def test_an_archive_names_layers_by_digest_and_keeps_a_shared_one_once(tmp_path:
 
 def test_an_interrupted_write_leaves_no_finished_file(tmp_path: Path) -> None:
     path = tmp_path / "layer.tar"
-    missing = Entry("f", source=tmp_path / "absent")
+    missing = ArchiveEntry("f", source=tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         archive.write_layer(path, [missing])
     assert not path.exists()

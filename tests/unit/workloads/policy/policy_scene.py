@@ -5,8 +5,13 @@ from __future__ import annotations
 import ipaddress
 
 from sixproof.model import ClusterFacts, Endpoint, EndpointKind, Family, NodeFacts, Protocol
-from sixproof.policy import ClusterSnapshot, Node, Service, ServicePort
-from sixproof.workloads.policy.policy_namespaces import ARENA, NAMESPACES, PARTS, PolicyNamespaces
+from sixproof.policy import ClusterSnapshot, Node, ServicePortSnapshot, ServiceSnapshot
+from sixproof.workloads.policy.policy_namespaces import (
+    NAMESPACES,
+    PARTS,
+    POLICY_NAMESPACES,
+    PolicyNamespaces,
+)
 from sixproof.workloads.probe_pods.identity import Run
 
 RUN = Run("abc123")
@@ -24,7 +29,7 @@ def _pod(row: int, column: int, name: str) -> Endpoint:
         namespace=HOMES[name],
         pod=part.name,
         node=f"n{number}",
-        labels=tuple(sorted({ARENA: "abc123-gw0", **part.labels}.items())),
+        labels=tuple(sorted({POLICY_NAMESPACES: "abc123-gw0", **part.labels}.items())),
         service_account=part.account,
     )
 
@@ -52,11 +57,14 @@ FACTS = ClusterFacts(
     pod_cidrs=tuple(map(ipaddress.ip_network, ("10.244.0.0/16", "fd00:10:244::/56"))),
     service_cidrs=tuple(map(ipaddress.ip_network, ("10.96.0.0/16", "fd00:10:96::/112"))),
 )
-SERVICE = Service(
+SERVICE = ServiceSnapshot(
     HOMES["shop"],
     "web",
     tuple(map(ipaddress.ip_address, ("10.96.0.9", "fd00:10:96::9"))),
-    ports=(ServicePort(80, Protocol.TCP, 8080, 30080), ServicePort(80, Protocol.UDP, 8080)),
+    ports=(
+        ServicePortSnapshot(80, Protocol.TCP, 8080, 30080),
+        ServicePortSnapshot(80, Protocol.UDP, 8080),
+    ),
     backends=(SCENE.pod("shop/web"),),
 )
 WORLD = ClusterSnapshot.of(

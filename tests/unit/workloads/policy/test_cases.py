@@ -12,7 +12,7 @@ from sixproof.model import Outcome
 from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.workloads.policy import cases as policy_cases
 from sixproof.workloads.policy.cases import PolicyCase
-from sixproof.workloads.policy.policy_namespaces import ARENA
+from sixproof.workloads.policy.policy_namespaces import POLICY_NAMESPACES
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS
 from tests.unit.workloads.policy.policy_scene import FACTS, SCENE, WORLD
 
@@ -50,16 +50,16 @@ def test_a_case_says_what_a_cluster_lacks() -> None:
     )
 
 
-def test_objects_carry_the_run_and_the_arena() -> None:
+def test_objects_carry_the_run_and_the_policy_namespaces() -> None:
     (policy,) = case("01-ingress-absent").manifests(SCENE, VALUES)
     labels = policy["metadata"]["labels"]
-    assert (labels["sixproof.dev/run"], labels[ARENA]) == ("abc123", "abc123-gw0")
+    assert (labels["sixproof.dev/run"], labels[POLICY_NAMESPACES]) == ("abc123", "abc123-gw0")
     assert policy["metadata"]["namespace"] == "six-abc123-gw0-shop"
 
 
 CALICO = "projectcalico.org/v3"
 ADMIN = "policy.networking.k8s.io/v1alpha1"
-MINE = f"{ARENA} == 'abc123-gw0'"
+MINE = f"{POLICY_NAMESPACES} == 'abc123-gw0'"
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def valid(policies: Sequence[Manifest]) -> bool:
 
 @calm
 @given(seeds, numbers)
-def test_drawn_policies_are_the_same_each_time_and_stay_in_the_arena(
+def test_drawn_policies_are_the_same_each_time_and_stay_in_their_namespaces(
     seed: int, number: int
 ) -> None:
     policies = drawn(seed, number)

@@ -179,7 +179,7 @@ def test_bits_beyond_a_prefix_and_repeated_keys_are_told(tmp_path: Path) -> None
     repeated, masked = found.notes
     assert "line 14: key 'policyTypes' stands twice, the last one holds" in repeated
     assert "write 10.0.0.0/8: the API up to 1.33 takes it" in masked
-    assert files.standing(found.policies).notes == (masked.partition("line 2: ")[2],)
+    assert files.existing(found.policies).notes == (masked.partition("line 2: ")[2],)
 
 
 def test_lists_in_lists_are_read(tmp_path: Path) -> None:
@@ -199,12 +199,12 @@ def test_policies_as_they_stand_are_read_as_strictly_and_may_stand_in_tiers() ->
     held["spec"] |= {"tier": "security", "types": ["Ingress"]}
     tier = {"apiVersion": "projectcalico.org/v3", "kind": "Tier", "spec": {"order": 5.0}}
     tier["metadata"] = {"name": "security"}
-    found = files.standing([held], [tier])
+    found = files.existing([held], [tier])
     assert [files.home_of(p) for p in found.policies] == ["data"]
     with pytest.raises(UsageError, match=r"NetworkPolicy data/db: spec\.tier"):
-        files.standing([held])
+        files.existing([held])
     with pytest.raises(UsageError, match="no NetworkPolicy stands there"):
-        files.standing([])
+        files.existing([])
 
 
 def test_everybody_whom_a_policy_means_stands_on_the_stage(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from sixproof.checks.policy.timeline import kubectl
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.workloads.policy.frontends import ServiceFrontends
-from sixproof.workloads.policy.policy_namespaces import ARENA, PARTS, pod_manifest
+from sixproof.workloads.policy.policy_namespaces import PARTS, POLICY_NAMESPACES, pod_manifest
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services.routing import Door, ServiceTarget
@@ -32,13 +32,13 @@ def test_ports_bear_the_names_of_their_part() -> None:
         "udp-8080": ("UDP", 8080),
         "feed": ("UDP", 8081),
     }
-    assert made["metadata"]["labels"][ARENA] == "abc123-gw0"
+    assert made["metadata"]["labels"][POLICY_NAMESPACES] == "abc123-gw0"
     assert made["spec"]["serviceAccountName"] == "default"
 
 
 def test_what_the_oracle_knows_is_what_was_made() -> None:
     labels = WORLD.namespace_labels(HOMES["bank"])
-    assert (labels["team"], labels[ARENA], labels["sixproof.dev/run"]) == (
+    assert (labels["team"], labels[POLICY_NAMESPACES], labels["sixproof.dev/run"]) == (
         "blue",
         "abc123-gw0",
         "abc123",

@@ -1,4 +1,4 @@
-"""The standing set: made once, found by whoever comes second, complete before anybody looks."""
+"""The shared services: made once, found by whoever comes second, complete before anybody looks."""
 
 from __future__ import annotations
 

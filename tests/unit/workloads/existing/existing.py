@@ -11,7 +11,7 @@ import yaml
 from sixproof.kube.facts import policies
 from sixproof.model import Endpoint, EndpointKind
 from sixproof.policy import CALICO, Node
-from sixproof.workloads.existing.policies import StandingPolicies
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from tests.unit.workloads.scene import NODES, addresses
@@ -65,7 +65,7 @@ class Api:
         """A namespace."""
         return {"metadata": {"labels": {"sixproof.dev/role": name.rpartition("-")[2]}}}
 
-    def standing(self, namespaces: Iterable[str]) -> tuple[Any, ...]:
+    def existing(self, namespaces: Iterable[str]) -> tuple[Any, ...]:
         """Cluster-wide policies, and those of these namespaces."""
         self.asked.append(tuple(namespaces))
         return tuple(
@@ -73,13 +73,13 @@ class Api:
         )
 
 
-def standing(monkeypatch: pytest.MonkeyPatch, *texts: str) -> tuple[StandingPolicies, Api]:
+def existing(monkeypatch: pytest.MonkeyPatch, *texts: str) -> tuple[ExistingPolicies, Api]:
     """The policies of these texts, and the API that was asked for them."""
     api = Api(*texts)
-    monkeypatch.setattr(policies, "standing", lambda _, namespaces: api.standing(namespaces))
+    monkeypatch.setattr(policies, "existing", lambda _, namespaces: api.existing(namespaces))
     nodes = [Node(n.name, n.addresses) for n in NODES.values()]
     cluster: Any = api
-    return StandingPolicies(cluster, nodes, CALICO), api
+    return ExistingPolicies(cluster, nodes, CALICO), api
 
 
 def mesh_pod(role: str, node: str) -> Endpoint:

@@ -8,10 +8,10 @@ import pytest
 
 from sixproof.model import Family, Outcome
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
-from sixproof.reporting.matrix.grid import Standing
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from sixproof.workloads.existing.closed_flows import STANDING_POLICIES
+from sixproof.workloads.existing.closed_flows import EXISTING_POLICIES
 from tests.faults.conftest import MESH, SuiteRun, faults, named_by, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
@@ -36,7 +36,7 @@ def carried(suite_run: SuiteRun, case: Case) -> bool:
 
 def assert_the_policy_is_named_first(suite_run: SuiteRun) -> None:
     """In the terminal before the tests run, at the head of the summary, and as a finding."""
-    named = [f for f in suite_run.results.findings if f.code == STANDING_POLICIES.code]
+    named = [f for f in suite_run.results.findings if f.code == EXISTING_POLICIES.code]
     assert POLICY in {f.subject for f in named}
     before, _, after = suite_run.output.partition("probe pods and")
     assert POLICY in before
@@ -71,9 +71,9 @@ def test_p0_what_is_left_open_is_measured_in_full(tmp_path: Path) -> None:
     assert_the_policy_is_named_first(suite_run)
     assert suite_run.cases(CaseOutcome.FAILED) == (), suite_run.output[-6000:]
     assert MESH in suite_run.green()
-    counts = suite_run.topology().standings(Family.IPV6)
-    assert counts[Standing.CLOSED] > 0
-    assert counts[Standing.WORKS] > 0
+    counts = suite_run.topology().states(Family.IPV6)
+    assert counts[CellState.CLOSED] > 0
+    assert counts[CellState.WORKS] > 0
     sources = {
         o.flow.source.name.partition("@")[0]
         for o in suite_run.topology().matrix.observations()
