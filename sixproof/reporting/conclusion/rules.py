@@ -1,4 +1,4 @@
-"""All rules, found in the room of causes: each file there has some in its `RULES`."""
+"""All rules, found in the rooms of causes: each file there has some in its `RULES`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def table() -> str:
 @functools.cache
 def rules() -> tuple[CauseRule, ...]:
     """Every rule, by its code."""
-    names = (f"{causes.__name__}.{module.name}" for module in pkgutil.iter_modules(causes.__path__))
-    modules = map(importlib.import_module, names)
+    files = pkgutil.walk_packages(causes.__path__, f"{causes.__name__}.")
+    modules = [importlib.import_module(file.name) for file in files if not file.ispkg]
     found = [rule for module in modules for rule in getattr(module, "RULES", ())]
     return tuple(sorted(found, key=lambda rule: rule.code))

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
-from sixproof.reporting.causes.neighbours import DEAD
+from sixproof.reporting.causes.kernel.neighbours import DEAD
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation

@@ -1,0 +1,1 @@
+"""What runs on nodes: daemons, CoreDNS, EndpointSlices, pods, our own agents."""

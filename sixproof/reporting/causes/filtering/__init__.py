@@ -1,0 +1,1 @@
+"""What rules do to packets: nftables and iptables, kube-proxy's and Calico's chains, NAT."""
