@@ -12,11 +12,13 @@ from collections.abc import Callable
 import pytest
 
 from sixproof.checks.crafted import crafted_results as results
+from sixproof.checks.crafted import path_learning
 from sixproof.checks.crafted.crafted_results import CraftedResults
-from sixproof.checks.pmtu.path_results import NoneWrong, slugs
+from sixproof.checks.pmtu.path_results import slugs
+from sixproof.checks.recorder import Recorder
 from sixproof.model import Family
-from sixproof.probes.crafted import handshakes, shapes, spoofed_ptb
 from sixproof.probes.crafted import probe as crafted
+from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.handshakes import Handshake
 from sixproof.probes.crafted.probe import CraftedResult
 from sixproof.probes.crafted.spoofed_ptb import SpoofedPtb
@@ -101,7 +103,7 @@ def test_who_says_too_big_quotes_what_was_sent(
 
 @pytest.mark.covers("F2/M8")
 def test_a_handshake_announces_what_its_link_leaves(
-    syns: tuple[Handshake, ...], none_wrong: NoneWrong, ip_family: Family
+    syns: tuple[Handshake, ...], recorder: Recorder, ip_family: Family
 ) -> None:
     """The SYN of a connection announces its link's MTU less 60 bytes (IPv4: 40) as MSS, and arrives
     with the same value.
@@ -109,14 +111,12 @@ def test_a_handshake_announces_what_its_link_leaves(
     Why: a device that lowers it on the way takes the path for narrower than it is, and hides that
     other protocols do not learn of it.
     """
-    mine = [shake for shake in syns if shake.flow.family is ip_family]
-    results.measured(map(handshakes.doubt, mine))
-    none_wrong("RFC 9293 section 3.7.1", list(filter(None, map(handshakes.violation, mine))))
+    path_learning.must_announce_its_link(syns, ip_family, recorder)
 
 
 @pytest.mark.covers("F2/M14")
 def test_a_lie_about_the_path_is_not_believed(
-    spoofed_ptbs: tuple[SpoofedPtb, ...], none_wrong: NoneWrong
+    spoofed_ptbs: tuple[SpoofedPtb, ...], recorder: Recorder
 ) -> None:
     """A pod ignores a Packet Too Big with an MTU below 1280 or about a connection that does not
     exist, and accepts one with 1280 about a packet that it really sent.
@@ -124,4 +124,4 @@ def test_a_lie_about_the_path_is_not_believed(
     Why: RFC 8201 section 4; an attacker who can shrink other hosts' packets at will can slow them
     down.
     """
-    none_wrong("RFC 8201 section 4", list(filter(None, map(spoofed_ptb.violation, spoofed_ptbs))))
+    path_learning.must_ignore_lies(spoofed_ptbs, recorder)

@@ -40,6 +40,8 @@ _NAMESPACED = (
 )
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
 _CONTROLLER = "endpointslice.kubernetes.io/managed-by"
+LONGEST = 2400
+"""Seconds that a run of everything may take on a busy machine."""
 EVERY = 0.3
 """Seconds between two looks; policies stand for longer."""
 
@@ -113,9 +115,16 @@ class Watcher:
 def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A run of pytest, as a user makes it."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=1500, check=False
-    )
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as run:
+        try:
+            said, errors = run.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            run.terminate()  # it removes what it made, and the next run finds its ports free
+            run.communicate()
+            raise
+    return subprocess.CompletedProcess(command, run.returncode, said, errors)
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +144,7 @@ def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
     ],
     ids=["pods", "raw", "generated", "everything"],
 )
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(LONGEST + 300)
 def test_a_run_makes_nothing_that_is_not_planned(
     cluster: Cluster, tmp_path: Path, chosen: tuple[str, ...]
 ) -> None:
@@ -203,7 +212,7 @@ def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path
             cluster.delete(*cluster.catalog.place(manifest))
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(LONGEST + 300)
 def test_the_printed_rules_suffice(account: Path, tmp_path: Path) -> None:
     """An account with the rules of the plan, and no more, runs everything."""
     run = pytest_run(

@@ -108,16 +108,6 @@ def _violations(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[
     ]
 
 
-def measured(doubts: Iterable[str]) -> None:
-    """Nothing is in doubt.
-
-    Raises:
-        NotMeasured: something could not be measured.
-    """
-    if found := list(filter(None, doubts)):
-        raise evidence.not_measured("\n  ".join(["not measured", *found[:TOLD]]))
-
-
 def dialled(flow: Flow, target: CraftedTarget) -> Flow:
     return dataclasses.replace(flow, address=target.address, port=target.port)
 

@@ -171,6 +171,11 @@ _IMAGES = (
 )
 _SCHEDULING = (
     (
+        r"free ports",
+        "another run has its pods on this node, or a killed one left them: wait for it, or remove "
+        "what dead runs left with --six-cleanup",
+    ),
+    (
         r"untolerated taint|NoExecute|had taint",
         "tolerate it with --six-tolerations, or --six-nodes",
     ),

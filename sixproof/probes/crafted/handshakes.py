@@ -82,7 +82,7 @@ def violation(shake: Handshake) -> str:
         return ""
     left, came = (seen.mss if seen is not None else "none" for seen in (shake.left, shake.came))
     return (
-        f"{shake.flow}: its SYN left with MSS {left} and came with {came}, wanted {shake.wanted} "
+        f"its SYN left with MSS {left} and came with {came}, wanted {shake.wanted} "
         f"({shake.width} bytes of eth0 less headers)"
     )
 
@@ -91,7 +91,7 @@ def doubt(shake: Handshake) -> str:
     """Why a handshake was not measured, empty where it was."""
     if shake.left is not None and shake.came is not None:
         return ""
-    return f"{shake.flow}: {shake.seen.outcome}, and no SYN of it in both captures"
+    return f"{shake.seen.outcome}, and no SYN of it in both captures"
 
 
 def _syns(frames: Iterable[protocol.Frame]) -> list[tuple[bool, CapturedPacket]]:

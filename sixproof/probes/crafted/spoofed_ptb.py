@@ -1,4 +1,4 @@
-"""Forged Packet Too Big messages: which lies about its path a pod believes.
+"""Spoofed Packet Too Big messages: which lies about its path a pod believes.
 
 A pod beside the victim tells them, since a node drops what quotes a flow that it never saw. That
 the victim ignores one proves something only where it takes another from the same sender: one about
@@ -80,16 +80,13 @@ def try_all(
     return SpoofedPtb(victim, peer, after_lies, after_truth)
 
 
-def violation(forgery: SpoofedPtb) -> str:
+def violation(spoofed: SpoofedPtb) -> str:
     """Which lie was believed, empty where none was."""
-    seen = forgery.after_lies
+    seen = spoofed.after_lies
     if seen.expires is None:
         return ""
     what = LIES.get(seen.mtu, "one of them")
-    return (
-        f"{forgery.victim.name} learnt an MTU of {seen.mtu} towards {forgery.peer.name} "
-        f"from a message about {what}"
-    )
+    return f"it learnt an MTU of {seen.mtu} from a message about {what}"
 
 
 def _address(endpoint: Endpoint) -> IPAddress:

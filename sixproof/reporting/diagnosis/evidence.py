@@ -37,11 +37,17 @@ _DETAILED = 3
 
 
 def require(
-    matrix: Matrix, expected: Expected, *, context: Sequence[str] = (), notes: Notes | None = None
+    matrix: Matrix,
+    expected: Expected,
+    *,
+    context: Sequence[str] = (),
+    notes: Notes | None = None,
+    family: Family | None = None,
 ) -> None:
     """Hold the matrix against what was expected of it.
 
-    `context` is told before the class: ``converged after 1.2 s, 9 rounds``.
+    `context` is told before the class: ``converged after 1.2 s, 9 rounds``. With a `family`, cells
+    of the other one are only compared with.
 
     Raises:
         VerdictError: a measured cell is not what was expected.
@@ -49,7 +55,9 @@ def require(
         KeyError: measured and expected cells are not the same.
     """
     __tracebackhide__ = True  # pytest then shows the caller's line, which says more
-    wrong = matrix.disagreements(expected)
+    wrong = [
+        d for d in matrix.disagreements(expected) if family in (None, d.observation.flow.family)
+    ]
     if not wrong:
         return
     text, categories = _verdict(matrix, wrong, context=context, notes=notes)

@@ -1,1 +1,1 @@
-"""What a node's kernel does with packets by itself: routes, neighbours, devices, settings, tracking."""
+"""What a node's kernel does by itself: routes, neighbours, devices, settings, tracking."""

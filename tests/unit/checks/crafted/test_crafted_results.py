@@ -176,13 +176,6 @@ def test_nothing_fired_is_skipped_or_not_proven_and_says_why() -> None:
         results(closed=CLOSED).must("fragments", POD, Family.IPV4)
 
 
-def test_doubts_alone_are_what_is_not_measured() -> None:
-    """Empty ones are none."""
-    crafted_results.measured(["", ""])
-    with pytest.raises(NotMeasured, match=r"not measured\n  the agent stalled\n"):
-        crafted_results.measured(["", "the agent stalled"])
-
-
 def test_a_flow_is_told_as_it_is_dialled() -> None:
     """At the address and port of the frontend."""
     flow = Flow(ONE, TWO, TWO.addresses[0], Protocol.UDP, 8080)

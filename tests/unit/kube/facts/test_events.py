@@ -59,6 +59,18 @@ def test_pod_that_waits_without_a_word() -> None:
     )
 
 
+def test_a_host_port_that_is_taken_is_another_run() -> None:
+    """Agents on the host network listen on it; nothing else of a run asks the scheduler for one."""
+    message = (
+        "0/3 nodes are available: 1 node(s) didn't have free ports for the requested pod ports, "
+        "2 node(s) didn't satisfy plugin(s) [NodeAffinity]."
+    )
+    condition = {"type": "PodScheduled", "status": "False", "message": message}
+    cause = events.diagnose({"status": {"phase": "Pending", "conditions": [condition]}}, ())
+    assert "another run" in cause.remedy
+    assert "--six-cleanup" in cause.remedy
+
+
 def test_pod_that_was_refused_by_its_quota() -> None:
     event = {
         "type": "Warning",

@@ -73,9 +73,7 @@ def test_who_believes_only_the_truth_is_right() -> None:
 def test_a_lie_that_is_believed_is_named(mtu: int) -> None:
     """By its MTU one knows which."""
     said = spoofed_ptb.violation(tried(Kernel(mtu, SMALLEST)))
-    assert said == (
-        f"victim learnt an MTU of {mtu} towards peer from a message about {spoofed_ptb.LIES[mtu]}"
-    )
+    assert said == f"it learnt an MTU of {mtu} from a message about {spoofed_ptb.LIES[mtu]}"
 
 
 def test_who_believes_nothing_at_all_proves_nothing() -> None:
