@@ -18,8 +18,8 @@ class Observation:
     client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
     host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
     (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
-    kernel met. `stalled` says that an agent was too busy to tell: another try may. `reason` says in
-    a few words what led to the outcome.
+    kernel met. `stalled` are the seconds for which an agent was too busy to tell (0.0: it was not):
+    another try may. `reason` says in a few words what led to the outcome.
     """
 
     flow: Flow
@@ -34,4 +34,4 @@ class Observation:
     arrived: bool | None = None
     nonce: str = ""
     icmp: IcmpError | None = None
-    stalled: bool = False
+    stalled: float = 0.0

@@ -128,7 +128,7 @@ OBSERVATIONS = (
         IcmpError(Family.IPV6, 2, 0, "fd00::1", 1280),
     ),
     Observation(_NAME, Outcome.DNS_FAILED, icmp=IcmpError(Family.IPV6, 1, 4)),
-    Observation(_LOST, Outcome.UNKNOWN, "the agent was stalled", 0, arrived=False, stalled=True),
+    Observation(_LOST, Outcome.UNKNOWN, "the agent was stalled", 0, arrived=False, stalled=1.5),
     Observation(_SERVICE, Outcome.ALLOWED, latency=0.0, peer_port=0),
 )
 MATRIX = Matrix.of("all of it", OBSERVATIONS, MatrixKind.DNS_ANSWERS)

@@ -48,11 +48,11 @@ class ServerEvidence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Verdict:
-    """An outcome and the reason for it; `stalled`: an agent was too busy to tell."""
+    """An outcome and its reason; `stalled`: seconds for which an agent was too busy to tell."""
 
     outcome: Outcome
     reason: str
-    stalled: bool = False
+    stalled: float = 0.0
 
 
 def observe(
@@ -168,7 +168,7 @@ def _silent(
     worst = max(lag, server_evidence.lag)
     if worst > STALL_SHARE * spec.timeout:
         reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
-        return Verdict(Outcome.UNKNOWN, reason, stalled=True)
+        return Verdict(Outcome.UNKNOWN, reason, stalled=worst)
     if server_evidence.silent_because:
         return _unknown_server("no answer", server_evidence)
     if server_evidence.arrived:

@@ -45,7 +45,12 @@ def matrix(
             outcome = Outcome.WRONG if fate.works else Outcome.ALLOWED
         flow = _flow(result)
         cells[flow.family, edge_of(flow)] = Observation(
-            flow, outcome, said.partition("\n")[0], len(packet.packets), arrived=_arrived(result)
+            flow,
+            outcome,
+            said.partition("\n")[0],
+            len(packet.packets),
+            arrived=_arrived(result),
+            stalled=result.stalled,
         )
         wanted[flow.family, edge_of(flow)] = Expectation(frozenset({fate}), packet.because)
     return Matrix(title, cells, MatrixKind.PACKETS), wanted

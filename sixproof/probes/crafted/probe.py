@@ -100,7 +100,8 @@ class CraftedResult:
     """A crafted packet and what both ends saw of it.
 
     `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
-    errors about it that came back. `doubt` says why it was not measured.
+    errors about it that came back. `doubt` says why it was not measured, `stalled` for how many
+    seconds an agent was too busy to tell.
     """
 
     crafted_packet: CraftedPacket
@@ -109,6 +110,7 @@ class CraftedResult:
     came: tuple[CapturedPacket, ...]
     errors: tuple[CapturedPacket, ...] = ()
     doubt: str = ""
+    stalled: float = 0.0
 
     def __str__(self) -> str:
         crafted_packet = self.crafted_packet
@@ -240,7 +242,7 @@ class CraftedBatch:
             if left >= len(crafted_packet.packets) or here.doubt
             else "not every packet left the source",
             "" if answered.answered else f"{server.name} fails its own control: {answered.failure}",
-            f"an agent stalled for {late:.1f} s" if late > self._silence / 2 else "",
+            f"an agent was stalled for {late:.2f} s" if late > self._silence / 2 else "",
         )
         arrived = any(a.nonce == crafted_packet.nonce for a in story.arrivals)
         doubt = "; ".join(filter(None, doubts))
@@ -257,7 +259,8 @@ class CraftedBatch:
             for out, seen, _ in here.frames
             if not out and seen.error and crafted_packet.nonce.encode() in seen.quoted
         )
-        return CraftedResult(crafted_packet, fate, left, came, errors, doubt)
+        stalled = late if fate is CraftedStatus.UNKNOWN and late > self._silence / 2 else 0.0
+        return CraftedResult(crafted_packet, fate, left, came, errors, doubt, stalled)
 
 
 def _tape(captured: protocol.Captured) -> _Tape:

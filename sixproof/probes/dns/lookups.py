@@ -15,13 +15,13 @@ from sixproof.probes.dns.verdict import DnsOutcome
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Latencies:
-    """How long calls took, in seconds; `stalled` is how many had to ask again."""
+    """How long calls took, in seconds; `resent` is how many had to ask again."""
 
     count: int
     median: float
     p95: float
     longest: float
-    stalled: int
+    resent: int
 
     @classmethod
     def of(cls, seen: Iterable[LookupObservation]) -> Latencies | None:
@@ -35,7 +35,7 @@ class Latencies:
             median=statistics.median(times),
             p95=times[min(len(times) - 1, int(0.95 * len(times)))],
             longest=times[-1],
-            stalled=sum(o.stalled for o in returned),
+            resent=sum(o.resent for o in returned),
         )
 
     def __str__(self) -> str:
@@ -47,12 +47,12 @@ class Latencies:
                 ("longest", self.longest),
             )
         )
-        return f"{self.count} calls: {spread}; {self.stalled} asked again"
+        return f"{self.count} calls: {spread}; {self.resent} asked again"
 
 
 def stalls(seen: Sequence[LookupObservation]) -> str:
     """Which lookups had to ask again, or did not return; "" where none did."""
-    slow = [o for o in seen if o.stalled or o.outcome is DnsOutcome.TIMEOUT]
+    slow = [o for o in seen if o.resent or o.outcome is DnsOutcome.TIMEOUT]
     if not slow:
         return ""
     spread = Latencies.of(seen)

@@ -114,7 +114,7 @@ def lookups(
         key = flow.family, edge_of(flow)
         if key not in cells or not right:
             reason = "" if right else f"{o.outcome} {o.reason}".strip()
-            cells[key] = Observation(flow, outcome, reason, latency=o.latency)
+            cells[key] = Observation(flow, outcome, reason, latency=o.latency, stalled=o.stalled)
             expected[key] = Expectation.allowed(truth.because)
     return Matrix(title, cells, MatrixKind.LOOKUPS), expected
 
@@ -199,4 +199,5 @@ def _observation(seen: DnsObservation, flow: Flow, outcome: Outcome, reason: str
         attempts=seen.attempts,
         waited=seen.waited,
         latency=seen.latency,
+        stalled=seen.stalled,
     )

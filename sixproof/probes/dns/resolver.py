@@ -43,13 +43,15 @@ class ResolverCall:
 @dataclasses.dataclass(frozen=True, slots=True)
 class LookupObservation:
     """What a call returned: `addresses` in the order in which a client would try them, `latency`
-    in seconds. `outcome` is NOERROR, NODATA, NXDOMAIN, SERVFAIL, TIMEOUT, ERROR or UNKNOWN."""
+    in seconds, and `stalled`: the seconds for which the agent was too busy to tell. `outcome` is
+    NOERROR, NODATA, NXDOMAIN, SERVFAIL, TIMEOUT, ERROR or UNKNOWN."""
 
     lookup: ResolverCall
     outcome: DnsOutcome
     addresses: tuple[IPAddress, ...] = ()
     reason: str = ""
     latency: float | None = None
+    stalled: float = 0.0
 
     @property
     def data(self) -> frozenset[str]:
@@ -57,7 +59,7 @@ class LookupObservation:
         return frozenset(map(str, self.addresses))
 
     @property
-    def stalled(self) -> bool:
+    def resent(self) -> bool:
         """Whether the resolver had to ask again: an answer was lost or came too late."""
         return self.latency is not None and self.latency >= RESENT * self.lookup.timeout
 
@@ -147,7 +149,7 @@ def observe(
     if found.event != Event.SILENT:
         return LookupObservation(lookup, DnsOutcome.UNKNOWN, (), f"could not look up: {said}")
     if lag > STALL_SHARE * lookup.timeout:
-        return LookupObservation(lookup, DnsOutcome.UNKNOWN, (), _stall(lag))
+        return LookupObservation(lookup, DnsOutcome.UNKNOWN, (), _stall(lag), stalled=lag)
     return LookupObservation(lookup, DnsOutcome.TIMEOUT, (), f"no result in {patience:.1f} s")
 
 
@@ -162,10 +164,12 @@ def _answered(
         except ValueError:
             return LookupObservation(lookup, DnsOutcome.UNKNOWN, (), f"no address: {text[:60]}")
     seen = LookupObservation(lookup, outcome, tuple(addresses), said, found.latency)
-    if not seen.stalled:
+    if not seen.resent:
         return seen
     if lag > STALL_SHARE * lookup.timeout:
-        return dataclasses.replace(seen, outcome=DnsOutcome.UNKNOWN, reason=_stall(lag))
+        return dataclasses.replace(
+            seen, outcome=DnsOutcome.UNKNOWN, reason=_stall(lag), stalled=lag
+        )
     if outcome is DnsOutcome.SERVFAIL:  # EAI_AGAIN stands for both; the time tells
         return dataclasses.replace(seen, outcome=DnsOutcome.TIMEOUT)
     return seen

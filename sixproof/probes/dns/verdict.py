@@ -119,7 +119,8 @@ class DnsQuery:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsObservation:
-    """What came of a query. `latency` (to the answer) and `waited` are seconds."""
+    """What came of a query. `latency` (to the answer), `waited` and `stalled` are seconds; the last
+    is how long the agent was too busy to tell."""
 
     query: DnsQuery
     outcome: DnsOutcome
@@ -128,6 +129,7 @@ class DnsObservation:
     latency: float | None = None
     waited: float = 0.0
     attempts: int = 0
+    stalled: float = 0.0
 
     @property
     def data(self) -> frozenset[str]:
@@ -178,6 +180,7 @@ def observe(
         latency=reply.latency,
         waited=reply.elapsed,
         attempts=reply.sent,
+        stalled=lag if outcome is DnsOutcome.UNKNOWN and lag > STALL_SHARE * sent.timeout else 0.0,
     )
 
 

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from sixproof.model import Disagreement, Endpoint, Family
 from sixproof.reporting.diagnosis.pattern import Pattern, said_list
 from sixproof.reporting.matrix.grid import CellState
 
-_SECONDS = re.compile(r"(\d+(?:\.\d+)?) s\b")
+_STALLED = "stalled"
 _NAMED = 4
 """Agents named one by one; of more only the number is said."""
 
 
 def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
-    """One pattern a reason, with the agents that it concerns. Reasons that differ by their times
-    are one (agents that stood still for 1 s and for 3 s); the longest comes first."""
+    """One pattern per reason, with the agents that it concerns. Agents that were too busy are one
+    reason, for however long each was; the longest comes first."""
     reasons: dict[str, list[Disagreement]] = {}
-    for cell in sorted(cells, key=_seconds, reverse=True):
-        reasons.setdefault(_SECONDS.sub("", cell.observation.reason), []).append(cell)
+    for cell in sorted(cells, key=lambda c: c.observation.stalled, reverse=True):
+        reason = _STALLED if cell.observation.stalled else cell.observation.reason
+        reasons.setdefault(reason, []).append(cell)
     return [
         Pattern(
             families=(family,),
@@ -31,10 +31,6 @@ def unmeasured(family: Family, cells: Sequence[Disagreement]) -> list[Pattern]:
         )
         for group in reasons.values()
     ]
-
-
-def _seconds(cell: Disagreement) -> list[float]:
-    return [float(number) for number in _SECONDS.findall(cell.observation.reason)]
 
 
 def _agents(cells: Sequence[Disagreement]) -> str:

@@ -101,7 +101,7 @@ def _cell(seen: Observation, wanted: Expectation | None) -> dict[str, Any]:
             "answeredBy": seen.answered_by,
             "arrived": seen.arrived,
             "nonce": seen.nonce,
-            "stalled": seen.stalled or None,
+            "stalledSeconds": round(seen.stalled, 3) or None,
             "icmp": None if seen.icmp is None else _icmp_written(seen.icmp),
             "peerPort": seen.peer_port,
             "expected": [] if wanted is None else sorted(o.value for o in wanted.outcomes),
@@ -181,7 +181,7 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         answered_by=sys.intern(cell.get("answeredBy", "")),
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
-        stalled=bool(cell.get("stalled")),
+        stalled=float(cell.get("stalledSeconds") or 0.0),
         icmp=_icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )
 

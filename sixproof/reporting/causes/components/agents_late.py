@@ -26,7 +26,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
-        hits=lambda wrong: wrong.observation.stalled,
+        hits=lambda wrong: wrong.observation.stalled > 0,
     )
 
 

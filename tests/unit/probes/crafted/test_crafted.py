@@ -126,7 +126,7 @@ def test_the_opposite_is_complained_of_with_its_source() -> None:
         ("lost", "the capture is not complete"),
         ("cut_off", "the capture is not complete"),
         ("deaf", "server fails its own control"),
-        ("lag", "an agent stalled"),
+        ("lag", "an agent was stalled"),
     ],
 )
 def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:

@@ -100,14 +100,14 @@ def test_order_of_addresses_is_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("latency", "timeout", "stalled"),
+    ("latency", "timeout", "resent"),
     [(0.1, 5.0, False), (4.4, 5.0, False), (4.6, 5.0, True), (1.0, 1.0, True), (None, 5.0, False)],
 )
 def test_stall_is_of_the_resolver_s_own_timeout(
-    latency: float | None, timeout: float, stalled: bool
+    latency: float | None, timeout: float, resent: bool
 ) -> None:
     lookup = dataclasses.replace(LOOKUP, timeout=timeout)
-    assert LookupObservation(lookup, O.NOERROR, latency=latency).stalled is stalled
+    assert LookupObservation(lookup, O.NOERROR, latency=latency).resent is resent
 
 
 def resolver(drop: int = 0) -> Script:
@@ -162,7 +162,7 @@ def test_latencies() -> None:
     spread = Latencies.of([*seen, observation(None), observation(9.0, O.UNKNOWN)])
 
     assert spread is not None
-    assert (spread.count, spread.longest, spread.stalled) == (101, 6.0, 1)
+    assert (spread.count, spread.longest, spread.resent) == (101, 6.0, 1)
     assert spread.median == pytest.approx(0.051)
     assert spread.p95 == pytest.approx(0.096)
     assert str(spread) == (

@@ -361,7 +361,7 @@ def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
     cells = {
         key: o
         if o.outcome.works
-        else dataclasses.replace(o, outcome=Outcome.UNKNOWN, stalled=True, reason="stood still")
+        else dataclasses.replace(o, outcome=Outcome.UNKNOWN, stalled=1.5, reason="stood still")
         for key, o in measured.matrix.cells.items()
     }
     matrix = dataclasses.replace(measured.matrix, cells=cells)

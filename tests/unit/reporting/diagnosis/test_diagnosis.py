@@ -276,7 +276,7 @@ def test_loss_without_a_place_is_not_given_one() -> None:
 def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
     """A busy machine is one cause, however long each agent stood still; the longest is told."""
     matrix = topology(lambda f: Outcome.UNKNOWN if f.source.name[0] == "b" else Outcome.ALLOWED)
-    stalls = {"b@worker": "1.05", "b@worker2": "3.64"}
+    stalls = {"b@worker": 1.05, "b@worker2": 3.64}
     wrong = [
         dataclasses.replace(
             d,
@@ -284,6 +284,7 @@ def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
                 d.observation,
                 reason=f"an agent was stalled for {stalls[d.observation.flow.source.name]} s "
                 "of a wait of 1.20 s",
+                stalled=stalls[d.observation.flow.source.name],
             ),
         )
         for d in matrix.disagreements(all_open(matrix))
