@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Mapping
 
 from sixproof.kube.api import json_fields
-from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.api.json_fields import Manifest, one_line
 from sixproof.model import Family
 
+_NODE = "node."
+"""How the names of objects begin that are for one node."""
+_MOST_SETTINGS = 8
+"""Settings of such an object that are told."""
 _ENVIRONMENT = {
     # Felix's own names of settings; those of the object follow from them but for IPIP.
     "ipipEnabled": "FELIX_IPINIPENABLED",
@@ -29,6 +34,16 @@ class Failsafe:
         if not self.net:
             return tuple(Family)
         return json_fields.families(json_fields.networks([self.net]))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class NodeFelix:
+    """A node with a FelixConfiguration of its own: its settings as they are written, by name, and
+    whether Felix does IPv6 there."""
+
+    node: str
+    settings: tuple[tuple[str, str], ...] = ()
+    ipv6: bool = True
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class Felix:
     failsafe_inbound: tuple[Failsafe, ...] | None = None
     failsafe_outbound: tuple[Failsafe, ...] | None = None
     log_level: str = "Info"
-    per_node: tuple[str, ...] = ()  # nodes with a FelixConfiguration of their own
+    per_node: tuple[NodeFelix, ...] = ()
 
 
 def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) -> Felix:
@@ -85,8 +100,28 @@ def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) ->
         failsafe_inbound=_failsafe(spec.objects("failsafeInboundHostPorts")),
         failsafe_outbound=_failsafe(spec.objects("failsafeOutboundHostPorts")),
         log_level=spec.text("logSeverityScreen") or "Info",
-        per_node=tuple(sorted(n.removeprefix("node.") for n in by_name if n.startswith("node."))),
+        per_node=tuple(
+            _of_node(name, by_name, environment)
+            for name in sorted(by_name)
+            if name.startswith(_NODE)
+        ),
     )
+
+
+def _of_node(
+    name: str, by_name: Mapping[str, Manifest], environment: Mapping[str, str]
+) -> NodeFelix:
+    """What a node's own object makes of the cluster's; the environment is above both."""
+    own = by_name[name]
+    merged = _Settings({**by_name.get("default", {}), **own}, environment)
+    told = tuple(
+        (one_line(key), one_line(_text(value))) for key, value in list(own.items())[:_MOST_SETTINGS]
+    )
+    return NodeFelix(name.removeprefix(_NODE), told, merged.flag("ipv6Support") is not False)
+
+
+def _text(value: object) -> str:
+    return json.dumps(value) if isinstance(value, bool | list | dict) else str(value)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             "ipv6Support is off although there is an IPv6 pool: no policy is enforced for IPv6",
             "ipv6Support: true",
             "set it in FelixConfiguration default, and FELIX_IPV6SUPPORT of calico-node",
+            families=[Family.IPV6],
         )
     yield from _mtu(state, underlay)
     for way, ports in (
@@ -50,12 +51,25 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
         ("failsafeOutboundHostPorts", felix.failsafe_outbound),
     ):
         yield from _failsafe(way, ports or ())
-    for node in felix.per_node:
+    for own in felix.per_node:
         yield FELIX_NODE.found(
             Severity.NOTE,
-            f"node {node}",
-            f"FelixConfiguration node.{node} overrides the cluster's settings there",
+            f"node {own.node}",
+            f"FelixConfiguration node.{own.node} overrides the cluster's settings there: "
+            + ", ".join(f"{key} {value}" for key, value in own.settings),
+            node=own.node,
         )
+        if felix.ipv6 and not own.ipv6 and state.pools_of(Family.IPV6):
+            yield FELIX_IPV6.found(
+                Severity.ERROR,
+                f"node {own.node}",
+                f"ipv6Support is off in FelixConfiguration node.{own.node}: no policy is enforced "
+                "for IPv6 there",
+                "ipv6Support: true",
+                f"kubectl delete felixconfiguration node.{own.node}, or set it there",
+                families=[Family.IPV6],
+                node=own.node,
+            )
 
 
 def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
@@ -71,6 +85,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
                 f"MTU {wanted} over {where}",
                 f"at most {most} ({tunnel.because})",
                 "leave it 0, so that Felix computes it",
+                families=[tunnel.family],
             )
     least = min((link - tunnel.overhead for tunnel, _ in mtu.tunnels(state)), default=link)
     if state.cni_mtu and state.cni_mtu > least:
@@ -80,6 +95,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             f"pods' MTU {state.cni_mtu} over {where}",
             f"at most {least}",
             "leave veth_mtu (or mtu of the Installation) 0, so that Felix computes it",
+            families=Family,
         )
     pods = mtu.expected(state, link).mtu
     if pods < _LEAST and state.pools_of(Family.IPV6):
@@ -89,6 +105,7 @@ def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             f"MTU {pods}",
             f"{_LEAST} or more (RFC 8200 section 5): below it a kernel turns IPv6 off",
             "raise the nodes' MTU, or use a tunnel with smaller headers",
+            families=[Family.IPV6],
         )
 
 

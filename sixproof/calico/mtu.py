@@ -18,26 +18,28 @@ from sixproof.model import Family
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Encapsulation:
-    """A way of carrying packets: its device, the bytes its headers take, and how they add up."""
+    """A way of carrying packets of one family: its device, the bytes its headers take, and how they
+    add up."""
 
     name: str
     device: str
     overhead: int
     because: str
+    family: Family
 
 
-IPIP = Encapsulation("IPIP", "tunl0", 20, "an outer IPv4 header")
+IPIP = Encapsulation("IPIP", "tunl0", 20, "an outer IPv4 header", Family.IPV4)
 VXLAN_V4 = Encapsulation(
-    "VXLAN over IPv4", "vxlan.calico", 50, "IPv4 20 + UDP 8 + VXLAN 8 + Ethernet 14"
+    "VXLAN over IPv4", "vxlan.calico", 50, "IPv4 20 + UDP 8 + VXLAN 8 + Ethernet 14", Family.IPV4
 )
 VXLAN_V6 = Encapsulation(
-    "VXLAN over IPv6", "vxlan-v6.calico", 70, "IPv6 40 + UDP 8 + VXLAN 8 + Ethernet 14"
+    "VXLAN over IPv6", "vxlan-v6.calico", 70, "IPv6 40 + UDP 8 + VXLAN 8 + Ethernet 14", Family.IPV6
 )
 WIREGUARD_V4 = Encapsulation(
-    "WireGuard over IPv4", "wireguard.cali", 60, "IPv4 20 + UDP 8 + WireGuard 32"
+    "WireGuard over IPv4", "wireguard.cali", 60, "IPv4 20 + UDP 8 + WireGuard 32", Family.IPV4
 )
 WIREGUARD_V6 = Encapsulation(
-    "WireGuard over IPv6", "wg-v6.cali", 80, "IPv6 40 + UDP 8 + WireGuard 32"
+    "WireGuard over IPv6", "wg-v6.cali", 80, "IPv6 40 + UDP 8 + WireGuard 32", Family.IPV6
 )
 
 

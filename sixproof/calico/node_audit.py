@@ -47,6 +47,8 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
             f"an {family} address: without one its pods are not reached from other nodes",
             f"set {variable}=autodetect on calico-node, or nodeAddressAutodetectionV"
             f"{family.version} of the Installation",
+            families=[family],
+            node=node.name,
         )
         return
     wrong = _unfit(chosen)
@@ -57,6 +59,8 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
             f"Calico chose {chosen}, {wrong}{how}",
             f"the node's own {family} address",
             f"choose by interface or cidr: {variable}_AUTODETECTION_METHOD",
+            families=[family],
+            node=node.name,
         )
     elif node.internal and chosen.ip not in node.internal:
         internal = ", ".join(str(a) for a in node.internal if Family.of(a) is family)
@@ -80,6 +84,8 @@ def _tunnel(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
             f"no {family} address on its VXLAN device although the pool uses VXLAN",
             "an address of the pool on the tunnel",
             "look at calico-node's log there; pools need the use Tunnel (allowedUses)",
+            families=[family],
+            node=node.name,
         )
 
 

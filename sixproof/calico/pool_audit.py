@@ -65,6 +65,7 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                 f"{one.cidr} overlaps {other.cidr} of IPPool {other.name}",
                 "pools apart from each other",
                 "two pods could get one address; delete one of the pools",
+                families=[one.family],
             )
 
 
@@ -119,6 +120,7 @@ def _encapsulation(pool: Pool) -> Iterator[Finding]:
             f"{pool.encapsulation} for IPv6",
             "VXLAN, or none",
             "Calico's IPIP carries IPv4 alone: set ipipMode Never, vxlanMode Always",
+            families=[Family.IPV6],
         )
 
 
@@ -143,6 +145,7 @@ def _outside(pool: Pool) -> Iterator[Finding]:
             f"{cidr} is unique local and natOutgoing is off",
             "natOutgoing: true, or no traffic to the outside",
             "answers to fc00::/7 do not come back from the internet",
+            families=[Family.IPV6],
         )
     if not local and cidr.is_global and pool.nat_outgoing:
         yield POOL_NAT.found(

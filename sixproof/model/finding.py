@@ -6,6 +6,8 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
+from sixproof.model.family import Family
+
 
 class Severity(enum.StrEnum):
     """How much a finding weighs."""
@@ -37,10 +39,29 @@ class FindingType:
         _DECLARED[self.code] = self
 
     def found(
-        self, severity: Severity, subject: str, seen: str, wanted: str = "", remedy: str = ""
+        self,
+        severity: Severity,
+        subject: str,
+        seen: str,
+        wanted: str = "",
+        remedy: str = "",
+        *,
+        families: Iterable[Family] = (),
+        node: str = "",
     ) -> Finding:
         """A finding of this code."""
-        return Finding(self.code, severity, subject, seen, wanted, remedy, self.title, self.source)
+        return Finding(
+            self.code,
+            severity,
+            subject,
+            seen,
+            wanted,
+            remedy,
+            self.title,
+            self.source,
+            tuple(families),
+            node,
+        )
 
 
 _DECLARED: dict[str, FindingType] = {}
@@ -57,7 +78,8 @@ class Finding:
 
     `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong,
     `wanted` what it should be, `remedy` what to do about it. `title` and `source` are those of its
-    `FindingType`, which makes findings.
+    `FindingType`, which makes findings. `families` are those whose traffic it may break (none:
+    this cannot be said), `node` the node at which it does ("": at all of them).
     """
 
     code: str
@@ -68,6 +90,8 @@ class Finding:
     remedy: str = ""
     title: str = ""
     source: str = ""
+    families: tuple[Family, ...] = ()
+    node: str = ""
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.seen}"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sixproof.calico.audit import audit
-from sixproof.calico.felix import Failsafe, Felix
+from sixproof.calico.felix import Failsafe, Felix, NodeFelix
 from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.calico.operator import Installation, Status
 from sixproof.calico.pools import Pool
@@ -155,7 +155,19 @@ def test_failsafe_ports_of_one_family() -> None:
 
 
 def test_settings_of_one_node_are_noted() -> None:
-    assert only(with_felix(per_node=("w1",)), "calico-felix-node").severity is Severity.NOTE
+    """With what they are, since they may explain what only this node does."""
+    own = NodeFelix("w1", (("vxlanPort", "4799"),))
+    found = only(with_felix(per_node=(own,)), "calico-felix-node")
+    assert found.severity is Severity.NOTE
+    assert "vxlanPort 4799" in found.seen
+
+
+def test_a_node_on_which_felix_does_no_ipv6_is_an_error() -> None:
+    """Policies are not enforced there, over IPv6 alone."""
+    own = NodeFelix("w1", (("ipv6Support", "false"),), ipv6=False)
+    _, found = findings(with_felix(per_node=(own,)))
+    assert found.code == "calico-felix-ipv6"
+    assert (found.severity, found.node, found.families) == (Severity.ERROR, "w1", (Family.IPV6,))
 
 
 @pytest.mark.parametrize(

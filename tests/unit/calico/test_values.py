@@ -65,7 +65,8 @@ def test_environment_goes_before_the_object() -> None:
     assert (found.vxlan_mtu, found.ipip_mtu) == (None, 1440)
     assert found.wireguard == (IPV6,)
     assert found.health == "[::]:9099"
-    assert found.per_node == ("w1",)
+    (own,) = found.per_node
+    assert (own.node, own.settings, own.ipv6) == ("w1", (("ipv6Support", "false"),), False)
 
 
 def test_felix_endpoints_and_overrides() -> None:

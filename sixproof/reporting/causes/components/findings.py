@@ -1,0 +1,102 @@
+"""Findings: what the preflight or the audit of Calico found wrong, and just such traffic fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from sixproof.model import Disagreement, EndpointKind, Finding, MatrixKind, Severity
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, touches
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.merged import behind
+from sixproof.reporting.matrix.grid import CellState, state_of
+
+Reach = Callable[[Situation], Callable[[Disagreement], bool]]
+"""Which wrong cells such a finding explains, its families and node apart."""
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Findings that say that something cannot work, where it does not."""
+    for finding in situation.results.findings:
+        reach = REACHES.get(finding.code)
+        if reach and finding.severity in (Severity.BLOCKER, Severity.ERROR):
+            yield _cause(finding, reach(situation))
+
+
+def _cause(finding: Finding, reached: Callable[[Disagreement], bool]) -> Cause:
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        here = not finding.node or touches(flow, finding.node)
+        return here and carried_over(flow) in finding.families and reached(wrong)
+
+    return Cause(
+        "finding",
+        finding.subject,
+        finding.seen,
+        f"{finding.remedy[:1].upper()}{finding.remedy[1:]}",
+        finding.families,
+        Confidence.FITS,
+        hits=hits,
+        evidence=(f"finding {finding.code}: wanted {finding.wanted}",) if finding.wanted else (),
+    )
+
+
+def _across(_: Situation) -> Callable[[Disagreement], bool]:
+    """Flows that leave a node, or may."""
+
+    def reached(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return flow.crosses_nodes or behind(flow.destination)
+
+    return reached
+
+
+def _between_pods(_: Situation) -> Callable[[Disagreement], bool]:
+    return lambda wrong: between_pods_across(wrong.observation.flow)
+
+
+def _policies(_: Situation) -> Callable[[Disagreement], bool]:
+    """What a policy decides, and what it should have shut."""
+    return lambda wrong: (
+        wrong.expected.by_policy
+        or state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
+    )
+
+
+def _sizes(situation: Situation) -> Callable[[Disagreement], bool]:
+    """Checks of paths, and packets as large as their link."""
+    kinds = (MatrixKind.PATHS, MatrixKind.PACKETS)
+    asked = {w.observation.flow for w in situation.wrong_of(*kinds)}
+    return lambda wrong: wrong.observation.flow in asked
+
+
+def _pods(_: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from or to pods."""
+    return lambda wrong: (
+        EndpointKind.POD
+        in (
+            wrong.observation.flow.source.kind,
+            wrong.observation.flow.destination.kind,
+        )
+    )
+
+
+REACHES: Mapping[str, Reach] = {
+    "calico-felix-ipv6": _policies,
+    "calico-mtu": _sizes,
+    "calico-node-address": _across,
+    "calico-node-tunnel": _across,
+    "calico-pool-encapsulation": _between_pods,
+    "calico-pool-overlap": _pods,
+}
+"""By the finding's code."""
+
+RULES = (
+    CauseRule(
+        "finding",
+        "A setting that was found wrong explains what fails",
+        "findings of severity error: Calico's settings, pools, node addresses and MTUs",
+        find,
+        source="Calico API reference",
+    ),
+)

@@ -1,0 +1,104 @@
+"""Findings as causes: a setting found wrong is the cause where just such traffic fails."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from sixproof.calico.node_audit import NODE_TUNNEL
+from sixproof.calico.pool_audit import POOL_ENCAPSULATION
+from sixproof.explain.findings import every_finding
+from sixproof.model import Family, Finding, Flow, Outcome, Severity
+from sixproof.reporting.causes.components.findings import REACHES
+from sixproof.reporting.conclusion.conclude import Conclusion, conclude
+from sixproof.reporting.conclusion.rules import rules
+from tests.unit.reporting.conclusion.cluster import examined, run
+from tests.unit.reporting.samples import Rule
+
+SIX = Family.IPV6
+NO_TUNNEL = NODE_TUNNEL.found(
+    Severity.ERROR,
+    "node worker",
+    "no IPv6 address on its VXLAN device although the pool uses VXLAN",
+    "an address of the pool on the tunnel",
+    "look at calico-node's log there",
+    families=[SIX],
+    node="worker",
+)
+
+
+def concluded(rule: Rule, *findings: Finding) -> tuple[Conclusion, ...]:
+    """What a run with these findings concludes, whose nodes say nothing unusual."""
+    return conclude(dataclasses.replace(run(rule, examined()), findings=findings)).every
+
+
+def lost_at(node: str, family: Family) -> Rule:
+    """Flows of a family between a node and the others are dropped."""
+
+    def rule(flow: Flow) -> Outcome:
+        ends = (flow.source.node, flow.destination.node)
+        lost = node in ends and flow.crosses_nodes and flow.family is family
+        return Outcome.DROPPED if lost else Outcome.ALLOWED
+
+    return rule
+
+
+def test_a_node_whose_setting_is_wrong_is_the_cause() -> None:
+    """Its place, its words, its remedy, and what was wanted as evidence."""
+    (one,) = concluded(lost_at("worker", SIX), NO_TUNNEL)
+    assert one.headline == (
+        "node worker: no IPv6 address on its VXLAN device although the pool uses VXLAN. "
+        "Look at calico-node's log there."
+    )
+    assert one.causes[0].families == (SIX,)
+    assert "wanted an address of the pool on the tunnel" in one.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("node", "family"),
+    [("worker2", SIX), ("worker", Family.IPV4)],
+    ids=["another node", "the other family"],
+)
+def test_a_setting_explains_neither_another_node_nor_the_other_family(
+    node: str, family: Family
+) -> None:
+    """The place is reported, and the finding is not its cause."""
+    found = concluded(lost_at(node, family), NO_TUNNEL)
+    assert found
+    assert not any(one.known for one in found)
+
+
+def test_a_warning_is_no_cause() -> None:
+    """What may hurt one day did not do it today."""
+    warned = dataclasses.replace(NO_TUNNEL, severity=Severity.WARNING)
+    assert not any(one.known for one in concluded(lost_at("worker", SIX), warned))
+
+
+def test_a_healthy_run_is_not_accused_by_a_finding() -> None:
+    """Nothing failed, so nothing is explained."""
+    assert concluded(lambda _: Outcome.ALLOWED, NO_TUNNEL) == ()
+
+
+def test_an_encapsulation_that_carries_no_ipv6_explains_pods_across_nodes() -> None:
+    """At every node: the cause has the pool for its place."""
+    pool = POOL_ENCAPSULATION.found(
+        Severity.ERROR,
+        "IPPool six",
+        "IPIP for IPv6",
+        "VXLAN, or none",
+        "set ipipMode Never",
+        families=[SIX],
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        return Outcome.DROPPED if flow.crosses_nodes and flow.family is SIX else Outcome.ALLOWED
+
+    found = concluded(rule, pool)
+    assert found[0].headline == "IPPool six: IPIP for IPv6. Set ipipMode Never."
+
+
+def test_every_code_that_has_a_reach_is_a_finding() -> None:
+    """A code that nothing finds would be a rule that cannot match."""
+    assert set(REACHES) <= {kind.code for kind in every_finding()}
+    assert "finding" in {rule.code for rule in rules()}
