@@ -65,6 +65,7 @@ class Felix:
     wireguard_mtu: int | None = None
     wireguard_mtu_v6: int | None = None
     mtu_interface_pattern: str = ""
+    interface_prefix: str = "cali"  # of pods' devices on their node
     health: str = ""  # host:port of the health endpoint, "" where it is off
     metrics: str = ""  # host:port of the Prometheus endpoint, "" where it is off
     failsafe_inbound: tuple[Failsafe, ...] | None = None
@@ -95,6 +96,7 @@ def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) ->
         wireguard_mtu=spec.mtu("wireguardMTU"),
         wireguard_mtu_v6=spec.mtu("wireguardMTUV6"),
         mtu_interface_pattern=spec.text("mtuIfacePattern"),
+        interface_prefix=spec.text("interfacePrefix").partition(",")[0] or "cali",
         health=spec.endpoint("health", "healthEnabled", "localhost", 9099),
         metrics=spec.endpoint("prometheusMetrics", "prometheusMetricsEnabled", "", 9091),
         failsafe_inbound=_failsafe(spec.objects("failsafeInboundHostPorts")),

@@ -37,6 +37,8 @@ class MatrixKind(enum.StrEnum):
     PACKETS = "crafted packets"
     SOURCES = "source addresses"
     BACKENDS = "backends"  # who answered behind a service
+    ROUTES = "routes"  # which way a node's kernel sends packets to a pod
+    ADDRESSES = "pod addresses"  # whether all that know an address say the same
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -93,7 +93,7 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
     node = choose_node(fault, bed, wish, pod)
     ident = "-".join(
         part.replace("/", ".").lower()
-        for part in (fault.name, family, wish.pod if pod else "", wish.service or "")
+        for part in (fault.name, family, wish.pod or "", wish.service or "")
         if part
     )
     variables = {
@@ -107,6 +107,7 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
         **peer_variables(engine, bed, node, family, wish.peer),
         **(pod_variables(engine, node, pod, family) if pod else {"IN": ""}),
         **service_variables(fault, wish),
+        **object_variables(fault, wish, kubectl, family),
         **(dns_variables(kubectl, family) if "$DNS" in fault.proof else {}),
     }
     return Scene(fault, node, ident, variables)
@@ -194,6 +195,18 @@ def service_variables(fault: Fault, wish: Wish) -> dict[str, str]:
         )
     namespace, name = split(wish.service, "--service")
     return {"NAMESPACE": namespace, "SERVICE": name}
+
+
+def object_variables(fault: Fault, wish: Wish, kubectl: Kubectl, family: str) -> dict[str, str]:
+    """The pod whose object a fault at the API changes: its names, and its address of a family."""
+    if not re.search(r"\$POD_NAME\b", fault.inject):
+        return {}
+    if wish.pod is None:
+        raise BedError(f"a pod for fault {fault.name}", remedy="add --pod NAMESPACE/POD")
+    namespace, name = split(wish.pod, "--pod")
+    pod = kubectl.get("pod", name, f"--namespace={namespace}")
+    addresses = [entry["ip"] for entry in pod["status"].get("podIPs", [])]
+    return {"NAMESPACE": namespace, "POD_NAME": name, "POD_IP": of_family(addresses, family)}
 
 
 def dns_variables(kubectl: Kubectl, family: str) -> dict[str, str]:

@@ -52,6 +52,7 @@ MESH = "suites/pods/test_reachability.py"
 PATHS = "suites/mtu/test_path.py suites/mtu/test_bulk.py suites/mtu/test_packet_too_big.py"
 CRAFTED = "suites/mtu/test_crafted.py"
 RECORDS = "suites/dns/test_records.py suites/dns/test_resolver.py"
+CALICO = "suites/calico/test_addresses.py"
 SERVICES = "suites/services/test_families.py suites/services/test_node_ports.py"
 SOURCES = "suites/services/test_source_address.py"
 DROPS = "packet filter rule drops"
@@ -83,6 +84,7 @@ CASES = (
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
+    Case("L4 --pod {pod}", f"{MESH} {CALICO}", ("POD", "workload endpoint"), SIX, "ready"),
     Case("I21", RECORDS, ("CoreDNS", "Corefile", "AAAA"), SIX),
     Case("R5", RECORDS, ("CoreDNS", "Corefile", "rewrite stop type AAAA A"), SIX),
     Case("R4 --pod DNS", RECORDS, ("POD", "NXDOMAIN")),

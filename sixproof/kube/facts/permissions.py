@@ -61,6 +61,11 @@ NEEDS = (
          required=False, namespaced=False),
     Need(("list",), "felixconfigurations", "crd.projectcalico.org", "Felix's settings",
          required=False, namespaced=False),
+    *(
+        Need(("list",), plural, "crd.projectcalico.org", "who has which address in Calico's IPAM",
+             required=False, namespaced=False)
+        for plural in ("ipamblocks", "blockaffinities")
+    ),
 )  # fmt: skip
 
 ADMIN_NEEDS = (

@@ -3,9 +3,11 @@ import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from testbed.cluster.kube import Kubectl
 from testbed.errors import BedError
 from testbed.faults import cli, fault, journal, scene
 from testbed.faults.fault import Fault, Place
@@ -20,7 +22,7 @@ POD = {"POD", "POD_PID", "CONTAINER", "NETNS", "POD_IP"}
 GIVEN = {
     *("FAULT", "NODE", "DIR", "SAVED", "TABLE", "VALUE", "FAMILY", "IPV", "NF", "NFPROTO", "IN"),
     *("IPTABLES", "TUNNEL", "POD_CIDR", "SERVICE_CIDR", "OUTSIDE", "PEER", "PEER_ADDRESS"),
-    *("PEER_TUNNEL", "NAMESPACE", "SERVICE", "DNS", "KUBECONFIG"),
+    *("PEER_TUNNEL", "NAMESPACE", "SERVICE", "POD_NAME", "DNS", "KUBECONFIG"),
 }
 SIMPLE = """
 title = "t"
@@ -59,7 +61,8 @@ def test_scripts_use_only_variables_that_a_scene_sets_or_they_set_themselves(nam
     one = CATALOGUE[name]
     text = "\n".join(getattr(one, script) for script in SCRIPTS)
     used = set(re.findall(r"\$\{?([A-Z][A-Z_]+)", text))
-    assert used <= GIVEN | (POD if one.place is Place.POD else set())
+    of_pod = one.place is Place.POD or "POD_NAME" in used
+    assert used <= GIVEN | (POD if of_pod else set())
 
 
 @pytest.mark.parametrize("name", [n for n, f in CATALOGUE.items() if "table <<" in f.inject])
@@ -220,6 +223,24 @@ def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:
         scene.service_variables(CATALOGUE["S2"], scene.Wish())
     given = scene.service_variables(CATALOGUE["S2"], scene.Wish(service="a/b"))
     assert given == {"NAMESPACE": "a", "SERVICE": "b"}
+
+
+class Told:
+    """A kubectl that knows one pod."""
+
+    def get(self, *_: str) -> dict[str, Any]:
+        """Its object."""
+        return {"status": {"podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]}}
+
+
+def test_a_pod_is_asked_for_only_where_a_fault_changes_its_object() -> None:
+    """By its names, with its address of the family."""
+    kubectl = cast(Kubectl, Told())
+    assert scene.object_variables(CATALOGUE["S2"], scene.Wish(), kubectl, "IPv6") == {}
+    with pytest.raises(BedError, match="add --pod"):
+        scene.object_variables(CATALOGUE["L4"], scene.Wish(), kubectl, "IPv6")
+    found = scene.object_variables(CATALOGUE["L4"], scene.Wish(pod="a/b"), kubectl, "IPv6")
+    assert found == {"NAMESPACE": "a", "POD_NAME": "b", "POD_IP": "fd00::1"}
 
 
 def test_the_first_address_of_a_family_is_taken() -> None:

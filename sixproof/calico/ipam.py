@@ -1,0 +1,114 @@
+"""Calico's IPAM: the blocks that nodes have, and who has which of their addresses.
+
+Blocks are read from the store (crd.projectcalico.org/v1); projectcalico.org/v3 does not serve them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+
+from sixproof.calico.nodes import TunnelAddress
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.api.resources import Kind
+from sixproof.kube.facts.discovery import CALICO_STORE
+from sixproof.model import Family, IPAddress, IPNetwork
+
+BLOCKS = Kind(CALICO_STORE, "IPAMBlock", "ipamblocks", namespaced=False)
+AFFINITIES = Kind(CALICO_STORE, "BlockAffinity", "blockaffinities", namespaced=False)
+_HOST = "host:"
+_CONFIRMED = "confirmed"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Allocation:
+    """Who an address of a block is assigned to: a pod, or `use` (``vxlanTunnelAddress``) of a
+    node."""
+
+    namespace: str = ""
+    pod: str = ""
+    node: str = ""
+    use: str = ""
+
+    def __str__(self) -> str:
+        if self.pod:
+            return f"pod {self.namespace}/{self.pod} on {self.node}"
+        return f"{self.use or 'something'} of node {self.node or 'unknown'}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Block:
+    """A block of a pool. `node` is the one that takes addresses from it, "" where none does."""
+
+    cidr: IPNetwork
+    node: str = ""
+    assigned: Mapping[IPAddress, Allocation] = dataclasses.field(default_factory=dict)
+
+    @property
+    def family(self) -> Family:
+        """The family of its addresses."""
+        return Family.of(self.cidr)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ipam:
+    """All blocks, and the `affinities` that are confirmed: which block is which node's."""
+
+    blocks: tuple[Block, ...] = ()
+    affinities: Mapping[IPNetwork, str] = dataclasses.field(default_factory=dict)
+
+    def block_of(self, address: IPAddress) -> Block | None:
+        """The block that an address is in, None where it is in none."""
+        of_its_family = (b for b in self.blocks if b.family is Family.of(address))
+        return next((b for b in of_its_family if address in b.cidr), None)
+
+
+def read(cluster: Cluster) -> Ipam:
+    """The blocks and affinities of the cluster.
+
+    Raises:
+        ApiError: they cannot be read.
+    """
+    return ipam(cluster.list(BLOCKS), cluster.list(AFFINITIES))
+
+
+def ipam(blocks: Iterable[Manifest], affinities: Iterable[Manifest]) -> Ipam:
+    """The same from objects; what does not parse is left out, as is what is being deleted."""
+    owners: dict[IPNetwork, str] = {}
+    for affinity in affinities:
+        spec = json_fields.mapping(affinity, "spec")
+        cidr = json_fields.network(json_fields.text(spec, "cidr"))
+        confirmed = json_fields.text(spec, "state") == _CONFIRMED
+        if cidr is not None and confirmed and json_fields.text(spec, "deleted") != "true":
+            owners[cidr] = json_fields.text(spec, "node")
+    found = (_block(json_fields.mapping(block, "spec")) for block in blocks)
+    return Ipam(tuple(block for block in found if block is not None), owners)
+
+
+def _block(spec: Manifest) -> Block | None:
+    cidr = json_fields.network(json_fields.text(spec, "cidr"))
+    if cidr is None or spec.get("deleted") is True:
+        return None
+    affinity = json_fields.text(spec, "affinity")
+    ordinals = spec.get("allocations")
+    holders = json_fields.entries(spec, "attributes")
+    assigned: dict[IPAddress, Allocation] = {}
+    for ordinal, index in enumerate(ordinals if isinstance(ordinals, list) else ()):
+        if isinstance(index, int) and 0 <= index < len(holders) and ordinal < cidr.num_addresses:
+            assigned[cidr[ordinal]] = _allocation(holders[index])
+    return Block(cidr, affinity.removeprefix(_HOST) if _HOST in affinity else "", assigned)
+
+
+def _allocation(attributes: Manifest) -> Allocation:
+    told = json_fields.mapping(attributes, "secondary")
+    return Allocation(
+        *(json_fields.text(told, key) for key in ("namespace", "pod", "node", "type"))
+    )
+
+
+def tunnel_of(addresses: Iterable[TunnelAddress], kind: str, family: Family) -> IPAddress | None:
+    """The address that a node has on its tunnel of a kind, None where it has none."""
+    found = (t.address for t in addresses if t.kind == kind and t.family is family)
+    return next(found, None)

@@ -1,0 +1,1 @@
+"""Checks of Calico's own state against what nodes and pods really have."""

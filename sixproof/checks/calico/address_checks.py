@@ -1,0 +1,176 @@
+"""Asks the API server, Calico and every node's kernel about pods' addresses, and compares."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future
+
+from sixproof.agent import protocol
+from sixproof.calico import ipam as calico_ipam
+from sixproof.calico.ipam import Ipam
+from sixproof.calico.state import CalicoState
+from sixproof.checks.calico import pod_addresses, routes
+from sixproof.checks.calico.pod_addresses import PodRecord
+from sixproof.checks.judged import judged
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import ApiError, NotAsked
+from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api.client import Cluster
+from sixproof.model import (
+    Endpoint,
+    Family,
+    Flow,
+    IPAddress,
+    MatrixKind,
+    Observation,
+    Outcome,
+    Protocol,
+)
+from sixproof.probes.connect.probe import SLACK, AgentClient
+from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis import evidence
+from sixproof.workloads.probe_pods.topology import ProbeTopology
+
+AGREE = "pod addresses by API server, Calico and IPAM"
+ROUTED = "routes of every node to every pod"
+
+
+class AddressChecks:
+    """What one run asks about the addresses of its probe pods; everything is read once."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        agents: AgentClient,
+        topology: ProbeTopology,
+        state: CalicoState,
+        recorder: Recorder,
+    ) -> None:
+        self._cluster = cluster
+        self._agents = agents
+        self._topology = topology
+        self.state = state
+        self._recorder = recorder
+
+    @functools.cached_property
+    def records(self) -> tuple[PodRecord, ...]:
+        """The probe pods as their objects are now."""
+        namespaces = dict.fromkeys(pod.namespace for pod in self._topology.pods)
+        listed = self._cluster.gather(
+            [functools.partial(self._cluster.list, resources.POD, n) for n in namespaces]
+        )
+        manifests = {
+            (json_fields.namespace(m), json_fields.name(m)): m for found in listed for m in found
+        }
+        return pod_addresses.records(self._topology.pods, manifests)
+
+    @functools.cached_property
+    def ipam(self) -> Ipam:
+        """Calico's IPAM.
+
+        Raises:
+            NotAsked: its blocks may not be read.
+        """
+        try:
+            return calico_ipam.read(self._cluster)
+        except ApiError as error:
+            raise NotAsked(
+                f"Calico's IPAM cannot be read: {error}",
+                "list on ipamblocks and blockaffinities of crd.projectcalico.org",
+            ) from error
+
+    def must_agree(self, family: Family) -> None:
+        """All that knows the address that a pod has of this family says the same.
+
+        Raises:
+            VerdictError: something does not; the first that disagrees is named, for each pod.
+            NotAsked: neither Calico's annotations nor its IPAM tell anything.
+        """
+        told = [r for r in self.records if r.address(family)]
+        if not self.ipam.blocks and all(r.noted is None for r in told):
+            raise NotAsked("Calico notes no pod's addresses", "a cluster with Calico's own IPAM")
+        hosts = {host.node: host for host in self._topology.hosts}
+        seen: list[Observation] = []
+        wrong: dict[Flow, str] = {}
+        for record in told:
+            address = record.address(family)
+            assert address is not None
+            flow = _flow(hosts.get(record.pod.node, record.pod), record.pod, address, "address")
+            seen.append(Observation(flow, Outcome.ALLOWED))
+            if said := pod_addresses.disagreement(record, family, self.ipam):
+                wrong[flow] = said
+        self._require(MatrixKind.ADDRESSES, AGREE, seen, wrong, family)
+
+    def must_route(self, family: Family) -> None:
+        """Every node's kernel sends packets for every pod the way that its pool means.
+
+        Raises:
+            VerdictError: one does not.
+            InfrastructureError: an agent could not be asked.
+        """
+        pods = [(pod, a) for pod in self._topology.pods if (a := pod.address(family))]
+        answers = [(host, self._ask(host, [a for _, a in pods])) for host in self._topology.hosts]
+        seen: list[Observation] = []
+        wrong: dict[Flow, str] = {}
+        for host, answer in answers:
+            for (pod, address), route in zip(pods, answer.result().routes, strict=True):
+                flow = _flow(host, pod, address, "route")
+                seen.append(Observation(flow, Outcome.ALLOWED))
+                way = routes.wanted(self.state, host.node, pod, address)
+                if said := routes.misled(route, way):
+                    wrong[flow] = said
+        self._require(MatrixKind.ROUTES, ROUTED, seen, wrong, family)
+
+    def must_have_its_nodes_addresses(self, family: Family) -> None:
+        """The address that Calico chose for a node is one that the node's kernel has, with the
+        prefix length of its subnet.
+
+        Raises:
+            VerdictError: one is not.
+            InfrastructureError: an agent could not be asked.
+        """
+        known = {node.name: node for node in self.state.nodes}
+        asked = [(host, self._read(host)) for host in self._topology.hosts if host.node in known]
+        wrong = []
+        for host, answer in asked:
+            held = [(a.device, a.address, a.prefix) for a in answer.result().addresses]
+            if said := routes.unlike_the_node(known[host.node], family, held):
+                wrong.append(f"node {host.node}: {said}")
+        evidence.require_none(wrong, family)
+
+    def must_keep_its_blocks(self, nodes: Iterable[str]) -> None:
+        """Every IPAM block is of its pool's size, and of a node that exists.
+
+        Raises:
+            VerdictError: one is not.
+        """
+        if not self.ipam.blocks:
+            raise NotAsked("there is no IPAM block", "a cluster with Calico's own IPAM")
+        lent = list(pod_addresses.borrowed(self.records, self.ipam))
+        steps.attach_text("addresses from other nodes' blocks", "\n".join(lent) or "none")
+        evidence.require_none(list(pod_addresses.odd_blocks(self.ipam, self.state.pools, nodes)))
+
+    def _require(
+        self,
+        kind: MatrixKind,
+        title: str,
+        seen: Sequence[Observation],
+        wrong: Mapping[Flow, str],
+        family: Family,
+    ) -> None:
+        matrix, expected = judged(kind, title, seen, wrong)
+        with steps.step(f"Then {title} over {family}"):
+            self._recorder.matrix(matrix, expected)
+            evidence.require(matrix, expected)
+
+    def _ask(self, host: Endpoint, addresses: Sequence[IPAddress]) -> Future[protocol.RoutesSeen]:
+        request = protocol.RouteGet([str(a) for a in addresses])
+        return self._agents.ask(host, request, protocol.RoutesSeen, SLACK)
+
+    def _read(self, host: Endpoint) -> Future[protocol.NodeSeen]:
+        return self._agents.ask(host, protocol.ReadNode([]), protocol.NodeSeen, SLACK)
+
+
+def _flow(source: Endpoint, pod: Endpoint, address: IPAddress, question: str) -> Flow:
+    return Flow(source, pod, address, Protocol.ICMP, question=question)

@@ -1,0 +1,121 @@
+"""Whether all that knows a pod's address says the same: the API server, Calico, its IPAM. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from sixproof.calico.ipam import Ipam
+from sixproof.calico.pools import Pool
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.model import Endpoint, Family, IPAddress
+
+POD_IPS = "cni.projectcalico.org/podIPs"
+"""The annotation in which Calico's CNI plugin notes a pod's addresses; with the Kubernetes
+datastore it is the workload endpoint's address (Calico, libcalico-go, conversion of pods)."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PodRecord:
+    """A pod, its podIPs as they are now, and the addresses that Calico noted at it: None where it
+    notes none anywhere."""
+
+    pod: Endpoint
+    pod_ips: tuple[IPAddress, ...]
+    noted: tuple[IPAddress, ...] | None
+
+    def address(self, family: Family) -> IPAddress | None:
+        """Its address of a family by whoever knows one, None where nobody does."""
+        return _of(self.pod_ips, family) or _of(self.noted or (), family)
+
+
+def records(
+    pods: Iterable[Endpoint], manifests: Mapping[tuple[str, str], Manifest]
+) -> tuple[PodRecord, ...]:
+    """What their objects, by namespace and name, say; pods that are gone are left out."""
+    there = [(pod, m) for pod in pods if (m := manifests.get((pod.namespace, pod.pod)))]
+    notes = any(json_fields.annotation(m, POD_IPS) for _, m in there)
+    return tuple(
+        PodRecord(
+            pod,
+            tuple(_addresses(e.get("ip") for e in json_fields.entries(m, "status", "podIPs"))),
+            tuple(_addresses(json_fields.annotation(m, POD_IPS).split(","))) if notes else None,
+        )
+        for pod, m in there
+    )
+
+
+def disagreement(record: PodRecord, family: Family, ipam: Ipam | None) -> str:
+    """The first that disagrees about a pod's address of a family, "" where all agree."""
+    address = record.address(family)
+    if address is None:
+        return ""
+    mine, noted = _of(record.pod_ips, family), _of(record.noted or (), family)
+    if mine is None:
+        return f"its podIPs lack {address}, which Calico gave it (annotation {POD_IPS})"
+    if record.noted is not None and noted != mine:
+        has = f"has {noted}" if noted else f"has no {family} address"
+        return f"its podIPs have {mine}, Calico's workload endpoint (annotation {POD_IPS}) {has}"
+    return _in_ipam(record.pod, mine, ipam) if ipam is not None and ipam.blocks else ""
+
+
+def _in_ipam(pod: Endpoint, address: IPAddress, ipam: Ipam) -> str:
+    block = ipam.block_of(address)
+    if block is None:
+        return f"no IPAM block holds its address {address}"
+    holder = block.assigned.get(address)
+    if holder is None:
+        return f"IPAM block {block.cidr} has {address} free: it may be given to another pod"
+    if (holder.namespace, holder.pod) != (pod.namespace, pod.pod):
+        return f"IPAM block {block.cidr} assigns its address {address} to {holder}"
+    return ""
+
+
+def odd_blocks(ipam: Ipam, pools: Sequence[Pool], nodes: Iterable[str]) -> Iterator[str]:
+    """Blocks that are of no pool or not of its size, and those of nodes that do not exist."""
+    known = frozenset(nodes)
+    for block in ipam.blocks:
+        pool = next((p for p in pools if _holds(p, block.cidr)), None)
+        if pool is None:
+            yield f"IPAM block {block.cidr} is in no IPPool"
+        elif block.cidr.prefixlen != pool.block_size:
+            yield (
+                f"IPAM block {block.cidr} of IPPool {pool.name} is no /{pool.block_size}, which is "
+                f"its blockSize"
+            )
+        if block.node and block.node not in known:
+            yield f"IPAM block {block.cidr} is of node {block.node}, which does not exist"
+    for cidr, node in ipam.affinities.items():
+        owner = next((b.node for b in ipam.blocks if b.cidr == cidr), node)
+        if owner != node:
+            yield f"IPAM block {cidr} is of {owner or 'no node'}, its affinity says node {node}"
+
+
+def borrowed(records_: Iterable[PodRecord], ipam: Ipam) -> Iterator[str]:
+    """Pods whose address is from another node's block: their node had no block of its own left."""
+    for record in records_:
+        for address in record.pod_ips:
+            block = ipam.block_of(address)
+            if block is not None and block.node not in ("", record.pod.node):
+                yield (
+                    f"pod {record.pod.name} on {record.pod.node} has {address} from block "
+                    f"{block.cidr} of {block.node}"
+                )
+
+
+def _holds(pool: Pool, cidr: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+    return pool.family is Family.of(cidr) and cidr.subnet_of(pool.cidr)  # type: ignore[arg-type]
+
+
+def _of(addresses: Iterable[IPAddress], family: Family) -> IPAddress | None:
+    return next((a for a in addresses if Family.of(a) is family), None)
+
+
+def _addresses(texts: Iterable[object]) -> Iterator[IPAddress]:
+    for text in texts:
+        try:
+            yield ipaddress.ip_address(str(text).strip().partition("/")[0])
+        except ValueError:  # untrusted: what is no address is none
+            continue

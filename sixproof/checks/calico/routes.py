@@ -1,0 +1,116 @@
+"""Which way every node's kernel sends packets to every pod, and which way they must go. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import ipaddress
+from collections.abc import Iterable
+
+from sixproof.agent.protocol import RouteSeen
+from sixproof.calico.ipam import tunnel_of
+from sixproof.calico.nodes import CalicoNode
+from sixproof.calico.pools import Pool
+from sixproof.calico.state import CalicoState
+from sixproof.model import Endpoint, Family, IPAddress
+
+VXLAN = {Family.IPV4: "vxlan.calico", Family.IPV6: "vxlan-v6.calico"}
+IPIP = "tunl0"
+_TUNNELS = (*VXLAN.values(), IPIP)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Way:
+    """Where packets must go: by one of these devices ("" any), to one of these next hops (none:
+    this is not known). `tunnel` says whether they may be carried by one, None where either is
+    right."""
+
+    device: str = ""
+    gateways: tuple[IPAddress, ...] = ()
+    tunnel: bool | None = None
+    why: str = ""
+
+
+def veth(pod: Endpoint, prefix: str = "cali") -> str:
+    """The name of a pod's device on its node: the prefix and 11 digits of SHA-1 over namespace and
+    name (Calico, libcalico-go, names of workload endpoints)."""
+    digest = hashlib.sha1(f"{pod.namespace}.{pod.pod}".encode(), usedforsecurity=False)
+    return prefix + digest.hexdigest()[:11]
+
+
+def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> Way:
+    """The way from a node to a pod, by the pool of the pod's address."""
+    if pod.node == node:
+        return Way(veth(pod, state.felix.interface_prefix), tunnel=False, why="the pod is here")
+    family = Family.of(address)
+    pool = _pool_of(state, address)
+    nodes = {n.name: n for n in state.nodes}
+    here, there = nodes.get(node), nodes.get(pod.node)
+    if pool is None or here is None or there is None:
+        return Way(why="the pod is elsewhere")
+    mode = pool.encapsulation
+    if mode.endswith("CrossSubnet") and _one_subnet(here, there, family):
+        mode = "None"
+    if mode.startswith("VXLAN"):
+        end = tunnel_of(there.tunnels, "VXLAN", family)
+        return Way(
+            VXLAN[family], (end,) if end else (), tunnel=True, why=f"{pod.node}'s tunnel address"
+        )
+    if mode.startswith("IPIP"):
+        return Way(IPIP, tunnel=True, why="the pool uses IPIP")
+    chosen = there.address(family)
+    direct = _one_subnet(here, there, family)
+    return Way(
+        gateways=(chosen.ip,) if chosen and direct else (),
+        tunnel=False,
+        why=f"{pod.node}'s own address",
+    )
+
+
+def misled(seen: RouteSeen, way: Way) -> str:
+    """What is wrong with a kernel's answer, "" where nothing is."""
+    if seen.error:
+        return f"the kernel has no way to {seen.address}: {seen.error}"
+    told = f"packets to {seen.address} go by {seen.device or 'no device'}" + (
+        f" via {seen.gateway}" if seen.gateway else ""
+    )
+    if way.device and seen.device != way.device:
+        return f"{told}, wanted {way.device} ({way.why})"
+    if way.tunnel is False and seen.device in _TUNNELS:
+        return f"{told}, wanted without a tunnel ({way.why})"
+    if way.gateways and not any(_same(seen.gateway, gateway) for gateway in way.gateways):
+        return f"{told}, wanted via {' or '.join(map(str, way.gateways))} ({way.why})"
+    return ""
+
+
+def unlike_the_node(node: CalicoNode, family: Family, held: Iterable[tuple[str, str, int]]) -> str:
+    """What is wrong with the address that Calico chose for a node, by the addresses that its
+    kernel has: device, address, prefix length. "" where nothing is."""
+    chosen = node.address(family)
+    if chosen is None:
+        return f"Calico chose no {family} address for it"
+    mine = [(device, bits) for device, text, bits in held if _same(text, chosen.ip)]
+    if not mine:
+        return f"Calico chose {chosen}, which no device of the node has"
+    lengths = sorted({bits for _, bits in mine})
+    full = chosen.network.prefixlen == chosen.ip.max_prefixlen
+    if not full and chosen.network.prefixlen not in lengths:
+        return f"Calico chose {chosen}, {mine[0][0]} has it with /{lengths[0]}"
+    return ""
+
+
+def _same(text: str, address: IPAddress) -> bool:
+    try:
+        return ipaddress.ip_address(text) == address
+    except ValueError:
+        return False
+
+
+def _pool_of(state: CalicoState, address: IPAddress) -> Pool | None:
+    family = Family.of(address)
+    return next((p for p in state.pools if p.family is family and address in p.cidr), None)
+
+
+def _one_subnet(here: CalicoNode, there: CalicoNode, family: Family) -> bool:
+    mine, other = here.address(family), there.address(family)
+    return mine is not None and other is not None and other.ip in mine.network

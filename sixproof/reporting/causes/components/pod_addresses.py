@@ -1,0 +1,79 @@
+"""Pod addresses: the API server, Calico and its IPAM do not say the same of a pod."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.situation import Situation
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Each node with such pods: the pod where it is one, the node where it is all of its pods."""
+    groups: dict[tuple[str, Family], list[Disagreement]] = defaultdict(list)
+    for wrong in situation.wrong_of(MatrixKind.ADDRESSES):
+        flow = wrong.observation.flow
+        groups[flow.destination.node, flow.family].append(wrong)
+    for (node, family), cells in groups.items():
+        pods = {cell.observation.flow.destination: cell for cell in cells}
+        if len(pods) > 1:
+            first, cell = next(iter(pods.items()))
+            yield _cause(
+                f"node {node}",
+                f"{len(pods)} pods have no {family} address that all agree about, "
+                f"{_called(first)} for one: {cell.observation.reason}",
+                family,
+                pods,
+                f"See which CNI plugin on {node} changes Calico's result, and make the pods again",
+            )
+        for pod, cell in pods.items() if len(pods) == 1 else ():
+            yield _cause(
+                f"pod {_called(pod)}",
+                cell.observation.reason,
+                family,
+                pods,
+                "Delete the pod so that it gets its addresses anew; if it comes back, see Calico's "
+                f"CNI plugin on {node}",
+            )
+
+
+def _cause(
+    place: str, what: str, family: Family, pods: dict[Endpoint, Disagreement], remedy: str
+) -> Cause:
+    return Cause(
+        "pod-address",
+        place,
+        what,
+        remedy,
+        (family,),
+        Confidence.SHOWN,
+        hits=_at(frozenset((p.namespace, p.pod) for p in pods), family),
+        evidence=(f"seen of {', '.join(map(_called, list(pods)[:3]))}",) if len(pods) > 1 else (),
+    )
+
+
+def _at(pods: frozenset[tuple[str, str]], family: Family) -> Callable[[Disagreement], bool]:
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        ends = {(e.namespace, e.pod) for e in (flow.source, flow.destination)}
+        return flow.family is family and bool(ends & pods)
+
+    return hits
+
+
+def _called(pod: Endpoint) -> str:
+    return f"{pod.namespace}/{pod.pod}"
+
+
+RULES = (
+    CauseRule(
+        "pod-address",
+        "API server, Calico and its IPAM disagree about a pod's address",
+        "podIPs, the annotation of Calico's CNI plugin, IPAM blocks (suites/calico)",
+        find,
+        ("L4", "R6"),
+        "kubernetes/kubernetes 82634, projectcalico/calico 9312",
+    ),
+)

@@ -1,0 +1,1 @@
+"""Calico's own state: its IPAM, endpoints and routes, compared with pods and kernels."""

@@ -1,0 +1,60 @@
+"""All that knows a pod's address says the same: the API server, Calico, its IPAM, every kernel."""
+
+from __future__ import annotations
+
+import pytest
+
+from sixproof.checks.calico.address_checks import AddressChecks
+from sixproof.model import ClusterFacts, Family
+
+pytestmark = [pytest.mark.feature("Calico"), pytest.mark.story("addresses")]
+
+
+@pytest.mark.covers("L4")
+def test_api_server_calico_and_ipam_agree_about_pod_addresses(
+    address_checks: AddressChecks, ip_family: Family
+) -> None:
+    """A pod's podIPs are the address of its workload endpoint, and its IPAM block assigns it to
+    this pod.
+
+    Why: Felix programs the endpoint's address, services follow the podIPs, and IPAM gives an
+    address that it believes to be free to the next pod.
+    """
+    address_checks.must_agree(ip_family)
+
+
+@pytest.mark.covers("L4", "L1")
+def test_every_node_has_a_route_to_every_pod(
+    address_checks: AddressChecks, ip_family: Family
+) -> None:
+    """The kernel of every node sends packets for a pod to the pod's own device, or to its node: by
+    the tunnel of the pod's pool, or without one.
+
+    Why: the kernel is asked, so that policy rules and all tables count, and routes that lead to
+    another node are found before a packet is lost.
+    """
+    address_checks.must_route(ip_family)
+
+
+@pytest.mark.covers("L1", "L4")
+def test_ipam_blocks_fit_their_pool_and_node(
+    address_checks: AddressChecks, facts: ClusterFacts
+) -> None:
+    """Every IPAM block lies in a pool, has its blockSize, and belongs to a node that exists.
+
+    Why: nodes that were removed keep their blocks until Calico releases them, and a pool can run
+    out of blocks in one family alone.
+    """
+    address_checks.must_keep_its_blocks(node.name for node in facts.nodes)
+
+
+@pytest.mark.covers("I2")
+def test_calico_chose_an_address_that_the_node_has(
+    address_checks: AddressChecks, ip_family: Family
+) -> None:
+    """The address that Calico chose for a node is on one of its devices, with the prefix length of
+    its subnet.
+
+    Why: other nodes send their tunnel's packets there, and CrossSubnet decides by that subnet.
+    """
+    address_checks.must_have_its_nodes_addresses(ip_family)
