@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from sixproof.errors import UsageError
-from sixproof.explain import command, findings, terminal
+from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Told
 from sixproof.reporting.conclusion import rules
 
@@ -20,6 +20,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m sixproof", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command.add_to(commands)
+    audit.add_to(commands)
     findings.add_to(commands)
     commands.add_parser(
         "causes",
@@ -31,6 +32,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _run(arguments: argparse.Namespace) -> Told:
+    if arguments.command == "audit":
+        return audit.audit(arguments)
     if arguments.command == "findings":
         return Told(0, findings.table(), ())
     if arguments.command == "causes":

@@ -48,7 +48,7 @@ def check(
         *_nodes(facts, wanted),
         *_pods(facts, wanted),
         *_services(facts, wanted),
-        *_ranges(facts),
+        *ranges(facts),
     )
 
 
@@ -199,7 +199,7 @@ def _services(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding
             )
 
 
-def _ranges(facts: ClusterFacts) -> Iterator[Finding]:
+def ranges(facts: ClusterFacts) -> Iterator[Finding]:
     """Ranges that collide, and ranges that are not for this use."""
     pods = [(f"pod range {cidr}", cidr) for cidr in facts.pod_cidrs]
     services = [(f"service range {cidr}", cidr) for cidr in facts.service_cidrs]

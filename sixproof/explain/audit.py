@@ -1,0 +1,230 @@
+"""``python -m sixproof audit``: what is wrong, or will surprise, in files, without a cluster."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from sixproof.calico import felix_audit, pool_audit
+from sixproof.calico.felix import felix
+from sixproof.calico.pools import Pool, pools
+from sixproof.calico.state import CalicoState
+from sixproof.errors import UsageError
+from sixproof.explain.command import Told
+from sixproof.explain.files import Files
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.facts import preflight
+from sixproof.model import ClusterFacts, Finding, IPNetwork, Severity
+from sixproof.policy import PROFILES
+from sixproof.policy.manifests.audit import audit as audit_manifests
+from sixproof.policy.manifests.manifest_compiler import described, objects
+from sixproof.policy.manifests.placed import Placed
+
+NEVER = "never"
+_RANK = (Severity.NOTE, Severity.WARNING, Severity.ERROR, Severity.BLOCKER)
+_TOLD_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
+"""Codes of Calico's audit whose objects the audit of manifests judges by their own words."""
+_FROM_POOLS = ("podSubnet", "serviceSubnet")
+_MOST_NOTES = 50
+
+_EPILOG = """
+files:
+  YAML or JSON: manifests, what `helm template`, `kubectl get -o yaml` or `calicoctl get -o yaml`
+  print, several documents, lists. A directory stands for its files in .yaml, .yml and .json.
+
+what is judged:
+  policies of Kubernetes, Calico and the admin policy API; IPPools and the pools of an Installation
+  (overlaps, blockSize, encapsulation, natOutgoing, scope); FelixConfigurations (ipv6Support, MTUs,
+  fail-safe ports); ranges of kubeadm and kind (podSubnet, serviceSubnet) against each other and
+  against pools; networks in any object; sysctls and feature gates. `python -m sixproof findings`
+  lists every finding.
+
+examples:
+  python -m sixproof audit calico/ policies/
+  kubectl get ippools,felixconfigurations,networkpolicies -A -o yaml | python -m sixproof audit -
+
+exit status: 0 nothing as bad as --fail-on; 1 something is; 2 a file cannot be read, bad usage, or
+an answer that could not be written
+"""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class PlacedFinding:
+    """A finding, and where its object stands: ``pools.yaml: document 2, line 14``."""
+
+    finding: Finding
+    place: str
+
+    def to_json(self) -> dict[str, str]:
+        """One object of ``--json``."""
+        one = self.finding
+        return {
+            "place": self.place,
+            "code": one.code,
+            "severity": one.severity.value,
+            "subject": one.subject,
+            "seen": one.seen,
+            "wanted": one.wanted,
+            "remedy": one.remedy,
+            "title": one.title,
+            "source": one.source,
+        }
+
+    def __str__(self) -> str:
+        one = self.finding
+        lines = [f"{one.severity.value} [{one.code}] {one.subject}: {one.seen}"]
+        lines += [f"  {name}: {text}" for name, text in self._more() if text]
+        return "\n".join(lines)
+
+    def _more(self) -> Iterator[tuple[str, str]]:
+        yield "where", self.place
+        yield "wanted", self.finding.wanted
+        yield "do", self.finding.remedy
+        yield "source", self.finding.source
+
+
+def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to a command line."""
+    found = commands.add_parser(
+        "audit",
+        help="say what is wrong in manifests: policies, pools, Felix, ranges",
+        description="Say what is wrong, or will surprise over IPv6, in manifests. Asks no cluster.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = found.add_argument
+    add("files", nargs="+", metavar="FILE", help="manifests, directories of them, or - for stdin")
+    add("-R", "--recursive", action="store_true", help="look into directories below, too")
+    add("--json", action="store_true", help="print one JSON object for each finding")
+    whose = "whose policy engine the policies are for (default: %(default)s)"
+    add("--provider", choices=list(PROFILES), default="calico", help=whose)
+    levels = [*(s.value for s in _RANK[:3]), NEVER]
+    fails = "exit with 1 if something is as bad as this (default: %(default)s)"
+    add("--fail-on", choices=levels, default=Severity.ERROR.value, help=fails)
+
+
+def audit(arguments: argparse.Namespace) -> Told:
+    """Judge files.
+
+    Raises:
+        UsageError: one cannot be read, or none holds an object.
+    """
+    files = Files.of(arguments.files, deep=arguments.recursive)
+    every = list(_apart(files.documents))
+    if not every and not files.unread:
+        raise UsageError("there is no object in what was given")
+    if files.unread:
+        raise UsageError("\n".join(files.unread))
+    found = list(_found(every, arguments.provider))
+    bad = arguments.fail_on != NEVER and any(
+        _RANK.index(one.finding.severity) >= _RANK.index(Severity(arguments.fail_on))
+        for one in found
+    )
+    told = _json(found) if arguments.json else _words(found, len(every))
+    more = len(files.notes) - _MOST_NOTES
+    notes = (*files.notes[:_MOST_NOTES], *([f"and {more} more"] if more > 0 else []))
+    return Told(1 if bad else 0, told, notes)
+
+
+def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
+    """Every object with the place of its document: lists are taken apart."""
+    for document in documents:
+        for value in objects([document.value]):
+            if value is not None:
+                yield Placed(value, document.place)
+
+
+def _found(every: Sequence[Placed], provider: str) -> Iterator[PlacedFinding]:
+    places: dict[str, str] = {}
+    for one in every:
+        places.setdefault(described(one.value), one.place)
+    values = [one.value for one in every]
+    found = dict.fromkeys((*audit_manifests(values, PROFILES[provider]), *_of_the_cluster(values)))
+    for finding in sorted(found, key=lambda f: -_RANK.index(f.severity)):
+        yield PlacedFinding(finding, _place(finding, places))
+
+
+def _place(finding: Finding, places: dict[str, str]) -> str:
+    """That of the object whose name the subject begins with; of two, the longer name."""
+    named = [d for d in places if f"{finding.subject} ".startswith(f"{d} ")]
+    if finding.subject == "Felix":
+        named = [d for d in places if d.startswith("FelixConfiguration ")]
+    return places[max(named, key=len)] if named else ""
+
+
+def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
+    """What objects mean together: pools, ranges, Felix' settings."""
+    written = [v for v in values if isinstance(v, dict)]
+    configured = _of_kind(written, "FelixConfiguration")
+    given = (
+        *pools(_of_kind(written, "IPPool")),
+        *_pools_of_installations(_of_kind(written, "Installation")),
+    )
+    state = CalicoState("", pools=given, felix=felix(configured, {}))
+    ranges = {key: tuple(_subnets(written, key)) for key in _FROM_POOLS}
+    facts = ClusterFacts(
+        server="",
+        version="",
+        nodes=(),
+        pod_cidrs=tuple(dict.fromkeys((*(p.cidr for p in given), *ranges["podSubnet"]))),
+        service_cidrs=tuple(dict.fromkeys(ranges["serviceSubnet"])),
+    )
+    yield from (f for f in pool_audit.audit(state, facts) if not _without_nat(f))
+    if configured:
+        audited = felix_audit.audit(state, None)
+        yield from (f for f in audited if f.code not in _TOLD_ELSEWHERE)
+    yield from preflight.ranges(facts)
+
+
+def _without_nat(finding: Finding) -> bool:
+    """Whether this is `ula-without-nat` in other words."""
+    return finding.code == "calico-pool-nat" and finding.severity is Severity.WARNING
+
+
+def _of_kind(values: Iterable[Manifest], kind: str) -> list[Manifest]:
+    return [value for value in values if value.get("kind") == kind]
+
+
+def _pools_of_installations(installations: Iterable[Manifest]) -> Iterator[Pool]:
+    """Pools as the operator's Installation writes them, named by it where they have no name."""
+    for installation in installations:
+        found = json_fields.entries(installation, "spec", "calicoNetwork", "ipPools")
+        for number, pool in enumerate(found):
+            encapsulation = json_fields.text(pool, "encapsulation") or "IPIP"
+            kind, cross = encapsulation.partition("CrossSubnet")[:2]
+            mode = "CrossSubnet" if cross else "Always"
+            spec = {
+                "cidr": json_fields.text(pool, "cidr"),
+                "blockSize": json_fields.number(pool, "blockSize"),
+                "natOutgoing": json_fields.text(pool, "natOutgoing") != "Disabled",
+                "vxlanMode": mode if kind == "VXLAN" else "Never",
+                "ipipMode": mode if kind == "IPIP" else "Never",
+            }
+            name = json_fields.text(pool, "name") or f"ipPools[{number}] of Installation"
+            yield from pools([{"metadata": {"name": name}, "spec": spec}])
+
+
+def _subnets(values: Iterable[object], key: str) -> Iterator[IPNetwork]:
+    """The networks of kubeadm's and kind's `networking`, separated by commas."""
+    for value in values:
+        for text in json_fields.text(value, "networking", key).split(","):
+            if (network := json_fields.network(text)) is not None:
+                yield network
+
+
+def _words(found: Sequence[PlacedFinding], count: int) -> str:
+    counted = Counter(one.finding.severity.value for one in found)
+    told = ", ".join(
+        f"{number} {name}{'' if number == 1 else 's'}" for name, number in counted.items()
+    )
+    objects_ = f"{count} object{'' if count == 1 else 's'}"
+    parts = [*map(str, found), f"{objects_}: {told or 'nothing found'}"]
+    return "\n\n".join(parts) + "\n"
+
+
+def _json(found: Iterable[PlacedFinding]) -> str:
+    return "".join(f"{json.dumps(one.to_json())}\n" for one in found)
