@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -26,6 +27,7 @@ from testbed.host.paths import Cache
 from testbed.host.progress import Progress
 from testbed.network import bridge, firewall, outside
 from testbed.record import Bed
+from testbed.variants import calico as calico_settings
 from testbed.variants.variant import Variant
 
 CREATED = "created"
@@ -153,6 +155,7 @@ class Builder:
             for kind, name, patch in patches:
                 kubectl.run(system, "patch", kind, name, "--patch", json.dumps(patch))
             docs = calico.patch(calico.documents(calico.MANIFEST), self.variant, supply.built)
+            self.pools(kubectl, docs)
             kubectl.apply(docs)
             have = kubectl.attempt(
                 "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"
@@ -160,6 +163,15 @@ class Builder:
             if not have.ok:
                 docs = calico.documents("apiserver.yaml")
                 kubectl.apply(calico.api_server(docs, *calico.certificate()))
+
+    def pools(self, kubectl: Kubectl, docs: list[dict[str, Any]]) -> None:
+        """Pools that must be there before calico-node is."""
+        if pools := calico_settings.pools(self.variant.stacks):
+            kinds_ = [doc for doc in docs if doc["kind"] == "CustomResourceDefinition"]
+            kubectl.apply(kinds_)
+            established = "--for=condition=Established"
+            kubectl.run("wait", established, "--timeout=60s", f"crd/{calico.POOLS}")
+            kubectl.apply(pools)
 
     def settle(self, supply: Supply, why: str) -> Bed:
         """Wait until all of it works, then write the record."""

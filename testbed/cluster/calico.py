@@ -19,6 +19,7 @@ from testbed.variants.variant import Variant
 MODULE = "github.com/projectcalico/calico"
 # Without BIRD: Felix lays the routes, through tunnels or past them.
 MANIFEST = "calico-vxlan.yaml"
+POOLS = "ippools.crd.projectcalico.org"
 IPAM = '"type": "calico-ipam"'
 USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}
 # Programs built here have no cgo, so no BPF helpers; the first setting is for exactly this case.

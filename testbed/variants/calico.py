@@ -11,8 +11,15 @@ POOL_MODES = {Encapsulation.VXLAN: "Always", Encapsulation.VXLAN_CROSS_SUBNET: "
 
 def settings(stacks: Sequence[Stack], data_plane: DataPlane) -> dict[str, str]:
     """Environment of calico-node. It makes the first IP pools, which have source NAT in both
-    families."""
+    families; of a cluster without IPv4 they are made beforehand (`pools`)."""
     ipv6 = any(stack.family is Family.IPV6 for stack in stacks)
+    if not any(stack.family is Family.IPV4 for stack in stacks):
+        return {
+            "IP": "none",
+            "CALICO_ROUTER_ID": "hash",  # it is a node's IPv4 address otherwise
+            "NO_DEFAULT_POOLS": "true",
+            **_shared(data_plane, ipv6=ipv6),
+        }
     return {
         "IP6": "autodetect" if ipv6 else "none",
         **{
@@ -20,7 +27,40 @@ def settings(stacks: Sequence[Stack], data_plane: DataPlane) -> dict[str, str]:
             for stack in stacks
         },
         "CALICO_IPV6POOL_NAT_OUTGOING": "true",
+        **_shared(data_plane, ipv6=ipv6),
+    }
+
+
+def _shared(data_plane: DataPlane, *, ipv6: bool) -> dict[str, str]:
+    return {
+        "IP6": "autodetect" if ipv6 else "none",
         "FELIX_IPV6SUPPORT": "true" if ipv6 else "false",
         "CLUSTER_TYPE": "k8s",
         **({"FELIX_NFTABLESMODE": "Enabled"} if data_plane is DataPlane.NFTABLES else {}),
     }
+
+
+def pools(stacks: Sequence[Stack]) -> list[dict[str, object]]:
+    """The pools that are made before calico-node starts: those of a cluster without IPv4.
+
+    calico-node v3.31 reads the encapsulation of its first IPv6 pool only beside an IPv4 pool.
+    """
+    if any(stack.family is Family.IPV4 for stack in stacks):
+        return []
+    return [
+        {
+            "apiVersion": "crd.projectcalico.org/v1",
+            "kind": "IPPool",
+            "metadata": {"name": f"default-{stack.family.lower()}-ippool"},
+            "spec": {
+                "cidr": str(stack.pods),
+                "blockSize": 122,
+                "ipipMode": "Never",
+                "vxlanMode": POOL_MODES[stack.encapsulation],
+                "natOutgoing": True,
+                "nodeSelector": "all()",
+                "allowedUses": ["Workload", "Tunnel"],
+            },
+        }
+        for stack in stacks
+    ]

@@ -65,6 +65,10 @@ class Table:
             raise self._wrong(key, "a table", value)
         return Table(f"[{key}] of {self.place}", value)
 
+    def has(self, key: str) -> bool:
+        """Whether a key that may be left out is there."""
+        return key in self._left
+
     def texts(self, key: str) -> dict[str, str]:
         """A table of texts by name, which may be left out."""
         if key not in self._left:

@@ -131,7 +131,9 @@ def load(name: str = DEFAULT) -> Variant:
 def parse(name: str, text: str) -> Variant:
     """A variant from its file's text; missing, unknown and wrong keys are BedErrors."""
     top = table.read(f"{name}.toml", text)
-    tables = {family: top.table(family) for family in Family}
+    # A bed without IPv6 would show nothing that this project is about.
+    families = [f for f in Family if f is Family.IPV6 or top.has(f)]
+    tables = {family: top.table(family) for family in families}
     stacks = tuple(_stack(family, found) for family, found in tables.items())
     variant = Variant(
         name=name,

@@ -20,7 +20,7 @@ _TUNNELS = (*VXLAN.values(), IPIP)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Way:
+class ExpectedRoute:
     """Where packets must go: by one of these devices ("" any), to one of these next hops (none:
     this is not known). `tunnel` says whether they may be carried by one, None where either is
     right."""
@@ -38,36 +38,38 @@ def veth(pod: Endpoint, prefix: str = "cali") -> str:
     return prefix + digest.hexdigest()[:11]
 
 
-def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> Way:
+def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> ExpectedRoute:
     """The way from a node to a pod, by the pool of the pod's address."""
     if pod.node == node:
-        return Way(veth(pod, state.felix.interface_prefix), tunnel=False, why="the pod is here")
+        return ExpectedRoute(
+            veth(pod, state.felix.interface_prefix), tunnel=False, why="the pod is here"
+        )
     family = Family.of(address)
     pool = _pool_of(state, address)
     nodes = {n.name: n for n in state.nodes}
     here, there = nodes.get(node), nodes.get(pod.node)
     if pool is None or here is None or there is None:
-        return Way(why="the pod is elsewhere")
+        return ExpectedRoute(why="the pod is elsewhere")
     mode = pool.encapsulation
     if mode.endswith("CrossSubnet") and _one_subnet(here, there, family):
         mode = "None"
     if mode.startswith("VXLAN"):
         end = tunnel_of(there.tunnels, "VXLAN", family)
-        return Way(
+        return ExpectedRoute(
             VXLAN[family], (end,) if end else (), tunnel=True, why=f"{pod.node}'s tunnel address"
         )
     if mode.startswith("IPIP"):
-        return Way(IPIP, tunnel=True, why="the pool uses IPIP")
+        return ExpectedRoute(IPIP, tunnel=True, why="the pool uses IPIP")
     chosen = there.address(family)
     direct = _one_subnet(here, there, family)
-    return Way(
+    return ExpectedRoute(
         gateways=(chosen.ip,) if chosen and direct else (),
         tunnel=False,
         why=f"{pod.node}'s own address",
     )
 
 
-def misled(seen: RouteSeen, way: Way) -> str:
+def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
     """What is wrong with a kernel's answer, "" where nothing is."""
     if seen.error:
         return f"the kernel has no way to {seen.address}: {seen.error}"

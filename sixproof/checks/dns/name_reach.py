@@ -10,7 +10,7 @@ from sixproof.checks.carried import must_be_open
 from sixproof.checks.connect.connectivity import works
 from sixproof.checks.dns.resolution import resolvers_of
 from sixproof.checks.dns.resolvers import PATIENCE
-from sixproof.checks.dns.ways import DnsWays
+from sixproof.checks.dns.ways import DnsAccess
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.recorder import Recorder
 from sixproof.kube.channel.agents import Agents
@@ -54,7 +54,7 @@ class NameReach:
         recorder: Recorder,
         zone: str,
         timing: Timing,
-        ways: DnsWays | None = None,
+        ways: DnsAccess | None = None,
         existing: ExistingPolicies | None = None,
     ) -> None:
         self._agents = agents

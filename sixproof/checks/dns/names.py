@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Mapping
 
 from sixproof.checks.dns import settling
-from sixproof.checks.dns.ways import DnsWays
+from sixproof.checks.dns.ways import DnsAccess
 from sixproof.errors import ApiError, NotAsked, NotReady
 from sixproof.kube.api import wait
 from sixproof.kube.api.client import Cluster
@@ -46,7 +46,7 @@ def settle(
     dns: ClusterDns,
     askers: tuple[Endpoint, ...],
     timing: Timing,
-    ways: DnsWays,
+    ways: DnsAccess,
 ) -> None:
     """Wait until every DNS server that answers and may be asked knows what the API shows now."""
     settling.settle(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from sixproof.agent import protocol
-from sixproof.checks.dns.ways import DnsWays
+from sixproof.checks.dns.ways import DnsAccess
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.kube.api import wait
@@ -44,7 +44,7 @@ class Resolution:
         dns: ClusterDns,
         askers: Sequence[Endpoint],
         timing: Timing,
-        ways: DnsWays | None = None,
+        ways: DnsAccess | None = None,
     ) -> None:
         self._ways = ways
         self._recorder = recorder

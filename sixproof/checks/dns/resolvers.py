@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sixproof.checks.dns.resolution import BOTH, Resolution, resolvers_of
-from sixproof.checks.dns.ways import DnsWays
+from sixproof.checks.dns.ways import DnsAccess
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.kube.channel.agents import Agents
@@ -37,7 +37,7 @@ class Resolvers:
         recorder: Recorder,
         resolution: Resolution,
         pods: Sequence[Endpoint],
-        ways: DnsWays | None = None,
+        ways: DnsAccess | None = None,
     ) -> None:
         self._ways = ways
         self._agents = agents

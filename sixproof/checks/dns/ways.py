@@ -19,7 +19,7 @@ from sixproof.workloads.probe_pods.deploy import endpoint_of
 _PROTOCOLS = {Transport.UDP: Protocol.UDP, Transport.TCP: Protocol.TCP}
 
 
-class DnsWays:
+class DnsAccess:
     """Judges who may ask which server. `pods` are the DNS pods as policies see them."""
 
     def __init__(
@@ -31,7 +31,7 @@ class DnsWays:
         self._known: dict[tuple[Endpoint, DnsServer, Transport], str] = {}
 
     @classmethod
-    def of(cls, cluster: Cluster, existing: ExistingPolicies, dns: ClusterDns) -> DnsWays:
+    def of(cls, cluster: Cluster, existing: ExistingPolicies, dns: ClusterDns) -> DnsAccess:
         """The ways to a cluster's DNS.
 
         Raises:

@@ -16,7 +16,7 @@ REFUSALS = ("blackhole", "unreachable", "prohibit")
 
 
 @dataclasses.dataclass(frozen=True)
-class Way:
+class RouteLookup:
     """Where a packet goes: by `route`, found by `rule`. Without a route it is refused by the rule
     itself, or nothing matches. `doubtful` says that a rule could not be weighed (it asks for a mark
     or a device), so that another way is possible."""
@@ -50,7 +50,7 @@ class Way:
         return f"no route matches {packets}"
 
 
-def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> Way:
+def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> RouteLookup:
     """The way to an address that is not the node's own, for packets from `source` where given."""
     family = Family.of(address)
     doubtful = False
@@ -60,14 +60,14 @@ def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> 
         if not match:
             continue
         if rule.action in REFUSALS:
-            return Way(None, rule, doubtful)
+            return RouteLookup(None, rule, doubtful)
         if rule.action != "table" or rule.table == LOCAL:
             continue
         route = _found(seen, rule.table, address)
         suppressed = rule.suppress is not None and route and _length(route) <= rule.suppress
         if route is not None and route.kind != "throw" and not suppressed:
-            return Way(route, rule, doubtful)
-    return Way(None, None, doubtful)
+            return RouteLookup(route, rule, doubtful)
+    return RouteLookup(None, None, doubtful)
 
 
 def _rules(seen: NodeSeen, family: Family) -> list[RuleSeen]:

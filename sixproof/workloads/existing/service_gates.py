@@ -13,9 +13,9 @@ from sixproof.policy import Judgement, ServicePortSnapshot, ServiceSnapshot, Ver
 from sixproof.workloads.existing.policies import ExistingPolicies, closed_by, listed
 from sixproof.workloads.probe_pods.topology import port_specs_of
 from sixproof.workloads.services import manifests
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 
-_AT_NODES = (Door.NODE_PORT, Door.HOST_PORT)
+_AT_NODES = (FrontendType.NODE_PORT, FrontendType.HOST_PORT)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def gate(policies: ExistingPolicies, flow: Flow, target: ServiceTarget) -> Gate:
     behind = target.candidates(flow.source)
     if not behind:
         return Gate((policies.judge(_as_dialled(flow, target)),))
-    if target.frontend is Door.DIRECT:
+    if target.frontend is FrontendType.DIRECT:
         return Gate(tuple(policies.judge(_to(flow, backend)) for backend in behind))
     return Gate(
         tuple(
@@ -96,7 +96,7 @@ def _before(flow: Flow, target: ServiceTarget, backend: Endpoint) -> ServiceSnap
         addresses=() if at_node else target.endpoint.addresses,
         ports=(port,),
         backends=(backend,),
-        local=target.local or target.frontend is Door.HOST_PORT,
+        local=target.local or target.frontend is FrontendType.HOST_PORT,
     )
 
 

@@ -12,7 +12,7 @@ from sixproof.policy import ServicePortSnapshot, ServiceSnapshot
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.services import manifests, routing
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 
 HOME = "shop"
 
@@ -37,7 +37,7 @@ class ServiceFrontends:
         Of endpoints of one machine the first is the client: its kernel chooses the source address.
         """
         machines = {client.pod: client for client in reversed(tuple(clients))}
-        ports = [t for t in self.targets if t.frontend is Door.NODE_PORT]
+        ports = [t for t in self.targets if t.frontend is FrontendType.NODE_PORT]
         return routing.flows_to(machines.values(), ports, families)
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:

@@ -20,7 +20,7 @@ from sixproof.workloads.services.manifests import Service, ServicePort
 _DENIED = frozenset({Outcome.DROPPED, Outcome.REFUSED, Outcome.REJECTED})
 
 
-class Door(enum.StrEnum):
+class FrontendType(enum.StrEnum):
     """Where a client comes in."""
 
     CLUSTER_IP = "clusterIP"
@@ -40,7 +40,7 @@ class ServiceTarget:
     """
 
     endpoint: Endpoint
-    frontend: Door
+    frontend: FrontendType
     port_specs: tuple[PortSpec, ...]
     backends: tuple[Endpoint, ...]
     local: bool = False
@@ -54,7 +54,7 @@ class ServiceTarget:
             return ()
         if not self.local:
             return self.backends
-        if self.frontend is Door.CLUSTER_IP:
+        if self.frontend is FrontendType.CLUSTER_IP:
             return tuple(b for b in self.backends if b.node == client.node)
         if client.node == self.endpoint.node:  # inside traffic: the node is no gateway to itself
             return self.backends
@@ -72,11 +72,11 @@ class ServiceTarget:
             )
         behind = self.candidates(client)
         if behind:
-            if frontend is Door.DIRECT:
+            if frontend is FrontendType.DIRECT:
                 return Expectation.allowed(f"{name} is dialled at its own address")
             names = ", ".join(b.name for b in behind)
             return Expectation.allowed(f"{names} stand behind the {frontend} of {name}")
-        node = client.node if frontend is Door.CLUSTER_IP else self.endpoint.node
+        node = client.node if frontend is FrontendType.CLUSTER_IP else self.endpoint.node
         because = f"{name} keeps its traffic on {node}, which has no backend of it"
         if self.proxy.drops_without_local_backend:
             said = f"{because}: kube-proxy in mode {self.proxy.mode} drops it"
@@ -91,7 +91,7 @@ def at_cluster_ip(
     behind = tuple(backends)
     return ServiceTarget(
         service.endpoint(),
-        Door.CLUSTER_IP,
+        FrontendType.CLUSTER_IP,
         service.port_specs,
         behind,
         local=local,
@@ -116,7 +116,7 @@ def at_nodes(
                 dialled,
                 addresses=tuple(a for a in dialled.addresses if Family.of(a) in service.families),
             ),
-            Door.NODE_PORT,
+            FrontendType.NODE_PORT,
             service.node_port_specs,
             behind,
             local=local,
@@ -136,7 +136,7 @@ def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[ServiceT
             dataclasses.replace(
                 dialled, addresses=tuple(a for a in dialled.addresses if Family.of(a) in missing)
             ),
-            Door.NODE_PORT,
+            FrontendType.NODE_PORT,
             service.node_port_specs,
             (),
             absent=f"{service.name} has no {' or '.join(missing)}: nobody listens on its NodePort",

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 
 from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, ServiceTarget, is_on_the_host
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget, is_on_the_host
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ class Translation:
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
     ) -> ExpectedSource:
         """Whose address `backend` must see when `client` dials `target`."""
-        if target.frontend in (Door.CLUSTER_IP, Door.NODE_PORT) and not self.proxy.known:
+        if (
+            target.frontend in (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT)
+            and not self.proxy.known
+        ):
             return ExpectedSource(frozenset(), "nothing is known of this cluster's service proxy")
         masqueraded = self._masquerade(client, target, backend, family)
         return masqueraded or self._unmasqueraded(client, target, backend, family)
@@ -61,21 +64,21 @@ class Translation:
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
     ) -> ExpectedSource | None:
         """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
-        if target.frontend is Door.DIRECT:
+        if target.frontend is FrontendType.DIRECT:
             return None
-        node = client.node if target.frontend is Door.CLUSTER_IP else target.endpoint.node
+        node = client.node if target.frontend is FrontendType.CLUSTER_IP else target.endpoint.node
         inside = node == client.node
         if is_on_the_host(backend) and backend.node == node and not is_on_the_host(client):
             return None  # delivered on that node: it never meets the masquerade on the way out
         if inside and client.address(family) == backend.address(family):
             why = "a backend that reaches itself: its reply must come back the way it went"
             return self._node(node, family, why)
-        if target.frontend is Door.HOST_PORT:
+        if target.frontend is FrontendType.HOST_PORT:
             return None
-        if target.frontend is Door.NODE_PORT and not target.local:
+        if target.frontend is FrontendType.NODE_PORT and not target.local:
             why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
             return self._node(node, family, why)
-        if target.frontend is Door.CLUSTER_IP and self.proxy.masquerade_all:
+        if target.frontend is FrontendType.CLUSTER_IP and self.proxy.masquerade_all:
             return self._node(node, family, "kube-proxy masquerades all (masqueradeAll)")
         if inside and not self._is_local(client, family):
             why = f"kube-proxy does not take {client.name} for a pod of its node"
@@ -94,7 +97,9 @@ class Translation:
         # A packet to another node's port reaches that node first; behind any other frontend it goes
         # where the backend is.
         elsewhere = (
-            target.endpoint.node if target.frontend in (Door.NODE_PORT, Door.HOST_PORT) else ""
+            target.endpoint.node
+            if target.frontend in (FrontendType.NODE_PORT, FrontendType.HOST_PORT)
+            else ""
         )
         if elsewhere in ("", client.node):
             elsewhere = backend.node if is_on_the_host(backend) else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
-from sixproof.probes.nodes.fib import Way
+from sixproof.probes.nodes.fib import RouteLookup
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
@@ -18,12 +18,12 @@ from sixproof.reporting.diagnosis.pattern import said_list
 class _Group:
     """Addresses that one node sends the same wrong way, by one or several such routes."""
 
-    ways: list[Way]
+    ways: list[RouteLookup]
     addresses: set[IPAddress]
     nodes: dict[str, None]
 
     @property
-    def way(self) -> Way:
+    def way(self) -> RouteLookup:
         """One of them, which stands for all."""
         return self.ways[0]
 
@@ -65,18 +65,18 @@ def _routes_are_usual(situation: Situation, family: Family) -> bool:
     )
 
 
-def _is_wrong(way: Way, kind: EndpointKind, usual: bool) -> bool:
+def _is_wrong(way: RouteLookup, kind: EndpointKind, usual: bool) -> bool:
     """Whether it ends at the node, or is the default route where others have one of their own."""
     lost = kind is EndpointKind.POD and way.by_default and usual
     return lost or not way.open
 
 
-def _by_rule(way: Way) -> bool:
+def _by_rule(way: RouteLookup) -> bool:
     """Whether a rule that is not the kernel's own led there."""
     return way.rule is not None and not fib.is_usual(way.rule)
 
 
-def _kind(way: Way) -> object:
+def _kind(way: RouteLookup) -> object:
     """Ways of one kind are one cause: the same rule, the same sort of route in the same table."""
     rule = way.rule.priority if way.rule else None
     return rule, (way.route.kind, way.route.table) if way.route else None

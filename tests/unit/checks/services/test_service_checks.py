@@ -21,7 +21,7 @@ from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.mutable_service import Change
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
 from tests.unit.workloads.existing.existing import DENY_ALL, FROM_A, ONLY_IPV4, existing
 from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
@@ -33,8 +33,10 @@ TRANSLATION = Translation(
 VIP = Endpoint(
     name="web", kind=EndpointKind.SERVICE, addresses=addresses("10.96.0.7", "fd00:96::7")
 )
-WEB = ServiceTarget(VIP, Door.CLUSTER_IP, (PortSpec(Protocol.TCP, 80),), (WEB1, WEB2), proxy=PROXY)
-NOBODY = ServiceTarget(VIP, Door.CLUSTER_IP, (PortSpec(Protocol.TCP, 80),), (), proxy=PROXY)
+WEB = ServiceTarget(
+    VIP, FrontendType.CLUSTER_IP, (PortSpec(Protocol.TCP, 80),), (WEB1, WEB2), proxy=PROXY
+)
+NOBODY = ServiceTarget(VIP, FrontendType.CLUSTER_IP, (PortSpec(Protocol.TCP, 80),), (), proxy=PROXY)
 
 Reaction = Callable[[protocol.FlowSpec], Mapping[str, object]]
 
@@ -247,7 +249,7 @@ class TestDenials:
 
     def test_what_must_be_dropped_is_given_the_time_of_a_denial(self) -> None:
         elsewhere = ServiceTarget(
-            VIP, Door.CLUSTER_IP, WEB.port_specs, (WEB2,), local=True, proxy=PROXY
+            VIP, FrontendType.CLUSTER_IP, WEB.port_specs, (WEB2,), local=True, proxy=PROXY
         )
         policy_checker = PolicyChecker(lambda _: {"event": Event.SILENT})
         policy_checker.service_checks.must_reach_every_backend("local", [A1], [elsewhere])
@@ -301,7 +303,7 @@ class TestAffinity:
         """Enough draws to be sure."""
         return ServiceTarget(
             VIP,
-            Door.CLUSTER_IP,
+            FrontendType.CLUSTER_IP,
             tuple(PortSpec(Protocol.TCP, n) for n in range(81, 113)),
             WEB.backends,
         )
@@ -333,7 +335,7 @@ class TestChange:
 
     def test_followed_from_before_to_after(self) -> None:
         policy_checker = PolicyChecker(answers([WEB1], [WEB1]))
-        one = ServiceTarget(VIP, Door.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
+        one = ServiceTarget(VIP, FrontendType.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
 
         def make() -> ServiceTarget:
             policy_checker.react = answers()
@@ -370,7 +372,7 @@ class TestChange:
     def test_one_that_lingers_is_met(self) -> None:
         """The round that confirms makes enough connections for as many backends as there were."""
         policy_checker = PolicyChecker(answers())
-        one = ServiceTarget(VIP, Door.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
+        one = ServiceTarget(VIP, FrontendType.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
 
         def make() -> ServiceTarget:
             policy_checker.react = answers([WEB1], [WEB1])
@@ -382,7 +384,7 @@ class TestChange:
 
     def test_a_kept_port_is_one_connection(self) -> None:
         policy_checker = PolicyChecker(answers([WEB1], [WEB1]))
-        one = ServiceTarget(VIP, Door.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
+        one = ServiceTarget(VIP, FrontendType.CLUSTER_IP, WEB.port_specs, (WEB1,), proxy=PROXY)
         change = Change("endpoint replaced", None, lambda: one)
         policy_checker.service_checks.must_converge(change, [A1], source_port=20001)
         assert {f.source_port for f in policy_checker.flows} == {20001}

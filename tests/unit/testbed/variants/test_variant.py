@@ -1,5 +1,6 @@
 import itertools
 from dataclasses import replace
+from typing import cast
 
 import pytest
 
@@ -7,6 +8,7 @@ from testbed import cli
 from testbed.cluster import calico, kind
 from testbed.errors import BedError
 from testbed.variants import variant
+from testbed.variants.calico import pools
 from testbed.variants.keys import DataPlane, Encapsulation, Family
 
 
@@ -30,7 +32,7 @@ def test_every_variant_can_be_read_and_has_an_interface_name_linux_takes(name: s
 
 @pytest.mark.parametrize("name", ["nothere", "../variants/dual", "/etc/passwd", ""])
 def test_a_name_of_no_variant_is_refused_with_those_there_are(name: str) -> None:
-    with pytest.raises(BedError, match="dual, jumbo"):
+    with pytest.raises(BedError, match="dual, ipv6, jumbo"):
         variant.load(name)
 
 
@@ -77,6 +79,27 @@ def test_a_family_alone_has_its_own_settings_and_its_own_tunnels_room() -> None:
     assert "CALICO_IPV6POOL_VXLAN" not in settings
     wanted = ['"assign_ipv4": "true"', '"assign_ipv6": "false"']
     assert [calico.assignment(alone, family) for family in Family] == wanted
+
+
+def test_ipv6_alone_has_no_ipv4_anywhere_and_a_pool_made_beforehand() -> None:
+    """calico-node would make its pool without VXLAN."""
+    bed = variant.load("ipv6")
+    assert bed.families == (Family.IPV6,)
+    settings = bed.calico_settings
+    assert (settings["IP"], settings["IP6"]) == ("none", "autodetect")
+    assert settings["CALICO_ROUTER_ID"] == "hash"
+    assert not any("POOL_" in key for key in settings)
+    (pool,) = pools(bed.stacks)
+    spec = cast(dict[str, object], pool["spec"])
+    assert (spec["cidr"], spec["vxlanMode"]) == ("fd00:10:247::/56", "Always")
+    assert kind.networking(bed)["ipFamily"] == "ipv6"
+    assert pools(variant.load().stacks) == []
+
+
+def test_a_bed_without_ipv6_is_refused() -> None:
+    text = (variant.FOLDER / "ipv6.toml").read_text().replace("[IPv6]", "[IPv4]")
+    with pytest.raises(BedError, match="the key IPv6"):
+        variant.parse("ipv4", text)
 
 
 def test_each_family_has_a_tunnel_of_its_own() -> None:

@@ -24,7 +24,7 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.probe_pods.topology import flows
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import ServicePort
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from tests.unit.workloads.existing.existing import (
     BY_ADMISSION,
     DENY_ALL,
@@ -189,7 +189,9 @@ def web(*backends: Endpoint) -> ServiceTarget:
     """A service whose port 80 leads to 8080."""
     ports = (ServicePort("web", Protocol.TCP, 80, "8080"),)
     port_specs = (PortSpec(Protocol.TCP, 80),)
-    return ServiceTarget(VIP, Door.CLUSTER_IP, port_specs, backends, proxy=KubeProxy(), ports=ports)
+    return ServiceTarget(
+        VIP, FrontendType.CLUSTER_IP, port_specs, backends, proxy=KubeProxy(), ports=ports
+    )
 
 
 def dialled(client: Endpoint) -> Flow:

@@ -14,7 +14,7 @@ from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.policy.policy_namespaces import PARTS, POLICY_NAMESPACES, pod_manifest
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from tests.unit.workloads.policy.policy_scene import HOMES, RUN, SCENE, SERVICE, WORLD
 
 ONE = (POD_PORTS[0], POD_PORTS[2])
@@ -78,7 +78,7 @@ def test_a_machine_outside_dials_node_ports_by_one_of_its_addresses() -> None:
     port_spec = PortSpec(Protocol.TCP, 30080)
     targets = tuple(
         ServiceTarget(node, frontend, (port_spec,), (SCENE.pod("shop/web"),))
-        for frontend in (Door.NODE_PORT, Door.CLUSTER_IP)
+        for frontend in (FrontendType.NODE_PORT, FrontendType.CLUSTER_IP)
     )
     frontends = ServiceFrontends(SERVICE, SCENE.pod("shop/web"), targets)
     flows = frontends.flows_from_outside((here, there), Family)

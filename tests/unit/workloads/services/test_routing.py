@@ -11,7 +11,7 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.manifests import Service, ServicePort
 from sixproof.workloads.services.routing import (
-    Door,
+    FrontendType,
     ServiceTarget,
     at_cluster_ip,
     at_nodes,
@@ -48,7 +48,7 @@ def test_every_backend_may_answer() -> None:
 
 
 def test_what_is_dialled_directly_says_so() -> None:
-    target = ServiceTarget(WEB1, Door.DIRECT, (), (WEB1,))
+    target = ServiceTarget(WEB1, FrontendType.DIRECT, (), (WEB1,))
     assert target.expectation(A1).because == "web@n1 is dialled at its own address"
 
 

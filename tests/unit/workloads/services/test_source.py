@@ -9,7 +9,7 @@ import pytest
 from sixproof.model import Endpoint, Family, IPAddress
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.routing import Door, ServiceTarget
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
 from tests.unit.workloads.scene import (
     A1,
@@ -34,18 +34,18 @@ USUAL = Translation(
 SERVICE = Endpoint(name="web", kind=WEB1.kind)
 
 
-def dialled(frontend: Door, at: str = "", *, local: bool = False) -> ServiceTarget:
+def dialled(frontend: FrontendType, at: str = "", *, local: bool = False) -> ServiceTarget:
     """A target behind a frontend, at a node where it has one."""
     endpoint = dataclasses.replace(SERVICE, node=at.removesuffix("!"))
     port_specs: tuple[PortSpec, ...] = ()
     return ServiceTarget(endpoint, frontend, port_specs, (), local=local)
 
 
-CLUSTER_IP = dialled(Door.CLUSTER_IP)
-DIRECT = dialled(Door.DIRECT)
-AT1, AT2 = dialled(Door.NODE_PORT, "n1"), dialled(Door.NODE_PORT, "n2")
-LOCAL1, LOCAL2 = (dialled(Door.NODE_PORT, n, local=True) for n in ("n1", "n2"))
-HOST_PORT1 = dialled(Door.HOST_PORT, "n1")
+CLUSTER_IP = dialled(FrontendType.CLUSTER_IP)
+DIRECT = dialled(FrontendType.DIRECT)
+AT1, AT2 = dialled(FrontendType.NODE_PORT, "n1"), dialled(FrontendType.NODE_PORT, "n2")
+LOCAL1, LOCAL2 = (dialled(FrontendType.NODE_PORT, n, local=True) for n in ("n1", "n2"))
+HOST_PORT1 = dialled(FrontendType.HOST_PORT, "n1")
 
 OWN, N1, N2 = "the client's own", "an address of n1", "an address of n2"
 
