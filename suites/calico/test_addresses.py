@@ -14,11 +14,11 @@ pytestmark = [pytest.mark.feature("Calico"), pytest.mark.story("addresses")]
 def test_api_server_calico_and_ipam_agree_about_pod_addresses(
     address_checks: AddressChecks, ip_family: Family
 ) -> None:
-    """A pod's podIPs are the address of its workload endpoint, and its IPAM block assigns it to
-    this pod.
+    """A pod's podIPs are the addresses that Calico's CNI plugin noted at it, and the IPAM block of
+    each assigns it to this pod.
 
-    Why: Felix programs the endpoint's address, services follow the podIPs, and IPAM gives an
-    address that it believes to be free to the next pod.
+    Why: Felix and services go by the podIPs, which another plugin may have changed, and IPAM gives
+    an address that it believes to be free to the next pod.
     """
     address_checks.must_agree(ip_family)
 

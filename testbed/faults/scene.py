@@ -199,7 +199,7 @@ def service_variables(fault: Fault, wish: Wish) -> dict[str, str]:
 
 def object_variables(fault: Fault, wish: Wish, kubectl: Kubectl, family: str) -> dict[str, str]:
     """The pod whose object a fault at the API changes: its names, and its address of a family."""
-    if not re.search(r"\$POD_NAME\b", fault.inject):
+    if not re.search(r"\$POD_NAME\b", fault.inject + fault.proof):
         return {}
     if wish.pod is None:
         raise BedError(f"a pod for fault {fault.name}", remedy="add --pod NAMESPACE/POD")

@@ -13,8 +13,7 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Endpoint, Family, IPAddress
 
 POD_IPS = "cni.projectcalico.org/podIPs"
-"""The annotation in which Calico's CNI plugin notes a pod's addresses; with the Kubernetes
-datastore it is the workload endpoint's address (Calico, libcalico-go, conversion of pods)."""
+"""The annotation in which Calico's CNI plugin notes the addresses that it assigned to a pod."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -57,7 +56,9 @@ def disagreement(record: PodRecord, family: Family, ipam: Ipam | None) -> str:
         return f"its podIPs lack {address}, which Calico gave it (annotation {POD_IPS})"
     if record.noted is not None and noted != mine:
         has = f"has {noted}" if noted else f"has no {family} address"
-        return f"its podIPs have {mine}, Calico's workload endpoint (annotation {POD_IPS}) {has}"
+        return (
+            f"its podIPs have {mine}, what Calico's CNI plugin noted (annotation {POD_IPS}) {has}"
+        )
     return _in_ipam(record.pod, mine, ipam) if ipam is not None and ipam.blocks else ""
 
 

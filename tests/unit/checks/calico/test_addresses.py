@@ -180,13 +180,13 @@ def test_pod_ips_that_lack_what_calico_gave_are_named() -> None:
     assert "a@worker2" not in said(run.checks.must_agree)
 
 
-def test_an_endpoint_that_lacks_an_address_is_named() -> None:
-    """Felix programs what the annotation says."""
+def test_a_note_that_lacks_an_address_is_named() -> None:
+    """What the API server has of a pod, Calico did not assign."""
     run = Run()
     run.api.pods[1]["metadata"]["annotations"] = {  # type: ignore[index]
         "cni.projectcalico.org/podIPs": "10.244.2.2/32"
     }
-    assert "Calico's workload endpoint" in said(run.checks.must_agree)
+    assert "what Calico's CNI plugin noted" in said(run.checks.must_agree)
     assert "has no IPv6 address" in said(run.checks.must_agree)
 
 
