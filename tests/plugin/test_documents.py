@@ -74,7 +74,8 @@ def test_the_page_of_the_diagnosis_lists_all_causes() -> None:
     a test by recorded facts."""
     text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     assert rules.table() in text, "python -m sixproof causes prints the table anew"
-    tests = (ROOT / "tests/unit/reporting/conclusion/test_causes.py").read_text(encoding="utf-8")
+    files = (ROOT / "tests/unit/reporting/conclusion").glob("test_*.py")
+    tests = "".join(path.read_text(encoding="utf-8") for path in files)
     known = {path.stem for path in (ROOT / "testbed/faults/catalogue").glob("*.toml")}
     for rule in rules.rules():
         assert set(rule.shown_by) <= known, rule.code
