@@ -10,7 +10,7 @@ from dataclasses import asdict
 from testbed import record
 from testbed.cluster.health import Check
 from testbed.errors import BedError
-from testbed.faults import fault, journal, scene
+from testbed.faults import fault, journal, target
 from testbed.faults.journal import Injection
 from testbed.host import engine as engines
 from testbed.host import paths
@@ -84,9 +84,11 @@ def listing(args: argparse.Namespace) -> int:
 
 def inject(args: argparse.Namespace) -> int:
     bed = record.read(paths.cache().cluster(variant.load(args.variant).cluster))
-    wish = scene.Wish(args.node, args.peer, args.pod, args.service, args.family, args.value)
+    options = target.FaultOptions(
+        args.node, args.peer, args.pod, args.service, args.family, args.value
+    )
     at = engine()
-    done = journal.inject(at, scene.resolve(fault.find(args.name), bed, at, wish))
+    done = journal.inject(at, target.resolve(fault.find(args.name), bed, at, options))
     print(json.dumps(asdict(done)) if args.json else line(done))
     return 0
 

@@ -23,7 +23,7 @@ class Place(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault. Scripts are POSIX shell on a node, with the variables of scene.py set.
+    """A fault. Scripts are POSIX shell on a node, with the variables of target.py set.
 
     `save` prints what `undo` needs to give back (kept in $SAVED by the first injection); `inject`
     and `undo` may run twice; `keep` runs five times a second while the fault is in force; `proof`
@@ -44,17 +44,17 @@ class Fault:
     value: str = ""
     passing: bool = False
 
-    def family(self, wish: str | None) -> str:
-        """The family to act on: the wish, else the fault's first; raises BedError for another."""
-        if wish is None:
+    def family(self, asked: str | None) -> str:
+        """The family that was asked for, else the fault's first; raises BedError for another."""
+        if asked is None:
             return self.families[0]
-        if wish not in self.families:
+        if asked not in self.families:
             raise BedError(
                 f"fault {self.name} over {' or '.join(self.families)}",
-                seen=wish,
+                seen=asked,
                 remedy="leave --family out, or choose one of these",
             )
-        return wish
+        return asked
 
 
 def parse(name: str, text: str) -> Fault:

@@ -1,4 +1,4 @@
-# Shell functions that faults share. scene.py lays the variables before them. POSIX sh.
+# Shell functions that faults share. target.py lays the variables before them. POSIX sh.
 # what a TCP connection to $1 port $2 meets within 2 s: open, refused, unroutable or silence
 tcp() {
   said=$(timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>&1) && { echo open; return; }

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from testbed.errors import BedError
-from testbed.faults.scene import STATE, Scene
+from testbed.faults.target import STATE, FaultTarget
 from testbed.host.command import Result
 from testbed.host.engine import Engine
 
@@ -63,13 +63,13 @@ def shell(engine: Engine, node: str, script: str, timeout: float = 120) -> Resul
     return engine.attempt("exec", "--interactive", node, "sh", stdin=script, timeout=timeout)
 
 
-def files(scene: Scene) -> dict[str, str]:
-    """The journal of a scene: whole scripts, so that they run without this program."""
-    fault, preamble = scene.fault, scene.preamble()
+def files(target: FaultTarget) -> dict[str, str]:
+    """The journal of a target: whole scripts, so that they run without this program."""
+    fault, preamble = target.fault, target.preamble()
     # A pod that is gone took its fault with it.
-    netns = scene.variables.get("NETNS")
+    netns = target.variables.get("NETNS")
     alive = f"[ -e /run/netns/{netns} ] || exit 0\n" if netns else ""
-    about = {"fault": fault.name, "family": scene.variables["FAMILY"], "where": scene.where()}
+    about = {"fault": fault.name, "family": target.variables["FAMILY"], "where": target.where()}
     written = {
         "undo": f"{preamble}\n{alive}{fault.undo}",
         "proof": f"{preamble}\n{fault.proof}",
@@ -80,57 +80,57 @@ def files(scene: Scene) -> dict[str, str]:
     return written
 
 
-def writing(scene: Scene) -> str:
+def writing(target: FaultTarget) -> str:
     """A script that writes the journal, and saves what was there before the first injection."""
-    folder = scene.variables["DIR"]
+    folder = target.variables["DIR"]
     lines = [f"mkdir -p {folder}"]
-    for name, text in files(scene).items():
+    for name, text in files(target).items():
         lines.append(f"printf %s {shlex.quote(text)} > {folder}/{name}")
-    if scene.fault.save:
-        save = f"{{ {scene.fault.save.strip()}\n}} > $SAVED.part; mv $SAVED.part $SAVED"
+    if target.fault.save:
+        save = f"{{ {target.fault.save.strip()}\n}} > $SAVED.part; mv $SAVED.part $SAVED"
         lines.append(f"if [ ! -e $SAVED ]; then {save}; fi")
     return "\n".join(lines)
 
 
-def inject(engine: Engine, scene: Scene) -> Injection:
+def inject(engine: Engine, target: FaultTarget) -> Injection:
     """Put the fault in force and prove it; what cannot be proven is undone and is an error."""
-    fault, node = scene.fault, scene.node
-    journal = "" if fault.passing else writing(scene)
-    script = f"set -e\n{scene.preamble()}\n{journal}\n{fault.inject}"
+    fault, node = target.fault, target.node
+    journal = "" if fault.passing else writing(target)
+    script = f"set -e\n{target.preamble()}\n{journal}\n{fault.inject}"
     done = shell(engine, node, script)
     if done.ok and fault.keep:
-        keeper = f"DIR={scene.variables['DIR']}\n{KEEPER}"
+        keeper = f"DIR={target.variables['DIR']}\n{KEEPER}"
         engine.run("exec", "--detach", node, "sh", "-c", keeper)
-    proof = prove(engine, scene) if done.ok else done
+    proof = prove(engine, target) if done.ok else done
     if done.ok and proof.ok:
         return Injection(
-            fault.name, scene.variables["FAMILY"], node, scene.where(), True, proof.out.strip()
+            fault.name, target.variables["FAMILY"], node, target.where(), True, proof.out.strip()
         )
     if not fault.passing:
-        withdraw(engine, scene)
+        withdraw(engine, target)
     said = (proof.out + proof.err).strip()
     raise BedError(
-        f"fault {fault.name} on {scene.where()} in force, with its effect shown"
+        f"fault {fault.name} on {target.where()} in force, with its effect shown"
         f" within {PROOF_SECONDS:.0f} s",
         seen=f"{'the proof' if done.ok else 'the injection'} failed: {said}",
         remedy="the fault was undone; see that the bed is whole (python -m testbed status)",
     )
 
 
-def prove(engine: Engine, scene: Scene) -> Result:
+def prove(engine: Engine, target: FaultTarget) -> Result:
     """Run the proof until it holds or PROOF_SECONDS are over."""
     deadline = time.monotonic() + PROOF_SECONDS
     while True:
-        shown = shell(engine, scene.node, f"{scene.preamble()}\n{scene.fault.proof}")
+        shown = shell(engine, target.node, f"{target.preamble()}\n{target.fault.proof}")
         if shown.ok or time.monotonic() > deadline:
             return shown
         time.sleep(0.5)
 
 
-def withdraw(engine: Engine, scene: Scene) -> None:
+def withdraw(engine: Engine, target: FaultTarget) -> None:
     """Undo one fault."""
-    folder = scene.variables["DIR"]
-    shell(engine, scene.node, f"rm -f {folder}/keep; sh {folder}/undo; rm -rf {folder}")
+    folder = target.variables["DIR"]
+    shell(engine, target.node, f"rm -f {folder}/keep; sh {folder}/undo; rm -rf {folder}")
 
 
 def clear(engine: Engine, nodes: Sequence[str]) -> list[str]:

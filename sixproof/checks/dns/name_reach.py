@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from sixproof.checks.carried import must_be_open
 from sixproof.checks.connect.connectivity import works
+from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.checks.dns.resolution import resolvers_of
 from sixproof.checks.dns.resolvers import PATIENCE
-from sixproof.checks.dns.ways import DnsAccess
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.recorder import Recorder
 from sixproof.kube.channel.agents import Agents

@@ -7,7 +7,7 @@ import functools
 from collections.abc import Iterator, Mapping
 
 from sixproof.checks.dns import settling
-from sixproof.checks.dns.ways import DnsAccess
+from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.errors import ApiError, NotAsked, NotReady
 from sixproof.kube.api import wait
 from sixproof.kube.api.client import Cluster

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from sixproof.agent import protocol
-from sixproof.checks.dns.ways import DnsAccess
+from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.kube.api import wait

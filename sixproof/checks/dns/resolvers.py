@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.checks.dns.resolution import BOTH, Resolution, resolvers_of
-from sixproof.checks.dns.ways import DnsAccess
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.kube.channel.agents import Agents

@@ -16,7 +16,7 @@ from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.route import NODE_NETWORK, node_name
 from sixproof.policy.manifests.manifest_compiler import ADMIN_GROUP, NAMESPACED, described
 from sixproof.policy.manifests.tree import Leaf, at, leaves
-from sixproof.policy.question.cast import End
+from sixproof.policy.question.ends import End
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 _NETWORKS = ("cidr", "except", "nets", "notNets", "networks")

@@ -13,9 +13,9 @@ from sixproof.policy.engine.provider import CALICO, ProviderProfile
 from sixproof.policy.manifests.inventory import Inventory
 from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.placed import Placed, Refusals
-from sixproof.policy.question.cast import End, Known, dialled, lend, staged
+from sixproof.policy.question.endpoint_text import parse_port
+from sixproof.policy.question.ends import End, Known, dialled, lend, staged
 from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
-from sixproof.policy.question.scene import parse_port
 from sixproof.policy.question.snapshot_file import read_snapshot
 from sixproof.policy.snapshot.address import read_address
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
 from sixproof.policy.manifests.manifest import Field, Fields, read_labels, shown
-from sixproof.policy.question.scene import named_port
+from sixproof.policy.question.endpoint_text import named_port
 from sixproof.policy.snapshot.address import read_address
 from sixproof.policy.snapshot.snapshot import (
     ClusterSnapshot,

@@ -9,9 +9,9 @@ import pytest
 
 from testbed.cluster.kube import Kubectl
 from testbed.errors import BedError
-from testbed.faults import cli, fault, journal, scene
+from testbed.faults import cli, fault, journal, target
 from testbed.faults.fault import Fault, Place
-from testbed.faults.scene import Scene
+from testbed.faults.target import FaultTarget
 from testbed.host.engine import Engine
 from tests.unit.testbed.test_record import BED
 
@@ -51,7 +51,7 @@ def test_a_fault_says_what_it_is_and_what_must_be_reported(name: str) -> None:
 @FAULTS
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_scripts_are_shell(name: str, script: str) -> None:
-    text = f"{scene.FUNCTIONS}\n{getattr(CATALOGUE[name], script)}"
+    text = f"{target.FUNCTIONS}\n{getattr(CATALOGUE[name], script)}"
     checked = subprocess.run(["sh", "-n"], input=text, text=True, capture_output=True, check=False)
     assert checked.stderr == ""
 
@@ -111,16 +111,18 @@ def test_names_are_found_in_either_case_and_unknown_ones_list_what_there_is() ->
         fault.find("I99")
 
 
-Make = Callable[..., Scene]
+Make = Callable[..., FaultTarget]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def made(ident: str = "x-ipv6", *, save: str = "", undo: str = "true", keep: str = "") -> Scene:
+    def made(
+        ident: str = "x-ipv6", *, save: str = "", undo: str = "true", keep: str = ""
+    ) -> FaultTarget:
         one = Fault("X", "t", "r", Place.NODE, ("IPv6",), "", "", undo=undo, save=save, keep=keep)
         folder = tmp_path / ident
         variables = {"DIR": str(folder), "SAVED": f"{folder}/saved", "FAMILY": "IPv6", "IN": ""}
-        return Scene(one, "node", ident, variables)
+        return FaultTarget(one, "node", ident, variables)
 
     return made
 
@@ -177,7 +179,7 @@ def test_clear_goes_on_after_one_that_cannot_be_undone_and_fails(
 
 def test_the_undo_of_a_pod_that_is_gone_does_nothing(make: Make, tmp_path: Path) -> None:
     one = make(undo="echo must not run; exit 1")
-    gone = Scene(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-gone"})
+    gone = FaultTarget(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-gone"})
     done = sh(journal.files(gone)["undo"])
     assert (done.returncode, done.stdout) == (0, "")
 
@@ -196,32 +198,32 @@ def test_the_journal_tells_what_and_where(make: Make) -> None:
     ],
 )
 def test_an_address_within_a_block(block: str, offset: int, expected: str) -> None:
-    assert sh(f"{scene.FUNCTIONS}\nwithin {block} {offset}").stdout == expected
+    assert sh(f"{target.FUNCTIONS}\nwithin {block} {offset}").stdout == expected
 
 
 def test_places_are_namespace_and_name() -> None:
-    assert scene.split("ns/pod", "--pod") == ("ns", "pod")
+    assert target.split("ns/pod", "--pod") == ("ns", "pod")
     with pytest.raises(BedError, match="NAMESPACE/NAME"):
-        scene.split("pod", "--pod")
+        target.split("pod", "--pod")
 
 
 def test_a_family_has_the_tunnel_and_the_ranges_of_the_bed() -> None:
-    found = scene.family_variables("IPv4", BED)
+    found = target.family_variables("IPv4", BED)
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan.calico", "10.244.0.0/16")
-    found = scene.family_variables("IPv6", BED)
+    found = target.family_variables("IPv6", BED)
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan-v6.calico", "fd00:10:244::/56")
 
 
 def test_a_bed_of_one_node_has_no_peer() -> None:
     with pytest.raises(BedError, match="a variant that has workers"):
-        scene.peer_variables(Engine(None), BED, BED.nodes[0].name, "IPv6", None)
+        target.peer_variables(Engine(None), BED, BED.nodes[0].name, "IPv6", None)
 
 
 def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:
-    assert scene.service_variables(CATALOGUE["I18"], scene.Wish()) == {}
+    assert target.service_variables(CATALOGUE["I18"], target.FaultOptions()) == {}
     with pytest.raises(BedError, match="--service"):
-        scene.service_variables(CATALOGUE["S2"], scene.Wish())
-    given = scene.service_variables(CATALOGUE["S2"], scene.Wish(service="a/b"))
+        target.service_variables(CATALOGUE["S2"], target.FaultOptions())
+    given = target.service_variables(CATALOGUE["S2"], target.FaultOptions(service="a/b"))
     assert given == {"NAMESPACE": "a", "SERVICE": "b"}
 
 
@@ -236,17 +238,19 @@ class Told:
 def test_a_pod_is_asked_for_only_where_a_fault_changes_its_object() -> None:
     """By its names, with its address of the family."""
     kubectl = cast(Kubectl, Told())
-    assert scene.object_variables(CATALOGUE["S2"], scene.Wish(), kubectl, "IPv6") == {}
+    assert target.object_variables(CATALOGUE["S2"], target.FaultOptions(), kubectl, "IPv6") == {}
     with pytest.raises(BedError, match="add --pod"):
-        scene.object_variables(CATALOGUE["L4"], scene.Wish(), kubectl, "IPv6")
-    found = scene.object_variables(CATALOGUE["L4"], scene.Wish(pod="a/b"), kubectl, "IPv6")
+        target.object_variables(CATALOGUE["L4"], target.FaultOptions(), kubectl, "IPv6")
+    found = target.object_variables(
+        CATALOGUE["L4"], target.FaultOptions(pod="a/b"), kubectl, "IPv6"
+    )
     assert found == {"NAMESPACE": "a", "POD_NAME": "b", "POD_IP": "fd00::1"}
 
 
 def test_the_first_address_of_a_family_is_taken() -> None:
     addresses = ["10.0.0.1", "fd00::1", "fd00::2"]
-    assert scene.of_family(addresses, "IPv6") == "fd00::1"
-    assert scene.of_family(addresses[:1], "IPv6") == ""
+    assert target.of_family(addresses, "IPv6") == "fd00::1"
+    assert target.of_family(addresses[:1], "IPv6") == ""
 
 
 def test_an_unproven_fault_reads_differently() -> None:

@@ -10,7 +10,7 @@ from sixproof.checks.policy.measuring import FIRST, Measuring, sampled_flows
 from sixproof.model import Expectation, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.probe_pods.ports import POD_PORTS
-from tests.unit.workloads.policy.policy_scene import SCENE
+from tests.unit.workloads.policy.policy_snapshot_sample import SCENE
 
 FLOWS = SCENE.flows(POD_PORTS, Family)
 OPEN = {flow: Expectation.allowed("nothing selects it") for flow in FLOWS}

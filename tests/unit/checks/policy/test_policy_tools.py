@@ -28,7 +28,7 @@ from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from tests.unit.workloads.memory import MemoryCluster
-from tests.unit.workloads.policy.policy_scene import FACTS, HOMES, SCENE, WORLD
+from tests.unit.workloads.policy.policy_snapshot_sample import FACTS, HOMES, SCENE, WORLD
 
 SETTINGS = cast(
     Settings, SimpleNamespace(seed=11, settle_timeout=0.2, deny_timeout=0.01, ready_timeout=1.0)

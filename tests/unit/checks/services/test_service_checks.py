@@ -24,7 +24,7 @@ from sixproof.workloads.services.mutable_service import Change
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
 from tests.unit.workloads.existing.existing import DENY_ALL, FROM_A, ONLY_IPV4, existing
-from tests.unit.workloads.scene import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
+from tests.unit.workloads.two_nodes import A1, NODES, POOLS, TUNNELS, WEB1, WEB2, addresses
 
 PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
 TRANSLATION = Translation(

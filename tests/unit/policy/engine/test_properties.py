@@ -19,7 +19,7 @@ from sixproof.policy.calico.selector_text import parse_selector
 from sixproof.policy.kubernetes.labels import read_label_selector
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.manifest import Field
-from sixproof.policy.question.scene import parse_endpoint
+from sixproof.policy.question.endpoint_text import parse_endpoint
 from sixproof.policy.question.snapshot_file import read_snapshot
 from tests.unit.policy.calico.test_calico_cases import CASES as CALICO_CASES
 from tests.unit.policy.calico.test_calico_cases import gnp

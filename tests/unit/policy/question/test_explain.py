@@ -14,9 +14,9 @@ from sixproof.__main__ import main
 from sixproof.errors import UsageError
 from sixproof.model import EndpointKind, Protocol
 from sixproof.policy.manifests.placed import Placed
+from sixproof.policy.question.endpoint_text import AskedPort, parse_endpoint, parse_port
 from sixproof.policy.question.question import Explanation, Question
 from sixproof.policy.question.question import answer as answer_placed
-from sixproof.policy.question.scene import AskedPort, parse_endpoint, parse_port
 from sixproof.policy.question.snapshot_file import read_snapshot
 
 DENY = """

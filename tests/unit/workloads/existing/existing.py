@@ -14,7 +14,7 @@ from sixproof.policy import CALICO, Node
 from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
-from tests.unit.workloads.scene import NODES, addresses
+from tests.unit.workloads.two_nodes import NODES, addresses
 
 RUN = Run("abc")
 SYSTEM = 'projectcalico.org/name not in {"kube-system"}'

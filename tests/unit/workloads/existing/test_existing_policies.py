@@ -35,7 +35,7 @@ from tests.unit.workloads.existing.existing import (
     host,
     mesh_pod,
 )
-from tests.unit.workloads.scene import addresses
+from tests.unit.workloads.two_nodes import addresses
 
 A1, B2 = mesh_pod("a", "n1"), mesh_pod("b", "n2")
 TCP = PortSpec(Protocol.TCP, 8080)

@@ -14,7 +14,7 @@ from sixproof.workloads.policy import cases as policy_cases
 from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.policy.policy_namespaces import POLICY_NAMESPACES
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS
-from tests.unit.workloads.policy.policy_scene import FACTS, SCENE, WORLD
+from tests.unit.workloads.policy.policy_snapshot_sample import FACTS, SCENE, WORLD
 
 VALUES = policy_cases.values(SCENE, FACTS)
 EVERYTHING_STAYS_OPEN = {

@@ -16,7 +16,7 @@ from sixproof.policy import CALICO_3_31, Oracle
 from sixproof.workloads.policy import cases, generate, shrink
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.probe_pods.ports import POD_PORTS
-from tests.unit.workloads.policy.policy_scene import FACTS, HOMES, SCENE, WORLD
+from tests.unit.workloads.policy.policy_snapshot_sample import FACTS, HOMES, SCENE, WORLD
 
 VALUES = cases.values(SCENE, FACTS)
 FLOWS = SCENE.flows(POD_PORTS, SCENE.families())

@@ -15,7 +15,7 @@ from sixproof.workloads.policy.policy_namespaces import PARTS, POLICY_NAMESPACES
 from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
-from tests.unit.workloads.policy.policy_scene import HOMES, RUN, SCENE, SERVICE, WORLD
+from tests.unit.workloads.policy.policy_snapshot_sample import HOMES, RUN, SCENE, SERVICE, WORLD
 
 ONE = (POD_PORTS[0], POD_PORTS[2])
 

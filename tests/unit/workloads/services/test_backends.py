@@ -12,7 +12,7 @@ from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services import backends
 from sixproof.workloads.services.backends import GATE, GROUP, Backend
-from tests.unit.workloads.scene import WEB1
+from tests.unit.workloads.two_nodes import WEB1
 
 RUN = Run("abc123")
 OPTIONS = PodOptions("registry.example/python:3.13")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.workloads.services.kube_proxy import KubeProxy, parse
-from tests.unit.workloads.scene import A1, NODES, POOLS, addresses
+from tests.unit.workloads.two_nodes import A1, NODES, POOLS, addresses
 
 CONFIG = """
 clusterCIDR: 10.244.0.0/16,fd00:10:244::/56

@@ -18,7 +18,7 @@ from sixproof.workloads.services.routing import (
     flows_to,
     not_at_nodes,
 )
-from tests.unit.workloads.scene import A1, A2, HOST1, HOST2, NODES, WEB1, WEB2, addresses
+from tests.unit.workloads.two_nodes import A1, A2, HOST1, HOST2, NODES, WEB1, WEB2, addresses
 
 PROXY = KubeProxy("nftables")
 WEB = Service(

@@ -14,7 +14,7 @@ from sixproof.model import EndpointKind, Family, NodeFacts, Protocol
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.manifests import ServicePort, load, service
-from tests.unit.workloads.scene import NODES, addresses
+from tests.unit.workloads.two_nodes import NODES, addresses
 
 MANIFESTS = Path(__file__).parents[4] / "manifests" / "services"
 RUN = Run("abc123")

@@ -24,7 +24,7 @@ from sixproof.workloads.services.shared_services import (
 )
 from sixproof.workloads.services.slices import SERVICE_NAME
 from tests.unit.workloads.memory import MemoryCluster
-from tests.unit.workloads.scene import A1, A2, HOST1, HOST2
+from tests.unit.workloads.two_nodes import A1, A2, HOST1, HOST2
 
 MANIFESTS = Path(__file__).parents[4] / "manifests" / "services"
 MESH = ProbeTopology(Run("abc123"), (A1, A2), (HOST1, HOST2))

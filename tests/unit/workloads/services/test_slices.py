@@ -10,7 +10,7 @@ from sixproof.model import Family, Protocol
 from sixproof.workloads.services import slices
 from sixproof.workloads.services.manifests import Service, ServicePort
 from sixproof.workloads.services.slices import Behind, ready
-from tests.unit.workloads.scene import addresses
+from tests.unit.workloads.two_nodes import addresses
 
 V4, V6 = addresses("10.244.1.7", "fd00:10:244:1::7")
 

@@ -11,7 +11,7 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
-from tests.unit.workloads.scene import (
+from tests.unit.workloads.two_nodes import (
     A1,
     A2,
     HOST1,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.policy.manifests.manifest import shown
-from sixproof.policy.question.scene import (
+from sixproof.policy.question.endpoint_text import (
     INLINE,
     AskedPort,
     EndpointSpec,

@@ -22,7 +22,7 @@ FUNCTIONS = (Path(__file__).parent / "functions.sh").read_text()
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class FaultOptions:
     """What the caller asks for beside the fault's name; None leaves the choice to the bed."""
 
     node: str | None = None
@@ -34,7 +34,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class FaultTarget:
     """A fault at its place. `ident` names it on the node: the same again is the same fault."""
 
     fault: Fault
@@ -64,13 +64,15 @@ def of_family(addresses: list[str], family: str) -> str:
     return next((a for a in addresses if (":" in a) == (family == "IPv6")), "")
 
 
-def choose_node(fault: Fault, bed: Bed, wish: Wish, pod: Mapping[str, Any] | None) -> str:
+def choose_node(
+    fault: Fault, bed: Bed, options: FaultOptions, pod: Mapping[str, Any] | None
+) -> str:
     """The node whose shell runs the scripts."""
     if fault.place is Place.CLUSTER:
         return bed.nodes[0].name
     if pod is not None:
         return str(pod["spec"]["nodeName"])
-    node = wish.node or bed.nodes[1 if len(bed.nodes) > 1 else 0].name
+    node = options.node or bed.nodes[1 if len(bed.nodes) > 1 else 0].name
     if node not in bed.node_names:
         raise BedError(
             f"a node of the bed ({', '.join(bed.node_names)})",
@@ -80,20 +82,20 @@ def choose_node(fault: Fault, bed: Bed, wish: Wish, pod: Mapping[str, Any] | Non
     return node
 
 
-def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
+def resolve(fault: Fault, bed: Bed, engine: Engine, options: FaultOptions) -> FaultTarget:
     """Find everything that the fault's scripts need; raises BedError for what is not there."""
     kubectl = Kubectl(engine, bed.nodes[0].name)
-    family = fault.family(wish.family)
+    family = fault.family(options.family)
     pod = None
     if fault.place is Place.POD:
-        if wish.pod is None:
+        if options.pod is None:
             raise BedError(f"a pod for fault {fault.name}", remedy="add --pod NAMESPACE/POD")
-        namespace, name = split(wish.pod, "--pod")
+        namespace, name = split(options.pod, "--pod")
         pod = kubectl.get("pod", name, f"--namespace={namespace}")
-    node = choose_node(fault, bed, wish, pod)
+    node = choose_node(fault, bed, options, pod)
     ident = "-".join(
         part.replace("/", ".").lower()
-        for part in (fault.name, family, wish.pod or "", wish.service or "")
+        for part in (fault.name, family, options.pod or "", options.service or "")
         if part
     )
     variables = {
@@ -102,15 +104,15 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, wish: Wish) -> Scene:
         "DIR": f"{STATE}/{ident}",
         "SAVED": f"{STATE}/{ident}/saved",
         "TABLE": f"six_fault_{fault.name}_{family}".lower(),
-        "VALUE": wish.value or fault.value,
+        "VALUE": options.value or fault.value,
         **family_variables(family, bed),
-        **peer_variables(engine, bed, node, family, wish.peer),
+        **peer_variables(engine, bed, node, family, options.peer),
         **(pod_variables(engine, node, pod, family) if pod else {"IN": ""}),
-        **service_variables(fault, wish),
-        **object_variables(fault, wish, kubectl, family),
+        **service_variables(fault, options),
+        **object_variables(fault, options, kubectl, family),
         **(dns_variables(kubectl, family) if "$DNS" in fault.proof else {}),
     }
-    return Scene(fault, node, ident, variables)
+    return FaultTarget(fault, node, ident, variables)
 
 
 def tunnel(bed: Bed, family: str) -> str:
@@ -134,15 +136,15 @@ def family_variables(family: str, bed: Bed) -> dict[str, str]:
 
 
 def peer_variables(
-    engine: Engine, bed: Bed, node: str, family: str, wish: str | None
+    engine: Engine, bed: Bed, node: str, family: str, options: str | None
 ) -> dict[str, str]:
     """The other node of a pair: its name, its address and its tunnel's address in the family."""
     others = [machine for machine in bed.nodes if machine.name != node]
-    chosen = [m for m in others if m.name == wish] if wish else others[-1:]
+    chosen = [m for m in others if m.name == options] if options else others[-1:]
     if not chosen:
         raise BedError(
             "another node as the peer",
-            seen=wish or "a bed of one node",
+            seen=options or "a bed of one node",
             remedy=f"--peer with one of {', '.join(m.name for m in others)}"
             if others
             else "inject it in a variant that has workers",
@@ -186,24 +188,26 @@ def pod_variables(engine: Engine, node: str, pod: Mapping[str, Any], family: str
     }
 
 
-def service_variables(fault: Fault, wish: Wish) -> dict[str, str]:
+def service_variables(fault: Fault, options: FaultOptions) -> dict[str, str]:
     if not re.search(r"\$SERVICE\b", fault.inject):
         return {}
-    if wish.service is None:
+    if options.service is None:
         raise BedError(
             f"a service for fault {fault.name}", remedy="add --service NAMESPACE/SERVICE"
         )
-    namespace, name = split(wish.service, "--service")
+    namespace, name = split(options.service, "--service")
     return {"NAMESPACE": namespace, "SERVICE": name}
 
 
-def object_variables(fault: Fault, wish: Wish, kubectl: Kubectl, family: str) -> dict[str, str]:
+def object_variables(
+    fault: Fault, options: FaultOptions, kubectl: Kubectl, family: str
+) -> dict[str, str]:
     """The pod whose object a fault at the API changes: its names, and its address of a family."""
     if not re.search(r"\$POD_NAME\b", fault.inject + fault.proof):
         return {}
-    if wish.pod is None:
+    if options.pod is None:
         raise BedError(f"a pod for fault {fault.name}", remedy="add --pod NAMESPACE/POD")
-    namespace, name = split(wish.pod, "--pod")
+    namespace, name = split(options.pod, "--pod")
     pod = kubectl.get("pod", name, f"--namespace={namespace}")
     addresses = [entry["ip"] for entry in pod["status"].get("podIPs", [])]
     return {"NAMESPACE": namespace, "POD_NAME": name, "POD_IP": of_family(addresses, family)}
