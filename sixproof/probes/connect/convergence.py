@@ -129,25 +129,25 @@ def converge(
 
     With `scout`, the cheap rounds are its own, of a few flows: one must agree, and the confirming
     round with it. Where that does not, the whole begins again without sampled flows, in the time
-    that is left.
+    that is left; what the confirming round took by itself is not taken from it.
     """
     confirm = confirm or measure
 
-    def follow(rounds: Measure, in_a_row: int) -> tuple[_Follower, bool]:
+    def follow(rounds: Measure, in_a_row: int, judged: float = 0.0) -> tuple[_Follower, bool]:
         follower = _Follower(rounds, agrees, began, first, patience, margin, in_a_row)
-        left = max(0.1, deadline - (time.monotonic() - began))
+        left = max(0.1, deadline + judged - (time.monotonic() - began))
         found = wait.until(follower.look, bool, timeout=left, first=0.02, longest=0.15)
         return follower, found.accepted
 
-    before = 0
+    before, judged = 0, 0.0
     if scout is not None:
         follower, agreed = follow(scout, 1)
         waited = time.monotonic() - began
         final = confirm(patience)
         if not agreed or agrees(final):
             return Converged(tuple(final), follower.settled(), follower.rounds, waited)
-        before = follower.rounds + 1
-    follower, agreed = follow(measure, _IN_A_ROW)
+        before, judged = follower.rounds + 1, time.monotonic() - began - waited
+    follower, agreed = follow(measure, _IN_A_ROW, judged)
     waited = time.monotonic() - began
     final = follower.last if sure and agreed else confirm(patience)
     return Converged(tuple(final), follower.settled(), before + follower.rounds, waited)

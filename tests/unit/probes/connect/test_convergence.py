@@ -160,6 +160,28 @@ def test_what_scouts_did_not_meet_is_followed_by_whole_rounds_and_judged_once_mo
     assert converged.rounds == 5
 
 
+def test_the_time_of_the_patient_round_is_not_the_changes() -> None:
+    """A busy machine's lasts as long as all that a change gets; whole rounds still follow it."""
+    sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="X.."), Rounds(v6="X.")
+
+    def slowly(timeout: float) -> Sequence[Observation]:
+        if not final.timeouts:
+            time.sleep(0.5)
+        return final(timeout)
+
+    converged = converge(
+        rounds,
+        all_work,
+        began=time.monotonic(),
+        deadline=0.4,
+        patience=3.0,
+        confirm=slowly,
+        scout=sampled_flows,
+    )
+    assert len(rounds.timeouts) == 3
+    assert set(converged.seconds) == {Family.IPV6}
+
+
 def test_a_second_patient_round_that_disagrees_is_the_judgement() -> None:
     sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="."), Rounds(v6="X")
     converged = scouted(sampled_flows, rounds, final)
