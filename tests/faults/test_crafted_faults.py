@@ -91,7 +91,8 @@ def test_f3_segment_sizes_that_a_node_lowers(
     said = message(suite_run, HANDSHAKE, family)
     wanted = 1370 if family is Family.IPV6 else 1390
     assert f"left with MSS {wanted} and came with 1220" in said
-    told = [line for line in said.splitlines() if "came with" in line]
+    told = [line.strip() for line in said.splitlines() if " -> raw@" in line]
+    assert told
     assert all(line.startswith(f"raw@{node} -> ") for line in told)
 
 
