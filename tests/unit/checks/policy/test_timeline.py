@@ -38,3 +38,11 @@ def test_a_silence_of_a_short_round_proves_nothing(
     line.note([Observation(SIX, next(iter(wanted.outcomes)))])
     assert not line.proven(Family.IPV6)
     assert "IPv6 1 wrong" in str(line)
+
+
+def test_who_fell_back_once_did_not_stay() -> None:
+    """A leak after the family had agreed counts, also where the last round is right again."""
+    line = Timeline({SIX: SHUT}, time.monotonic())
+    for outcome in (Outcome.DROPPED, Outcome.ALLOWED, Outcome.DROPPED):
+        line.note([Observation(SIX, outcome)])
+    assert line.proven(Family.IPV6)
