@@ -8,7 +8,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from sixproof.calico.nodes import TunnelAddress
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -106,9 +105,3 @@ def _allocation(attributes: Manifest) -> Allocation:
     return Allocation(
         *(json_fields.text(told, key) for key in ("namespace", "pod", "node", "type"))
     )
-
-
-def tunnel_of(addresses: Iterable[TunnelAddress], kind: str, family: Family) -> IPAddress | None:
-    """The address that a node has on its tunnel of a kind, None where it has none."""
-    found = (t.address for t in addresses if t.kind == kind and t.family is family)
-    return next(found, None)

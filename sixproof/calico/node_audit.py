@@ -75,9 +75,8 @@ def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
 
 
 def _tunnel(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Finding]:
-    if any(p.encapsulates("VXLAN") for p in state.pools_of(family)) and not any(
-        t.kind == "VXLAN" and t.family is family for t in node.tunnels
-    ):
+    by_vxlan = any(p.encapsulates("VXLAN") for p in state.pools_of(family))
+    if by_vxlan and node.tunnel("VXLAN", family) is None:
         yield NODE_TUNNEL.found(
             Severity.ERROR,
             f"node {node.name}",

@@ -53,6 +53,11 @@ class CalicoNode:
         """The address that Calico chose of a family."""
         return next((i for i in self.chosen if Family.of(i.ip) is family), None)
 
+    def tunnel(self, kind: str, family: Family) -> IPAddress | None:
+        """Its address on its tunnel of a kind (``VXLAN``), None where it has none."""
+        found = (t.address for t in self.tunnels if t.kind == kind and t.family is family)
+        return next(found, None)
+
     def device(self, family: Family) -> str:
         """The device that the chosen address is on, "" where it is on none that Calico saw."""
         chosen = self.address(family)

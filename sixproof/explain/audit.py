@@ -13,7 +13,7 @@ from sixproof.calico.felix import felix
 from sixproof.calico.pools import Pool, pools
 from sixproof.calico.state import CalicoState
 from sixproof.errors import UsageError
-from sixproof.explain.command import Told
+from sixproof.explain.command import Told, few
 from sixproof.explain.files import Files
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
@@ -28,8 +28,6 @@ NEVER = "never"
 _RANK = (Severity.NOTE, Severity.WARNING, Severity.ERROR, Severity.BLOCKER)
 _TOLD_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
 """Codes of Calico's audit whose objects the audit of manifests judges by their own words."""
-_FROM_POOLS = ("podSubnet", "serviceSubnet")
-_MOST_NOTES = 50
 
 _EPILOG = """
 files:
@@ -114,20 +112,18 @@ def audit(arguments: argparse.Namespace) -> Told:
         UsageError: one cannot be read, or none holds an object.
     """
     files = Files.of(arguments.files, deep=arguments.recursive)
-    every = list(_apart(files.documents))
-    if not every and not files.unread:
-        raise UsageError("there is no object in what was given")
     if files.unread:
         raise UsageError("\n".join(files.unread))
+    every = list(_apart(files.documents))
+    if not every:
+        raise UsageError("there is no object in what was given")
     found = list(_found(every, arguments.provider))
     bad = arguments.fail_on != NEVER and any(
         _RANK.index(one.finding.severity) >= _RANK.index(Severity(arguments.fail_on))
         for one in found
     )
     told = _json(found) if arguments.json else _words(found, len(every))
-    more = len(files.notes) - _MOST_NOTES
-    notes = (*files.notes[:_MOST_NOTES], *([f"and {more} more"] if more > 0 else []))
-    return Told(1 if bad else 0, told, notes)
+    return Told(1 if bad else 0, told, few(files.notes))
 
 
 def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
@@ -165,13 +161,12 @@ def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
         *_pools_of_installations(_of_kind(written, "Installation")),
     )
     state = CalicoState("", pools=given, felix=felix(configured, {}))
-    ranges = {key: tuple(_subnets(written, key)) for key in _FROM_POOLS}
     facts = ClusterFacts(
         server="",
         version="",
         nodes=(),
-        pod_cidrs=tuple(dict.fromkeys((*(p.cidr for p in given), *ranges["podSubnet"]))),
-        service_cidrs=tuple(dict.fromkeys(ranges["serviceSubnet"])),
+        pod_cidrs=tuple(dict.fromkeys((*(p.cidr for p in given), *_subnets(written, "podSubnet")))),
+        service_cidrs=_subnets(written, "serviceSubnet"),
     )
     yield from (f for f in pool_audit.audit(state, facts) if not _without_nat(f))
     if configured:
@@ -208,12 +203,10 @@ def _pools_of_installations(installations: Iterable[Manifest]) -> Iterator[Pool]
             yield from pools([{"metadata": {"name": name}, "spec": spec}])
 
 
-def _subnets(values: Iterable[object], key: str) -> Iterator[IPNetwork]:
+def _subnets(values: Iterable[object], key: str) -> tuple[IPNetwork, ...]:
     """The networks of kubeadm's and kind's `networking`, separated by commas."""
-    for value in values:
-        for text in json_fields.text(value, "networking", key).split(","):
-            if (network := json_fields.network(text)) is not None:
-                yield network
+    texts = (json_fields.text(value, "networking", key) for value in values)
+    return json_fields.networks(text for one in texts for text in one.split(","))
 
 
 def _words(found: Sequence[PlacedFinding], count: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sixproof.errors import UsageError
 from sixproof.explain.files import Files
@@ -164,8 +164,13 @@ def explain(arguments: argparse.Namespace) -> Told:
     text = _json(found) if arguments.json else _words(found, everything=arguments.all)
     findings = map(str, audit(found.policies, question.profile))
     notes = (*findings, *files.notes, *found.notes)
+    return Told(1 if unexpected else 0, text, few(notes))
+
+
+def few(notes: Sequence[str]) -> tuple[str, ...]:
+    """As many notes as anybody reads; the rest are counted."""
     more = [f"and {len(notes) - MOST_NOTES} more"] if len(notes) > MOST_NOTES else []
-    return Told(1 if unexpected else 0, text, (*notes[:MOST_NOTES], *more))
+    return (*notes[:MOST_NOTES], *more)
 
 
 def _words(found: Explanation, *, everything: bool) -> str:

@@ -80,6 +80,19 @@ class AddressChecks:
                 "list on ipamblocks and blockaffinities of crd.projectcalico.org",
             ) from error
 
+    @functools.cached_property
+    def held(self) -> Mapping[str, list[tuple[str, str, int]]]:
+        """The addresses of every node's devices: device, address, prefix length.
+
+        Raises:
+            InfrastructureError: an agent could not be asked.
+        """
+        asked = [(host.node, self._read(host)) for host in self._topology.hosts]
+        return {
+            node: [(a.device, a.address, a.prefix) for a in answer.result().addresses]
+            for node, answer in asked
+        }
+
     def must_agree(self, family: Family) -> None:
         """All that knows the address that a pod has of this family says the same.
 
@@ -131,13 +144,12 @@ class AddressChecks:
             InfrastructureError: an agent could not be asked.
         """
         known = {node.name: node for node in self.state.nodes}
-        asked = [(host, self._read(host)) for host in self._topology.hosts if host.node in known]
-        wrong = []
-        for host, answer in asked:
-            held = [(a.device, a.address, a.prefix) for a in answer.result().addresses]
-            if said := routes.unlike_the_node(known[host.node], family, held):
-                wrong.append(f"node {host.node}: {said}")
-        evidence.require_none(wrong, family)
+        said = {
+            node: routes.unlike_the_node(known[node], family, held)
+            for node, held in self.held.items()
+            if node in known
+        }
+        evidence.require_none([f"node {n}: {what}" for n, what in said.items() if what], family)
 
     def must_keep_its_blocks(self, nodes: Iterable[str]) -> None:
         """Every IPAM block is of its pool's size, and of a node that exists.

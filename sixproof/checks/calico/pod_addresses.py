@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sixproof.calico.ipam import Ipam
 from sixproof.calico.pools import Pool
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
-from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.model import Endpoint, Family, IPAddress, IPNetwork
 
 POD_IPS = "cni.projectcalico.org/podIPs"
 """The annotation in which Calico's CNI plugin notes the addresses that it assigned to a pod."""
@@ -39,8 +38,10 @@ def records(
     return tuple(
         PodRecord(
             pod,
-            tuple(_addresses(e.get("ip") for e in json_fields.entries(m, "status", "podIPs"))),
-            tuple(_addresses(json_fields.annotation(m, POD_IPS).split(","))) if notes else None,
+            json_fields.addresses(
+                json_fields.text(e, "ip") for e in json_fields.entries(m, "status", "podIPs")
+            ),
+            _noted(m) if notes else None,
         )
         for pod, m in there
     )
@@ -106,7 +107,7 @@ def borrowed(records_: Iterable[PodRecord], ipam: Ipam) -> Iterator[str]:
                 )
 
 
-def _holds(pool: Pool, cidr: ipaddress.IPv4Network | ipaddress.IPv6Network) -> bool:
+def _holds(pool: Pool, cidr: IPNetwork) -> bool:
     return pool.family is Family.of(cidr) and cidr.subnet_of(pool.cidr)  # type: ignore[arg-type]
 
 
@@ -114,9 +115,6 @@ def _of(addresses: Iterable[IPAddress], family: Family) -> IPAddress | None:
     return next((a for a in addresses if Family.of(a) is family), None)
 
 
-def _addresses(texts: Iterable[object]) -> Iterator[IPAddress]:
-    for text in texts:
-        try:
-            yield ipaddress.ip_address(str(text).strip().partition("/")[0])
-        except ValueError:  # untrusted: what is no address is none
-            continue
+def _noted(manifest: Manifest) -> tuple[IPAddress, ...]:
+    texts = json_fields.annotation(manifest, POD_IPS).split(",")
+    return json_fields.addresses(text.partition("/")[0] for text in texts)

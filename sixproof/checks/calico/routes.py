@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import ipaddress
 from collections.abc import Iterable
 
 from sixproof.agent.protocol import RouteSeen
-from sixproof.calico.ipam import tunnel_of
+from sixproof.calico.mtu import IPIP, VXLAN_V4, VXLAN_V6
 from sixproof.calico.nodes import CalicoNode
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
+from sixproof.kube.api import json_fields
 from sixproof.model import Endpoint, Family, IPAddress
 
-VXLAN = {Family.IPV4: "vxlan.calico", Family.IPV6: "vxlan-v6.calico"}
-IPIP = "tunl0"
-_TUNNELS = (*VXLAN.values(), IPIP)
+_VXLAN = {tunnel.family: tunnel.device for tunnel in (VXLAN_V4, VXLAN_V6)}
+_TUNNELS = (*_VXLAN.values(), IPIP.device)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,12 +53,12 @@ def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> 
     if mode.endswith("CrossSubnet") and _one_subnet(here, there, family):
         mode = "None"
     if mode.startswith("VXLAN"):
-        end = tunnel_of(there.tunnels, "VXLAN", family)
+        end = there.tunnel("VXLAN", family)
         return ExpectedRoute(
-            VXLAN[family], (end,) if end else (), tunnel=True, why=f"{pod.node}'s tunnel address"
+            _VXLAN[family], (end,) if end else (), tunnel=True, why=f"{pod.node}'s tunnel address"
         )
     if mode.startswith("IPIP"):
-        return ExpectedRoute(IPIP, tunnel=True, why="the pool uses IPIP")
+        return ExpectedRoute(IPIP.device, tunnel=True, why="the pool uses IPIP")
     chosen = there.address(family)
     direct = _one_subnet(here, there, family)
     return ExpectedRoute(
@@ -80,7 +79,7 @@ def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
         return f"{told}, wanted {way.device} ({way.why})"
     if way.tunnel is False and seen.device in _TUNNELS:
         return f"{told}, wanted without a tunnel ({way.why})"
-    if way.gateways and not any(_same(seen.gateway, gateway) for gateway in way.gateways):
+    if way.gateways and json_fields.address(seen.gateway) not in way.gateways:
         return f"{told}, wanted via {' or '.join(map(str, way.gateways))} ({way.why})"
     return ""
 
@@ -91,7 +90,7 @@ def unlike_the_node(node: CalicoNode, family: Family, held: Iterable[tuple[str, 
     chosen = node.address(family)
     if chosen is None:
         return f"Calico chose no {family} address for it"
-    mine = [(device, bits) for device, text, bits in held if _same(text, chosen.ip)]
+    mine = [(device, bits) for device, text, bits in held if json_fields.address(text) == chosen.ip]
     if not mine:
         return f"Calico chose {chosen}, which no device of the node has"
     lengths = sorted({bits for _, bits in mine})
@@ -99,13 +98,6 @@ def unlike_the_node(node: CalicoNode, family: Family, held: Iterable[tuple[str, 
     if not full and chosen.network.prefixlen not in lengths:
         return f"Calico chose {chosen}, {mine[0][0]} has it with /{lengths[0]}"
     return ""
-
-
-def _same(text: str, address: IPAddress) -> bool:
-    try:
-        return ipaddress.ip_address(text) == address
-    except ValueError:
-        return False
 
 
 def _pool_of(state: CalicoState, address: IPAddress) -> Pool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.pmtu.path_results import UDP
@@ -44,17 +44,12 @@ def _require(
     title: str, cells: list[Observation], source: str, family: Family, recorder: Recorder
 ) -> None:
     with steps.step(f"Then {title}"):
-        recorder.matrix(*_matrix(title, source, cells, lambda o: o.flow.family is family))
+        recorder.matrix(*_matrix(title, source, [c for c in cells if c.flow.family is family]))
         evidence.require(*_matrix(title, source, cells), family=family)
 
 
-def _matrix(
-    title: str,
-    source: str,
-    cells: Iterable[Observation],
-    chosen: Callable[[Observation], bool] = lambda _: True,
-) -> Judged:
-    return expecting_all(Matrix.of(title, filter(chosen, cells), MatrixKind.PATHS), source)
+def _matrix(title: str, source: str, cells: Iterable[Observation]) -> Judged:
+    return expecting_all(Matrix.of(title, cells, MatrixKind.PATHS), source)
 
 
 def _cell(seen: Observation, violation: str, doubt: str = "") -> Observation:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from sixproof.calico.ipam import Allocation, Block, Ipam, ipam, tunnel_of
-from sixproof.calico.nodes import TunnelAddress
+from sixproof.calico.ipam import Allocation, Block, Ipam, ipam
+from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.model import Family
 
 
@@ -84,5 +84,6 @@ def test_the_tunnel_address_of_a_kind_and_family() -> None:
     """None where the node has none."""
     six = ipaddress.ip_address("fd00:10:244::40")
     ends = (TunnelAddress("VXLAN", ipaddress.ip_address("10.244.1.0")), TunnelAddress("VXLAN", six))
-    assert tunnel_of(ends, "VXLAN", Family.IPV6) == six
-    assert tunnel_of(ends, "WireGuard", Family.IPV6) is None
+    node = CalicoNode("w1", tunnels=ends)
+    assert node.tunnel("VXLAN", Family.IPV6) == six
+    assert node.tunnel("WireGuard", Family.IPV6) is None

@@ -1,4 +1,4 @@
-"""Findings: what the preflight or the audit of Calico found wrong, and just such traffic fails."""
+"""Findings: what the audit of Calico found wrong, where just such traffic fails."""
 
 from __future__ import annotations
 

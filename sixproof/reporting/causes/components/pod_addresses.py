@@ -18,8 +18,8 @@ def find(situation: Situation) -> Iterator[Cause]:
         groups[flow.destination.node, flow.family].append(wrong)
     for (node, family), cells in groups.items():
         pods = {cell.observation.flow.destination: cell for cell in cells}
+        first, cell = next(iter(pods.items()))
         if len(pods) > 1:
-            first, cell = next(iter(pods.items()))
             yield _cause(
                 f"node {node}",
                 f"{len(pods)} pods have no {family} address that all agree about, "
@@ -28,9 +28,9 @@ def find(situation: Situation) -> Iterator[Cause]:
                 pods,
                 f"See which CNI plugin on {node} changes Calico's result, and make the pods again",
             )
-        for pod, cell in pods.items() if len(pods) == 1 else ():
+        else:
             yield _cause(
-                f"pod {_called(pod)}",
+                f"pod {_called(first)}",
                 cell.observation.reason,
                 family,
                 pods,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from sixproof.policy import CALICO, Node
 from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
-from tests.unit.workloads.two_nodes import NODES, addresses
+from tests.unit.workloads.two_nodes import NODES, pod
 
 RUN = Run("abc")
 SYSTEM = 'projectcalico.org/name not in {"kube-system"}'
@@ -84,15 +85,7 @@ def existing(monkeypatch: pytest.MonkeyPatch, *texts: str) -> tuple[ExistingPoli
 
 def mesh_pod(role: str, node: str) -> Endpoint:
     """A probe pod."""
-    i, number = node.removeprefix("n"), 10 + ord(role[0])
-    return Endpoint(
-        name=f"{role}@{node}",
-        kind=EndpointKind.POD,
-        addresses=addresses(f"10.244.{i}.{number}", f"fd00:10:244:{i}::{number:x}"),
-        namespace=RUN.namespace(role),
-        pod=f"{role}-{node}",
-        node=node,
-    )
+    return dataclasses.replace(pod(role, node, 10 + ord(role[0])), namespace=RUN.namespace(role))
 
 
 def host(node: str) -> Endpoint:
