@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import io
 import json
 import os
 import subprocess
@@ -20,6 +21,7 @@ from tests.plugin.conftest import ROOT
 from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.plugin.simulated.network import Sent
 from tests.plugin.simulated.objects import Manifest, Where
+from tests.plugin.simulated.streams import ExecSide
 from tests.unit.kube.server import kubeconfig, serve
 
 QUICK = ("--six-nodes=2", "--six-deny-timeout=0.4", "--six-settle-timeout=20", "--six-raw=off")
@@ -276,3 +278,11 @@ def test_policies_of_the_user_and_generated_ones_are_tried(
     )
     assert (ran.status, ran.bad) == (0, set()), ran.text
     assert ran.outcomes() == Counter(passed=2), ran.text
+
+
+def test_a_stream_that_was_closed_takes_no_answer() -> None:
+    """The cluster's side says so by the error that it ends on, at whatever moment it is closed."""
+    closed = io.BytesIO()
+    closed.close()
+    with pytest.raises(OSError, match="closed"):
+        ExecSide(io.BytesIO(), closed).say(b"{}")

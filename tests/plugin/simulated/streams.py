@@ -41,11 +41,18 @@ class ExecSide:
             yield from whole
 
     def say(self, data: bytes) -> None:
-        """Write to standard output."""
+        """Write to standard output.
+
+        Raises:
+            OSError: The other side has hung up.
+        """
         body = bytes([_STDOUT]) + data
         with self._lock:
-            self._writing.write(struct.pack("!BBQ", 0x82, 127, len(body)) + body)
-            self._writing.flush()
+            try:
+                self._writing.write(struct.pack("!BBQ", 0x82, 127, len(body)) + body)
+                self._writing.flush()
+            except ValueError as error:  # the stream was closed while an answer was made
+                raise BrokenPipeError("the stream is closed") from error
 
     def _frame(self) -> bytes | None:
         """The data of the next frame for standard input, None at the end."""
