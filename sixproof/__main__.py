@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sixproof.errors import UsageError
 from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Told
-from sixproof.reporting.conclusion import rules
+from sixproof.reporting.conclusion import known_faults, rules
 
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as shells have it."""
@@ -26,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
         "causes",
         help="list every cause that a run may conclude",
         description="List every cause that the conclusion of a run may name: what it is, the "
-        "facts that show it, and its source. Needs no cluster.",
+        "facts that show it, and its source; and the publicly known faults that it is "
+        "compared with. Needs no cluster.",
     )
     return top
 
@@ -37,7 +38,7 @@ def _run(arguments: argparse.Namespace) -> Told:
     if arguments.command == "findings":
         return Told(0, findings.table(), ())
     if arguments.command == "causes":
-        return Told(0, rules.table(), ())
+        return Told(0, f"{rules.table()}\n{known_faults.table()}", ())
     return command.explain(arguments)
 
 

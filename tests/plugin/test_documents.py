@@ -16,7 +16,7 @@ from fixtures.options import OPTIONS, Option
 from sixproof.explain.findings import every_finding
 from sixproof.explain.findings import table as table_of_findings
 from sixproof.model import FindingType
-from sixproof.reporting.conclusion import rules
+from sixproof.reporting.conclusion import known_faults, rules
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
 
@@ -74,6 +74,7 @@ def test_the_page_of_the_diagnosis_lists_all_causes() -> None:
     a test by recorded facts."""
     text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     assert rules.table() in text, "python -m sixproof causes prints the table anew"
+    assert known_faults.table() in text, "python -m sixproof causes prints the table anew"
     files = (ROOT / "tests/unit/reporting/conclusion").glob("test_*.py")
     tests = "".join(path.read_text(encoding="utf-8") for path in files)
     known = {path.stem for path in (ROOT / "testbed/faults/catalogue").glob("*.toml")}

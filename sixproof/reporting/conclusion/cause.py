@@ -28,8 +28,8 @@ class Cause:
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
     leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
     whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
-    that worked speaks against it. `like` is a public report of the same, `about` the word by
-    which a test without cells speaks of the same thing: a device, ``MSS``.
+    that worked speaks against it. `about` is the word by which a test without cells speaks of the
+    same thing: a device, ``MSS``.
     """
 
     code: str
@@ -42,7 +42,6 @@ class Cause:
     must: Callable[[Flow], bool] = lambda _: False
     evidence: tuple[str, ...] = ()
     since: str = ""
-    like: str = ""
     about: str = ""
 
     @property

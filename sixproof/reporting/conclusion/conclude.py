@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Flow
-from sixproof.reporting.conclusion import hints
+from sixproof.reporting.conclusion import hints, known_faults
 from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
@@ -70,7 +70,7 @@ class Conclusion:
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
-        known = [f"as in {self.causes[0].like}"] if self.causes[0].like else []
+        known = (f"looks like {fault}" for fault in known_faults.known(self.causes[0]))
         return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
 
     @property

@@ -37,7 +37,6 @@ def find(situation: Situation) -> Iterator[Cause]:
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
                 ),
                 since=_since(situation, node, reader.KUBE_PROXY),
-                like="kubernetes/kubernetes 38372, 47589",
             )
         calico = situation.examination.of("calico-node", node)
         if calico and (why := _sick(health.get(reader.FELIX))):
@@ -116,7 +115,7 @@ RULES = (
         "kube-proxy's health port 10256 on each node",
         find,
         ("R1",),
-        "kubernetes/kubernetes 38372, 47589",
+        "Kubernetes documentation, kube-proxy: --healthz-bind-address",
     ),
     CauseRule(
         "felix",

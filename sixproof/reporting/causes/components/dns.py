@@ -105,7 +105,6 @@ def _replica(
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
-        like="coredns/coredns 7168" if silent else "coredns/coredns 3587, 3879",
     )
 
 
@@ -147,7 +146,6 @@ def _all_of_them(
         Confidence.SHOWN if lines else Confidence.FITS,
         hits=_asks_dns,
         evidence=(f"alike from every replica: {names}", *(f"Corefile: {x}" for x in lines[1:3])),
-        like="rancher/rke2 4050" if lines and lines[0].startswith("rewrite") else "",
     )
 
 
@@ -158,7 +156,6 @@ RULES = (
         "DNS questions and answers of each replica asked by itself",
         find,
         ("R4", "R10"),
-        "coredns/coredns 3587, 3879, 7168",
     ),
     CauseRule(
         "dns-configuration",
@@ -166,6 +163,6 @@ RULES = (
         "DNS answers, the Corefile in ConfigMap kube-system/coredns",
         find,
         ("R5", "I21"),
-        "rancher/rke2 4050; CoreDNS plugins rewrite, template and dns64",
+        "CoreDNS plugins rewrite, template and dns64",
     ),
 )

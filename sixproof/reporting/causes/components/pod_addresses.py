@@ -74,6 +74,6 @@ RULES = (
         "podIPs, the annotation of Calico's CNI plugin, IPAM blocks (suites/calico)",
         find,
         ("L4", "R6"),
-        "kubernetes/kubernetes 82634, projectcalico/calico 9312",
+        "Calico documentation, IP address management",
     ),
 )

@@ -36,7 +36,6 @@ def find(situation: Situation) -> Iterator[Cause]:
             (family,),
             Confidence.SHOWN,
             hits=_to_nodes(held, family),
-            like="kubernetes/kubernetes 122899",
         )
 
 
@@ -65,6 +64,6 @@ RULES = (
         "ConfigMap kube-system/kube-proxy, and the InternalIPs of nodes",
         find,
         ("R8",),
-        "kubernetes/kubernetes 122899",
+        "Kubernetes documentation, KubeProxyConfiguration: nodePortAddresses",
     ),
 )

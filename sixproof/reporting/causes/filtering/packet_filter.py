@@ -112,17 +112,8 @@ def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
                 for r in rules
             ),
         ),
-        like=_like(rule, first.chain),
         about="MSS" if rule.verdict == "rewrite" and "tcp" in rule.match else "",
     )
-
-
-def _like(rule: FilterRuleSeen, chain: ChainSeen | None) -> str:
-    """A public report of such a rule: the tunnel's packets dropped, or an INPUT chain that does."""
-    if "dport 4789" in rule.match:
-        return "projectcalico/calico 9403"
-    ports = rule.verdict == "drop" and "icmp" not in rule.match and "protocol" in rule.match
-    return "GoogleCloudPlatform/netd 178" if ports and chain and chain.hook == "input" else ""
 
 
 def _changed(rule: FilterRuleSeen, wrong: Disagreement) -> bool:
@@ -195,6 +186,6 @@ RULES = (
         "needs pods with NET_ADMIN (--six-raw)",
         find,
         ("I7", "I1", "F1", "R3", "R9"),
-        "GoogleCloudPlatform/netd 178, projectcalico/calico 9403",
+        "nft(8)",
     ),
 )

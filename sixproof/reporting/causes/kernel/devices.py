@@ -26,7 +26,6 @@ class _Odd:
     node: str
     what: str
     do: str
-    like: str = ""
     carries: dict[str, tuple[Family, ...]] = dataclasses.field(default_factory=dict)
 
 
@@ -73,7 +72,6 @@ def _oddities(
                 f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
                 f"packets",
                 f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
-                "projectcalico/calico 10692" if key == "port" else "",
             )
 
 
@@ -155,7 +153,6 @@ def _cause(situation: Situation, odd: _Odd) -> Cause:
             for name, carries in sorted(odd.carries.items())
         ),
         since=_since(situation, odd),
-        like=odd.like,
     )
 
 
@@ -174,7 +171,7 @@ RULES = (
         "network devices of each node: VNI, UDP port, state; the ways that lead over them",
         find,
         ("R7",),
-        "projectcalico/calico 10692, RFC 7348",
+        "RFC 7348",
     ),
     CauseRule(
         "device-mtu",

@@ -112,7 +112,6 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
         must=lambda flow: surely_sends(flow, node, family, to),
         evidence=tuple(_evidence(situation, node, family, group)),
         since=_since(situation, node, group),
-        like="tailscale/tailscale 14706" if _by_rule(group.way) else "",
     )
 
 
@@ -153,6 +152,6 @@ RULES = (
         "policy rules and all routing tables of the node, for each address that was measured",
         find,
         ("I10", "R2"),
-        "ip-rule(8), ip-route(8); tailscale/tailscale 14706",
+        "ip-rule(8), ip-route(8)",
     ),
 )

@@ -35,7 +35,7 @@ def test_a_replica_that_lost_its_watch_is_named() -> None:
     assert "over IPv4 and IPv6 alike" in one.headline
     assert "kubectl -n kube-system delete pod coredns-x" in one.headline
     assert "coredns-y on worker is right when asked the same" in one.evidence
-    assert "as in coredns/coredns 3587, 3879" in one.evidence
+    assert "looks like coredns/coredns 3587 and coredns/coredns 3879:" in " ".join(one.evidence)
 
 
 def test_a_replica_that_nobody_reaches_is_named() -> None:
@@ -48,7 +48,7 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
     assert one.headline.startswith(
         "DNS replica coredns-x on node worker2: it gives no answer on port 53, over IPv4 and IPv6"
     )
-    assert "as in coredns/coredns 7168" in one.evidence
+    assert "looks like coredns/coredns 7168:" in " ".join(one.evidence)
 
 
 def test_a_line_of_the_corefile_is_the_cause() -> None:
@@ -61,7 +61,7 @@ def test_a_line_of_the_corefile_is_the_cause() -> None:
     assert one.headline.startswith(
         "CoreDNS: its Corefile says 'rewrite stop type AAAA A': AAAA questions are answered NODATA"
     )
-    assert "as in rancher/rke2 4050" in one.evidence
+    assert "looks like rancher/rke2 4050:" in " ".join(one.evidence)
     (other,) = concluded(rewritten, COREFILE.format("cache 30")).every
     assert other.headline.startswith("CoreDNS: every replica answers NODATA to AAAA questions")
 
