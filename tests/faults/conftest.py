@@ -6,18 +6,22 @@ import dataclasses
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 import testbed
 from sixproof.model import Family, Observation, Outcome
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.injection import ROOT, say
 
+LONGEST = 280
+"""Characters of a first line: two lines of a wide terminal."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
 
 
@@ -98,7 +102,10 @@ def run_suites(
     )
     output = done.stdout + done.stderr
     assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
-    return SuiteRun(done.returncode, output, Results.read(report_dir / "results.json"))
+    suite_run = SuiteRun(done.returncode, output, Results.read(report_dir / "results.json"))
+    if suite_run.status == 0:
+        assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
+    return suite_run
 
 
 @pytest.fixture(scope="session")
@@ -159,6 +166,22 @@ def assert_cells(
     assert {o.outcome for o in wrong} <= outcomes
 
 
+def assert_first_line(suite_run: SuiteRun, *words: str, families: Iterable[Family] = ()) -> None:
+    """The first line of the conclusion has these words and is at most two lines long; the terminal
+    shows it; no family but these is called broken."""
+    concluded = conclude(suite_run.results)
+    assert concluded.every, suite_run.output[-3000:]
+    first = concluded.every[0].headline
+    for word in words:
+        assert word in first, f"{first}\n{suite_run.output[-6000:]}"
+    assert len(first) <= LONGEST, first
+    broken = {v.family for v in verdicts(suite_run.results) if v.word is Word.BROKEN}
+    assert broken <= set(families), suite_run.output[-6000:]
+    sign = "!" if concluded.every[0].measured else "?"
+    line = next(x for x in suite_run.output.splitlines() if x.startswith(f"  {sign} "))
+    assert first.startswith(line.removeprefix(f"  {sign} ").strip())
+
+
 def assert_green(suite_run: SuiteRun) -> None:
     """Nothing fails, and something passed."""
     assert suite_run.status == 0, suite_run.output[-3000:]
@@ -181,6 +204,7 @@ __all__ = [
     "Outcome",
     "SuiteRun",
     "assert_cells",
+    "assert_first_line",
     "assert_green",
     "assert_red_is_exactly",
     "crosses",

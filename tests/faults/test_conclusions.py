@@ -12,14 +12,9 @@ import testbed
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Family
-from sixproof.reporting.conclusion.conclude import conclude
-from sixproof.reporting.diagnosis.verdicts import Word, verdicts
-from tests.faults.conftest import faults, run_suites
+from tests.faults.conftest import assert_first_line, faults, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
-
-LONGEST = 280
-"""Characters of a first line: two lines of a wide terminal."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,16 +110,8 @@ def test_the_first_line_names_the_place_and_the_cause(
         for one in said(case.inject).split(";"):
             faults("inject", *one.split())
         suite_run = run_suites(tmp_path, *case.suites.split())
-    concluded = conclude(suite_run.results)
-    assert concluded.every, suite_run.output[-3000:]
-    first = concluded.every[0].headline
-    for word in case.words:
-        assert (names.get(word) or word) in first, f"{first}\n{suite_run.output[-6000:]}"
-    assert len(first) <= LONGEST, first
-    broken = {v.family for v in verdicts(suite_run.results) if v.word is Word.BROKEN}
-    assert broken <= set(case.families), suite_run.output[-6000:]
-    line = next(x for x in suite_run.output.splitlines() if x.startswith("  ! "))
-    assert first.startswith(line.removeprefix("  ! ").strip())
+    words = [names.get(word) or word for word in case.words]
+    assert_first_line(suite_run, *words, families=case.families)
 
 
 @pytest.fixture

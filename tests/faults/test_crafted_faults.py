@@ -12,7 +12,7 @@ from sixproof.checks.crafted.crafted_results import WAYS
 from sixproof.checks.pmtu.path_results import slugs
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import SuiteRun, faults, run_suites
+from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_crafted_green")]
@@ -77,6 +77,8 @@ def test_f2_options_that_a_node_drops(tmp_path: Path, workers: tuple[str, str]) 
         assert f"raw@{node} -> " in said
         assert "hop-by-hop options did not arrive" in said
         assert "RFC 9673" in said
+    words = (f"node {node}", "packet filter rule drops", "hop-by-hop options")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)

@@ -18,6 +18,7 @@ from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import (
     SuiteRun,
     assert_cells,
+    assert_first_line,
     assert_green,
     assert_red_is_exactly,
     faults,
@@ -116,6 +117,8 @@ def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbe
     message = suite_run.red()[REQUIRED].message
     assert "Service kube-system/kube-dns has no IPv6 clusterIP" in message
     assert "PreferDualStack" in message
+    words = ("Service kube-system/kube-dns has no IPv6 clusterIP", "PreferDualStack")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])
     skipped = {named_by(c.nodeid): c for c in suite_run.cases(CaseOutcome.SKIPPED)}
     assert {f"{t}[IPv6]" for t in (FROM_PODS, FROM_NODES, TO_PODS)} <= skipped.keys()
     assert all("IPv6" in case.reason and case.enable for case in skipped.values())

@@ -12,7 +12,7 @@ import pytest
 
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import SuiteRun, faults, run_suites
+from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_paths_green")]
@@ -246,6 +246,7 @@ def test_i2l_a_link_of_another_size_under_the_tunnels(
         assert all(f"{node}: " in x or f"@{node} (" in x for x in lines), lines
     said = message(suite_run, test, None)
     assert f"{node}: sends to other nodes by an interface of MTU 9000, most have 1500" in said
+    assert_first_line(suite_run, node, "MTU 9000", families=Family)
 
 
 def test_i2f_what_was_learnt_is_forgotten_too_soon(

@@ -8,7 +8,7 @@ import pytest
 
 from sixproof.model import Family, Outcome
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import run_suites
+from tests.faults.conftest import assert_first_line, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 
@@ -34,7 +34,7 @@ def test_a1_a_killed_agent_is_unknown_and_never_a_network_verdict(
     assert suite_run.cases(CaseOutcome.FAILED) == ()
     assert suite_run.cases(CaseOutcome.BROKEN) != ()
     assert suite_run.status == 1
-    assert victim in suite_run.output
+    assert_first_line(suite_run, victim, "exit status 137", "nothing about the network")
 
 
 def test_a2_a_server_dead_over_one_family_is_refused_there_only(
@@ -59,3 +59,5 @@ def test_a2_a_server_dead_over_one_family_is_refused_there_only(
     assert suite_run.cases(CaseOutcome.BROKEN) == ()
     assert f"{victim}" in suite_run.output
     assert "no listener" in suite_run.output
+    words = (victim, "refuses", "over IPv6", "although its agent listens there")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])

@@ -11,7 +11,7 @@ import pytest
 from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.faults.conftest import SuiteRun, faults, run_suites, touches
+from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites, touches
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "workers")]
 
@@ -133,6 +133,8 @@ def test_i8_a_policy_that_is_not_enforced_over_one_family_is_a_leak_there(
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
     assert set(bad.categories) == {Category.LEAK, only}
     assert node in bad.message
+    words = (f"node {node}", "no jump to cali-FORWARD", f"not enforced there over {family}")
+    assert_first_line(suite_run, *words, families=[family])
 
 
 def test_i9_a_neighbour_out_of_reach_is_no_matter_of_policy(broken: Break) -> None:
@@ -174,6 +176,8 @@ def test_c2_felix_that_stands_still_is_a_leak_on_its_node(broken: Break) -> None
     assert {o.flow.destination.node for o in wrong(suite_run)} == {node}
     assert set(bad.categories) == {Category.LEAK}
     assert node in bad.message
+    words = (f"node {node}", "Felix does not follow", "over IPv4 and IPv6 alike")
+    assert_first_line(suite_run, *words, families=Family)
 
 
 def test_a1_a_dead_agent_is_never_taken_for_a_policy(broken: Break) -> None:

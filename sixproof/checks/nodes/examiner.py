@@ -59,7 +59,7 @@ class Examiner:
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
-        strays, unlisted = components.stray_endpoints(self._cluster, self._topology.run.id)
+        own = components.of_run(self._cluster, self._topology.run.id)
         people = () if hurried() else self._readers(readers, problems)
         filters = self._filters(people)
         flows = () if hurried() else sample(results, self._topology)
@@ -73,11 +73,12 @@ class Examiner:
             inside=after[hosts:],
             filters=_compared(filters, self._filters(people)),
             pods=pods,
-            strays=strays,
+            strays=own.strays,
+            ended=own.ended,
             settings=settings,
             resent=len(flows),
             still=still,
-            problems=[*problems, *unread, *unseen, *unlisted],
+            problems=[*problems, *unread, *unseen, *own.problems],
         )
 
     def _readers(self, readers: Readers | None, problems: list[str]) -> tuple[Endpoint, ...]:

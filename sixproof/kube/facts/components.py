@@ -9,6 +9,7 @@ from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.facts import events
 from sixproof.kube.runs import ownership
 
 SYSTEM = "kube-system"
@@ -20,6 +21,8 @@ _SETTINGS = {
 }
 _LONGEST = 20_000
 """Characters of a setting that are kept."""
+_WORDS = 200
+"""Characters of what the API says of a pod's end."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +66,30 @@ class StrayEndpoint:
     kept_by: str = ""
 
 
-def stray_endpoints(cluster: Cluster, run_id: str) -> tuple[list[StrayEndpoint], list[str]]:
-    """Those of the services of a run, and what could not be read."""
+@dataclasses.dataclass(frozen=True)
+class EndedPod:
+    """A pod of a run whose container ended, or which the kubelet or the API server ended: `how`
+    says it in their words, `when` is an ISO 8601 time or ""."""
+
+    namespace: str
+    name: str
+    node: str
+    how: str
+    when: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSeen:
+    """What the API shows of a run's own objects that may explain what failed; `problems` say what
+    could not be read."""
+
+    strays: list[StrayEndpoint] = dataclasses.field(default_factory=list)
+    ended: list[EndedPod] = dataclasses.field(default_factory=list)
+    problems: list[str] = dataclasses.field(default_factory=list)
+
+
+def of_run(cluster: Cluster, run_id: str) -> RunSeen:
+    """The EndpointSlices of a run that lead to no pod, and its pods that ended."""
     try:
         homes = cluster.list(resources.NAMESPACE, labels=ownership.selector(run_id))
         names = [json_fields.name(home) for home in homes]
@@ -75,14 +100,19 @@ def stray_endpoints(cluster: Cluster, run_id: str) -> tuple[list[StrayEndpoint],
             [functools.partial(cluster.list, resources.POD, name) for name in names]
         )
     except ApiError as error:
-        return [], [f"EndpointSlices of the run: {error}"]
+        return RunSeen(problems=[f"pods and EndpointSlices of the run: {error}"])
+    manifests = [manifest for pods_of_home in held for manifest in pods_of_home]
+    strays = _strays([one for slices_of_home in slices for one in slices_of_home], manifests)
+    return RunSeen(strays, [end for manifest in manifests for end in _ends(manifest)])
+
+
+def _strays(slices: list[Manifest], manifests: list[Manifest]) -> list[StrayEndpoint]:
     known = {
         json_fields.text(entry, "ip")
-        for pods_of_home in held
-        for manifest in pods_of_home
+        for manifest in manifests
         for entry in json_fields.entries(manifest, "status", "podIPs")
     }
-    found = [
+    return [
         StrayEndpoint(
             json_fields.namespace(one),
             json_fields.labels(one).get("kubernetes.io/service-name", ""),
@@ -90,14 +120,34 @@ def stray_endpoints(cluster: Cluster, run_id: str) -> tuple[list[StrayEndpoint],
             address,
             json_fields.labels(one).get("endpointslice.kubernetes.io/managed-by", ""),
         )
-        for slices_of_home in slices
-        for one in slices_of_home
+        for one in slices
         for entry in json_fields.entries(one, "endpoints")
         if json_fields.flag(entry, "conditions", "ready") is not False
         for address in json_fields.strings(entry, "addresses")
         if address not in known
     ]
-    return found, []
+
+
+def _ends(manifest: Manifest) -> list[EndedPod]:
+    """How a pod ended, nothing where it did not."""
+    where = (
+        json_fields.namespace(manifest),
+        json_fields.name(manifest),
+        json_fields.text(manifest, "spec", "nodeName"),
+    )
+    status = ("status", "reason"), ("status", "message")
+    said = [json_fields.text(manifest, *path) for path in status]
+    if json_fields.text(manifest, "status", "phase") == "Failed" and said[0]:
+        return [EndedPod(*where, ": ".join(filter(None, said))[:_WORDS])]
+    return [
+        EndedPod(
+            *where,
+            f"container {json_fields.text(one, 'name')} ended: {how}"[:_WORDS],
+            json_fields.text(one, "state", "terminated", "finishedAt"),
+        )
+        for one in json_fields.entries(manifest, "status", "containerStatuses")
+        if (how := events.how_ended(one))
+    ]
 
 
 def _pod(manifest: Manifest) -> ComponentPod:

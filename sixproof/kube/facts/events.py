@@ -96,15 +96,16 @@ def _from_containers(pod: Manifest) -> Iterator[NotRunningReason]:
             yield dataclasses.replace(cause, final=reason in _FINAL)
         elif reason not in ("", "ContainerCreating", "PodInitializing"):
             yield NotRunningReason(
-                one_line(f"{name}: {reason}: {_ended(status) or waiting.get('message')}")
+                one_line(f"{name}: {reason}: {how_ended(status) or waiting.get('message')}")
             )
-        elif ended := _ended(status):
+        elif ended := how_ended(status):
             final = json_fields.text(pod, "spec", "restartPolicy") == "Never"
             yield NotRunningReason(f"{name}: {ended}", final=final)
 
 
-def _ended(status: Manifest) -> str:
-    """How a container's process last ended, "" where it did not or ended well."""
+def how_ended(status: Manifest) -> str:
+    """How the process of a container status last ended (``Error, exit status 137``), "" where it
+    did not or ended well."""
     for state in ("state", "lastState"):
         ended = json_fields.mapping(status, state, "terminated")
         code = json_fields.number(ended, "exitCode")

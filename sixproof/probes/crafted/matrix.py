@@ -33,16 +33,21 @@ def matrix(
     """A cell a packet, by its shape.
 
     One that met its fate and is `wrong` all the same is WRONG (an ICMP error about it quotes too
-    much), or came through where it must not (a part of it reached the server's interface).
+    much), or came through where it must not (a part of it reached the server's interface). One that
+    did not arrive and is not `wrong` is TOO_BIG, as it may be: a router said so rightly.
     """
     cells: dict[tuple[Family, Edge], Observation] = {}
     wanted: dict[tuple[Family, Edge], Expectation] = {}
     for result in results:
         packet = result.crafted_packet
         fate = Outcome.ALLOWED if packet.arrives else Outcome.DROPPED
+        right = {fate}
         outcome, said = _OUTCOMES[result.fate], result.doubt
         if outcome.measured and (said := wrong(result)) and outcome is fate:
             outcome = Outcome.WRONG if fate.works else Outcome.ALLOWED
+        elif outcome is Outcome.DROPPED and fate.works and not said:
+            outcome = Outcome.TOO_BIG
+            right.add(outcome)
         flow = _flow(result)
         cells[flow.family, edge_of(flow)] = Observation(
             flow,
@@ -52,7 +57,7 @@ def matrix(
             arrived=_arrived(result),
             stalled=result.stalled,
         )
-        wanted[flow.family, edge_of(flow)] = Expectation(frozenset({fate}), packet.because)
+        wanted[flow.family, edge_of(flow)] = Expectation(frozenset(right), packet.because)
     return Matrix(title, cells, MatrixKind.PACKETS), wanted
 
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.agent.protocol import FilterSeen, NodeSeen
-from sixproof.kube.facts.components import ComponentPod, StrayEndpoint
+from sixproof.kube.facts.components import ComponentPod, EndedPod, StrayEndpoint
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Examination:
     `before` was read when the run began, `after` at its end; `inside` are the facts of pods that
     most wrong cells have as an end, by ``namespace/name``.
 
+    `strays` and `ended` are endpoints and pods of the run itself that are not what they should be.
     `settings` are texts of the cluster's own configuration by name (``kube-proxy``, ``Corefile``).
     `resent` counts the failing flows that were sent again between two readings of the packet
     filter, `still` those of them that failed again. `problems` say what could not be read.
@@ -48,6 +49,7 @@ class Examination:
     filters: list[FilterReading] = dataclasses.field(default_factory=list)
     pods: list[ComponentPod] = dataclasses.field(default_factory=list)
     strays: list[StrayEndpoint] = dataclasses.field(default_factory=list)
+    ended: list[EndedPod] = dataclasses.field(default_factory=list)
     settings: dict[str, str] = dataclasses.field(default_factory=dict)
     resent: int = 0
     still: int = 0

@@ -51,8 +51,6 @@ class Conclusion:
     @property
     def measured(self) -> bool:
         """Whether it is about the network, and not about what could not be measured."""
-        if self.known:
-            return True
         failed = any(case.outcome is CaseOutcome.FAILED for case in self.cases)
         return failed or any(fault.measured for fault in self.faults)
 

@@ -97,7 +97,7 @@ def test_failing_flows_are_sent_again_between_two_readings_of_the_filter() -> No
         "pods of calico-system: pods is forbidden",
         "settings of kube-proxy: configmaps is forbidden",
         "settings of Corefile: configmaps is forbidden",
-        "EndpointSlices of the run: pods is forbidden",
+        "pods and EndpointSlices of the run: pods is forbidden",
     ]
 
 

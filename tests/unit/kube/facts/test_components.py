@@ -69,9 +69,56 @@ def test_addresses_that_no_pod_has_are_told_with_who_keeps_the_slice(
     api.on("GET", "/api/v1/namespaces", listed({"metadata": {"name": "six-x-svc"}}))
     api.on("GET", home, listed(*slices))
     api.on("GET", PODS.format("six-x-svc"), listed(labelled("web")))
-    found, problems = components.stray_endpoints(cluster, "x")
-    assert problems == []
-    assert found == [components.StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1", "")]
+    found = components.of_run(cluster, "x")
+    assert (found.problems, found.ended) == ([], [])
+    assert found.strays == [
+        components.StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1", "")
+    ]
+
+
+def test_pods_of_the_run_that_ended_are_told_with_how_and_when(
+    cluster: Cluster, api: FakeApi
+) -> None:
+    """Killed, evicted, and one that runs."""
+    killed = {
+        "name": "agent",
+        "state": {
+            "terminated": {
+                "exitCode": 137,
+                "reason": "OOMKilled",
+                "finishedAt": "2026-11-28T10:05:00Z",
+            }
+        },
+    }
+    pods = [
+        {
+            "metadata": {"name": name, "namespace": "six-x-a"},
+            "spec": {"nodeName": "worker"},
+            "status": status,
+        }
+        for name, status in (
+            ("killed", {"phase": "Failed", "containerStatuses": [killed]}),
+            ("gone", {"phase": "Failed", "reason": "Evicted", "message": "low on memory"}),
+            ("well", {"phase": "Running", "containerStatuses": [{"state": {"running": {}}}]}),
+        )
+    ]
+    api.on("GET", "/api/v1/namespaces", listed({"metadata": {"name": "six-x-a"}}))
+    home = "/apis/discovery.k8s.io/v1/namespaces/six-x-a/endpointslices"
+    api.on("GET", home, listed())
+    api.on("GET", PODS.format("six-x-a"), listed(*pods))
+    assert components.of_run(cluster, "x").ended == [
+        components.EndedPod(
+            "six-x-a",
+            "killed",
+            "worker",
+            "container agent ended: OOMKilled, exit status 137",
+            "2026-11-28T10:05:00Z",
+        ),
+        components.EndedPod("six-x-a", "gone", "worker", "Evicted: low on memory"),
+    ]
+    api.on("GET", home, refused(403, "Forbidden", "no"))
+    (problem,) = components.of_run(cluster, "x").problems
+    assert problem.startswith("pods and EndpointSlices of the run: ")
 
 
 def test_settings_are_told_by_their_names(cluster: Cluster, api: FakeApi) -> None:

@@ -292,6 +292,26 @@ def test_every_shape_is_a_cell_held_against_its_fate() -> None:
     assert told[bad.shape].reason == "one part came through"
 
 
+def test_a_packet_that_is_rightly_too_big_is_as_expected() -> None:
+    """What a test passes is no wrong cell, or a green run would come to a conclusion."""
+    whole = landed(CraftedStatus.ABSENT)
+    quoted = whole.crafted_packet.packets[0][:1232]
+    said = dataclasses.replace(whole, errors=(told(1350, quoted),))
+
+    def cell(result: CraftedResult) -> tuple[Outcome, bool]:
+        cells, expected = crafted_matrix.matrix(
+            "full size", [result], lambda seen: crafted.misquoted(seen, 1350)
+        )
+        (seen,) = cells.observations()
+        return seen.outcome, not cells.disagreements(expected)
+
+    assert cell(said) == (Outcome.TOO_BIG, True)
+    assert cell(landed(CraftedStatus.ARRIVED)) == (Outcome.ALLOWED, True)
+    assert cell(whole) == (Outcome.DROPPED, False)
+    lied = dataclasses.replace(whole, errors=(told(1280, quoted),))
+    assert cell(lied) == (Outcome.DROPPED, False)
+
+
 def test_each_address_of_a_server_is_a_destination_of_its_own() -> None:
     """A service's and a node's are not the pod's."""
     elsewhere = dataclasses.replace(OPEN, address=ipaddress.ip_address("2001:db8::77"))

@@ -1,0 +1,57 @@
+"""Ended pods: a pod of the run's own was killed, evicted or preempted while it was needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sixproof.kube.facts.components import EndedPod
+from sixproof.model import Disagreement, Endpoint, Family, Outcome
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.situation import Situation
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Each such pod of the run."""
+    names = {(e.namespace, e.pod): e.name for e in situation.endpoints if e.pod}
+    for end in situation.examination.ended:
+        when = f" at {end.when}" if end.when else ""
+        yield Cause(
+            "pod-ended",
+            f"pod {names.get((end.namespace, end.name), end.name)} on node {end.node}",
+            f"its {end.how}{when}: what it should have measured is not known, and this says "
+            f"nothing about the network"
+            if end.how.startswith("container ")
+            else f"it was ended ({end.how}): what it should have measured is not known, and this "
+            f"says nothing about the network",
+            f"See who ended it (kubectl describe node {end.node}; memory, eviction), and run again",
+            tuple(Family),
+            Confidence.SHOWN,
+            hits=_unknown(end),
+            evidence=(f"pod {end.namespace}/{end.name}",),
+        )
+
+
+def _unknown(end: EndedPod) -> Callable[[Disagreement], bool]:
+    """Cells that were not measured for want of this pod."""
+
+    def is_it(endpoint: Endpoint) -> bool:
+        return (endpoint.namespace, endpoint.pod) == (end.namespace, end.name)
+
+    def hits(wrong: Disagreement) -> bool:
+        seen = wrong.observation
+        ours = is_it(seen.flow.source) or is_it(seen.flow.destination)
+        return ours and seen.outcome is Outcome.UNKNOWN
+
+    return hits
+
+
+RULES = (
+    CauseRule(
+        "pod-ended",
+        "A probe pod ended while it was needed: not the network",
+        "container statuses of the run's pods",
+        find,
+        ("A1",),
+        "Kubernetes API reference: ContainerStateTerminated",
+    ),
+)
