@@ -101,6 +101,7 @@ def test_i8_shows_in_policies_of_your_own(broken: Break, tmp_path: Path) -> None
     assert {o.flow.family for o in wrong(suite_run)} == {Family.IPV6}
     assert {o.outcome for o in wrong(suite_run)} == {Outcome.ALLOWED}
     assert set(bad.categories) == {Category.LEAK, Category.IPV6_ONLY}
+    assert_first_line(suite_run, "no jump to cali-FORWARD", families=[Family.IPV6])
 
 
 def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> None:

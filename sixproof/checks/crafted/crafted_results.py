@@ -94,14 +94,6 @@ class CraftedResults:
             raise evidence.not_measured("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
 
 
-@dataclasses.dataclass(frozen=True)
-class CraftedTargets:
-    """By way, the targets at which is fired, and the flows that policies of the owner close."""
-
-    open: Mapping[str, tuple[CraftedTarget, ...]]
-    closed: Mapping[str, Closed]
-
-
 def _violations(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:
     return [
         said for x in crafted_results if x.fate is not CraftedStatus.UNKNOWN and (said := wrong(x))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.recorder import Recorder
-from sixproof.model import Family, Flow, Judged, Matrix, MatrixKind, Observation, Outcome
+from sixproof.errors import NotAsked
+from sixproof.model import Endpoint, Family, Flow, Judged, Matrix, MatrixKind, Observation, Outcome
+from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.crafted import handshakes, spoofed_ptb
 from sixproof.probes.crafted.handshakes import Handshake
 from sixproof.probes.crafted.spoofed_ptb import SpoofedPtb
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
+from sixproof.workloads.probe_pods import topology as topologies
 
 MSS = "segment sizes of SYNs"
 SPOOFED = "spoofed Packet Too Big"
@@ -38,6 +41,38 @@ def must_ignore_lies(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
     """
     cells = [_cell(_towards_its_peer(one), spoofed_ptb.violation(one)) for one in tried]
     _require(SPOOFED, cells, "RFC 8201 section 4", Family.IPV6, recorder)
+
+
+def lied_to(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
+    """The paths that lies are told about, IPv6 alone: from each pod to the next one."""
+    pairs = zip(victims, (*victims[1:], *victims[:1]), strict=True)
+    return tuple(
+        flow
+        for victim, peer in pairs
+        if victim != peer
+        for flow in topologies.flows([victim], [peer], [Family.IPV6], [UDP])
+    )
+
+
+def tell_lies(
+    agents: AgentClient, flows: Iterable[Flow], forgers: Mapping[str, Endpoint], silence: float
+) -> tuple[SpoofedPtb, ...]:
+    """Every lie, told to the source of each flow by the forger on its node; `silence` seconds are
+    waited for what it does.
+
+    Raises:
+        NotAsked: no source takes the message that it should believe, so that what it ignores shows
+            nothing.
+    """
+    found = [
+        spoofed_ptb.try_all(agents, f.source, f.destination, forgers[f.source.node], silence)
+        for f in flows
+    ]
+    told = tuple(one for one in found if one.control_holds)
+    if not told:
+        why = "no pod takes a Packet Too Big from a pod beside it, so what it ignores is not shown"
+        raise NotAsked(why, "two nodes, and a plugin that lets such a message through")
+    return told
 
 
 def _require(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.agent.protocol import FilterSeen
 from sixproof.model import Disagreement, Family
@@ -11,73 +12,106 @@ from sixproof.reporting.conclusion.reach import carried_over, to_services_at, to
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.matrix.grid import CellState, state_of
 
+_Has = Mapping[tuple[str, Family], bool]
+"""Whether a node has a jump in a family."""
 TABLES = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Jump:
+    """A jump by which packets come to the rules of an owner, and what fails `without` it."""
+
+    owner: str
+    table: str
+    chain: str
+    target: str
+    without: str
+
+
+JUMPS = (
+    _Jump("kube-proxy", "nat", "PREROUTING", "KUBE-SERVICES", "services do not work"),
+    _Jump("kube-proxy", "nat", "OUTPUT", "KUBE-SERVICES", "services do not work"),
+    _Jump("Calico", "filter", "FORWARD", "cali-FORWARD", "policies are not enforced"),
+    _Jump("Calico", "filter", "INPUT", "cali-INPUT", "policies are not enforced"),
+)
+
+
 def find(situation: Situation) -> Iterator[Cause]:
-    """Jumps that most nodes have in both families, and one node lacks in one."""
+    """Jumps that a node has in one family and lacks in the other, or that other nodes have; where
+    no node has any, rules are kept otherwise (another mode, data plane or CNI)."""
     filters = {n: f.after for n in situation.nodes if (f := situation.filter_of(n))}
-    for owner, table, chain, jump, what, hits in (
-        ("kube-proxy", "nat", "PREROUTING", "KUBE-SERVICES", "services do not work", _to_services),
-        ("kube-proxy", "nat", "OUTPUT", "KUBE-SERVICES", "services do not work", _to_services),
-        ("Calico", "filter", "FORWARD", "cali-FORWARD", "policies are not enforced", _leaks),
-        ("Calico", "filter", "INPUT", "cali-INPUT", "policies are not enforced", _leaks),
-    ):
+    for jump in JUMPS:
         has = {
-            (node, family): _jumps(seen, TABLES[family], table, chain, jump)
+            (node, family): _jumps(seen, jump, family)
             for node, seen in filters.items()
             for family in Family
         }
-        if sum(has.values()) <= len(has) / 2:
-            continue  # another mode, another dataplane, another CNI
-        for (node, family), there in has.items():
-            if not there:
-                pods = situation.examination.of(
-                    "kube-proxy" if owner == "kube-proxy" else "calico-node", node
-                )
-                restart = f" (restart {pods[0].name})" if pods else ""
-                yield Cause(
-                    "missing-jump",
-                    f"node {node}",
-                    f"{family} packets skip {owner}'s rules: chain {chain} of table "
-                    f"{TABLES[family]} {table} has no jump to {jump}, so {what} there over "
-                    f"{family}",
-                    f"Find what removes the jump, and have {owner} write it again{restart}",
-                    (family,),
-                    Confidence.SHOWN,
-                    hits=hits(node, family),
-                    evidence=_evidence(has, node, family),
-                )
+        if not any(has.values()):
+            continue
+        for family in Family:
+            nodes = [n for n in filters if not has[n, family]]
+            places = [tuple(nodes)] if 1 < len(nodes) == len(filters) else [(n,) for n in nodes]
+            for place in places:
+                yield _cause(situation, jump, family, place, has)
 
 
-def _jumps(seen: FilterSeen, family: str, table: str, chain: str, jump: str) -> bool:
-    return any(
-        (r.family, r.table, r.chain, r.jump) == (family, table, chain, jump) for r in seen.rules
+def _cause(
+    situation: Situation, jump: _Jump, family: Family, nodes: tuple[str, ...], has: _Has
+) -> Cause:
+    """The cause at one node, or at all of them, which is then a setting of the owner's."""
+    alone = len(nodes) == 1
+    proxy = jump.owner == "kube-proxy"
+    component = "kube-proxy" if proxy else "calico-node"
+    pods = situation.examination.of(component, nodes[0]) if alone else []
+    restart = f" (restart {pods[0].name})" if pods else ""
+    remedy = f"Find what removes the jump, and have {jump.owner} write it again{restart}"
+    if not alone:
+        setting = "its mode and ranges" if proxy else "ipv6Support of FelixConfiguration"
+        remedy = f"See whether {jump.owner} is set to serve {family} at all ({setting})"
+    reached = _to_services if proxy else _leaks
+    return Cause(
+        "missing-jump",
+        f"node {nodes[0]}" if alone else "every node",
+        f"{family} packets skip {jump.owner}'s rules: chain {jump.chain} of table "
+        f"{TABLES[family]} {jump.table} has no jump to {jump.target}, so {jump.without} there over "
+        f"{family}",
+        remedy,
+        (family,),
+        Confidence.SHOWN,
+        hits=reached(nodes, family),
+        evidence=_evidence(has, nodes, family),
     )
 
 
-def _evidence(has: dict[tuple[str, Family], bool], node: str, family: Family) -> tuple[str, ...]:
-    others = [n for (n, f), there in has.items() if there and f is family and n != node]
-    twin = has.get((node, family.other), False)
+def _jumps(seen: FilterSeen, jump: _Jump, family: Family) -> bool:
+    wanted = (TABLES[family], jump.table, jump.chain, jump.target)
+    return any((r.family, r.table, r.chain, r.jump) == wanted for r in seen.rules)
+
+
+def _evidence(has: _Has, nodes: tuple[str, ...], family: Family) -> tuple[str, ...]:
+    others = [n for (n, f), there in has.items() if there and f is family and n not in nodes]
+    twins = [n for n in nodes if has[n, family.other]]
     return (
-        *([f"over {family.other} {node} has the jump"] if twin else []),
+        *([f"over {family.other} it is there on {', '.join(twins)}"] if twins else []),
         *([f"over {family} it is there on {', '.join(others)}"] if others else []),
     )
 
 
-def _to_services(node: str, family: Family) -> Callable[[Disagreement], bool]:
+def _to_services(nodes: tuple[str, ...], family: Family) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
-        return to_services_at(flow, node) and carried_over(flow) is family
+        there = any(to_services_at(flow, node) for node in nodes)
+        return there and carried_over(flow) is family
 
     return hits
 
 
-def _leaks(node: str, family: Family) -> Callable[[Disagreement], bool]:
+def _leaks(nodes: tuple[str, ...], family: Family) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
         leak = state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
-        return leak and carried_over(flow) is family and touches(flow, node)
+        there = any(touches(flow, node) for node in nodes)
+        return leak and carried_over(flow) is family and there
 
     return hits
 

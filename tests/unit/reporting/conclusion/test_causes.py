@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from sixproof.model import (
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.conclusion import words
-from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -51,7 +52,15 @@ from tests.unit.reporting.conclusion.cluster import (
     packet_filter,
     run,
 )
-from tests.unit.reporting.samples import NODES, RUN, pods, topology, works
+from tests.unit.reporting.samples import (
+    DENY,
+    NODES,
+    OPEN,
+    RUN,
+    pods,
+    topology,
+    works,
+)
 
 SIX = Family.IPV6
 BLOCK = "fd00:10:244::/56"
@@ -225,6 +234,33 @@ def test_a_jump_that_one_family_lacks_is_the_cause() -> None:
     (one,) = concluded(rule, examined(filters=filters), ends).every
     assert "IPv6 packets skip kube-proxy's rules" in one.headline
     assert "no jump to KUBE-SERVICES" in one.headline
+
+
+def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
+    """I8 with one covered node: its other family has the jump."""
+    (one,) = _leaking(("worker",)).every
+    assert one.headline.startswith("node worker: IPv6 packets skip Calico's rules")
+    assert one.evidence == ("over IPv4 it is there on worker",)
+
+
+def test_jumps_that_a_family_has_nowhere_are_a_setting() -> None:
+    """Felix does not serve IPv6 at all: one cause, not one a node."""
+    (one,) = _leaking(NODES).every
+    assert one.headline.startswith("every node: IPv6 packets skip Calico's rules")
+    assert "ipv6Support" in one.headline
+
+
+def _leaking(nodes: Sequence[str]) -> Conclusions:
+    """What is concluded where flows that a policy denies pass over IPv6 between pods of some nodes,
+    whose filters alone are read, and none of which has Calico's jump of that family."""
+    matrix = topology(works, endpoints=[p for p in pods() if p.node in nodes])
+    wanted = {key: DENY if key[0] is SIX else OPEN for key in matrix.cells}
+    measured = Measured(matrix, wanted, "suites/policy/t.py::t")
+    lacking = (packet_filter(lacking="ip6 cali-FORWARD"),) * 2
+    told = examined(filters=dict.fromkeys(nodes, lacking))
+    told = dataclasses.replace(told, filters=[f for f in told.filters if f.node in nodes])
+    cases = (Case("suites/policy/t.py::t", CaseOutcome.FAILED),)
+    return conclude(Results(RUN, cases=cases, matrices=(measured,), examination=told))
 
 
 def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
