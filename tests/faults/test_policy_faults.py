@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family, Observation, Outcome
+from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites, touches
@@ -149,6 +150,8 @@ def test_i9_a_neighbour_out_of_reach_is_no_matter_of_policy(broken: Break) -> No
     assert Category.IPV6_ONLY in bad.categories
     assert not {Category.LEAK, Category.OVER_BLOCK} & set(bad.categories)
     assert node in bad.message
+    words = (f"node {node}", "packet filter rule drops", "Neighbor Solicitation")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -165,6 +168,9 @@ def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
     only = Category.IPV6_ONLY if family is Family.IPV6 else Category.IPV4_ONLY
     assert set(bad.categories) == {Category.OVER_BLOCK, only}
     assert node in bad.message
+    # The sets are gone with their policy when nodes are asked: the place is named, and what fits.
+    assert_first_line(suite_run, VICTIM, node, f"all {family} flows", families=[family])
+    assert any("IP sets" in fit for fit in conclude(suite_run.results).every[0].fits)
 
 
 def test_c2_felix_that_stands_still_is_a_leak_on_its_node(broken: Break) -> None:

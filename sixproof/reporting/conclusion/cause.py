@@ -17,6 +17,7 @@ class Confidence(enum.IntEnum):
     """How sure a cause is, if it explains what failed: of two that explain as much, the surer is
     the cause and the other is told beside it."""
 
+    SIGN = 0  # it fits, and something else must be behind it: what drops solicitations
     FITS = 1  # it explains what failed; the facts do not prove that it did
     SHOWN = 2  # the facts themselves say that such packets, or answers, fail
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from sixproof.model import EndpointKind, Family, MatrixKind, Outcome
+from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
 
 _SILENT = (Outcome.DROPPED, Outcome.REPLY_LOST)
+
+
+def _allowed_by_policy(wrong: Disagreement) -> bool:
+    """Whether a policy decides that such a flow passes."""
+    return wrong.expected.by_policy and Outcome.ALLOWED in wrong.expected.outcomes
 
 
 def fits(fault: FailingPlace) -> tuple[str, ...]:
@@ -25,6 +30,15 @@ def fits(fault: FailingPlace) -> tuple[str, ...]:
             "Felix there has not written the rules of the policy, or something removes them",
             "the CNI does not enforce this policy over this family",
             f"to tell: the log of calico-node on {node}, and {tables} there, chain FORWARD",
+        )
+    if outcome in _SILENT and all(_allowed_by_policy(cell) for cell in pattern.cells):
+        family = Family.of(flow.address)
+        return (
+            f"Calico's rules or IP sets on {node} or {source} lack these peers over {family}: "
+            f"Felix has not written them, or something emptied them",
+            "a packet filter on either node that takes just these flows",
+            f"to tell: ipset list | grep cali{family.version}0 and {tables} on {node}, while the "
+            f"policy is there; the log of calico-node on {node}",
         )
     if pattern.kind in (MatrixKind.DNS_ANSWERS, MatrixKind.LOOKUPS):
         return (

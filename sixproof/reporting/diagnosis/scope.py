@@ -73,10 +73,13 @@ _OWN_LABEL = "sixproof.dev/"
 
 
 def called(endpoint: Endpoint) -> str:
-    """What a reader calls an endpoint: ``a@worker``, ``the host network of worker``."""
+    """What a reader calls an endpoint, with its node: ``a@worker``, ``shop/web on worker``, ``the
+    host network of worker``."""
     if endpoint.kind is EndpointKind.HOST and endpoint.node:
         return f"the host network of {endpoint.node}"
-    return endpoint.name
+    if not endpoint.node or endpoint.node in endpoint.name:
+        return endpoint.name
+    return f"{endpoint.name} on {endpoint.node}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sixproof.model import Family
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_list
+from sixproof.reporting.diagnosis.pattern import said_some
 
 DEAD = ("FAILED", "INCOMPLETE")
 _PROTOCOL = {Family.IPV4: "ARP", Family.IPV6: "neighbour discovery (RFC 4861)"}
@@ -35,16 +35,15 @@ def find(situation: Situation) -> Iterator[Cause]:
                 continue
             if len(known) < max(len(row) for row in towards.values()):
                 continue  # they are the signs of another node's
-            names = said_list([f"{a} on {d} ({_state(situation, node, a)})" for a, d in known[:3]])
-            more = f" and {len(known) - 3} more" if len(known) > 3 else ""
+            names = [f"{a} on {d} ({_state(situation, node, a)})" for a, d in known]
             yield Cause(
                 "neighbour",
                 f"node {node}",
-                f"{_PROTOCOL[family]} fails for {names}{more}",
+                f"{_PROTOCOL[family]} fails for {said_some(names, 1)}",
                 f"See what drops {'ARP' if family is Family.IPV4 else 'ICMPv6 types 135 and 136'} "
                 f"on {node} (ip -{family.version} neigh, nft list ruleset)",
                 (family,),
-                Confidence.FITS,
+                Confidence.SIGN,
                 hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]
                     carried_over(wrong.observation.flow) is family
                     and touches(wrong.observation.flow, node)
