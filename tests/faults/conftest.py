@@ -102,7 +102,9 @@ def run_suites(
     )
     output = done.stdout + done.stderr
     assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
-    suite_run = SuiteRun(done.returncode, output, Results.read(report_dir / "results.json"))
+    results = report_dir / "results.json"
+    assert results.is_file(), f"the run wrote no results:\n{output[-6000:]}"
+    suite_run = SuiteRun(done.returncode, output, Results.read(results))
     if suite_run.status == 0:
         assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
     return suite_run
