@@ -99,8 +99,7 @@ def conclude(results: Results) -> Conclusions:
     if not found and not results.failing():
         return Conclusions((), found)
     situation = Situation(results)
-    finders = dict.fromkeys(rule.find for rule in rules())
-    causes = [cause for find in finders for cause in find(situation)]
+    causes, stumbled = _found(situation)
     chosen = _chosen(causes, found, _carried(results))
     explained = {id(f) for conclusion in chosen for f in conclusion.faults}
     rest = [
@@ -110,7 +109,21 @@ def conclude(results: Results) -> Conclusions:
     left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
     told = [_with_cause(one, causes) for one in _own_words(left)]
     every = sorted((*_with_cases(chosen, told), *rest, *_left(chosen, told)), key=_order)
-    return Conclusions(tuple(every), found, tuple(situation.examination.problems))
+    return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
+
+
+def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
+    """The causes that rules find, and the rules that could not be applied: facts that nobody
+    thought of must not cost a run its report."""
+    causes: list[Cause] = []
+    problems: list[str] = []
+    for find, code in {rule.find: rule.code for rule in rules()}.items():
+        try:
+            causes += find(situation)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"[:200]
+            problems.append(f"the rule {code} could not be applied ({said}); please report it")
+    return causes, problems
 
 
 def own_words(case: Case) -> str:

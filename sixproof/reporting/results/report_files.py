@@ -21,12 +21,11 @@ JUNIT = "junit.xml"
 PARTS = "parts"
 
 
-def write_bundle(
-    directory: Path, results: Results, conclusions: Conclusions | None = None
-) -> dict[str, Path]:
-    """Write results.json, overview.html, summary.txt and matrices.csv.
+def write_bundle(directory: Path, results: Results) -> tuple[Conclusions, dict[str, Path]]:
+    """Write results.json and matrices.csv, then what is concluded: overview.html and summary.txt.
 
-    Returns what was written by name, the overview first, as `summary_lines` takes it.
+    Returns the conclusions, and what was written by name, the overview first, as `summary_lines`
+    takes it. What was measured stands in its files before anything is made of it.
 
     Raises:
         OSError: the directory cannot be written.
@@ -41,11 +40,11 @@ def write_bundle(
     results.write(paths["results"])
     with paths["cells"].open("w", encoding="utf-8") as stream:
         write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
-    told = conclude(results) if conclusions is None else conclusions
+    concluded = conclude(results)
     texts = {
-        "overview": overview(results, told),
-        "summary": plain(summary_lines(results, conclusions=told)),
+        "overview": overview(results, concluded),
+        "summary": plain(summary_lines(results, conclusions=concluded)),
     }
     for name, text in texts.items():
         paths[name].write_text(text, encoding="utf-8")
-    return paths
+    return concluded, paths

@@ -92,7 +92,7 @@ def pytest_sessionfinish(session, exitstatus):
               int(exitstatus))
     results = Results.of(run, PartFiles.read(REPORT / PARTS), environment=env, facts=facts(),
                          cases=config.cases.values())
-    config.paths = write_bundle(REPORT, results)
+    _, config.paths = write_bundle(REPORT, results)
     config.results = results
     allure.write_metadata(REPORT / ALLURE_RESULTS, env, executor({}, run_id=run.id))
     for measured in results.matrices:

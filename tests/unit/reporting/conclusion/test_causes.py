@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,10 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
-from sixproof.reporting.conclusion import words
+from sixproof.reporting.conclusion import rules, words
+from sixproof.reporting.conclusion.cause import Cause, CauseRule
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -70,6 +72,23 @@ def test_a_healthy_run_concludes_nothing() -> None:
     """Whatever nodes say: without a failure there is no cause."""
     odd = node("worker", routes=[])
     assert concluded(works, examined({"worker": odd})).every == ()
+
+
+def test_a_rule_that_stumbles_costs_no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named among what could not be read, and the other rules are applied."""
+
+    def stumble(_: Situation) -> Iterator[Cause]:
+        raise KeyError("a fact that nobody thought of")
+
+    broken = CauseRule("odd", "", "", stumble)
+    monkeypatch.setattr(
+        "sixproof.reporting.conclusion.conclude.rules", lambda: (broken, *rules.rules())
+    )
+    sick = node("worker", sysctls={"net/ipv6/conf/all/forwarding": "0"})
+    told = concluded(across(SIX, "worker"), examined({"worker": sick}))
+    assert "forwarding is 0" in told.every[0].headline
+    (problem,) = told.problems
+    assert problem.startswith("the rule odd could not be applied (KeyError: ")
 
 
 def test_without_facts_the_place_is_told_with_what_fits() -> None:

@@ -248,7 +248,7 @@ def test_the_overview_bounds_messages() -> None:
 
 
 def test_the_bundle_is_complete(tmp_path: Path) -> None:
-    paths = write_bundle(tmp_path / "latest", broken())
+    _, paths = write_bundle(tmp_path / "latest", broken())
     assert list(paths) == ["overview", "results", "cells", "summary"]
     assert all(path.stat().st_size > 0 for path in paths.values())
     assert Results.read(paths["results"]) == broken()
