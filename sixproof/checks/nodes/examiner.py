@@ -132,13 +132,18 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
 
 
 def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
-    """The pods that most wrong cells have as an end: what is wrong inside one is told by it."""
-    known = {pod.name: pod for pod in topology.pods}
+    """The run's pods that most wrong cells have as an end, those of its policy namespaces too: what
+    is wrong inside one is told by it."""
+    prefix = topology.run.namespace("")
+    known: dict[str, Endpoint] = {}
     counts: Counter[str] = Counter()
     for measured in results.telling():
         for wrong in measured.disagreements():
             flow = wrong.observation.flow
-            counts.update(e.name for e in {flow.source, flow.destination} if known.get(e.name) == e)
+            for end in {flow.source, flow.destination}:
+                if end in topology.pods or (end.pod and end.namespace.startswith(prefix)):
+                    known.setdefault(reader.name(end), end)
+                    counts[reader.name(end)] += 1
     return tuple(known[name] for name, _ in counts.most_common(SUSPECTS))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import dataclasses
+import json
 import selectors
 import socket
 import ssl
@@ -21,6 +22,8 @@ from typing import Protocol, TypeVar
 
 from sixproof.agent import protocol
 from sixproof.errors import AgentError, ChannelLost
+from sixproof.kube.api import json_fields
+from sixproof.kube.api.json_fields import one_line
 
 A = TypeVar("A")
 
@@ -56,6 +59,17 @@ class _Pending:
     kind: type
     future: concurrent.futures.Future[object]
     deadline: float
+
+
+def _why(status: bytes) -> str:
+    """Why a stream ended, in the words of the Status that its last channel holds
+    (``v4.channel.k8s.io``); "" where it ended well or nothing was said."""
+    try:
+        told = json.loads(status)
+        said = json_fields.text(told, "message") or json_fields.text(told, "reason")
+    except ValueError:
+        said = status.decode(errors="replace")
+    return one_line(said, 200) if said else ""
 
 
 class Channel:
@@ -157,8 +171,8 @@ class Channel:
                 break
         self._heard = time.monotonic()
         if not self._stream.is_open():
-            status = bytes(self._stream.read_channel(STATUS)).decode(errors="replace")
-            raise ConnectionError(f"ended by the other side {status[:200]}".strip())
+            said = _why(bytes(self._stream.read_channel(STATUS)))
+            raise ConnectionError(f"ended by the other side{f': {said}' if said else ''}")
 
     def _collect(self, data: bytes) -> None:
         self._inbox += data

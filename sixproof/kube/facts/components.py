@@ -142,12 +142,17 @@ def _ends(manifest: Manifest) -> list[EndedPod]:
     return [
         EndedPod(
             *where,
-            f"container {json_fields.text(one, 'name')} ended: {how}"[:_WORDS],
+            f"container {json_fields.text(one, 'name')} ended ({_without_log(how)})"[:_WORDS],
             json_fields.text(one, "state", "terminated", "finishedAt"),
         )
         for one in json_fields.entries(manifest, "status", "containerStatuses")
         if (how := events.how_ended(one))
     ]
+
+
+def _without_log(how: str) -> str:
+    """``OOMKilled, exit status 137``, without the last lines of its log."""
+    return how.partition(": ")[0]
 
 
 def _pod(manifest: Manifest) -> ComponentPod:

@@ -116,6 +116,20 @@ def test_pods_that_most_failures_have_in_common_are_asked_themselves() -> None:
     assert seen.inside[0].seen is not None
 
 
+def test_pods_of_the_policy_namespaces_are_asked_too() -> None:
+    """A dead server is one wherever it stands; pods that are not the run's are nobody's to ask."""
+    shop = dataclasses.replace(pods()[4], name="shop/web", namespace="six-x-main-shop", pod="web")
+    foreign = dataclasses.replace(shop, name="other/web", namespace="other")
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination in (shop, foreign)
+        return Outcome.REFUSED if dead else Outcome.ALLOWED
+
+    told = suspected(run(rule, endpoints=(*pods()[:3], shop, foreign)), MESH)
+    assert told[0] == shop
+    assert foreign not in told
+
+
 def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
     """Only flows between pods and hosts of the run that nothing but the network decides."""
     matrix = topology(across(SIX, "worker"))

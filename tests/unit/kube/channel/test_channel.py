@@ -18,7 +18,7 @@ from sixproof.agent.control.session import Session
 from sixproof.agent.protocol import Hello, Ping, Pong, Welcome
 from sixproof.errors import AgentError, ChannelLost
 from sixproof.kube.channel import channel as module
-from sixproof.kube.channel.channel import STDOUT, Channel, Stream, Switchboard
+from sixproof.kube.channel.channel import STDOUT, Channel, Stream, Switchboard, _why
 from sixproof.kube.channel.local_stream import FarEnd, Held, LocalStream, pair
 
 A = TypeVar("A")
@@ -352,6 +352,23 @@ def test_loss_quotes_what_the_agent_said_last(connect: Connect) -> None:
     assert "(agent said: " in why(future)
     assert channel.lost.endswith("bridge: /run/agent.sock: No such file or directory)")
     assert len(channel.lost) < 500
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (b'{"status": "Failure", "message": "container not found"}', "container not found"),
+        (b'{"status": "Success"}', ""),
+        (b'{"message": 7}', "7"),
+        (b"", ""),
+        (b"gone\nfor good", "gone for good"),
+        (b"x" * 900, "x" * 150),
+    ],
+)
+def test_why_a_stream_ended_is_said_in_the_words_of_its_status(status: bytes, said: str) -> None:
+    assert _why(status).startswith(said)
+    assert len(_why(status)) <= 200
+    assert said or not _why(status)
 
 
 def test_answer_before_the_end_still_counts(connect: Connect) -> None:

@@ -86,6 +86,7 @@ def test_pods_of_the_run_that_ended_are_told_with_how_and_when(
             "terminated": {
                 "exitCode": 137,
                 "reason": "OOMKilled",
+                "message": "serving tcp/[::]:8080",
                 "finishedAt": "2026-11-28T10:05:00Z",
             }
         },
@@ -111,7 +112,7 @@ def test_pods_of_the_run_that_ended_are_told_with_how_and_when(
             "six-x-a",
             "killed",
             "worker",
-            "container agent ended: OOMKilled, exit status 137",
+            "container agent ended (OOMKilled, exit status 137)",
             "2026-11-28T10:05:00Z",
         ),
         components.EndedPod("six-x-a", "gone", "worker", "Evicted: low on memory"),
