@@ -8,16 +8,17 @@ from sixproof.kube.facts.components import EndedPod
 from sixproof.model import Disagreement, Endpoint, Family, Outcome
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.scope import called
 
 
 def find(situation: Situation) -> Iterator[Cause]:
     """Each such pod of the run."""
-    names = {(e.namespace, e.pod): e.name for e in situation.endpoints if e.pod}
+    names = {(e.namespace, e.pod): called(e) for e in situation.endpoints if e.pod}
     for end in situation.examination.ended:
         when = f" at {end.when}" if end.when else ""
         yield Cause(
             "pod-ended",
-            f"pod {names.get((end.namespace, end.name), end.name)} on node {end.node}",
+            f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
             f"its {end.how}{when}: what it should have measured is not known, and this says "
             f"nothing about the network"
             if end.how.startswith("container ")

@@ -11,6 +11,7 @@ from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.scope import called
 
 ANEW = "address and routes do not come back by themselves"
 UNUSABLE = {"tentative", "dadfailed"}
@@ -63,7 +64,7 @@ def _cause(end: Endpoint, family: Family, what: str, remedy: str) -> Cause:
 
     return Cause(
         "pod-address",
-        f"pod {end.name}" if f"@{end.node}" in end.name else f"pod {end.name} on node {end.node}",
+        f"pod {called(end)}",
         what,
         remedy,
         (family,),

@@ -10,6 +10,7 @@ from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.scope import called
 
 LEAST = 2
 """Clients that must have been refused, from its own node and from another one where there are."""
@@ -36,7 +37,7 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
     from_where = "from its own node too" if near else "from other nodes"
     return Cause(
         "pod-refuses",
-        f"pod {pod.name}" if f"@{pod.node}" in pod.name else f"pod {pod.name} on node {pod.node}",
+        f"pod {called(pod)}",
         f"it refuses {' and '.join(protocols)} over {family}, {from_where}, although its agent "
         f"listens there: a packet filter in the pod, or at its interface, rejects it",
         f"Look for one in the pod's network namespace on {pod.node} (nft list ruleset), and for a "

@@ -6,10 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind
+from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
+from sixproof.reporting.diagnosis.scope import called
 
 OWN = "their own"
 
@@ -35,7 +36,7 @@ def _cause(
     cells: list[Disagreement],
 ) -> Cause:
     of = "of its pods" if kind is EndpointKind.POD else "of its host network"
-    to = said_some(sorted({_called(c.observation.flow.destination) for c in cells}), 2)
+    to = said_some(sorted({called(c.observation.flow.destination) for c in cells}), 2)
     if whose == OWN:
         what = (
             f"{family} packets {of} to {to} keep the pod's own address: they are not masqueraded "
@@ -62,10 +63,6 @@ def _cause(
         hits=hits,
         evidence=(f"seen by the servers of {len(cells)} flows",),
     )
-
-
-def _called(end: Endpoint) -> str:
-    return f"the host network of {end.node}" if end.kind is EndpointKind.HOST else end.name
 
 
 def _device(situation: Situation, address: str) -> str:

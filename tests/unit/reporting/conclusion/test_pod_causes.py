@@ -34,7 +34,7 @@ def test_a_pod_that_was_killed_is_no_fault_of_the_network() -> None:
     told = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
     (one,) = told.every
     assert one.headline.startswith(
-        "pod a@worker on node worker: its container agent ended (OOMKilled, exit status 137) at "
+        "pod a@worker: its container agent ended (OOMKilled, exit status 137) at "
         "2026-11-28T10:05:00Z: what it should have measured is not known"
     )
     assert "says nothing about the network" in one.headline
