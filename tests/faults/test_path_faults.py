@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family
+from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites
 from tests.faults.path_outings import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_paths_green")]
 
+TOO_BIG = {Family.IPV4: "ICMP Fragmentation Needed", Family.IPV6: "ICMPv6 Packet Too Big"}
 RESTRICTED = tuple(
     f"suites/mtu/test_{part}.py"
     for part in ["bulk", "interfaces", "packet_too_big", "path", "policies", "services", "underlay"]
@@ -107,6 +109,9 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     assert f"eaten on {node}" in said
     assert f"look at {node} first" in said
     assert "MTU black hole" in said
+    words = (f"node {node}", "packet filter rule drops", TOO_BIG[family])
+    assert_first_line(suite_run, *words, families=[family])
+    assert len(conclude(suite_run.results).every) == 1
 
 
 def test_i1_without_a_bottleneck_eats_nothing(tmp_path: Path, workers: tuple[str, str]) -> None:
@@ -140,6 +145,9 @@ def test_i1_a_client_outside_is_not_told(
     assert "1 of 3 ordered pairs" in said
     assert "1500 bytes were too big for a hop, and the sender was not told" in said
     assert f"{workers[0]} made" in said
+    words = (f"node {workers[0]}", "packet filter rule drops", TOO_BIG[family])
+    assert_first_line(suite_run, *words, families=[family])
+    assert len(conclude(suite_run.results).every) == 1
 
 
 def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, str]) -> None:

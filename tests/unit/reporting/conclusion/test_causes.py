@@ -28,6 +28,7 @@ from sixproof.model import (
     IcmpError,
     MatrixKind,
     NodeFacts,
+    Observation,
     Outcome,
     Protocol,
 )
@@ -531,6 +532,25 @@ def test_a_tunnel_that_does_not_know_its_peer(
     (one,) = conclude(dataclasses.replace(results, facts=facts)).every
     assert one.known is bool(said)
     assert said in one.headline
+
+
+def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:
+    """I1 behind a NodePort: neither end is on the node, and its packets pass there all the same."""
+    source, server = pods()[0], pods()[-1]
+    flow = Flow(source, server, ipaddress.ip_address("2001:db8::2"), Protocol.UDP, 30001, "bulk")
+    seen = Observation(flow, Outcome.DROPPED)
+    matrix, expected = judged(MatrixKind.PATHS, "paths", [seen], {flow: "it vanished"})
+    measured = Measured(matrix, expected, "suites/mtu/t.py::t")
+    facts = ClusterFacts(
+        "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
+    )
+    told = examined(filters={"worker": (packet_filter(drop(1)), packet_filter(drop(9)))})
+    cases = (Case("suites/mtu/t.py::t", CaseOutcome.FAILED),)
+    results = Results(RUN, cases=cases, matrices=(measured,), examination=told, facts=facts)
+    (one,) = conclude(results).every
+    assert one.headline.startswith("node worker: a packet filter rule drops")
+    (other,) = conclude(dataclasses.replace(results, facts=None)).every
+    assert not other.known
 
 
 def test_a_slice_that_leads_nowhere_is_the_cause() -> None:
