@@ -149,6 +149,8 @@ table inet six_facts {
     iifname "eth9" meta nfproto ipv6 udp dport 4789 counter drop
     icmpv6 type packet-too-big counter drop
     tcp flags syn tcp option maxseg size set 1220
+    meta length > 1350 counter drop
+    meta length 1350 counter drop
   }
   chain off { type filter hook forward priority 0; policy drop; }
 }
@@ -172,7 +174,7 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
     assert seen.error == ""
     chains = {c.name: (c.hook, c.priority, c.policy) for c in seen.chains if c.table == "six_facts"}
     assert chains == {"input": ("input", 10, "accept"), "off": ("forward", 0, "drop")}
-    tunnel, too_big, segments = (r for r in seen.rules if r.table == "six_facts")
+    tunnel, too_big, segments, larger, exactly = (r for r in seen.rules if r.table == "six_facts")
     assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
         "iifname eth9, IPv6, udp, dport 4789",
         "drop",
@@ -180,6 +182,7 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
     )
     assert (too_big.match, too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
     assert (segments.verdict, segments.packets) == ("rewrite", None)
+    assert (larger.match, exactly.match) == ("above 1350 bytes", "1350 bytes")
 
 
 def test_without_the_capability_the_filter_is_not_told_and_not_guessed(lab: Lab) -> None:

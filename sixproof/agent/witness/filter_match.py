@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import typing
 
 from sixproof.agent.witness.netlink import attributes, big, text
 
@@ -33,6 +34,7 @@ class Match:
     def __init__(self, family: str) -> None:
         self.family = family
         self.loaded = ""
+        self.order: typing.Literal["little", "big"] = sys.byteorder
         self.protocol = ""
         self.said: list[str] = []
 
@@ -40,6 +42,9 @@ class Match:
         """One more expression."""
         if name == "meta":
             self.loaded = META.get(big(values.get(2)), "meta")
+            self.order = sys.byteorder
+        elif name == "byteorder":  # nft turns a number round before it compares by size
+            self.order = "big"
         elif name == "payload":
             place = tuple(big(values.get(k)) for k in (2, 3, 4))
             known = HEADERS.get((self.family, place)) or HEADERS.get(("", place))
@@ -76,8 +81,8 @@ class Match:
         if what in ("source", "destination") and len(data) in (4, 16):
             family = socket.AF_INET6 if len(data) == 16 else socket.AF_INET
             return f"{what} {operation}{socket.inet_ntop(family, data)}"
-        if what == "length":  # of this machine's order
-            return f"{operation}{int.from_bytes(data, sys.byteorder)} bytes"
+        if what == "length":
+            return f"{operation}{int.from_bytes(data, self.order)} bytes"
         if what in ("type", "code", "sport", "dport"):
             return f"{what} {operation}{number}"
         return what
