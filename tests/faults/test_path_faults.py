@@ -254,7 +254,8 @@ def test_i2l_a_link_of_another_size_under_the_tunnels(
         assert all(f"{node}: " in x or f"@{node} (" in x for x in lines), lines
     said = message(suite_run, test, None)
     assert f"{node}: sends to other nodes by an interface of MTU 9000, most have 1500" in said
-    assert_first_line(suite_run, node, "MTU 9000", families=Family)
+    assert_first_line(suite_run, f"node {node}: eth0 has MTU 9000", families=Family)
+    assert len(conclude(suite_run.results).every) == 1
 
 
 def test_i2f_what_was_learnt_is_forgotten_too_soon(
@@ -270,3 +271,4 @@ def test_i2f_what_was_learnt_is_forgotten_too_soon(
     said = message(suite_run, test, Family.IPV6)
     assert f"@{node} -> " in said
     assert f"@{peer} -> " not in said
+    assert_first_line(suite_run, node, "forgets it in 60 s", families=[Family.IPV6])

@@ -107,8 +107,9 @@ def conclude(results: Results) -> Conclusions:
     ]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
     left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
-    told = [_with_cause(one, causes) for one in _own_words(left)]
-    every = sorted((*_with_cases(chosen, told), *rest, *_left(chosen, told)), key=_order)
+    told = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
+    given, alone = _with_cases(chosen, told)
+    every = sorted((*given, *rest, *alone), key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
 
 
@@ -155,28 +156,49 @@ def _names(cause: Cause, case: Case) -> bool:
     return cause.place.rpartition(" ")[2] in case.message
 
 
-def _with_cases(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> list[Conclusion]:
-    """The conclusions, each with the tests whose own words name its place."""
-    given = list(chosen)
+def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
+    """Those with causes of one kind at one place as one, the surest cause first."""
+    groups: dict[tuple[str, str], list[Conclusion]] = {}
+    unknown: list[Conclusion] = []
     for one in told:
         if one.known:
-            continue
+            groups.setdefault((one.causes[0].code, one.causes[0].place), []).append(one)
+        else:
+            unknown.append(one)
+    merged = [
+        Conclusion(
+            tuple(_ranked({id(c): c for one in group for c in one.causes}.values())),
+            (),
+            cases=tuple(case for one in group for case in one.cases),
+        )
+        for group in groups.values()
+    ]
+    return [*merged, *unknown]
+
+
+def _with_cases(
+    chosen: Sequence[Conclusion], told: Iterable[Conclusion]
+) -> tuple[list[Conclusion], list[Conclusion]]:
+    """The conclusions, each with the tests whose own words speak of it; and what is left: those
+    that speak of none."""
+    given = list(chosen)
+    left: list[Conclusion] = []
+    for one in told:
         for index, conclusion in enumerate(given):
-            if all(_names(conclusion.causes[0], case) for case in one.cases):
+            if _speaks_of(one, conclusion):
                 cases = (*conclusion.cases, *one.cases)
                 given[index] = dataclasses.replace(conclusion, cases=cases)
                 break
-    return given
+        else:
+            left.append(one)
+    return given, left
 
 
-def _left(chosen: Sequence[Conclusion], told: Iterable[Conclusion]) -> list[Conclusion]:
-    """Those that name the place of none."""
-    causes = [conclusion.causes[0] for conclusion in chosen]
-    return [
-        one
-        for one in told
-        if one.known or not any(all(_names(c, x) for x in one.cases) for c in causes)
-    ]
+def _speaks_of(told: Conclusion, conclusion: Conclusion) -> bool:
+    """Whether a cause that is known is one of the conclusion's, or else its place is named."""
+    if told.known:
+        return any(cause in conclusion.causes for cause in told.causes)
+    return all(_names(conclusion.causes[0], case) for case in told.cases)
 
 
 def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.model import Disagreement, EndpointKind, Family, Flow, IPAddress, Outcome
 from sixproof.reporting.diagnosis.merged import behind
 
 
@@ -16,6 +16,12 @@ def carried_over(flow: Flow) -> Family:
 def touches(flow: Flow, node: str) -> bool:
     """Whether a flow starts or ends at a node, as far as its ends tell."""
     return node in (flow.source.node, flow.destination.node)
+
+
+def sized(wrong: Disagreement) -> bool:
+    """Whether sizes matter to it: a path check or a crafted packet, and not just any lost flow."""
+    outcome = wrong.observation.outcome
+    return outcome is Outcome.TOO_BIG or bool(wrong.observation.flow.question)
 
 
 def crosses(flow: Flow, node: str) -> bool:

@@ -11,11 +11,13 @@ from sixproof.model import (
     Disagreement,
     Endpoint,
     EndpointKind,
+    Flow,
     IPAddress,
     MatrixKind,
     Observation,
 )
 from sixproof.probes.nodes.examination import Examination, FilterReading
+from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.results.results_json import Results
 
 
@@ -76,6 +78,11 @@ class Situation:
         """The InternalIPs of nodes by name."""
         facts = self.results.facts
         return {n.name: n.addresses for n in facts.nodes} if facts else {}
+
+    def passes(self, flow: Flow, node: str) -> bool:
+        """Whether packets of a flow surely pass a node: it starts or ends there, or is dialled at
+        one of the node's own addresses (a NodePort), which sends it on."""
+        return touches(flow, node) or flow.address in self.node_addresses.get(node, ())
 
     @functools.cached_property
     def holders(self) -> Mapping[IPAddress, str]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import NodeSeen
-from sixproof.model import Endpoint, Family, Flow, IPAddress
+from sixproof.model import Disagreement, Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
 from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import carried_over
+from sixproof.reporting.conclusion.reach import carried_over, sized
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.scope import called
 
@@ -50,17 +50,23 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
             why = f"{link.name} has MTU {link.mtu}, IPv6 needs {IPV6_MINIMUM}"
             remedy = f"Give it the MTU of other pods, and make the pod anew: {ANEW}"
-            return _cause(end, family, f"{what}: {why}", remedy)
+            return _cause(end, family, f"{what}: {why}", remedy, narrow=True)
     remedy = "See what took the address from the pod (the CNI plugins of its node)"
     return _cause(end, family, what, remedy)
 
 
-def _cause(end: Endpoint, family: Family, what: str, remedy: str) -> Cause:
+def _cause(end: Endpoint, family: Family, what: str, remedy: str, *, narrow: bool = False) -> Cause:
+    """`narrow` is a link too narrow for large packets of the other family too."""
+
+    def its_own(flow: Flow) -> bool:
+        return end.name in (flow.source.name, flow.destination.name)
+
     def concerns(flow: Flow) -> bool:
-        return carried_over(flow) is family and end.name in (
-            flow.source.name,
-            flow.destination.name,
-        )
+        return carried_over(flow) is family and its_own(flow)
+
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return concerns(flow) or (narrow and sized(wrong) and its_own(flow))
 
     return Cause(
         "pod-address",
@@ -69,7 +75,7 @@ def _cause(end: Endpoint, family: Family, what: str, remedy: str) -> Cause:
         remedy,
         (family,),
         Confidence.SHOWN,
-        hits=lambda wrong: concerns(wrong.observation.flow),
+        hits=hits,
         must=concerns,
     )
 

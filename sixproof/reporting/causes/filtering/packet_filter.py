@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
-from sixproof.model import Disagreement, Family, IPAddress, Outcome
+from sixproof.model import Disagreement, Family, Outcome
 from sixproof.probes.nodes.examination import FilterReading
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import carried_over, touches
+from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 
 FAMILIES = {
@@ -72,7 +72,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             tables[taking.rule.family, taking.rule.table].append(taking)
         for rules in tables.values():
             yield _cause(situation, node, sorted(rules, key=lambda r: -r.rose))
-        yield from _closed(node, reading, situation.node_addresses.get(node, ()))
+        yield from _closed(situation, node, reading)
 
 
 def _takings(reading: FilterReading) -> Iterator[_Taking]:
@@ -86,7 +86,6 @@ def _takings(reading: FilterReading) -> Iterator[_Taking]:
 
 def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
     first = rules[0]
-    own = situation.node_addresses.get(node, ())
     rule = first.rule
     families = tuple(f for f in Family if any(f in _families(r.rule) for r in rules))
     sent = situation.examination.resent
@@ -102,7 +101,8 @@ def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
         families,
         Confidence.SHOWN if first.rose else Confidence.FITS,
         hits=lambda wrong: any(
-            _changed(r.rule, wrong) and _hits(wrong, node, _families(r.rule), own) for r in rules
+            _changed(r.rule, wrong) and _hits(situation, wrong, node, _families(r.rule))
+            for r in rules
         ),
         evidence=(
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
@@ -135,12 +135,11 @@ def _families(rule: FilterRuleSeen) -> tuple[Family, ...]:
 
 
 def _hits(
-    wrong: Disagreement, node: str, families: tuple[Family, ...], own: Collection[IPAddress]
+    situation: Situation, wrong: Disagreement, node: str, families: tuple[Family, ...]
 ) -> bool:
-    """What passes the node in its families: it starts or ends there, or is dialled at one of the
-    node's own addresses (a NodePort), whose packets the node sends on."""
+    """What passes the node in its families."""
     flow = wrong.observation.flow
-    return carried_over(flow) in families and (touches(flow, node) or flow.address in own)
+    return carried_over(flow) in families and situation.passes(flow, node)
 
 
 def _taken(rule: FilterRuleSeen, families: tuple[Family, ...]) -> str:
@@ -155,7 +154,7 @@ def _taken(rule: FilterRuleSeen, families: tuple[Family, ...]) -> str:
     return f"{said} ({told})" if told else f"all {said}"
 
 
-def _closed(node: str, reading: FilterReading, own: Collection[IPAddress]) -> Iterator[Cause]:
+def _closed(situation: Situation, node: str, reading: FilterReading) -> Iterator[Cause]:
     """Base chains that drop whatever no rule takes."""
     for chain in reading.after.chains:
         if chain.policy != "drop":
@@ -170,7 +169,9 @@ def _closed(node: str, reading: FilterReading, own: Collection[IPAddress]) -> It
             f"(nft list chain {chain.family} {chain.table} {chain.name})",
             families,
             Confidence.FITS,
-            hits=lambda wrong, node=node, families=families: _hits(wrong, node, families, own),  # type: ignore[misc]
+            hits=lambda wrong, families=families: _hits(  # type: ignore[misc]
+                situation, wrong, node, families
+            ),
         )
 
 

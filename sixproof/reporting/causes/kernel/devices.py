@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sixproof.agent.protocol import LinkSeen
-from sixproof.model import Disagreement, Family, Flow, Outcome
+from sixproof.model import Disagreement, Family, Flow
 from sixproof.probes.nodes import fib
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
-from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
+from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, sized
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
 
@@ -36,6 +36,9 @@ def find(situation: Situation) -> Iterator[Cause]:
     names = Counter(name for links in tables.values() for name in links)
     carried = _carried(situation)
     odd: dict[tuple[str, str], _Odd] = {}
+    links_below = list(_links_below(situation))
+    yield from links_below
+    beneath = {cause.place for cause in links_below}
     for node, links in tables.items():
         for name, count in names.items():
             if count <= len(tables) / 2 or name not in carried:
@@ -46,7 +49,11 @@ def find(situation: Situation) -> Iterator[Cause]:
                 one = odd.setdefault((node, found.what), found)
                 one.carries[name] = carried[name]
             if link := links.get(name):
-                yield from _mtu(node, link, others, before, carried[name])
+                confidence = Confidence.SIGN if f"node {node}" in beneath else Confidence.FITS
+                was = before.mtu if before else None
+                usual = _usual(link.mtu, [other.mtu for other in others], was)
+                if link.mtu != usual:
+                    yield _mtu(situation, node, link, usual, was, carried[name], confidence)
     for one in odd.values():
         yield _cause(situation, one)
 
@@ -64,9 +71,8 @@ def _oddities(
         return
     for what, key in (("UDP port", "port"), ("VNI", "vni")):
         mine = getattr(link, key)
-        usual = Counter(getattr(other, key) for other in others).most_common(1)[0][0]
-        alone = len(others) > 1 or (before is not None and getattr(before, key) != mine)
-        if mine != usual and alone:
+        usual = _usual(mine, [getattr(other, key) for other in others], getattr(before, key, None))
+        if mine != usual:
             yield _Odd(
                 node,
                 f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
@@ -96,35 +102,68 @@ def _before(situation: Situation, node: str, name: str) -> LinkSeen | None:
     return next((link for link in earlier.links if link.name == name), None) if earlier else None
 
 
+def _usual(mine: int, others: Sequence[int], before: int | None) -> int:
+    """What a device should have: what most nodes have, this one among them; where there is no such
+    majority, what it had when the run began, if others still have that."""
+    value, count = Counter([mine, *others]).most_common(1)[0]
+    if count > (1 + len(others)) / 2:
+        return value
+    return before if before is not None and before in others else mine
+
+
 def _mtu(
+    situation: Situation,
     node: str,
     link: LinkSeen,
-    others: list[LinkSeen],
-    before: LinkSeen | None,
+    usual: int,
+    before: int | None,
     carries: tuple[Family, ...],
-) -> Iterator[Cause]:
-    usual = Counter(other.mtu for other in others).most_common(1)
-    wanted = usual[0][0] if usual else (before.mtu if before else link.mtu)
-    alone = len(others) > 1 or (before is not None and before.mtu != link.mtu)
-    if link.mtu == wanted or not alone:
-        return
-    was = "" if before is None or before.mtu == link.mtu else f" ({before.mtu} when the run began)"
-    yield Cause(
+    confidence: Confidence = Confidence.FITS,
+) -> Cause:
+
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return sized(wrong) and carried_over(flow) in carries and situation.passes(flow, node)
+
+    was = "" if before is None or before == link.mtu else f" ({before} when the run began)"
+    return Cause(
         "device-mtu",
         f"node {node}",
-        f"{link.name} has MTU {link.mtu}{was}, on the other nodes it has {wanted}",
-        f"Set it to {wanted} (ip link set dev {link.name} mtu {wanted}), and find who changed it",
+        f"{link.name} has MTU {link.mtu}{was}, on the other nodes it has {usual}",
+        f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find who changed it",
         carries,
-        Confidence.FITS,
-        hits=lambda wrong: _sized(wrong) and touches(wrong.observation.flow, node),
+        confidence,
+        hits=hits,
         about=link.name,
     )
 
 
-def _sized(wrong: Disagreement) -> bool:
-    """Whether sizes matter to it: a path check or a crafted packet, and not just any lost flow."""
-    outcome = wrong.observation.outcome
-    return outcome is Outcome.TOO_BIG or bool(wrong.observation.flow.question)
+def _links_below(situation: Situation) -> Iterator[Cause]:
+    """The links by which nodes send to each other, under their tunnels, where one has another MTU:
+    tunnels and pods of that node take it over sooner or later."""
+    links = {node: _link_below(situation, node) for node in situation.nodes}
+    for node, link in links.items():
+        others = [other.mtu for n, other in links.items() if n != node and other]
+        if link is None or not others or link.kind.startswith(SHARED):
+            continue
+        before = _before(situation, node, link.name)
+        was = before.mtu if before else None
+        usual = _usual(link.mtu, others, was)
+        if link.mtu != usual:
+            cause = _mtu(situation, node, link, usual, was, tuple(Family))
+            yield dataclasses.replace(cause, about=f"MTU {link.mtu}")
+
+
+def _link_below(situation: Situation, node: str) -> LinkSeen | None:
+    """The device of a node's way to another node, None where that is not known."""
+    seen = situation.nodes[node]
+    for other, addresses in situation.node_addresses.items():
+        for address in addresses if other != node else ():
+            way = fib.way(seen, address)
+            if way.open and way.route:
+                name = way.route.device
+                return next((link for link in seen.links if link.name == name), None)
+    return None
 
 
 def _cause(situation: Situation, odd: _Odd) -> Cause:

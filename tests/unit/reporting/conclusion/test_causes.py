@@ -15,6 +15,7 @@ from sixproof.agent.protocol import (
     HealthSeen,
     LinkSeen,
     NeighbourSeen,
+    NodeSeen,
     RouteHeld,
     RuleSeen,
 )
@@ -36,7 +37,7 @@ from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
@@ -607,3 +608,86 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
         "it has 1450. Set it to 1450"
     )
     assert words.explains(one) == ("1 test",)
+
+
+FACTS = ClusterFacts(
+    "https://x",
+    "v1.37.0",
+    nodes=tuple(
+        NodeFacts(n, tuple(map(ipaddress.ip_address, (f"192.0.2.{i}", f"2001:db8::{i}"))))
+        for i, n in enumerate(NODES, 1)
+    ),
+)
+
+
+def _wider(name: str, mtu: int, *devices: str) -> NodeSeen:
+    """A node whose devices have that MTU."""
+    seen = node(name)
+    links = [
+        dataclasses.replace(link, mtu=mtu) if link.name in devices else link for link in seen.links
+    ]
+    return dataclasses.replace(seen, links=links)
+
+
+def _sizes(source: str, server: str) -> Results:
+    """A run in which a large packet did not pass from one node's pod to another's."""
+    ends = {pod.node: pod for pod in pods()}
+    address = ends[server].address(SIX)
+    assert address is not None
+    flow = Flow(ends[source], ends[server], address, Protocol.UDP, 8080, "a plain socket")
+    seen = Observation(flow, Outcome.DROPPED)
+    matrix, expected = judged(MatrixKind.PATHS, "paths", [seen], {flow: "it vanished"})
+    measured = Measured(matrix, expected, "suites/mtu/t.py::t")
+    cases = (Case("suites/mtu/t.py::t", CaseOutcome.FAILED),)
+    return Results(RUN, cases=cases, matrices=(measured,), facts=FACTS)
+
+
+def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -> None:
+    """I2L: eth0 of that node; its tunnels are signs. Tests that speak of either are its own."""
+    sick = _wider("worker", 9000, "eth0", *TUNNELS.values())
+    told = [
+        "1 node is odd:\n  worker: sends to others by an interface of MTU 9000, most have 1500",
+        f"1 tunnel is wrong:\n  worker: expected 1450, seen 9000 on {TUNNELS[SIX]}",
+    ]
+    cases = [
+        Case(f"suites/mtu/t.py::u{i}", CaseOutcome.FAILED, message=said)
+        for i, said in enumerate(told)
+    ]
+    results = _sizes("worker", "worker2")
+    examination = examined({"worker": sick}, before={"worker": sick})
+    (one,) = conclude(
+        dataclasses.replace(results, cases=(*results.cases, *cases), examination=examination)
+    ).every
+    assert one.headline.startswith("node worker: eth0 has MTU 9000, on the other nodes it has 1500")
+    assert len(one.tests) == 3
+    (alone,) = conclude(
+        Results(RUN, cases=tuple(cases), facts=FACTS, examination=examination)
+    ).every
+    assert alone.headline == one.headline
+
+
+def test_a_node_is_not_odd_because_another_one_is() -> None:
+    """Two others that differ are no majority against it: nothing is said of the node that is well,
+    where packets between it and the third fail of something else."""
+    sick = _wider("worker", 9000, *TUNNELS.values())
+    results = _sizes("control-plane", "worker2")
+    (one,) = conclude(dataclasses.replace(results, examination=examined({"worker": sick}))).every
+    assert not one.known
+
+
+def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
+    """Without a majority nothing tells which is right, but what it had when the run began."""
+    sick = _wider("worker", 9000, *TUNNELS.values())
+    two = ("control-plane", "worker")
+
+    def told(**more: Any) -> Conclusion:
+        seen = examined({"worker": sick}, **more)
+        after = [reading for reading in seen.after if reading.node in two]
+        results = _sizes("control-plane", "worker")
+        (one,) = conclude(
+            dataclasses.replace(results, examination=dataclasses.replace(seen, after=after))
+        ).every
+        return one
+
+    assert told().headline.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 (1450 when")
+    assert not told(before={"worker": sick}).known
