@@ -29,7 +29,7 @@ def row(count: int) -> list[Flow]:
 
 
 def test_all_silences_wait_together(lab: Lab) -> None:
-    """200 flows that nobody answers take less than one and a half time-outs, not 200."""
+    """200 flows that nobody answers take less than four time-outs, not 200."""
     server = scenes.server_of(scenes.scene("request dropped"))
     port_specs = [(f, p) for f in Family for p in (Protocol.TCP, Protocol.UDP)]
     flows = [flow(server, *port_specs[i % len(port_specs)]) for i in range(200)]
@@ -40,7 +40,7 @@ def test_all_silences_wait_together(lab: Lab) -> None:
     seen = lab.measure(flows, ProbeOptions(timeout=timeout))
     took = time.monotonic() - began
 
-    assert ({o.outcome for o in seen}, took < 1.5 * timeout) == ({Outcome.DROPPED}, True), took
+    assert ({o.outcome for o in seen}, took < 4 * timeout) == ({Outcome.DROPPED}, True), took
 
 
 def test_row_of_72_flows_takes_no_noticeable_time(lab: Lab) -> None:

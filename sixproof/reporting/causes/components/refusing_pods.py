@@ -39,9 +39,9 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
         "pod-refuses",
         f"pod {called(pod)}",
         f"it refuses {' and '.join(protocols)} over {family}, {from_where}, although its agent "
-        f"listens there: a packet filter in the pod, or at its interface, rejects it",
-        f"Look for one in the pod's network namespace on {pod.node} (nft list ruleset), and for a "
-        f"sidecar or CNI plugin that made it",
+        f"listens there: a packet filter in the pod or at its interface rejects it",
+        f"Look for one in its network namespace on {pod.node} (nft list ruleset): a sidecar's, a "
+        f"CNI plugin's",
         (family,),
         Confidence.FITS,
         hits=_to(pod, family),
