@@ -14,7 +14,7 @@ from sixproof.model import Disagreement, Matrix, MatrixKind, edge_of
 from sixproof.reporting.diagnosis.bit_field import BitField
 from sixproof.reporting.diagnosis.contrast import contrasted
 from sixproof.reporting.diagnosis.pattern import Pattern, said_ports, said_scattered
-from sixproof.reporting.diagnosis.scope import Scope
+from sixproof.reporting.diagnosis.scope import Scope, called
 from sixproof.reporting.diagnosis.unmeasured import unmeasured
 from sixproof.reporting.matrix.grid import CellState, state_of
 
@@ -50,10 +50,12 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
 def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
     """The pattern of such a matrix. Where not flows are asked for, a node that one server stands
     for is called by that server: "to coredns-x on worker2"."""
-    servers = {d.observation.flow.destination.name for d in pattern.cells}
+    servers = {(end := d.observation.flow.destination).name: end for d in pattern.cells}
     where = pattern.where
     if kind is not MatrixKind.FLOWS and len(servers) == 1:
-        where = where.replace("to node ", f"to {min(servers)} on ", 1)
+        (server,) = servers.values()
+        if server.node:
+            where = where.replace(f"to node {server.node}", f"to {called(server)}", 1)
     return dataclasses.replace(pattern, kind=kind, where=where)
 
 
