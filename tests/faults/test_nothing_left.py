@@ -16,6 +16,7 @@ import testbed
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.runs import ownership
+from tests.faults.conftest import faults
 from tests.faults.injection import ROOT
 from tests.listening import listening
 
@@ -143,6 +144,19 @@ def test_a_killed_worker_leaves_nothing(runner: Runner, cluster: Cluster) -> Non
     os.kill(runner.workers()[0], signal.SIGKILL)
     assert runner.wait() in (0, 1), runner.said()[-2000:]
     assert "node down" in runner.said() or "crashed" in runner.said()
+    assert left_of(cluster, runner) == []
+
+
+def test_a3_an_api_server_that_stands_still_is_no_fault_of_the_network(
+    runner: Runner, cluster: Cluster
+) -> None:
+    """A3: what could not be asked meanwhile is at most not measured; the run goes on and cleans
+    up."""
+    faults("inject", "A3", "--value", "10")
+    assert runner.wait() in (0, 1), runner.said()[-2000:]
+    assert " FAILED" not in runner.said()
+    assert "\n  ! " not in runner.said()
+    assert "Traceback" not in runner.said()
     assert left_of(cluster, runner) == []
 
 
