@@ -21,7 +21,12 @@ HEADERS: dict[tuple[str, tuple[int, ...]], str] = {
     ("", (2, 0, 2)): "sport",
     ("", (2, 2, 2)): "dport",
 }
-EXTENSIONS = {0: "hop-by-hop options", 43: "routing header", 44: "fragment", 60: "options"}
+EXTENSIONS = {
+    0: "hop-by-hop options",
+    43: "routing header",
+    44: "fragment",
+    60: "destination options",
+}
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 NFPROTO = {2: "ip", 10: "ip6"}
 FAMILIES = {"ip": "IPv4", "ip6": "IPv6"}

@@ -129,7 +129,7 @@ def _all_of_them(
     lines = [m.strip() for m in (*_REWRITES.findall(corefile), *_DNS64.findall(corefile))]
     came = said_reasons(rows)
     if lines:
-        what = f"its Corefile says {lines[0]!r}: {kind} questions are answered {came}"
+        what = f"its Corefile says {lines[0]!r}: {kind} questions get {came}"
         remedy = "Take that out of ConfigMap kube-system/coredns (keep a copy), restart CoreDNS"
     else:
         what = f"every replica answers {came} to {kind} questions"

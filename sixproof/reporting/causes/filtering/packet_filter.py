@@ -12,6 +12,7 @@ from sixproof.probes.nodes.examination import FilterReading
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_some
 
 FAMILIES = {
     "ip": (Family.IPV4,),
@@ -90,14 +91,15 @@ def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
     families = tuple(f for f in Family if any(f in _families(r.rule) for r in rules))
     sent = situation.examination.resent
     again = f": {first.rose} while {sent} failing flows were sent again"
-    more = f", and {len(rules) - 1} more of its table" if len(rules) > 1 else ""
-    which = f"what table {rule.family} {rule.table} drops" if more else f"it ({first.removal})"
+    many = len(rules) > 1
+    told = [f"{_VERBS[r.rule.verdict]} {_taken(r.rule, _families(r.rule))}" for r in rules]
+    whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node}",
-        f"a packet filter rule {_VERBS[rule.verdict]} {_taken(rule, _families(rule))}{more}"
+        f"a packet filter rule {said_some(list(dict.fromkeys(told)), 2)}"
         f"{again if first.rose and sent else ''}",
-        f"Remove {which}, and find who made it",
+        f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         Confidence.SHOWN if first.rose else Confidence.FITS,
         hits=lambda wrong: any(

@@ -59,7 +59,7 @@ def test_a_line_of_the_corefile_is_the_cause() -> None:
 
     (one,) = concluded(rewritten, COREFILE.format("rewrite stop type AAAA A")).every
     assert one.headline.startswith(
-        "CoreDNS: its Corefile says 'rewrite stop type AAAA A': AAAA questions are answered NODATA"
+        "CoreDNS: its Corefile says 'rewrite stop type AAAA A': AAAA questions get NODATA"
     )
     assert "looks like rancher/rke2 4050:" in " ".join(one.evidence)
     (other,) = concluded(rewritten, COREFILE.format("cache 30")).every
