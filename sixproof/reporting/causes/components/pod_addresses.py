@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.scope import called
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -22,15 +23,15 @@ def find(situation: Situation) -> Iterator[Cause]:
         if len(pods) > 1:
             yield _cause(
                 f"node {node}",
-                f"{len(pods)} pods have no {family} address that all agree about, "
-                f"{_called(first)} for one: {cell.observation.reason}",
+                f"{len(pods)} pods have no agreed {family} address, {called(first)} for one: "
+                f"{cell.observation.reason}",
                 family,
                 pods,
-                f"See which CNI plugin on {node} changes Calico's result, and make the pods again",
+                "See which CNI plugin there changes Calico's result, and make the pods again",
             )
         else:
             yield _cause(
-                f"pod {_called(first)}",
+                f"pod {called(first)}",
                 cell.observation.reason,
                 family,
                 pods,
@@ -50,7 +51,7 @@ def _cause(
         (family,),
         Confidence.SHOWN,
         hits=_at(frozenset((p.namespace, p.pod) for p in pods), family),
-        evidence=(f"seen of {', '.join(map(_called, list(pods)[:3]))}",) if len(pods) > 1 else (),
+        evidence=(f"seen of {', '.join(f'{p.namespace}/{p.pod}' for p in list(pods)[:3])}",),
     )
 
 
@@ -61,10 +62,6 @@ def _at(pods: frozenset[tuple[str, str]], family: Family) -> Callable[[Disagreem
         return flow.family is family and bool(ends & pods)
 
     return hits
-
-
-def _called(pod: Endpoint) -> str:
-    return f"{pod.namespace}/{pod.pod}"
 
 
 RULES = (
