@@ -8,6 +8,7 @@ import pkgutil
 from collections.abc import Iterator
 
 import sixproof
+from sixproof.explain import markdown
 from sixproof.model import FindingType, declared
 
 _NOT_OURS = ("sixproof.__main__", "sixproof.agent")
@@ -40,6 +41,5 @@ def _modules() -> Iterator[str]:
 
 def table() -> str:
     """All of them as a table in Markdown."""
-    rows = [("code", "expected state", "source"), ("---", "---", "---")]
-    rows += [(f"`{one.code}`", one.title, one.source) for one in every_finding()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = [(f"`{one.code}`", one.title, one.source) for one in every_finding()]
+    return markdown.table(("code", "expected state", "source"), rows)

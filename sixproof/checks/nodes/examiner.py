@@ -11,7 +11,7 @@ from sixproof.agent.protocol import FilterSeen
 from sixproof.errors import ApiError, InfrastructureError, NotReady
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import components
-from sixproof.model import Endpoint, Family, Flow, MatrixKind, Outcome
+from sixproof.model import Endpoint, EndpointKind, Family, Flow, MatrixKind, Outcome
 from sixproof.probes.connect.probe import AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
@@ -141,7 +141,8 @@ def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]
         for wrong in measured.disagreements():
             flow = wrong.observation.flow
             for end in {flow.source, flow.destination}:
-                if end in topology.pods or (end.pod and end.namespace.startswith(prefix)):
+                ours = end.namespace.startswith(prefix) or end in topology.pods
+                if ours and end.kind is EndpointKind.POD:
                     known.setdefault(reader.name(end), end)
                     counts[reader.name(end)] += 1
     return tuple(known[name] for name, _ in counts.most_common(SUSPECTS))

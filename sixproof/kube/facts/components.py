@@ -68,13 +68,14 @@ class StrayEndpoint:
 
 @dataclasses.dataclass(frozen=True)
 class EndedPod:
-    """A pod of a run whose container ended, or which the kubelet or the API server ended: `how`
-    says it in their words, `when` is an ISO 8601 time or ""."""
+    """A pod of a run whose `container` ended, or which the kubelet or the API server ended as a
+    whole (""): `how` says it in their words, `when` is an ISO 8601 time or ""."""
 
     namespace: str
     name: str
     node: str
     how: str
+    container: str = ""
     when: str = ""
 
 
@@ -135,24 +136,21 @@ def _ends(manifest: Manifest) -> list[EndedPod]:
         json_fields.name(manifest),
         json_fields.text(manifest, "spec", "nodeName"),
     )
-    status = ("status", "reason"), ("status", "message")
-    said = [json_fields.text(manifest, *path) for path in status]
-    if json_fields.text(manifest, "status", "phase") == "Failed" and said[0]:
-        return [EndedPod(*where, ": ".join(filter(None, said))[:_WORDS])]
+    phase, reason, message = (
+        json_fields.text(manifest, "status", key) for key in ("phase", "reason", "message")
+    )
+    if phase == "Failed" and reason:
+        return [EndedPod(*where, ": ".join(filter(None, (reason, message)))[:_WORDS])]
     return [
         EndedPod(
             *where,
-            f"container {json_fields.text(one, 'name')} ended ({_without_log(how)})"[:_WORDS],
+            how[:_WORDS],
+            json_fields.text(one, "name"),
             json_fields.text(one, "state", "terminated", "finishedAt"),
         )
         for one in json_fields.entries(manifest, "status", "containerStatuses")
         if (how := events.how_ended(one))
     ]
-
-
-def _without_log(how: str) -> str:
-    """``OOMKilled, exit status 137``, without the last lines of its log."""
-    return how.partition(": ")[0]
 
 
 def _pod(manifest: Manifest) -> ComponentPod:

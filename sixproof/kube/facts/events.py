@@ -96,9 +96,9 @@ def _from_containers(pod: Manifest) -> Iterator[NotRunningReason]:
             yield dataclasses.replace(cause, final=reason in _FINAL)
         elif reason not in ("", "ContainerCreating", "PodInitializing"):
             yield NotRunningReason(
-                one_line(f"{name}: {reason}: {how_ended(status) or waiting.get('message')}")
+                one_line(f"{name}: {reason}: {_ended(status) or waiting.get('message')}")
             )
-        elif ended := how_ended(status):
+        elif ended := _ended(status):
             final = json_fields.text(pod, "spec", "restartPolicy") == "Never"
             yield NotRunningReason(f"{name}: {ended}", final=final)
 
@@ -106,14 +106,24 @@ def _from_containers(pod: Manifest) -> Iterator[NotRunningReason]:
 def how_ended(status: Manifest) -> str:
     """How the process of a container status last ended (``Error, exit status 137``), "" where it
     did not or ended well."""
+    ended = _terminated(status)
+    code = json_fields.number(ended, "exitCode")
+    return one_line(f"{json_fields.text(ended, 'reason')}, exit status {code}") if ended else ""
+
+
+def _ended(status: Manifest) -> str:
+    """The same, with its last words."""
+    how, said = how_ended(status), json_fields.text(_terminated(status), "message")
+    return one_line(f"{how}: {said}") if said else how
+
+
+def _terminated(status: Manifest) -> Manifest:
+    """The end of a container's process, empty where it did not end or ended well."""
     for state in ("state", "lastState"):
         ended = json_fields.mapping(status, state, "terminated")
-        code = json_fields.number(ended, "exitCode")
-        if ended and code != 0:
-            words = (json_fields.text(ended, "reason"), f"exit status {code}")
-            said = json_fields.text(ended, "message")
-            return one_line(", ".join(words) + (f": {said}" if said else ""))
-    return ""
+        if ended and json_fields.number(ended, "exitCode") != 0:
+            return ended
+    return {}
 
 
 def _from_events(warnings: Sequence[Manifest]) -> Iterator[NotRunningReason]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from sixproof.explain import markdown
 from sixproof.reporting.conclusion.cause import Cause
 
 
@@ -27,6 +28,12 @@ class KnownFault:
 
     def __str__(self) -> str:
         return f"{' and '.join(self.sources)}: {self.title}"
+
+    @property
+    def signature(self) -> str:
+        """The words by which it is recognised."""
+        lacking = f"without {' or '.join(self.without)}" if self.without else ""
+        return ", ".join(filter(None, (*self.words, lacking)))
 
     def fits(self, cause: Cause) -> bool:
         """Whether a cause has the signature."""
@@ -138,19 +145,8 @@ def known(cause: Cause) -> tuple[KnownFault, ...]:
 
 def table() -> str:
     """All of them as a table in Markdown."""
-    rows = [("looks like", "cause", "by its words", "reports"), ("---",) * 4]
-    rows += [
-        (
-            fault.title,
-            f"`{fault.cause}`",
-            ", ".join(
-                (
-                    *fault.words,
-                    *(["without " + " or ".join(fault.without)] if fault.without else []),
-                )
-            ),
-            ", ".join(fault.sources),
-        )
+    rows = [
+        (fault.title, f"`{fault.cause}`", fault.signature, ", ".join(fault.sources))
         for fault in KNOWN
     ]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return markdown.table(("looks like", "cause", "by its words", "reports"), rows)

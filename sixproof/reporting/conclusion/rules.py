@@ -6,15 +6,15 @@ import functools
 import importlib
 import pkgutil
 
+from sixproof.explain import markdown
 from sixproof.reporting import causes
 from sixproof.reporting.conclusion.cause import CauseRule
 
 
 def table() -> str:
     """All of them as a table in Markdown."""
-    rows = [("code", "cause", "facts", "source"), ("---", "---", "---", "---")]
-    rows += [(f"`{rule.code}`", rule.title, rule.facts, rule.source) for rule in rules()]
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    rows = [(f"`{rule.code}`", rule.title, rule.facts, rule.source) for rule in rules()]
+    return markdown.table(("code", "cause", "facts", "source"), rows)
 
 
 @functools.cache

@@ -15,14 +15,12 @@ def find(situation: Situation) -> Iterator[Cause]:
     """Each such pod of the run."""
     names = {(e.namespace, e.pod): called(e) for e in situation.endpoints if e.pod}
     for end in situation.examination.ended:
+        who = f"its container {end.container}" if end.container else "it was"
         when = f" at {end.when}" if end.when else ""
         yield Cause(
             "pod-ended",
             f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
-            f"its {end.how}{when}: what it should have measured is not known, and this says "
-            f"nothing about the network"
-            if end.how.startswith("container ")
-            else f"it was ended ({end.how}): what it should have measured is not known, and this "
+            f"{who} ended ({end.how}){when}: what it should have measured is not known, and this "
             f"says nothing about the network",
             f"See who ended it (kubectl describe node {end.node}; memory, eviction), and run again",
             tuple(Family),

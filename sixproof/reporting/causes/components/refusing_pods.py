@@ -13,7 +13,7 @@ from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.scope import called
 
 LEAST = 2
-"""Clients that must have been refused, from its own node and from another one where there are."""
+"""Clients that must have been refused."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:

@@ -36,9 +36,13 @@ def find(situation: Situation) -> Iterator[Cause]:
     names = Counter(name for links in tables.values() for name in links)
     carried = _carried(situation)
     odd: dict[tuple[str, str], _Odd] = {}
-    links_below = list(_links_below(situation))
-    yield from links_below
-    beneath = {cause.place for cause in links_below}
+    below = {n: link for n in situation.nodes if (link := _link_below(situation, n))}
+    beneath: set[str] = set()
+    for node, link in below.items():
+        others = [other for n, other in below.items() if n != node]
+        for cause in _mtu(situation, node, link, others, tuple(Family)):
+            beneath.add(node)
+            yield dataclasses.replace(cause, about=f"MTU {link.mtu}")
     for node, links in tables.items():
         for name, count in names.items():
             if count <= len(tables) / 2 or name not in carried:
@@ -48,12 +52,9 @@ def find(situation: Situation) -> Iterator[Cause]:
             for found in _oddities(node, links.get(name), others, before):
                 one = odd.setdefault((node, found.what), found)
                 one.carries[name] = carried[name]
-            if link := links.get(name):
-                confidence = Confidence.SIGN if f"node {node}" in beneath else Confidence.FITS
-                was = before.mtu if before else None
-                usual = _usual(link.mtu, [other.mtu for other in others], was)
-                if link.mtu != usual:
-                    yield _mtu(situation, node, link, usual, was, carried[name], confidence)
+            if name in links and links[name] != below.get(node):
+                sign = Confidence.SIGN if node in beneath else Confidence.FITS
+                yield from _mtu(situation, node, links[name], others, carried[name], sign)
     for one in odd.values():
         yield _cause(situation, one)
 
@@ -115,18 +116,23 @@ def _mtu(
     situation: Situation,
     node: str,
     link: LinkSeen,
-    usual: int,
-    before: int | None,
+    others: Sequence[LinkSeen],
     carries: tuple[Family, ...],
     confidence: Confidence = Confidence.FITS,
-) -> Cause:
+) -> Iterator[Cause]:
+    """A device whose MTU is not what it should be beside the `others` of its kind."""
+    earlier = _before(situation, node, link.name)
+    before = earlier.mtu if earlier else None
+    usual = _usual(link.mtu, [other.mtu for other in others], before)
+    if link.mtu == usual:
+        return
 
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
         return sized(wrong) and carried_over(flow) in carries and situation.passes(flow, node)
 
     was = "" if before is None or before == link.mtu else f" ({before} when the run began)"
-    return Cause(
+    yield Cause(
         "device-mtu",
         f"node {node}",
         f"{link.name} has MTU {link.mtu}{was}, on the other nodes it has {usual}",
@@ -138,31 +144,16 @@ def _mtu(
     )
 
 
-def _links_below(situation: Situation) -> Iterator[Cause]:
-    """The links by which nodes send to each other, under their tunnels, where one has another MTU:
-    tunnels and pods of that node take it over sooner or later."""
-    links = {node: _link_below(situation, node) for node in situation.nodes}
-    for node, link in links.items():
-        others = [other.mtu for n, other in links.items() if n != node and other]
-        if link is None or not others or link.kind.startswith(SHARED):
-            continue
-        before = _before(situation, node, link.name)
-        was = before.mtu if before else None
-        usual = _usual(link.mtu, others, was)
-        if link.mtu != usual:
-            cause = _mtu(situation, node, link, usual, was, tuple(Family))
-            yield dataclasses.replace(cause, about=f"MTU {link.mtu}")
-
-
 def _link_below(situation: Situation, node: str) -> LinkSeen | None:
-    """The device of a node's way to another node, None where that is not known."""
+    """The link by which a node sends to other nodes, under its tunnels, which take its MTU over
+    sooner or later; None where that is not known, or a tunnel itself."""
     seen = situation.nodes[node]
+    links = {link.name: link for link in seen.links if not link.kind.startswith(SHARED)}
     for other, addresses in situation.node_addresses.items():
         for address in addresses if other != node else ():
             way = fib.way(seen, address)
             if way.open and way.route:
-                name = way.route.device
-                return next((link for link in seen.links if link.name == name), None)
+                return links.get(way.route.device)
     return None
 
 

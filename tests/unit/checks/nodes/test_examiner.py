@@ -130,6 +130,18 @@ def test_pods_of_the_policy_namespaces_are_asked_too() -> None:
     assert foreign not in told
 
 
+def test_host_agents_are_no_suspects() -> None:
+    """Nodes are asked anyhow; a node that fails most must not take the place of a pod."""
+    host = dataclasses.replace(hosts()[0], namespace="six-x-host", pod="agent")
+
+    def rule(flow: Flow) -> Outcome:
+        return Outcome.DROPPED if flow.destination is host else Outcome.ALLOWED
+
+    told = suspected(run(rule, endpoints=(*pods()[:3], host)), MESH)
+    assert host not in told
+    assert set(told) == set(pods()[:3])
+
+
 def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
     """Only flows between pods and hosts of the run that nothing but the network decides."""
     matrix = topology(across(SIX, "worker"))

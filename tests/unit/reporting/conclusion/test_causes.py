@@ -542,12 +542,9 @@ def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:
     seen = Observation(flow, Outcome.DROPPED)
     matrix, expected = judged(MatrixKind.PATHS, "paths", [seen], {flow: "it vanished"})
     measured = Measured(matrix, expected, "suites/mtu/t.py::t")
-    facts = ClusterFacts(
-        "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
-    )
     told = examined(filters={"worker": (packet_filter(drop(1)), packet_filter(drop(9)))})
     cases = (Case("suites/mtu/t.py::t", CaseOutcome.FAILED),)
-    results = Results(RUN, cases=cases, matrices=(measured,), examination=told, facts=facts)
+    results = Results(RUN, cases=cases, matrices=(measured,), examination=told, facts=FACTS)
     (one,) = conclude(results).every
     assert one.headline.startswith("node worker: a packet filter rule drops")
     (other,) = conclude(dataclasses.replace(results, facts=None)).every

@@ -28,7 +28,8 @@ def test_a_pod_that_was_killed_is_no_fault_of_the_network() -> None:
         VICTIM.namespace,
         VICTIM.pod,
         VICTIM.node,
-        "container agent ended (OOMKilled, exit status 137)",
+        "OOMKilled, exit status 137",
+        "agent",
         "2026-11-28T10:05:00Z",
     )
     told = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
