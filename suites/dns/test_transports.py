@@ -13,6 +13,7 @@ from sixproof.checks.dns.resolution import Resolution
 from sixproof.probes.dns.records import Answers
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsServer
+from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
@@ -30,10 +31,12 @@ def test_the_dns_service_has_each_required_family(
     """
     missing = [f for f in settings.require_families if not cluster_dns.of(f)]
     have = ", ".join(str(s.address) for s in cluster_dns.addresses)
-    assert not missing, (
-        f"Service {cluster_dns.service} has no {' and no '.join(missing)} clusterIP, only {have} "
+    wrong = [
+        f"Service {cluster_dns.service} has no {family} clusterIP, only {have} "
         "(kubectl patch it with ipFamilyPolicy: PreferDualStack)"
-    )
+        for family in missing
+    ]
+    require_none(wrong, *missing)
 
 
 @pytest.mark.story("transports")

@@ -14,7 +14,7 @@ import pytest
 import testbed
 from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.conclusion.conclude import conclude
-from sixproof.reporting.diagnosis.verdicts import Word, verdicts
+from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -177,7 +177,7 @@ def assert_first_line(suite_run: SuiteRun, *words: str, families: Iterable[Famil
     for word in words:
         assert word in first, f"{first}\n{suite_run.output[-6000:]}"
     assert len(first) <= LONGEST, first
-    broken = {v.family for v in verdicts(suite_run.results) if v.word is Word.BROKEN}
+    broken = {v.family for v in verdicts(suite_run.results) if v.accused}
     assert broken <= set(families), suite_run.output[-6000:]
     sign = "!" if concluded.every[0].measured else "?"
     line = next(x for x in suite_run.output.splitlines() if x.startswith(f"  {sign} "))

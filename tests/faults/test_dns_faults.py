@@ -14,6 +14,7 @@ from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Family, Observation, Outcome, Protocol
+from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import (
     SuiteRun,
@@ -119,6 +120,8 @@ def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbe
     assert "PreferDualStack" in message
     words = ("Service kube-system/kube-dns has no IPv6 clusterIP", "PreferDualStack")
     assert_first_line(suite_run, *words, families=[Family.IPV6])
+    family_words = {v.family: v.word for v in verdicts(suite_run.results)}
+    assert family_words == {Family.IPV4: Word.WORKS, Family.IPV6: Word.FAULTY}
     skipped = {named_by(c.nodeid): c for c in suite_run.cases(CaseOutcome.SKIPPED)}
     assert {f"{t}[IPv6]" for t in (FROM_PODS, FROM_NODES, TO_PODS)} <= skipped.keys()
     assert all("IPv6" in case.reason and case.enable for case in skipped.values())

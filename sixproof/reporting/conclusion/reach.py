@@ -24,6 +24,21 @@ def sized(wrong: Disagreement) -> bool:
     return outcome is Outcome.TOO_BIG or bool(wrong.observation.flow.question)
 
 
+_CAME_BACK = (
+    Outcome.ALLOWED,
+    Outcome.REFUSED,
+    Outcome.REJECTED,
+    Outcome.CORRUPTED,
+    Outcome.MISROUTED,
+    Outcome.WRONG,
+)
+
+
+def came_back(wrong: Disagreement) -> bool:
+    """Whether the peer, or a host on the way, answered: packets were carried both ways."""
+    return wrong.observation.outcome in _CAME_BACK
+
+
 def crosses(flow: Flow, node: str) -> bool:
     """Whether it touches the node and leaves it, or may: behind a service anybody answers."""
     if not touches(flow, node):

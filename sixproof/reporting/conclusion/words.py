@@ -12,15 +12,17 @@ HIDDEN = "no flow that it forbids worked, so another cause at the same place wou
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
-    """What a cause explains: how many tests and cells, then the faults by place."""
+    """What a cause explains: how many tests and wrong results, then these by place."""
     cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
     tests = len(conclusion.tests)
-    lead = _counted(tests, "test") + (f" and {_counted(cells, 'cell')}" if cells else "")
-    facts = [fault.pattern.fact for fault in conclusion.faults]
-    more = len(facts) - FACTS
-    rest = [f"and {_counted(more, 'more place')}"] if more > 0 else []
-    return (lead, *facts[:FACTS], *rest)
+    lead = _counted(tests, "test") + (f", {_counted(cells, 'wrong result')}" if cells else "")
+    facts = [fault.pattern.fact for fault in conclusion.faults[:FACTS]]
+    rest = conclusion.faults[FACTS:]
+    if rest:
+        left = sum(len(fault.pattern.cells) for fault in rest)
+        facts.append(f"and {_counted(left, 'more')} in {_counted(len(rest), 'place')}")
+    return (lead, *facts)
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+    return f"{number} {what}{'' if number == 1 or what == 'more' else 's'}"

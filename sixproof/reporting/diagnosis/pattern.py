@@ -16,6 +16,8 @@ _MUST = {CellState.BLOCKED: "that must be allowed", CellState.LEAK: "that must b
 _QUESTIONS = 3
 """Questions that a sentence names."""
 _WAY = re.compile(r" over IPv[46]$")
+_USER_PORTS = 1024
+"""The first port that is no system port (RFC 6335 section 6)."""
 _SENDERS = 3
 """Senders of an ICMP error that a sentence names."""
 _ALONE = {CellState.UNKNOWN: Category.NOT_MEASURED, CellState.OTHER: Category.OTHER_DENIAL}
@@ -231,10 +233,17 @@ def said_some(words: Sequence[str], limit: int) -> str:
     return said_list([*words[:limit], *more])
 
 
+def _of_a_service(port_spec: str) -> bool:
+    """Whether a port is a service's by RFC 6335: a system port."""
+    number = port_spec.rpartition("/")[2]
+    return number.isdigit() and int(number) < _USER_PORTS
+
+
 def said_ports(
     port_specs: Sequence[str], every: Sequence[str], families: Sequence[Family]
 ) -> tuple[str, ...]:
-    """Ports as briefly as is true: none for all of several, ``TCP`` for all TCP ports."""
+    """Ports as briefly as is true: none for all of several, ``TCP`` for all TCP ports. A service's
+    own port (``tcp/53``) is named: it stands for no other, as the ports of probe pods do."""
 
     def protocols(names: Iterable[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -243,6 +252,8 @@ def said_ports(
         return found
 
     known = protocols(every)
+    if any(map(_of_a_service, every)):
+        return tuple(port_specs)
     if set(port_specs) == set(every) and len(known) > 1:
         return ()
     words: list[str] = []

@@ -21,6 +21,7 @@ class Word(enum.StrEnum):
     """What a run says of a family. Nothing measured is never good."""
 
     WORKS = "works"
+    FAULTY = "faulty"  # all that was asked came as expected, and a check found something wrong
     BROKEN = "broken"
     UNPROVEN = "not proven"
     UNMEASURED = "not measured"
@@ -60,10 +61,16 @@ class FamilyVerdict:
         return self.cells.total() - self.right - unjudged
 
     @property
+    def accused(self) -> bool:
+        """Whether something measured of it is wrong."""
+        return bool(self.wrong or self.failed)
+
+    @property
     def word(self) -> Word:
         """The verdict. What was measured accuses; that a test asks about the family does not."""
-        if self.wrong or self.failed:
-            return Word.BROKEN
+        if self.accused:
+            short = self.wrong or any(right < total for right, total in self.others.values())
+            return Word.BROKEN if short or not self.right else Word.FAULTY
         if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
         if self.unproven or (self.cells.total() and not self.cells[CellState.WORKS]):

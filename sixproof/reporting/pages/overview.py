@@ -24,7 +24,7 @@ from sixproof.reporting.results.test_record import CaseOutcome
 MATRICES = 12
 MESSAGES = 40
 TIMES = 20
-_WORDS = {Word.WORKS: "works", Word.BROKEN: "broken"}
+_WORDS = {Word.WORKS: "works", Word.FAULTY: "broken", Word.BROKEN: "broken"}
 _SEVERITIES = {Severity.BLOCKER: "bad", Severity.ERROR: "bad"}
 _COVERAGES = {
     Coverage.PASSED: "good",

@@ -25,6 +25,7 @@ CONCLUSIONS = 8
 CASES = 3
 _WORDS = {
     Word.WORKS: Tone.GOOD,
+    Word.FAULTY: Tone.BAD,
     Word.BROKEN: Tone.BAD,
     Word.UNPROVEN: Tone.UNSURE,
     Word.UNMEASURED: Tone.UNSURE,

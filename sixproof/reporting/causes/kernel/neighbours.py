@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from sixproof.model import Family
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import carried_over, touches
+from sixproof.reporting.conclusion.reach import came_back, carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
@@ -46,6 +46,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 Confidence.SIGN,
                 hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]
                     carried_over(wrong.observation.flow) is family
+                    and not came_back(wrong)
                     and touches(wrong.observation.flow, node)
                 ),
                 evidence=tuple(towards[node]),

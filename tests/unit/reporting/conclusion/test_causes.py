@@ -405,10 +405,14 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
     kept, expected = judged(MatrixKind.SOURCES, "sources", seen, wrong)
     measured = Measured(kept, expected, "suites/pods/t.py::t")
     cases = (Case("suites/pods/t.py::t", CaseOutcome.FAILED),)
-    told = Results(RUN, cases=cases, matrices=(measured,), examination=examined())
-    (one,) = conclude(told).every
+    dead = [neighbour("2001:db8::1", "FAILED")]
+    read = examined({"worker": node("worker", neighbours=dead)})
+    (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
     assert one.headline.startswith("node worker: IPv6 packets of its pods to a@control-plane")
     assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.headline
+    assert [c.code for c in one.causes] == ["source-address"], (
+        "packets came back: neighbours answered"
+    )
 
 
 def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
@@ -605,6 +609,26 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
         "it has 1450. Set it to 1450"
     )
     assert words.explains(one) == ("1 test",)
+
+
+def test_what_a_cause_explains_adds_up() -> None:
+    """The wrong results of the places that are named, and of those that are not."""
+    sick = node("worker")
+    links = [dataclasses.replace(link, up=link.name not in TUNNELS.values()) for link in sick.links]
+
+    def rule(flow: Flow) -> Outcome:
+        return across(flow.family, "worker")(flow)
+
+    read = examined({"worker": dataclasses.replace(sick, links=links)})
+    (one,) = concluded(rule, read).every
+    (place,) = one.faults
+    cells = len(place.pattern.cells)
+    assert words.explains(one) == (f"1 test, {cells} wrong results", place.pattern.fact)
+    many = dataclasses.replace(one, faults=(place,) * 4)
+    lead, *named, rest = words.explains(many)
+    assert lead == f"1 test, {4 * cells} wrong results"
+    assert named == [place.pattern.fact] * 2
+    assert rest == f"and {2 * cells} more in 2 places"
 
 
 FACTS = ClusterFacts(

@@ -17,6 +17,7 @@ from sixproof.model import (
     Flow,
     Matrix,
     Outcome,
+    Protocol,
     edge_of,
 )
 from sixproof.reporting.diagnosis.category import Category
@@ -182,6 +183,14 @@ def test_one_port_only() -> None:
         "all IPv6 tcp/8081 flows are DROPPED (81 of 81 cells); "
         "tcp/8080, UDP and ICMPv6 in the same place work; IPv4 works"
     )
+
+
+def test_a_services_own_port_is_named_though_no_other_was_asked() -> None:
+    """Flows to port 53 stand for DNS, and not for all TCP and UDP."""
+    asked = ((Protocol.TCP, 53), (Protocol.UDP, 53))
+    matrix = topology(lambda f: dropped(f.family is V6), port_specs=asked)
+    (pattern,) = diagnose(matrix, matrix.disagreements(all_open(matrix)))
+    assert pattern.fact == "all IPv6 tcp/53 and udp/53 flows are DROPPED (162 of 162 cells)"
 
 
 def test_both_families_alike_are_one_pattern() -> None:
