@@ -149,7 +149,7 @@ class Builder:
         with self.progress.step("CoreDNS and Calico"):
             kubectl.apply([dns.config_map()])
             patches = (
-                ("deployment", "coredns", dns.deployment_patch()),
+                ("deployment", "coredns", dns.deployment_patch(self.variant.workers)),
                 ("service", "kube-dns", dns.SERVICE_PATCH),
             )
             for kind, name, patch in patches:

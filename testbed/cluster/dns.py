@@ -69,11 +69,37 @@ def config_map() -> dict[str, Any]:
     }
 
 
-def deployment_patch() -> dict[str, Any]:
-    """A strategic merge patch that mounts the zone beside the Corefile and lets a change in."""
+def deployment_patch(workers: int) -> dict[str, Any]:
+    """A strategic merge patch that mounts the zone beside the Corefile, lets a change in, and
+    spreads the replicas over the `workers`: the scheduler would as soon put both on one node, and
+    then DNS has no way across nodes to be tested, and faults no pod to be shown with."""
     items = [{"key": name, "path": name} for name in ("Corefile", f"{ZONE}.zone")]
     volume = {"name": "config-volume", "configMap": {"name": "coredns", "items": items}}
-    return {"spec": {"template": {"spec": {"volumes": [volume]}}}}
+    spread = {"affinity": ON_WORKERS, "topologySpreadConstraints": [EVENLY]} if workers else {}
+    return {"spec": {"template": {"spec": {"volumes": [volume], **spread}}}}
 
 
+ON_WORKERS = {
+    "nodeAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": {
+            "nodeSelectorTerms": [
+                {
+                    "matchExpressions": [
+                        {
+                            "key": "node-role.kubernetes.io/control-plane",
+                            "operator": "DoesNotExist",
+                        }
+                    ]
+                }
+            ]
+        }
+    }
+}
+EVENLY = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    "matchLabelKeys": ["pod-template-hash"],  # replicas of the old template count for nothing
+}
 SERVICE_PATCH = {"spec": {"ipFamilyPolicy": "PreferDualStack"}}

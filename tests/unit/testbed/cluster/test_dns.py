@@ -49,7 +49,15 @@ def test_one_zone_below_always_fails() -> None:
 
 
 def test_the_zone_is_mounted_where_the_corefile_looks_for_it() -> None:
-    volume = dns.deployment_patch()["spec"]["template"]["spec"]["volumes"][0]
+    volume = dns.deployment_patch(2)["spec"]["template"]["spec"]["volumes"][0]
     keys = {item["key"] for item in volume["configMap"]["items"]}
     assert keys == dns.config_map()["data"].keys()
     assert f"/etc/coredns/{dns.ZONE}.zone" in dns.corefile()
+
+
+def test_the_replicas_stand_on_different_workers_where_there_are_any() -> None:
+    pod = dns.deployment_patch(2)["spec"]["template"]["spec"]
+    (spread,) = pod["topologySpreadConstraints"]
+    assert (spread["topologyKey"], spread["maxSkew"]) == ("kubernetes.io/hostname", 1)
+    assert "nodeAffinity" in pod["affinity"]
+    assert dns.deployment_patch(0)["spec"]["template"]["spec"].keys() == {"volumes"}
