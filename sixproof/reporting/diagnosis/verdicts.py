@@ -70,7 +70,7 @@ class FamilyVerdict:
         """The verdict. What was measured accuses; that a test asks about the family does not."""
         if self.accused:
             short = self.wrong or any(right < total for right, total in self.others.values())
-            return Word.BROKEN if short or not self.right else Word.FAULTY
+            return Word.BROKEN if short or not (self.right or self.others) else Word.FAULTY
         if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
         if self.unproven or (self.cells.total() and not self.cells[CellState.WORKS]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from sixproof.reporting.diagnosis.faults import FailingPlace, chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
-from sixproof.reporting.results.test_record import RunRecord
+from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
 from tests.unit.probes.dns.samples import pod, seen
 
 Fails = Callable[[DnsQuery], DnsOutcome | None]
@@ -117,6 +118,19 @@ def test_answers_accuse_no_family_by_their_cells() -> None:
     assert found[Family.IPV6].word is Word.UNMEASURED
     assert "12 of 12 DNS questions, 0 of 120 DNS answers" in found[Family.IPV6].reason
     assert "12 of 12 DNS questions, 120 of 120 DNS answers" in found[Family.IPV4].reason
+
+
+def test_a_family_is_faulty_where_all_answers_are_right_and_a_check_is_not() -> None:
+    """S3: the DNS service lacks an address of the family; whatever was asked elsewhere was right.
+    Where answers are wrong too it is broken."""
+
+    def lies(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.NXDOMAIN if query.question.type is RecordType.AAAA else None
+
+    failed = Case("suites/dns/t.py::required", CaseOutcome.FAILED, accuses=(Family.IPV6,))
+    for fails, word in ((lambda _: None, Word.FAULTY), (lies, Word.BROKEN)):
+        found = verdicts(dataclasses.replace(run(fails), cases=(failed,)))
+        assert {v.family: v.word for v in found}[Family.IPV6] is word
 
 
 def test_a_matrix_of_many_questions_is_not_drawn() -> None:
