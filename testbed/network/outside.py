@@ -69,6 +69,12 @@ def command(bed: Bed) -> tuple[str, ...]:
     return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
 
 
+def rack_command(bed: Bed) -> tuple[str, ...]:
+    """The same in the client behind the router of a bed with BGP."""
+    assert bed.rack is not None
+    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.rack.name)
+
+
 def forget_command(bed: Bed) -> tuple[str, ...]:
     """What empties the container's kernel of the path MTUs that it learnt (ip-route(8))."""
     return (*_docker(bed), *beside(bed.outside.name, bed.node_image, "sh"), "-c", FORGET)
