@@ -18,11 +18,13 @@ __all__ = [
     "dns",
     "outside_command",
     "outside_forget",
+    "rack_command",
     "variant",
 ]
 
 outside_command = outside.command
 outside_forget = outside.forget_command
+rack_command = outside.rack_command
 
 
 def describe(name: str = variant.DEFAULT) -> Bed:

@@ -14,7 +14,7 @@ from testbed import record
 from testbed.build import images, registry
 from testbed.build.images import Supply
 from testbed.build.registry import Mode
-from testbed.cluster import calico, dns, health
+from testbed.cluster import bgp, calico, dns, health
 from testbed.cluster import kind as kinds
 from testbed.cluster.kind import KindCommand
 from testbed.cluster.kube import Kubectl, wait_for
@@ -25,14 +25,16 @@ from testbed.host import machine
 from testbed.host.engine import Engine
 from testbed.host.paths import Cache
 from testbed.host.progress import Progress
-from testbed.network import bridge, firewall, outside
-from testbed.record import Bed
+from testbed.network import bridge, firewall, outside, router
+from testbed.record import Bed, Machine
 from testbed.variants import calico as calico_settings
+from testbed.variants.keys import Peering
 from testbed.variants.variant import Variant
 
 CREATED = "created"
 INOTIFY = "inotify"
 READY_SECONDS = 240
+BGP_CRDS = tuple(f"crd/{kind}.crd.projectcalico.org" for kind in ("bgpconfigurations", "bgppeers"))
 
 
 @contextmanager
@@ -69,6 +71,12 @@ class Builder:
             return standing
         self.check()
         mode, why = registry.choose()
+        if self.variant.bgp and mode is Mode.PULL:
+            raise BedError(
+                f"images built here for the variant {self.variant.name}",
+                seen="images that are pulled: kind's node image has no BIRD for the router",
+                remedy="SIX_IMAGES=build",
+            )
         self.progress.say(f"images: {mode} ({why})")
         make = images.pull if mode is Mode.PULL else images.build
         supply = make(self.cache, self.progress)
@@ -154,9 +162,11 @@ class Builder:
             )
             for kind, name, patch in patches:
                 kubectl.run(system, "patch", kind, name, "--patch", json.dumps(patch))
-            docs = calico.patch(calico.documents(calico.MANIFEST), self.variant, supply.built)
+            docs = calico.documents(calico.manifest(self.variant))
+            docs = calico.patch(docs, self.variant, supply.built)
             self.pools(kubectl, docs)
             kubectl.apply(docs)
+            self.peer(supply, kubectl)
             have = kubectl.attempt(
                 "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"
             )
@@ -173,6 +183,36 @@ class Builder:
             kubectl.run("wait", established, "--timeout=60s", f"crd/{calico.POOLS}")
             kubectl.apply(pools)
 
+    def peer(self, supply: Supply, kubectl: Kubectl) -> None:
+        """The router beside the cluster, and the objects by which nodes peer with it."""
+        variant, bgp_keys = self.variant, self.variant.bgp
+        if bgp_keys is None:
+            return
+        nodes = self.machines(supply.engine)
+        router_, _ = self.rack(supply.engine, nodes, supply)
+        kubectl.run("wait", "--for=condition=Established", "--timeout=60s", *BGP_CRDS)
+        if bgp_keys.peering is Peering.REFLECTORS:
+            kubectl.run("annotate", "--overwrite", "node", variant.control_plane, bgp.CLUSTER_ID)
+            kubectl.run("label", "--overwrite", "node", variant.control_plane, bgp.REFLECTOR_LABEL)
+        kubectl.apply(list(bgp.objects(variant, bgp_keys, router_)))
+
+    def rack(
+        self, engine: Engine, nodes: tuple[Machine, ...], supply: Supply
+    ) -> tuple[Machine, Machine]:
+        """Router and client, started where they do not run."""
+        folder = self.cache.cluster(self.variant.cluster)
+        images_ = supply.probe_image, supply.node_image
+        return router.ensure(engine, self.variant, nodes, *images_, folder)
+
+    def machines(self, engine: Engine) -> tuple[Machine, ...]:
+        """The nodes with their addresses."""
+        variant = self.variant
+        workers = dict.fromkeys(variant.nodes[1:], "worker")
+        roles = {variant.control_plane: "control-plane", **workers}
+        return tuple(
+            outside.address(engine, name, variant.network, role) for name, role in roles.items()
+        )
+
     def settle(self, supply: Supply, why: str) -> Bed:
         """Wait until all of it works, then write the record."""
         engine, variant = supply.engine, self.variant
@@ -182,6 +222,7 @@ class Builder:
             self.await_checks(lambda: list(health.cluster(kubectl)), tell)
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
             self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
+            self.await_checks(lambda: list(health.peerings(engine, variant)), tell)
         bed = self.record(supply, beyond, why)
         record.write(self.cache.cluster(variant.cluster), bed)
         return bed
@@ -189,8 +230,8 @@ class Builder:
     def record(self, supply: Supply, beyond: record.Machine, why: str) -> Bed:
         """What describe() is to say of the finished bed."""
         engine, variant = supply.engine, self.variant
-        workers = dict.fromkeys(variant.nodes[1:], "worker")
-        roles = {variant.control_plane: "control-plane", **workers}
+        nodes = self.machines(engine)
+        beside = self.rack(engine, nodes, supply) if variant.bgp else (None, None)
         return Bed(
             variant=variant.name,
             cluster=variant.cluster,
@@ -200,9 +241,7 @@ class Builder:
             probe_image=supply.probe_image,
             node_image=supply.node_image,
             versions=dict(supply.versions),
-            nodes=tuple(
-                outside.address(engine, name, variant.network, role) for name, role in roles.items()
-            ),
+            nodes=nodes,
             outside=beyond,
             docker_host=engine.address,
             own_engine=engine.own,
@@ -214,6 +253,8 @@ class Builder:
             dns_zone=dns.ZONE,
             source=why,
             timings={name: round(took, 1) for name, took in self.progress.timings.items()},
+            router=beside[0],
+            rack=beside[1],
         )
 
     def await_checks(

@@ -29,7 +29,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A bed as `up` left it. `outside` stands for the world beyond the cluster."""
+    """A bed as `up` left it. `outside` stands for the world beyond the cluster; `router` is what
+    nodes of a bed with BGP peer with, `rack` the client behind it."""
 
     variant: str
     cluster: str
@@ -51,6 +52,8 @@ class Bed:
     dns_zone: str
     source: str = ""
     timings: Mapping[str, float] = field(default_factory=dict)
+    router: Machine | None = None
+    rack: Machine | None = None
 
     @property
     def node_names(self) -> tuple[str, ...]:
@@ -76,6 +79,7 @@ def parse(text: str) -> Bed:
             "kubeconfig": Path(values["kubeconfig"]),
             "nodes": tuple(Machine(**node) for node in values["nodes"]),
             "outside": Machine(**values["outside"]),
+            **{name: Machine(**values[name]) for name in ("router", "rack") if values.get(name)},
             "pod_subnets": tuple(values["pod_subnets"]),
             "service_subnets": tuple(values["service_subnets"]),
         }

@@ -12,7 +12,7 @@ from testbed.host import engine as engines
 from testbed.host import machine
 from testbed.host.paths import Cache
 from testbed.host.progress import Progress
-from testbed.network import bridge, firewall, outside
+from testbed.network import bridge, firewall, outside, router
 from testbed.variants.variant import Variant
 
 
@@ -31,6 +31,7 @@ def down(cache: Cache, variant: Variant, progress: Progress) -> None:
             if listed:
                 engine.run("rm", "--force", "--volumes", *listed)
             outside.remove(engine, variant)
+            router.remove(engine, variant)
             bridge.remove(engine, variant)
         firewall.remove(variant.bridge)
         shutil.rmtree(folder, ignore_errors=True)

@@ -40,7 +40,8 @@ class CalicoNode:
     """A node as calico-node wrote it into the Node's annotations (Kubernetes datastore).
 
     `chosen` are the addresses that it found or was given, with the prefix length of their subnet;
-    `interfaces` are all devices that it saw, with their addresses.
+    `interfaces` are all devices that it saw, with their addresses. A `reflector` has a
+    RouteReflectorClusterID and no part in the mesh.
     """
 
     name: str
@@ -48,6 +49,8 @@ class CalicoNode:
     tunnels: tuple[TunnelAddress, ...] = ()
     interfaces: tuple[tuple[str, tuple[IPAddress, ...]], ...] = ()
     internal: tuple[IPAddress, ...] = ()  # the Node's own InternalIPs
+    labels: tuple[tuple[str, str], ...] = ()
+    reflector: bool = False
 
     def address(self, family: Family) -> Interface | None:
         """The address that Calico chose of a family."""
@@ -86,6 +89,8 @@ def _node(node: Manifest) -> CalicoNode:
             for entry in json_fields.entries(node, "status", "addresses")
             if entry.get("type") == "InternalIP"
         ),
+        labels=tuple(sorted(json_fields.labels(node).items())),
+        reflector=bool(json_fields.annotation(node, f"{_PREFIX}RouteReflectorClusterID")),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 
-from sixproof.calico.bgp import Bgp, bgp
+from sixproof.calico.bgp.configuration import Bgp, bgp
 from sixproof.calico.felix import Felix, felix
 from sixproof.calico.nodes import CalicoNode, calico_nodes
 from sixproof.calico.operator import Installation, environment_methods, installation

@@ -39,6 +39,7 @@ class MatrixKind(enum.StrEnum):
     BACKENDS = "backends"  # who answered behind a service
     ROUTES = "routes"  # which way a node's kernel sends packets to a pod
     ADDRESSES = "pod addresses"  # whether all that know an address say the same
+    SESSIONS = "BGP sessions"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

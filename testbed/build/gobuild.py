@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import subprocess
@@ -20,6 +21,7 @@ KUBERNETES_VERSION = "v1.34.4"
 ETCD_VERSION = "3.6.13"
 COREDNS_VERSION = "v1.13.1"
 CALICO_VERSION = "v3.31.0"
+CALICO_MODULE = "github.com/projectcalico/calico"
 GO_REMEDY = (
     "install Go 1.25 or newer and see that `go env GOPROXY` is a module proxy this machine reaches;"
     " then run the same command again, it goes on where it stopped"
@@ -92,6 +94,20 @@ def key(module: Module, version: str) -> str:
     digest.update(repr((module.targets, module.flags, sorted(ENVIRONMENT.items()))).encode())
     digest.update(version.encode())
     return digest.hexdigest()[:16]
+
+
+def source(module: Module, path: str) -> Path:
+    """The folder of a required module's files, as Go keeps it; BedError where it is not served."""
+    found = command.run(
+        ["go", "mod", "download", "-json", path],
+        env=ENVIRONMENT,
+        cwd=module.folder,
+        remedy=GO_REMEDY,
+    )
+    folder = json.loads(found.out).get("Dir")
+    if not folder:
+        raise BedError(f"the module {path}", seen=found.tail(), remedy=GO_REMEDY)
+    return Path(folder)
 
 
 def pending(module: Module, env: Mapping[str, str]) -> int:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed.build import gobuild, nodes, recipes, rootfs
+from testbed.build import gobuild, nodes, recipes, rootfs, routing
 from testbed.build.registry import Mode
 from testbed.errors import BedError
 from testbed.host import engine as engines
@@ -67,9 +67,9 @@ def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
     if pause is None:
         raise BedError("the program catatonit", remedy="install Debian's package catatonit")
 
-    def base() -> tuple[Path, Path]:
+    def base() -> tuple[Path, Path, Path]:
         with progress.step("Debian base") as tell:
-            return rootfs.build(cache.layers, tell)
+            return *rootfs.build(cache.layers, tell), routing.programs(cache.layers, tell)
 
     def programs(module: gobuild.Module, title: str) -> Path:
         with progress.step(title) as tell:
@@ -80,7 +80,7 @@ def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
         runtime = programs(gobuild.RUNTIME, "runc wrapper")
         kubernetes = programs(gobuild.KUBERNETES, f"Kubernetes {gobuild.KUBERNETES_VERSION}")
         calico = programs(gobuild.CALICO, f"Calico {gobuild.CALICO_VERSION}")
-        tools, node = debian.result()
+        tools, node, bird = debian.result()
     return recipes.BuiltParts(
         tools=tools,
         node=node,
@@ -89,6 +89,8 @@ def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
         runtime=runtime,
         pause=Path(pause),
         layers=cache.layers,
+        routing=bird,
+        calico_source=gobuild.source(gobuild.CALICO, gobuild.CALICO_MODULE),
     )
 
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.build import archive, gobuild
+from testbed.build import archive, gobuild, routing
 from testbed.build.archive import ArchiveEntry, Image
 
 NODE_FILES = Path(__file__).parent / "node"
@@ -31,6 +31,8 @@ class BuiltParts:
     runtime: Path
     pause: Path
     layers: Path
+    routing: Path
+    calico_source: Path
 
 
 def layer(parts: BuiltParts, name: str, entries: list[ArchiveEntry]) -> Path:
@@ -88,6 +90,7 @@ def node_image(parts: BuiltParts, reference: str, strip_resource: bool) -> Image
             parts.node,
             layer(parts, "kubernetes", _programs(parts)),
             layer(parts, "machine", entries),
+            layer(parts, "bird", routing.bird(parts.routing)),
         ),
         entrypoint=("/usr/local/sbin/entrypoint", "/sbin/init"),
         env=(*_path(), "container=docker"),
@@ -141,6 +144,7 @@ def _calico_images(parts: BuiltParts) -> tuple[Image, ...]:
     node = [
         ArchiveEntry("usr/bin/calico-node", source=built / "calico-node"),
         _file("calico-node-start", "usr/local/bin/calico-node-start", 0o755),
+        *routing.supervised(parts.calico_source),
     ]
     cni = [
         ArchiveEntry("opt/cni/bin/install", source=built / "install"),
@@ -162,7 +166,11 @@ def _calico_images(parts: BuiltParts) -> tuple[Image, ...]:
     return (
         Image(
             f"quay.io/calico/node:{version}",
-            (parts.tools, layer(parts, "calico-node", node)),
+            (
+                parts.tools,
+                layer(parts, "bird", routing.bird(parts.routing)),
+                layer(parts, "calico-node", node),
+            ),
             command=("calico-node-start",),
             env=_path(),
         ),

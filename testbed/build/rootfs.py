@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from testbed.build import aptsources
@@ -40,26 +40,26 @@ def build(into: Path, tell: Callable[[str], None]) -> tuple[Path, Path]:
     if tools.is_file() and node.is_file():
         return tools, node
     whole = into / f"debian-{key()}.part.tar"
-    bootstrap(whole, tell)
+    tell("bootstrapping Debian")
+    bootstrap(whole, (*TOOLS, *NODE))
     tell("splitting into layers")
     split(whole, tools, node)
     whole.unlink()
     return tools, node
 
 
-def bootstrap(into: Path, tell: Callable[[str], None]) -> None:
-    """Make a Debian root file system with TOOLS and NODE as a tar file."""
+def bootstrap(into: Path, packages: Sequence[str], variant: str = "minbase") -> None:
+    """Make a Debian root file system with packages as a tar file; the `variant` is mmdebstrap's."""
     sources = aptsources.debian(aptsources.configured())
     lines = "\n".join(line for source in sources for line in source.lines())
-    tell("bootstrapping Debian")
     excluded = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
     command.run(
         [
-            *("mmdebstrap", "--variant=minbase", "--mode=root", "--format=tar", "--quiet"),
+            *("mmdebstrap", f"--variant={variant}", "--mode=root", "--format=tar", "--quiet"),
             "--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr",
             '--aptopt=Acquire::Languages "none"',
             *(f"--dpkgopt=path-exclude={pattern}" for pattern in excluded),
-            f"--include={','.join((*TOOLS, *NODE))}",
+            f"--include={','.join(packages)}",
             *(aptsources.RELEASE, into, "-"),
         ],
         stdin=lines + "\n",

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import base64
-import json
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from testbed.build import gobuild
-from testbed.cluster import yaml_text
-from testbed.errors import BedError
+from testbed.cluster import bgp, yaml_text
 from testbed.host import command
 from testbed.variants.keys import Family
 from testbed.variants.variant import Variant
 
-MODULE = "github.com/projectcalico/calico"
 # Without BIRD: Felix lays the routes, through tunnels or past them.
 MANIFEST = "calico-vxlan.yaml"
 POOLS = "ippools.crd.projectcalico.org"
@@ -30,16 +27,12 @@ CERTIFICATE_NAMES = "DNS:calico-api.calico-apiserver.svc"
 
 def manifests() -> Path:
     """The folder of manifests inside Calico's module."""
-    found = command.run(
-        ["go", "mod", "download", "-json", MODULE],
-        env=gobuild.ENVIRONMENT,
-        cwd=gobuild.CALICO.folder,
-        remedy=gobuild.GO_REMEDY,
-    )
-    folder = json.loads(found.out).get("Dir")
-    if not folder:
-        raise BedError(f"the module {MODULE}", seen=found.tail(), remedy=gobuild.GO_REMEDY)
-    return Path(folder) / "manifests"
+    return gobuild.source(gobuild.CALICO, gobuild.CALICO_MODULE) / "manifests"
+
+
+def manifest(variant: Variant) -> str:
+    """The name of the manifest with what a variant needs: BIRD, or Felix alone."""
+    return bgp.MANIFEST if variant.bgp else MANIFEST
 
 
 def documents(name: str) -> list[dict[str, Any]]:
@@ -62,6 +55,8 @@ def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dic
         if doc["kind"] == "DaemonSet":
             pod = doc["spec"]["template"]["spec"]
             set_env(pod["containers"][0], {**variant.calico_settings, **USAGE})
+            if variant.bgp:
+                bgp.probes(pod, variant.families)
             if built:
                 without_bpf(pod)
     return docs

@@ -9,7 +9,7 @@ from typing import Any
 
 from testbed.cluster.kube import Kubectl
 from testbed.host.engine import Engine
-from testbed.network import firewall, outside
+from testbed.network import firewall, outside, router
 from testbed.variants.variant import Variant
 
 WORKLOADS = (
@@ -31,7 +31,8 @@ class Check:
 
 
 def containers(engine: Engine, variant: Variant) -> Iterator[Check]:
-    wanted = (*variant.nodes, variant.outside)
+    wanted = [*variant.nodes, variant.outside]
+    wanted += [variant.router, variant.rack] if variant.bgp else []
     listed = engine.attempt("ps", "--format", "{{.Names}}", timeout=20).out.split()
     for name in wanted:
         yield Check(f"container {name}", name in listed, "runs" if name in listed else "absent")
@@ -120,10 +121,19 @@ def beyond(engine: Engine, variant: Variant) -> Iterator[Check]:
         yield Check(name, answers, "answers" if answers else "no answer")
 
 
+def peerings(engine: Engine, variant: Variant) -> Iterator[Check]:
+    """The router's BGP session to each node over each family, where the variant has BGP."""
+    if variant.bgp:
+        for node, family, state in router.sessions(engine, variant):
+            name = f"BGP session of {variant.router} to {node} over {family}"
+            yield Check(name, state == "Established", state)
+
+
 def everything(engine: Engine, variant: Variant) -> list[Check]:
     checks = [*containers(engine, variant), fence(variant)]
     if all(check.ok for check in checks if check.name.startswith("container ")):
         checks += beyond(engine, variant)
+        checks += peerings(engine, variant)
     if all(check.ok for check in checks if check.name.endswith("control-plane")):
         checks += cluster(Kubectl(engine, variant.control_plane))
     return checks

@@ -116,8 +116,9 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, options: FaultOptions) -> Fa
 
 
 def tunnel(bed: Bed, family: str) -> str:
-    """The device by which the bed's nodes send pods' packets of a family to each other."""
-    return variant.load(bed.variant).tunnel(family)
+    """The device by which the bed's nodes send pods' packets of a family to each other: a tunnel,
+    or what they have on the bed's network."""
+    return variant.load(bed.variant).tunnel(family) or "eth0"
 
 
 def family_variables(family: str, bed: Bed) -> dict[str, str]:

@@ -50,7 +50,7 @@ def ensure(engine: Engine, variant: Variant, image: str, node_image: str) -> Mac
 def globalise(engine: Engine, variant: Variant, node_image: str) -> None:
     """Give the container its global address, and the nodes the way to it; both may stand."""
     engine.run(
-        *_beside(variant.outside, node_image, "ip"),
+        *beside(variant.outside, node_image, "ip"),
         *("-6", "address", "replace", f"{GLOBAL}/64", "dev", "eth0", "nodad"),
     )
     for node in variant.nodes:
@@ -69,9 +69,15 @@ def command(bed: Bed) -> tuple[str, ...]:
     return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
 
 
+def rack_command(bed: Bed) -> tuple[str, ...]:
+    """The same in the client behind the router of a bed with BGP."""
+    assert bed.rack is not None
+    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.rack.name)
+
+
 def forget_command(bed: Bed) -> tuple[str, ...]:
     """What empties the container's kernel of the path MTUs that it learnt (ip-route(8))."""
-    return (*_docker(bed), *_beside(bed.outside.name, bed.node_image, "sh"), "-c", FORGET)
+    return (*_docker(bed), *beside(bed.outside.name, bed.node_image, "sh"), "-c", FORGET)
 
 
 def remove(engine: Engine, variant: Variant) -> None:
@@ -82,11 +88,12 @@ def _docker(bed: Bed) -> tuple[str, ...]:
     return ("docker", "--host", bed.docker_host) if bed.docker_host else ("docker",)
 
 
-def _beside(container: str, image: str, program: str) -> tuple[str, ...]:
-    """What runs a program of the node image in the network namespace of a container.
+def beside(container: str, image: str, program: str, *options: str) -> tuple[str, ...]:
+    """What runs a program of the node image in the network namespace of a container, with further
+    options of ``docker run``.
 
     Privileged, since /proc/sys is not to be written to otherwise.
     """
     network = f"container:{container}"
     words = ("run", "--rm", "--privileged", "--pull", "never", "--network", network)
-    return (*words, "--entrypoint", program, image)
+    return (*words, *options, "--entrypoint", program, image)

@@ -6,10 +6,16 @@ from collections.abc import Sequence
 
 from testbed.variants.keys import DataPlane, Encapsulation, Family, Stack
 
-POOL_MODES = {Encapsulation.VXLAN: "Always", Encapsulation.VXLAN_CROSS_SUBNET: "CrossSubnet"}
+POOL_MODES = {
+    Encapsulation.VXLAN: "Always",
+    Encapsulation.VXLAN_CROSS_SUBNET: "CrossSubnet",
+    Encapsulation.NONE: "Never",
+}
 
 
-def settings(stacks: Sequence[Stack], data_plane: DataPlane) -> dict[str, str]:
+def settings(
+    stacks: Sequence[Stack], data_plane: DataPlane, *, bgp: bool = False
+) -> dict[str, str]:
     """Environment of calico-node. It makes the first IP pools, which have source NAT in both
     families; of a cluster without IPv4 they are made beforehand (`pools`)."""
     ipv6 = any(stack.family is Family.IPV6 for stack in stacks)
@@ -18,7 +24,7 @@ def settings(stacks: Sequence[Stack], data_plane: DataPlane) -> dict[str, str]:
             "IP": "none",
             "CALICO_ROUTER_ID": "hash",  # it is a node's IPv4 address otherwise
             "NO_DEFAULT_POOLS": "true",
-            **_shared(data_plane, ipv6=ipv6),
+            **_shared(data_plane, ipv6=ipv6, bgp=bgp),
         }
     return {
         "IP6": "autodetect" if ipv6 else "none",
@@ -27,15 +33,17 @@ def settings(stacks: Sequence[Stack], data_plane: DataPlane) -> dict[str, str]:
             for stack in stacks
         },
         "CALICO_IPV6POOL_NAT_OUTGOING": "true",
-        **_shared(data_plane, ipv6=ipv6),
+        # The manifest with BIRD has IPIP for the first pool, which the bed's BIRD does not know.
+        **({"CALICO_IPV4POOL_IPIP": "Never"} if bgp else {}),
+        **_shared(data_plane, ipv6=ipv6, bgp=bgp),
     }
 
 
-def _shared(data_plane: DataPlane, *, ipv6: bool) -> dict[str, str]:
+def _shared(data_plane: DataPlane, *, ipv6: bool, bgp: bool) -> dict[str, str]:
     return {
         "IP6": "autodetect" if ipv6 else "none",
         "FELIX_IPV6SUPPORT": "true" if ipv6 else "false",
-        "CLUSTER_TYPE": "k8s",
+        "CLUSTER_TYPE": "k8s,bgp" if bgp else "k8s",
         **({"FELIX_NFTABLESMODE": "Enabled"} if data_plane is DataPlane.NFTABLES else {}),
     }
 

@@ -23,11 +23,12 @@ class Encapsulation(StrEnum):
     """Calico's words for how pods' packets go from node to node.
 
     Across subnets only, VXLAN lets the packets of a bed, whose nodes have one subnet, go as they
-    are: Felix lays routes through the nodes' own interfaces.
+    are: Felix lays routes through the nodes' own interfaces. With none, BIRD lays them.
     """
 
     VXLAN = "VXLAN"
     VXLAN_CROSS_SUBNET = "VXLANCrossSubnet"
+    NONE = "None"
 
 
 class DataPlane(StrEnum):
@@ -35,6 +36,22 @@ class DataPlane(StrEnum):
 
     IPTABLES = "iptables"
     NFTABLES = "nftables"
+
+
+class Peering(StrEnum):
+    """How the nodes of a cluster tell each other their routes by BGP."""
+
+    MESH = "mesh"
+    REFLECTORS = "route reflectors"
+
+
+@dataclass(frozen=True, slots=True)
+class Bgp:
+    """Calico's BGP: its AS number, that of the router beside the cluster, and how nodes peer."""
+
+    as_number: int
+    router_as_number: int
+    peering: Peering
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +77,16 @@ TUNNELS = {
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One family of a variant."""
+    """One family of a variant. `rack` is the range of the network behind the router that nodes
+    peer with; a variant without BGP has none."""
 
     family: Family
     pods: Network
     services: Network
     encapsulation: Encapsulation
+    rack: Network | None = None
 
     @property
-    def tunnel(self) -> Tunnel:
-        return TUNNELS[self.family]
+    def tunnel(self) -> Tunnel | None:
+        """None where pods' packets go as they are."""
+        return None if self.encapsulation is Encapsulation.NONE else TUNNELS[self.family]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from testbed.errors import BedError
 from testbed.variants import calico, table
-from testbed.variants.keys import DataPlane, Encapsulation, Family, Stack
+from testbed.variants.keys import Bgp, DataPlane, Encapsulation, Family, Peering, Stack
 from testbed.variants.table import Network, Table
 
 FOLDER = Path(__file__).parent
@@ -20,6 +20,8 @@ VARIABLE = "SIX_VARIANT"
 LEAST_POD_MTU = 1280
 """The smallest MTU of a link with IPv6, in bytes (RFC 8200 section 5)."""
 MOST_MTU = 65535
+MOST_AS = 4294967294
+"""RFC 7300: the last of 32 bits is reserved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,8 @@ class Variant:
     """What a kind of bed is made of. Containers, network and bridge are named by the cluster.
 
     `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
-    first; `calico_env` holds settings of calico-node that do not follow from the other keys.
+    first; `calico_env` holds settings of calico-node that do not follow from the other keys. With
+    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands.
     """
 
     name: str
@@ -38,6 +41,7 @@ class Variant:
     stacks: tuple[Stack, ...]
     node_network_ipv6: Network
     calico_env: Mapping[str, str]
+    bgp: Bgp | None = None
 
     @property
     def network(self) -> str:
@@ -58,6 +62,14 @@ class Variant:
     @property
     def outside(self) -> str:
         return f"{self.cluster}-outside"
+
+    @property
+    def router(self) -> str:
+        return f"{self.cluster}-router"
+
+    @property
+    def rack(self) -> str:
+        return f"{self.cluster}-rack"
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -85,27 +97,30 @@ class Variant:
     @property
     def links(self) -> tuple[tuple[str, ...], ...]:
         """The kinds of links that nodes make, as ip-link(8) is asked for them."""
-        return tuple(sorted({stack.tunnel.link for stack in self.stacks}))
+        return tuple(sorted({stack.tunnel.link for stack in self.stacks if stack.tunnel}))
 
     @property
     def calico_settings(self) -> dict[str, str]:
         """The whole environment of calico-node that the variant decides."""
-        return {**calico.settings(self.stacks, self.data_plane), **self.calico_env}
+        decided = calico.settings(self.stacks, self.data_plane, bgp=self.bgp is not None)
+        return {**decided, **self.calico_env}
 
     def tunnel(self, family: str) -> str:
-        """The name of the tunnel's device of a family."""
-        return next(stack.tunnel.device for stack in self.stacks if stack.family == family)
+        """The name of the tunnel's device of a family, "" where it has none."""
+        tunnels = (stack.tunnel for stack in self.stacks if stack.family == family)
+        return next((tunnel.device for tunnel in tunnels if tunnel), "")
 
     def ranges(self) -> dict[str, Network]:
         """Every range of addresses, by its key."""
         found = {f"{stack.family}.pods": stack.pods for stack in self.stacks}
         found |= {f"{stack.family}.services": stack.services for stack in self.stacks}
+        found |= {f"{stack.family}.rack": stack.rack for stack in self.stacks if stack.rack}
         return {**found, "IPv6.nodes": self.node_network_ipv6}
 
 
 def headers(stacks: tuple[Stack, ...]) -> int:
     """What tunnels take of each packet at most, in bytes."""
-    return max(stack.tunnel.headers for stack in stacks)
+    return max(stack.tunnel.headers if stack.tunnel else 0 for stack in stacks)
 
 
 def names() -> tuple[str, ...]:
@@ -134,7 +149,8 @@ def parse(name: str, text: str) -> Variant:
     # A bed without IPv6 would show nothing that this project is about.
     families = [f for f in Family if f is Family.IPV6 or top.has(f)]
     tables = {family: top.table(family) for family in families}
-    stacks = tuple(_stack(family, found) for family, found in tables.items())
+    bgp = _bgp(top)
+    stacks = tuple(_stack(family, found, bgp) for family, found in tables.items())
     variant = Variant(
         name=name,
         # Linux takes 15 characters for the bridge, which is called br-CLUSTER.
@@ -147,20 +163,36 @@ def parse(name: str, text: str) -> Variant:
         stacks=stacks,
         node_network_ipv6=tables[Family.IPV6].network("nodes", 6),
         calico_env=top.texts("calico_env"),
+        bgp=bgp,
     )
     for each in (top, *tables.values()):
         each.end()
     _apart(variant)
     _said_once(variant)
+    _routed(variant)
     return variant
 
 
-def _stack(family: Family, keys: Table) -> Stack:
+def _bgp(top: Table) -> Bgp | None:
+    if not top.has("bgp"):
+        return None
+    keys = top.table("bgp")
+    found = Bgp(
+        as_number=keys.number("as_number", 1, MOST_AS),
+        router_as_number=keys.number("router_as_number", 1, MOST_AS),
+        peering=keys.choice("peering", Peering),
+    )
+    keys.end()
+    return found
+
+
+def _stack(family: Family, keys: Table, bgp: Bgp | None) -> Stack:
     return Stack(
         family=family,
         pods=keys.network("pods", family.version),
         services=keys.network("services", family.version),
         encapsulation=keys.choice("encapsulation", Encapsulation),
+        rack=keys.network("rack", family.version) if bgp else None,
     )
 
 
@@ -177,11 +209,23 @@ def _apart(variant: Variant) -> None:
 
 def _said_once(variant: Variant) -> None:
     """Refuse settings of Calico that other keys decide, whatever these say now."""
-    decided = {key for plane in DataPlane for key in calico.settings(variant.stacks, plane)}
+    bgp = variant.bgp is not None
+    decided = {k for plane in DataPlane for k in calico.settings(variant.stacks, plane, bgp=bgp)}
     twice = sorted(decided & variant.calico_env.keys())
     if twice:
         raise BedError(
             f"calico_env of {variant.name}.toml without settings that follow from other keys",
             seen=", ".join(twice),
             remedy=f"remove them; {table.REMEDY}",
+        )
+
+
+def _routed(variant: Variant) -> None:
+    """Refuse a family whose packets nothing would lay routes for."""
+    bare = [s.family for s in variant.stacks if s.encapsulation is Encapsulation.NONE]
+    if bare and variant.bgp is None:
+        raise BedError(
+            f"[bgp] in {variant.name}.toml, since {' and '.join(bare)} has encapsulation None",
+            seen="no such table",
+            remedy=f"add it, or choose another encapsulation; {table.REMEDY}",
         )

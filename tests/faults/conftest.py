@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
+from testbed import variant
 from tests.faults.injection import ROOT, say
 
 LONGEST = 280
@@ -117,6 +119,29 @@ def bed() -> testbed.Bed:
         return testbed.describe()
     except testbed.BedError as error:
         pytest.skip(f"needs the test bed: {error}")
+
+
+@contextmanager
+def another_bed(name: str) -> Iterator[testbed.Bed]:
+    """The bed of a variant, made where it does not stand and taken down again then; suites and
+    faults go there."""
+
+    def tell(word: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "testbed", "--variant", name, word]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
+        )
+
+    stood = tell("status").returncode == 0
+    made = tell("up")
+    assert made.returncode == 0, made.stdout + made.stderr
+    try:
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(variant.VARIABLE, name)
+            yield testbed.describe(name)
+    finally:
+        if not stood:
+            tell("down")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,6 @@ The bed is brought up beside the other, and taken down where it did not stand be
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +13,7 @@ import pytest
 import testbed
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from testbed import variant
-from tests.faults.conftest import faults, run_suites
-from tests.faults.injection import ROOT
+from tests.faults.conftest import another_bed, faults, run_suites
 from tests.faults.path_outings import message, ran
 
 pytestmark = pytest.mark.bed
@@ -26,27 +22,11 @@ ONE_SIZE = "test_all_nodes_send_by_interfaces_of_one_size"
 JUMBO = "test_jumbo_packets_pass_at_the_first_try"
 
 
-def tell(word: str) -> subprocess.CompletedProcess[str]:
-    """``python -m testbed`` for the variant of this file."""
-    command = [sys.executable, "-m", "testbed", "--variant", NAME, word]
-    return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
-    )
-
-
 @pytest.fixture(scope="module")
 def jumbo_bed(bed: testbed.Bed) -> Iterator[testbed.Bed]:
     """A bed with jumbo frames, beside the other one, which shows that beds can be made here."""
-    stood = tell("status").returncode == 0
-    made = tell("up")
-    assert made.returncode == 0, made.stdout + made.stderr
-    try:
-        with pytest.MonkeyPatch.context() as environment:
-            environment.setenv(variant.VARIABLE, NAME)
-            yield testbed.describe(NAME)
-    finally:
-        if not stood:
-            tell("down")
+    with another_bed(NAME) as made:
+        yield made
 
 
 @pytest.fixture

@@ -181,6 +181,7 @@ STATE = RunState(
     "kind",
     (("preflight", 1.23456), ("pods", 2.0)),
     Outside(OUTSIDE, ("ssh", "far"), (NOWHERE,), ("ip", "route", "flush", "cache")),
+    Outside(OUTSIDE, ("ssh", "behind")),
     (("nodes-ready", "not to be seen"),),
     "reports/latest",
 )

@@ -98,6 +98,8 @@ CALICO_NEEDS = (
             "globalnetworkpolicies", "globalnetworksets", "stagedglobalnetworkpolicies", "tiers"
         )
     ),
+    Need(_APPLY, "caliconodestatuses", "projectcalico.org", "nodes' BGP sessions",
+         required=False, namespaced=False),
     Need(("list",), "hostendpoints", "projectcalico.org", "policies that concern nodes",
          required=False, namespaced=False),
     *(

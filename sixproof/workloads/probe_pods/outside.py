@@ -29,13 +29,15 @@ class OutsidePlace:
 
     `addresses` has one of each family, by which it is known and from which it sends, `further` what
     it answers at besides. `command` are the words before a command run on it, `forget` a command
-    that empties its kernel of the path MTUs that it learnt; none where nobody may.
+    that empties its kernel of the path MTUs that it learnt; none where nobody may. Reports call it
+    by its `name`.
     """
 
     addresses: tuple[IPAddress, ...]
     command: tuple[str, ...]
     further: tuple[IPAddress, ...] = ()
     forget: tuple[str, ...] = ()
+    name: str = NAME
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Keeper:
             "files": {**delivery.agent_files(), delivery.KEY_PATH: key},
             "serve": delivery.SERVE[1:],
             "port_specs": [str(port_spec) for port_spec in POD_PORTS],
-            "name": NAME,
+            "name": place.name,
         }
         self._process = subprocess.Popen(
             [*place.command, "python3", "-I", "-S", "-B", "-c", delivery.keeper()],
@@ -98,9 +100,9 @@ class Keeper:
         home = self._started(json.dumps(asked).encode() + b"\n")
         bridge = delivery.bridge(home, f"{home}/agent.sock")
         self.outside = Outside(
-            _endpoint(NAME, place.addresses),
+            _endpoint(place.name, place.addresses, place.name),
             (*place.command, *bridge),
-            tuple(_endpoint(f"{NAME} at {a}", (a,)) for a in place.further),
+            tuple(_endpoint(f"{place.name} at {a}", (a,), place.name) for a in place.further),
             place.forget,
         )
 
@@ -136,17 +138,17 @@ class Keeper:
         self._process.wait()
 
 
-def _endpoint(name: str, addresses: tuple[IPAddress, ...]) -> Endpoint:
-    return Endpoint(name, EndpointKind.OUTSIDE, addresses, pod=NAME)
+def _endpoint(name: str, addresses: tuple[IPAddress, ...], pod: str) -> Endpoint:
+    return Endpoint(name, EndpointKind.OUTSIDE, addresses, pod=pod)
 
 
-def opener(pods: Opener, outside: Outside | None) -> Opener:
-    """An opener that reaches the agent outside as well as those in pods."""
+def opener(pods: Opener, *places: Outside | None) -> Opener:
+    """An opener that reaches the agents outside as well as those in pods."""
+    bridges = {(p.endpoint.namespace, p.endpoint.pod): p.bridge for p in places if p}
 
     def open_stream(namespace: str, pod: str) -> Stream:
-        if outside is None or (namespace, pod) != (outside.endpoint.namespace, NAME):
-            return pods(namespace, pod)
-        return _bridge(outside.bridge)
+        bridge = bridges.get((namespace, pod))
+        return pods(namespace, pod) if bridge is None else _bridge(bridge)
 
     return open_stream
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.calico.bgp import BgpPeer, bgp
+from sixproof.calico.bgp.configuration import BgpPeer, bgp
 from sixproof.calico.felix import Failsafe, felix
 from sixproof.calico.nodes import calico_nodes
 from sixproof.calico.operator import environment_methods, installation

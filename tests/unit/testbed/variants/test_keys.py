@@ -6,7 +6,7 @@ import pytest
 
 from testbed.errors import BedError
 from testbed.variants import variant
-from testbed.variants.keys import Family
+from testbed.variants.keys import Bgp, Family, Peering
 
 TEXT = (variant.FOLDER / "dual.toml").read_text()
 LINES = TEXT.splitlines()
@@ -38,7 +38,7 @@ def test_ipv6_is_needed_and_ipv4_is_not() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "place"),
     [
-        ("mtu =", 'bgp = "mesh"\nmtu =', "mine.toml"),
+        ("mtu =", 'mesh = "full"\nmtu =', "mine.toml"),
         ("nodes =", 'node = "::/64"\nnodes =', "[IPv6] of mine.toml"),
         ("[IPv6]", "[IPv5]\n[IPv6]", "mine.toml"),
     ],
@@ -48,7 +48,7 @@ def test_unknown_keys_are_refused_with_those_there_are(before: str, after: str, 
     known = "cluster, workers, mtu, data_plane" if place == "mine.toml" else "pods, services"
     assert error.wanted.startswith(f"no other keys in {place} than ")
     assert known in error.wanted
-    assert error.seen in ("bgp", "node", "IPv5")
+    assert error.seen in ("mesh", "node", "IPv5")
 
 
 def test_a_misspelt_key_is_shown_beside_the_one_that_is_missing() -> None:
@@ -130,3 +130,35 @@ def test_settings_that_follow_from_other_keys_are_refused(name: str) -> None:
 def test_settings_of_calico_are_text() -> None:
     error = refused(f"{TEXT}{OWN}FELIX_BPFENABLED = false\n")
     assert error.wanted == "FELIX_BPFENABLED in [calico_env] of mine.toml to be text in quotes"
+
+
+BGP = """
+[bgp]
+as_number = 64512
+router_as_number = 64600
+peering = "mesh"
+"""
+
+
+def test_bgp_needs_a_network_behind_the_router_in_each_family() -> None:
+    error = refused(TEXT + BGP)
+    assert error.wanted == "the key rack in [IPv4] of mine.toml"
+    four = TEXT.replace("[IPv4]\n", '[IPv4]\nrack = "10.9.0.0/24"\n') + BGP
+    assert refused(four).wanted == "the key rack in [IPv6] of mine.toml"
+    both = four.replace("[IPv6]\n", '[IPv6]\nrack = "fd00:9::/64"\n')
+    found = variant.parse("mine", both)
+    assert found.bgp == Bgp(64512, 64600, Peering.MESH)
+    assert found.calico_settings["CLUSTER_TYPE"] == "k8s,bgp"
+    assert found.calico_settings["CALICO_IPV4POOL_IPIP"] == "Never"
+
+
+def test_without_bgp_nothing_lays_routes_for_packets_that_go_as_they_are() -> None:
+    error = refused(re.sub('encapsulation = ".*"', 'encapsulation = "None"', TEXT))
+    assert "[bgp] in mine.toml" in error.wanted
+    assert "IPv4 and IPv6" in error.wanted
+
+
+def test_pods_keep_the_whole_mtu_where_nothing_is_put_around_their_packets() -> None:
+    assert variant.load("bgp").pod_mtu == variant.load("bgp").mtu == 1500
+    assert variant.load("bgp").links == ()
+    assert variant.load("bgp").tunnel("IPv6") == ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
-from sixproof.model import Family, IPNetwork
+from sixproof.model import Family, IPAddress, IPNetwork
 
 _DEFAULT_AS = 64512  # the private AS number that Calico takes where none is set
 _DEFAULT_PORT = 179
@@ -26,15 +26,20 @@ class BgpPeer:
     password: bool = False
 
     @property
-    def family(self) -> Family | None:
-        """The family of the session, None for peers that are chosen by selector."""
+    def host(self) -> IPAddress | None:
+        """The address without its port, None for peers that are chosen by selector."""
         host = self.address
         if host.startswith("["):
             host = host[1:].partition("]")[0]
         elif host.count(":") == 1:
             host = host.partition(":")[0]
-        parsed = json_fields.address(host)
-        return Family.of(parsed) if parsed else None
+        return json_fields.address(host)
+
+    @property
+    def family(self) -> Family | None:
+        """The family of the session, None for peers that are chosen by selector."""
+        host = self.host
+        return Family.of(host) if host else None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

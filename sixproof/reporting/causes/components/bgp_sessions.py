@@ -1,0 +1,91 @@
+"""BGP sessions: a node, or a peer of several nodes, has sessions that are not Established."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import came_back, carried_over
+from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.scope import called
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Of each family the end that most of such sessions have in common, then that of the others: a
+    peer of several nodes rather than each of these."""
+    left: dict[Family, list[Disagreement]] = defaultdict(list)
+    for wrong in situation.wrong_of(MatrixKind.SESSIONS):
+        left[carried_over(wrong.observation.flow)].append(wrong)
+    for family, cells in left.items():
+        while cells:
+            place = _commonest(cells)
+            mine = [cell for cell in cells if place in _ends(cell)]
+            cells = [cell for cell in cells if place not in _ends(cell)]
+            yield _cause(situation, family, place, mine)
+
+
+def _ends(cell: Disagreement) -> tuple[Endpoint, Endpoint]:
+    return cell.observation.flow.source, cell.observation.flow.destination
+
+
+def _commonest(cells: Sequence[Disagreement]) -> Endpoint:
+    """The end of most of them; of two that have as many the one that was asked."""
+    counts: dict[Endpoint, int] = defaultdict(int)
+    for cell in cells:
+        for end in _ends(cell):
+            counts[end] += 1
+    return max(counts, key=lambda end: (counts[end], end in {_ends(c)[0] for c in cells}))
+
+
+def _cause(
+    situation: Situation, family: Family, place: Endpoint, cells: Sequence[Disagreement]
+) -> Cause:
+    first = cells[0]
+    source, peer = _ends(first)
+    other = peer if place == source else source
+    asked = {o.flow for o in situation.seen_of(MatrixKind.SESSIONS)}
+    every = [f for f in asked if carried_over(f) is family and place in (f.source, f.destination)]
+    count = f"{len(cells)} of its {len(every)} BGP sessions over {family}"
+    verb = "is" if len(cells) == 1 else "are"
+    node = source.node
+    return Cause(
+        "bgp-session",
+        f"node {place.node}" if place.node else called(place),
+        f"{count} {verb} not Established, that with {called(other)} for one: "
+        f"{first.observation.reason}",
+        f"See whether tcp/179 passes there over {family}, passwords and AS numbers of both sides, "
+        f"and what BIRD says in the log of calico-node on {node}",
+        (family,),
+        Confidence.SHOWN,
+        hits=lambda wrong: _reached(wrong, family, place),
+        evidence=tuple(
+            f"{called(a)} to {called(b)}: {cell.observation.reason}"
+            for cell in cells[:4]
+            for a, b in [_ends(cell)]
+        ),
+    )
+
+
+def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
+    """The sessions themselves, and packets over this family that need the routes they carried."""
+    flow = wrong.observation.flow
+    if carried_over(flow) is not family:
+        return False
+    if place in (flow.source, flow.destination):
+        return True
+    at_node = bool(place.node) and place.node in (flow.source.node, flow.destination.node)
+    return at_node and flow.source.node != flow.destination.node and not came_back(wrong)
+
+
+RULES = (
+    CauseRule(
+        "bgp-session",
+        "A BGP session that Calico is told to have is not Established",
+        "CalicoNodeStatus of each node, BGPConfiguration, BGPPeers (suites/bgp)",
+        find,
+        ("B1",),
+        "RFC 4271 section 8.2.2",
+    ),
+)

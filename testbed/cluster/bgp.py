@@ -1,0 +1,53 @@
+"""Calico's BGP: the manifest with BIRD, and the objects that say with whom nodes peer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from testbed.record import Machine
+from testbed.variants.keys import Bgp, Family, Peering
+from testbed.variants.variant import Variant
+
+MANIFEST = "calico.yaml"
+API = "crd.projectcalico.org/v1"
+REFLECTOR = "route-reflector == 'true'"
+REFLECTOR_LABEL = "route-reflector=true"
+CLUSTER_ID = "projectcalico.org/RouteReflectorClusterID=244.0.0.1"
+
+
+def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
+    """Have calico-node Ready when BIRD of each of these families is, not of IPv4 alone."""
+    wanted = [f"-bird{'6' if f is Family.IPV6 else ''}" for f in families]
+    container = pod["containers"][0]
+    for probe, suffix in (("readinessProbe", "-ready"), ("livenessProbe", "-live")):
+        words = container[probe]["exec"]["command"]
+        kept = [word for word in words if not word.startswith("-bird")]
+        container[probe]["exec"]["command"] = [*kept, *(f"{word}{suffix}" for word in wanted)]
+
+
+def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, Any]]:
+    """BGPConfiguration and BGPPeers: the router for every node, the reflector for each other."""
+    mesh = bgp.peering is Peering.MESH
+    yield _object(
+        "BGPConfiguration",
+        "default",
+        asNumber=bgp.as_number,
+        nodeToNodeMeshEnabled=mesh,
+        serviceClusterIPs=[{"cidr": cidr} for cidr in variant.service_subnets],
+    )
+    for family in variant.families:
+        address = router.ipv6 if family is Family.IPV6 else router.ipv4
+        yield _object(
+            "BGPPeer",
+            f"router-{family.lower()}",
+            peerIP=address,
+            asNumber=bgp.router_as_number,
+            keepOriginalNextHop=True,
+        )
+    if not mesh:
+        yield _object("BGPPeer", "route-reflectors", nodeSelector="all()", peerSelector=REFLECTOR)
+
+
+def _object(kind: str, name: str, **spec: object) -> dict[str, Any]:
+    return {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}

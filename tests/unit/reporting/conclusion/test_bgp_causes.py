@@ -1,0 +1,84 @@
+"""BGP sessions as causes: the node, or the peer that several nodes have lost, and its family."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable
+
+from sixproof.checks.judged import judged
+from sixproof.model import (
+    Endpoint,
+    EndpointKind,
+    Family,
+    Flow,
+    MatrixKind,
+    Observation,
+    Outcome,
+    Protocol,
+)
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.reporting.conclusion.cluster import across, examined
+from tests.unit.reporting.samples import RUN, measured
+
+SIX = Family.IPV6
+TEST = "suites/bgp/test_sessions.py::t"
+NODES = ("control-plane", "worker", "worker2")
+HOSTS = tuple(
+    Endpoint(
+        f"host@{n}", EndpointKind.HOST, (ipaddress.ip_address(f"2001:db8::{i}"),), node=n, pod="h"
+    )
+    for i, n in enumerate(NODES, 1)
+)
+ROUTER = Endpoint(
+    "BGP peer 2001:db8::9", EndpointKind.OUTSIDE, (ipaddress.ip_address("2001:db8::9"),)
+)
+
+
+def sessions(down: Callable[[Endpoint, Endpoint], bool], *more: Measured) -> Conclusions:
+    flows = [
+        Flow(a, b, b.addresses[0], Protocol.TCP, question="BGP session")
+        for a in HOSTS
+        for b in (*HOSTS, ROUTER)
+        if a is not b
+    ]
+    wrong = {f: "the session is Connect" for f in flows if down(f.source, f.destination)}
+    seen = [Observation(f, Outcome.ALLOWED) for f in flows]
+    kept, expected = judged(MatrixKind.SESSIONS, "BGP sessions of every node", seen, wrong)
+    cases = (Case(TEST, CaseOutcome.FAILED), *(Case(m.test, CaseOutcome.FAILED) for m in more))
+    told = Results(
+        RUN, cases=cases, matrices=(Measured(kept, expected, TEST), *more), examination=examined()
+    )
+    return conclude(told)
+
+
+def test_a_node_whose_sessions_are_down_is_named_with_the_family() -> None:
+    (one,) = sessions(lambda a, b: "worker" in (a.node, b.node)).every
+    assert one.headline.startswith("node worker: 5 of its 5 BGP sessions over IPv6 are not")
+    assert "the session is Connect" in one.headline
+
+
+def test_a_router_that_all_nodes_have_lost_is_the_place() -> None:
+    (one,) = sessions(lambda _, b: b is ROUTER).every
+    assert one.headline.startswith("BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6")
+
+
+def test_one_session_is_told_of_the_node_that_was_asked() -> None:
+    (one,) = sessions(lambda a, b: a.node == "worker2" and b is ROUTER).every
+    assert one.headline.startswith("node worker2: 1 of its 5 BGP sessions over IPv6 is not")
+
+
+def test_flows_that_need_its_routes_are_explained_by_it() -> None:
+    flows = dataclasses.replace(measured(across(SIX, "worker")), test="suites/pods/t.py::t")
+    (one,) = sessions(lambda a, b: "worker" in (a.node, b.node), flows).every
+    assert one.causes[0].code == "bgp-session"
+    assert one.tests == {TEST, "suites/pods/t.py::t"}
+
+
+def test_flows_of_another_node_are_not() -> None:
+    flows = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
+    told = sessions(lambda a, b: a.node == "worker" and b is ROUTER, flows)
+    assert len(told.every) == 2

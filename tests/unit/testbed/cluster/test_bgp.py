@@ -1,0 +1,53 @@
+from typing import Any
+
+import pytest
+
+from testbed.cluster import bgp, calico
+from testbed.record import Machine
+from testbed.variants import variant
+
+ROUTER = Machine("six-bgp-router", "router", "172.30.66.5", "fd5e::5")
+
+
+def made(name: str) -> dict[str, dict[str, Any]]:
+    chosen = variant.load(name)
+    assert chosen.bgp is not None
+    return {
+        f"{item['kind']}/{item['metadata']['name']}": item["spec"]
+        for item in bgp.objects(chosen, chosen.bgp, ROUTER)
+    }
+
+
+def test_every_node_peers_with_the_router_over_each_family() -> None:
+    found = made("bgp")
+    assert found["BGPConfiguration/default"]["nodeToNodeMeshEnabled"] is True
+    assert found["BGPPeer/router-ipv4"]["peerIP"] == "172.30.66.5"
+    assert found["BGPPeer/router-ipv6"]["peerIP"] == "fd5e::5"
+    assert {p["asNumber"] for n, p in found.items() if n.startswith("BGPPeer")} == {64600}
+    assert "BGPPeer/route-reflectors" not in found
+
+
+def test_reflectors_take_the_place_of_the_mesh() -> None:
+    found = made("rr")
+    assert found["BGPConfiguration/default"]["nodeToNodeMeshEnabled"] is False
+    assert found["BGPPeer/route-reflectors"]["peerSelector"] == bgp.REFLECTOR
+
+
+@pytest.mark.parametrize(("name", "ready"), [("bgp", True), ("dual", False)])
+def test_calico_node_is_ready_when_bird_of_both_families_is(
+    manifest: list[dict[str, Any]], name: str, ready: bool
+) -> None:
+    node = manifest[1]["spec"]["template"]["spec"]["containers"][0]
+    for probe, word in (("readinessProbe", "ready"), ("livenessProbe", "live")):
+        words = ["/bin/calico-node", f"-felix-{word}", *([f"-bird-{word}"] if ready else [])]
+        node[probe] = {"exec": {"command": words}}
+    calico.patch(manifest, variant.load(name), built=True)
+    command = node["readinessProbe"]["exec"]["command"]
+    assert command[1] == "-felix-ready"
+    assert command[2:] == (["-bird-ready", "-bird6-ready"] if ready else [])
+    assert ("-bird6-live" in node["livenessProbe"]["exec"]["command"]) is ready
+
+
+def test_a_variant_with_bgp_has_the_manifest_with_bird() -> None:
+    assert calico.manifest(variant.load("bgp")) == "calico.yaml"
+    assert calico.manifest(variant.load("dual")) == "calico-vxlan.yaml"
