@@ -18,7 +18,7 @@ from tests.plugin.conftest import ROOT
 from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.plugin.simulated.network import Sent
 from tests.plugin.simulated.objects import Manifest, Where
-from tests.plugin.test_simulated import QUICK, Ran, run
+from tests.plugin.test_simulated import QUICK, run
 from tests.unit.kube.server import Reply, Seen, kubeconfig, refused, serve
 from tests.unit.reporting.bundle.unpacked import unpacked
 
@@ -89,12 +89,7 @@ def test_a_green_run_leaves_its_diagnostics(simulated: SimulatedCluster, tmp_pat
     attached = "".join(p.read_text() for p in (latest / "allure-results").glob("*-globals.json"))
     assert '"diagnostics"' in attached
     assert len(list((latest / "allure-results").glob("*-attachment.tar.gz"))) == 1
-    assert seconds(ran) < 5.0, "about 0.3 on a quiet machine"
-
-
-def seconds(ran: Ran) -> float:
-    """How long reading took."""
-    return float(ran.results["environment"]["Seconds to read diagnostics"])
+    assert "Seconds to read diagnostics" in ran.results["environment"]
 
 
 def crosses_nodes_over_ipv6(sent: Sent, met: Manifest) -> bool:
@@ -200,7 +195,7 @@ def test_an_interrupted_run_waits_for_nothing_and_leaves_no_half_file(
     assert running.returncode == 2, said
     assert time.monotonic() - begun < 30
     reads = [s.path for s in simulated.seen[asked:] if s.method == "GET"]
-    assert not [path for path in reads if path.endswith(("/nodes", "/events", "/ippools"))], reads
+    assert not [path for path in reads if path.endswith(("/nodes", "/configmaps/coredns"))], reads
     (report,) = (tmp_path / "reports/runs").iterdir()
     assert not list(report.glob("*.part"))
     files: dict[str, Any] = unpacked((report / "diagnostics.tar.gz").read_bytes())
