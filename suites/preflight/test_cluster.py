@@ -73,6 +73,29 @@ def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
     no_finding("range-overlap", "range-scope")
 
 
+@pytest.mark.story("check-list")
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param("ipv6-enabled", marks=pytest.mark.covers("P1", "T2")),
+        pytest.param("forwarding", marks=pytest.mark.covers("P1", "T2")),
+        pytest.param("accept-ra", marks=pytest.mark.covers("P1", "T2")),
+        pytest.param("components", marks=pytest.mark.covers("T1")),
+        pytest.param("felix-ipv6", marks=pytest.mark.covers("T1", "T2")),
+        pytest.param("pools", marks=pytest.mark.covers("T1")),
+        pytest.param("blocks", marks=pytest.mark.covers("T1", "T2")),
+        pytest.param("bgp-sessions", marks=pytest.mark.covers("T1", "T2")),
+    ],
+)
+def test_the_check_list_of_ipv6_holds(item: str, item_must_hold: Callable[[str], None]) -> None:
+    """What one looks at first when IPv6 does not work is as it must be, on every node.
+
+    Why: each of these is enough to end a family's traffic, some only later: a kernel that forwards
+    gives up the default route of a router advertisement unless accept_ra is 2 (Linux ip-sysctl).
+    """
+    item_must_hold(item)
+
+
 @pytest.mark.story("probe pods")
 def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: RunState) -> None:
     """A restricted probe pod became Ready on every covered node."""

@@ -60,8 +60,15 @@ def simulated() -> SimulatedCluster:
     return SimulatedCluster()
 
 
-def run(cluster: SimulatedCluster, home: Path, *arguments: str, only: str = "") -> Ran:
-    """A run of suites (``suites/...``) in a folder of its own; `only` is ``-k``."""
+def run(
+    cluster: SimulatedCluster,
+    home: Path,
+    *arguments: str,
+    only: str = "",
+    at: str = "reports/latest",
+) -> Ran:
+    """A run of suites (``suites/...``) in a folder of its own; `only` is ``-k``, `at` the place of
+    its report there."""
     chosen = [f"{ROOT}/{a}" if a.startswith("suites") else a for a in arguments]
     with serve(cluster) as url:
         config = kubeconfig(home / "kubeconfig", url)
@@ -75,7 +82,7 @@ def run(cluster: SimulatedCluster, home: Path, *arguments: str, only: str = "") 
             timeout=540,
             check=False,
         )
-    results = home / "reports/latest/results.json"
+    results = home / at / "results.json"
     assert results.exists(), done.stdout + done.stderr
     assert cluster.objects.list("namespaces") == []
     return Ran(done.returncode, done.stdout, json.loads(results.read_text()))

@@ -96,7 +96,7 @@ class NodeReader:
             routes=routes,
             neighbours=[n for n in neighbours if isinstance(n, protocol.NeighbourSeen)],
             forwarding=[n for n in neighbours if isinstance(n, protocol.ForwardingSeen)],
-            sysctls=sysctls([one.name for one in links]),
+            sysctls=sysctls([one.name for one in links], uplinks(routes)),
             counters=counters(),
             health=health,
             clock=time.time(),
@@ -255,10 +255,19 @@ def whole(family: int) -> str:
     return "::/0" if family == socket.AF_INET6 else "0.0.0.0/0"
 
 
-def sysctls(devices: typing.Sequence[str]) -> dict[str, str]:
-    """The settings that matter, of the node and of its devices; what is not there is left out."""
+def uplinks(routes: typing.Sequence[protocol.RouteHeld]) -> list[str]:
+    """The devices of IPv6 default routes: whether a router's advertisement is taken there says
+    whether a route that it made stays."""
+    whole_of_it = whole(socket.AF_INET6)
+    return sorted({r.device for r in routes if r.destination == whole_of_it and r.device})
+
+
+def sysctls(devices: typing.Sequence[str], out: typing.Sequence[str] = ()) -> dict[str, str]:
+    """The settings that matter, of the node, of its devices, and of those that lead `out`; what is
+    not there is left out."""
     names = [*SYSCTLS]
     names += [f"net/ipv6/conf/{d}/disable_ipv6" for d in devices[:LIMIT] if "/" not in d]
+    names += [f"net/ipv6/conf/{d}/accept_ra" for d in out[:LIMIT] if "/" not in d]
     found = {name: files.read(f"/proc/sys/{name}").strip() for name in names}
     return {name: value for name, value in found.items() if value}
 

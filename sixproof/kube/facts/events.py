@@ -46,7 +46,7 @@ def explain_refusal(error: ApiError) -> str:
 
 def diagnose(pod: Manifest | None, events: Iterable[Manifest]) -> NotRunningReason:
     """The cause, from a pod (None where it does not exist) and the events about it."""
-    newest = sorted(events, key=_last_seen, reverse=True)
+    newest = sorted(events, key=last_seen, reverse=True)
     warnings = [e for e in newest if json_fields.text(e, "type") == "Warning"]
     if pod is None:
         for event in warnings:
@@ -144,7 +144,8 @@ def _message(event: Manifest) -> str:
     return json_fields.text(event, "message")
 
 
-def _last_seen(event: Manifest) -> datetime.datetime:
+def last_seen(event: Manifest) -> datetime.datetime:
+    """When an event was seen last, with its zone; long ago where it does not tell."""
     times = [
         json_fields.time_of(event, *path)
         for path in (

@@ -66,6 +66,11 @@ NEEDS = (
              required=False, namespaced=False)
         for plural in ("ipamblocks", "blockaffinities")
     ),
+    *(
+        Need(("list",), plural, "crd.projectcalico.org", "Calico's BGP without its API",
+             required=False, namespaced=False)
+        for plural in ("bgpconfigurations", "bgppeers", "caliconodestatuses")
+    ),
 )  # fmt: skip
 
 ADMIN_NEEDS = (
@@ -85,6 +90,8 @@ CALICO_NEEDS = (
              required=False, namespaced=False)
         for plural in ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
     ),
+    Need(("list",), "caliconodestatuses", "projectcalico.org", "BGP sessions in the diagnostics",
+         required=False, namespaced=False),
     Need(_APPLY, "networkpolicies", "projectcalico.org", "Calico policies under test",
          required=False),
     *(

@@ -21,7 +21,7 @@ from sixproof.errors import SixproofError, UsageError
 from sixproof.reporting.allure.allure_cli import NoAllure, allure_command, run
 from sixproof.reporting.diagnosis.category import rules
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.results.report_files import OVERVIEW, RESULTS
+from sixproof.reporting.results.report_files import OVERVIEW, RESULTS, beside
 from sixproof.reporting.results.results_json import Results
 
 NAME = "sixproof"
@@ -95,7 +95,8 @@ def render_overview(results: Path, out: Path) -> Path | None:
             if page.is_file() and page.stat().st_mtime >= source.stat().st_mtime:
                 return page  # the run wrote it just now, and large results take long to read
             page.parent.mkdir(parents=True, exist_ok=True)
-            page.write_text(overview(Results.read(source)), encoding="utf-8")
+            text = overview(Results.read(source), diagnostics=beside(page.parent))
+            page.write_text(text, encoding="utf-8")
             return page
     return None
 

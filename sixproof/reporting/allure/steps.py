@@ -167,6 +167,11 @@ def attach_to_run(name: str, text: str, kind: str) -> None:
     _deliver(allure.global_attach, text, name, AttachmentType[kind.upper()])
 
 
+def attach_file_to_run(name: str, body: bytes, media_type: str, ending: str) -> None:
+    """Attach a file to the whole run, to be downloaded; as large as it is."""
+    _deliver(allure.global_attach, body, name, media_type, ending)
+
+
 def run_error(message: str) -> None:
     """Say on the report's first page that the run as a whole went wrong."""
     _deliver(allure.global_error, message)

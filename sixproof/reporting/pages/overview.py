@@ -34,8 +34,11 @@ _COVERAGES = {
 }
 
 
-def overview(results: Results, conclusions: Conclusions | None = None) -> str:
-    """The page, self-contained; `conclusions` are those of `conclude`, where these are known."""
+def overview(
+    results: Results, conclusions: Conclusions | None = None, *, diagnostics: str = ""
+) -> str:
+    """The page, self-contained; `conclusions` are those of `conclude`, where these are known, and
+    `diagnostics` the file of diagnostics beside it, "" where there is none."""
     told = conclude(results) if conclusions is None else conclusions
     shown = chosen(results, told.found, MATRICES)
     order = list(Severity)
@@ -46,6 +49,7 @@ def overview(results: Results, conclusions: Conclusions | None = None) -> str:
         results=results,
         headline=headline(results),
         said=_said(results),
+        diagnostics=diagnostics,
         tests=_counted((one, counts[one]) for one in CaseOutcome) or "no test ran",
         verdicts=verdicts(results)[::-1],
         words=_WORDS,

@@ -65,7 +65,7 @@ def summary_lines(
             [Text(f"  {text}", Tone.UNSURE) for text in results.damaged],
         ),
         ("Verdict", list(_verdicts(results, width))),
-        ("Reports", [Text(f"  {n:<9} {path}") for n, path in (reports or {}).items()]),
+        ("Reports", list(_reports(reports or {}))),
     )
     lines: list[Text] = []
     for title, body in sections:
@@ -174,6 +174,12 @@ def _verdicts(results: Results, width: int) -> Iterator[Text]:
     if tests:
         yield Text("  Tests  ") + Text(", ").join(tests)
     yield _coverage(results)
+
+
+def _reports(reports: Mapping[str, Path]) -> Iterator[Text]:
+    widest = max(map(len, reports), default=0)
+    for name, path in reports.items():
+        yield Text(f"  {name:<{widest}}  {path}")
 
 
 def _coverage(results: Results) -> Text:

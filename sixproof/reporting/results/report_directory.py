@@ -31,6 +31,7 @@ _FILES = (
     report_files.SUMMARY,
     report_files.JUNIT,
     report_files.ALLURE_PAGE,
+    report_files.DIAGNOSTICS,
 )
 _DIRECTORIES = (report_files.ALLURE_RESULTS, report_files.PARTS)
 _HEAD = 400  # bytes of results.json in which its schema stands

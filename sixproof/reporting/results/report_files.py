@@ -18,6 +18,7 @@ CELLS = "matrices.csv"
 ALLURE_RESULTS = "allure-results"
 ALLURE_PAGE = "allure.html"
 JUNIT = "junit.xml"
+DIAGNOSTICS = "diagnostics.tar.gz"
 PARTS = "parts"
 
 
@@ -25,7 +26,8 @@ def write_bundle(directory: Path, results: Results) -> tuple[Conclusions, dict[s
     """Write results.json and matrices.csv, then what is concluded: overview.html and summary.txt.
 
     Returns the conclusions, and what was written by name, the overview first, as `summary_lines`
-    takes it. What was measured stands in its files before anything is made of it.
+    takes it, and the diagnostics where they were written before. What was measured stands in its
+    files before anything is made of it.
 
     Raises:
         OSError: the directory cannot be written.
@@ -42,9 +44,16 @@ def write_bundle(directory: Path, results: Results) -> tuple[Conclusions, dict[s
         write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
     concluded = conclude(results)
     texts = {
-        "overview": overview(results, concluded),
+        "overview": overview(results, concluded, diagnostics=beside(directory)),
         "summary": plain(summary_lines(results, conclusions=concluded)),
     }
     for name, text in texts.items():
         paths[name].write_text(text, encoding="utf-8")
+    if diagnostics := beside(directory):
+        paths["diagnostics"] = directory / diagnostics
     return concluded, paths
+
+
+def beside(directory: Path) -> str:
+    """The file of diagnostics in a report's directory, "" where there is none."""
+    return DIAGNOSTICS if (directory / DIAGNOSTICS).is_file() else ""

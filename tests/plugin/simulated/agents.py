@@ -90,6 +90,16 @@ class Agent:
             counters={"Ip6FragFails": 0},
         )
 
+    def _node(self, _: protocol.ReadNode) -> protocol.NodeSeen:
+        sysctls = self._network.sysctls
+        if not sysctls:
+            raise ValueError("ReadNode: operation not permitted")
+        links = [protocol.LinkSeen("eth0", "veth", NODE_MTU, True, True)]
+        nothing: list[Any] = []
+        return protocol.NodeSeen(
+            links, *(nothing,) * 5, dict(sysctls), {}, nothing, 0.0, 0.0, nothing, nothing
+        )
+
     def _routes(self, request: protocol.RouteGet) -> protocol.RoutesSeen:
         return protocol.RoutesSeen([self._route(address) for address in request.addresses])
 
@@ -238,6 +248,7 @@ class Agent:
         protocol.Hello: _hello,
         protocol.Ping: _ping,
         protocol.Inspect: _inspect,
+        protocol.ReadNode: _node,
         protocol.RouteGet: _routes,
         protocol.Probe: _probe,
         protocol.Evidence: _evidence,

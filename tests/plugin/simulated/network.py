@@ -97,13 +97,14 @@ class Index:
 
 class Network:
     """Routes, kube-proxy and policies. `faults` are what the network does wrong; `enforces` is
-    whether anybody enforces policies."""
+    whether anybody enforces policies, `sysctls` what nodes tell of their kernels, if anything."""
 
     def __init__(self, objects: Objects, nodes: list[Manifest]) -> None:
         self.objects = objects
         self.faults: list[Fault] = []
         self.enforces = True
         self.proxied = True
+        self.sysctls: dict[str, str] = {}
         self._nodes = {
             a["address"]: node["metadata"]["name"]
             for node in nodes

@@ -244,8 +244,10 @@ def merge(found: Manifest, change: Manifest) -> None:
 
 
 def has_labels(manifest: Manifest, selector: str) -> bool:
-    """Whether an object has the labels of a selector of pairs."""
+    """Whether an object has the labels of a selector: pairs, or one of a set (``k in (a, b)``)."""
     labels = manifest["metadata"].get("labels") or {}
+    if chosen := re.fullmatch(r"(\S+) in \((.*)\)", selector):
+        return labels.get(chosen[1]) in chosen[2].split(", ")
     return all(
         labels.get(pair.partition("=")[0]) == pair.partition("=")[2]
         for pair in selector.split(",")

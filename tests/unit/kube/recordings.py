@@ -25,7 +25,10 @@ def play(api: FakeApi, answers: dict[str, Any], *, forbidden: tuple[str, ...] = 
         if seen.path.endswith(forbidden):
             return refused(403, "Forbidden", f"cannot read {seen.path}")
         selector = seen.query.get("labelSelector")
-        return Reply(copy.deepcopy(answers[f"{seen.path}?{selector}" if selector else seen.path]))
+        found = answers.get(f"{seen.path}?{selector}" if selector else seen.path)
+        if found is None:
+            return refused(404, "NotFound", f"nothing was recorded of {seen.path}")
+        return Reply(copy.deepcopy(found))
 
     for path in {key.partition("?")[0] for key in answers}:
         api.compute("GET", path, respond)

@@ -1,0 +1,1 @@
+"""The diagnostics bundle: what diagnostic commands show, judged, without secrets, in one file."""

@@ -1,0 +1,39 @@
+"""Which kernel settings of a node are read: its own, its devices', and of where it leaves by."""
+
+from __future__ import annotations
+
+import pytest
+
+from sixproof.agent import files
+from sixproof.agent.protocol import RouteHeld
+from sixproof.agent.witness import node
+
+ROUTES = [
+    RouteHeld("::/0", 254, "unicast", "eth1", "fe80::1", protocol=9),
+    RouteHeld("::/0", 254, "unicast", "eth0", "fe80::1"),
+    RouteHeld("::/0", 100, "unreachable"),
+    RouteHeld("0.0.0.0/0", 254, "unicast", "eth2", "192.0.2.1"),
+    RouteHeld("fd00::/64", 254, "unicast", "cali1"),
+]
+
+
+def test_devices_of_ipv6_default_routes_are_where_advertisements_matter() -> None:
+    """Each once; a route without a device, another prefix and IPv4 are none."""
+    assert node.uplinks(ROUTES) == ["eth0", "eth1"]
+    assert node.uplinks([]) == []
+
+
+def test_accept_ra_is_read_of_those_devices_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes have a device a pod; a name that would leave the folder is not read at all."""
+    asked = []
+
+    def read(path: str) -> str:
+        asked.append(path)
+        return "2\n" if path.endswith("accept_ra") else ""
+
+    monkeypatch.setattr(files, "read", read)
+    found = node.sysctls(["cali1", "eth0", "a/b"], ["eth0", "../x"])
+    assert found["net/ipv6/conf/eth0/accept_ra"] == "2"
+    assert "/proc/sys/net/ipv6/conf/cali1/accept_ra" not in asked
+    assert "/proc/sys/net/ipv6/conf/cali1/disable_ipv6" in asked
+    assert not [path for path in asked if ".." in path or "a/b" in path]
