@@ -79,7 +79,7 @@ class Index:
             if host:
                 made.on_nodes[node, "icmp", 0] = pod, 0
             else:
-                made.pods.update({entry["ip"]: pod for entry in pod["status"]["podIPs"]})
+                made.pods.update({entry["ip"]: pod for entry in pod["status"].get("podIPs", ())})
             for one in pod["spec"]["containers"][0].get("ports", ()):
                 number = one["containerPort"] if host else one.get("hostPort")
                 if number:
@@ -97,13 +97,16 @@ class Index:
 
 class Network:
     """Routes, kube-proxy and policies. `faults` are what the network does wrong; `enforces` is
-    whether anybody enforces policies."""
+    whether anybody enforces policies, `masks` whether pods leave their pools under their node's
+    address (None: as natOutgoing says), `tunnels` whether routes between nodes lead into them."""
 
     def __init__(self, objects: Objects, nodes: list[Manifest]) -> None:
         self.objects = objects
         self.faults: list[Fault] = []
         self.enforces = True
         self.proxied = True
+        self.masks: bool | None = None
+        self.tunnels = True
         self._nodes = {
             a["address"]: node["metadata"]["name"]
             for node in nodes
@@ -136,6 +139,11 @@ class Network:
         """A node's own address."""
         found = (a for a, n in self._nodes.items() if n == name and family_of(a) == family)
         return str(next(found))
+
+    def tunnel_address(self, name: str, family: str) -> str:
+        """A node's address on its VXLAN device."""
+        node = next(n for n in self._manifests if n["metadata"]["name"] == name)
+        return str(node["metadata"]["annotations"][f"projectcalico.org/{family}VXLANTunnelAddr"])
 
     def at(self, address: str) -> Manifest | None:
         """The pod that has an address of its own; of the host network none has."""
@@ -179,6 +187,10 @@ class Network:
         """The address with which a packet leaves its node: natOutgoing where it goes to another."""
         home = sent.source["spec"]["nodeName"]
         if node is None or node == home or sent.source["spec"].get("hostNetwork"):
+            return own
+        pool = self.objects.ipam.pool_of(own)
+        asked = pool is not None and bool(pool["spec"].get("natOutgoing"))
+        if not (asked if self.masks is None else self.masks):
             return own
         return self.node_address(home, sent.family)
 
@@ -307,7 +319,7 @@ def endpoint(pod: Manifest) -> Endpoint:
     return Endpoint(
         name=f"{meta['namespace']}/{meta['name']}",
         kind=EndpointKind.HOST if spec.get("hostNetwork") else EndpointKind.POD,
-        addresses=tuple(ipaddress.ip_address(e["ip"]) for e in pod["status"]["podIPs"]),
+        addresses=tuple(ipaddress.ip_address(e["ip"]) for e in pod["status"].get("podIPs", ())),
         namespace=meta["namespace"],
         pod=meta["name"],
         node=spec["nodeName"],
