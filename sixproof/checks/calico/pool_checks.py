@@ -96,18 +96,21 @@ class PoolChecks:
         self._known.require(MatrixKind.ADDRESSES, BLOCKS, seen, wrong, family)
 
     def must_serve_nobody_else(self, family: Family) -> None:
-        """No address of an own pool is assigned to anything but the pods of this process.
+        """No address of an own pool is assigned to anything but the pods of this process, and none
+        of a pool for those that ask to the one that does not.
 
         Raises:
             VerdictError: one is; the pods are named.
             NotAsked: IPAM cannot be read, or has no block of the pools.
         """
-        mine = frozenset(pod.namespace for pod, _ in self.pods.every)
         pools = [pool for pool in self._pools if pool.family is family]
         blocks = pool_effects.blocks_of(pools, self._known.read_ipam())
         if not blocks:
             raise NotAsked(f"IPAM has no block of the run's {family} pools")
-        evidence.require_none(list(pool_effects.strangers(blocks, mine)), family)
+        wrong = list(pool_effects.strangers(blocks, {self.pods.unasked.namespace}))
+        if said := pool_effects.unasked_for(self.pods.unasked, pools):
+            wrong.append(said)
+        evidence.require_none(wrong, family)
 
     def must_be_routed(self, family: Family) -> None:
         """Every node's kernel sends packets for each pod by the device that the encapsulation of

@@ -49,6 +49,19 @@ def strangers(blocks: Sequence[Block], namespaces: Collection[str]) -> Iterator[
                 yield f"IPAM block {block.cidr}, of a pool of the run, gave {address} to {holder}"
 
 
+def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> str:
+    """Which of the pools serves a pod that asked for none although it is for those that ask, ""
+    where none does."""
+    for pool in pools:
+        address = pod.address(pool.family)
+        if pool.purpose is not Purpose.SEGMENT and address is not None and address in pool.cidr:
+            return (
+                f"{pod.name} names no pool and has {address} of IPPool {pool.name}, which is "
+                f"Manual and selects no node"
+            )
+    return ""
+
+
 def unrefused(refusal: Refusal, fate: Fate) -> str:
     """What is wrong with what became of a pod that must get no address, "" where nothing is."""
     who = f"pod {refusal.asking.name}, which asks for {refusal.words[0]},"

@@ -124,16 +124,16 @@ def plan(
     pods get their addresses from.
 
     `serial` tells the processes of a run apart. `node` is that of the SEGMENT, by its name and its
-    hostname label; the SEGMENT lies `before` the block of this name where it can. `others` are
-    ranges to keep off. A family is left out where no free range was met.
+    hostname label. Pools lie `before` the block of this name where they can, so that IPAM tries
+    their blocks first where nothing else keeps it off. `others` are ranges to keep clear of. A
+    family is left out where no free range was met.
     """
     drawn = chance or random.SystemRandom()
     known, wanted = list(others), tuple(purposes)
     made: list[OwnPool] = []
     for family, pool in used.items():
         for purpose in wanted:
-            first = (before or {}).get(family, "") if purpose is Purpose.SEGMENT else ""
-            cidr = ranges.free(family, known, drawn, before=first)
+            cidr = ranges.free(family, known, drawn, before=(before or {}).get(family, ""))
             if cidr is None:
                 made = [p for p in made if p.family is not family]
                 break

@@ -17,16 +17,20 @@ from sixproof.workloads.services.backends import open_namespace
 
 NODES = 3
 """Nodes on which pods ask, at most."""
+UNASKED = "unasked"
+"""The role of a pod beside those that ask, which asks for nothing."""
 HOLDER, PLAIN = "holder", "plain"
 """Roles of pods around a SEGMENT: those that ask for it, and those that ask for nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PoolPods:
-    """Pods that asked for the MASKED pools, one a node, and one that asked for the BARE ones."""
+    """Pods that asked for the MASKED pools, one a node, one that asked for the BARE ones, and then,
+    on a node that has blocks of both, one that asked for nothing: `unasked`."""
 
     masked: tuple[Endpoint, ...]
     bare: tuple[Endpoint, ...]
+    unasked: Endpoint
 
     def of(self, purpose: Purpose) -> tuple[Endpoint, ...]:
         """Those that asked for the pools of a purpose."""
@@ -34,7 +38,7 @@ class PoolPods:
 
     @property
     def every(self) -> tuple[tuple[Endpoint, Purpose], ...]:
-        """All, each with what it asked for."""
+        """All that asked, each with what it asked for."""
         return (
             *((pod, Purpose.MASKED) for pod in self.masked),
             *((pod, Purpose.BARE) for pod in self.bare),
@@ -85,7 +89,8 @@ class PoolHome:
         """
         masked = [self._asking(pools, Purpose.MASKED, node) for node in self.nodes]
         made = self._make([*masked, self._asking(pools, Purpose.BARE, self.nodes[0])])
-        return PoolPods(made[:-1], made[-1:])
+        (unasked,) = self._make([Asking(UNASKED, self.namespace, self.nodes[0])])
+        return PoolPods(made[:-1], made[-1:], unasked)
 
     def segment(self, pools: Sequence[OwnPool]) -> SegmentPods:
         """Pods on the node of the SEGMENT, and on another; two covered nodes at least.

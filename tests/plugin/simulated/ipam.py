@@ -30,9 +30,9 @@ class Held:
 class Ipam:
     """Gives addresses. `listed` lists objects of a collection.
 
-    What it does wrong: it does not heed annotations (`heeds`), nor selectors (`selects`), its
-    blocks are of another size (`odd_size`), it knows pools that nobody has (`lenient`), or it gives
-    addresses of pools that serve nobody unasked (`generous`, to pods of that name).
+    What it does wrong: it does not heed annotations (`heeds`), nor nodeSelectors (`selects`), its
+    blocks are of another size (`odd_size`), it gives who asks for a pool that serves nobody an
+    address of another (`lenient`), or any pod one of a pool that only serves who asks (`generous`).
     """
 
     def __init__(self, listed: Callable[[str], list[Manifest]]) -> None:
@@ -41,7 +41,7 @@ class Ipam:
         self.selects = True
         self.odd_size = 0
         self.lenient = False
-        self.generous = ""
+        self.generous = False
 
     def pool_of(self, address: str) -> Manifest | None:
         """The pool that an address is of."""
@@ -101,8 +101,6 @@ class Ipam:
 
     def _chosen(self, pod: Manifest, node: Manifest, usual: str) -> Manifest:
         """The pool of the node's first block by name, of those that select the pod."""
-        if self.generous and self.generous == pod["metadata"]["name"]:
-            return next(p for p in self._pools(usual) if "masked" in p["metadata"]["name"])
         fitting = [p for p in self._pools(usual) if self._selects(p, pod, node)]
         names = {p["metadata"]["name"] for p in fitting}
         there = [
@@ -117,7 +115,9 @@ class Ipam:
 
     def _selects(self, pool: Manifest, pod: Manifest, node: Manifest) -> bool:
         spec = pool["spec"]
-        if spec.get("disabled") or spec.get("assignmentMode") == "Manual":
+        if spec.get("disabled") or self.generous:
+            return not spec.get("disabled")
+        if spec.get("assignmentMode") == "Manual":
             return False
         homes = {m["metadata"]["name"]: m for m in self._listed("namespaces")}
         home = pod["metadata"]["namespace"]
