@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sixproof.model import Endpoint, EndpointKind, Flow, Protocol
+from sixproof.model import Endpoint, EndpointKind, Flow, IPNetwork, Protocol
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle, Verdict
 from sixproof.policy.snapshot.cluster_objects import Roster
 from tests.plugin.simulated.objects import (
@@ -62,18 +62,22 @@ Fault = Callable[[Sent, Manifest], bool]
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """Who is where: pods by address, what stands on a node's own ports, and services."""
+    """Who is where: pods by address, what stands on a node's own ports, and services; and the
+    ranges of the pools whose natOutgoing is on."""
 
     changes: int
     pods: dict[str, Manifest]
     on_nodes: dict[tuple[str, str, int], tuple[Manifest, int]]
     services: dict[tuple[str, str, int], tuple[Manifest, Manifest]]
     node_ports: dict[tuple[str, int], tuple[Manifest, Manifest]]
+    masked: tuple[IPNetwork, ...]
 
     @classmethod
     def of(cls, objects: Objects) -> Index:
         """The index of what is there now."""
-        made = cls(objects.changes, {}, {}, {}, {})
+        specs = [pool["spec"] for pool in objects.list("ippools")]
+        masked = [ipaddress.ip_network(s["cidr"]) for s in specs if s.get("natOutgoing")]
+        made = cls(objects.changes, {}, {}, {}, {}, tuple(masked))
         for pod in objects.list("pods"):
             node, host = pod["spec"]["nodeName"], pod["spec"].get("hostNetwork")
             if host:
@@ -188,8 +192,7 @@ class Network:
         home = sent.source["spec"]["nodeName"]
         if node is None or node == home or sent.source["spec"].get("hostNetwork"):
             return own
-        pool = self.objects.ipam.pool_of(own)
-        asked = pool is not None and bool(pool["spec"].get("natOutgoing"))
+        asked = any(ipaddress.ip_address(own) in cidr for cidr in self._index().masked)
         if not (asked if self.masks is None else self.masks):
             return own
         return self.node_address(home, sent.family)
