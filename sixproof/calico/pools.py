@@ -19,7 +19,7 @@ class Pool:
 
     `block_size` is the prefix length of the blocks that nodes take from it. `encapsulation` is
     ``None``, ``IPIP``, ``VXLAN``, ``IPIPCrossSubnet`` or ``VXLANCrossSubnet``. `uses` are
-    ``Workload``, ``Tunnel``, ``LoadBalancer``.
+    ``Workload``, ``Tunnel``, ``LoadBalancer``. A `manual` pool serves only pods that ask for it.
     """
 
     name: str
@@ -30,6 +30,8 @@ class Pool:
     node_selector: str = "all()"
     disabled: bool = False
     uses: tuple[str, ...] = ("Workload", "Tunnel")
+    namespace_selector: str = ""
+    manual: bool = False
 
     @property
     def family(self) -> Family:
@@ -62,6 +64,8 @@ def pool(manifest: Manifest) -> Pool | None:
         node_selector=json_fields.text(spec, "nodeSelector") or "all()",
         disabled=json_fields.flag(spec, "disabled") or False,
         uses=json_fields.strings(spec, "allowedUses") or ("Workload", "Tunnel"),
+        namespace_selector=json_fields.text(spec, "namespaceSelector"),
+        manual=json_fields.text(spec, "assignmentMode") == "Manual",
     )
 
 

@@ -18,7 +18,7 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
 from sixproof.kube.facts import cni
 from sixproof.kube.facts.discovery import CALICO_API, CALICO_STORE
-from sixproof.model import ClusterFacts, Family
+from sixproof.model import ClusterFacts, Family, IPAddress
 
 _NAMESPACES = ("kube-system", "calico-system")  # of the manifest and of the operator
 _LISTS = ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
@@ -54,6 +54,11 @@ class CalicoState:
         return tuple(
             p for p in self.pools if p.family is family and not p.disabled and "Workload" in p.uses
         )
+
+    def pool_of(self, address: IPAddress) -> Pool | None:
+        """The pool that an address is of, None where it is of none."""
+        family = Family.of(address)
+        return next((p for p in self.pools if p.family is family and address in p.cidr), None)
 
 
 def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:

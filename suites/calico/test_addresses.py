@@ -58,3 +58,16 @@ def test_calico_chose_an_address_that_the_node_has(
     Why: other nodes send their tunnel's packets there, and CrossSubnet decides by that subnet.
     """
     address_checks.must_have_its_nodes_addresses(ip_family)
+
+
+@pytest.mark.covers("L2")
+def test_pods_have_addresses_of_pools_that_select_them(
+    address_checks: AddressChecks, ip_family: Family
+) -> None:
+    """A pod that names no pool has an address of one whose nodeSelector and namespaceSelector
+    select its node and its namespace.
+
+    Why: segments (production, development, DMZ) are pools with nodeSelectors, and firewalls go by
+    their ranges.
+    """
+    address_checks.must_be_selected(ip_family)

@@ -32,7 +32,9 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     inject.add_argument("--pod", metavar="NAMESPACE/POD")
     inject.add_argument("--service", metavar="NAMESPACE/SERVICE")
     inject.add_argument("--family", choices=fault.FAMILIES)
-    inject.add_argument("--value", help="an MTU or a number of seconds, where a fault has one")
+    inject.add_argument(
+        "--value", help="an MTU, a number of seconds or a word, where a fault has one"
+    )
     inject.add_argument("--json", action="store_true")
     actions.add_parser("clear", help="undo every fault, also those of a run that was killed")
     shown = actions.add_parser("status", help="the faults in force, proven anew")

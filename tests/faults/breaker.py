@@ -2,8 +2,10 @@
 
 ``SIX_TEST_FAULT`` holds the words of ``python -m testbed faults inject``. They are said once the
 probe pods are ready or, where ``SIX_TEST_FAULT_AFTER`` says ``shared_services``, once those are
-that all tests share. ``{pod}`` stands for a pod on the node that ``SIX_TEST_FAULT_NODE`` names:
-that of namespace a, or the backend of these services. ``{service}`` is the one of every family.
+that all tests share; where it says ``own_pools`` or ``pool_pods``, once the run's own pools stand,
+or the pods that ask for them. ``{pod}`` stands for a pod on the node that ``SIX_TEST_FAULT_NODE``
+names: that of namespace a, or the backend of these services. ``{service}`` is the one of every
+family.
 """
 
 from __future__ import annotations
@@ -34,9 +36,13 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Break what a fixture has made."""
     made = yield
-    if fixturedef.argname == os.environ.get(AFTER) and isinstance(made, SharedServices):
+    if fixturedef.argname != os.environ.get(AFTER):
+        return made
+    if isinstance(made, SharedServices):
         service = made.every_family
         inject(made.web, f"{service.namespace}/{service.name}")
+    else:
+        inject_or_exit(os.environ["SIX_TEST_FAULT"].split())
     return made
 
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from tests.plugin.conftest import ROOT
+from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.unit.kube.server import FakeApi, kubeconfig, listed, refused, serve
 
 LEVEL = "pod-security.kubernetes.io/enforce"
@@ -135,6 +136,29 @@ def test_the_plan_of_everything_names_what_is_beyond_restricted(
         ]
         assert {"create", "patch"} <= granted, made
     assert list(changes(api)) == []
+
+
+@pytest.mark.parametrize(("disruptive", "pools"), [("auto", 0), ("on", 8), ("off", 0)])
+def test_own_pools_are_planned_where_they_may_be_made(
+    tmp_path: Path, disruptive: str, pools: int
+) -> None:
+    """With their pods, the namespace, and the rules; otherwise none of it."""
+    plan = printed(
+        SimulatedCluster(), tmp_path, "suites/calico/test_pools.py", "--six-disruptive", disruptive
+    )
+    assert plan.status == 0, plan.text
+    made = plan.of("IPPool")
+    assert len(made) == pools
+    (role,) = plan.of("ClusterRole")
+    verbs = {v for r in role["rules"] if r["resources"] == ["ippools"] for v in r["verbs"]}
+    assert ({"create", "patch", "delete"} <= verbs) is bool(pools)
+    asking = [p for p in plan.of("Pod") if p["metadata"]["namespace"].endswith("-pools-master")]
+    assert bool(asking) is bool(pools)
+    assert any("annotations" in p["metadata"] for p in asking) is bool(pools)
+    roles = {p["metadata"]["name"].split("-")[0] for p in asking}
+    wanted = {"masked", "bare", "unasked", "holder", "plain", "missing", "disabled"}
+    assert roles == (wanted if pools else set())
+    assert list(changes(plan.api)) == []
 
 
 def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:

@@ -287,6 +287,88 @@ def test_policies_of_the_user_and_generated_ones_are_tried(
     assert ran.outcomes() == Counter(passed=2), ran.text
 
 
+POOLS = ("suites/calico/test_pools.py", "--six-disruptive=on", "--six-ready-timeout=8")
+
+
+@with_a_second_try
+def test_own_pools_do_what_they_say(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    """They serve who asks, by the way and the blocks that are theirs, and nobody else; no pool is
+    left."""
+    ran = run(simulated, tmp_path, *POOLS, "suites/calico/test_addresses.py", only=ASKED)
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    assert ran.outcomes()["passed"] >= 25, ran.text
+    left = {pool["metadata"]["name"] for pool in simulated.objects.list("ippools")}
+    assert left == {"default-ipv4-ippool", "default-ipv6-ippool"}
+
+
+ASKED = "test_pools or api_server or route_to_every or ipam_blocks or that_select"
+SERVED = "test_a_pod_gets_an_address_of_the_pool_that_its_annotation_names"
+SIZED = "test_blocks_of_a_pool_have_its_block_size"
+ALONE = "test_a_pool_that_is_assigned_by_hand_serves_nobody_that_does_not_ask"
+ROUTED = "test_packets_for_a_pool_take_the_way_that_its_encapsulation_means"
+SEGMENT = "test_a_pool_that_selects_a_node_serves_it_and_no_other"
+REFUSED = "test_a_pod_that_names_a_pool_which_serves_nobody_gets_no_address"
+LEAVING = "test_pods_leave_their_pool_as_its_nat_outgoing_says"
+
+
+def without_annotations(cluster: SimulatedCluster) -> None:
+    """IPAM gives every pod what it gives any."""
+    cluster.objects.ipam.heeds = False
+
+
+def generous(cluster: SimulatedCluster) -> None:
+    """IPAM gives anybody addresses of pools for those that ask, and no pod leaves its pool under
+    its node's address."""
+    cluster.objects.ipam.generous = True
+    cluster.network.masks = False
+
+
+def careless(cluster: SimulatedCluster) -> None:
+    """Blocks are too small, pools serve nodes that they do not select, who asks for a pool that
+    serves nobody gets another's address, all pods leave their pools under their node's address, and
+    routes lead past the tunnels."""
+    ipam = cluster.objects.ipam
+    ipam.odd_size, ipam.selects, ipam.lenient = 1, False, True
+    cluster.network.masks, cluster.network.tunnels = True, False
+
+
+@pytest.mark.parametrize(
+    ("broken", "red", "green"),
+    [
+        (without_annotations, {SERVED}, {ROUTED}),
+        (generous, {ALONE, LEAVING}, {SERVED, SIZED}),
+        (careless, {SIZED, ROUTED, SEGMENT, REFUSED, LEAVING}, {SERVED, ALONE}),
+    ],
+    ids=["annotations", "generous", "careless"],
+)
+@with_a_second_try
+def test_what_calico_does_wrong_with_pools_is_red_in_its_test(
+    broken: Callable[[SimulatedCluster], None],
+    red: set[str],
+    green: set[str],
+    simulated: SimulatedCluster,
+    tmp_path: Path,
+) -> None:
+    """In both families, and no test of something else."""
+    broken(simulated)
+    chosen = " or ".join({*red, *green})
+    ran = run(simulated, tmp_path, *POOLS, only=chosen)
+    assert ran.status == 1
+    assert ran.of("broken") == set(), ran.text
+    assert {name.partition("[")[0] for name in ran.of("failed")} == red, ran.text
+    assert {name.partition("[")[0] for name in ran.of("passed")} >= green, ran.text
+    for family in ("IPv4", "IPv6"):
+        assert any(family in name for name in ran.of("failed")), ran.text
+
+
+@with_a_second_try
+def test_pools_are_made_only_where_they_may_be(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    """On a live cluster not unless asked for; the skip says how."""
+    ran = run(simulated, tmp_path, "suites/calico/test_pools.py", only="block_size")
+    assert ran.outcomes() == Counter(skipped=2), ran.text
+    assert "enable: --six-disruptive on" in ran.text
+
+
 def test_a_stream_that_was_closed_takes_no_answer() -> None:
     """The cluster's side says so by the error that it ends on, at whatever moment it is closed."""
     closed = io.BytesIO()

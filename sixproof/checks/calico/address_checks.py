@@ -8,15 +8,17 @@ from concurrent.futures import Future
 
 from sixproof.agent import protocol
 from sixproof.calico import ipam as calico_ipam
+from sixproof.calico import pools as calico_pools
 from sixproof.calico.ipam import Ipam
 from sixproof.calico.state import CalicoState
-from sixproof.checks.calico import pod_addresses, routes
+from sixproof.checks.calico import pod_addresses, routes, selection
 from sixproof.checks.calico.pod_addresses import PodRecord
 from sixproof.checks.judged import judged
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, NotAsked
-from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.resources import Kind
 from sixproof.model import (
     Endpoint,
     Family,
@@ -33,7 +35,10 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 AGREE = "pod addresses by API server, Calico and IPAM"
+SELECTED = "pools that select a pod's node"
 ROUTED = "routes of every node to every pod"
+SETTLE = 10.0
+"""Seconds in which Calico frees the blocks of a pool that is removed, and of its last pods."""
 
 
 class AddressChecks:
@@ -46,12 +51,15 @@ class AddressChecks:
         topology: ProbeTopology,
         state: CalicoState,
         recorder: Recorder,
+        settle: float = SETTLE,
     ) -> None:
+        """`settle` are the seconds for which a block that does not fit is looked at again."""
         self._cluster = cluster
         self._agents = agents
         self._topology = topology
         self.state = state
         self._recorder = recorder
+        self._settle = settle
 
     @functools.cached_property
     def records(self) -> tuple[PodRecord, ...]:
@@ -67,18 +75,12 @@ class AddressChecks:
 
     @functools.cached_property
     def ipam(self) -> Ipam:
-        """Calico's IPAM.
+        """Calico's IPAM, read once.
 
         Raises:
             NotAsked: its blocks may not be read.
         """
-        try:
-            return calico_ipam.read(self._cluster)
-        except ApiError as error:
-            raise NotAsked(
-                f"Calico's IPAM cannot be read: {error}",
-                "list on ipamblocks and blockaffinities of crd.projectcalico.org",
-            ) from error
+        return self.read_ipam()
 
     @functools.cached_property
     def held(self) -> Mapping[str, list[tuple[str, str, int]]]:
@@ -103,17 +105,16 @@ class AddressChecks:
         told = [r for r in self.records if r.address(family)]
         if not self.ipam.blocks and all(r.noted is None for r in told):
             raise NotAsked("Calico notes no pod's addresses", "a cluster with Calico's own IPAM")
-        hosts = {host.node: host for host in self._topology.hosts}
         seen: list[Observation] = []
         wrong: dict[Flow, str] = {}
         for record in told:
             address = record.address(family)
             assert address is not None
-            flow = _flow(hosts.get(record.pod.node, record.pod), record.pod, address, "address")
+            flow = self.question(record.pod, address, "address")
             seen.append(Observation(flow, Outcome.ALLOWED))
             if said := pod_addresses.disagreement(record, family, self.ipam):
                 wrong[flow] = said
-        self._require(MatrixKind.ADDRESSES, AGREE, seen, wrong, family)
+        self.require(MatrixKind.ADDRESSES, AGREE, seen, wrong, family)
 
     def must_route(self, family: Family) -> None:
         """Every node's kernel sends packets for every pod the way that its pool means.
@@ -133,7 +134,35 @@ class AddressChecks:
                 way = routes.wanted(self.state, host.node, pod, address)
                 if said := routes.misled(route, way):
                     wrong[flow] = said
-        self._require(MatrixKind.ROUTES, ROUTED, seen, wrong, family)
+        self.require(MatrixKind.ROUTES, ROUTED, seen, wrong, family)
+
+    def must_be_selected(self, family: Family) -> None:
+        """Every pod's address is of a pool whose selectors match its node and its namespace.
+
+        Raises:
+            VerdictError: one is not.
+            NotAsked: every pool of the family serves every pod, or a selector cannot be read.
+        """
+        if not any(map(selection.chooses, self.state.pools_of(family))):
+            raise NotAsked(
+                f"every {family} pool serves every pod", "an IPPool with a nodeSelector of its own"
+            )
+        nodes, homes = self._labels(resources.NODE), self._labels(resources.NAMESPACE)
+        seen: list[Observation] = []
+        wrong: dict[Flow, str] = {}
+        for pod in self._topology.pods:
+            address = pod.address(family)
+            pool = self.state.pool_of(address) if address is not None else None
+            if address is None or pool is None:
+                continue
+            flow = self.question(pod, address, "pool")
+            seen.append(Observation(flow, Outcome.ALLOWED))
+            if said := selection.passed_over(pool, pod, nodes, homes):
+                wrong[flow] = f"it has {address}; {said}"
+        self.require(MatrixKind.ADDRESSES, SELECTED, seen, wrong, family)
+
+    def _labels(self, kind: Kind) -> dict[str, dict[str, str]]:
+        return {json_fields.name(m): json_fields.labels(m) for m in self._cluster.list(kind)}
 
     def must_have_its_nodes_addresses(self, family: Family) -> None:
         """The address that Calico chose for a node is one that the node's kernel has, with the
@@ -161,9 +190,9 @@ class AddressChecks:
             raise NotAsked("there is no IPAM block", "a cluster with Calico's own IPAM")
         lent = list(pod_addresses.borrowed(self.records, self.ipam))
         steps.attach_text("addresses from other nodes' blocks", "\n".join(lent) or "none")
-        evidence.require_none(list(pod_addresses.odd_blocks(self.ipam, self.state.pools, nodes)))
+        evidence.require_none(self._odd_blocks(tuple(nodes)))
 
-    def _require(
+    def require(
         self,
         kind: MatrixKind,
         title: str,
@@ -171,10 +200,49 @@ class AddressChecks:
         wrong: Mapping[Flow, str],
         family: Family,
     ) -> None:
+        """Note what was asked, and that nothing of it is wrong.
+
+        Raises:
+            VerdictError: something is.
+        """
         matrix, expected = judged(kind, title, seen, wrong)
         with steps.step(f"Then {title} over {family}"):
             self._recorder.matrix(matrix, expected)
             evidence.require(matrix, expected)
+
+    def question(self, pod: Endpoint, address: IPAddress, question: str) -> Flow:
+        """The cell of what is asked about a pod's address: from its node to it."""
+        hosts = {host.node: host for host in self._topology.hosts}
+        return _flow(hosts.get(pod.node, pod), pod, address, question)
+
+    def read_ipam(self) -> Ipam:
+        """Calico's IPAM as it is now.
+
+        Raises:
+            NotAsked: its blocks may not be read.
+        """
+        try:
+            return calico_ipam.read(self._cluster)
+        except ApiError as error:
+            raise NotAsked(
+                f"Calico's IPAM cannot be read: {error}",
+                "list on ipamblocks and blockaffinities of crd.projectcalico.org",
+            ) from error
+
+    def _odd_blocks(self, nodes: Sequence[str]) -> list[str]:
+        """Blocks that do not fit. Other processes make pools of their own and remove them: what
+        does not fit is looked at again, by the pools of that moment."""
+        odd = list(pod_addresses.odd_blocks(self.ipam, self.state.pools, nodes))
+        if not odd:
+            return []
+        kind = Kind(self.state.api, "IPPool", "ippools", namespaced=False)
+
+        def look() -> list[str]:
+            ipam = self.read_ipam()
+            pools = calico_pools.pools(self._cluster.list(kind))
+            return list(pod_addresses.odd_blocks(ipam, pools, nodes))
+
+        return wait.until(look, lambda odd: not odd, timeout=self._settle).value
 
     def _ask(self, host: Endpoint, addresses: Sequence[IPAddress]) -> Future[protocol.RoutesSeen]:
         request = protocol.RouteGet([str(a) for a in addresses])

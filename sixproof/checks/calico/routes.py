@@ -9,7 +9,6 @@ from collections.abc import Iterable
 from sixproof.agent.protocol import RouteSeen
 from sixproof.calico.mtu import IPIP, VXLAN_V4, VXLAN_V6
 from sixproof.calico.nodes import CalicoNode
-from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.kube.api import json_fields
 from sixproof.model import Endpoint, Family, IPAddress
@@ -44,7 +43,7 @@ def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> 
             veth(pod, state.felix.interface_prefix), tunnel=False, why="the pod is here"
         )
     family = Family.of(address)
-    pool = _pool_of(state, address)
+    pool = state.pool_of(address)
     nodes = {n.name: n for n in state.nodes}
     here, there = nodes.get(node), nodes.get(pod.node)
     if pool is None or here is None or there is None:
@@ -98,11 +97,6 @@ def unlike_the_node(node: CalicoNode, family: Family, held: Iterable[tuple[str, 
     if not full and chosen.network.prefixlen not in lengths:
         return f"Calico chose {chosen}, {mine[0][0]} has it with /{lengths[0]}"
     return ""
-
-
-def _pool_of(state: CalicoState, address: IPAddress) -> Pool | None:
-    family = Family.of(address)
-    return next((p for p in state.pools if p.family is family and address in p.cidr), None)
 
 
 def _one_subnet(here: CalicoNode, there: CalicoNode, family: Family) -> bool:

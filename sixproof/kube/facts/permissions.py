@@ -90,8 +90,6 @@ CALICO_NEEDS = (
              required=False, namespaced=False)
         for plural in ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
     ),
-    Need(("list",), "caliconodestatuses", "projectcalico.org", "BGP sessions in the diagnostics",
-         required=False, namespaced=False),
     Need(_APPLY, "networkpolicies", "projectcalico.org", "Calico policies under test",
          required=False),
     *(
@@ -126,6 +124,12 @@ CALICO_NEEDS = (
 )  # fmt: skip
 """Asked only where projectcalico.org/v3 is served."""
 
+POOL_NEEDS = (
+    Need(("create", "patch", "delete"), "ippools", "projectcalico.org",
+         "IP pools of the run's own (--six-disruptive)", required=False, namespaced=False),
+)  # fmt: skip
+"""Wanted only by tests that make pools; who may not is told by the test."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Permissions:
@@ -148,13 +152,16 @@ class Permissions:
         return tuple(need for need in self.missing if not need.required)
 
 
-def needs(*, calico_api: bool, admin_api: bool = False, pull_secret: str = "") -> tuple[Need, ...]:
+def needs(
+    *, calico_api: bool, admin_api: bool = False, pull_secret: str = "", pools: bool = False
+) -> tuple[Need, ...]:
     """Everything that the harness asks for, where these APIs are served; `pull_secret` names the
-    secret that is copied into the run's namespaces."""
+    secret that is copied into the run's namespaces, `pools` tells whether it makes IPPools."""
     return (
         *NEEDS,
         *(_pull_secret(pull_secret) if pull_secret else ()),
         *(CALICO_NEEDS if calico_api else ()),
+        *(POOL_NEEDS if calico_api and pools else ()),
         *(ADMIN_NEEDS if admin_api else ()),
     )
 

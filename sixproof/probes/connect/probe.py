@@ -298,7 +298,8 @@ def _testimony(
         == (trial.spec.protocol, trial.spec.address, trial.spec.port)
     ]
     icmp = trial.flow.protocol is Protocol.ICMP
-    arrived = any(a.nonce == nonce for f in found for a in f.arrivals)
+    arrivals = [a for f in found for a in f.arrivals if a.nonce == nonce]
+    arrived = bool(arrivals)
     return ServerEvidence(
         arrived=None if icmp or (errors and not arrived) else arrived,
         half_open=not icmp
@@ -313,4 +314,5 @@ def _testimony(
         silent_because="" if arrived else "; ".join(errors),
         lag=max((f.lag for f in found), default=0.0),
         closed=closed,
+        peer=arrivals[0].peer if arrivals else "",
     )

@@ -33,7 +33,8 @@ class ServerEvidence:
     `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
     there is nobody to ask by nature (empty) or the agent could not be reached (its error). How
     controls failed is in words in `control_failure`, and `control_refused` where a reset came.
-    `closed` says that nobody is meant to listen: then that is as it must be.
+    `closed` says that nobody is meant to listen: then that is as it must be. `peer` is the address
+    from which the flow arrived, "" where it did not, or nobody knows.
     """
 
     arrived: bool | None = None
@@ -44,6 +45,7 @@ class ServerEvidence:
     silent_because: str = ""
     lag: float = 0.0
     closed: bool = False
+    peer: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ def observe(
         attempts=result.sent,
         waited=result.elapsed,
         latency=result.latency,
-        peer_saw=_address(result.peer_saw),
+        peer_saw=_address(result.peer_saw or server_evidence.peer),
         peer_port=result.peer_port or None,
         answered_by=result.answered_by,
         arrived=True if result.event == Event.ECHOED else server_evidence.arrived,

@@ -44,7 +44,8 @@ class PodOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PodSpec:
-    """One probe pod: `role` names it, `node` pins it, `labels` come on top of the run's.
+    """One probe pod: `role` names it, `node` pins it, `labels` come on top of the run's,
+    `annotations` are all that it has.
 
     One with a `capability` (NET_RAW, NET_ADMIN) is admitted by Pod Security "privileged" only; with
     NET_ADMIN it reads the packet filter and serves nobody.
@@ -56,6 +57,7 @@ class PodSpec:
     labels: tuple[tuple[str, str], ...] = ()
     host_network: bool = False
     capability: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def port_specs(self) -> tuple[PortSpec, ...]:
@@ -114,6 +116,7 @@ def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
             "name": spec.role,
             "namespace": spec.namespace,
             "labels": {**run.labels, ROLE: spec.role, **dict(spec.labels)},
+            **({"annotations": dict(spec.annotations)} if spec.annotations else {}),
         },
         "spec": {
             "automountServiceAccountToken": False,

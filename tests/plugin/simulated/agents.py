@@ -4,6 +4,7 @@ view."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import ipaddress
 import threading
 from collections.abc import Callable, Iterable
@@ -106,14 +107,19 @@ class Agent:
     def _route(self, address: str) -> protocol.RouteSeen:
         home, host = self._pod["spec"]["nodeName"], self._pod["spec"].get("hostNetwork")
         family = family_of(address)
-        device = "eth0"
-        if host:
-            there = self._network.at(address)
-            if there is not None and there["spec"]["nodeName"] == home:
-                device = "cali0123456789a"
-            elif there is not None:
-                device = "vxlan.calico" if family == "IPv4" else "vxlan-v6.calico"
-        return protocol.RouteSeen(address, device, source=address_of(self._pod, family))
+        device = gateway = ""
+        there = self._network.at(address) if host else None
+        if there is None:
+            device = "eth0"
+        elif there["spec"]["nodeName"] == home:
+            called = f"{there['metadata']['namespace']}.{there['metadata']['name']}"
+            device = "cali" + hashlib.sha1(called.encode()).hexdigest()[:11]  # noqa: S324
+        elif self._network.tunnels:
+            device = "vxlan.calico" if family == "IPv4" else "vxlan-v6.calico"
+            gateway = self._network.tunnel_address(there["spec"]["nodeName"], family)
+        else:
+            device = "eth0"
+        return protocol.RouteSeen(address, device, gateway, source=address_of(self._pod, family))
 
     def _probe(self, request: protocol.Probe) -> protocol.Probed:
         results = [self._tried(flow) for flow in request.flows]

@@ -17,6 +17,7 @@ from tests.unit.kube.server import FakeApi, Reply, Seen, listed, refused
 
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 CALICO = "/apis/projectcalico.org/v3"
+STORE = "/apis/crd.projectcalico.org/v1"
 _VERBS = ["get", "list", "create", "patch", "delete", "deletecollection", "watch", "update"]
 _CALICO_KINDS = {
     "NetworkPolicy": ("networkpolicies", True),
@@ -58,6 +59,14 @@ class SimulatedCluster(FakeApi):
         if where is None:
             return refused(404, "NotFound", f"the server could not find {seen.path}")
         labels = seen.query.get("labelSelector", "")
+        if seen.method == "GET" and where.api == STORE:
+            ipam = self.objects.ipam
+            blocks = {"ipamblocks": ipam.blocks, "blockaffinities": ipam.affinities}
+            return listed(*(blocks[where.plural]() if where.plural in blocks else ()))
+        if seen.method == "GET" and where.plural == "events" and not where.name:
+            about = seen.query.get("fieldSelector", "").removeprefix("involvedObject.name=")
+            told = self.objects.list("events", where.home)
+            return listed(*(e for e in told if about in ("", e["involvedObject"]["name"])))
         if seen.method == "GET" and not where.name:
             return listed(*self.objects.list(where.plural, where.home, labels, where.api))
         if seen.method == "GET":

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sixproof.model import Endpoint, EndpointKind, Flow, Protocol
+from sixproof.model import Endpoint, EndpointKind, Flow, IPNetwork, Protocol
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle, Verdict
 from sixproof.policy.snapshot.cluster_objects import Roster
 from tests.plugin.simulated.objects import (
@@ -62,24 +62,28 @@ Fault = Callable[[Sent, Manifest], bool]
 
 @dataclasses.dataclass(frozen=True)
 class Index:
-    """Who is where: pods by address, what stands on a node's own ports, and services."""
+    """Who is where: pods by address, what stands on a node's own ports, and services; and the
+    ranges of the pools whose natOutgoing is on."""
 
     changes: int
     pods: dict[str, Manifest]
     on_nodes: dict[tuple[str, str, int], tuple[Manifest, int]]
     services: dict[tuple[str, str, int], tuple[Manifest, Manifest]]
     node_ports: dict[tuple[str, int], tuple[Manifest, Manifest]]
+    masked: tuple[IPNetwork, ...]
 
     @classmethod
     def of(cls, objects: Objects) -> Index:
         """The index of what is there now."""
-        made = cls(objects.changes, {}, {}, {}, {})
+        specs = [pool["spec"] for pool in objects.list("ippools")]
+        masked = [ipaddress.ip_network(s["cidr"]) for s in specs if s.get("natOutgoing")]
+        made = cls(objects.changes, {}, {}, {}, {}, tuple(masked))
         for pod in objects.list("pods"):
             node, host = pod["spec"]["nodeName"], pod["spec"].get("hostNetwork")
             if host:
                 made.on_nodes[node, "icmp", 0] = pod, 0
             else:
-                made.pods.update({entry["ip"]: pod for entry in pod["status"]["podIPs"]})
+                made.pods.update({entry["ip"]: pod for entry in pod["status"].get("podIPs", ())})
             for one in pod["spec"]["containers"][0].get("ports", ()):
                 number = one["containerPort"] if host else one.get("hostPort")
                 if number:
@@ -97,7 +101,9 @@ class Index:
 
 class Network:
     """Routes, kube-proxy and policies. `faults` are what the network does wrong; `enforces` is
-    whether anybody enforces policies, `sysctls` what nodes tell of their kernels, if anything."""
+    whether anybody enforces policies, `masks` whether pods leave their pools under their node's
+    address (None: as natOutgoing says), `tunnels` whether routes between nodes lead into them,
+    `sysctls` what nodes tell of their kernels, if anything."""
 
     def __init__(self, objects: Objects, nodes: list[Manifest]) -> None:
         self.objects = objects
@@ -105,6 +111,8 @@ class Network:
         self.enforces = True
         self.proxied = True
         self.sysctls: dict[str, str] = {}
+        self.masks: bool | None = None
+        self.tunnels = True
         self._nodes = {
             a["address"]: node["metadata"]["name"]
             for node in nodes
@@ -137,6 +145,11 @@ class Network:
         """A node's own address."""
         found = (a for a, n in self._nodes.items() if n == name and family_of(a) == family)
         return str(next(found))
+
+    def tunnel_address(self, name: str, family: str) -> str:
+        """A node's address on its VXLAN device."""
+        node = next(n for n in self._manifests if n["metadata"]["name"] == name)
+        return str(node["metadata"]["annotations"][f"projectcalico.org/{family}VXLANTunnelAddr"])
 
     def at(self, address: str) -> Manifest | None:
         """The pod that has an address of its own; of the host network none has."""
@@ -180,6 +193,9 @@ class Network:
         """The address with which a packet leaves its node: natOutgoing where it goes to another."""
         home = sent.source["spec"]["nodeName"]
         if node is None or node == home or sent.source["spec"].get("hostNetwork"):
+            return own
+        asked = any(ipaddress.ip_address(own) in cidr for cidr in self._index().masked)
+        if not (asked if self.masks is None else self.masks):
             return own
         return self.node_address(home, sent.family)
 
@@ -308,7 +324,7 @@ def endpoint(pod: Manifest) -> Endpoint:
     return Endpoint(
         name=f"{meta['namespace']}/{meta['name']}",
         kind=EndpointKind.HOST if spec.get("hostNetwork") else EndpointKind.POD,
-        addresses=tuple(ipaddress.ip_address(e["ip"]) for e in pod["status"]["podIPs"]),
+        addresses=tuple(ipaddress.ip_address(e["ip"]) for e in pod["status"].get("podIPs", ())),
         namespace=meta["namespace"],
         pod=meta["name"],
         node=spec["nodeName"],

@@ -11,6 +11,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from tests.plugin.simulated.ipam import Ipam, NoAddress
+
 Manifest = dict[str, Any]
 Addresses = list[str]  # in the class `list` is a verb
 
@@ -18,7 +20,7 @@ _PATH = re.compile(
     r"(?P<api>/api/v1|/apis/[^/]+/[^/]+)(?:/namespaces/(?P<home>[^/]+)(?=/))?"
     r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<part>[^/]+))?"
 )
-_COMPLETED = ("pods", "services", "namespaces")
+_COMPLETED = ("pods", "services", "namespaces", "ippools")
 """Objects of which the API server, or a patch, holds more than was applied."""
 _SERVICE_NET = {"IPv4": "10.96.7.0", "IPv6": "fd00:10:96::700"}
 
@@ -50,7 +52,8 @@ class Where:
 class Objects:
     """All objects of a cluster. What is handed out is never changed: a change makes a new object,
     and lets `changes` rise. Pods run on the node that their
-    affinity names, and are ready at once but for their readiness gates."""
+    affinity names, and are ready at once but for their readiness gates, unless IPAM refuses them
+    an address: then an event tells why."""
 
     def __init__(self, nodes: list[Manifest]) -> None:
         self.lock = threading.RLock()
@@ -59,6 +62,7 @@ class Objects:
         self._numbers = itertools.count(16)
         self._node_ports = itertools.count(30100)
         self._nodes = {node["metadata"]["name"]: node for node in nodes}
+        self.ipam = Ipam(self.list)
 
     def keep(self, where: Where, manifest: Manifest) -> Manifest:
         """Take an object in, or bring the one that is there to it."""
@@ -121,13 +125,37 @@ class Objects:
         status.setdefault("phase", "Running")
         if "podIPs" not in status:
             node = self._nodes[spec["nodeName"]]
-            ips = _internal(node) if spec.get("hostNetwork") else self._pod_addresses(node)
+            try:
+                ips = _internal(node) if spec.get("hostNetwork") else self._assigned(pod, node)
+            except NoAddress as error:
+                status |= {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}]}
+                self._tell(pod, str(error))
+                return
             status["podIPs"] = [{"ip": ip} for ip in ips]
         known = {c["type"]: c["status"] for c in status.get("conditions", ())}
         gates = [gate["conditionType"] for gate in spec.get("readinessGates", ())]
         ready = all(known.get(gate) == "True" for gate in gates)
         known |= {"ContainersReady": "True", "Ready": str(ready)}
         status["conditions"] = [{"type": t, "status": s} for t, s in known.items()]
+
+    def _assigned(self, pod: Manifest, node: Manifest) -> Addresses:
+        return self.ipam.assigned(pod, node, self._pod_addresses(node))
+
+    def _tell(self, pod: Manifest, why: str) -> None:
+        """The kubelet's event about a pod that has no network."""
+        meta = pod["metadata"]
+        name = f"{meta['name']}.{next(self._numbers)}"
+        where = Where("/api/v1", "events", meta["namespace"], name)
+        self._there[where] = {
+            "metadata": {"name": name, "namespace": meta["namespace"]},
+            "involvedObject": {"kind": "Pod", "name": meta["name"]},
+            "type": "Warning",
+            "reason": "FailedCreatePodSandBox",
+            "message": (
+                "Failed to create pod sandbox: rpc error: code = Unknown desc = failed to setup "
+                f'network for sandbox "0": plugin type="calico" failed (add): {why}'
+            ),
+        }
 
     def _pod_addresses(self, node: Manifest) -> Addresses:
         number = next(self._numbers)
@@ -267,7 +295,7 @@ def family_of(address: str) -> str:
 
 def address_of(pod: Manifest, family: str) -> str:
     """A pod's address of a family, "" without one."""
-    ips = [entry["ip"] for entry in pod["status"]["podIPs"]]
+    ips = [entry["ip"] for entry in pod["status"].get("podIPs", ())]
     return next((ip for ip in ips if family_of(ip) == family), "")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import ipaddress
 from collections.abc import Callable
 from typing import Any, cast
@@ -15,9 +16,10 @@ from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.checks.calico import routes
-from sixproof.checks.calico.address_checks import AGREE, ROUTED, AddressChecks
+from sixproof.checks.calico.address_checks import AGREE, ROUTED, SELECTED, AddressChecks
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, NotAsked, VerdictError
+from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, EndpointKind, Family, Judged, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents
@@ -52,6 +54,10 @@ NODES = tuple(
 )
 POOL = Pool("six", ipaddress.ip_network("fd00:10:244::/64"), 122, "VXLAN")
 STATE = CalicoState("v3", pools=(POOL,), nodes=NODES)
+IP_POOL = {
+    "metadata": {"name": "six"},
+    "spec": {"cidr": "fd00:10:244::/64", "blockSize": 122, "vxlanMode": "Always"},
+}
 
 
 class Topology:
@@ -80,6 +86,8 @@ class Api:
         self.blocks = [self.home(pod) for pod in PODS]
         self.affinities = [affinity(f"{HOME[n]}/122", n) for n in HOME]
         self.refuses = False
+        self.pools = [IP_POOL]
+        self.nodes = [{"metadata": {"name": n, "labels": {"zone": n}}} for n in HOME]
 
     @staticmethod
     def home(pod: Endpoint) -> dict[str, Any]:
@@ -100,7 +108,15 @@ class Api:
         """What there is of a kind."""
         if kind in (BLOCKS, AFFINITIES) and self.refuses:
             raise ApiError("ipamblocks: 403 Forbidden", status=403, reason="Forbidden")
-        return {BLOCKS: self.blocks, AFFINITIES: self.affinities}.get(kind, self.pods)  # type: ignore[call-overload]
+        known = {
+            BLOCKS: self.blocks,
+            AFFINITIES: self.affinities,
+            resources.NODE: self.nodes,
+            resources.NAMESPACE: [],
+        }
+        if getattr(kind, "plural", "") == "ippools":
+            return self.pools
+        return known.get(kind, self.pods)  # type: ignore[call-overload]
 
 
 class Kernel:
@@ -145,6 +161,7 @@ class Run:
             cast(ProbeTopology, Topology()),
             state,
             cast(Recorder, self),
+            settle=0.3,
         )
 
     def matrix(self, *judged: object) -> None:
@@ -329,3 +346,36 @@ def test_a_block_that_does_not_fit_is_named(change: dict[str, Any], words: str) 
     with pytest.raises(VerdictError) as caught:
         run.checks.must_keep_its_blocks(HOME)
     assert words in str(caught.value)
+
+
+def test_pools_that_come_and_go_meanwhile_are_no_fault() -> None:
+    """Another process of the run makes its own: what does not fit is looked at again."""
+    run = Run()
+    run.api.blocks.append(block("fd00:7::/125", "worker"))
+    run.api.pools.append({"metadata": {"name": "own"}, "spec": {"cidr": "fd00:7::/121"}})
+    run.api.pools[-1]["spec"]["blockSize"] = 125  # type: ignore[index]
+    run.checks.must_keep_its_blocks(HOME)
+    run.api.pools.pop()
+    with pytest.raises(VerdictError, match="fd00:7::/125 is in no IPPool"):
+        run.checks.must_keep_its_blocks(HOME)
+
+
+def test_pods_with_addresses_of_a_pool_for_other_nodes_are_named() -> None:
+    """A pool for worker alone serves a pod on worker2."""
+    pool = dataclasses.replace(POOL, node_selector="zone == 'worker'")
+    run = Run(dataclasses.replace(STATE, pools=(pool,)))
+    text = said(run.checks.must_be_selected)
+    assert "a@worker2" in text
+    assert "the nodeSelector of IPPool six (zone == 'worker') does not select worker2" in text
+    assert "-> a@worker over" not in text
+    run.api.nodes[1]["metadata"]["labels"]["zone"] = "worker"  # type: ignore[index]
+    run.checks.must_be_selected(SIX)
+    assert [m.title for m, _ in run.noted] == [SELECTED, SELECTED]
+
+
+def test_pools_that_serve_every_pod_show_no_segment() -> None:
+    """Such a check could not fail."""
+    with pytest.raises(NotAsked, match="every IPv6 pool serves every pod"):
+        Run().checks.must_be_selected(SIX)
+    with pytest.raises(NotAsked, match="every IPv4 pool serves every pod"):
+        Run().checks.must_be_selected(FOUR)

@@ -25,6 +25,7 @@ SERVED = [
     for plural, kind, verbs in (
         ("globalnetworkpolicies", "GlobalNetworkPolicy", ["list", "delete"]),
         ("tiers", "Tier", ["list", "delete"]),
+        ("ippools", "IPPool", ["list", "delete"]),
         ("clusterinformations", "ClusterInformation", ["list"]),
         ("networkpolicies", "NetworkPolicy", ["list", "delete"]),
     )
@@ -54,7 +55,8 @@ class Store:
         api.on("GET", "/apis", Reply({"groups": [group]}))
         api.on("GET", CALICO, Reply({"resources": SERVED}))
         api.on("GET", "/apis/coordination.k8s.io/v1/leases", listed())
-        for path in ("/api/v1/namespaces", f"{CALICO}/globalnetworkpolicies", f"{CALICO}/tiers"):
+        calicos = ("globalnetworkpolicies", "tiers", "ippools")
+        for path in ("/api/v1/namespaces", *(f"{CALICO}/{plural}" for plural in calicos)):
             self._held[path] = {}
             api.compute("GET", path, self._list)
 
@@ -111,6 +113,19 @@ def test_tiers_go_after_what_is_in_them(cluster: Cluster, store: Store) -> None:
     store.hold(f"{CALICO}/globalnetworkpolicies", made("mine.deny"))
     assert cleanup.sweep(cluster, "r1", timeout=5).clean
     assert store.deleted == ["mine.deny", "mine"]
+
+
+def test_pools_go_after_the_pods_that_have_their_addresses(
+    cluster: Cluster, api: FakeApi, store: Store
+) -> None:
+    """Pods of the namespace are asked to go first; a pool of somebody else's stays."""
+    store.hold(f"{CALICO}/ippools", made("six-r1-pool"), made("theirs", "r2"))
+    store.hold("/api/v1/namespaces", made("six-r1-pools"))
+    swept = cleanup.sweep(cluster, "r1", timeout=5)
+    assert swept.clean
+    assert set(swept.deleted) == {"Namespace six-r1-pools", "IPPool six-r1-pool"}
+    order = [s.path.rpartition("/")[2] for s in api.requests("DELETE")]
+    assert order == ["pods", "six-r1-pools", "six-r1-pool"]
 
 
 def test_nothing_to_sweep(cluster: Cluster, store: Store) -> None:

@@ -300,6 +300,8 @@ def test_every_backend_of_a_service_testifies(
     )
 
     assert outcomes(seen) == [outcome]
+    came = {str(o.peer_saw) for o in seen if o.peer_saw is not None}
+    assert came == ({"192.0.2.1"} if outcome is Outcome.REPLY_LOST else set())
 
 
 def test_service_has_no_control() -> None:

@@ -7,7 +7,7 @@ import datetime
 import ipaddress
 from typing import Any
 
-from sixproof.calico.bgp import Bgp
+from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.kube.facts import diagnostics

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sixproof.agent.protocol import ChainSeen, FilterSeen, RouteHeld
-from sixproof.calico.bgp import Bgp
+from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.felix import Felix, NodeFelix
 from sixproof.checks.nodes.check_list import must_hold
 from sixproof.errors import NotAsked, VerdictError

@@ -1,0 +1,158 @@
+"""Pods that ask for a pool by annotation, pods that do not, and what becomes of those refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from sixproof.kube.api import json_fields, resources, wait
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts import events
+from sixproof.kube.facts import pods as kube_pods
+from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find
+from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
+from sixproof.workloads.probe_pods.identity import Run
+from sixproof.workloads.probe_pods.probe_pod import Manifest, PodOptions, PodSpec, pod
+
+ANNOTATION = {f: f"cni.projectcalico.org/ipv{f.version}pools" for f in Family}
+"""The annotations by which a pod asks for pools: a JSON list of names or ranges (Calico reference,
+"Configure the Calico CNI plugins")."""
+REFUSED = ("missing", "disabled")
+"""Why a pod is refused that asks for a pool."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Asking:
+    """A pod to make. `asks` are the pools that it names, by family; of others it gets what any pod
+    gets."""
+
+    role: str
+    namespace: str
+    node: str
+    asks: tuple[tuple[Family, str], ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The pod's name."""
+        return pod_name(self.role, self.node)
+
+    def manifest(self, run: Run, options: PodOptions) -> Manifest:
+        """The probe pod with its annotations."""
+        notes = tuple((ANNOTATION[family], json.dumps([name])) for family, name in self.asks)
+        spec = PodSpec(self.name, self.namespace, self.node, annotations=notes)
+        return pod(run, spec, options)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Refusal:
+    """A pod that must get no address, and the words by one of which Calico's reason names the pool
+    that it asks for: its name, or its range."""
+
+    asking: Asking
+    words: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of a pod: the addresses that it has, and why it has none, in Calico's words as
+    the kubelet tells them ("" where nobody says)."""
+
+    addresses: tuple[IPAddress, ...]
+    reason: str
+
+
+def asking(pools: Iterable[OwnPool], purpose: Purpose, namespace: str, node: str) -> Asking:
+    """A pod that asks for the pools of a purpose, one of each family that has one."""
+    asks = tuple((p.family, p.name) for p in pools if p.purpose is purpose)
+    return Asking(purpose.value, namespace, node, asks)
+
+
+def refusals(
+    pools: Sequence[OwnPool], family: Family, namespace: str, node: str
+) -> Mapping[str, Refusal]:
+    """Pods that ask for a pool of the family that is ``missing``, and one that is ``disabled``, and
+    in the other family for one that they would get; by what is in `REFUSED`."""
+    disabled = find(pools, Purpose.DISABLED, family)
+    nobodys = f"six-{disabled.run.id}-no-such-pool"
+    usable = {p.family: p.name for p in pools if p.purpose is Purpose.MASKED}
+    asked = {
+        "missing": (nobodys, (nobodys,)),
+        "disabled": (disabled.name, (disabled.name, str(disabled.cidr))),
+    }
+    return {
+        why: Refusal(
+            Asking(
+                f"{why}-{family.lower()}",
+                namespace,
+                node,
+                tuple({**usable, family: name}.items()),
+            ),
+            words,
+        )
+        for why, (name, words) in asked.items()
+    }
+
+
+def make(
+    cluster: Cluster, run: Run, wanted: Sequence[Asking], options: PodOptions, timeout: float
+) -> tuple[Endpoint, ...]:
+    """Make pods side by side and wait until they are ready, `timeout` seconds at most.
+
+    Raises:
+        ApiError: a pod was refused.
+        NotReady: one did not become ready; the message holds the reason, which may be Calico's.
+    """
+    begin(cluster, run, wanted, options)
+    ready: dict[tuple[str, str], kube_pods.RunningPod] = {}
+    for home in dict.fromkeys(one.namespace for one in wanted):
+        names = [one.name for one in wanted if one.namespace == home]
+        found = kube_pods.wait_ready(cluster, home, run.selector, names, timeout)
+        ready.update({(home, name): running for name, running in found.items()})
+    return tuple(endpoint_of(ready[one.namespace, one.name], one.role) for one in wanted)
+
+
+def begin(cluster: Cluster, run: Run, wanted: Sequence[Asking], options: PodOptions) -> None:
+    """Make pods side by side.
+
+    Raises:
+        ApiError: a pod was refused.
+    """
+    cluster.gather(functools.partial(cluster.apply, one.manifest(run, options)) for one in wanted)
+
+
+def remove(cluster: Cluster, wanted: Iterable[Asking]) -> None:
+    """Delete pods without grace, and wait for nobody.
+
+    Raises:
+        ApiError: the API server refused.
+    """
+    cluster.gather(
+        functools.partial(cluster.delete, resources.POD, one.name, one.namespace, grace=0)
+        for one in wanted
+    )
+
+
+def fate(cluster: Cluster, refusal: Refusal, timeout: float) -> Fate:
+    """What becomes of a pod that is to be refused: the wait ends once it has an address, or once
+    the reason names the pool, `timeout` seconds at most.
+
+    Raises:
+        ApiError: the API server refused or is gone.
+    """
+    waited = wait.until(
+        functools.partial(_look, cluster, refusal.asking),
+        lambda seen: bool(seen.addresses) or any(word in seen.reason for word in refusal.words),
+        timeout=timeout,
+    )
+    return waited.value
+
+
+def _look(cluster: Cluster, one: Asking) -> Fate:
+    found = cluster.find(resources.POD, one.name, one.namespace)
+    selector = f"involvedObject.name={one.name}"
+    told = cluster.list(resources.EVENT, one.namespace, fields=selector)
+    ips = (json_fields.text(e, "ip") for e in json_fields.entries(found, "status", "podIPs"))
+    return Fate(json_fields.addresses(ips), events.diagnose(found, told).what)
