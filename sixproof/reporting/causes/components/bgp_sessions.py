@@ -53,10 +53,10 @@ def _cause(
     return Cause(
         "bgp-session",
         f"node {place.node}" if place.node else called(place),
-        f"{count} {verb} not Established, that with {called(other)} for one: "
+        f"{count} {verb} not Established, with {called(other)} for one: "
         f"{first.observation.reason}",
-        f"See whether tcp/179 passes there over {family}, passwords and AS numbers of both sides, "
-        f"and what BIRD says in the log of calico-node on {node}",
+        f"See tcp/179 over {family}, passwords and AS numbers of both sides, and the log of "
+        f"calico-node on {node}",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: _reached(wrong, family, place),
