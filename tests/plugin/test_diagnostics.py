@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.listening import listening
 from tests.plugin.conftest import ROOT
 from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.plugin.simulated.network import Sent
@@ -173,7 +174,7 @@ def test_an_interrupted_run_waits_for_nothing_and_leaves_no_half_file(
     (tmp_path / "conftest.py").write_text('pytest_plugins = ("fixtures.plugin",)\n')
     with serve(simulated) as url:
         config = kubeconfig(tmp_path / "kubeconfig", url)
-        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-s", *QUICK]
+        command = listening("-m", "pytest", "-p", "no:cacheprovider", "-s", *QUICK)
         running: subprocess.Popen[str] = subprocess.Popen(
             [*command, str(sleeper), f"--rootdir={tmp_path}", "--six-kubeconfig", str(config)],
             cwd=tmp_path,

@@ -53,8 +53,7 @@ def _cause(
     return Cause(
         "bgp-session",
         f"node {place.node}" if place.node else called(place),
-        f"{count} {verb} not Established, with {called(other)} for one: "
-        f"{first.observation.reason}",
+        f"{count} {verb} not Established, with {called(other)} for one: {first.observation.reason}",
         f"See tcp/179 over {family}, passwords and AS numbers of both sides, and the log of "
         f"calico-node on {node}",
         (family,),
