@@ -54,8 +54,7 @@ def _cause(
         "bgp-session",
         f"node {place.node}" if place.node else called(place),
         f"{count} {verb} not Established, with {called(other)} for one: {first.observation.reason}",
-        f"See tcp/179 over {family}, passwords and AS numbers of both sides, and the log of "
-        f"calico-node on {node}",
+        f"See tcp/179, passwords and AS numbers of both sides, and calico-node's log on {node}",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: _reached(wrong, family, place),
