@@ -17,7 +17,8 @@ ESTABLISHED = "Established"
 KIND = "CalicoNodeStatus"
 CLASSES = ("Agent", "BGP")
 _DAEMONS = {Family.IPV4: "birdV4", Family.IPV6: "birdV6"}
-_PEERS = {Family.IPV4: "peersV4", Family.IPV6: "peersV6"}
+PEERS = {Family.IPV4: "peersV4", Family.IPV6: "peersV6"}
+"""Where the object has the sessions of a family."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def node_status(manifest: Manifest) -> NodeStatus:
         daemons=tuple((family, state) for family, state in states if state),
         sessions=tuple(
             session
-            for key in _PEERS.values()
+            for key in PEERS.values()
             for session in _sessions(json_fields.entries(status, "bgp", key))
         ),
     )

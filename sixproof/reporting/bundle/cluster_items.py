@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 
 from sixproof.calico import ipam
+from sixproof.calico.bgp import node_status
 from sixproof.calico.state import CalicoState
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
@@ -54,7 +55,7 @@ BGP = Item(
 STALE = datetime.timedelta(minutes=5)
 """Age at which a CalicoNodeStatus, which calico-node writes every 10 s, or an event of a probe that
 fails says nothing of now."""
-_NO_SESSION, _UP = "BGP not established with", "Established"
+_NO_SESSION = "BGP not established with"
 
 
 def judge(evidence: Evidence) -> Iterator[Judged]:
@@ -185,7 +186,11 @@ def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
         if sessions:
             del unseen[node]
             good.append(node)
-        wrong += [Fault(f"{node}: {peer} is {how}", f) for f, peer, how in sessions if how != _UP]
+        wrong += [
+            Fault(f"{node}: {peer} is {how}", family)
+            for family, peer, how in sessions
+            if how != node_status.ESTABLISHED
+        ]
     return BGP.of_places(wrong, unseen, good, f"on {len(good)} nodes")
 
 
@@ -197,7 +202,7 @@ def _sessions(status: Manifest) -> list[tuple[Family, str, str]]:
             json_fields.text(peer, "peerIP"),
             json_fields.text(peer, "state") or "without a state",
         )
-        for family, key in zip(Family, ("peersV4", "peersV6"), strict=True)
+        for family, key in node_status.PEERS.items()
         for peer in json_fields.entries(status, "status", "bgp", key)
     ]
 
