@@ -77,6 +77,8 @@ class Lab:
             agent.wait_ready()
         self._cut(NEAR, self.client, self.router)
         self._cut(FAR, self.router, self.server)
+        for namespace in self.namespaces:
+            namespace.settle()
 
     def close(self) -> None:
         """End every process, delete every namespace."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import subprocess
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -51,6 +53,24 @@ class Namespace:
         """The names of its interfaces."""
         lines = run(["ip", "-n", self.name, "-o", "link", "show"]).splitlines()
         return {line.split(": ")[1].partition("@")[0] for line in lines}
+
+    def settle(self) -> None:
+        """Wait until every interface that is up carries packets: within a second or two of its
+        coming up the kernel still drops what is sent on it (netdevice states, RFC 2863)."""
+        deadline = time.monotonic() + 10
+        while waiting := self._coming():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{self.name}: {', '.join(waiting)} did not come up in 10 s")
+            time.sleep(0.05)
+
+    def _coming(self) -> list[str]:
+        """Interfaces with a carrier that are not operational yet."""
+        links = json.loads(run(["ip", "-n", self.name, "-json", "link", "show"]))
+        return [
+            link["ifname"]
+            for link in links
+            if {"UP", "LOWER_UP"} <= {*link["flags"]} and link["operstate"] == "DOWN"
+        ]
 
     @contextlib.contextmanager
     def entered(self) -> Iterator[None]:

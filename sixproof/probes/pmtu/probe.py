@@ -26,6 +26,8 @@ BEYOND_FRAGMENTS = 3000
 """Bytes of a datagram that no Ethernet carries in one piece."""
 BULK = 300_000
 """Bytes each way: enough that TCP leaves its first window behind."""
+ATTEMPTS = 3
+"""How often a pair is measured whose path changes meanwhile."""
 IN_TIME, STANDSTILL = 2.0, 1.0
 """Seconds that bulk may take, and that it may stand still."""
 
@@ -103,21 +105,39 @@ class PathProbe:
         """Measure these UDP flows' pairs; TCP goes to the same port.
 
         In this order: routes and interfaces; full size at the first try; the plain socket's
-        pattern; small and one byte too many; fragments; bulk over TCP; the routes again.
+        pattern; small and one byte too many; fragments; bulk over TCP; the routes again. A pair
+        whose path changed meanwhile (Felix lays its routes anew when an interface's MTU changes)
+        is measured again: what packets met cannot be held against the path that was.
 
         Raises:
-            InfrastructureError: an agent could not measure.
+            InfrastructureError: an agent could not measure, or a path changed in every attempt.
         """
         nodes = {h.node: h for h in hosts}
         people = {e.name: e for f in flows for e in (f.source, f.destination)}
         people |= {h.name: h for h in nodes.values()}
-        before = self._inspect(people)
-        asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
-        path_topology = PathTopology(before, self._routes(people, asks), nodes, self._tunnels)
-        paths = [
-            path(f.source, f.destination, f.family, path_topology, _door(f, nodes)) for f in flows
-        ]
-        back = [path(f.destination, f.source, f.family, path_topology).promised for f in flows]
+        began = known = self._topology(people, flows, nodes)
+        found: dict[Flow, PathResult] = {}
+        waiting: Sequence[Flow] = flows
+        for _ in range(ATTEMPTS):
+            measured = self._measure(waiting, known)
+            seen = self._topology(people, waiting, nodes)
+            for p in measured:
+                found[p.flow] = dataclasses.replace(p, learnt=_learnt(p.flow, seen))
+            before, known = known, _forgotten(seen, known)
+            waiting = [f for f in waiting if _hops(f, before) != _hops(f, known)]
+            if not waiting:
+                counted = _moved(began.inspected, seen.inspected)
+                return PathRun(tuple(found[f] for f in flows), seen.inspected, nodes, counted)
+        was, now = (_path(waiting[0], topology) for topology in (before, known))
+        raise InfrastructureError(
+            f"{waiting[0]}: not measured: its path changed {ATTEMPTS} times while packets were "
+            f"sent, last from {was} to {now}"
+        )
+
+    def _measure(self, flows: Sequence[Flow], known: PathTopology) -> list[PathResult]:
+        """What packets met on these flows; nothing is said yet of what kernels learnt."""
+        paths = [_path(f, known) for f in flows]
+        back = [path(f.destination, f.source, f.family, known).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
         own = [p.hops[0].mtu if p.hops else size for p, size in zip(paths, full, strict=True)]
         first = self._send(flows, [[size] for size in full])
@@ -125,15 +145,24 @@ class PathProbe:
         later = self._send(flows, [[SMALL, size + 1] for size in full])
         fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
         bulk, lags = self._transfer_in_time(flows)
-        learnt = self._learnt(people, flows, nodes)
-        after = self._inspect(people)
-        path_results = tuple(
-            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, learnt[f], lag, r)
+        return [
+            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r)
             for f, p, a, b, c, d, e, lag, r in zip(
                 flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True
             )
-        )
-        return PathRun(path_results, after, nodes, _moved(before, after))
+        ]
+
+    def _topology(
+        self,
+        people: Mapping[str, Endpoint],
+        flows: Sequence[Flow],
+        nodes: Mapping[str, Endpoint],
+    ) -> PathTopology:
+        """Interfaces and routes as the agents see them now."""
+        inspected = self._inspect(people)
+        asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
+        routes = self._routes(people, asks)
+        return PathTopology(inspected, routes, nodes, self._tunnels)
 
     def _inspect(self, people: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
         asked = {
@@ -158,20 +187,6 @@ class PathProbe:
             (name, address): seen
             for name, row in rows.items()
             for address, seen in zip(row, asked[name].result().routes, strict=True)
-        }
-
-    def _learnt(
-        self, people: Mapping[str, Endpoint], flows: Sequence[Flow], nodes: Mapping[str, Endpoint]
-    ) -> dict[Flow, tuple[tuple[str, protocol.RouteSeen], ...]]:
-        asks = {f: tuple(a for a in _asks([f], nodes) if _used(f, a)) for f in flows}
-        found = self._routes(people, (a for those in asks.values() for a in those))
-        return {
-            flow: tuple(
-                (name, found[name, address])
-                for name, address in those
-                if found[name, address].expires is not None and name != flow.destination.name
-            )
-            for flow, those in asks.items()
         }
 
     def _send(
@@ -295,6 +310,39 @@ def _asks(
         frontend = _door(flow, nodes)
         those = questions(flow.source, flow.destination, flow.family, nodes, frontend)
         yield from (ask for ask in those if ask != (flow.source.name, flow.address))
+
+
+def _path(flow: Flow, topology: PathTopology) -> Path:
+    frontend = _door(flow, topology.nodes)
+    return path(flow.source, flow.destination, flow.family, topology, frontend)
+
+
+def _hops(flow: Flow, topology: PathTopology) -> tuple[object, ...]:
+    """What must stay while a pair is measured: its path's hops, and what the way back takes."""
+    back = path(flow.destination, flow.source, flow.family, topology).promised
+    return back, *((hop.where, hop.device, hop.mtu) for hop in _path(flow, topology).hops)
+
+
+def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
+    """The routes as they are without what was learnt: for as long as a Packet Too Big is
+    remembered, the kernel tells that MTU in place of the route's own."""
+    routes = {
+        ask: before.routes[ask]
+        if route.expires is not None and route.device == before.routes[ask].device
+        else route
+        for ask, route in seen.routes.items()
+    }
+    return dataclasses.replace(seen, routes=routes)
+
+
+def _learnt(flow: Flow, topology: PathTopology) -> tuple[tuple[str, protocol.RouteSeen], ...]:
+    """The routes of the flow that a Packet Too Big changed, by who knows them."""
+    asks = (ask for ask in _asks([flow], topology.nodes) if _used(flow, ask))
+    return tuple(
+        (name, topology.routes[name, address])
+        for name, address in asks
+        if topology.routes[name, address].expires is not None and name != flow.destination.name
+    )
 
 
 def _used(flow: Flow, ask: Ask) -> bool:

@@ -20,7 +20,8 @@ MTUS = {"eth0": 1430, "vxlan-v6.calico": 1430, "vxlan.calico": 1450, "cali1": 14
 
 @dataclasses.dataclass
 class Kernel:
-    """An agent's answers; `learnt` is what it knows once something large was sent."""
+    """An agent's answers; `learnt` is what it knows once something large was sent, `own` the MTU of
+    its routes each time that it is asked for them, the last one for good."""
 
     event: str = Event.ECHOED
     bulk: str = Event.ECHOED
@@ -28,6 +29,7 @@ class Kernel:
     learnt: int = 0
     counter: int = 0
     sent: int = 0
+    own: tuple[int, ...] = (0,)
     stalls: tuple[float, ...] = ()
 
     def __call__(self, request: object) -> object:
@@ -35,7 +37,9 @@ class Kernel:
             counters = {"Icmp6InPktTooBigs": 5 + (self.counter if self.sent else 0)}
             return Inspected(dict(MTUS), [], {}, "", counters)
         if isinstance(request, protocol.RouteGet):
-            return protocol.RoutesSeen([self.route(a) for a in request.addresses])
+            rows = [self.route(a) for a in request.addresses]
+            self.own = self.own[1:] or self.own
+            return protocol.RoutesSeen(rows)
         if isinstance(request, protocol.SendSized):
             self.sent += 1
             return protocol.SentSized([self.sized(s) for s in request.specs], self.lag)
@@ -48,7 +52,7 @@ class Kernel:
         """A way to an address."""
         if self.learnt and self.sent:
             return RouteSeen(address, "eth0", mtu=self.learnt, expires=600.0)
-        return RouteSeen(address, "eth0")
+        return RouteSeen(address, "eth0", mtu=self.own[0])
 
     def sized(self, spec: protocol.SizedSpec) -> SizedSeen:
         """All of them alike."""
@@ -117,6 +121,35 @@ def test_what_was_learnt_is_kept_by_who_knows_it() -> None:
     seen, _ = explored(here=Kernel(learnt=1350))
     assert [[who for who, _ in p.learnt] for p in seen.path_results] == [[HERE.name], []] * 2
     assert seen.path_results[0].learnt[0][1].mtu == 1350
+
+
+def test_a_path_that_moved_meanwhile_is_measured_again() -> None:
+    """Against the path that is there now; pairs whose path stayed are measured once."""
+    seen, agents = explored(node=Kernel(own=(1350, 0)))
+    assert {p.path.promised for p in seen.path_results} == {1430}
+    assert {p.first.size for p in seen.path_results} == {1430}
+    sizes = [
+        request.specs[0].sizes
+        for name, request in agents.asked
+        if name == HERE.name and isinstance(request, protocol.SendSized)
+    ]
+    assert [row[0] for row in sizes[::4]] == [1350, 1430], "not the new path's size"
+    assert [p.flow for p in seen.path_results] == flows(), "in the order that was asked for"
+
+
+def test_a_path_that_moves_each_time_is_not_measured() -> None:
+    """No verdict, and what moved is said."""
+    with pytest.raises(InfrastructureError, match=r"changed 3 times .*1350.* to .*eth0 of w1 1430"):
+        explored(node=Kernel(own=(1350, 0, 1350, 0)))
+
+
+def test_what_is_learnt_moves_no_path() -> None:
+    """The kernel tells a learnt MTU in place of the route's own: the route did not change."""
+    seen, agents = explored(here=Kernel(own=(1400,), learnt=1350))
+    assert [p.path.promised for p in seen.over(Family.IPV6)] == [1400, 1430]
+    assert seen.path_results[0].learnt[0][1].mtu == 1350
+    asked = [n for n, request in agents.asked if isinstance(request, protocol.Transfer)]
+    assert asked.count(HERE.name) == asked.count(THERE.name) == 1
 
 
 def test_counters_are_told_by_how_much_they_rose() -> None:
