@@ -63,7 +63,7 @@ CASES = (
     Case(
         "R3 --node NODE",
         "suites/nodes suites/pods/test_from_nodes.py",
-        ("NODE", DROPS),
+        ("NODE", DROPS, "TCP and UDP packets meant for the node itself"),
         SIX,
         "ready",
     ),
@@ -71,7 +71,13 @@ CASES = (
     Case("R9 --node NODE", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("R9 --node NODE --value output", MESH, ("NODE", DROPS, "VXLAN"), SIX),
     Case("V1 --node NODE --peer PEER", MESH, ("NODE", "no forwarding entry", "PEER"), SIX),
-    Case("S1 --node NODE", SERVICES, ("NODE", "KUBE-SERVICES"), SIX, "shared_services"),
+    Case(
+        "S1 --node NODE",
+        SERVICES,
+        ("NODE", "PREROUTING and OUTPUT", "KUBE-SERVICES"),
+        SIX,
+        "shared_services",
+    ),
     Case("R1 --node NODE", SERVICES, ("NODE", "kube-proxy does not follow")),
     Case(
         "S2 --service {service} --family IPv6", SERVICES, ("EndpointSlice",), SIX, "shared_services"
@@ -81,8 +87,10 @@ CASES = (
     Case("I2S --node NODE", PATHS, ("NODE", DROPS), SIX),
     Case("I3T --node NODE", "suites/mtu/test_interfaces.py", ("NODE", "MTU 1300"), SIX),
     Case("F1 --node NODE", CRAFTED, ("NODE", DROPS, "fragment"), SIX),
-    Case("F3 --node NODE", CRAFTED, ("NODE", "rewrites"), SIX),
-    Case("I18 --node NODE", SOURCES, ("NODE", "not masqueraded"), SIX),
+    Case("F3 --node NODE", CRAFTED, ("NODE", "sets the MSS to 1220", "from its pods"), SIX),
+    Case(
+        "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
+    ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),

@@ -148,11 +148,24 @@ table inet six_facts {
     type filter hook input priority 10; policy accept;
     iifname "eth9" meta nfproto ipv6 udp dport 4789 counter drop
     icmpv6 type packet-too-big counter drop
-    tcp flags syn tcp option maxseg size set 1220
+    iifname "eth9" tcp flags syn / syn,rst,ack tcp option maxseg size set 1220
     meta length > 1350 counter drop
     meta length 1350 counter drop
+    meta nfproto ipv6 meta l4proto { tcp, udp } th dport { 80, 8080-8090 } counter drop
+    ip6 saddr 2001:db8:244::/56 ip6 daddr != { 2001:db8:244::/56, 2001:db8:96::/112 } counter drop
+    ip6 daddr 2001:db8:244:40::/58 ct state established,related counter drop
+    ip6 hoplimit set 1
   }
   chain off { type filter hook forward priority 0; policy drop; }
+  chain before {
+    type nat hook prerouting priority 0;
+    ip6 daddr 2001:db8:244::1 dnat ip6 to 2001:db8::5
+  }
+  chain after {
+    type nat hook postrouting priority 0;
+    ip6 saddr 2001:db8:244::/56 snat ip6 to ip6 saddr
+    oifname "eth9" masquerade
+  }
 }
 """
 
@@ -173,8 +186,14 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
         lab.client.nft("delete table inet six_facts")
     assert seen.error == ""
     chains = {c.name: (c.hook, c.priority, c.policy) for c in seen.chains if c.table == "six_facts"}
-    assert chains == {"input": ("input", 10, "accept"), "off": ("forward", 0, "drop")}
-    tunnel, too_big, segments, larger, exactly = (r for r in seen.rules if r.table == "six_facts")
+    assert chains == {
+        "input": ("input", 10, "accept"),
+        "off": ("forward", 0, "drop"),
+        "before": ("prerouting", 0, "accept"),
+        "after": ("postrouting", 0, "accept"),
+    }
+    rules = [r for r in seen.rules if r.table == "six_facts" and r.chain == "input"]
+    tunnel, too_big, segments, larger, exactly, ports, prefixes, replies, hops = rules
     assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
         "iifname eth9, IPv6, udp, dport 4789",
         "drop",
@@ -182,7 +201,21 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
     )
     assert (too_big.match, too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
     assert (segments.verdict, segments.packets) == ("rewrite", None)
+    assert (segments.match, segments.changes) == ("iifname eth9, tcp, flags syn", "MSS to 1220")
     assert (larger.match, exactly.match) == ("above 1350 bytes", "1350 bytes")
+    assert ports.match == "IPv6, tcp and udp, dport 80 and 8080-8090"
+    assert prefixes.match == (
+        "IPv6, source 2001:db8:244::/56, destination not 2001:db8:96::/112 and 2001:db8:244::/56"
+    )
+    assert replies.match == (
+        "IPv6, destination 2001:db8:244:40::/58, connection state established or related"
+    )
+    assert (hops.verdict, hops.changes) == ("rewrite", "hop limit to 1")
+    assert [(r.match, r.changes) for r in seen.rules if r.verdict == "nat"] == [
+        ("IPv6, destination 2001:db8:244::1", "the destination address"),
+        ("IPv6, source 2001:db8:244::/56", "the source address"),
+        ("oifname eth9", "the source address"),
+    ]
 
 
 def test_without_the_capability_the_filter_is_not_told_and_not_guessed(lab: Lab) -> None:

@@ -157,7 +157,8 @@ class FilterRuleSeen(Record):
     for none), the chain it jumps to, and what it counted, None without a counter.
 
     `match` says which packets it takes, as far as that can be told: ``iifname eth0, udp, dport
-    4789``; "" for all.
+    4789``; "" for all. `changes` is what ``nat`` translates and ``rewrite`` writes: ``the source
+    address``, ``MSS to 1220``; "" where that is not known.
     """
 
     family: str
@@ -168,6 +169,7 @@ class FilterRuleSeen(Record):
     jump: str
     packets: int | None
     match: str
+    changes: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import struct
+import typing
 
 from sixproof.agent import protocol
-from sixproof.agent.witness.filter_match import Match
+from sixproof.agent.witness import filter_sets
+from sixproof.agent.witness.filter_match import Match, Members
+from sixproof.agent.witness.filter_sets import Place, wanted
 from sixproof.agent.witness.netlink import Netlink, attributes, big, every_attribute, signed, text
 
 NETLINK_NETFILTER = 12
@@ -19,6 +22,12 @@ SOURCE = {"payload": 5, "exthdr": 7}
 """The attribute by which such an expression writes instead of reading."""
 VERDICTS = {0: "drop", 1: "accept", -5: "return"}
 REFUSING = ("drop", "reject")
+ACTING = (*REFUSING, "nat", "rewrite")
+IN_A_SET = "in a set"
+TRANSLATED = {
+    "masq": "the source address",
+    "redir": "the destination address",
+}
 JUMP, GOTO = -3, -4
 LIMIT = 60_000
 """Chains, and rules, that are taken: kube-proxy makes some five a service and backend."""
@@ -30,17 +39,27 @@ def packet_filter() -> protocol.FilterSeen:
         with contextlib.closing(Netlink(NETLINK_NETFILTER)) as kernel:
             everything = struct.pack("!BBH", 0, 0, 0)
             chains, more = kernel.dump(GETCHAIN, everything, LIMIT)
-            rules, further = kernel.dump(GETRULE, everything, LIMIT)
+            dumped, further = kernel.dump(GETRULE, everything, LIMIT)
+            bases = [c for c in map(chain, chains) if c.hook]
+            rules = _telling(bases, dumped)
+            unclear = [data for data, r in rules if r.verdict in ACTING and IN_A_SET in r.match]
+            sets = {place: filter_sets.read(kernel, place) for place in wanted(unclear)}
     except OSError as error:
         return protocol.FilterSeen([], [], error=str(error.strerror or error))
-    seen = list(map(chain, chains))
-    based = {(c.family, c.table, c.name) for c in seen if c.hook}
-    told = [
-        r
-        for r in map(rule, rules)
+    told = [rule(data, sets) if sets and IN_A_SET in r.match else r for data, r in rules]
+    return protocol.FilterSeen(bases, told, more or further)
+
+
+def _telling(
+    bases: typing.Iterable[protocol.ChainSeen], dumped: typing.Iterable[bytes]
+) -> list[tuple[bytes, protocol.FilterRuleSeen]]:
+    """The rules that say what becomes of packets, with their bytes."""
+    based = {(c.family, c.table, c.name) for c in bases}
+    return [
+        (data, r)
+        for data, r in ((data, rule(data, {})) for data in dumped)
         if r.verdict in REFUSING or (r.family, r.table, r.chain) in based
     ]
-    return protocol.FilterSeen([c for c in seen if c.hook], told, more or further)
 
 
 def chain(data: bytes) -> protocol.ChainSeen:
@@ -58,12 +77,14 @@ def chain(data: bytes) -> protocol.ChainSeen:
     )
 
 
-def rule(data: bytes) -> protocol.FilterRuleSeen:
-    """A rule (NFT_MSG_NEWRULE)."""
+def rule(data: bytes, sets: typing.Mapping[Place, Members]) -> protocol.FilterRuleSeen:
+    """A rule (NFT_MSG_NEWRULE); of `sets` those of its table are what it may look up."""
     found = attributes(data[4:])
     family = FAMILIES.get(data[0], str(data[0]))
     verdict, jump, packets = "", "", None
-    match = Match(family)
+    changes, value = "", b""
+    here = data[0], text(found.get(1))
+    match = Match(family, {name: m for (*place, name), m in sets.items() if (*place,) == here})
     for _, element in every_attribute(found.get(4, b"")):
         expression = attributes(element)
         name, values = text(expression.get(1)), attributes(expression.get(2, b""))
@@ -73,10 +94,15 @@ def rule(data: bytes) -> protocol.FilterRuleSeen:
             verdict = "reject"
         elif name in REWRITING:
             verdict = "nat"
+            nat = "destination" if big(values.get(1)) else "source"
+            changes = TRANSLATED.get(name, f"the {nat} address")
         elif name in ("payload", "exthdr") and SOURCE[name] in values:
             verdict = "rewrite"
+            changes = match.changed(name, values, value)
         elif name == "immediate":
-            said = attributes(attributes(values.get(2, b"")).get(2, b""))
+            loaded = attributes(values.get(2, b""))
+            value = loaded.get(1, b"")
+            said = attributes(loaded.get(2, b""))
             code = signed(said.get(1)) if said else 1
             verdict = VERDICTS.get(code, verdict) if said else verdict
             jump = text(said.get(2)) if code in (JUMP, GOTO) else jump
@@ -92,4 +118,5 @@ def rule(data: bytes) -> protocol.FilterRuleSeen:
         jump=jump,
         packets=packets,
         match=", ".join(match.said),
+        changes=changes,
     )

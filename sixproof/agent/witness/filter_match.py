@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-import socket
+import ipaddress
 import sys
 import typing
 
 from sixproof.agent.witness.netlink import attributes, big, text
 
 META = {0: "length", 3: "mark", 6: "iifname", 7: "oifname", 15: "family", 16: "protocol"}
-HEADERS: dict[tuple[str, tuple[int, ...]], str] = {
-    ("ip", (1, 9, 1)): "protocol",
-    ("ip", (1, 12, 4)): "source",
-    ("ip", (1, 16, 4)): "destination",
-    ("ip6", (1, 6, 1)): "protocol",
-    ("ip6", (1, 8, 16)): "source",
-    ("ip6", (1, 24, 16)): "destination",
-    ("", (2, 0, 1)): "type",
-    ("", (2, 1, 1)): "code",
-    ("", (2, 0, 2)): "sport",
-    ("", (2, 2, 2)): "dport",
+NETWORK, TRANSPORT = 1, 2
+HEADERS: dict[tuple[str, int, int], str] = {
+    ("ip", NETWORK, 8): "TTL",
+    ("ip", NETWORK, 9): "protocol",
+    ("ip", NETWORK, 12): "source",
+    ("ip", NETWORK, 16): "destination",
+    ("ip6", NETWORK, 6): "protocol",
+    ("ip6", NETWORK, 7): "hop limit",
+    ("ip6", NETWORK, 8): "source",
+    ("ip6", NETWORK, 24): "destination",
+    ("tcp", TRANSPORT, 13): "flags",
+    ("icmp", TRANSPORT, 0): "type",
+    ("icmp", TRANSPORT, 1): "code",
+    ("", TRANSPORT, 0): "sport",
+    ("", TRANSPORT, 2): "dport",
 }
+"""Fields by family or protocol, header and offset (RFC 791, 8200, 9293, 768)."""
+TCP_OPTION, MSS = 1, 2
 EXTENSIONS = {
     0: "hop-by-hop options",
     43: "routing header",
@@ -31,46 +37,87 @@ PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 NFPROTO = {2: "ip", 10: "ip6"}
 FAMILIES = {"ip": "IPv4", "ip6": "IPv6"}
 OPERATIONS = ("", "not ", "below ", "at most ", "above ", "at least ")
+FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg")
+STATES = ("invalid", "established", "related", "new")
+SOME = 4
+"""Members of a set that are said; of more only the number."""
+
+Members = tuple[bytes | tuple[bytes, bytes], ...]
+"""Of a set: values, or the first and the last of an interval."""
 
 
 class Match:
-    """Which packets a rule takes: of its expressions, what was loaded last is what is compared."""
+    """Which packets a rule takes: of its expressions, what was loaded last is what is compared.
 
-    def __init__(self, family: str) -> None:
+    `sets` are members of sets by name, as far as they were read.
+    """
+
+    def __init__(self, family: str, sets: typing.Mapping[str, Members]) -> None:
         self.family = family
+        self.sets = sets
         self.loaded = ""
         self.order: typing.Literal["little", "big"] = sys.byteorder
+        self.mask: bytes | None = None
         self.protocol = ""
         self.said: list[str] = []
 
     def take(self, name: str, values: dict[int, bytes]) -> None:
         """One more expression."""
-        if name == "meta":
-            self.loaded = META.get(big(values.get(2)), "meta")
-            self.order = sys.byteorder
+        if name in ("meta", "payload", "exthdr", "ct"):
+            self.loaded, self.mask = self.field(name, values), None
+            self.order = sys.byteorder if name in ("meta", "ct") else "big"
         elif name == "byteorder":  # nft turns a number round before it compares by size
             self.order = "big"
-        elif name == "payload":
-            place = tuple(big(values.get(k)) for k in (2, 3, 4))
-            known = HEADERS.get((self.family, place)) or HEADERS.get(("", place))
-            self.loaded = known or "header bytes"
-        elif name == "exthdr":
-            kind = (values.get(2) or b"?")[0]
-            self.loaded = EXTENSIONS.get(kind, "extension header")
-        elif name == "ct":
-            self.loaded = "connection state"
+        elif name == "bitwise":
+            self.mask = attributes(values.get(4, b"")).get(1)
         elif name == "cmp":
             data = attributes(values.get(3, b"")).get(1, b"")
             self.said.append(self.compared(OPERATIONS[min(big(values.get(2)), 5)], data))
         elif name == "lookup":
-            self.said.append(f"{self.loaded} in a set")
+            self.said.append(self.looked_up(text(values.get(1)), "not " * (big(values.get(5)) & 1)))
         elif name == "match" and (extension := text(values.get(1))) != "comment":
             self.said.append(extension)  # of iptables
+
+    def field(self, name: str, values: dict[int, bytes]) -> str:
+        """What an expression loads."""
+        if name == "meta":
+            return META.get(big(values.get(2)), "meta")
+        if name == "ct":
+            return "connection state"
+        if name == "exthdr":
+            kind = (values.get(2) or b"?")[0]
+            if big(values.get(6)) == TCP_OPTION:
+                return "MSS" if kind == MSS else "TCP option"
+            return EXTENSIONS.get(kind, "extension header")
+        return self.header(big(values.get(2)), big(values.get(3)))
+
+    def header(self, header: int, offset: int) -> str:
+        """A field of a packet's headers."""
+        icmp = "icmp" if self.protocol.startswith("icmp") else self.protocol
+        for of in (self.family, icmp, ""):
+            if (of, header, offset) in HEADERS:
+                return HEADERS[of, header, offset]
+        return "header bytes"
+
+    def changed(self, name: str, values: dict[int, bytes], value: bytes) -> str:
+        """What a rule writes into packets: ``MSS to 1220``, ``hop limit``; "" if it is not known.
+
+        `value` was loaded before; it is a plain number where the rule says one.
+        """
+        what = self.field("exthdr", values) if name == "exthdr" else ""
+        if name == "payload":
+            what = self.header(big(values.get(2)), big(values.get(3)))
+        if what not in ("MSS", "TTL", "hop limit"):
+            return "" if what == "header bytes" else what
+        return f"{what} to {int.from_bytes(value, 'big')}" if 0 < len(value) <= 4 else what
 
     def compared(self, operation: str, data: bytes) -> str:
         """A comparison in words."""
         what = self.loaded
         number = int.from_bytes(data, "big")
+        if self.mask and operation == "not " and not any(data):  # one bit of the mask is enough
+            operation, data = "", self.mask
+            number = int.from_bytes(data, "big")
         if what == "protocol":
             self.protocol = PROTOCOLS.get(number, f"protocol {number}")
             return operation + self.protocol
@@ -83,11 +130,61 @@ class Match:
             name = data.split(b"\0", 1)[0].decode(errors="replace")
             more = "" if b"\0" in data else "*"
             return f"{what} {operation}{name}{more}"
-        if what in ("source", "destination") and len(data) in (4, 16):
-            family = socket.AF_INET6 if len(data) == 16 else socket.AF_INET
-            return f"{what} {operation}{socket.inet_ntop(family, data)}"
+        if what in ("source", "destination") and 0 < len(data) <= 16:
+            return f"{what} {operation}{self.prefix(data)}"
         if what == "length":
             return f"{operation}{int.from_bytes(data, self.order)} bytes"
-        if what in ("type", "code", "sport", "dport"):
+        if what in ("flags", "connection state"):
+            names = FLAGS if what == "flags" else STATES
+            bits = int.from_bytes(data, self.order)
+            held = [name for bit, name in enumerate(names) if bits >> bit & 1]
+            return f"{what} {operation}{' or '.join(held)}" if held else what
+        if what in ("type", "code", "sport", "dport", "MSS", "hop limit", "TTL"):
             return f"{what} {operation}{number}"
         return what
+
+    def prefix(self, data: bytes) -> str:
+        """An address or a prefix: of a prefix that ends at a byte only its bytes are compared."""
+        size = 16 if self.family == "ip6" or len(data) > 4 else 4
+        bits = len(data) * 8
+        if self.mask is not None:
+            bits = bin(int.from_bytes(self.mask, "big")).count("1")
+        address = ipaddress.ip_address(data.ljust(size, b"\0"))
+        return f"{address}/{bits}" if bits < size * 8 else str(address)
+
+    def looked_up(self, name: str, operation: str) -> str:
+        """A comparison with a set: ``tcp and udp``, ``dport 80 and 443``."""
+        members = self.sets.get(name, ())
+        words = [self.member(one) for one in members[:SOME]]
+        if not members or "" in words:
+            return f"{self.loaded} {operation}in a set"
+        if len(members) > SOME:
+            words.append(f"{len(members) - SOME} more")
+        said = operation + " and ".join(words)
+        return said if self.loaded == "protocol" else f"{self.loaded} {said}"
+
+    def member(self, one: bytes | tuple[bytes, bytes]) -> str:
+        """One value or interval of a set."""
+        if isinstance(one, tuple):
+            return self.interval(*one)
+        number = int.from_bytes(one, "big")
+        if self.loaded == "protocol":
+            return PROTOCOLS.get(one[0], f"protocol {one[0]}")
+        if self.loaded in ("source", "destination") and len(one) in (4, 16):
+            return str(ipaddress.ip_address(one))
+        if self.loaded in ("iifname", "oifname"):
+            return one.split(b"\0", 1)[0].decode(errors="replace")
+        return str(number) if self.loaded in ("type", "code", "sport", "dport") else ""
+
+    def interval(self, first: bytes, last: bytes) -> str:
+        """An interval of a set: of addresses as a prefix where it is one."""
+        low, high = int.from_bytes(first, "big"), int.from_bytes(last, "big")
+        if self.loaded in ("source", "destination") and len(first) == len(last) in (4, 16):
+            start, end = ipaddress.ip_address(first), ipaddress.ip_address(last)
+            free = (low ^ high).bit_length()
+            if high - low + 1 == 1 << free:
+                return f"{start}/{8 * len(first) - free}" if free else str(start)
+            return f"{start}-{end}"
+        if self.loaded in ("sport", "dport", "type", "code"):
+            return str(low) if low == high else f"{low}-{high}"
+        return ""

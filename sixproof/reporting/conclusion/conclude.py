@@ -89,6 +89,12 @@ class Conclusions:
     found: tuple[FailingPlace, ...]
     problems: tuple[str, ...] = ()
 
+    @property
+    def lead(self) -> bool:
+        """Whether a report begins with them: something was measured that is wrong. What is not
+        proven comes first where nothing is."""
+        return any(conclusion.measured for conclusion in self.every)
+
     def __bool__(self) -> bool:
         return bool(self.every)
 

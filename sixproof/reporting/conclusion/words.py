@@ -8,7 +8,9 @@ TITLE = "Conclusion"
 FACTS = 2
 """Faults that an explanation names; of more only the number is said."""
 
-HIDDEN = "no flow that it forbids worked, so another cause at the same place would not show"
+HIDDEN = (
+    "nothing that takes this way came through: a second fault there shows once this one is gone"
+)
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:

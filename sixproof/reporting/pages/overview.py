@@ -57,6 +57,7 @@ def overview(
         sentences=closed.unproven(results),
         conclusion_title=words.TITLE,
         conclusions=told.every,
+        conclusions_lead=told.lead,
         explains=words.explains,
         problems=told.problems,
         hidden=words.HIDDEN,

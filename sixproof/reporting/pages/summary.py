@@ -52,9 +52,10 @@ def summary_lines(
     to the prompt.
     """
     told = conclude(results) if conclusions is None else conclusions
+    unproven = (closed.TITLE, list(_unproven(results, width)))
+    conclusion = (words.TITLE, list(_conclusions(told, width)))
     sections = (
-        (closed.TITLE, list(_unproven(results, width))),
-        (words.TITLE, list(_conclusions(told, width))),
+        *((conclusion, unproven) if told.lead else (unproven, conclusion)),
         ("", list(_matrices(results, told.found, width))),
         ("Findings", list(_findings(closed.others(results), width))),
         ("Known limitations of this cluster", list(_limits(results, width))),

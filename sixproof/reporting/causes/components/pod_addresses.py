@@ -27,7 +27,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"{cell.observation.reason}",
                 family,
                 pods,
-                "See which CNI plugin there changes Calico's result, and make the pods again",
+                "See which plugin that is chained behind Calico there (/etc/cni/net.d) changes its "
+                "result, and make the pods again",
             )
         else:
             yield _cause(

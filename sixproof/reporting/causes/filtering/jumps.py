@@ -12,27 +12,27 @@ from sixproof.reporting.conclusion.reach import carried_over, to_services_at, to
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.matrix.grid import CellState, state_of
 
-_Has = Mapping[tuple[str, Family], bool]
-"""Whether a node has a jump in a family."""
+_Lacks = Mapping[tuple[str, Family], tuple[str, ...]]
+"""The chains of a node that lack a jump in a family."""
 TABLES = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Jump:
-    """A jump by which packets come to the rules of an owner, and what fails `without` it."""
+    """A jump in `chains` by which packets come to the rules of an owner, and what fails `without`
+    it."""
 
     owner: str
     table: str
-    chain: str
+    chains: tuple[str, ...]
     target: str
     without: str
 
 
 JUMPS = (
-    _Jump("kube-proxy", "nat", "PREROUTING", "KUBE-SERVICES", "services do not work"),
-    _Jump("kube-proxy", "nat", "OUTPUT", "KUBE-SERVICES", "services do not work"),
-    _Jump("Calico", "filter", "FORWARD", "cali-FORWARD", "policies are not enforced"),
-    _Jump("Calico", "filter", "INPUT", "cali-INPUT", "policies are not enforced"),
+    _Jump("kube-proxy", "nat", ("PREROUTING", "OUTPUT"), "KUBE-SERVICES", "services do not work"),
+    _Jump("Calico", "filter", ("FORWARD",), "cali-FORWARD", "policies are not enforced"),
+    _Jump("Calico", "filter", ("INPUT",), "cali-INPUT", "policies are not enforced"),
 )
 
 
@@ -41,22 +41,23 @@ def find(situation: Situation) -> Iterator[Cause]:
     no node has any, rules are kept otherwise (another mode, data plane or CNI)."""
     filters = {n: f.after for n in situation.nodes if (f := situation.filter_of(n))}
     for jump in JUMPS:
-        has = {
-            (node, family): _jumps(seen, jump, family)
+        lacks = {
+            (node, family): _lacking(seen, jump, family)
             for node, seen in filters.items()
             for family in Family
         }
-        if not any(has.values()):
+        if all(chains == jump.chains for chains in lacks.values()):
             continue
         for family in Family:
-            nodes = [n for n in filters if not has[n, family]]
-            places = [tuple(nodes)] if 1 < len(nodes) == len(filters) else [(n,) for n in nodes]
-            for place in places:
-                yield _cause(situation, jump, family, place, has)
+            nodes = [n for n in filters if lacks[n, family]]
+            alike = len({lacks[n, family] for n in nodes}) == 1
+            everywhere = alike and 1 < len(nodes) == len(filters)
+            for place in [tuple(nodes)] if everywhere else [(n,) for n in nodes]:
+                yield _cause(situation, jump, family, place, lacks)
 
 
 def _cause(
-    situation: Situation, jump: _Jump, family: Family, nodes: tuple[str, ...], has: _Has
+    situation: Situation, jump: _Jump, family: Family, nodes: tuple[str, ...], lacks: _Lacks
 ) -> Cause:
     """The cause at one node, or at all of them, which is then a setting of the owner's."""
     alone = len(nodes) == 1
@@ -69,28 +70,36 @@ def _cause(
         setting = "its mode and ranges" if proxy else "ipv6Support of FelixConfiguration"
         remedy = f"See whether {jump.owner} is set to serve {family} at all ({setting})"
     reached = _to_services if proxy else _leaks
+    chains = lacks[nodes[0], family]
+    has = f"chain {chains[0]} of table {{}} has" if len(chains) == 1 else ""
+    has = has or f"chains {' and '.join(chains)} of table {{}} have"
     return Cause(
         "missing-jump",
         f"node {nodes[0]}" if alone else "every node",
-        f"{family} packets skip {jump.owner}'s rules: chain {jump.chain} of table "
-        f"{TABLES[family]} {jump.table} has no jump to {jump.target}, so {jump.without} there over "
-        f"{family}",
+        f"{family} packets skip {jump.owner}'s rules: "
+        f"{has.format(f'{TABLES[family]} {jump.table}')} no jump to {jump.target}, so "
+        f"{jump.without} there over {family}",
         remedy,
         (family,),
         Confidence.SHOWN,
         hits=reached(nodes, family),
-        evidence=_evidence(has, nodes, family),
+        evidence=_evidence(lacks, nodes, family),
     )
 
 
-def _jumps(seen: FilterSeen, jump: _Jump, family: Family) -> bool:
-    wanted = (TABLES[family], jump.table, jump.chain, jump.target)
-    return any((r.family, r.table, r.chain, r.jump) == wanted for r in seen.rules)
+def _lacking(seen: FilterSeen, jump: _Jump, family: Family) -> tuple[str, ...]:
+    """The chains from which the jump is missing."""
+    there = {
+        r.chain
+        for r in seen.rules
+        if (r.family, r.table, r.jump) == (TABLES[family], jump.table, jump.target)
+    }
+    return tuple(chain for chain in jump.chains if chain not in there)
 
 
-def _evidence(has: _Has, nodes: tuple[str, ...], family: Family) -> tuple[str, ...]:
-    others = [n for (n, f), there in has.items() if there and f is family and n not in nodes]
-    twins = [n for n in nodes if has[n, family.other]]
+def _evidence(lacks: _Lacks, nodes: tuple[str, ...], family: Family) -> tuple[str, ...]:
+    others = [n for (n, f), chains in lacks.items() if not chains and f is family]
+    twins = [n for n in nodes if not lacks[n, family.other]]
     return (
         *([f"over {family.other} it is there on {', '.join(twins)}"] if twins else []),
         *([f"over {family} it is there on {', '.join(others)}"] if others else []),

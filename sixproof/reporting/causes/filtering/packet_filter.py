@@ -21,12 +21,7 @@ FAMILIES = {
 """Families of packets by that of a table; of others (inet, bridge, netdev) both."""
 OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
 """Chains of known owners: what they drop, a policy or an empty service means to drop."""
-_VERBS = {
-    "drop": "drops",
-    "reject": "rejects",
-    "nat": "translates the addresses of",
-    "rewrite": "rewrites",
-}
+_VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
 _MESSAGES = {
     "icmpv6, type 2": "ICMPv6 Packet Too Big",
     "icmpv6, type 3": "ICMPv6 Time Exceeded",
@@ -35,13 +30,32 @@ _MESSAGES = {
     "icmpv6, type 136": "ICMPv6 Neighbor Advertisement",
     "icmpv6, type 134": "ICMPv6 Router Advertisement",
     "icmp, type 3, code 4": "ICMP Fragmentation Needed",
-    "udp, dport 4789": "VXLAN packets",
 }
-"""What a rule takes, in the words of RFCs, by the end of its match."""
+"""What a rule takes, in the words of RFCs, by its match: these are of one family by their name."""
+_PACKETS = {
+    "udp, dport 4789": "VXLAN packets",
+    "tcp, flags syn": "TCP SYNs",
+    "fragment": "fragments",
+    "tcp and udp": "TCP and UDP packets",
+    "udp and tcp": "TCP and UDP packets",
+    "tcp": "TCP packets",
+    "udp": "UDP packets",
+    "sctp": "SCTP packets",
+    "icmp": "ICMP packets",
+    "icmpv6": "ICMPv6 packets",
+}
+"""The same of either family, the longest match first."""
+_WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
+_HOOKS = {
+    "input": "meant for the node itself",
+    "output": "that the node itself sends",
+    "forward": "that it forwards",
+}
+"""Which packets a chain sees, by its hook, where the match itself says nothing of it."""
 
 
 @dataclasses.dataclass(frozen=True)
-class _Taking:
+class Taking:
     """A rule that took packets: its chain, and how far its counter rose meanwhile."""
 
     rule: FilterRuleSeen
@@ -56,6 +70,18 @@ class _Taking:
         return f"chain {self.rule.chain}{hook}, {counted}"
 
     @property
+    def said(self) -> str:
+        """What it does: ``drops IPv6 VXLAN packets that it forwards (iifname eth0)``."""
+        rule = self.rule
+        taken = _taken(rule, self.chain.hook if self.chain else "")
+        if not rule.changes:
+            what = "the addresses of " if rule.verdict == "nat" else ""
+            return f"{_VERBS[rule.verdict]} {what}{taken}"
+        if rule.verdict == "nat":
+            return f"translates {rule.changes} of {taken}"
+        return f"sets the {rule.changes} in {taken}"
+
+    @property
     def removal(self) -> str:
         """The command that removes it."""
         rule = self.rule
@@ -68,31 +94,43 @@ def find(situation: Situation) -> Iterator[Cause]:
         reading = situation.filter_of(node)
         if reading is None:
             continue
-        tables: dict[tuple[str, str], list[_Taking]] = defaultdict(list)
-        for taking in _takings(reading):
+        tables: dict[tuple[str, str], list[Taking]] = defaultdict(list)
+        for taking in takings(reading):
             tables[taking.rule.family, taking.rule.table].append(taking)
         for rules in tables.values():
             yield _cause(situation, node, sorted(rules, key=lambda r: -r.rose))
         yield from _closed(situation, node, reading)
 
 
-def _takings(reading: FilterReading) -> Iterator[_Taking]:
+def translating(reading: FilterReading, family: Family) -> Taking | None:
+    """A foreign rule that translates source addresses of a family, the one that took most."""
+    nat = [
+        t
+        for t in takings(reading)
+        if t.rule.verdict == "nat" and "destination" not in t.rule.changes
+        if family in _families(t.rule)
+    ]
+    return max(nat, key=lambda t: t.rule.packets or 0, default=None)
+
+
+def takings(reading: FilterReading) -> Iterator[Taking]:
+    """Rules of nobody known that took packets."""
     earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
     chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
     for rule in reading.after.rules:
         if rule.verdict in _VERBS and not _owned(rule) and rule.packets != 0:
             chain = chains.get((rule.family, rule.table, rule.chain))
-            yield _Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
+            yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
 
 
-def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
+def _cause(situation: Situation, node: str, rules: list[Taking]) -> Cause:
     first = rules[0]
     rule = first.rule
     families = tuple(f for f in Family if any(f in _families(r.rule) for r in rules))
     sent = situation.examination.resent
     again = f": {first.rose} while {sent} failing flows were sent again"
     many = len(rules) > 1
-    told = [f"{_VERBS[r.rule.verdict]} {_taken(r.rule, _families(r.rule))}" for r in rules]
+    told = [r.said for r in rules]
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
@@ -109,13 +147,9 @@ def _cause(situation: Situation, node: str, rules: list[_Taking]) -> Cause:
         evidence=(
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
-            *(
-                f"{r.place}: {_VERBS[r.rule.verdict]} {_taken(r.rule, _families(r.rule))} "
-                f"({r.removal})"
-                for r in rules
-            ),
+            *(f"{r.place}: {r.said} ({r.removal})" for r in rules),
         ),
-        about="MSS" if rule.verdict == "rewrite" and "tcp" in rule.match else "",
+        about="MSS" if rule.changes.startswith("MSS") else "",
     )
 
 
@@ -144,16 +178,30 @@ def _hits(
     return carried_over(flow) in families and situation.passes(flow, node)
 
 
-def _taken(rule: FilterRuleSeen, families: tuple[Family, ...]) -> str:
-    """Which packets it takes: ``ICMPv6 Packet Too Big``, ``IPv6 packets (iifname eth0, udp)``."""
-    told = ", ".join(w for w in rule.match.split(", ") if w not in list(Family))
-    for match, words in _MESSAGES.items():
-        if told == match or told.endswith(f", {match}"):
-            rest = told.removesuffix(match).rstrip(", ")
-            of = f"{families[0].value} " if "VXLAN" in words and len(families) == 1 else ""
-            return f"{of}{words} ({rest})" if rest else f"{of}{words}"
-    said = f"{families[0].value} packets" if len(families) == 1 else "packets"
-    return f"{said} ({told})" if told else f"all {said}"
+def _taken(rule: FilterRuleSeen, hook: str) -> str:
+    """Which packets it takes: ``ICMPv6 Packet Too Big that it forwards``, ``IPv6 TCP packets from
+    its pods (destination 2001:db8::/56)``."""
+    left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
+    way = next((_WAYS[term] for term in left if term in _WAYS), _HOOKS.get(hook, ""))
+    left = [term for term in left if term not in _WAYS]
+    families = _families(rule)
+    of = f"{families[0].value} " if len(families) == 1 else ""
+    kind = ""
+    for table, prefix in ((_MESSAGES, ""), (_PACKETS, of)):
+        for match, words in table.items():
+            if not kind and (rest := _without(left, match.split(", "))) is not None:
+                kind, left = f"{prefix}{words}", rest
+    if not kind:
+        kind = f"{of}packets" if left or way else f"all {of}packets"
+    return " ".join(filter(None, (kind, way, f"({', '.join(left)})" if left else "")))
+
+
+def _without(terms: list[str], these: list[str]) -> list[str] | None:
+    """The terms without these, which stand in it one behind the other; None where they do not."""
+    for at in range(len(terms) - len(these) + 1):
+        if terms[at : at + len(these)] == these:
+            return [*terms[:at], *terms[at + len(these) :]]
+    return None
 
 
 def _closed(situation: Situation, node: str, reading: FilterReading) -> Iterator[Cause]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind
+from sixproof.reporting.causes.filtering.packet_filter import translating
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -37,15 +38,19 @@ def _cause(
 ) -> Cause:
     of = "of its pods" if kind is EndpointKind.POD else "of its host network"
     to = said_some(sorted({called(c.observation.flow.destination) for c in cells}), 2)
+    reading = situation.filter_of(node)
+    rule = translating(reading, family) if reading else None
+    by = f"since table {rule.rule.family} {rule.rule.table} translates them" if rule else ""
     if whose == OWN:
-        what = (
-            f"{family} packets {of} to {to} keep the pod's own address: they are not masqueraded "
-            f"there"
-        )
+        first = f"not masqueraded, {by} first" if by else "they are not masqueraded there"
+        what = f"{family} packets {of} to {to} keep the pod's own address: {first}"
         remedy = f"See natOutgoing of their IP pool, and what comes before Calico's nat on {node}"
     else:
         what = f"{family} packets {of} to {to} arrive from {whose}{_device(situation, whose)}"
+        what += f", {by}" if by else ""
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
+    if rule:
+        remedy = f"Find who made that rule, and remove it ({rule.removal})"
     sources = {c.observation.flow.source.name for c in cells}
 
     def hits(wrong: Disagreement) -> bool:
@@ -61,7 +66,10 @@ def _cause(
         (family,),
         Confidence.SHOWN,
         hits=hits,
-        evidence=(f"seen by the servers of {len(cells)} flows",),
+        evidence=(
+            f"seen by the servers of {len(cells)} flows",
+            *([f"{rule.place}: {rule.said}"] if rule else []),
+        ),
     )
 
 

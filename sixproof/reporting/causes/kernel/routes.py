@@ -13,6 +13,14 @@ from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
 
+ANSWERS = {
+    "blackhole": "Invalid argument",
+    "unreachable": "No route to host",
+    "prohibit": "Permission denied",
+}
+"""The kernel's errors by kind of route (ip-route(8)); without a route it says that the network is
+unreachable."""
+
 
 @dataclasses.dataclass
 class _Group:
@@ -142,7 +150,14 @@ def _evidence(situation: Situation, node: str, family: Family, group: _Group) ->
     ]
     if twins and all(fib.way(seen, twin).open for twin in twins):
         yield f"over {other} {node} has a route to each of the same pods"
-    yield f"the kernel's answer: ip -{family.version} route get {address} on {node}"
+    answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
+    yield f"to see it on {node}: ip -{family.version} route get {address}{answer}"
+
+
+def _answer(way: RouteLookup) -> str:
+    """The kernel's error for a way that is not open."""
+    kind = way.route.kind if way.route else way.rule.action if way.rule else ""
+    return ANSWERS.get(kind, "Network is unreachable")
 
 
 RULES = (

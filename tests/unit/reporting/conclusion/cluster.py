@@ -91,14 +91,14 @@ def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
             ("filter", "INPUT", "cali-INPUT"),
         ):
             chains.append(ChainSeen(family, table, chain, chain.lower(), 0, "accept"))
-            if f"{family} {target}" != lacking:
+            if lacking not in (f"{family} {target}", f"{family} {target} in {chain}"):
                 jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, ""))
     return FilterSeen([*chains, ChainSeen("inet", "x", "input", "input", 10)], [*jumps, *rules])
 
 
-def drop(packets: int, match: str = "", verdict: str = "drop") -> FilterRuleSeen:
+def drop(packets: int, match: str = "", verdict: str = "drop", changes: str = "") -> FilterRuleSeen:
     """A rule of somebody's that drops."""
-    return FilterRuleSeen("inet", "x", "input", 7, verdict, "", packets, match)
+    return FilterRuleSeen("inet", "x", "input", 7, verdict, "", packets, match, changes)
 
 
 def examined(

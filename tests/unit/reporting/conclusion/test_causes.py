@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sixproof.agent.protocol import (
+    FilterRuleSeen,
     ForwardingSeen,
     HealthSeen,
     LinkSeen,
@@ -35,6 +36,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
+from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
 from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
@@ -123,9 +125,10 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
         if pod.node == "worker2"
     ]
     sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
-    line = first(across(SIX, "worker", "worker2"), examined({"worker": sick}))
-    assert line.startswith("node worker: ")
-    assert "IPv6 packets to pods of worker2 end in the blackhole route" in line
+    (one,) = concluded(across(SIX, "worker", "worker2"), examined({"worker": sick})).every
+    assert one.headline.startswith("node worker: ")
+    assert "IPv6 packets to pods of worker2 end in the blackhole route" in one.headline
+    assert any(line.endswith("(answers: Invalid argument)") for line in one.evidence)
 
 
 def test_a_route_that_is_missing_is_told_from_one_that_all_lack() -> None:
@@ -177,10 +180,44 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
     filters = {"worker": (packet_filter(drop(3, match)), packet_filter(drop(11, match)))}
     line = first(across(SIX, "worker"), examined(filters=filters))
     assert line.startswith(
-        "node worker: a packet filter rule drops IPv6 VXLAN packets (iifname eth0): 8 while 4 "
-        "failing flows were sent again"
+        "node worker: a packet filter rule drops IPv6 VXLAN packets meant for the node itself "
+        "(iifname eth0): 8 while 4 failing flows were sent again"
     )
     assert "nft delete rule inet x input handle 7" in line
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            drop(9, "IPv6, tcp and udp"),
+            "drops IPv6 TCP and UDP packets meant for the node itself",
+        ),
+        (drop(9, "iifname cali*, IPv6, fragment"), "drops IPv6 fragments from its pods"),
+        (
+            drop(9, "oifname cali*, IPv6, udp, destination 2001:db8::5"),
+            "drops IPv6 UDP packets to its pods (destination 2001:db8::5)",
+        ),
+        (drop(9, "icmpv6, type 2"), "drops ICMPv6 Packet Too Big meant for the node itself"),
+        (
+            drop(9, "iifname cali*, IPv6, tcp, flags syn", "rewrite", "MSS to 1220"),
+            "sets the MSS to 1220 in IPv6 TCP SYNs from its pods",
+        ),
+        (drop(9, "IPv6, tcp", "rewrite"), "rewrites IPv6 TCP packets meant for the node itself"),
+        (
+            drop(9, "IPv6, tcp", "nat", "the destination address"),
+            "translates the destination address of IPv6 TCP packets meant for the node itself",
+        ),
+        (drop(9, "IPv6", "nat"), "translates the addresses of IPv6 packets meant for the node"),
+    ],
+)
+def test_what_a_rule_does_is_said_in_plain_words(rule: FilterRuleSeen, said: str) -> None:
+    """Family, protocol, direction; what is left of its match in brackets."""
+    before = dataclasses.replace(rule, packets=3)
+    filters = {"worker": (packet_filter(before), packet_filter(rule))}
+    results = run(across(SIX, "worker"), examined(filters=filters))
+    (cause,) = packet_filter_causes.find(Situation(results))
+    assert said in cause.what
 
 
 def test_a_rule_that_took_nothing_is_no_cause() -> None:
@@ -250,11 +287,15 @@ def test_a_jump_that_one_family_lacks_is_the_cause() -> None:
         dead = flow.destination is service and flow.source.node == "worker" and flow.family is SIX
         return Outcome.DROPPED if dead else Outcome.ALLOWED
 
-    filters = {"worker": (packet_filter(lacking="ip6 KUBE-SERVICES"),) * 2}
     ends = (*pods()[1:], service)
-    (one,) = concluded(rule, examined(filters=filters), ends).every
-    assert "IPv6 packets skip kube-proxy's rules" in one.headline
-    assert "no jump to KUBE-SERVICES" in one.headline
+    for lacking, said in (
+        ("ip6 KUBE-SERVICES", "chains PREROUTING and OUTPUT of table ip6 nat have no jump"),
+        ("ip6 KUBE-SERVICES in OUTPUT", "chain OUTPUT of table ip6 nat has no jump"),
+    ):
+        filters = {"worker": (packet_filter(lacking=lacking),) * 2}
+        (one,) = concluded(rule, examined(filters=filters), ends).every
+        assert f"IPv6 packets skip kube-proxy's rules: {said} to KUBE-SERVICES" in one.headline
+        assert len(one.causes) == 1, "told twice"
 
 
 def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
@@ -406,8 +447,16 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
     measured = Measured(kept, expected, "suites/pods/t.py::t")
     cases = (Case("suites/pods/t.py::t", CaseOutcome.FAILED),)
     dead = [neighbour("2001:db8::1", "FAILED")]
-    read = examined({"worker": node("worker", neighbours=dead)})
+    sick = {"worker": node("worker", neighbours=dead)}
+    rule = drop(3, "IPv6", "nat", "the source address")
+    by = {"worker": (packet_filter(rule),) * 2}
+    read = examined(sick, filters=by)
     (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
+    assert "of eth0 on worker, since table inet x translates them. Find who made" in one.headline
+    assert "remove it (nft delete rule inet x input handle 7)" in one.headline
+    read = examined(sick)
+    (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
+    assert "Find the masquerade rule that takes them" in one.headline
     assert one.headline.startswith("node worker: IPv6 packets of its pods to a@control-plane")
     assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.headline
     assert [c.code for c in one.causes] == ["source-address"], (

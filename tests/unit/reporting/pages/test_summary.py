@@ -42,6 +42,24 @@ def test_each_family_gets_its_verdict() -> None:
     assert headline(broken()) == "IPv6 broken, IPv4 works - 1 failed, 1 broken of 4 tests"
 
 
+def test_what_is_not_proven_stands_below_what_is_wrong() -> None:
+    """And first of all where nothing that was measured is wrong, in terminal and overview alike."""
+    closed = Case("t", CaseOutcome.NOT_PROVEN)
+    for results, order in (
+        (broken(), ["Conclusion", "Not proven, and why"]),
+        (Results(RUN, matrices=(measured(works),)), ["Not proven, and why"]),
+        (
+            Results(RUN, matrices=(measured(lambda _: Outcome.UNKNOWN),)),
+            ["Not proven, and why", "Conclusion"],
+        ),
+    ):
+        run = dataclasses.replace(results, cases=(*results.cases, closed))
+        lines = [plain([line]).strip() for line in summary_lines(run)]
+        assert [line for line in lines if line in order] == order
+        titles = re.findall("<h2[^>]*>([^<]*)</h2>", overview(run))
+        assert titles[: len(order)] == order
+
+
 @pytest.mark.parametrize(
     ("results", "word"),
     [
