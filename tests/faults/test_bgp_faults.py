@@ -54,3 +54,21 @@ def test_b1_sessions_of_one_family_are_gone(node: str, family: Family, tmp_path:
     assert_first_line(suite_run, node, "179", families=[family])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b2_a_password_that_the_router_does_not_have(
+    node: str, family: Family, bgp_bed: testbed.Bed, tmp_path: Path
+) -> None:
+    """B2: the router, that family and the passwords are named; all is well afterwards."""
+    router = bgp_bed.router
+    assert router is not None
+    faults("inject", "B2", "--family", family.value)
+    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    red = set(suite_run.red())
+    assert f"{SESSIONS}[{family}]" in red
+    assert f"{SESSIONS}[{family.other}]" not in red
+    address = router.ipv6 if family is Family.IPV6 else router.ipv4
+    assert_first_line(suite_run, address, "passwords differ", families=[family])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", "suites/bgp"))

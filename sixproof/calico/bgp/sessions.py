@@ -39,7 +39,7 @@ def wanted(bgp: Bgp, nodes: Sequence[CalicoNode]) -> tuple[WantedSession, ...]:
 
 def _wanted(bgp: Bgp, nodes: Sequence[CalicoNode]) -> Iterator[WantedSession]:
     for peer in bgp.peers:
-        why = f"BGPPeer {peer.name}"
+        why = f"BGPPeer {peer.name}" + ", with a password" * peer.password
         chosen = [node for node in nodes if _selects(peer.nodes, node)]
         if peer.peer_selector:
             others = [node for node in nodes if _selects(peer.peer_selector, node)]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.scope import called
+
+REFUSED = ("TcpExtTCPMD5NotFound", "TcpExtTCPMD5Unexpected", "TcpExtTCPMD5Failure")
+"""Counters of /proc/net/netstat: segments that the kernel refuses for their signature."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -50,20 +53,47 @@ def _cause(
     count = f"{len(cells)} of its {len(every)} BGP sessions over {family}"
     verb = "is" if len(cells) == 1 else "are"
     node = source.node
+    what = f"{count} {verb} not Established, with {called(other)} for one"
+    refused = _unsigned(situation, {_ends(cell)[0].node for cell in cells})
+    if refused:
+        reason = "the two sides' passwords differ (TCP MD5 signatures, RFC 2385)"
+        remedy = "Give both the same password (BGPPeer, password.secretKeyRef), or neither"
+    else:
+        reason = first.observation.reason
+        remedy = (
+            f"See tcp/179, passwords and AS numbers of both sides, and calico-node's log on {node}"
+        )
     return Cause(
         "bgp-session",
         f"node {place.node}" if place.node else called(place),
-        f"{count} {verb} not Established, with {called(other)} for one: {first.observation.reason}",
-        f"See tcp/179, passwords and AS numbers of both sides, and calico-node's log on {node}",
+        f"{what}: {reason}",
+        remedy,
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: _reached(wrong, family, place),
-        evidence=tuple(
-            f"{called(a)} to {called(b)}: {cell.observation.reason}"
-            for cell in cells[:4]
-            for a, b in [_ends(cell)]
+        evidence=(
+            *(
+                f"the kernel of {where} refused {number} TCP segments whose signature was missing, "
+                f"unexpected or wrong"
+                for where, number in refused.items()
+            ),
+            *(
+                f"{called(a)} to {called(b)}: {cell.observation.reason}"
+                for cell in cells[:4]
+                for a, b in [_ends(cell)]
+            ),
         ),
     )
+
+
+def _unsigned(situation: Situation, nodes: Iterable[str]) -> dict[str, int]:
+    """How many segments the kernels of these nodes refused for their signature during the run."""
+    found = {}
+    for node in sorted(nodes):
+        now, before = situation.nodes.get(node), situation.earlier.get(node)
+        if now is not None and before is not None:
+            found[node] = sum(now.counters.get(c, 0) - before.counters.get(c, 0) for c in REFUSED)
+    return {node: number for node, number in found.items() if number > 0}
 
 
 def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
@@ -81,9 +111,9 @@ RULES = (
     CauseRule(
         "bgp-session",
         "A BGP session that Calico is told to have is not Established",
-        "CalicoNodeStatus of each node, BGPConfiguration, BGPPeers (suites/bgp)",
+        "CalicoNodeStatus of each node, BGPConfiguration, BGPPeers, TCP MD5 counters (suites/bgp)",
         find,
-        ("B1",),
+        ("B1", "B2"),
         "RFC 4271 section 8.2.2",
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sixproof.checks.judged import judged
 from sixproof.model import (
@@ -21,7 +21,7 @@ from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import across, examined
+from tests.unit.reporting.conclusion.cluster import across, examined, node
 from tests.unit.reporting.samples import RUN, measured
 
 SIX = Family.IPV6
@@ -38,7 +38,12 @@ ROUTER = Endpoint(
 )
 
 
-def sessions(down: Callable[[Endpoint, Endpoint], bool], *more: Measured) -> Conclusions:
+def sessions(
+    down: Callable[[Endpoint, Endpoint], bool],
+    *more: Measured,
+    refused: Mapping[str, int] | None = None,
+) -> Conclusions:
+    """What is concluded of such sessions; `refused` are segments by the node that refused them."""
     flows = [
         Flow(a, b, b.addresses[0], Protocol.TCP, question="BGP session")
         for a in HOSTS
@@ -49,8 +54,15 @@ def sessions(down: Callable[[Endpoint, Endpoint], bool], *more: Measured) -> Con
     seen = [Observation(f, Outcome.ALLOWED) for f in flows]
     kept, expected = judged(MatrixKind.SESSIONS, "BGP sessions of every node", seen, wrong)
     cases = (Case(TEST, CaseOutcome.FAILED), *(Case(m.test, CaseOutcome.FAILED) for m in more))
+    changed = {
+        name: node(name, counters={"TcpExtTCPMD5NotFound": number})
+        for name, number in (refused or {}).items()
+    }
     told = Results(
-        RUN, cases=cases, matrices=(Measured(kept, expected, TEST), *more), examination=examined()
+        RUN,
+        cases=cases,
+        matrices=(Measured(kept, expected, TEST), *more),
+        examination=examined(changed),
     )
     return conclude(told)
 
@@ -64,6 +76,20 @@ def test_a_node_whose_sessions_are_down_is_named_with_the_family() -> None:
 def test_a_router_that_all_nodes_have_lost_is_the_place() -> None:
     (one,) = sessions(lambda _, b: b is ROUTER).every
     assert one.headline.startswith("BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6")
+
+
+def test_segments_that_were_refused_for_their_signature_tell_of_passwords() -> None:
+    """B2: kernels count them; on a node whose sessions stand they say nothing."""
+    (one,) = sessions(lambda _, b: b is ROUTER, refused={"worker": 7}).every
+    assert one.headline.startswith(
+        "BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6 are not Established, with the "
+        "host network of control-plane for one: the two sides' passwords differ"
+    )
+    assert "the kernel of worker refused 7 TCP segments" in one.evidence[0]
+    (other,) = sessions(
+        lambda a, b: a.node == "worker2" and b is ROUTER, refused={"worker": 7}
+    ).every
+    assert "passwords differ" not in other.headline
 
 
 def test_one_session_is_told_of_the_node_that_was_asked() -> None:
