@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections
 import os
 import random
 import sys
@@ -14,7 +15,6 @@ from sixproof.agent.client.batch import EXCHANGES, TRANSFERS, Batch
 from sixproof.agent.client.raw_sender import RawSender
 from sixproof.agent.client.resolver import Resolver
 from sixproof.agent.client.sized import SizedSender
-from sixproof.agent.control.lag import Lag
 from sixproof.agent.server.ports import Server
 from sixproof.agent.witness import facts
 from sixproof.agent.witness.capture import Capture
@@ -187,3 +187,25 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.EndCapture: Agent.end_capture,
 }
 """How every request is carried out."""
+
+
+class Lag:
+    """The worst delay of the event loop: an agent's slowness must not pass for the network's."""
+
+    STEP = 0.05
+
+    def __init__(self) -> None:
+        self._samples: collections.deque[tuple[float, float]] = collections.deque(maxlen=2000)
+
+    async def watch(self) -> None:
+        """Sample for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            before = loop.time()
+            await asyncio.sleep(self.STEP)
+            now = loop.time()
+            self._samples.append((now, now - before - self.STEP))
+
+    def since(self, moment: float) -> float:
+        """The worst delay in seconds since a moment of the loop's clock."""
+        return max((lag for at, lag in self._samples if at >= moment), default=0.0)

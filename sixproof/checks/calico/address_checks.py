@@ -10,8 +10,9 @@ from sixproof.agent import protocol
 from sixproof.calico import ipam as calico_ipam
 from sixproof.calico import pools as calico_pools
 from sixproof.calico.ipam import Ipam
+from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
-from sixproof.checks.calico import pod_addresses, routes, selection
+from sixproof.checks.calico import pod_addresses, routes
 from sixproof.checks.calico.pod_addresses import PodRecord
 from sixproof.checks.judged import judged
 from sixproof.checks.recorder import Recorder
@@ -29,6 +30,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
+from sixproof.policy.calico.selector_text import parse_selector
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
@@ -143,7 +145,7 @@ class AddressChecks:
             VerdictError: one is not.
             NotAsked: every pool of the family serves every pod, or a selector cannot be read.
         """
-        if not any(map(selection.chooses, self.state.pools_of(family))):
+        if not any(map(chooses, self.state.pools_of(family))):
             raise NotAsked(
                 f"every {family} pool serves every pod", "an IPPool with a nodeSelector of its own"
             )
@@ -157,7 +159,7 @@ class AddressChecks:
                 continue
             flow = self.question(pod, address, "pool")
             seen.append(Observation(flow, Outcome.ALLOWED))
-            if said := selection.passed_over(pool, pod, nodes, homes):
+            if said := passed_over(pool, pod, nodes, homes):
                 wrong[flow] = f"it has {address}; {said}"
         self.require(MatrixKind.ADDRESSES, SELECTED, seen, wrong, family)
 
@@ -254,3 +256,45 @@ class AddressChecks:
 
 def _flow(source: Endpoint, pod: Endpoint, address: IPAddress, question: str) -> Flow:
     return Flow(source, pod, address, Protocol.ICMP, question=question)
+
+
+Labelled = Mapping[str, Mapping[str, str]]
+"""Labels of objects, by their names."""
+_ALL = ("", "all()")
+
+
+def chooses(pool: Pool) -> bool:
+    """Whether there may be pods that it does not serve."""
+    selectors = (pool.node_selector, pool.namespace_selector)
+    return pool.manual or any(s.strip() not in _ALL for s in selectors)
+
+
+def passed_over(pool: Pool, pod: Endpoint, nodes: Labelled, namespaces: Labelled) -> str:
+    """Why a pod that names no pool cannot have got an address of this one, "" where it can.
+
+    What is not known of a node or a namespace is held against nobody.
+
+    Raises:
+        NotAsked: a selector cannot be read.
+    """
+    if pool.manual:
+        return f"IPPool {pool.name} is Manual: it serves pods that name it, and this one names none"
+    for what, selector, name, known in (
+        ("nodeSelector", pool.node_selector, pod.node, nodes),
+        ("namespaceSelector", pool.namespace_selector, pod.namespace, namespaces),
+    ):
+        if name in known and not matches(selector, known[name]):
+            return f"the {what} of IPPool {pool.name} ({selector}) does not select {name}"
+    return ""
+
+
+def matches(selector: str, labels: Mapping[str, str]) -> bool:
+    """Whether a pool's selector matches labels.
+
+    Raises:
+        NotAsked: it cannot be read.
+    """
+    try:
+        return parse_selector(selector).matches(labels)
+    except ValueError as error:
+        raise NotAsked(f"the selector {selector!r} of an IPPool cannot be read: {error}") from error

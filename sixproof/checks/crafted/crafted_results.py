@@ -10,10 +10,17 @@ from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Endpoint, Family, Flow, Protocol
+from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.crafted import matrix as crafted_matrix
 from sixproof.probes.crafted import probe as crafted
 from sixproof.probes.crafted import shapes
-from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus, CraftedTarget
+from sixproof.probes.crafted.probe import (
+    CraftedBatch,
+    CraftedPacket,
+    CraftedResult,
+    CraftedStatus,
+    CraftedTarget,
+)
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
@@ -149,3 +156,29 @@ def forbidden(
         shut = dataclasses.replace(opened, port=SHUT.port or 0)
         yield shapes.baseline(opened, DENIED)
         yield from shapes.forbidden(shut, opened, DENIED)
+
+
+MORE_PATIENCE = 3
+"""How many times as long the second try waits."""
+
+
+def fire(
+    loads: Iterable[PacketSource], agents: AgentClient, silence: float
+) -> tuple[CraftedResult, ...]:
+    """What became of every load of packets: one load after the other, since a capture holds so many
+    packets and no more. `silence` seconds pass after the last packet of each.
+
+    Raises:
+        InfrastructureError: an agent is lost.
+    """
+    results: list[CraftedResult] = []
+    for load in loads:
+        if not (packets := tuple(load())):
+            continue
+        with steps.step(f"When {len(packets)} crafted datagrams are fired"):
+            fired = CraftedBatch(agents, silence).fire(packets)
+        if any(result.fate is CraftedStatus.UNKNOWN for result in fired):
+            with steps.step("When they are fired again, for some could not be measured"):
+                fired = CraftedBatch(agents, MORE_PATIENCE * silence).fire(tuple(load()))
+        results += fired
+    return tuple(results)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from sixproof.agent import identity, protocol, wire
-from sixproof.agent.client.attempt import Attempt
+from sixproof.agent.client.attempt import SOURCE_PORTS, Attempt, SourcePorts
 from sixproof.agent.client.batch import ATTEMPTS, Batch
 from sixproof.agent.client.datagrams import (
     ICMP_ECHO_REPLY,
@@ -25,7 +25,6 @@ from sixproof.agent.client.datagrams import (
     UdpAttempt,
     checksum,
 )
-from sixproof.agent.client.source_ports import SOURCE_PORTS, SourcePorts
 from sixproof.agent.client.tcp import TcpAttempt
 from sixproof.agent.control.serve import FILE_LIMIT, allow_more_files
 from sixproof.agent.protocol import Event, FlowResult, IcmpSeen

@@ -11,7 +11,7 @@ import pytest
 
 from sixproof.calico.ipam import Allocation, Block, Ipam
 from sixproof.calico.pools import Pool
-from sixproof.checks.calico import pool_effects, selection
+from sixproof.checks.calico import address_checks, pool_effects
 from sixproof.checks.calico.address_checks import AddressChecks
 from sixproof.checks.calico.pool_checks import Outskirts, PoolChecks
 from sixproof.checks.connect.connectivity import Connectivity
@@ -361,15 +361,15 @@ NAMESPACES = {HOME: {"team": "shop"}}
 def test_a_pool_serves_whom_its_selectors_match(spec: dict[str, Any], words: str) -> None:
     """A pod on n1."""
     pool = Pool("six", ipaddress.ip_network("fd00::/64"), 122, **spec)
-    said = selection.passed_over(pool, UNASKED, LABELS, NAMESPACES)
+    said = address_checks.passed_over(pool, UNASKED, LABELS, NAMESPACES)
     assert words in said
     assert bool(said) is bool(words)
-    assert selection.chooses(pool) is bool(spec)
+    assert address_checks.chooses(pool) is bool(spec)
 
 
 def test_what_is_not_known_of_a_node_is_held_against_nobody() -> None:
     """Nor can a selector be judged that cannot be read."""
     pool = Pool("six", ipaddress.ip_network("fd00::/64"), 122, node_selector="zone == 'dmz'")
-    assert selection.passed_over(pool, UNASKED, {}, {}) == ""
+    assert address_checks.passed_over(pool, UNASKED, {}, {}) == ""
     with pytest.raises(NotAsked, match="cannot be read"):
-        selection.matches("zone ==", {})
+        address_checks.matches("zone ==", {})
