@@ -60,8 +60,8 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
                 "kubectl describe tigerastatus",
             )
     pools = {str(pool.cidr): pool for pool in state.pools}
-    for cidr, wanted in state.installation.encapsulation:
-        found = pools.get(cidr)
+    for asked in state.installation.pools:
+        found, wanted = pools.get(str(asked.cidr)), asked.encapsulation
         if found and found.encapsulation != wanted:
             yield OPERATOR.found(
                 Severity.WARNING,

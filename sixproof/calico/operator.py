@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from sixproof.calico.pools import Pool, pools
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.facts import cni
@@ -25,14 +26,14 @@ class Status:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Installation:
     """What the operator's Installation asks for. `mtu` is None where it leaves that to Felix;
-    `encapsulation` holds its pools' by cidr in text; `autodetection` names the method of each
-    family, as ``firstFound=true``."""
+    `pools` are those that it has made, named by it where they have no name; `autodetection` names
+    the method of each family, as ``firstFound=true``."""
 
     variant: str = ""
     bgp: str = ""
     dataplane: str = ""
     mtu: int | None = None
-    encapsulation: tuple[tuple[str, str], ...] = ()
+    pools: tuple[Pool, ...] = ()
     autodetection: tuple[tuple[Family, str], ...] = ()
     statuses: tuple[Status, ...] = ()
 
@@ -48,13 +49,33 @@ def installation(found: Manifest, statuses: Iterable[Manifest]) -> Installation 
         bgp=json_fields.text(network, "bgp"),
         dataplane=json_fields.text(network, "linuxDataplane") or "Iptables",
         mtu=json_fields.number(network, "mtu"),
-        encapsulation=tuple(
-            (json_fields.text(p, "cidr"), json_fields.text(p, "encapsulation") or "IPIP")
-            for p in json_fields.entries(network, "ipPools")
-        ),
+        pools=installed_pools(found),
         autodetection=tuple((f, method) for f, method in methods.items() if method),
         statuses=tuple(_status(s) for s in sorted(statuses, key=json_fields.name)),
     )
+
+
+def installed_pools(installation: Manifest) -> tuple[Pool, ...]:
+    """Its pools, with what the operator takes where it says nothing (IPIP, source NAT, all nodes);
+    those whose cidr does not parse are left out."""
+    found = json_fields.entries(installation, "spec", "calicoNetwork", "ipPools")
+    return pools(_as_ip_pool(number, written) for number, written in enumerate(found))
+
+
+def _as_ip_pool(number: int, written: Manifest) -> Manifest:
+    encapsulation = json_fields.text(written, "encapsulation") or "IPIP"
+    kind, cross = encapsulation.partition("CrossSubnet")[:2]
+    mode = "CrossSubnet" if cross else "Always"
+    name = json_fields.text(written, "name") or f"ipPools[{number}] of Installation"
+    spec = {
+        "cidr": json_fields.text(written, "cidr"),
+        "blockSize": json_fields.number(written, "blockSize"),
+        "natOutgoing": json_fields.text(written, "natOutgoing") != "Disabled",
+        "nodeSelector": json_fields.text(written, "nodeSelector"),
+        "vxlanMode": mode if kind == "VXLAN" else "Never",
+        "ipipMode": mode if kind == "IPIP" else "Never",
+    }
+    return {"metadata": {"name": name}, "spec": spec}
 
 
 def environment_methods(daemon: Manifest) -> tuple[tuple[Family, str], ...]:

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.calico import felix_audit, pool_audit
 from sixproof.calico.felix import felix
-from sixproof.calico.pools import Pool, pools
+from sixproof.calico.operator import installed_pools
+from sixproof.calico.pools import pools
 from sixproof.calico.state import CalicoState
 from sixproof.errors import UsageError
 from sixproof.explain.command import Told, few
@@ -158,7 +159,7 @@ def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
     configured = _of_kind(written, "FelixConfiguration")
     given = (
         *pools(_of_kind(written, "IPPool")),
-        *_pools_of_installations(_of_kind(written, "Installation")),
+        *(p for one in _of_kind(written, "Installation") for p in installed_pools(one)),
     )
     state = CalicoState("", pools=given, felix=felix(configured, {}))
     facts = ClusterFacts(
@@ -182,25 +183,6 @@ def _without_nat(finding: Finding) -> bool:
 
 def _of_kind(values: Iterable[Manifest], kind: str) -> list[Manifest]:
     return [value for value in values if value.get("kind") == kind]
-
-
-def _pools_of_installations(installations: Iterable[Manifest]) -> Iterator[Pool]:
-    """Pools as the operator's Installation writes them, named by it where they have no name."""
-    for installation in installations:
-        found = json_fields.entries(installation, "spec", "calicoNetwork", "ipPools")
-        for number, pool in enumerate(found):
-            encapsulation = json_fields.text(pool, "encapsulation") or "IPIP"
-            kind, cross = encapsulation.partition("CrossSubnet")[:2]
-            mode = "CrossSubnet" if cross else "Always"
-            spec = {
-                "cidr": json_fields.text(pool, "cidr"),
-                "blockSize": json_fields.number(pool, "blockSize"),
-                "natOutgoing": json_fields.text(pool, "natOutgoing") != "Disabled",
-                "vxlanMode": mode if kind == "VXLAN" else "Never",
-                "ipipMode": mode if kind == "IPIP" else "Never",
-            }
-            name = json_fields.text(pool, "name") or f"ipPools[{number}] of Installation"
-            yield from pools([{"metadata": {"name": name}, "spec": spec}])
 
 
 def _subnets(values: Iterable[object], key: str) -> tuple[IPNetwork, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 
 from sixproof.agent import protocol
+from sixproof.calico import autodetection
 from sixproof.calico import ipam as calico_ipam
 from sixproof.calico import pools as calico_pools
 from sixproof.calico.ipam import Ipam
@@ -180,6 +181,29 @@ class AddressChecks:
             for node, held in self.held.items()
             if node in known
         }
+        evidence.require_none([f"node {n}: {what}" for n, what in said.items() if what], family)
+
+    def must_be_chosen_by_the_method(self, family: Family) -> None:
+        """The address that Calico chose for a node is one that its autodetection method chooses.
+
+        Raises:
+            VerdictError: one is not.
+            InfrastructureError: an agent could not be asked.
+            NotAsked: the method is not known, or what it chooses cannot be told.
+        """
+        method = dict(self.state.autodetection).get(family)
+        if method is None:
+            raise NotAsked(f"how Calico chooses {family} addresses of nodes is not known")
+        known = {node.name: node for node in self.state.nodes}
+        said = {}
+        for node, held in self.held.items():
+            chosen = known[node].address(family) if node in known else None
+            devices = [d for d, a, _ in held if chosen and json_fields.address(a) == chosen.ip]
+            if chosen is not None:
+                device = devices[0] if devices else ""
+                said[node] = autodetection.disagreement(method, known[node], family, device)
+        if not said:
+            raise NotAsked(f"Calico chose no {family} address for a node", f"nodes with {family}")
         evidence.require_none([f"node {n}: {what}" for n, what in said.items() if what], family)
 
     def must_keep_its_blocks(self, nodes: Iterable[str]) -> None:

@@ -217,7 +217,7 @@ def test_unreadable_state_is_noted() -> None:
 
 def test_operator() -> None:
     installed = Installation(
-        encapsulation=(("fd00:244::/56", "None"),),
+        pools=(Pool("six", ipaddress.ip_network("fd00:244::/56"), 122, "None"),),
         statuses=(Status("calico", False, "no quorum"), Status("apiserver", True)),
     )
     found = findings(change(GOOD, installation=installed))

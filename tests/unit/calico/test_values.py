@@ -187,7 +187,10 @@ def test_operator_installation() -> None:
     found = installation(named("default", variant="Calico", calicoNetwork=network), statuses)
     assert found
     assert (found.mtu, found.dataplane, found.bgp) == (1410, "Nftables", "Disabled")
-    assert found.encapsulation == (("fd00::/64", "VXLAN"), ("10.0.0.0/16", "IPIP"))
+    assert [(str(p.cidr), p.encapsulation) for p in found.pools] == [
+        ("10.0.0.0/16", "IPIP"),
+        ("fd00::/64", "VXLAN"),
+    ]
     assert found.autodetection == ((IPV4, "firstFound=true"), (IPV6, "cidrs=fd00::/64"))
     assert [(s.component, s.available, s.message) for s in found.statuses] == [
         ("apiserver", True, ""),

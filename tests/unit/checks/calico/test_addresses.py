@@ -324,6 +324,26 @@ def test_an_address_that_the_node_has_otherwise_is_named(
     assert words in text
 
 
+def test_an_address_that_the_method_would_not_choose_is_named() -> None:
+    """With the node and its device; a method that is not known, or has no address, is not asked."""
+    run = Run()
+    with pytest.raises(NotAsked, match="how Calico chooses IPv6 addresses of nodes is not known"):
+        run.checks.must_be_chosen_by_the_method(SIX)
+    for method in ("first-found", "cidr=2001:db8:1::/48"):
+        run.checks.state = dataclasses.replace(
+            run.checks.state, autodetection=tuple((family, method) for family in Family)
+        )
+        if method == "first-found":
+            run.checks.must_be_chosen_by_the_method(SIX)
+            with pytest.raises(NotAsked, match="chose no IPv4 address"):
+                run.checks.must_be_chosen_by_the_method(FOUR)
+    lines = said(run.checks.must_be_chosen_by_the_method).splitlines()
+    assert lines[0] == (
+        "node worker: Calico chose 2001:db8::1/64 on eth0, which is not in 2001:db8:1::/48"
+    )
+    assert len(lines) == 2
+
+
 def test_a_node_without_an_address_of_a_family() -> None:
     """Calico chose none."""
     assert "chose no IPv4 address" in said(Run().checks.must_have_its_nodes_addresses, FOUR)
