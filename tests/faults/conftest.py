@@ -13,6 +13,9 @@ from pathlib import Path
 import pytest
 
 import testbed
+from sixproof.kube.api import resources
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.diagnosis.verdicts import verdicts
@@ -149,6 +152,17 @@ def workers(bed: testbed.Bed) -> tuple[str, str]:
     """The bed's two worker nodes."""
     first, second = (node.name for node in bed.nodes if node.role == "worker")
     return first, second
+
+
+@pytest.fixture
+def replica(bed: testbed.Bed) -> tuple[str, str]:
+    """A CoreDNS pod as NAMESPACE/NAME and its node; there is another one beside it. Of a Deployment
+    that was restarted a moment ago the old pods, which are ending, do not count."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
+        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
+    ready = [found for pod in pods if (found := running_pod(pod))]
+    assert len(ready) > 1, "needs two CoreDNS replicas"
+    return f"kube-system/{ready[0].name}", ready[0].node
 
 
 @pytest.fixture

@@ -8,9 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import testbed
-from sixproof.kube.api import json_fields, resources
-from sixproof.kube.api.client import Cluster
 from sixproof.model import Family
 from tests.faults.conftest import assert_first_line, faults, run_suites
 
@@ -107,12 +104,13 @@ CASES = (
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_first_line_names_the_place_and_the_cause(
-    tmp_path: Path, workers: tuple[str, str], replica: str, case: Case
+    tmp_path: Path, workers: tuple[str, str], replica: tuple[str, str], case: Case
 ) -> None:
     """Place and cause in at most two lines, and no family accused that the fault does not reach."""
     node, peer = workers
-    pod = replica.partition("/")[2] if "DNS" in case.inject else f"@{node}"
-    names = {"NODE": node, "PEER": peer, "POD": pod, "DNS": replica}
+    dns, _ = replica
+    pod = dns.partition("/")[2] if "DNS" in case.inject else f"@{node}"
+    names = {"NODE": node, "PEER": peer, "POD": pod, "DNS": dns}
 
     def said(text: str) -> str:
         return functools.reduce(lambda t, name: t.replace(name, names[name]), names, text)
@@ -128,11 +126,3 @@ def test_the_first_line_names_the_place_and_the_cause(
         suite_run = run_suites(tmp_path, *case.suites.split())
     words = [names.get(word) or word for word in case.words]
     assert_first_line(suite_run, *words, families=case.families)
-
-
-@pytest.fixture
-def replica(bed: testbed.Bed) -> str:
-    """A DNS pod, with its namespace."""
-    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
-    return f"kube-system/{json_fields.name(pods[0])}"

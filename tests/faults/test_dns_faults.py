@@ -128,16 +128,6 @@ def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbe
     assert {f"{NAMES}[IPv4]", f"{NAMES}[IPv6]", f"{FROM_PODS}[IPv4]"} <= suite_run.green()
 
 
-@pytest.fixture
-def replica(bed: testbed.Bed) -> tuple[str, str]:
-    """A CoreDNS pod as NAMESPACE/NAME and its node; there is another one beside it."""
-    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
-    ready = [found for pod in pods if (found := running_pod(pod))]
-    assert len(ready) > 1, "needs two CoreDNS replicas"
-    return f"kube-system/{ready[0].name}", ready[0].node
-
-
 ALL_RECORDS = (RECORDS, "suites/dns/test_ports.py", "suites/dns/test_reverse.py")
 
 
