@@ -106,7 +106,7 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": variant.cluster,
-        "networking": networking(variant),
+        "networking": networking(variant, built),
         "nodes": [
             {"role": role, **node}
             for role in ("control-plane", *("worker" for _ in range(variant.workers)))
@@ -116,12 +116,15 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
     }
 
 
-def networking(variant: Variant) -> dict[str, object]:
-    """The cluster's network, which is left to Calico; kube-proxy takes iptables unless told."""
+def networking(variant: Variant, built: bool = True) -> dict[str, object]:
+    """The cluster's network, which is left to the bed; kube-proxy takes iptables unless told.
+
+    kind's node image, which is not `built` here, holds kind's own network plugin.
+    """
     proxy = {"kubeProxyMode": "nftables"} if variant.data_plane is DataPlane.NFTABLES else {}
     return {
         "ipFamily": "dual" if len(variant.families) > 1 else variant.families[0].lower(),
-        "disableDefaultCNI": True,
+        "disableDefaultCNI": built or variant.calico,
         "podSubnet": ",".join(variant.pod_subnets),
         "serviceSubnet": ",".join(variant.service_subnets),
         **proxy,
