@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"what one of them may take to come up and be tested; default {tour.MINUTES}",
     )
     every.add_argument(
-        "--pytest", default="", metavar="WORDS", help="further words for pytest: '-k reachability'"
+        "--pytest", default="", metavar="WORDS", help="further words: --pytest='-k reachability'"
     )
     faults.add(commands)
     return top

@@ -21,7 +21,13 @@ GATHERING_SECONDS = 0.05
 """Changes seldom come alone."""
 CONFIG = Path("/etc/cni/net.d/10-kindnet.conflist")
 MTU = Path("/sys/class/net/eth0/mtu")
-FORWARDING = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+SYSCTLS = {
+    # Also while no pod is there, for which the ptp plugin would set them: a NodePort is forwarded.
+    "net/ipv4/ip_forward": "1",
+    "net/ipv6/conf/all/forwarding": "1",
+    # A pod's link has nobody else who could have the gateway's address; RFC 4862 section 5.1.
+    "net/ipv6/conf/default/dad_transmits": "0",
+}
 
 
 def tell(program: list[str], text: str) -> bool:
@@ -32,12 +38,12 @@ def tell(program: list[str], text: str) -> bool:
     return done.returncode == 0
 
 
-def forward() -> None:
-    """Have the node forward, also while no pod is there for which the ptp plugin would ask."""
-    for name in FORWARDING:
-        path = Path("/proc/sys", name)
-        if path.exists() and path.read_text().strip() != "1":
-            path.write_text("1")
+def prepare(root: Path = Path("/proc/sys")) -> None:
+    """Have the node forward, and pods' gateways answer from the first moment."""
+    for name, wanted in SYSCTLS.items():
+        path = root / name
+        if path.exists() and path.read_text().strip() != wanted:
+            path.write_text(wanted)
 
 
 @dataclass(frozen=True)
@@ -91,7 +97,7 @@ def main() -> None:
             continue
         wanted = Wanted.of(mirrors, node, ranges, int(MTU.read_text()))
         if wanted != done or time.monotonic() - since >= AGAIN_SECONDS:
-            forward()
+            prepare()
             done, since = (wanted if carry_out(wanted) else None), time.monotonic()
 
 

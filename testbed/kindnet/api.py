@@ -19,6 +19,7 @@ from typing import Any
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 WATCH_SECONDS = 60
 """The API server ends a watch after this time; then all is listed anew, whatever was missed."""
+CONNECT_SECONDS = 3.0
 SILENCE_SECONDS = 75.0
 PAUSE_SECONDS = 1.0
 
@@ -51,8 +52,11 @@ class Api:
         """The answer to a request; raises OSError or HTTPException for any other than 200."""
         trust = ssl.create_default_context(cafile=self.account / "ca.crt")
         connection = http.client.HTTPSConnection(
-            self.host, self.port, timeout=SILENCE_SECONDS, context=trust
+            self.host, self.port, timeout=CONNECT_SECONDS, context=trust
         )
+        # Before kube-proxy has its rules, nobody answers there.
+        connection.connect()
+        connection.sock.settimeout(SILENCE_SECONDS)
         # The kubelet writes a new token long before the old one ends.
         token = (self.account / "token").read_text().strip()
         connection.request(

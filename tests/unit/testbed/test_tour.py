@@ -233,6 +233,20 @@ def test_the_exit_status_says_whether_all_were_green(
     assert (checkout / "reports/variants/variants.json").is_file()
 
 
+def test_words_for_pytest_may_be_options() -> None:
+    """As .ci/run gives them."""
+    given = ["variants", "--of-the-day", "--minutes", "15", "--pytest=--last-failed"]
+    read = cli.parser().parse_args(given)
+    assert (read.of_the_day, read.minutes, read.pytest) == (True, 15.0, "--last-failed")
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "nan", "1441", "ten"])
+def test_a_variants_time_is_bounded(minutes: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.parser().parse_args(["variants", "--minutes", minutes])
+    assert "--minutes" in capsys.readouterr().err
+
+
 def test_an_unknown_variant_is_told_before_anything_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -53,6 +53,15 @@ def test_a_node_whose_rules_are_refused_gets_no_pods(told: list[str], tmp_path: 
     assert not (tmp_path / "config").exists()
 
 
+def test_the_node_forwards_what_it_can(tmp_path: Path) -> None:
+    """A kernel without IPv6 has no such files."""
+    (tmp_path / "net/ipv4").mkdir(parents=True)
+    path = tmp_path / "net/ipv4/ip_forward"
+    path.write_text("0\n")
+    plugin.prepare(tmp_path)
+    assert path.read_text() == "1"
+
+
 def test_a_node_without_ranges_waits_for_them(told: list[str], tmp_path: Path) -> None:
     wanted = Wanted.of(mirrors(), "one", ["10.251.0.0/16"], 1500)
     assert wanted.config == ""
