@@ -14,7 +14,7 @@ from testbed import record
 from testbed.build import images, registry
 from testbed.build.images import Supply
 from testbed.build.registry import Mode
-from testbed.cluster import bgp, calico, dns, health, kindnet
+from testbed.cluster import bgp, calico, dns, health, hostile, kindnet
 from testbed.cluster import kind as kinds
 from testbed.cluster.kind import KindCommand
 from testbed.cluster.kube import Kubectl, wait_for
@@ -132,7 +132,7 @@ class Builder:
         whole.unlink(missing_ok=True)
         self.fence(supply.engine)
         with self.progress.step("creating the kind cluster"):
-            settings = kinds.settings(self.variant, supply.built, supply.wrapper)
+            settings = kinds.settings(self.variant, supply.built, supply.wrapper, kind.folder)
             kind.create(supply.node_image, settings)
         if supply.preload:
             with self.progress.step("loading images into the nodes"):
@@ -231,9 +231,18 @@ class Builder:
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
             self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
             self.await_checks(lambda: list(health.peerings(engine, variant)), tell)
+        if variant.hostile:
+            self.harden(kubectl)
         bed = self.record(supply, beyond, why)
         record.write(self.cache.cluster(variant.cluster), bed)
         return bed
+
+    def harden(self, kubectl: Kubectl) -> None:
+        """What a strict owner has; the bed works by now, and keeps what runs already."""
+        with self.progress.step("taints, labels, admission and a default deny"):
+            for words in hostile.node_commands(self.variant):
+                kubectl.run(*words)
+            kubectl.apply(hostile.objects())
 
     def record(self, supply: Supply, beyond: record.Machine, why: str) -> Bed:
         """What describe() is to say of the finished bed."""

@@ -28,6 +28,8 @@ VARIABLE = "SIX_VARIANT"
 LEAST_POD_MTU = 1280
 """The smallest MTU of a link with IPv6, in bytes (RFC 8200 section 5)."""
 MOST_MTU = 65535
+HOSTILE_WORKERS = 3
+"""One that is as usual, one with a taint, one cordoned."""
 MOST_AS = 4294967294
 """RFC 7300: the last of 32 bits is reserved."""
 
@@ -38,7 +40,8 @@ class Variant:
 
     `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
     first; `calico_env` holds settings of calico-node that do not follow from the other keys. With
-    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands.
+    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands. A
+    `hostile` one has what a strict owner would have in a cluster (testbed/cluster/hostile.py).
     """
 
     name: str
@@ -51,6 +54,7 @@ class Variant:
     node_network_ipv6: Network
     calico_env: Mapping[str, str]
     bgp: Bgp | None = None
+    hostile: bool = False
 
     @property
     def calico(self) -> bool:
@@ -179,6 +183,7 @@ def parse(name: str, text: str) -> Variant:
         node_network_ipv6=tables[Family.IPV6].network("nodes", 6),
         calico_env=top.texts("calico_env"),
         bgp=bgp,
+        hostile=top.flag("hostile"),
     )
     for each in (top, *tables.values()):
         each.end()
@@ -186,6 +191,7 @@ def parse(name: str, text: str) -> Variant:
     _said_once(variant)
     _routed(variant)
     _calicos_own(variant)
+    _strict(variant)
     return variant
 
 
@@ -261,4 +267,15 @@ def _calicos_own(variant: Variant) -> None:
             " that Calico alone does",
             seen=", ".join(amiss),
             remedy=f'remove it, or set encapsulation = "None"; {table.REMEDY}',
+        )
+
+
+def _strict(variant: Variant) -> None:
+    """Refuse a hostile bed that lacks what it is to be hostile with."""
+    if variant.hostile and not (variant.calico and variant.workers >= HOSTILE_WORKERS):
+        raise BedError(
+            f"{variant.name}.toml with hostile = true to have Calico and at least"
+            f" {HOSTILE_WORKERS} workers",
+            seen=f"network_plugin {variant.network_plugin}, {variant.workers} workers",
+            remedy=f"change these or remove hostile; {table.REMEDY}",
         )

@@ -108,6 +108,15 @@ def test_it_goes_on_after_a_variant_that_is_not_green(
     assert "testbed --variant bgp down" in first.told
 
 
+def test_a_hostile_variant_only_has_to_come_up(checkout: Path, cache: Cache) -> None:
+    go = Scripted(checkout, {})
+    (stop,), _ = tour.tour(["staging"], cache, go=go)
+    assert go.told == ["testbed --variant staging up", "testbed --variant staging down"]
+    assert (stop.state, stop.green) == (State.UP, True)
+    (late,), _ = tour.tour(["staging"], cache, go=Scripted(checkout, {"up": 2}))
+    assert (late.state, late.green) == (State.NOT_UP, False)
+
+
 def test_a_summary_of_an_earlier_tour_tells_nothing(checkout: Path, cache: Cache) -> None:
     old = checkout / "reports/variants/bgp"
     old.mkdir(parents=True)
@@ -206,6 +215,7 @@ def test_what_ci_runs_are_variants_and_not_the_default() -> None:
     """CI runs the default every day."""
     assert set(tour.FIT_FOR_CI) <= set(variant.names()) - {variant.DEFAULT}
     assert len(set(tour.FIT_FOR_CI)) == len(tour.FIT_FOR_CI)
+    assert not any(variant.load(name).hostile for name in tour.FIT_FOR_CI)
 
 
 @pytest.mark.parametrize(
