@@ -16,7 +16,7 @@ SYSTEM = (
     *("tigera-operator", "local-path-storage"),
 )
 ADMISSION = "admission.yaml"
-"""The API server's AdmissionConfiguration: its file beside kind's configuration, and on the node."""
+"""The API server's AdmissionConfiguration: a file beside kind's configuration, and on the node."""
 FOLDER = "/etc/kubernetes/six"
 NAME = "six-staging"
 TAINT = "sixproof.test/team=storage:NoSchedule"
