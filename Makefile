@@ -5,7 +5,7 @@ TOX    := $(VENV)/bin/tox
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test kind live faults collect report up down bench packages clean
+.PHONY: help test kind variants live faults collect report up down bench packages clean
 
 help: ## list the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: $(VENV)/.ready packages ## the harness's own tests; no cluster needed (ARG
 
 kind: $(VENV)/.ready ## bring the test bed up, run the suites on it, write reports/latest
 	@$(TOX) run -q -e kind -- $(ARGS)
+
+variants: $(VENV)/.ready ## bring up each variant of the bed, run the suites on it, take it down (ARGS="--only bgp,rr")
+	@$(TOX) exec -q -e kind -- python -m testbed variants $(ARGS)
 
 live: $(VENV)/.ready ## run the suites on the cluster of your kubeconfig (ARGS="--six-context NAME")
 	@$(TOX) run -q -e live -- $(ARGS)

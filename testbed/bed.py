@@ -14,7 +14,7 @@ from testbed import record
 from testbed.build import images, registry
 from testbed.build.images import Supply
 from testbed.build.registry import Mode
-from testbed.cluster import bgp, calico, dns, health
+from testbed.cluster import bgp, calico, dns, health, hostile, kindnet
 from testbed.cluster import kind as kinds
 from testbed.cluster.kind import KindCommand
 from testbed.cluster.kube import Kubectl, wait_for
@@ -132,7 +132,7 @@ class Builder:
         whole.unlink(missing_ok=True)
         self.fence(supply.engine)
         with self.progress.step("creating the kind cluster"):
-            settings = kinds.settings(self.variant, supply.built, supply.wrapper)
+            settings = kinds.settings(self.variant, supply.built, supply.wrapper, kind.folder)
             kind.create(supply.node_image, settings)
         if supply.preload:
             with self.progress.step("loading images into the nodes"):
@@ -154,7 +154,8 @@ class Builder:
     def configure(self, supply: Supply) -> None:
         kubectl = Kubectl(supply.engine, self.variant.control_plane)
         system = "--namespace=kube-system"
-        with self.progress.step("CoreDNS and Calico"):
+        plugin = "Calico" if self.variant.calico else kindnet.NAME
+        with self.progress.step(f"CoreDNS and {plugin}"):
             kubectl.apply([dns.config_map()])
             patches = (
                 ("deployment", "coredns", dns.deployment_patch(self.variant.workers)),
@@ -162,17 +163,24 @@ class Builder:
             )
             for kind, name, patch in patches:
                 kubectl.run(system, "patch", kind, name, "--patch", json.dumps(patch))
-            docs = calico.documents(calico.manifest(self.variant))
-            docs = calico.patch(docs, self.variant, supply.built)
-            self.pools(kubectl, docs)
-            kubectl.apply(docs)
-            self.peer(supply, kubectl)
-            have = kubectl.attempt(
-                "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"
-            )
-            if not have.ok:
-                docs = calico.documents("apiserver.yaml")
-                kubectl.apply(calico.api_server(docs, *calico.certificate()))
+            if self.variant.calico:
+                self.calico(supply, kubectl)
+            elif supply.built:
+                kubectl.apply(kindnet.objects(self.variant))
+
+    def calico(self, supply: Supply, kubectl: Kubectl) -> None:
+        """Calico and its API server."""
+        docs = calico.documents(calico.manifest(self.variant))
+        docs = calico.patch(docs, self.variant, supply.built)
+        self.pools(kubectl, docs)
+        kubectl.apply(docs)
+        self.peer(supply, kubectl)
+        have = kubectl.attempt(
+            "--namespace=calico-apiserver", "get", "secret", "calico-apiserver-certs"
+        )
+        if not have.ok:
+            docs = calico.documents("apiserver.yaml")
+            kubectl.apply(calico.api_server(docs, *calico.certificate()))
 
     def pools(self, kubectl: Kubectl, docs: list[dict[str, Any]]) -> None:
         """Pools that must be there before calico-node is."""
@@ -219,13 +227,22 @@ class Builder:
         beyond = outside.ensure(engine, variant, supply.probe_image, supply.node_image)
         kubectl = Kubectl(engine, variant.control_plane)
         with self.progress.step("waiting for the cluster") as tell:
-            self.await_checks(lambda: list(health.cluster(kubectl)), tell)
+            self.await_checks(lambda: list(health.cluster(kubectl, variant)), tell)
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
             self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
             self.await_checks(lambda: list(health.peerings(engine, variant)), tell)
+        if variant.hostile:
+            self.harden(kubectl)
         bed = self.record(supply, beyond, why)
         record.write(self.cache.cluster(variant.cluster), bed)
         return bed
+
+    def harden(self, kubectl: Kubectl) -> None:
+        """What a strict owner has; the bed works by now, and keeps what runs already."""
+        with self.progress.step("taints, labels, admission and a default deny"):
+            for words in hostile.node_commands(self.variant):
+                kubectl.run(*words)
+            kubectl.apply(hostile.objects())
 
     def record(self, supply: Supply, beyond: record.Machine, why: str) -> Bed:
         """What describe() is to say of the finished bed."""
@@ -240,7 +257,11 @@ class Builder:
             image_mode=str(supply.mode),
             probe_image=supply.probe_image,
             node_image=supply.node_image,
-            versions=dict(supply.versions),
+            versions={
+                name: version
+                for name, version in supply.versions.items()
+                if variant.calico or name != "calico"
+            },
             nodes=nodes,
             outside=beyond,
             docker_host=engine.address,

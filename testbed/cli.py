@@ -1,14 +1,16 @@
-"""The command line: python -m testbed up | down | status | kubeconfig | faults."""
+"""The command line: python -m testbed up | down | status | kubeconfig | variants | faults."""
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
-from testbed import bed, record, teardown
+from testbed import bed, record, teardown, tour
 from testbed.cluster import health
 from testbed.errors import BedError
 from testbed.faults import cli as faults
@@ -36,8 +38,32 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="what runs where, and whether it works")
     status.add_argument("--json", action="store_true", help="for programs")
     commands.add_parser("kubeconfig", help="print the path of the kubeconfig")
+    every = commands.add_parser(
+        "variants", help="bring each variant up, run the suites on it, and take it down"
+    )
+    which = every.add_mutually_exclusive_group()
+    which.add_argument("--only", default="", metavar="NAME,NAME", help="these, not all of them")
+    which.add_argument(
+        "--of-the-day", action="store_true", help="the one that CI runs beside the default today"
+    )
+    every.add_argument(
+        "--minutes",
+        type=_minutes,
+        default=tour.MINUTES,
+        help=f"what one of them may take to come up and be tested; default {tour.MINUTES}",
+    )
+    every.add_argument(
+        "--pytest", default="", metavar="WORDS", help="further words: --pytest='-k reachability'"
+    )
     faults.add(commands)
     return top
+
+
+def _minutes(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 24 * 60:
+        raise argparse.ArgumentTypeError("a number of minutes, at most a day")
+    return value
 
 
 def summary(found: Bed) -> str:
@@ -110,11 +136,24 @@ def kubeconfig(args: argparse.Namespace) -> int:
     return 0
 
 
+def variants(args: argparse.Namespace) -> int:
+    """Exit 0 when all were green, 1 when one was not, 130 when somebody interrupted."""
+    today = datetime.datetime.now(datetime.UTC).date()
+    names = tour.chosen(tour.of_the_day(today) if args.of_the_day else args.only)
+    words = shlex.split(args.pytest)
+    stops, interrupted = tour.tour(names, paths.cache(), args.minutes, words)
+    file = tour.REPORTS / tour.JSON
+    tour.write(stops, tour.ROOT / file)
+    print(f"{tour.table(stops)}\nin {file} as JSON")
+    return 130 if interrupted else 0 if all(stop.green for stop in stops) else 1
+
+
 COMMANDS = {
     "up": up,
     "down": down,
     "status": status,
     "kubeconfig": kubeconfig,
+    "variants": variants,
     "faults": faults.run,
 }
 

@@ -71,7 +71,10 @@ KUBERNETES = Module(
 CALICO = Module(
     "calico",
     ("tool",),
-    ("apiserver", "calico", "calico-node", "check-status", "install", "kube-controllers"),
+    (
+        *("apiserver", "calico", "calico-node", "check-status", "install", "kube-controllers"),
+        *("host-local", "ptp"),  # the CNI project's, which Calico's plugin requires as well
+    ),
     f"-s -w -X github.com/projectcalico/calico/pkg/buildinfo.Version={CALICO_VERSION}",
 )
 

@@ -15,6 +15,9 @@ KUBERNETES_PROGRAMS = (
     *("kube-scheduler", "kube-proxy"),
 )
 PROBE_IMAGE = "sixproof.test/python:3.11"
+KINDNET_IMAGE = "sixproof.test/kindnet:bed"
+ROOT = Path(__file__).parent.parent.parent
+KINDNET_FILES = ROOT / "testbed/kindnet"
 PAUSE = "registry.k8s.io/pause:3.10.1"
 SCRIPTS = ("entrypoint", "kubelet-cgroup", "bake")
 RUNC = "/usr/local/sbin/runc-nores"
@@ -71,8 +74,12 @@ def node_image(parts: BuiltParts, reference: str, strip_resource: bool) -> Image
         ArchiveEntry("kind/version", text=gobuild.KUBERNETES_VERSION, mode=0o644),
         ArchiveEntry("etc/kubernetes/manifests"),
         *(
-            ArchiveEntry(f"opt/cni/bin/{n}", source=parts.kubernetes / n)
-            for n in ("loopback", "portmap")
+            ArchiveEntry(f"opt/cni/bin/{name}", source=folder / name)
+            for folder, names in (
+                (parts.kubernetes, ("loopback", "portmap")),
+                (parts.calico, ("host-local", "ptp")),
+            )
+            for name in names
         ),
         *(
             ArchiveEntry(f"{units}/multi-user.target.wants/{unit}", link=target)
@@ -135,7 +142,23 @@ def pod_images(parts: BuiltParts) -> tuple[Image, ...]:
         ),
         Image(PAUSE, (layer(parts, "pause", [pause]),), entrypoint=("/pause", "-P"), env=_path()),
         probe_image(parts),
+        kindnet_image(parts),
         *_calico_images(parts),
+    )
+
+
+def kindnet_image(parts: BuiltParts) -> Image:
+    """The small network plugin, where it stands here, so that its modules find each other."""
+    files = [
+        ArchiveEntry(f"opt/{path.relative_to(ROOT)}", text=path.read_text(), mode=0o644)
+        for path in sorted(KINDNET_FILES.glob("*.py"))
+    ]
+    return Image(
+        KINDNET_IMAGE,
+        (parts.tools, layer(parts, "kindnet", files)),
+        command=("python3", "-s", "-B", "-m", "testbed.kindnet"),
+        env=_path(),
+        folder="/opt",
     )
 
 

@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from testbed.cluster import kindnet
 from testbed.cluster.kube import Kubectl
 from testbed.host.engine import Engine
 from testbed.network import firewall, outside, router
+from testbed.variants.keys import NetworkPlugin
 from testbed.variants.variant import Variant
 
 WORKLOADS = (
-    ("kube-system", "daemonset", "calico-node"),
     ("kube-system", "daemonset", "kube-proxy"),
     ("kube-system", "deployment", "coredns"),
-    ("kube-system", "deployment", "calico-kube-controllers"),
-    ("calico-apiserver", "deployment", "calico-apiserver"),
 )
+PLUGINS = {
+    NetworkPlugin.CALICO: (
+        ("kube-system", "daemonset", "calico-node"),
+        ("kube-system", "deployment", "calico-kube-controllers"),
+        ("calico-apiserver", "deployment", "calico-apiserver"),
+    ),
+    NetworkPlugin.KINDNET: (("kube-system", "daemonset", kindnet.NAME),),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,8 @@ def api_check(service: dict[str, Any]) -> Check:
     return Check("projectcalico.org/v3", ok, "served" if ok else "not served")
 
 
-def cluster(kubectl: Kubectl) -> Iterator[Check]:
-    """What the API server says of nodes, workloads and the Calico API."""
+def cluster(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
+    """What the API server says of nodes, workloads and, where Calico runs, of its API."""
     listed = kubectl.attempt(
         *("get", "nodes,daemonsets,deployments,apiservices", "--all-namespaces"),
         "--output=json",
@@ -86,7 +93,7 @@ def cluster(kubectl: Kubectl) -> Iterator[Check]:
     yield Check("API server", True, "answers")
     items = json.loads(listed.out)["items"]
     yield from (node_check(item) for item in items if item["kind"] == "Node")
-    for namespace, kind, name in WORKLOADS:
+    for namespace, kind, name in (*WORKLOADS, *PLUGINS[variant.network_plugin]):
         found = [
             item
             for item in items
@@ -94,8 +101,9 @@ def cluster(kubectl: Kubectl) -> Iterator[Check]:
             and item["metadata"]["namespace"] == namespace
         ]
         yield workload_check(found[0]) if found else Check(name, False, "absent")
-    services = [item for item in items if item["metadata"]["name"] == "v3.projectcalico.org"]
-    yield api_check(services[0]) if services else Check("projectcalico.org/v3", False, "absent")
+    if variant.calico:
+        served = [item for item in items if item["metadata"]["name"] == "v3.projectcalico.org"]
+        yield api_check(served[0]) if served else Check("projectcalico.org/v3", False, "absent")
 
 
 def across(engine: Engine, kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
@@ -135,5 +143,5 @@ def everything(engine: Engine, variant: Variant) -> list[Check]:
         checks += beyond(engine, variant)
         checks += peerings(engine, variant)
     if all(check.ok for check in checks if check.name.endswith("control-plane")):
-        checks += cluster(Kubectl(engine, variant.control_plane))
+        checks += cluster(Kubectl(engine, variant.control_plane), variant)
     return checks

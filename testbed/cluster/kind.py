@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from testbed.build import gobuild
-from testbed.cluster import yaml_text
+from testbed.cluster import hostile, yaml_text
 from testbed.errors import BedError
 from testbed.host import command
 from testbed.host.engine import Engine
@@ -43,6 +43,9 @@ class KindCommand:
         self.folder.mkdir(parents=True, exist_ok=True)
         config = self.folder / "kind.yaml"
         config.write_text(yaml_text.written([settings]))
+        if self.variant.hostile:
+            admission = self.folder / hostile.ADMISSION
+            admission.write_text(yaml_text.written([hostile.admission()]))
         words = ["create", "cluster", "--name", self.variant.cluster, "--image", image, "--retain"]
         result = command.attempt(
             [self.program, *words, "--config", config, "--kubeconfig", self.kubeconfig],
@@ -79,17 +82,22 @@ class KindCommand:
         )
 
 
-def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, object]:
-    """kind's configuration; `built`: own node image, `wrapper`: replaces runc in upstream's."""
-    node: dict[str, object] = {}
+def settings(
+    variant: Variant, built: bool, wrapper: Path | None, folder: Path | None = None
+) -> dict[str, object]:
+    """kind's configuration; `built`: own node image, `wrapper`: replaces runc in upstream's,
+    `folder`: where the cluster's files are, of which a hostile one's nodes are given some."""
+    mounts: list[dict[str, object]] = []
     patches: list[str] = []
     if wrapper is not None and not built:
         target = "/usr/local/sbin/runc-nores"
-        node["extraMounts"] = [
-            {"hostPath": str(wrapper), "containerPath": target, "readOnly": True}
-        ]
+        mounts.append({"hostPath": str(wrapper), "containerPath": target, "readOnly": True})
         runtime = 'plugins."io.containerd.cri.v1.runtime".containerd.runtimes.runc.options'
         patches.append(f'[{runtime}]\n  BinaryName = "{target}"\n')
+    if variant.hostile and folder is not None:
+        name = hostile.ADMISSION
+        path = {"hostPath": str(folder / name), "containerPath": f"{hostile.FOLDER}/{name}"}
+        mounts.append({**path, "readOnly": True})
     kubeadm: list[dict[str, object]] = [
         {"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs"}
     ]
@@ -106,22 +114,31 @@ def settings(variant: Variant, built: bool, wrapper: Path | None) -> dict[str, o
         "kind": "Cluster",
         "apiVersion": "kind.x-k8s.io/v1alpha4",
         "name": variant.cluster,
-        "networking": networking(variant),
+        "networking": networking(variant, built),
         "nodes": [
-            {"role": role, **node}
+            {"role": role, **({"extraMounts": mounts} if mounts else {})}
             for role in ("control-plane", *("worker" for _ in range(variant.workers)))
         ],
-        "kubeadmConfigPatches": [yaml_text.written([part]) for part in (kubeadm if built else [])],
+        "kubeadmConfigPatches": [
+            yaml_text.written([part])
+            for part in (
+                *(kubeadm if built else []),
+                *([hostile.cluster_configuration()] if variant.hostile else []),
+            )
+        ],
         **({"containerdConfigPatches": patches} if patches else {}),
     }
 
 
-def networking(variant: Variant) -> dict[str, object]:
-    """The cluster's network, which is left to Calico; kube-proxy takes iptables unless told."""
+def networking(variant: Variant, built: bool = True) -> dict[str, object]:
+    """The cluster's network, which is left to the bed; kube-proxy takes iptables unless told.
+
+    kind's node image, which is not `built` here, holds kind's own network plugin.
+    """
     proxy = {"kubeProxyMode": "nftables"} if variant.data_plane is DataPlane.NFTABLES else {}
     return {
         "ipFamily": "dual" if len(variant.families) > 1 else variant.families[0].lower(),
-        "disableDefaultCNI": True,
+        "disableDefaultCNI": built or variant.calico,
         "podSubnet": ",".join(variant.pod_subnets),
         "serviceSubnet": ",".join(variant.service_subnets),
         **proxy,

@@ -28,7 +28,7 @@ class Fault:
     `save` prints what `undo` needs to give back (kept in $SAVED by the first injection); `inject`
     and `undo` may run twice; `keep` runs five times a second while the fault is in force; `proof`
     prints the evidence and fails while the effect cannot be shown. A passing fault leaves nothing
-    to undo.
+    to undo. A fault of `calico` acts on what Calico makes, and is for beds with Calico alone.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Fault:
     keep: str = ""
     value: str = ""
     passing: bool = False
+    calico: bool = False
 
     def family(self, asked: str | None) -> str:
         """The family that was asked for, else the fault's first; raises BedError for another."""

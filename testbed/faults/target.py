@@ -84,6 +84,12 @@ def choose_node(
 
 def resolve(fault: Fault, bed: Bed, engine: Engine, options: FaultOptions) -> FaultTarget:
     """Find everything that the fault's scripts need; raises BedError for what is not there."""
+    if fault.calico and not variant.load(bed.variant).calico:
+        raise BedError(
+            f"a bed with Calico for fault {fault.name}",
+            seen=f"the variant {bed.variant}, which has another network plugin",
+            remedy="inject it in a variant with Calico (docs/testbed.md lists them)",
+        )
     kubectl = Kubectl(engine, bed.nodes[0].name)
     family = fault.family(options.family)
     pod = None

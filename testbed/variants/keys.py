@@ -38,6 +38,13 @@ class DataPlane(StrEnum):
     NFTABLES = "nftables"
 
 
+class NetworkPlugin(StrEnum):
+    """What connects pods: Calico, or what kind has for itself."""
+
+    CALICO = "calico"
+    KINDNET = "kindnet"
+
+
 class Peering(StrEnum):
     """How the nodes of a cluster tell each other their routes by BGP."""
 

@@ -69,6 +69,15 @@ class Table:
         """Whether a key that may be left out is there."""
         return key in self._left
 
+    def flag(self, key: str) -> bool:
+        """Whether a key that may be left out is true."""
+        if key not in self._left:
+            return False
+        value = self._take(key)
+        if not isinstance(value, bool):
+            raise self._wrong(key, "true or false", value)
+        return value
+
     def texts(self, key: str) -> dict[str, str]:
         """A table of texts by name, which may be left out."""
         if key not in self._left:

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from testbed.errors import BedError
 from testbed.variants import calico, table
-from testbed.variants.keys import Bgp, DataPlane, Encapsulation, Family, Peering, Stack
+from testbed.variants.keys import (
+    Bgp,
+    DataPlane,
+    Encapsulation,
+    Family,
+    NetworkPlugin,
+    Peering,
+    Stack,
+)
 from testbed.variants.table import Network, Table
 
 FOLDER = Path(__file__).parent
@@ -20,6 +28,8 @@ VARIABLE = "SIX_VARIANT"
 LEAST_POD_MTU = 1280
 """The smallest MTU of a link with IPv6, in bytes (RFC 8200 section 5)."""
 MOST_MTU = 65535
+HOSTILE_WORKERS = 3
+"""One that is as usual, one with a taint, one cordoned."""
 MOST_AS = 4294967294
 """RFC 7300: the last of 32 bits is reserved."""
 
@@ -30,7 +40,8 @@ class Variant:
 
     `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
     first; `calico_env` holds settings of calico-node that do not follow from the other keys. With
-    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands.
+    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands. A
+    `hostile` one has what a strict owner would have in a cluster (testbed/cluster/hostile.py).
     """
 
     name: str
@@ -38,10 +49,17 @@ class Variant:
     workers: int
     mtu: int
     data_plane: DataPlane
+    network_plugin: NetworkPlugin
     stacks: tuple[Stack, ...]
     node_network_ipv6: Network
     calico_env: Mapping[str, str]
     bgp: Bgp | None = None
+    hostile: bool = False
+
+    @property
+    def calico(self) -> bool:
+        """Whether Calico is the network plugin."""
+        return self.network_plugin is NetworkPlugin.CALICO
 
     @property
     def network(self) -> str:
@@ -160,16 +178,20 @@ def parse(name: str, text: str) -> Variant:
         workers=top.number("workers", 0, 9),
         mtu=top.number("mtu", LEAST_POD_MTU + headers(stacks), MOST_MTU),
         data_plane=top.choice("data_plane", DataPlane),
+        network_plugin=top.choice("network_plugin", NetworkPlugin),
         stacks=stacks,
         node_network_ipv6=tables[Family.IPV6].network("nodes", 6),
         calico_env=top.texts("calico_env"),
         bgp=bgp,
+        hostile=top.flag("hostile"),
     )
     for each in (top, *tables.values()):
         each.end()
     _apart(variant)
     _said_once(variant)
     _routed(variant)
+    _calicos_own(variant)
+    _strict(variant)
     return variant
 
 
@@ -223,9 +245,37 @@ def _said_once(variant: Variant) -> None:
 def _routed(variant: Variant) -> None:
     """Refuse a family whose packets nothing would lay routes for."""
     bare = [s.family for s in variant.stacks if s.encapsulation is Encapsulation.NONE]
-    if bare and variant.bgp is None:
+    if bare and variant.bgp is None and variant.calico:
         raise BedError(
             f"[bgp] in {variant.name}.toml, since {' and '.join(bare)} has encapsulation None",
             seen="no such table",
             remedy=f"add it, or choose another encapsulation; {table.REMEDY}",
+        )
+
+
+def _calicos_own(variant: Variant) -> None:
+    """Refuse what only Calico does where another network plugin is asked for."""
+    if variant.calico:
+        return
+    wrapped = [s.family for s in variant.stacks if s.encapsulation is not Encapsulation.NONE]
+    amiss = [f"encapsulation of {family}" for family in wrapped]
+    amiss += ["[bgp]"] if variant.bgp else []
+    amiss += ["[calico_env]"] if variant.calico_env else []
+    if amiss:
+        raise BedError(
+            f"{variant.name}.toml with network_plugin {variant.network_plugin} to ask for nothing"
+            " that Calico alone does",
+            seen=", ".join(amiss),
+            remedy=f'remove it, or set encapsulation = "None"; {table.REMEDY}',
+        )
+
+
+def _strict(variant: Variant) -> None:
+    """Refuse a hostile bed that lacks what it is to be hostile with."""
+    if variant.hostile and not (variant.calico and variant.workers >= HOSTILE_WORKERS):
+        raise BedError(
+            f"{variant.name}.toml with hostile = true to have Calico and at least"
+            f" {HOSTILE_WORKERS} workers",
+            seen=f"network_plugin {variant.network_plugin}, {variant.workers} workers",
+            remedy=f"change these or remove hostile; {table.REMEDY}",
         )

@@ -112,6 +112,20 @@ def test_names_are_found_in_either_case_and_unknown_ones_list_what_there_is() ->
         fault.find("I99")
 
 
+@FAULTS
+def test_faults_that_act_on_calico_say_so(name: str) -> None:
+    one = CATALOGUE[name]
+    lines = [line for script in SCRIPTS for line in getattr(one, script).splitlines()]
+    text = "\n".join(re.sub(r"(^|\s)#.*", "", line) for line in lines)
+    assert one.calico == bool(re.search(r"cali|felix|bird", text, re.I))
+
+
+def test_a_fault_of_calico_is_refused_where_another_plugin_runs() -> None:
+    elsewhere = replace(BED, variant="kindnet")
+    with pytest.raises(BedError, match=r"a bed with Calico for fault C1[\s\S]*kindnet"):
+        target.resolve(fault.find("C1"), elsewhere, Engine("unix:///none"), target.FaultOptions())
+
+
 Make = Callable[..., FaultTarget]
 
 

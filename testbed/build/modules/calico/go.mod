@@ -195,6 +195,8 @@ require (
 )
 
 tool (
+	github.com/containernetworking/plugins/plugins/ipam/host-local
+	github.com/containernetworking/plugins/plugins/main/ptp
 	github.com/projectcalico/calico/apiserver/cmd/apiserver
 	github.com/projectcalico/calico/cni-plugin/cmd/calico
 	github.com/projectcalico/calico/cni-plugin/cmd/install

@@ -1,3 +1,4 @@
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,29 @@ def test_every_image_that_the_manifests_ask_for_is_made(parts: BuiltParts) -> No
         f"registry.k8s.io/{name}:{gobuild.KUBERNETES_VERSION}"
         for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
     }
-    assert kubernetes | set(images.CALICO_IMAGES) | {recipes.PROBE_IMAGE} <= made
+    ours = {recipes.PROBE_IMAGE, recipes.KINDNET_IMAGE}
+    assert kubernetes | set(images.CALICO_IMAGES) | ours <= made
+
+
+def test_the_small_plugin_is_in_its_image_with_all_of_its_modules(parts: BuiltParts) -> None:
+    image = recipes.kindnet_image(parts)
+    with tarfile.open(image.layers[-1]) as archive:
+        names = set(archive.getnames())
+    here = {f"opt/testbed/kindnet/{path.name}" for path in recipes.KINDNET_FILES.glob("*.py")}
+    assert names == here
+    assert "opt/testbed/kindnet/__main__.py" in here
+    assert (image.folder, image.command[-1]) == ("/opt", "testbed.kindnet")
+
+
+def test_nodes_have_the_plugins_that_its_configuration_names(parts: BuiltParts) -> None:
+    (machine,) = (
+        path
+        for path in recipes.node_image(parts, "node", True).layers
+        if path.name.startswith("machine")
+    )
+    with tarfile.open(machine) as archive:
+        names = set(archive.getnames())
+    assert {f"opt/cni/bin/{n}" for n in ("loopback", "ptp", "host-local", "portmap")} <= names
 
 
 def test_the_pause_image_is_the_one_that_containerd_is_told_of(parts: BuiltParts) -> None:

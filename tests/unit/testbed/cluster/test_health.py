@@ -57,6 +57,22 @@ def test_calicos_api_counts_when_the_aggregator_reaches_it() -> None:
     assert not health.api_check({"status": {}}).ok
 
 
+def seen_of(name: str) -> list[health.Check]:
+    """What is checked of a variant's cluster of which the API server knows nothing."""
+    nothing = Result((), 0, json.dumps({"items": []}), "")
+    engine = FakeEngine({"exec": [nothing]})
+    return list(health.cluster(Kubectl(engine, "node"), variant.load(name)))
+
+
+def test_what_must_run_follows_from_the_network_plugin() -> None:
+    assert {check.name for check in seen_of("dual") if not check.ok} == {
+        *("kube-proxy", "coredns", "calico-node", "calico-kube-controllers", "calico-apiserver"),
+        "projectcalico.org/v3",
+    }
+    absent = {check.name for check in seen_of("kindnet") if not check.ok}
+    assert absent == {"kube-proxy", "coredns", "kindnet"}
+
+
 def pinged(places: Sequence[str], workers: int) -> list[str]:
     """What nodes ping when DNS pods run on these of a bed's nodes."""
     pods = [

@@ -8,6 +8,13 @@ from testbed.variants.keys import DataPlane
 DUAL = variant.load()
 
 
+def test_kind_installs_its_own_plugin_only_from_its_own_image() -> None:
+    bed = variant.load("kindnet")
+    assert kind.networking(bed, built=True)["disableDefaultCNI"] is True
+    assert kind.networking(bed, built=False)["disableDefaultCNI"] is False
+    assert kind.networking(DUAL, built=False)["disableDefaultCNI"] is True
+
+
 def test_kinds_configuration_leaves_the_network_to_calico() -> None:
     settings = kind.settings(DUAL, True, None)
     assert settings["networking"] == {

@@ -45,7 +45,7 @@ def test_ipv6_is_needed_and_ipv4_is_not() -> None:
 )
 def test_unknown_keys_are_refused_with_those_there_are(before: str, after: str, place: str) -> None:
     error = refused(TEXT.replace(before, after))
-    known = "cluster, workers, mtu, data_plane" if place == "mine.toml" else "pods, services"
+    known = "mtu, data_plane, network_plugin" if place == "mine.toml" else "pods, services"
     assert error.wanted.startswith(f"no other keys in {place} than ")
     assert known in error.wanted
     assert error.seen in ("mesh", "node", "IPv5")
@@ -71,6 +71,7 @@ def test_a_misspelt_key_is_shown_beside_the_one_that_is_missing() -> None:
         ("cluster", "6", "at most 12 of a-z, 0-9 and -"),
         ("data_plane", '"ebpf"', "one of iptables, nftables"),
         ("data_plane", '["iptables"]', "one of iptables, nftables"),
+        ("network_plugin", '"flannel"', "one of calico, kindnet"),
         ("encapsulation", '"IPIP"', "one of VXLAN, VXLANCrossSubnet"),
         ("pods", '"fd00:10:244::/56"', "an IPv4 network, as its first address/length"),
         ("pods", '"10.244.0.1/16"', "an IPv4 network, as its first address/length"),
@@ -156,6 +157,18 @@ def test_without_bgp_nothing_lays_routes_for_packets_that_go_as_they_are() -> No
     error = refused(re.sub('encapsulation = ".*"', 'encapsulation = "None"', TEXT))
     assert "[bgp] in mine.toml" in error.wanted
     assert "IPv4 and IPv6" in error.wanted
+
+
+def test_what_calico_alone_does_is_refused_of_another_plugin() -> None:
+    other = TEXT.replace('"calico"', '"kindnet"')
+    error = refused(other + OWN)
+    assert error.seen == "encapsulation of IPv4, encapsulation of IPv6, [calico_env]"
+    bare = re.sub('encapsulation = ".*"', 'encapsulation = "None"', other)
+    found = variant.parse("mine", bare)
+    assert (found.calico, found.pod_mtu) == (False, found.mtu)
+    racks = bare.replace("[IPv4]\n", '[IPv4]\nrack = "10.9.0.0/24"\n')
+    racks = racks.replace("[IPv6]\n", '[IPv6]\nrack = "fd00:9::/64"\n')
+    assert refused(racks + BGP).seen == "[bgp]"
 
 
 def test_pods_keep_the_whole_mtu_where_nothing_is_put_around_their_packets() -> None:
