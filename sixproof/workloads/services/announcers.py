@@ -16,7 +16,7 @@ from sixproof.workloads.services.manifests import Service
 
 L2_STATUSES = Kind("metallb.io/v1beta1", "ServiceL2Status", "servicel2statuses")
 """MetalLB's own word for which node answers neighbour solicitations and ARP for a service."""
-_UNREAD = (0, 403, 404)
+_UNREAD = (403, 404)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
