@@ -19,7 +19,7 @@ pytestmark = [
 def test_load_balancers_have_an_address_of_each_family(
     load_balancer_checks: LoadBalancerChecks,
 ) -> None:
-    """A load balancer has one address of each family of its service, and of no other.
+    """A load balancer has an address of each family of its service, and of no other.
 
     Why: a service of both families whose load balancer has an address of one is reached over that
     one alone, and nothing else about it looks wrong (KEP-563).

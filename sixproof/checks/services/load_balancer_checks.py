@@ -15,6 +15,7 @@ from sixproof.model import (
     EndpointKind,
     Family,
     Flow,
+    IPNetwork,
     Matrix,
     MatrixKind,
     NodeFacts,
@@ -43,7 +44,8 @@ none (pkg/proxy/healthcheck)."""
 class LoadBalancerChecks:
     """What one run asks about services of type LoadBalancer.
 
-    `behind` are the backends of a service by its name, `settle` the seconds that nodes may take to
+    `behind` are the backends of a service by its name, `inside` the ranges of pods and services,
+    `settle` the seconds that nodes may take to
     agree with what was made.
     """
 
@@ -56,6 +58,7 @@ class LoadBalancerChecks:
         services: ServiceChecks,
         agents: AgentClient,
         recorder: Recorder,
+        inside: Sequence[IPNetwork],
         settle: float,
     ) -> None:
         self._found = found
@@ -65,15 +68,18 @@ class LoadBalancerChecks:
         self._services = services
         self._agents = agents
         self._recorder = recorder
+        self._inside = inside
         self._settle = settle
 
     def must_have_addresses(self) -> None:
-        """Every load balancer has one address of each family of its service, and no other.
+        """Every load balancer has an address of each family of its service, and no other; none is
+        of the ranges of pods or services, and all are of the same provider.
 
         Raises:
             VerdictError: one has not, `settle` seconds after it was asked for.
         """
         self._require_addresses(self._found.services.values())
+        evidence.require_none(self._announcers.strays(self._found.services.values()))
 
     def must_answer(self, title: str, clients: Iterable[Endpoint], names: Iterable[str]) -> None:
         """Every client dials every port at every address of these services' load balancers.
@@ -170,19 +176,20 @@ class LoadBalancerChecks:
             "who announces", "\n".join(f"{name}: {said}" for name, said in told.items())
         )
         return tuple(
-            load_balancers.at_load_balancer(
+            target
+            for one in services
+            for target in load_balancers.at_load_balancer(
                 one,
                 self._behind[one.name],
                 self._proxy,
                 local=one.name == load_balancers.LOCAL,
                 announced=told[one.name],
             )
-            for one in services
         )
 
     def _require_addresses(self, services: Iterable[Service]) -> None:
         every = tuple(services)
-        said = [what for one in every if (what := load_balancers.amiss(one))]
+        said = [what for one in every if (what := load_balancers.amiss(one, self._inside))]
         if not said:
             return
         late = f", {self._found.seconds:.0f} s after they were asked for"

@@ -37,6 +37,17 @@ class Announcers:
             return f"its provider is not known{f', class {kind}' if kind else ''}"
         return ", ".join(filter(None, told))
 
+    def strays(self, services: Iterable[Service]) -> list[str]:
+        """Addresses of none of Calico's pools, where it gave others: one provider gives all that
+        ask for none by name (loadBalancerClass)."""
+        given = [(one, a) for one in services for a in one.load_balancer_addresses]
+        ours = [a for _, a in given if self._address(a)]
+        return [
+            f"{one.name} has {address}, which is of no IPPool of Calico for load balancers"
+            for one, address in given
+            if ours and not self._address(address)
+        ]
+
     def _address(self, address: IPAddress) -> str:
         pool = self.calico.pool_of(address) if self.calico else None
         if self.calico is None or pool is None or "LoadBalancer" not in pool.uses:

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Endpoint, EndpointKind, Family, IPAddress
+from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, IPNetwork
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services.backends import GROUP
 from sixproof.workloads.services.families import FamilyPolicy, FamilyWish
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.manifests import Manifest, Service, load, service
+from sixproof.workloads.services.manifests import Manifest, Service, by_turns, load, service
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from sixproof.workloads.services.shared_services import ROLE
 
@@ -109,27 +109,27 @@ def must_be_given(found: LoadBalancers) -> LoadBalancers:
     return found
 
 
-def amiss(found: Service) -> str:
+def amiss(found: Service, inside: Sequence[IPNetwork] = ()) -> str:
     """What is wrong about the addresses of a service's load balancer, "" where nothing is.
 
-    It must have one address of each of its families and none of another. Their order is open: the
-    API says nothing of it, and Calico's follows none.
+    It must have an address of each of its families and none of another, nor one of the ranges of
+    pods and services (`inside`). Their order is open: the API says nothing of it, and Calico's
+    follows none.
     """
     if any(one.host for one in found.ingress):
         return ""
     given = found.load_balancer_addresses
-    counts = {f: sum(Family.of(a) is f for a in given) for f in Family}
     foreign = [str(a) for a in given if Family.of(a) not in found.families]
-    twice = [f for f in found.families if counts[f] > 1]
+    taken = [
+        f"{a} of {n}" for a in given for n in inside if Family.of(n) is Family.of(a) and a in n
+    ]
     has = f"has {' and '.join(map(str, given)) or 'none'}"
     if none := lacking(found):
         return f"{found.name} ({found.policy}) has no {' and no '.join(none)} address: it {has}"
     if foreign:
         return f"{found.name} ({found.policy}) has {', '.join(foreign)}, of a family it has not"
-    if twice:
-        return (
-            f"{found.name} ({found.policy}) has several {' and '.join(twice)} addresses: it {has}"
-        )
+    if taken:
+        return f"{found.name} has {', '.join(taken)}, a range of pods or services"
     modes = {one.mode for one in found.ingress} - {*_VIP, "Proxy"}
     return f"{found.name} has ipMode {', '.join(sorted(modes))} (KEP-1860)" if modes else ""
 
@@ -163,17 +163,26 @@ def at_load_balancer(
     *,
     local: bool = False,
     announced: str = "",
-) -> ServiceTarget:
-    """A service at the addresses of its load balancer."""
-    return ServiceTarget(
-        _endpoint(found, found.load_balancer_addresses),
-        FrontendType.LOAD_BALANCER,
-        found.port_specs,
-        backends,
-        local=local,
-        proxy=proxy,
-        ports=found.ports,
-        announced=announced,
+) -> tuple[ServiceTarget, ...]:
+    """A service at every address of its load balancer: a target for the first of each family,
+    another one for the second of each, and so on."""
+    return tuple(
+        ServiceTarget(
+            Endpoint(
+                name=found.name + (f" ({number})" if number > 1 else ""),
+                kind=EndpointKind.SERVICE,
+                addresses=addresses,
+                namespace=found.namespace,
+            ),
+            FrontendType.LOAD_BALANCER,
+            found.port_specs,
+            backends,
+            local=local,
+            proxy=proxy,
+            ports=found.ports,
+            announced=announced,
+        )
+        for number, addresses in enumerate(by_turns(found.load_balancer_addresses), 1)
     )
 
 
@@ -183,21 +192,14 @@ def for_client(
     """The same for a client, a target for each family, since source ranges may bar one alone."""
     targets = []
     for address in target.endpoint.addresses:
-        own = client.address(Family.of(address))
+        family = Family.of(address)
+        own = client.address(family)
         if own is None:
             continue
-        endpoint = _endpoint(found, (address,), f" over {Family.of(address)}")
+        name = f"{target.endpoint.name} over {family}"
+        endpoint = dataclasses.replace(target.endpoint, name=name, addresses=(address,))
         targets.append(dataclasses.replace(target, endpoint=endpoint, barred=bars(found, own)))
     return tuple(targets)
-
-
-def _endpoint(found: Service, addresses: tuple[IPAddress, ...], also: str = "") -> Endpoint:
-    return Endpoint(
-        name=f"{found.name}{also}",
-        kind=EndpointKind.SERVICE,
-        addresses=addresses,
-        namespace=found.namespace,
-    )
 
 
 def _manifests(

@@ -103,7 +103,7 @@ class Service:
                 namespace=self.namespace,
                 node=node.name,
             )
-            for number, addresses in enumerate(_by_turns(node.addresses), 1)
+            for number, addresses in enumerate(by_turns(node.addresses), 1)
         )
 
 
@@ -173,7 +173,7 @@ def _port(entry: Manifest) -> ServicePort:
     )
 
 
-def _by_turns(addresses: tuple[IPAddress, ...]) -> list[tuple[IPAddress, ...]]:
+def by_turns(addresses: tuple[IPAddress, ...]) -> list[tuple[IPAddress, ...]]:
     """The first address of each family together, then the second ones, and so on."""
     rows = [[a for a in addresses if Family.of(a) is family] for family in Family]
     turns = itertools.zip_longest(*rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ from sixproof.workloads.services.load_balancers import (
 )
 from sixproof.workloads.services.manifests import Ingress, Service
 from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
-from tests.unit.workloads.services.test_load_balancers import BOTH, RACK
+from tests.unit.workloads.services.test_load_balancers import BOTH, CALICO, RACK
 from tests.unit.workloads.two_nodes import NODES, POOLS, TUNNELS, WEB1, WEB2, addresses, networks
 
 PROXY = KubeProxy("iptables", "ClusterCIDR", POOLS)
@@ -95,6 +96,7 @@ def says(status: Mapping[str, int]) -> Callable[[protocol.ServerAsked], protocol
     return answer
 
 
+UNKNOWN = Announcers()
 HEALTHY = {"192.0.2.1": 200, "2001:db8::1": 200, "192.0.2.2": 503, "2001:db8::2": 503}
 
 
@@ -107,6 +109,7 @@ class Bench:
         *,
         services: Mapping[str, Service] = SERVICES,
         health: Mapping[str, int] | None = HEALTHY,
+        announcers: Announcers = UNKNOWN,
     ) -> None:
         self.notes = Notes()
         self._meets = meets
@@ -121,11 +124,12 @@ class Bench:
         self.checks = LoadBalancerChecks(
             LoadBalancers(services, 4.0),
             {name: (WEB1,) if name == LOCAL else (WEB1, WEB2) for name in services},
-            Announcers(),
+            announcers,
             PROXY,
             service_checks,
             agents,
             notes,
+            POOLS,
             0.0,
         )
 
@@ -178,6 +182,23 @@ def test_a_missing_address_is_red_wherever_it_is_needed() -> None:
         assert "4 s after" in said
         assert "IPv6-only failure" in said
     bench.checks.must_answer("t", [RACK], [LOCAL])
+
+
+def test_an_address_of_pods_or_of_another_provider_is_red() -> None:
+    def given(address: str) -> dict[str, Service]:
+        four, _ = SERVICES[CLUSTER].ingress
+        mixed = (four, Ingress(ipaddress.ip_address(address)))
+        return {**SERVICES, CLUSTER: dataclasses.replace(SERVICES[CLUSTER], ingress=mixed)}
+
+    of_pods = Bench(services=given("fd00:10:244::99")).checks
+    assert "fd00:10:244::99 of fd00:10:244::/56" in told(of_pods.must_have_addresses)
+    foreign = Bench(services=given("2001:db8:77::1"), announcers=Announcers(CALICO)).checks
+    said = told(foreign.must_have_addresses)
+    assert (
+        said == f"{CLUSTER} has 2001:db8:77::1, which is of no IPPool of Calico for load balancers"
+    )
+    Bench(announcers=Announcers(CALICO)).checks.must_have_addresses()
+    Bench(services=given("2001:db8:77::1")).checks.must_have_addresses()
 
 
 def test_silence_over_one_family_is_red_and_says_who_announces() -> None:

@@ -22,8 +22,9 @@ from sixproof.workloads.services.announcers import Announcers
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.load_balancers import LoadBalancers
 from sixproof.workloads.services.manifests import Ingress, Service, ServicePort, service
+from sixproof.workloads.services.routing import flows_to
 from tests.unit.workloads.memory import MemoryCluster
-from tests.unit.workloads.two_nodes import A1, A2, HOST1, HOST2, WEB1, addresses, networks
+from tests.unit.workloads.two_nodes import A1, A2, HOST1, HOST2, POOLS, WEB1, addresses, networks
 
 MANIFESTS = Path(__file__).parents[4] / "manifests" / "services"
 MESH = ProbeTopology(Run("abc123"), (A1, A2), (HOST1, HOST2))
@@ -123,15 +124,25 @@ def test_one_address_is_enough_to_ask() -> None:
         (with_ingress(Ingress(FOUR)), "has no IPv6 address: it has 10.105.0.1"),
         (with_ingress(), "has no IPv4 and no IPv6 address: it has none"),
         (with_ingress(Ingress(FOUR), Ingress(SIX), families=(Family.IPV6,)), "of a family it has"),
-        (with_ingress(Ingress(FOUR), Ingress(SIX), Ingress(SIX + 1)), "several IPv6 addresses"),
+        (with_ingress(Ingress(FOUR), Ingress(SIX), Ingress(SIX + 1)), ""),
+        (with_ingress(Ingress(FOUR), Ingress(A1.addresses[1])), "a range of pods or services"),
         (with_ingress(Ingress(FOUR), Ingress(SIX, mode="Other")), "ipMode Other"),
     ],
 )
 def test_a_load_balancer_has_one_address_of_each_family(found: Service, said: str) -> None:
     if said:
-        assert said in load_balancers.amiss(found)
+        assert said in load_balancers.amiss(found, POOLS)
     else:
-        assert load_balancers.amiss(found) == ""
+        assert load_balancers.amiss(found, POOLS) == ""
+
+
+def test_every_address_is_dialled() -> None:
+    found = with_ingress(Ingress(FOUR), Ingress(SIX), Ingress(SIX + 1))
+    targets = load_balancers.at_load_balancer(found, (WEB1,), PROXY)
+    dialled = [(t.endpoint.name, t.endpoint.addresses) for t in targets]
+    assert dialled == [("balanced", (FOUR, SIX)), ("balanced (2)", (SIX + 1,))]
+    flows = flows_to([RACK], targets, Family)
+    assert [str(f.address) for f in flows] == [str(FOUR), str(SIX), str(SIX + 1)]
 
 
 @pytest.mark.parametrize(
@@ -151,7 +162,7 @@ def test_source_ranges_count_family_by_family(
 ) -> None:
     """kube-proxy admits everybody of a family of which there is no range."""
     found = dataclasses.replace(BOTH, source_ranges=networks(*ranges))
-    target = load_balancers.at_load_balancer(found, (WEB1,), PROXY)
+    (target,) = load_balancers.at_load_balancer(found, (WEB1,), PROXY)
     told = {
         Family.of(t.endpoint.addresses[0]): t.expectation(RACK)
         for t in load_balancers.for_client(target, found, RACK)
@@ -165,8 +176,8 @@ def test_source_ranges_count_family_by_family(
 
 def test_a_proxy_that_is_not_known_may_refuse_what_is_barred() -> None:
     found = dataclasses.replace(BOTH, source_ranges=networks("203.0.113.0/24"))
-    target = load_balancers.at_load_balancer(found, (WEB1,), KubeProxy())
-    six, four = load_balancers.for_client(target, found, RACK)
+    (target,) = load_balancers.at_load_balancer(found, (WEB1,), KubeProxy())
+    four, six = load_balancers.for_client(target, found, RACK)
     assert Outcome.REFUSED in four.expectation(RACK).outcomes
     assert six.expectation(RACK).outcomes == {Outcome.ALLOWED}
     assert (four.candidates(RACK), six.candidates(RACK)) == ((), (WEB1,))
