@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.agent import protocol
+from sixproof.checks.carried import must_be_open, parted
 from sixproof.checks.judged import expecting_all
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.service_checks import ServiceChecks
@@ -27,6 +28,7 @@ from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.services import load_balancers
 from sixproof.workloads.services.announcers import Announcers
 from sixproof.workloads.services.kube_proxy import KubeProxy
@@ -58,6 +60,7 @@ class LoadBalancerChecks:
         services: ServiceChecks,
         agents: AgentClient,
         recorder: Recorder,
+        existing: ExistingPolicies | None,
         inside: Sequence[IPNetwork],
         settle: float,
     ) -> None:
@@ -68,6 +71,7 @@ class LoadBalancerChecks:
         self._services = services
         self._agents = agents
         self._recorder = recorder
+        self._existing = existing
         self._inside = inside
         self._settle = settle
 
@@ -125,7 +129,8 @@ class LoadBalancerChecks:
         Raises:
             VerdictError: a node says something else, or nothing.
             NotMeasured: the client could not be asked.
-            NotAsked: the service has no such port, or no node an address that the client can dial.
+            NotAsked: the service has no such port, or no node an address that the client can dial;
+                as not proven, policies of the cluster's owner close the ports.
         """
         found = self._found.services[load_balancers.LOCAL]
         if found.health_port is None:
@@ -141,18 +146,24 @@ class LoadBalancerChecks:
         ]
         if not flows:
             raise NotAsked(f"no node has an {family} address that {client.name} can dial")
+        title = "health check node port, from outside"
+        opened, closed = parted(flows, self._closed_by)
+        must_be_open(title, [f.family for f in opened], closed)
         waited = wait.until(
-            lambda: self._ask(client, flows, homes),
+            lambda: self._ask(client, opened, homes),
             lambda seen: all(o.outcome.works for o in seen),
             timeout=self._settle,
         )
-        title = "health check node port, from outside"
         seen = Matrix.of(title, waited.value, MatrixKind.HEALTH)
         said = f"{HEALTHY} with a backend of {found.name} on the node, {UNHEALTHY} without"
         matrix, expected = expecting_all(seen, said)
         with steps.step(f"Then every node answers over {family}: {said}"):
             self._recorder.matrix(matrix, expected)
             evidence.require(matrix, expected)
+
+    def _closed_by(self, flow: Flow) -> str:
+        """The policies that are known to close a flow, "" where none is."""
+        return self._existing.closes(flow) if self._existing else ""
 
     def _ask(
         self, client: Endpoint, flows: Sequence[Flow], homes: set[str]

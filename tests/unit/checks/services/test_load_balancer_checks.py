@@ -15,10 +15,11 @@ from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.services.load_balancer_checks import LoadBalancerChecks
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.errors import ChannelLost, NotAsked, NotMeasured, VerdictError
-from sixproof.model import Endpoint, EndpointKind, Family, Matrix, MatrixKind
+from sixproof.model import Endpoint, EndpointKind, Family, Flow, Matrix, MatrixKind
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.connect.probe import ConnectProbe
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.services.announcers import Announcers
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.load_balancers import (
@@ -110,6 +111,7 @@ class Bench:
         services: Mapping[str, Service] = SERVICES,
         health: Mapping[str, int] | None = HEALTHY,
         announcers: Announcers = UNKNOWN,
+        existing: ExistingPolicies | None = None,
     ) -> None:
         self.notes = Notes()
         self._meets = meets
@@ -129,6 +131,7 @@ class Bench:
             service_checks,
             agents,
             notes,
+            existing,
             POOLS,
             0.0,
         )
@@ -269,6 +272,23 @@ def test_a_node_that_says_something_else_is_red_over_that_family(
     bench = Bench(health={**HEALTHY, address: status})
     bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV4)
     assert said in told(lambda: bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV6))
+
+
+class Closing:
+    """Policies of the cluster's owner that close a family to nodes."""
+
+    def closes(self, flow: Flow) -> str:
+        """Which they are."""
+        return "GlobalNetworkPolicy nodes" if flow.family is Family.IPV6 else ""
+
+
+def test_ports_that_a_policy_closes_prove_nothing() -> None:
+    existing: Any = Closing()
+    bench = Bench(health={}, existing=existing)
+    with pytest.raises(NotAsked, match="closed by GlobalNetworkPolicy nodes") as caught:
+        bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV6)
+    assert caught.value.unproven
+    told(lambda: bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV4))
 
 
 def test_a_client_that_is_gone_has_measured_nothing() -> None:
