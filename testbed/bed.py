@@ -228,6 +228,8 @@ class Builder:
         kubectl = Kubectl(engine, variant.control_plane)
         with self.progress.step("waiting for the cluster") as tell:
             self.await_checks(lambda: list(health.cluster(kubectl, variant)), tell)
+            if pools := calico_settings.load_balancer_pools(variant.stacks):
+                kubectl.apply(pools)
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
             self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
             self.await_checks(lambda: list(health.peerings(engine, variant)), tell)

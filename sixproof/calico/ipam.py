@@ -80,7 +80,10 @@ def ipam(blocks: Iterable[Manifest], affinities: Iterable[Manifest]) -> Ipam:
         spec = json_fields.mapping(affinity, "spec")
         cidr = json_fields.network(json_fields.text(spec, "cidr"))
         confirmed = json_fields.text(spec, "state") == _CONFIRMED
-        if cidr is not None and confirmed and json_fields.text(spec, "deleted") != "true":
+        # Those of load balancer addresses are of no host (Calico's `virtual:load-balancer`).
+        of_a_host = json_fields.text(spec, "type") in ("", "host")
+        gone = json_fields.text(spec, "deleted") == "true"
+        if cidr is not None and confirmed and of_a_host and not gone:
             owners[cidr] = json_fields.text(spec, "node")
     found = (_block(json_fields.mapping(block, "spec")) for block in blocks)
     return Ipam(tuple(block for block in found if block is not None), owners)

@@ -40,6 +40,7 @@ class MatrixKind(enum.StrEnum):
     ROUTES = "routes"  # which way a node's kernel sends packets to a pod
     ADDRESSES = "pod addresses"  # whether all that know an address say the same
     SESSIONS = "BGP sessions"
+    HEALTH = "health checks"  # what nodes tell a load balancer of a service
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

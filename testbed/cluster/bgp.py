@@ -27,14 +27,20 @@ def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
 
 
 def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, Any]]:
-    """BGPConfiguration and BGPPeers: the router for every node, the reflector for each other."""
+    """BGPConfiguration and BGPPeers: the router for every node, the reflector for each other.
+
+    Nodes announce the ranges of ClusterIPs and of load balancer addresses; of a service whose
+    external traffic is Local, those with a backend of it announce its addresses one by one.
+    """
     mesh = bgp.peering is Peering.MESH
+    balanced = [{"cidr": str(s.load_balancer)} for s in variant.stacks if s.load_balancer]
     yield _object(
         "BGPConfiguration",
         "default",
         asNumber=bgp.as_number,
         nodeToNodeMeshEnabled=mesh,
         serviceClusterIPs=[{"cidr": cidr} for cidr in variant.service_subnets],
+        **({"serviceLoadBalancerIPs": balanced} if balanced else {}),
     )
     for family in variant.families:
         address = router.ipv6 if family is Family.IPV6 else router.ipv4

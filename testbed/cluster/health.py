@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from testbed.cluster import kindnet
+from testbed.cluster.calico import POOLS
 from testbed.cluster.kube import Kubectl
 from testbed.host.engine import Engine
 from testbed.network import firewall, outside, router
+from testbed.variants import calico
 from testbed.variants.keys import NetworkPlugin
 from testbed.variants.variant import Variant
 
@@ -137,11 +139,25 @@ def peerings(engine: Engine, variant: Variant) -> Iterator[Check]:
             yield Check(name, state == "Established", state)
 
 
+def balancing(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
+    """The pool of load balancer addresses of each family that has such a range."""
+    wanted = [s.family for s in variant.stacks if s.load_balancer]
+    if not wanted:
+        return
+    listed = kubectl.attempt("get", POOLS, "--output=name", timeout=20)
+    there = {line.rpartition("/")[2] for line in listed.out.split()}
+    for family in wanted:
+        name = calico.load_balancer_pool(family)
+        seen = "there" if name in there else "absent"
+        yield Check(f"IPPool {name}", name in there, seen if listed.ok else listed.tail())
+
+
 def everything(engine: Engine, variant: Variant) -> list[Check]:
     checks = [*containers(engine, variant), fence(variant)]
     if all(check.ok for check in checks if check.name.startswith("container ")):
         checks += beyond(engine, variant)
         checks += peerings(engine, variant)
     if all(check.ok for check in checks if check.name.endswith("control-plane")):
-        checks += cluster(Kubectl(engine, variant.control_plane), variant)
+        kubectl = Kubectl(engine, variant.control_plane)
+        checks += [*cluster(kubectl, variant), *balancing(kubectl, variant)]
     return checks

@@ -48,6 +48,38 @@ def _shared(data_plane: DataPlane, *, ipv6: bool, bgp: bool) -> dict[str, str]:
     }
 
 
+def load_balancer_pools(stacks: Sequence[Stack]) -> list[dict[str, object]]:
+    """The pools of which Calico's kube-controllers give services of type LoadBalancer addresses.
+
+    They are made once calico-node has made the pools of pods: it makes none of a family that has
+    one already. kube-controllers v3.31 end where such a pool has no `assignmentMode`.
+    """
+    return [
+        {
+            "apiVersion": "crd.projectcalico.org/v1",
+            "kind": "IPPool",
+            "metadata": {"name": load_balancer_pool(stack.family)},
+            "spec": {
+                "cidr": str(stack.load_balancer),
+                "blockSize": 122 if stack.family is Family.IPV6 else 26,
+                "ipipMode": "Never",
+                "vxlanMode": "Never",
+                "natOutgoing": False,
+                "nodeSelector": "all()",
+                "allowedUses": ["LoadBalancer"],
+                "assignmentMode": "Automatic",
+            },
+        }
+        for stack in stacks
+        if stack.load_balancer
+    ]
+
+
+def load_balancer_pool(family: Family) -> str:
+    """The name of a family's pool of load balancer addresses."""
+    return f"load-balancer-{family.lower()}"
+
+
 def pools(stacks: Sequence[Stack]) -> list[dict[str, object]]:
     """The pools that are made before calico-node starts: those of a cluster without IPv4.
 

@@ -85,13 +85,15 @@ TUNNELS = {
 @dataclass(frozen=True, slots=True)
 class Stack:
     """One family of a variant. `rack` is the range of the network behind the router that nodes
-    peer with; a variant without BGP has none."""
+    peer with; a variant without BGP has none. `load_balancer` is the range of which services of
+    type LoadBalancer get an address, None where nobody gives them one."""
 
     family: Family
     pods: Network
     services: Network
     encapsulation: Encapsulation
     rack: Network | None = None
+    load_balancer: Network | None = None
 
     @property
     def tunnel(self) -> Tunnel | None:

@@ -133,6 +133,11 @@ class Variant:
         found = {f"{stack.family}.pods": stack.pods for stack in self.stacks}
         found |= {f"{stack.family}.services": stack.services for stack in self.stacks}
         found |= {f"{stack.family}.rack": stack.rack for stack in self.stacks if stack.rack}
+        found |= {
+            f"{stack.family}.load_balancer": stack.load_balancer
+            for stack in self.stacks
+            if stack.load_balancer
+        }
         return {**found, "IPv6.nodes": self.node_network_ipv6}
 
 
@@ -192,6 +197,7 @@ def parse(name: str, text: str) -> Variant:
     _routed(variant)
     _calicos_own(variant)
     _strict(variant)
+    _balanced(variant)
     return variant
 
 
@@ -215,6 +221,9 @@ def _stack(family: Family, keys: Table, bgp: Bgp | None) -> Stack:
         services=keys.network("services", family.version),
         encapsulation=keys.choice("encapsulation", Encapsulation),
         rack=keys.network("rack", family.version) if bgp else None,
+        load_balancer=(
+            keys.network("load_balancer", family.version) if keys.has("load_balancer") else None
+        ),
     )
 
 
@@ -278,4 +287,21 @@ def _strict(variant: Variant) -> None:
             f" {HOSTILE_WORKERS} workers",
             seen=f"network_plugin {variant.network_plugin}, {variant.workers} workers",
             remedy=f"change these or remove hostile; {table.REMEDY}",
+        )
+
+
+def _balanced(variant: Variant) -> None:
+    """Refuse load balancer addresses that nobody announces, or that one family alone has."""
+    wanted = [s.family for s in variant.stacks if s.load_balancer]
+    if wanted and variant.bgp is None:
+        raise BedError(
+            f"[bgp] in {variant.name}.toml, since {' and '.join(wanted)} has load_balancer",
+            seen="no such table",
+            remedy=f"add it, or remove load_balancer; {table.REMEDY}",
+        )
+    if wanted and len(wanted) < len(variant.stacks):
+        raise BedError(
+            f"load_balancer in every family of {variant.name}.toml, or in none",
+            seen=f"in [{wanted[0]}] alone",
+            remedy=f"add it to the other one, or remove it; {table.REMEDY}",
         )

@@ -161,6 +161,20 @@ def test_own_pools_are_planned_where_they_may_be_made(
     assert list(changes(plan.api)) == []
 
 
+@pytest.mark.parametrize(("disruptive", "services"), [("auto", 0), ("on", 10)])
+def test_load_balancers_are_planned_where_they_may_be_made(
+    tmp_path: Path, disruptive: str, services: int
+) -> None:
+    """With the services and backends that they share; otherwise none of it."""
+    chosen = ("suites/loadbalancer", "--six-disruptive", disruptive)
+    plan = printed(SimulatedCluster(), tmp_path, *chosen)
+    assert plan.status == 0, plan.text
+    made = [s for s in plan.of("Service") if s["spec"].get("type") == "LoadBalancer"]
+    assert len(made) == services
+    assert bool(plan.of("Service")) is bool(services)
+    assert list(changes(plan.api)) == []
+
+
 def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:
     """Whoever has no rights yet gets the rules to ask for."""
     api.on("GET", "/api/v1/nodes", refused(403, "Forbidden", "nodes is forbidden"))

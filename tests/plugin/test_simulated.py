@@ -375,3 +375,36 @@ def test_a_stream_that_was_closed_takes_no_answer() -> None:
     closed.close()
     with pytest.raises(OSError, match="closed"):
         ExecSide(io.BytesIO(), closed).say(b"{}")
+
+
+ADDRESSES = "test_load_balancers_have_an_address_of_each_family"
+INSIDE = "test_load_balancers_answer_from_inside"
+
+
+@pytest.mark.parametrize(
+    ("given", "passed", "failed"),
+    [
+        (("IPv4", "IPv6"), {ADDRESSES, INSIDE}, set()),
+        (("IPv4",), set(), {ADDRESSES, INSIDE}),
+        ((), set(), set()),
+    ],
+    ids=["both", "IPv4 alone", "none"],
+)
+@with_a_second_try
+def test_load_balancers_are_asked_where_somebody_gives_addresses(
+    given: tuple[str, ...],
+    passed: set[str],
+    failed: set[str],
+    simulated: SimulatedCluster,
+    tmp_path: Path,
+) -> None:
+    """A family without an address is red; a cluster that gives none is not asked. No client stands
+    outside of this one."""
+    simulated.objects.balances = given
+    arguments = ("suites/loadbalancer", "--six-disruptive=on", "--six-settle-timeout=3")
+    ran = run(simulated, tmp_path, *arguments)
+    assert (ran.of("passed"), ran.bad) == (passed, failed), ran.text
+    if not given:
+        assert "nobody gives services of type LoadBalancer an address" in ran.text
+    if failed:
+        assert "has no IPv6 address" in ran.text

@@ -113,6 +113,12 @@ class Agent:
 
         return node.NodeReader().read(await health.health(request.health))
 
+    async def ask_servers(self, request: protocol.AskServers) -> protocol.ServersAsked:
+        """Ask HTTP servers how they are."""
+        from sixproof.agent.witness import health
+
+        return protocol.ServersAsked(await health.elsewhere(request.servers))
+
     async def read_filter(self, _: protocol.ReadFilter) -> protocol.FilterSeen:
         """Read the packet filter."""
         from sixproof.agent.witness.filter import packet_filter
@@ -182,6 +188,7 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.RouteGet: Agent.routes,
     protocol.ReadNode: Agent.read_node,
     protocol.ReadFilter: Agent.read_filter,
+    protocol.AskServers: Agent.ask_servers,
     protocol.SendRaw: Agent.send_raw,
     protocol.StartCapture: Agent.start_capture,
     protocol.EndCapture: Agent.end_capture,

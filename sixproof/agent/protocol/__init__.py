@@ -61,6 +61,7 @@ from sixproof.agent.protocol.flows import (
 from sixproof.agent.protocol.names import Found, Lookup, Resolve, Resolved
 from sixproof.agent.protocol.node import (
     AddressHeld,
+    AskServers,
     ChainSeen,
     FilterRuleSeen,
     FilterSeen,
@@ -73,6 +74,8 @@ from sixproof.agent.protocol.node import (
     ReadNode,
     RouteHeld,
     RuleSeen,
+    ServerAsked,
+    ServersAsked,
 )
 from sixproof.agent.protocol.packets import (
     RAW_LIMIT,
@@ -99,6 +102,7 @@ __all__ = [
     "AddressHeld",
     "AddressSeen",
     "Arrival",
+    "AskServers",
     "Bulk",
     "CaptureStarted",
     "Captured",
@@ -150,6 +154,8 @@ __all__ = [
     "SendSized",
     "SentRaw",
     "SentSized",
+    "ServerAsked",
+    "ServersAsked",
     "Sized",
     "SizedSeen",
     "SizedSpec",

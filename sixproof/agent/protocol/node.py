@@ -112,6 +112,28 @@ class HealthSeen(Record):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ServerAsked(Record):
+    """An HTTP server at an address, without brackets or zone."""
+
+    address: str
+    port: int
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class AskServers(Record):
+    """Ask HTTP servers elsewhere for ``/healthz``: health check node ports of services."""
+
+    servers: list[ServerAsked]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ServersAsked(Record):
+    """Their answers, in that order."""
+
+    answers: list[HealthSeen]
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NodeSeen(Record):
     """The facts. `cut` names what was longer than is taken, `unread` what the kernel refused.
 

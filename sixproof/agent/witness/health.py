@@ -1,9 +1,10 @@
-"""Health ports of daemons on loopback: is the process there, and does it answer?"""
+"""Health ports, on loopback and elsewhere: is the process there, and what does it say?"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import typing
 
@@ -15,6 +16,8 @@ LONGEST = 4000
 """Bytes of an answer that are taken."""
 LOOPBACK = ("127.0.0.1", "::1")
 MOST = 16
+MOST_ELSEWHERE = 200
+PATH = "healthz"
 
 
 async def health(asked: typing.Sequence[str]) -> list[protocol.HealthSeen]:
@@ -24,13 +27,35 @@ async def health(asked: typing.Sequence[str]) -> list[protocol.HealthSeen]:
     return await asyncio.gather(*map(one, asked))
 
 
+async def elsewhere(
+    asked: typing.Sequence[protocol.ServerAsked],
+) -> list[protocol.HealthSeen]:
+    """Ask each server at its own address, side by side."""
+    if len(asked) > MOST_ELSEWHERE:
+        raise ValueError(f"{len(asked)} servers, at most {MOST_ELSEWHERE} are asked")
+    for server in asked:
+        ipaddress.ip_address(server.address)
+        if not 1 <= server.port <= 65535:
+            raise ValueError(f"{server.port} is no port")
+    return await asyncio.gather(
+        *(first(f"{s.address} port {s.port}", [s.address], s.port, PATH) for s in asked)
+    )
+
+
 async def one(asked: str) -> protocol.HealthSeen:
     """One port, over the first loopback address that takes the connection."""
     port, _, path = asked.partition("/")
+    return await first(asked, LOOPBACK, int(port), path)
+
+
+async def first(
+    asked: str, addresses: typing.Sequence[str], port: int, path: str
+) -> protocol.HealthSeen:
+    """The answer at the first of these addresses that takes the connection."""
     problem = ""
-    for address in LOOPBACK:
+    for address in addresses:
         try:
-            answer = await asyncio.wait_for(get(address, int(port), path), PATIENCE)
+            answer = await asyncio.wait_for(get(address, port, path), PATIENCE)
         except TimeoutError:
             return protocol.HealthSeen(asked, 0, error=f"no answer within {PATIENCE:g} s")
         except OSError as error:

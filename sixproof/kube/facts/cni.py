@@ -114,7 +114,7 @@ def _daemon(daemon_sets: Iterable[Manifest]) -> Manifest:
 
 def _calico(cni: Cni, sources: Sources, env: Mapping[str, str]) -> Cni:
     network = json_fields.mapping(sources.installation, "spec", "calicoNetwork")
-    pools = [p for p in sources.pools if not json_fields.flag(p, "spec", "disabled")]
+    pools = [p for p in sources.pools if _serves_pods(p)]
     modes: dict[Family, set[str]] = {}
     for pool in pools:
         for family in json_fields.families(
@@ -131,6 +131,12 @@ def _calico(cni: Cni, sources: Sources, env: Mapping[str, str]) -> Cni:
         mtu=mtu or None,  # 0 leaves it to Felix
         pod_cidrs=json_fields.networks(json_fields.text(p, "spec", "cidr") for p in pools),
     )
+
+
+def _serves_pods(pool: Manifest) -> bool:
+    """Whether pods get addresses of an IPPool: it is on, and not for load balancers alone."""
+    uses = json_fields.strings(pool, "spec", "allowedUses")
+    return not json_fields.flag(pool, "spec", "disabled") and set(uses) != {"LoadBalancer"}
 
 
 def _calico_dataplane(sources: Sources, env: Mapping[str, str]) -> str:

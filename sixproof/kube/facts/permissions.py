@@ -57,6 +57,8 @@ NEEDS = (
          required=False, namespaced=False),
     Need(("get", "list"), "daemonsets", "apps", "which CNI runs, and how", required=False),
     Need(("get",), "configmaps", purpose="kube-proxy's mode, kubeadm's ranges", required=False),
+    Need(("list",), "servicel2statuses", "metallb.io", "who announces a load balancer's address",
+         required=False),
     Need(("list",), "ippools", "crd.projectcalico.org", "Calico's pools without its API",
          required=False, namespaced=False),
     Need(("list",), "felixconfigurations", "crd.projectcalico.org", "Felix's settings",

@@ -12,7 +12,7 @@ from sixproof import yaml_text
 from sixproof.errors import ManifestError
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
-from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, NodeFacts, Protocol
+from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, IPNetwork, NodeFacts, Protocol
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.ports import PortSpec
 
@@ -31,8 +31,22 @@ class ServicePort:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Ingress:
+    """An entry of `status.loadBalancer.ingress`: an address, or the name of a `host`. `mode` is its
+    ipMode (KEP-1860), "" where the API server has none."""
+
+    address: IPAddress | None = None
+    host: str = ""
+    mode: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Service:
-    """A service as the API server completed it. `selector` are sorted pairs, empty without one."""
+    """A service as the API server completed it. `selector` are sorted pairs, empty without one.
+
+    `ingress`, `health_port` (healthCheckNodePort), `source_ranges` (loadBalancerSourceRanges) and
+    `load_balancer_class` are those of type LoadBalancer.
+    """
 
     name: str
     namespace: str
@@ -44,6 +58,10 @@ class Service:
     selector: tuple[tuple[str, str], ...] = ()
     headless: bool = False
     publishes_unready: bool = False
+    ingress: tuple[Ingress, ...] = ()
+    health_port: int | None = None
+    source_ranges: tuple[IPNetwork, ...] = ()
+    load_balancer_class: str = ""
 
     @property
     def labels(self) -> str:
@@ -59,6 +77,11 @@ class Service:
     def node_port_specs(self) -> tuple[PortSpec, ...]:
         """The ports that it serves at every node."""
         return tuple(PortSpec(p.protocol, p.node_port) for p in self.ports if p.node_port)
+
+    @property
+    def load_balancer_addresses(self) -> tuple[IPAddress, ...]:
+        """The addresses that a load balancer has for it, in the order of its status."""
+        return tuple(one.address for one in self.ingress if one.address is not None)
 
     def endpoint(self) -> Endpoint:
         """The service at its clusterIPs."""
@@ -80,7 +103,7 @@ class Service:
                 namespace=self.namespace,
                 node=node.name,
             )
-            for number, addresses in enumerate(_by_turns(node.addresses), 1)
+            for number, addresses in enumerate(by_turns(node.addresses), 1)
         )
 
 
@@ -121,6 +144,22 @@ def service(manifest: Mapping[str, Any]) -> Service:
         ),
         headless="None" in ips,
         publishes_unready=json_fields.flag(spec, "publishNotReadyAddresses") or False,
+        ingress=tuple(
+            map(_ingress, json_fields.entries(manifest, "status", "loadBalancer", "ingress"))
+        ),
+        health_port=json_fields.number(spec, "healthCheckNodePort") or None,
+        source_ranges=json_fields.networks(
+            text.strip() for text in json_fields.strings(spec, "loadBalancerSourceRanges")
+        ),
+        load_balancer_class=json_fields.text(spec, "loadBalancerClass"),
+    )
+
+
+def _ingress(entry: Manifest) -> Ingress:
+    return Ingress(
+        address=json_fields.address(json_fields.text(entry, "ip")),
+        host=json_fields.text(entry, "hostname"),
+        mode=json_fields.text(entry, "ipMode"),
     )
 
 
@@ -134,7 +173,7 @@ def _port(entry: Manifest) -> ServicePort:
     )
 
 
-def _by_turns(addresses: tuple[IPAddress, ...]) -> list[tuple[IPAddress, ...]]:
+def by_turns(addresses: tuple[IPAddress, ...]) -> list[tuple[IPAddress, ...]]:
     """The first address of each family together, then the second ones, and so on."""
     rows = [[a for a in addresses if Family.of(a) is family] for family in Family]
     turns = itertools.zip_longest(*rows)

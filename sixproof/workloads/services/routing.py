@@ -26,6 +26,7 @@ class FrontendType(enum.StrEnum):
     CLUSTER_IP = "clusterIP"
     NODE_PORT = "NodePort"
     HOST_PORT = "HostPort"
+    LOAD_BALANCER = "load balancer"
     DIRECT = "its own address"
 
 
@@ -35,8 +36,10 @@ class ServiceTarget:
 
     `local` tells whether the traffic policy of this frontend is Local. `absent` says why a
     frontend that clients dial must be closed: it has no such family, or it is another node's.
-    `proxy` is the kube-proxy that carries it. `ports` are those of the service, which say at which
-    port a backend is reached; without them at the one that is dialled.
+    `barred` says why what comes there is dropped (loadBalancerSourceRanges), `announced` who draws
+    the traffic of a load balancer's address to the nodes. `proxy` is the kube-proxy that carries
+    it. `ports` are those of the service, which say at which port a backend is reached; without them
+    at the one that is dialled.
     """
 
     endpoint: Endpoint
@@ -47,12 +50,16 @@ class ServiceTarget:
     absent: str = ""
     proxy: KubeProxy = dataclasses.field(default_factory=KubeProxy)
     ports: tuple[ServicePort, ...] = ()
+    barred: str = ""
+    announced: str = ""
 
     def candidates(self, client: Endpoint) -> tuple[Endpoint, ...]:
         """The backends that may answer this client; with a fair share of connections, all do."""
-        if self.absent:
+        if self.absent or self.barred:
             return ()
-        if not self.local:
+        if not self.local or self.frontend is FrontendType.LOAD_BALANCER:
+            # With Local, who announces the address leads traffic to nodes that have a backend; from
+            # inside the cluster every backend is reached.
             return self.backends
         if self.frontend is FrontendType.CLUSTER_IP:
             return tuple(b for b in self.backends if b.node == client.node)
@@ -65,6 +72,9 @@ class ServiceTarget:
         name, frontend = self.endpoint.name, self.frontend
         if self.absent:
             return Expectation(frozenset({Outcome.REFUSED}), self.absent)
+        if self.barred:
+            dropped = frozenset({Outcome.DROPPED}) if self.proxy.known else _DENIED
+            return Expectation(dropped, self.barred)
         if not self.backends:
             return Expectation(
                 frozenset({Outcome.REFUSED}),
@@ -75,7 +85,8 @@ class ServiceTarget:
             if frontend is FrontendType.DIRECT:
                 return Expectation.allowed(f"{name} is dialled at its own address")
             names = ", ".join(b.name for b in behind)
-            return Expectation.allowed(f"{names} stand behind the {frontend} of {name}")
+            by = f"; {self.announced}" if self.announced else ""
+            return Expectation.allowed(f"{names} stand behind the {frontend} of {name}{by}")
         node = client.node if frontend is FrontendType.CLUSTER_IP else self.endpoint.node
         because = f"{name} keeps its traffic on {node}, which has no backend of it"
         if self.proxy.drops_without_local_backend:

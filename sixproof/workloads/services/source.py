@@ -15,6 +15,10 @@ from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget, is_on_the_host
 
+_BY_PROXY = (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT, FrontendType.LOAD_BALANCER)
+_ANYWHERE = (FrontendType.CLUSTER_IP, FrontendType.LOAD_BALANCER)
+"""Frontends that clients in the cluster meet on their own node."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outgoing:
@@ -52,13 +56,26 @@ class Translation:
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
     ) -> ExpectedSource:
         """Whose address `backend` must see when `client` dials `target`."""
-        if (
-            target.frontend in (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT)
-            and not self.proxy.known
-        ):
+        if target.frontend in _BY_PROXY and not self.proxy.known:
             return ExpectedSource(frozenset(), "nothing is known of this cluster's service proxy")
+        if target.frontend is FrontendType.LOAD_BALANCER and not client.node:
+            return self._from_outside(client, target, family)
         masqueraded = self._masquerade(client, target, backend, family)
         return masqueraded or self._unmasqueraded(client, target, backend, family)
+
+    def _from_outside(
+        self, client: Endpoint, target: ServiceTarget, family: Family
+    ) -> ExpectedSource:
+        """Of a client that is on no node, behind a load balancer that translates nothing itself."""
+        own = client.address(family)
+        if target.local and own is not None:
+            because = "externalTrafficPolicy Local: no node translates the client's address"
+            return ExpectedSource(frozenset({own}), because)
+        if target.local:
+            return ExpectedSource(frozenset(), f"{client.name} has no {family} address")
+        anyone = frozenset(a for own in self.own.values() for a in own if Family.of(a) is family)
+        because = "externalTrafficPolicy Cluster: the node that it came to masquerades"
+        return ExpectedSource(anyone, f"an address of a node: {because}")
 
     def _masquerade(
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
@@ -66,7 +83,7 @@ class Translation:
         """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
         if target.frontend is FrontendType.DIRECT:
             return None
-        node = client.node if target.frontend is FrontendType.CLUSTER_IP else target.endpoint.node
+        node = client.node if target.frontend in _ANYWHERE else target.endpoint.node
         inside = node == client.node
         if is_on_the_host(backend) and backend.node == node and not is_on_the_host(client):
             return None  # delivered on that node: it never meets the masquerade on the way out
@@ -77,6 +94,9 @@ class Translation:
             return None
         if target.frontend is FrontendType.NODE_PORT and not target.local:
             why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
+            return self._node(node, family, why)
+        if target.frontend is FrontendType.LOAD_BALANCER and not target.local:
+            why = "externalTrafficPolicy Cluster: the client's own node masquerades"
             return self._node(node, family, why)
         if target.frontend is FrontendType.CLUSTER_IP and self.proxy.masquerade_all:
             return self._node(node, family, "kube-proxy masquerades all (masqueradeAll)")

@@ -92,7 +92,8 @@ class Index:
         for service in objects.list("services"):
             for port in service["spec"].get("ports", ()):
                 protocol = port["protocol"].lower()
-                for ip in service["spec"]["clusterIPs"]:
+                balanced = service.get("status", {}).get("loadBalancer", {}).get("ingress", ())
+                for ip in (*service["spec"]["clusterIPs"], *(one["ip"] for one in balanced)):
                     made.services[ip, protocol, port["port"]] = service, port
                 if port.get("nodePort"):
                     made.node_ports[protocol, port["nodePort"]] = service, port

@@ -22,6 +22,7 @@ _PATH = re.compile(
 )
 _COMPLETED = ("pods", "services", "namespaces", "ippools")
 """Objects of which the API server, or a patch, holds more than was applied."""
+_BALANCED_NET = {"IPv4": "203.0.113.0", "IPv6": "2001:db8:1b::"}
 _SERVICE_NET = {"IPv4": "10.96.7.0", "IPv6": "fd00:10:96::700"}
 
 
@@ -53,11 +54,13 @@ class Objects:
     """All objects of a cluster. What is handed out is never changed: a change makes a new object,
     and lets `changes` rise. Pods run on the node that their
     affinity names, and are ready at once but for their readiness gates, unless IPAM refuses them
-    an address: then an event tells why."""
+    an address: then an event tells why. `balances` are the families of which services of type
+    LoadBalancer are given an address."""
 
     def __init__(self, nodes: list[Manifest]) -> None:
         self.lock = threading.RLock()
         self.changes = 0
+        self.balances: tuple[str, ...] = ()
         self._there: dict[Where, Manifest] = {}
         self._numbers = itertools.count(16)
         self._node_ports = itertools.count(30100)
@@ -77,6 +80,7 @@ class Objects:
                 self._run(made)
             elif where.plural == "services":
                 self._grant(made["spec"])
+                self._balance(made)
             self._there[where] = made
             self.changes += 1
             return made
@@ -191,6 +195,19 @@ class Objects:
             first = ipaddress.ip_address(_SERVICE_NET[family])
             ips = [*ips, str(first + next(self._numbers))]
         spec["clusterIPs"], spec["clusterIP"] = ips, ips[0]
+
+    def _balance(self, service: Manifest) -> None:
+        """What a load balancer's controller does, once."""
+        spec = service["spec"]
+        if spec["type"] != "LoadBalancer" or "status" in service:
+            return
+        number = next(self._numbers)
+        given = [
+            {"ip": str(ipaddress.ip_address(_BALANCED_NET[f]) + number), "ipMode": "VIP"}
+            for f in spec["ipFamilies"]
+            if f in self.balances
+        ]
+        service["status"] = {"loadBalancer": {"ingress": given} if given else {}}
 
     def _slices(self) -> Iterator[Manifest]:
         """An EndpointSlice a family and a set of ports, of every service with a selector."""

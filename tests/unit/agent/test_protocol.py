@@ -166,7 +166,7 @@ def probe(**changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("foreign", "reason"),
     [
-        ({}, "unknown request None, known are end-capture, "),
+        ({}, "unknown request None, known are ask-servers, end-capture, "),
         ({"do": "shell"}, "unknown request 'shell'"),
         ({"do": ["probe"]}, "unknown request ['probe']"),
         ({"do": "hello", "sudo": 1}, "Hello: unknown field 'sudo'"),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sixproof.calico.audit import audit
+from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.felix import Failsafe, Felix, NodeFelix
 from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.calico.operator import Installation, Status
@@ -111,6 +112,38 @@ def test_block_sizes() -> None:
     [found] = audit(tiny, facts)
     assert found.code == "calico-pool-blocks"
     assert "1 blocks of /122 for 2 nodes" in found.seen
+
+
+BALANCED = (
+    Pool("lb4", ipaddress.ip_network("10.105.0.0/24"), 26, uses=("LoadBalancer",)),
+    Pool("lb6", ipaddress.ip_network("fd00:105::/122"), 122, uses=("LoadBalancer",)),
+)
+
+
+@pytest.mark.parametrize("announced", [(), ("10.105.0.0/16", "fd00:105::/112")])
+def test_load_balancer_addresses_that_are_all_announced_or_none_of_them(
+    announced: tuple[str, ...],
+) -> None:
+    """None: somebody else may draw their traffic. One block is enough: no node takes it."""
+    ranges = tuple(map(ipaddress.ip_network, announced))
+    bgp = Bgp(enabled=True, load_balancer_ips=ranges)
+    two = change(FACTS, nodes=(NodeFacts("w1", ADDRESSES), NodeFacts("w2", ())))
+    state = change(GOOD, pools=(*GOOD.pools, *BALANCED), bgp=bgp)
+    codes = {f.code for f in audit(state, two, underlay=1500)}
+    assert not codes & {"calico-pool-announced", "calico-pool-blocks"}
+
+
+def test_load_balancer_addresses_of_one_family_that_nobody_announces() -> None:
+    bgp = Bgp(enabled=True, load_balancer_ips=(ipaddress.ip_network("10.105.0.0/24"),))
+    state = change(GOOD, pools=(*GOOD.pools, *BALANCED), bgp=bgp)
+    found = only(state, "calico-pool-announced")
+    assert (found.severity, found.families, found.subject) == (
+        Severity.ERROR,
+        (IPV6,),
+        "IPPool lb6",
+    )
+    assert "announced are 10.105.0.0/24" in found.seen
+    assert findings(change(state, bgp=change(bgp, enabled=False))) == []
 
 
 def test_ipip_for_ipv6() -> None:

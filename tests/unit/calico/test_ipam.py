@@ -53,14 +53,15 @@ def test_the_block_of_an_address() -> None:
 
 
 def test_affinities_that_count_are_confirmed() -> None:
-    """Those that are pending or being deleted are not."""
+    """Those that are pending or being deleted are not, nor those of load balancer addresses."""
     found = ipam(
         [],
         [
-            affinity(SIX),
+            affinity(SIX, type="host"),
             affinity("10.244.1.0/26", state="pending"),
             affinity("10.244.2.0/26", deleted="true"),
             affinity("nonsense"),
+            affinity("10.105.0.0/26", "load-balancer", type="virtual"),
         ],
     )
     assert {str(k): v for k, v in found.affinities.items()} == {SIX: "w1"}

@@ -81,11 +81,20 @@ def _pods(_: Situation) -> Callable[[Disagreement], bool]:
     )
 
 
+def _load_balancers(_: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from outside the cluster to what stands behind a service."""
+    return lambda wrong: (
+        wrong.observation.flow.source.kind is EndpointKind.OUTSIDE
+        and wrong.observation.flow.destination.kind is EndpointKind.SERVICE
+    )
+
+
 REACHES: Mapping[str, Reach] = {
     "calico-felix-ipv6": _policies,
     "calico-mtu": _sizes,
     "calico-node-address": _across,
     "calico-node-tunnel": _across,
+    "calico-pool-announced": _load_balancers,
     "calico-pool-encapsulation": _between_pods,
     "calico-pool-overlap": _pods,
 }

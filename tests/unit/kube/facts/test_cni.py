@@ -62,6 +62,7 @@ def test_calico_with_two_encapsulations_of_a_family() -> None:
                 pool("10.0.0.0/16", vxlanMode="Always"),
                 pool("10.1.0.0/16", ipipMode="CrossSubnet"),
                 pool("10.2.0.0/16", disabled=True),
+                pool("10.3.0.0/16", allowedUses=["LoadBalancer"]),
                 pool("nonsense"),
             ),
         )

@@ -3,18 +3,38 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+from collections.abc import Iterable
 
 import pytest
 
+from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.node_audit import NODE_TUNNEL
-from sixproof.calico.pool_audit import POOL_ENCAPSULATION
+from sixproof.calico.pool_audit import POOL_ANNOUNCED, POOL_ENCAPSULATION, audit
+from sixproof.calico.pools import Pool
+from sixproof.calico.state import CalicoState
 from sixproof.explain.findings import every_finding
-from sixproof.model import Family, Finding, Flow, Outcome, Severity
+from sixproof.model import (
+    ClusterFacts,
+    Endpoint,
+    EndpointKind,
+    Family,
+    Finding,
+    Flow,
+    Matrix,
+    Observation,
+    Outcome,
+    Protocol,
+    Severity,
+)
 from sixproof.reporting.causes.components.findings import REACHES
 from sixproof.reporting.conclusion.conclude import Conclusion, conclude
 from sixproof.reporting.conclusion.rules import rules
+from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import examined, run
-from tests.unit.reporting.samples import Rule
+from tests.unit.reporting.samples import RUN, Rule, all_open, pods
 
 SIX = Family.IPV6
 NO_TUNNEL = NODE_TUNNEL.found(
@@ -96,6 +116,56 @@ def test_an_encapsulation_that_carries_no_ipv6_explains_pods_across_nodes() -> N
 
     found = concluded(rule, pool)
     assert found[0].headline == "IPPool six: IPIP for IPv6. Set ipipMode Never."
+
+
+def balanced(lost: Family) -> Results:
+    """A client outside meets silence at a load balancer's address of a family; clients inside are
+    answered."""
+    four, six = map(ipaddress.ip_address, ("10.107.57.0", "fd00:10:107:57::"))
+    service = Endpoint("balanced", EndpointKind.SERVICE, (four, six), "six-x")
+    rack = Endpoint("rack", EndpointKind.OUTSIDE, (four + 256, six + 65536), pod="rack")
+    flows = flows_to_both([rack, *pods()], service)
+    seen = [
+        Observation(flow, Outcome.DROPPED if gone else Outcome.ALLOWED)
+        for flow in flows
+        for gone in [flow.source is rack and flow.family is lost]
+    ]
+    matrix = Matrix.of("load balancers", seen)
+    test = "suites/loadbalancer/t.py::t"
+    measured = Measured(matrix, all_open(matrix), test)
+    cases = (Case(test, CaseOutcome.FAILED),)
+    return Results(RUN, cases=cases, matrices=(measured,), examination=examined())
+
+
+def flows_to_both(clients: Iterable[Endpoint], service: Endpoint) -> list[Flow]:
+    return [
+        Flow(client, service, address, Protocol.TCP, 80)
+        for client in clients
+        for address in service.addresses
+    ]
+
+
+@pytest.mark.parametrize("lost", Family, ids=str)
+def test_addresses_that_nobody_announces_explain_a_client_outside(lost: Family) -> None:
+    """Of the family of the pool alone, in two lines of a terminal."""
+    cidrs = [ipaddress.ip_network(text) for text in ("10.107.57.0/24", "fd00:10:107:57::/112")]
+    names = ["load-balancer-ipv4", "load-balancer-ipv6"]
+    pools = [
+        Pool(name, cidr, 122, uses=("LoadBalancer",))
+        for name, cidr in zip(names, cidrs, strict=True)
+    ]
+    bgp = Bgp(enabled=True, load_balancer_ips=(cidrs[0],))
+    state = CalicoState("projectcalico.org/v3", pools=tuple(pools), bgp=bgp)
+    (finding,) = [
+        f
+        for f in audit(state, ClusterFacts(server="", version="", nodes=()))
+        if f.code == POOL_ANNOUNCED.code
+    ]
+    found = conclude(dataclasses.replace(balanced(lost), findings=(finding,))).every
+    assert [one.known for one in found] == [lost is SIX]
+    if lost is SIX:
+        assert found[0].headline.startswith("IPPool load-balancer-ipv6: no range of serviceLoadB")
+        assert len(found[0].headline) <= 280
 
 
 def test_every_code_that_has_a_reach_is_a_finding() -> None:

@@ -27,6 +27,12 @@ def test_every_node_peers_with_the_router_over_each_family() -> None:
     assert "BGPPeer/route-reflectors" not in found
 
 
+def test_nodes_announce_load_balancer_addresses_of_each_family_where_there_are_any() -> None:
+    announced = made("bgp")["BGPConfiguration/default"]["serviceLoadBalancerIPs"]
+    assert announced == [{"cidr": "10.107.57.0/24"}, {"cidr": "fd00:10:107:57::/112"}]
+    assert "serviceLoadBalancerIPs" not in made("rr")["BGPConfiguration/default"]
+
+
 def test_reflectors_take_the_place_of_the_mesh() -> None:
     found = made("rr")
     assert found["BGPConfiguration/default"]["nodeToNodeMeshEnabled"] is False

@@ -73,6 +73,22 @@ def test_what_must_run_follows_from_the_network_plugin() -> None:
     assert absent == {"kube-proxy", "coredns", "kindnet"}
 
 
+@pytest.mark.parametrize(
+    ("name", "listed", "seen"),
+    [
+        ("bgp", "ippool.x/load-balancer-ipv4\nippool.x/load-balancer-ipv6\n", [True, True]),
+        ("bgp", "ippool.x/load-balancer-ipv6\nippool.x/default-ipv4-ippool\n", [False, True]),
+        ("rr", "", []),
+    ],
+)
+def test_a_bed_with_load_balancer_addresses_has_their_pools(
+    name: str, listed: str, seen: list[bool]
+) -> None:
+    engine = FakeEngine({"exec cp kubectl": [Result((), 0, listed, "")]})
+    checks = health.balancing(Kubectl(engine, "cp"), variant.load(name))
+    assert [check.ok for check in checks] == seen
+
+
 def pinged(places: Sequence[str], workers: int) -> list[str]:
     """What nodes ping when DNS pods run on these of a bed's nodes."""
     pods = [

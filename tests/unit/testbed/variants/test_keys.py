@@ -153,6 +153,15 @@ def test_bgp_needs_a_network_behind_the_router_in_each_family() -> None:
     assert found.calico_settings["CALICO_IPV4POOL_IPIP"] == "Never"
 
 
+def test_load_balancer_addresses_need_bgp_and_both_families() -> None:
+    bgp = (variant.FOLDER / "bgp.toml").read_text()
+    assert variant.parse("mine", bgp).stacks[0].load_balancer is not None
+    alone = re.sub(r"load_balancer = .fd.*\n", "", bgp)
+    assert refused(alone).wanted == "load_balancer in every family of mine.toml, or in none"
+    dual = TEXT.replace("[IPv6]\n", '[IPv6]\nload_balancer = "fd00:9::/112"\n')
+    assert refused(dual).wanted == "[bgp] in mine.toml, since IPv6 has load_balancer"
+
+
 def test_without_bgp_nothing_lays_routes_for_packets_that_go_as_they_are() -> None:
     error = refused(re.sub('encapsulation = ".*"', 'encapsulation = "None"', TEXT))
     assert "[bgp] in mine.toml" in error.wanted

@@ -8,8 +8,10 @@ from testbed import cli
 from testbed.cluster import calico, kind
 from testbed.errors import BedError
 from testbed.variants import variant
-from testbed.variants.calico import pools
+from testbed.variants.calico import load_balancer_pools, pools
 from testbed.variants.keys import DataPlane, Encapsulation, Family
+
+BGP = variant.load("bgp")
 
 
 def test_the_default_bed_is_dual_stack_with_the_names_that_kind_gives() -> None:
@@ -94,6 +96,14 @@ def test_ipv6_alone_has_no_ipv4_anywhere_and_a_pool_made_beforehand() -> None:
     assert (spec["cidr"], spec["vxlanMode"]) == ("fd00:10:247::/56", "Always")
     assert kind.networking(bed)["ipFamily"] == "ipv6"
     assert pools(variant.load().stacks) == []
+
+
+def test_load_balancer_pools_are_for_nothing_else_and_say_how_addresses_are_assigned() -> None:
+    four, six = (cast(dict[str, object], p["spec"]) for p in load_balancer_pools(BGP.stacks))
+    assert (four["cidr"], six["cidr"]) == ("10.107.57.0/24", "fd00:10:107:57::/112")
+    for spec in (four, six):
+        assert (spec["allowedUses"], spec["assignmentMode"]) == (["LoadBalancer"], "Automatic")
+    assert load_balancer_pools(variant.load().stacks) == []
 
 
 def test_a_bed_without_ipv6_is_refused() -> None:

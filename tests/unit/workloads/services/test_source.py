@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.model import Endpoint, EndpointKind, Family, IPAddress
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
@@ -21,6 +21,7 @@ from tests.unit.workloads.two_nodes import (
     TUNNELS,
     WEB1,
     WEB2,
+    addresses,
     networks,
 )
 
@@ -46,6 +47,10 @@ DIRECT = dialled(FrontendType.DIRECT)
 AT1, AT2 = dialled(FrontendType.NODE_PORT, "n1"), dialled(FrontendType.NODE_PORT, "n2")
 LOCAL1, LOCAL2 = (dialled(FrontendType.NODE_PORT, n, local=True) for n in ("n1", "n2"))
 HOST_PORT1 = dialled(FrontendType.HOST_PORT, "n1")
+
+BALANCED = dialled(FrontendType.LOAD_BALANCER)
+BALANCED_LOCAL = dialled(FrontendType.LOAD_BALANCER, local=True)
+RACK = Endpoint("rack", EndpointKind.OUTSIDE, addresses("10.102.0.2", "fd00:102::2"), pod="rack")
 
 OWN, N1, N2 = "the client's own", "an address of n1", "an address of n2"
 
@@ -86,6 +91,16 @@ WAYS = [
     (A2, HOST_PORT1, WEB1, N2),
     (HOST2, HOST_PORT1, WEB1, N2),
     (WEB1, HOST_PORT1, WEB1, N1),
+    # a load balancer's address is met on the client's own node, and hides it unless it is Local
+    (A1, BALANCED, WEB1, N1),
+    (A1, BALANCED, WEB2, N1),
+    (HOST1, BALANCED, WEB2, N1),
+    (A1, BALANCED_LOCAL, WEB1, OWN),
+    (A1, BALANCED_LOCAL, WEB2, OWN),
+    (HOST1, BALANCED_LOCAL, WEB2, N1),
+    (WEB1, BALANCED_LOCAL, WEB1, N1),
+    # ... of a client outside as well
+    (RACK, BALANCED_LOCAL, WEB2, OWN),
     # no service at all
     (A1, DIRECT, WEB2, OWN),
     (A1, DIRECT, HOST1, OWN),
@@ -119,6 +134,20 @@ def test_usual_cluster(way: tuple[Endpoint, ServiceTarget, Endpoint, str], famil
     source = USUAL.source(client, target, backend, family)
     assert source.addresses == meant(words, client, family)
     assert source.because
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_a_load_balancer_shows_some_node_to_servers_unless_it_is_local(family: Family) -> None:
+    source = USUAL.source(RACK, BALANCED, WEB1, family)
+    assert source.addresses == meant(N1, A1, family) | meant(N2, A1, family)
+    assert RACK.address(family) not in source.addresses
+    unknown = dataclasses.replace(USUAL, proxy=KubeProxy())
+    assert unknown.source(RACK, BALANCED, WEB1, family).addresses == frozenset()
+
+
+def test_a_client_without_the_family_shows_nothing() -> None:
+    four = dataclasses.replace(RACK, addresses=RACK.addresses[:1])
+    assert USUAL.source(four, BALANCED_LOCAL, WEB1, Family.IPV6).addresses == frozenset()
 
 
 def test_a_node_s_addresses_are_those_of_its_tunnels_too() -> None:

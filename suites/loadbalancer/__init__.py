@@ -1,0 +1,1 @@
+"""Services of type LoadBalancer: their addresses of each family, and who is answered there."""
