@@ -46,12 +46,12 @@ def test_bug(pods):
 '''
 CONFTEST = """
 import pytest
-import fixtures.run.selection
+import fixtures.plan.selection
 from sixproof.errors import ApiError, NotReady
 from tests.unit.reporting.samples import pods as made
 
 pytest_plugins = ("fixtures.plugin",)
-fixtures.run.selection.runs_live = lambda session: False
+fixtures.plan.selection.runs_live = lambda session: False
 
 @pytest.fixture
 def pods():
