@@ -40,6 +40,7 @@ class MatrixKind(enum.StrEnum):
     ROUTES = "routes"  # which way a node's kernel sends packets to a pod
     ADDRESSES = "pod addresses"  # whether all that know an address say the same
     SESSIONS = "BGP sessions"
+    FELIX = "states of Felix"  # what Felix of a node says of itself
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
