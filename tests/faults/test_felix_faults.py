@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 SUITE = "suites/felix"
 HEALTHY = "test_felix_says_on_every_node_that_it_is_healthy"
 SCRAPED = "test_metrics_of_felix_can_be_scraped_on_every_node"
+FAILSAFE = "test_no_policy_closes_fail_safe_ports_of_a_host"
 FOLLOWS = "test_felix_takes_a_change_over_on_every_node"
 RULES = "test_felix_has_rules_of_each_family_in_the_backend_it_is_set_to"
 
@@ -29,7 +30,7 @@ def test_felix_is_well_and_was_asked_over_both_families(tmp_path: Path) -> None:
     suite_run = run_suites(tmp_path, SUITE)
     assert_green(suite_run)
     asked = {f"{test}[{family}]" for test in (HEALTHY, SCRAPED, RULES) for family in Family}
-    assert suite_run.green() == {*asked, FOLLOWS}
+    assert suite_run.green() == {*asked, FOLLOWS, FAILSAFE}
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -60,5 +61,20 @@ def test_c2_a_felix_that_stands_still_answers_nobody(
     broken = {case.nodeid.rpartition("::")[2] for case in suite_run.cases(CaseOutcome.BROKEN)}
     assert broken == {FOLLOWS, *(f"{RULES}[{family}]" for family in Family)}
     assert_first_line(suite_run, workers[0], "Felix does not follow", families=list(Family))
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", SUITE))
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_c4_a_fail_safe_port_of_one_family_is_dropped(
+    workers: tuple[str, str], family: Family, tmp_path: Path
+) -> None:
+    """C4: the guarded host is the last worker; that family is red and no other test is. All is well
+    afterwards, and no host endpoint is left."""
+    faults("inject", "C4", "--node", workers[1], "--family", family.value)
+    suite_run = run_suites(tmp_path / "broken", SUITE)
+    assert_red_is_exactly(suite_run, {FAILSAFE}, None)
+    assert {o.flow.family for o in suite_run.wrong_cells(FAILSAFE)} == {family}
+    assert_first_line(suite_run, workers[1], "dport 6667", families=[family])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", SUITE))

@@ -397,8 +397,9 @@ def test_felix_is_asked_over_both_families(simulated: SimulatedCluster, tmp_path
     assert (ran.status, ran.bad) == (0, set()), ran.text
     asked = {f"{test}[{f}]" for test in (HEALTHY, SCRAPED, RULES) for f in ("IPv4", "IPv6")}
     assert ran.of("passed") == {*asked, FOLLOWS}
-    assert len(ran.of("skipped")) == 3
-    assert "wireguardEnabledV6" in ran.text
+    assert len(ran.of("skipped")) == 4
+    for enable in ("wireguardEnabledV6: true", "bpfEnabled: true", "--six-disruptive on"):
+        assert f"enable: {enable}" in ran.text
     assert simulated.objects.list("networkpolicies") == []
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.kube.api import json_fields
@@ -20,6 +21,11 @@ _ENVIRONMENT = {
     "ipipMTU": "FELIX_IPINIPMTU",
 }
 
+_FAILSAFE_PORT = re.compile(
+    r"(?:(?P<protocol>tcp|udp|sctp):)?(?:\[?(?P<net>[0-9a-fA-F.:/]+?)\]?:)?(?P<port>[0-9]{1,5})"
+)
+"""``tcp:22``, ``udp:[fd00::/8]:53``, ``tcp:10.0.0.0/8:22``, ``22``."""
+_DENY_ACTIONS = ("iptablesFilterDenyAction", "nftablesFilterDenyAction")
 _HEALTH_ENABLED = "healthEnabled"
 _HEALTH_SETTINGS = ("healthHost", "healthPort")
 _HEALTH = ("localhost", 9099)
@@ -86,6 +92,7 @@ class Felix:
     metrics: str = ""  # host:port of the Prometheus endpoint, "" where it is off
     failsafe_inbound: tuple[Failsafe, ...] | None = None
     failsafe_outbound: tuple[Failsafe, ...] | None = None
+    rejects: bool = False  # what a policy denies is refused, not dropped
     log_level: str = "Info"
     per_node: tuple[NodeFelix, ...] = ()
     overridden: tuple[Overridden, ...] = ()
@@ -135,8 +142,9 @@ def _settings(spec: _Settings) -> Felix:
         interface_prefix=spec.text("interfacePrefix").partition(",")[0] or "cali",
         health=spec.for_health().endpoint("health", _HEALTH_ENABLED, *_HEALTH),
         metrics=spec.endpoint("prometheusMetrics", "prometheusMetricsEnabled", "", 9091),
-        failsafe_inbound=_failsafe(spec.objects("failsafeInboundHostPorts")),
-        failsafe_outbound=_failsafe(spec.objects("failsafeOutboundHostPorts")),
+        failsafe_inbound=spec.failsafe("failsafeInboundHostPorts"),
+        failsafe_outbound=spec.failsafe("failsafeOutboundHostPorts"),
+        rejects="reject" in (spec.text(key).casefold() for key in _DENY_ACTIONS),
         log_level=spec.text("logSeverityScreen") or "Info",
     )
 
@@ -207,18 +215,23 @@ class _Settings:
         where = self.text(f"{prefix}Host") or host
         return f"{f'[{where}]' if ':' in where else where}:{self.text(f'{prefix}Port') or port}"
 
-    def objects(self, key: str) -> tuple[Manifest, ...] | None:
-        return json_fields.entries(self.spec, key) if key in self.spec else None
-
-
-def _failsafe(listed: tuple[Manifest, ...] | None) -> tuple[Failsafe, ...] | None:
-    if listed is None:
-        return None
-    return tuple(
-        Failsafe(
-            json_fields.text(entry, "protocol") or "TCP",
-            json_fields.number(entry, "port") or 0,
-            json_fields.text(entry, "net"),
+    def failsafe(self, key: str) -> tuple[Failsafe, ...] | None:
+        """Ports that no policy closes; None for Felix's own."""
+        if written := self.environment.get(_variable(key)):
+            found = (_FAILSAFE_PORT.fullmatch(word.strip()) for word in written.split(","))
+            return tuple(map(_written, filter(None, found)))  # "none" is none
+        if key not in self.spec:
+            return None
+        return tuple(
+            Failsafe(
+                json_fields.text(entry, "protocol") or "TCP",
+                json_fields.number(entry, "port") or 0,
+                json_fields.text(entry, "net"),
+            )
+            for entry in json_fields.entries(self.spec, key)
         )
-        for entry in listed
-    )
+
+
+def _written(found: re.Match[str]) -> Failsafe:
+    """A port as the environment writes it."""
+    return Failsafe((found["protocol"] or "tcp").upper(), int(found["port"]), found["net"] or "")

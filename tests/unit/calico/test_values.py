@@ -123,6 +123,30 @@ def test_failsafe_ports() -> None:
     assert felix([named("default", failsafeInboundHostPorts=[])], {}).failsafe_inbound == ()
 
 
+def test_failsafe_ports_of_the_environment() -> None:
+    """They go before those of the object; what is none is left out."""
+    text = "tcp:22, udp:[fd00::/8]:53,tcp:10.0.0.0/8:179,6667,sixty"
+    found = felix(
+        [named("default", failsafeInboundHostPorts=[])],
+        {
+            "FELIX_FAILSAFEINBOUNDHOSTPORTS": text,
+            "FELIX_FAILSAFEOUTBOUNDHOSTPORTS": "none",
+        },
+    )
+    assert found.failsafe_inbound == (
+        Failsafe("TCP", 22),
+        Failsafe("UDP", 53, "fd00::/8"),
+        Failsafe("TCP", 179, "10.0.0.0/8"),
+        Failsafe("TCP", 6667),
+    )
+    assert found.failsafe_outbound == ()
+
+
+def test_what_a_policy_denies_is_dropped_or_refused() -> None:
+    assert not felix([], {}).rejects
+    assert felix([named("default", nftablesFilterDenyAction="Reject")], {}).rejects
+
+
 @pytest.mark.parametrize(
     ("address", "family"),
     [
