@@ -174,10 +174,9 @@ def _must_be_alone(cluster: Cluster, node: str) -> None:
     if any(json_fields.text(m, "spec", "node") == node for m in endpoints):
         raise NotAsked(f"node {node} has a host endpoint already", "a cluster without")
     for policy in policies:
-        theirs = json_fields.labels(policy).get(ownership.MANAGED_BY) != ownership.MANAGER
-        if theirs and not json_fields.text(policy, "spec", "namespaceSelector"):
+        if json_fields.labels(policy).get(ownership.MANAGED_BY) != ownership.MANAGER:
             raise NotAsked(
                 f"GlobalNetworkPolicy {json_fields.name(policy)} might select a host endpoint of "
                 "the run, and close the node",
-                "a cluster whose GlobalNetworkPolicies have a namespaceSelector",
+                "a cluster without GlobalNetworkPolicies",
             )
