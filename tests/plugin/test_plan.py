@@ -179,18 +179,19 @@ def test_a_host_is_guarded_only_where_it_may_be(tmp_path: Path, disruptive: str,
 
 
 @pytest.mark.parametrize("metrics", [False, True])
-def test_the_policy_that_selects_nobody_is_planned_where_felix_tells_metrics(
+def test_pods_that_felix_is_to_take_over_are_planned_where_it_tells_metrics(
     tmp_path: Path, metrics: bool
 ) -> None:
-    """In a namespace of the run; without metrics nothing would be made."""
+    """One a node; without metrics nothing would be made."""
     api = SimulatedCluster()
     where = Where("/apis/projectcalico.org/v3", "felixconfigurations", "", "default")
     spec = {"prometheusMetricsEnabled": metrics}
     api.objects.keep(where, {"metadata": {"name": "default"}, "spec": spec})
     plan = printed(api, tmp_path, "suites/felix/test_state.py")
     assert plan.status == 0, plan.text
-    names = [one["metadata"]["name"] for one in plan.of("NetworkPolicy")]
-    assert names == (["idle-master"] if metrics else [])
+    names = [one["metadata"]["name"] for one in plan.of("Pod")]
+    started = [name for name in names if name.startswith("new")]
+    assert len(started) == (3 if metrics else 0)
 
 
 def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:

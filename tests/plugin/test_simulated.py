@@ -391,7 +391,7 @@ def listening(cluster: SimulatedCluster) -> None:
 
 @with_a_second_try
 def test_felix_is_asked_over_both_families(simulated: SimulatedCluster, tmp_path: Path) -> None:
-    """All that is on is green, what is off says how to switch it on, and no policy is left."""
+    """All that is on is green, what is off says how to switch it on."""
     listening(simulated)
     ran = run(simulated, tmp_path, FELIX)
     assert (ran.status, ran.bad) == (0, set()), ran.text
@@ -400,7 +400,6 @@ def test_felix_is_asked_over_both_families(simulated: SimulatedCluster, tmp_path
     assert len(ran.of("skipped")) == 4
     for enable in ("wireguardEnabledV6: true", "bpfEnabled: true", "--six-disruptive on"):
         assert f"enable: {enable}" in ran.text
-    assert simulated.objects.list("networkpolicies") == []
 
 
 @with_a_second_try

@@ -21,6 +21,8 @@ IN_SYNC = 3.0
 _STATES = {1.0: "waiting for the datastore", 2.0: "reading the datastore", IN_SYNC: "in sync"}
 PROCESSED = "felix_calc_graph_updates_processed"
 """Updates of the datastore that Felix's calculation graph has taken, by type."""
+APPLIED = "felix_int_dataplane_apply_time_seconds_count"
+"""Times that Felix has written to its dataplane since the first time, well or not."""
 RULES = {"iptables": "felix_iptables_rules", "nftables": "felix_nft_rules"}
 ERRORS = {
     "felix_int_dataplane_failures": "updates of the dataplane that failed",
@@ -62,11 +64,6 @@ class Metrics:
         return total if found and math.isfinite(total) else None
 
     @property
-    def processed(self) -> float:
-        """Updates of the datastore that it has taken since it started."""
-        return self.value(PROCESSED) or 0.0
-
-    @property
     def started(self) -> float | None:
         """When the process started, in seconds since 1970; None where it does not say."""
         return self.value("process_start_time_seconds")
@@ -79,6 +76,22 @@ def out_of_sync(metrics: Metrics) -> str:
         return ""
     told = _STATES.get(state or 0.0, "no state that is known")
     return f"{STATE} is {_number(state or 0.0)} ({told}), wanted {_number(IN_SYNC)} (in sync)"
+
+
+def lagging(before: Metrics, now: Metrics) -> str:
+    """What Felix has not done between two readings in which pods started on its node, "" where it
+    took an update of the datastore and wrote to its dataplane; a process that started anew reads
+    and writes all."""
+    if before.started != now.started:
+        return ""
+    for name, what in (
+        (PROCESSED, "it took no update of the datastore"),
+        (APPLIED, "it wrote nothing to its dataplane"),
+    ):
+        then = before.value(name)
+        if then is not None and (now.value(name) or 0.0) <= then:
+            return what
+    return "" if before.value(PROCESSED) is not None else f"it has no {PROCESSED}"
 
 
 def errors(before: Metrics, now: Metrics) -> tuple[str, ...]:

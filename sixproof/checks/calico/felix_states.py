@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 
 from sixproof.agent import protocol
 from sixproof.calico.felix import metrics as felix_metrics
@@ -44,8 +45,8 @@ Scraped = Mapping[str, Metrics]
 class FelixStates:
     """What one run asks about the state of Felix.
 
-    `change` makes a change that every Felix must take over. `patience` are the seconds of one
-    scrape, `settle` those that a change may take.
+    `change` makes a change for a while that Felix of every node must take over: pods of the run
+    that start there. `patience` are the seconds of one scrape, `settle` those of a change.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class FelixStates:
         topology: ProbeTopology,
         state: CalicoState,
         recorder: Recorder,
-        change: Callable[[], None],
+        change: Callable[[], AbstractContextManager[object]],
         patience: float,
         settle: float,
     ) -> None:
@@ -95,10 +96,8 @@ class FelixStates:
             for node, found in after.items()
             if (amiss := felix_metrics.out_of_sync(found) or "; ".join(errors.get(node, ())))
         }
-        for node in late:
-            wrong.setdefault(
-                node, f"it took no update of the datastore in {self._settle:.0f} s after a change"
-            )
+        for node, lag in late.items():
+            wrong.setdefault(node, f"{lag} in {self._settle:.0f} s although a pod started there")
         twice = {node: found for node, found in after.items() if node in before}
         self._require(FOLLOWS, "takes changes over", twice, wrong)
 
@@ -189,15 +188,21 @@ class FelixStates:
             return f"it has told no WireGuard key for {family}, so that no peer encrypts to it"
         return ""
 
-    def _changed(self, before: Scraped) -> tuple[Scraped, set[str], dict[str, tuple[str, ...]]]:
-        """Make a change and wait until all have taken an update: their metrics then, the nodes that
-        took none, and by node the counters of errors that rose."""
+    def _changed(
+        self, before: Scraped
+    ) -> tuple[Scraped, dict[str, str], dict[str, tuple[str, ...]]]:
+        """Make a change and wait until all have taken it over: their metrics then, what some have
+        not done, and the counters of errors that rose, by node."""
 
-        def late(now: Scraped) -> set[str]:
-            return {node for node in before if node in now and not _took(before[node], now[node])}
+        def late(now: Scraped) -> dict[str, str]:
+            both = {node: now[node] for node in before if node in now}
+            said = {n: felix_metrics.lagging(before[n], found) for n, found in both.items()}
+            return {node: lag for node, lag in said.items() if lag}
 
-        with steps.step("When something changes that Felix of every node must take over"):
-            self._change()
+        with (
+            steps.step("When pods start on every node, which Felix there must take over"),
+            self._change(),
+        ):
             after = wait.until(
                 self._scraped,
                 lambda now: now.keys() >= before.keys() and not late(now),
@@ -260,8 +265,3 @@ def _cells(host: Endpoint, question: str, family: Family | None) -> list[Flow]:
         address = host.address(family) or host.addresses[0]
         return [Flow(host, host, address, Protocol.TCP, None, QUESTION + question, family)]
     return [Flow(host, host, a, Protocol.TCP, None, QUESTION + question) for a in host.addresses]
-
-
-def _took(before: Metrics, now: Metrics) -> bool:
-    """Whether Felix took an update between two readings; one that started anew reads all."""
-    return before.started != now.started or now.processed > before.processed

@@ -35,5 +35,6 @@ class Felix:
         return (
             "# TYPE felix_resync_state gauge\nfelix_resync_state 3\n"
             f'felix_calc_graph_updates_processed{{type="PolicyKey"}} {updates}\n{rules}'
+            f"felix_int_dataplane_apply_time_seconds_count {updates}\n"
             "process_start_time_seconds 1.7e+09\n"
         )

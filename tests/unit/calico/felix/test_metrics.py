@@ -72,10 +72,31 @@ def test_past_errors_are_counted() -> None:
     ]
 
 
-def test_updates_are_summed_over_their_types() -> None:
-    key = "felix_calc_graph_updates_processed"
-    found = told(**{key + '{type="PolicyKey"}': 3, key + '{type="ResourceKey"}': 4})
-    assert (found.processed, told().processed) == (7, 0)
+def counts(policies: int, pods: int, applied: int, **more: Any) -> Metrics:
+    """What a Felix has taken and written."""
+    taken = {
+        f'felix_calc_graph_updates_processed{{type="{kind}"}}': number
+        for kind, number in (("PolicyKey", policies), ("WorkloadEndpointKey", pods))
+    }
+    return told(**taken, felix_int_dataplane_apply_time_seconds_count=applied, **more)
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (counts(3, 5, 8), ""),
+        (counts(3, 4, 8), "it took no update of the datastore"),
+        (counts(3, 5, 7), "it wrote nothing to its dataplane"),
+        (counts(0, 0, 0, process_start_time_seconds=1.8e9), ""),
+        (told(), "it took no update of the datastore"),
+    ],
+)
+def test_a_felix_that_lags_is_told_by_what_it_has_not_done(now: Metrics, words: str) -> None:
+    assert metrics.lagging(counts(3, 4, 7), now) == words
+
+
+def test_a_felix_that_counts_nothing_shows_nothing() -> None:
+    assert "it has no felix_calc_graph" in metrics.lagging(told(), told())
     assert told(felix_odd="NaN").value("felix_odd") is None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sixproof.agent import protocol
@@ -53,11 +55,13 @@ def settings(**spec: Any) -> Felix:
 @dataclasses.dataclass
 class FelixOfNode:
     """One Felix; tests change what it says. `deaf` are families over which it answers nobody,
-    `stuck` takes no change over, `fails` counts an error with each of so many changes."""
+    `stuck` takes no change over, `idle` writes none, `fails` counts an error with each of so many
+    changes."""
 
     deaf: tuple[Family, ...] = ()
     deaf_to_pods: tuple[Family, ...] = ()
     stuck: bool = False
+    idle: bool = False
     fails: int = 0
     state: int = 3
     ready: bool = True
@@ -71,10 +75,12 @@ class FelixOfNode:
     def metrics(self) -> str:
         """Its metrics."""
         done = 0 if self.stuck else self.changes
+        written = 0 if self.idle else done
         name = {"iptables": "felix_iptables_rules", "nftables": "felix_nft_rules"}[self.rules]
         return (
             f"felix_resync_state {self.state}\n"
             f'felix_calc_graph_updates_processed{{type="PolicyKey"}} {100 + done}\n'
+            f"felix_int_dataplane_apply_time_seconds_count {50 + written}\n"
             f"felix_int_dataplane_failures {min(self.changes, self.fails)}\n"
             f'{name}{{ip_version="4"}} 200\n{name}{{ip_version="6"}} {self.ipv6_rules}\n'
             f"felix_bpf_dataplane_endpoints {self.ipv6_rules}\n"
@@ -91,10 +97,12 @@ class Felixes:
         scripts = {e.name: self._script(e) for e in (*HOSTS, *PODS)}
         self.agents = FakeAgents(scripts)
 
-    def change(self) -> None:
-        """A change that all are to take over."""
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """A change that all are to take over, for a while."""
         for one in self.of.values():
             one.changes += 1
+        yield
 
     def _script(self, source: Endpoint) -> Any:
         def script(request: object) -> object:

@@ -78,6 +78,11 @@ def stuck(one: FelixOfNode) -> None:
     one.stuck = True
 
 
+def idle(one: FelixOfNode) -> None:
+    """It reads the datastore, and writes nothing."""
+    one.idle = True
+
+
 def failing(one: FelixOfNode) -> None:
     """It fails with every change."""
     one.fails = 99
@@ -87,7 +92,8 @@ def failing(one: FelixOfNode) -> None:
     ("broken", "words"),
     [
         (out_of_sync, "felix_resync_state is 2"),
-        (stuck, "it took no update of the datastore in 0 s after a change"),
+        (stuck, "it took no update of the datastore in 0 s although a pod started there"),
+        (idle, "it wrote nothing to its dataplane in 0 s although a pod started there"),
         (failing, "felix_int_dataplane_failures rose from 1 to 2"),
     ],
 )

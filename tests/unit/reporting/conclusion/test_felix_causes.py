@@ -17,7 +17,7 @@ from tests.unit.reporting.conclusion.cluster import examined, hosts, node
 from tests.unit.reporting.samples import RUN
 
 TEST = "suites/felix/test_state.py::t"
-LATE = "it took no update of the datastore in 10 s after a change"
+LATE = "it took no update of the datastore in 10 s although a pod started there"
 SILENT = HealthSeen(reader.FELIX, 0, error="no answer within 2 s")
 
 
