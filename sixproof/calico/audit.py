@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sixproof.calico import felix_audit, node_audit, pool_audit
+from sixproof.calico import node_audit, pool_audit
+from sixproof.calico.felix import audit as felix_audit
+from sixproof.calico.felix import modes
 from sixproof.calico.state import CalicoState
 from sixproof.kube.facts.discovery import CALICO_API
 from sixproof.model import ClusterFacts, Finding, FindingType, Severity
@@ -29,6 +31,7 @@ def audit(
         *_api(state),
         *pool_audit.audit(state, facts),
         *felix_audit.audit(state, underlay),
+        *modes.audit(state, facts),
         *node_audit.audit(state, facts),
         *_operator(state),
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from sixproof.calico.felix import Felix
+from sixproof.calico.felix.settings import Felix
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.model import Family

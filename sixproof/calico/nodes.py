@@ -19,6 +19,7 @@ _TUNNELS = {
     "IPv4WireguardInterfaceAddr": "WireGuard",
     "IPv6WireguardInterfaceAddr": "WireGuard",
 }
+_WIREGUARD_KEYS = {"WireguardPublicKey": Family.IPV4, "WireguardPublicKeyV6": Family.IPV6}
 Interface = ipaddress.IPv4Interface | ipaddress.IPv6Interface
 
 
@@ -41,7 +42,8 @@ class CalicoNode:
 
     `chosen` are the addresses that it found or was given, with the prefix length of their subnet;
     `interfaces` are all devices that it saw, with their addresses. A `reflector` has a
-    RouteReflectorClusterID and no part in the mesh.
+    RouteReflectorClusterID and no part in the mesh. `wireguard_keys` are the families for which
+    Felix made a key there and told its public half, without which no peer encrypts.
     """
 
     name: str
@@ -51,6 +53,7 @@ class CalicoNode:
     internal: tuple[IPAddress, ...] = ()  # the Node's own InternalIPs
     labels: tuple[tuple[str, str], ...] = ()
     reflector: bool = False
+    wireguard_keys: tuple[Family, ...] = ()
 
     def address(self, family: Family) -> Interface | None:
         """The address that Calico chose of a family."""
@@ -91,6 +94,11 @@ def _node(node: Manifest) -> CalicoNode:
         ),
         labels=tuple(sorted(json_fields.labels(node).items())),
         reflector=bool(json_fields.annotation(node, f"{_PREFIX}RouteReflectorClusterID")),
+        wireguard_keys=tuple(
+            family
+            for key, family in _WIREGUARD_KEYS.items()
+            if json_fields.annotation(node, _PREFIX + key)
+        ),
     )
 
 

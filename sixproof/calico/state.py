@@ -6,7 +6,7 @@ import dataclasses
 import functools
 
 from sixproof.calico.bgp.configuration import Bgp, bgp
-from sixproof.calico.felix import Felix, felix
+from sixproof.calico.felix.settings import Felix, felix
 from sixproof.calico.nodes import CalicoNode, calico_nodes
 from sixproof.calico.operator import Installation, environment_methods, installation
 from sixproof.calico.pools import Pool, pools

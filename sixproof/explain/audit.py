@@ -8,8 +8,9 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from sixproof.calico import felix_audit, pool_audit
-from sixproof.calico.felix import felix
+from sixproof.calico import pool_audit
+from sixproof.calico.felix import audit as felix_audit
+from sixproof.calico.felix.settings import felix
 from sixproof.calico.operator import installed_pools
 from sixproof.calico.pools import pools
 from sixproof.calico.state import CalicoState

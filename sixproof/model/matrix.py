@@ -41,6 +41,7 @@ class MatrixKind(enum.StrEnum):
     ADDRESSES = "pod addresses"  # whether all that know an address say the same
     SESSIONS = "BGP sessions"
     HEALTH = "health checks"  # what nodes tell a load balancer of a service
+    FELIX = "states of Felix"  # what Felix of a node says of itself
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

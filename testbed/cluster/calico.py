@@ -19,6 +19,9 @@ MANIFEST = "calico-vxlan.yaml"
 POOLS = "ippools.crd.projectcalico.org"
 IPAM = '"type": "calico-ipam"'
 USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}
+# On every address of both families: that is what an unspecified one means to Go, whichever family
+# it is of. calico-node's own probes ask at FELIX_HEALTHHOST, and would not find "::" in a URL.
+ENDPOINTS = {"FELIX_PROMETHEUSMETRICSENABLED": "true", "FELIX_HEALTHHOST": "0.0.0.0"}  # noqa: S104
 # Programs built here have no cgo, so no BPF helpers; the first setting is for exactly this case.
 WITHOUT_CGO = {"FELIX_DebugSkipCTLBCleanup": "true", "FELIX_XDPENABLED": "false"}
 BPF_VOLUMES = ("bpffs", "sys-fs", "nodeproc")
@@ -54,7 +57,8 @@ def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dic
             doc["data"]["cni_network_config"] = config.replace(IPAM, wanted)
         if doc["kind"] == "DaemonSet":
             pod = doc["spec"]["template"]["spec"]
-            set_env(pod["containers"][0], {**variant.calico_settings, **USAGE})
+            settings = {**ENDPOINTS, **variant.calico_settings, **USAGE}
+            set_env(pod["containers"][0], settings)
             if variant.bgp:
                 bgp.probes(pod, variant.families)
             if built:

@@ -14,6 +14,7 @@ import yaml
 
 from tests.plugin.conftest import ROOT
 from tests.plugin.simulated.cluster import SimulatedCluster
+from tests.plugin.simulated.objects import Where
 from tests.unit.kube.server import FakeApi, kubeconfig, listed, refused, serve
 
 LEVEL = "pod-security.kubernetes.io/enforce"
@@ -173,6 +174,38 @@ def test_load_balancers_are_planned_where_they_may_be_made(
     assert len(made) == services
     assert bool(plan.of("Service")) is bool(services)
     assert list(changes(plan.api)) == []
+
+
+@pytest.mark.parametrize(("disruptive", "made"), [("auto", 0), ("on", 1)])
+def test_a_host_is_guarded_only_where_it_may_be(tmp_path: Path, disruptive: str, made: int) -> None:
+    """One worker, by one process, with its policy and the rule; otherwise none of it."""
+    suite = "suites/felix/test_failsafe.py"
+    asked = (suite, "-n", "2", "--six-disruptive", disruptive)
+    plan = printed(SimulatedCluster(), tmp_path, *asked)
+    assert plan.status == 0, plan.text
+    guarded = plan.of("HostEndpoint")
+    assert len(guarded) == len(plan.of("GlobalNetworkPolicy")) == made
+    assert all(one["spec"]["node"] != "six-control-plane" for one in guarded)
+    (role,) = plan.of("ClusterRole")
+    verbs = {v for r in role["rules"] if r["resources"] == ["hostendpoints"] for v in r["verbs"]}
+    assert ({"create", "delete"} <= verbs) is bool(made)
+    assert list(changes(plan.api)) == []
+
+
+@pytest.mark.parametrize("metrics", [False, True])
+def test_pods_that_felix_is_to_take_over_are_planned_where_it_tells_metrics(
+    tmp_path: Path, metrics: bool
+) -> None:
+    """One a node; without metrics nothing would be made."""
+    api = SimulatedCluster()
+    where = Where("/apis/projectcalico.org/v3", "felixconfigurations", "", "default")
+    spec = {"prometheusMetricsEnabled": metrics}
+    api.objects.keep(where, {"metadata": {"name": "default"}, "spec": spec})
+    plan = printed(api, tmp_path, "suites/felix/test_state.py")
+    assert plan.status == 0, plan.text
+    names = [one["metadata"]["name"] for one in plan.of("Pod")]
+    started = [name for name in names if name.startswith("new")]
+    assert len(started) == (3 if metrics else 0)
 
 
 def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:

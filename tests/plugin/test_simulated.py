@@ -3,6 +3,7 @@ wrong is red in the tests that are about it, in the family that it concerns, and
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import io
@@ -367,6 +368,67 @@ def test_pools_are_made_only_where_they_may_be(simulated: SimulatedCluster, tmp_
     ran = run(simulated, tmp_path, "suites/calico/test_pools.py", only="block_size")
     assert ran.outcomes() == Counter(skipped=2), ran.text
     assert "enable: --six-disruptive on" in ran.text
+
+
+FELIX = "suites/felix"
+HEALTHY = "test_felix_says_on_every_node_that_it_is_healthy"
+SCRAPED = "test_metrics_of_felix_can_be_scraped_on_every_node"
+FOLLOWS = "test_felix_takes_a_change_over_on_every_node"
+RULES = "test_felix_has_rules_of_each_family_in_the_backend_it_is_set_to"
+
+
+def listening(cluster: SimulatedCluster) -> None:
+    """Felix's endpoints are on, on every address."""
+    where = Where("/apis/apps/v1", "daemonsets", "kube-system", "calico-node")
+    daemon = copy.deepcopy(cluster.objects.get(where))
+    assert daemon is not None
+    daemon["spec"]["template"]["spec"]["containers"][0]["env"] += [
+        {"name": "FELIX_HEALTHHOST", "value": "0.0.0.0"},  # noqa: S104
+        {"name": "FELIX_PROMETHEUSMETRICSENABLED", "value": "true"},
+    ]
+    cluster.objects.keep(where, daemon)
+
+
+@with_a_second_try
+def test_felix_is_asked_over_both_families(simulated: SimulatedCluster, tmp_path: Path) -> None:
+    """All that is on is green, what is off says how to switch it on."""
+    listening(simulated)
+    ran = run(simulated, tmp_path, FELIX)
+    assert (ran.status, ran.bad) == (0, set()), ran.text
+    asked = {f"{test}[{f}]" for test in (HEALTHY, SCRAPED, RULES) for f in ("IPv4", "IPv6")}
+    assert ran.of("passed") == {*asked, FOLLOWS}
+    assert len(ran.of("skipped")) == 4
+    for enable in ("wireguardEnabledV6: true", "bpfEnabled: true", "--six-disruptive on"):
+        assert f"enable: {enable}" in ran.text
+
+
+@with_a_second_try
+def test_felix_that_is_wrong_on_a_node_is_red_where_it_is(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Deaf over IPv6 alone, and without rules of IPv6: neither touches IPv4. One of another node
+    takes nothing over, though it answers and says that it is well."""
+    listening(simulated)
+    simulated.network.felix.deaf.add(("six-worker", "IPv6"))
+    simulated.network.felix.bare.add(("six-worker", "IPv6"))
+    simulated.network.felix.stuck.add("six-control-plane")
+    quick = ("--six-settle-timeout=1", "--six-connect-timeout=0.5")
+    ran = run(simulated, tmp_path, FELIX, *quick)
+    assert ran.status == 1
+    assert ran.bad == {*(f"{test}[IPv6]" for test in (HEALTHY, SCRAPED, RULES)), FOLLOWS}, ran.text
+    assert "six-worker" in ran.text
+    assert "took no update of the datastore" in ran.text
+
+
+@with_a_second_try
+def test_felix_as_it_is_installed_is_asked_for_what_is_on(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Health on localhost, over IPv4; the rest says why not and how."""
+    ran = run(simulated, tmp_path, FELIX)
+    assert (ran.status, ran.of("passed")) == (0, {f"{HEALTHY}[IPv4]"}), ran.text
+    for enable in ("FELIX_HEALTHHOST=0.0.0.0", "FELIX_PROMETHEUSMETRICSENABLED=true"):
+        assert enable in ran.text
 
 
 def test_a_stream_that_was_closed_takes_no_answer() -> None:

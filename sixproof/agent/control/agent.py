@@ -72,6 +72,19 @@ class Agent:
             lag=self.lag.since(since),
         )
 
+    async def fetch(self, request: protocol.Fetch) -> protocol.Fetched:
+        """Get all pages; what gets them is loaded when it is first wanted."""
+        from sixproof.agent.client.pages import PAGES
+
+        if len(request.gets) > protocol.PAGES:
+            raise ValueError(f"{len(request.gets)} pages, at most {protocol.PAGES} are fetched")
+        since = asyncio.get_running_loop().time()
+        pages = await Batch(request.gets, PAGES).run()
+        return protocol.Fetched(
+            pages=typing.cast(list[protocol.Page], pages),
+            lag=self.lag.since(since),
+        )
+
     async def resolve(self, request: protocol.Resolve) -> protocol.Resolved:
         """Look all names up."""
         since = asyncio.get_running_loop().time()
@@ -180,6 +193,7 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.Ping: Agent.pong,
     protocol.Probe: Agent.probe,
     protocol.Exchange: Agent.exchange,
+    protocol.Fetch: Agent.fetch,
     protocol.Resolve: Agent.resolve,
     protocol.Evidence: Agent.evidence,
     protocol.Inspect: Agent.inspect,

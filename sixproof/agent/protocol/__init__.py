@@ -90,10 +90,13 @@ from sixproof.agent.protocol.packets import (
     SentRaw,
     StartCapture,
 )
+from sixproof.agent.protocol.pages import PAGE_LIMIT, PAGES, Fetch, Fetched, Get, Page
 from sixproof.agent.protocol.sizes import SendSized, SentSized, Sized, SizedSeen, SizedSpec
 
 __all__ = [
     "LINE_LIMIT",
+    "PAGES",
+    "PAGE_LIMIT",
     "PAYLOAD_LIMIT",
     "RAW_LIMIT",
     "RAW_SECONDS",
@@ -115,6 +118,8 @@ __all__ = [
     "EvidenceFound",
     "Exchange",
     "Exchanged",
+    "Fetch",
+    "Fetched",
     "FilterRuleSeen",
     "FilterSeen",
     "FlowResult",
@@ -122,6 +127,7 @@ __all__ = [
     "ForwardingSeen",
     "Found",
     "Frame",
+    "Get",
     "HalfOpen",
     "HealthSeen",
     "Hello",
@@ -133,6 +139,7 @@ __all__ = [
     "Message",
     "NeighbourSeen",
     "NodeSeen",
+    "Page",
     "Ping",
     "Pong",
     "Probe",

@@ -14,6 +14,7 @@ from sixproof.agent.protocol.flows import Exchange, Probe, Transfer
 from sixproof.agent.protocol.names import Resolve
 from sixproof.agent.protocol.node import AskServers, ReadFilter, ReadNode
 from sixproof.agent.protocol.packets import EndCapture, SendRaw, StartCapture
+from sixproof.agent.protocol.pages import Fetch
 from sixproof.agent.protocol.sizes import SendSized
 
 VERSION = 1
@@ -30,6 +31,7 @@ REQUESTS: dict[str, type] = {
     "ping": Ping,
     "probe": Probe,
     "exchange": Exchange,
+    "fetch": Fetch,
     "resolve": Resolve,
     "evidence": Evidence,
     "inspect": Inspect,

@@ -132,6 +132,12 @@ POOL_NEEDS = (
 )  # fmt: skip
 """Wanted only by tests that make pools; who may not is told by the test."""
 
+HOST_NEEDS = (
+    Need(("create", "delete"), "hostendpoints", "projectcalico.org",
+         "a host endpoint of the run's own (--six-disruptive)", required=False, namespaced=False),
+)  # fmt: skip
+"""Wanted only by the test of fail-safe ports."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Permissions:
@@ -155,15 +161,22 @@ class Permissions:
 
 
 def needs(
-    *, calico_api: bool, admin_api: bool = False, pull_secret: str = "", pools: bool = False
+    *,
+    calico_api: bool,
+    admin_api: bool = False,
+    pull_secret: str = "",
+    pools: bool = False,
+    hosts: bool = False,
 ) -> tuple[Need, ...]:
     """Everything that the harness asks for, where these APIs are served; `pull_secret` names the
-    secret that is copied into the run's namespaces, `pools` tells whether it makes IPPools."""
+    secret that is copied into the run's namespaces, `pools` tells whether it makes IPPools, `hosts`
+    whether it makes a HostEndpoint."""
     return (
         *NEEDS,
         *(_pull_secret(pull_secret) if pull_secret else ()),
         *(CALICO_NEEDS if calico_api else ()),
         *(POOL_NEEDS if calico_api and pools else ()),
+        *(HOST_NEEDS if calico_api and hosts else ()),
         *(ADMIN_NEEDS if admin_api else ()),
     )
 

@@ -239,6 +239,33 @@ class Agent:
         fields |= {"event": Event.ANSWERED, "payload": base64.b64encode(said).decode()}
         return protocol.Reply(message.nonce, **fields)
 
+    def _fetch(self, request: protocol.Fetch) -> protocol.Fetched:
+        pages = [self._page(get) for get in request.gets]
+        self._wait_for_the_silent(pages)
+        return protocol.Fetched(pages, 0.0)
+
+    def _page(self, get: protocol.Get) -> protocol.Page:
+        """What Felix says; nobody else has pages."""
+        home = self._pod["spec"]["nodeName"]
+        loopback = ipaddress.ip_address(get.address).is_loopback
+        node = home if loopback else self._network.node_at(get.address)
+        family = family_of(get.address)
+        said = self._network.felix.says(node, family, get.port, get.path) if node else None
+        if said is None:
+            return protocol.Page(
+                get.nonce, Event.SILENT, stage="connect", elapsed=get.timeout, sent=1
+            )
+        status, body = said
+        return protocol.Page(
+            get.nonce,
+            Event.ANSWERED,
+            stage="exchange",
+            latency=LATENCY,
+            sent=1,
+            status=status,
+            body=body,
+        )
+
     def _resolve(self, request: protocol.Resolve) -> protocol.Resolved:
         namespace = self._pod["metadata"]["namespace"]
         config = self._pod["spec"].get("dnsConfig")
@@ -261,5 +288,6 @@ class Agent:
         protocol.Transfer: _transfer,
         protocol.SendSized: _sized,
         protocol.Exchange: _exchange,
+        protocol.Fetch: _fetch,
         protocol.Resolve: _resolve,
     }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from sixproof.model import Endpoint, EndpointKind, Flow, IPNetwork, Protocol
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle, Verdict
 from sixproof.policy.snapshot.cluster_objects import Roster
+from tests.plugin.simulated.felix import Felix
 from tests.plugin.simulated.objects import (
     Manifest,
     Objects,
@@ -114,6 +115,7 @@ class Network:
         self.sysctls: dict[str, str] = {}
         self.masks: bool | None = None
         self.tunnels = True
+        self.felix = Felix(objects)
         self._nodes = {
             a["address"]: node["metadata"]["name"]
             for node in nodes
@@ -126,6 +128,10 @@ class Network:
         self._tracks: set[tuple[object, ...]] = set()
         self._known: Index | None = None
         self._oracles: tuple[int, dict[tuple[str, str], Oracle]] | None = None
+
+    def node_at(self, address: str) -> str:
+        """The node that has an address, "" without one."""
+        return str(self._nodes.get(str(ipaddress.ip_address(address)), ""))
 
     def send(self, sent: Sent) -> Met:
         """What a packet meets."""

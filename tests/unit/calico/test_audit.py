@@ -10,7 +10,7 @@ import pytest
 
 from sixproof.calico.audit import audit
 from sixproof.calico.bgp.configuration import Bgp
-from sixproof.calico.felix import Failsafe, Felix, NodeFelix
+from sixproof.calico.felix.settings import Failsafe, Felix, NodeFelix, Overridden
 from sixproof.calico.nodes import CalicoNode, TunnelAddress
 from sixproof.calico.operator import Installation, Status
 from sixproof.calico.pools import Pool
@@ -193,6 +193,39 @@ def test_settings_of_one_node_are_noted() -> None:
     found = only(with_felix(per_node=(own,)), "calico-felix-node")
     assert found.severity is Severity.NOTE
     assert "vxlanPort 4799" in found.seen
+
+
+def test_a_setting_without_effect_is_noted() -> None:
+    vain = Overridden("ipv6Support", "true", "FELIX_IPV6SUPPORT", "false")
+    found = only(with_felix(overridden=(vain,)), "calico-felix-environment")
+    assert found.severity is Severity.NOTE
+    assert "FELIX_IPV6SUPPORT is false" in found.seen
+
+
+@pytest.mark.parametrize(
+    ("changes", "setting"),
+    [
+        ({"log_level": "Verbose"}, "logSeverityScreen"),
+        ({"iptables_backend": "nftables"}, "iptablesBackend"),
+        ({"nftables": "true"}, "nftablesMode"),
+    ],
+)
+def test_values_that_felix_does_not_know(changes: dict[str, str], setting: str) -> None:
+    """It takes its default then; a node's own are told where they are not the cluster's."""
+    found = only(with_felix(**changes), "calico-felix-setting")
+    assert (found.severity, found.node) == (Severity.WARNING, "")
+    assert setting in found.seen
+    own = NodeFelix("w1", (), True, change(Felix(), **changes))
+    (at_node,) = (
+        f for f in findings(with_felix(per_node=(own,))) if f.code == "calico-felix-setting"
+    )
+    assert at_node.node == "w1"
+    only_once = findings(with_felix(**changes, per_node=(own,)))
+    assert [f.node for f in only_once if f.code == "calico-felix-setting"] == [""]
+
+
+def test_values_are_known_in_any_case() -> None:
+    assert findings(with_felix(log_level="WARNING", iptables_backend="nft", nftables="auto")) == []
 
 
 def test_a_node_on_which_felix_does_no_ipv6_is_an_error() -> None:

@@ -8,7 +8,7 @@ import ipaddress
 import pytest
 
 from sixproof.calico import mtu
-from sixproof.calico.felix import Felix
+from sixproof.calico.felix.settings import Felix
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.model import Family

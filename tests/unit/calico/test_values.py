@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sixproof.calico.bgp.configuration import BgpPeer, bgp
-from sixproof.calico.felix import Failsafe, felix
+from sixproof.calico.felix.settings import Failsafe, Felix, NodeFelix, Overridden, felix
 from sixproof.calico.nodes import calico_nodes
 from sixproof.calico.operator import environment_methods, installation
 from sixproof.calico.pools import pools
@@ -69,6 +69,46 @@ def test_environment_goes_before_the_object() -> None:
     assert (own.node, own.settings, own.ipv6) == ("w1", (("ipv6Support", "false"),), False)
 
 
+def test_what_the_environment_makes_vain_is_told() -> None:
+    """Values that say the same are not, nor what only one of the two sets."""
+    spec = {
+        "ipv6Support": True,
+        "logSeverityScreen": "Debug",
+        "vxlanMTU": 1400,
+        "bpfEnabled": False,
+    }
+    environment = {
+        "FELIX_Ipv6Support": "FALSE",  # in any spelling
+        "FELIX_LOGSEVERITYSCREEN": "debug",
+        "FELIX_HEALTHENABLED": "true",
+        "FELIX_BPFENABLED": "",
+    }
+    found = felix([named("default", **spec)], environment)
+    assert not found.ipv6
+    assert found.overridden == (Overridden("ipv6Support", "true", "FELIX_IPV6SUPPORT", "FALSE"),)
+
+
+def test_health_that_the_environment_switches_on_takes_nothing_of_the_object() -> None:
+    """Felix starts it before it reads objects, and then leaves it as it is."""
+    spec = {"healthHost": "::", "healthPort": 9099, "healthEnabled": True}
+    found = felix([named("default", **spec)], {"FELIX_HEALTHENABLED": "true"})
+    assert found.health == "localhost:9099"
+    assert found.overridden == (Overridden("healthHost", "::", "FELIX_HEALTHENABLED", "true"),)
+    told = felix([named("default", **spec)], {})
+    assert (told.health, told.overridden) == ("[::]:9099", ())
+    there = {"FELIX_HEALTHENABLED": "true", "FELIX_HEALTHHOST": "0.0.0.0"}  # noqa: S104
+    assert felix([], there).health == "0.0.0.0:9099"
+
+
+def test_settings_of_a_node_are_those_of_its_own_object_above_the_clusters() -> None:
+    spec = {"prometheusMetricsEnabled": True, "nftablesMode": "Enabled"}
+    own = {"prometheusMetricsPort": 9999, "nftablesMode": "Disabled"}
+    found = felix([named("default", **spec), named("node.w1", **own)], {})
+    assert (found.at("w1").metrics, found.at("w1").nftables) == (":9999", "Disabled")
+    assert found.at("w2") is found
+    assert not Felix(per_node=(NodeFelix("w1", (), False),)).at("w1").ipv6
+
+
 def test_felix_endpoints_and_overrides() -> None:
     spec = {"prometheusMetricsEnabled": True, "prometheusMetricsPort": 9999, "vxlanEnabled": False}
     found = felix([named("default", **spec)], {})
@@ -81,6 +121,30 @@ def test_failsafe_ports() -> None:
     assert found.failsafe_inbound == (Failsafe("TCP", 22, "0.0.0.0/0"), Failsafe("UDP", 68))
     assert [p.families() for p in found.failsafe_inbound] == [(IPV4,), (IPV4, IPV6)]
     assert felix([named("default", failsafeInboundHostPorts=[])], {}).failsafe_inbound == ()
+
+
+def test_failsafe_ports_of_the_environment() -> None:
+    """They go before those of the object; what is none is left out."""
+    text = "tcp:22, udp:[fd00::/8]:53,tcp:10.0.0.0/8:179,6667,sixty"
+    found = felix(
+        [named("default", failsafeInboundHostPorts=[])],
+        {
+            "FELIX_FAILSAFEINBOUNDHOSTPORTS": text,
+            "FELIX_FAILSAFEOUTBOUNDHOSTPORTS": "none",
+        },
+    )
+    assert found.failsafe_inbound == (
+        Failsafe("TCP", 22),
+        Failsafe("UDP", 53, "fd00::/8"),
+        Failsafe("TCP", 179, "10.0.0.0/8"),
+        Failsafe("TCP", 6667),
+    )
+    assert found.failsafe_outbound == ()
+
+
+def test_what_a_policy_denies_is_dropped_or_refused() -> None:
+    assert not felix([], {}).rejects
+    assert felix([named("default", nftablesFilterDenyAction="Reject")], {}).rejects
 
 
 @pytest.mark.parametrize(

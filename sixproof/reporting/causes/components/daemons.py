@@ -13,6 +13,9 @@ from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, si
 from sixproof.reporting.conclusion.reach import to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
 
+OF_FELIX = ("GET /", "Felix: ")
+"""How questions begin that Felix of the destination's node answers itself (suites/felix)."""
+
 
 def find(situation: Situation) -> Iterator[Cause]:
     """Each daemon of each node that does not answer its health port, or calls itself unhealthy."""
@@ -102,6 +105,8 @@ def _to_services(node: str) -> Callable[[Disagreement], bool]:
 def _of_policies(node: str) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
+        if flow.question.startswith(OF_FELIX):
+            return flow.destination.node == node
         pods = EndpointKind.POD in (flow.source.kind, flow.destination.kind)
         return pods and touches(flow, node)
 

@@ -1,4 +1,5 @@
 import base64
+from dataclasses import replace
 from typing import Any
 
 from testbed.cluster import calico
@@ -18,6 +19,15 @@ def test_both_families_are_switched_on_and_usage_reports_off(
     assert seen["CALICO_IPV6POOL_VXLAN"] == seen["CALICO_IPV4POOL_VXLAN"] == "Always"
     assert seen["FELIX_USAGEREPORTINGENABLED"] == "false"
     assert "NODENAME" in seen
+
+
+def test_felix_is_asked_over_both_families(manifest: list[dict[str, Any]]) -> None:
+    """A variant's own settings come first."""
+    seen = env(calico.patch(manifest, variant.load(), built=True))
+    assert seen["FELIX_PROMETHEUSMETRICSENABLED"] == "true"
+    assert seen["FELIX_HEALTHHOST"] == "0.0.0.0"  # noqa: S104 - Go takes both families
+    own = replace(variant.load(), calico_env={"FELIX_HEALTHHOST": "localhost"})
+    assert env(calico.patch(manifest, own, built=True))["FELIX_HEALTHHOST"] == "localhost"
 
 
 def test_pods_are_given_an_address_of_each_family(manifest: list[dict[str, Any]]) -> None:

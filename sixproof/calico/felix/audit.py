@@ -1,11 +1,12 @@
-"""Judging Felix's settings: IPv6 at all, MTUs that do not fit, fail-safe ports of one family."""
+"""Judging Felix's settings: IPv6 at all, MTUs that do not fit, fail-safe ports of one family, and
+what was set in vain."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
 from sixproof.calico import mtu
-from sixproof.calico.felix import Failsafe
+from sixproof.calico.felix.settings import Failsafe, Felix
 from sixproof.calico.state import CalicoState
 from sixproof.model import Family, Finding, FindingType, Severity
 
@@ -29,7 +30,27 @@ FELIX_FAILSAFE = FindingType(
     "Fail-safe ports are open over both families",
     "Calico API reference: FelixConfiguration",
 )
+FELIX_ENVIRONMENT = FindingType(
+    "calico-felix-environment",
+    "No setting of FelixConfiguration is overridden by calico-node's environment",
+    "Calico documentation: Configuring Felix, order of precedence",
+)
+FELIX_SETTING = FindingType(
+    "calico-felix-setting",
+    "Felix's log level and dataplane are values that it knows",
+    "Calico API reference: FelixConfiguration",
+)
 
+_KNOWN = (
+    (
+        "logSeverityScreen",
+        "log_level",
+        ("Trace", "Debug", "Info", "Warning", "Error", "Fatal", "None"),
+    ),
+    ("iptablesBackend", "iptables_backend", ("Auto", "Legacy", "NFT")),
+    ("nftablesMode", "nftables", ("Enabled", "Disabled", "Auto")),
+)
+"""Settings with the field of `Felix` that holds each, and the values that Felix knows."""
 _LEAST = 1280  # RFC 8200 section 5: every link that carries IPv6 carries this much
 
 
@@ -51,6 +72,16 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
         ("failsafeOutboundHostPorts", felix.failsafe_outbound),
     ):
         yield from _failsafe(way, ports or ())
+    yield from _unknown_values(felix, "Felix")
+    for vain in felix.overridden:
+        yield FELIX_ENVIRONMENT.found(
+            Severity.NOTE,
+            "Felix",
+            f"{vain.setting} is {vain.value} in FelixConfiguration default and has no effect: "
+            f"calico-node's {vain.variable} is {vain.effective}",
+            "one of the two",
+            f"remove {vain.variable} from calico-node, or set it there",
+        )
     for own in felix.per_node:
         yield FELIX_NODE.found(
             Severity.NOTE,
@@ -69,6 +100,27 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
                 f"kubectl delete felixconfiguration node.{own.node}, or set it there",
                 families=[Family.IPV6],
                 node=own.node,
+            )
+        if own.felix is not None:
+            yield from _unknown_values(own.felix, f"node {own.node}", own.node, beside=felix)
+
+
+def _unknown_values(
+    felix: Felix, subject: str, node: str = "", *, beside: Felix | None = None
+) -> Iterator[Finding]:
+    """Values that Felix does not know: it takes its default then. Those that a node shares with the
+    settings of the cluster, `beside`, are told there."""
+    for setting, field, known in _KNOWN:
+        value = getattr(felix, field)
+        told = beside is not None and value == getattr(beside, field)
+        if value and not told and value.casefold() not in map(str.casefold, known):
+            yield FELIX_SETTING.found(
+                Severity.WARNING,
+                subject,
+                f"{setting} is {value[:40]!r}: Felix takes its default instead",
+                f"one of {', '.join(known)}",
+                f"set it in FelixConfiguration, or FELIX_{setting.upper()} of calico-node",
+                node=node,
             )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest, one_line
@@ -19,6 +20,16 @@ _ENVIRONMENT = {
     "ipipEnabled": "FELIX_IPINIPENABLED",
     "ipipMTU": "FELIX_IPINIPMTU",
 }
+
+_FAILSAFE_PORT = re.compile(
+    r"(?:(?P<protocol>tcp|udp|sctp):)?(?:\[?(?P<net>[0-9a-fA-F.:/]+?)\]?:)?(?P<port>[0-9]{1,5})"
+)
+"""``tcp:22``, ``udp:[fd00::/8]:53``, ``tcp:10.0.0.0/8:22``, ``22``."""
+_DENY_ACTIONS = ("iptablesFilterDenyAction", "nftablesFilterDenyAction")
+_HEALTH_ENABLED = "healthEnabled"
+_HEALTH_SETTINGS = ("healthHost", "healthPort")
+_HEALTH = ("localhost", 9099)
+"""Where Felix's health endpoint listens by default."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,12 +49,23 @@ class Failsafe:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeFelix:
-    """A node with a FelixConfiguration of its own: its settings as they are written, by name, and
-    whether Felix does IPv6 there."""
+    """A node with a FelixConfiguration of its own: its settings as they are written, by name,
+    whether Felix does IPv6 there, and what all settings come to."""
 
     node: str
     settings: tuple[tuple[str, str], ...] = ()
     ipv6: bool = True
+    felix: Felix | None = None  # all settings as they take effect there
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Overridden:
+    """A setting of FelixConfiguration that has no effect: calico-node's environment is above it."""
+
+    setting: str
+    value: str
+    variable: str
+    effective: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,8 +92,17 @@ class Felix:
     metrics: str = ""  # host:port of the Prometheus endpoint, "" where it is off
     failsafe_inbound: tuple[Failsafe, ...] | None = None
     failsafe_outbound: tuple[Failsafe, ...] | None = None
+    rejects: bool = False  # what a policy denies is refused, not dropped
     log_level: str = "Info"
     per_node: tuple[NodeFelix, ...] = ()
+    overridden: tuple[Overridden, ...] = ()
+
+    def at(self, node: str) -> Felix:
+        """The settings as they take effect on a node."""
+        own = next((n for n in self.per_node if n.node == node), None)
+        if own is None:
+            return self
+        return own.felix or dataclasses.replace(self, ipv6=own.ipv6)
 
 
 def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) -> Felix:
@@ -80,7 +111,19 @@ def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) ->
     `environment` is that of calico-node: Felix puts its environment above all objects.
     """
     by_name = {json_fields.name(c): json_fields.mapping(c, "spec") for c in configurations}
-    spec = _Settings(by_name.get("default", {}), environment)
+    # Felix takes its variables in any spelling: FELIX_Ipv6Support as well.
+    above = {name.upper(): value for name, value in environment.items()}
+    spec = by_name.get("default", {})
+    return dataclasses.replace(
+        _settings(_Settings(spec, above)),
+        per_node=tuple(
+            _of_node(name, by_name, above) for name in sorted(by_name) if name.startswith(_NODE)
+        ),
+        overridden=tuple(_overridden(spec, above)),
+    )
+
+
+def _settings(spec: _Settings) -> Felix:
     wireguard = ("wireguardEnabled", "wireguardEnabledV6")
     return Felix(
         ipv6=spec.flag("ipv6Support") is not False,
@@ -97,17 +140,27 @@ def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) ->
         wireguard_mtu_v6=spec.mtu("wireguardMTUV6"),
         mtu_interface_pattern=spec.text("mtuIfacePattern"),
         interface_prefix=spec.text("interfacePrefix").partition(",")[0] or "cali",
-        health=spec.endpoint("health", "healthEnabled", "localhost", 9099),
+        health=spec.for_health().endpoint("health", _HEALTH_ENABLED, *_HEALTH),
         metrics=spec.endpoint("prometheusMetrics", "prometheusMetricsEnabled", "", 9091),
-        failsafe_inbound=_failsafe(spec.objects("failsafeInboundHostPorts")),
-        failsafe_outbound=_failsafe(spec.objects("failsafeOutboundHostPorts")),
+        failsafe_inbound=spec.failsafe("failsafeInboundHostPorts"),
+        failsafe_outbound=spec.failsafe("failsafeOutboundHostPorts"),
+        rejects="reject" in (spec.text(key).casefold() for key in _DENY_ACTIONS),
         log_level=spec.text("logSeverityScreen") or "Info",
-        per_node=tuple(
-            _of_node(name, by_name, environment)
-            for name in sorted(by_name)
-            if name.startswith(_NODE)
-        ),
     )
+
+
+def _overridden(spec: Manifest, above: Mapping[str, str]) -> Iterator[Overridden]:
+    """Settings of the object that the environment sets as well, and otherwise."""
+    for key in spec:
+        variable = _variable(key)
+        value, effective = json_fields.text(spec, key), above.get(variable, "")
+        if value and effective and value.casefold() != effective.casefold():
+            yield Overridden(*map(one_line, (key, value, variable, effective)))
+    if _Settings({}, above).flag(_HEALTH_ENABLED):
+        for key, default in zip(_HEALTH_SETTINGS, _HEALTH, strict=True):
+            value = json_fields.text(spec, key)
+            if value and _variable(key) not in above and value != str(default):
+                yield Overridden(key, one_line(value), _variable(_HEALTH_ENABLED), "true")
 
 
 def _of_node(
@@ -119,11 +172,21 @@ def _of_node(
     told = tuple(
         (one_line(key), one_line(_text(value))) for key, value in list(own.items())[:_MOST_SETTINGS]
     )
-    return NodeFelix(name.removeprefix(_NODE), told, merged.flag("ipv6Support") is not False)
+    return NodeFelix(
+        name.removeprefix(_NODE),
+        told,
+        merged.flag("ipv6Support") is not False,
+        _settings(merged),
+    )
 
 
 def _text(value: object) -> str:
     return json.dumps(value) if isinstance(value, bool | list | dict) else str(value)
+
+
+def _variable(key: str) -> str:
+    """The variable by which calico-node's environment has a setting."""
+    return _ENVIRONMENT.get(key, f"FELIX_{key.upper()}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -132,8 +195,7 @@ class _Settings:
     environment: Mapping[str, str]
 
     def text(self, key: str) -> str:
-        variable = _ENVIRONMENT.get(key, f"FELIX_{key.upper()}")
-        return self.environment.get(variable) or json_fields.text(self.spec, key)
+        return self.environment.get(_variable(key)) or json_fields.text(self.spec, key)
 
     def flag(self, key: str) -> bool | None:
         return json_fields.flag(self.text(key)) if self.text(key) else None
@@ -141,24 +203,35 @@ class _Settings:
     def mtu(self, key: str) -> int | None:
         return json_fields.number(self.text(key)) or None  # 0 leaves it to Felix
 
+    def for_health(self) -> _Settings:
+        """Those by which the health endpoint is started: where the environment switches it on, it
+        is started before any object is read, and stays as it is (felix/daemon of Calico v3.31)."""
+        alone = _Settings({}, self.environment)
+        return alone if alone.flag(_HEALTH_ENABLED) else self
+
     def endpoint(self, prefix: str, enabled: str, host: str, port: int) -> str:
         if not self.flag(enabled):
             return ""
         where = self.text(f"{prefix}Host") or host
         return f"{f'[{where}]' if ':' in where else where}:{self.text(f'{prefix}Port') or port}"
 
-    def objects(self, key: str) -> tuple[Manifest, ...] | None:
-        return json_fields.entries(self.spec, key) if key in self.spec else None
-
-
-def _failsafe(listed: tuple[Manifest, ...] | None) -> tuple[Failsafe, ...] | None:
-    if listed is None:
-        return None
-    return tuple(
-        Failsafe(
-            json_fields.text(entry, "protocol") or "TCP",
-            json_fields.number(entry, "port") or 0,
-            json_fields.text(entry, "net"),
+    def failsafe(self, key: str) -> tuple[Failsafe, ...] | None:
+        """Ports that no policy closes; None for Felix's own."""
+        if written := self.environment.get(_variable(key)):
+            found = (_FAILSAFE_PORT.fullmatch(word.strip()) for word in written.split(","))
+            return tuple(map(_written, filter(None, found)))  # "none" is none
+        if key not in self.spec:
+            return None
+        return tuple(
+            Failsafe(
+                json_fields.text(entry, "protocol") or "TCP",
+                json_fields.number(entry, "port") or 0,
+                json_fields.text(entry, "net"),
+            )
+            for entry in json_fields.entries(self.spec, key)
         )
-        for entry in listed
-    )
+
+
+def _written(found: re.Match[str]) -> Failsafe:
+    """A port as the environment writes it."""
+    return Failsafe((found["protocol"] or "tcp").upper(), int(found["port"]), found["net"] or "")

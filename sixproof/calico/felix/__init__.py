@@ -1,0 +1,1 @@
+"""Felix: its settings, whether they are sound, where it listens, and what its metrics say."""
