@@ -76,7 +76,7 @@ def test_what_asks_about_calico_is_skipped_with_one_reason(
     of_calico = [c for c in ran.results["tests"] if "suites/calico" in c["nodeid"]]
     assert len(of_calico) > 20
     assert {case["outcome"] for case in of_calico} == {"skipped"}, ran.text
-    assert reasons(ran, "calico") <= {WHY, "it makes cluster-wide objects of Calico"}
+    assert reasons(ran, "calico") <= {WHY, "it makes objects that a cluster's owner watches"}
     assert WHY in reasons(ran, "calico") & reasons(ran, "bgp") & reasons(ran, "preflight")
     unserved = reasons(ran, "policy/test_calico.py")
     assert unserved
