@@ -100,10 +100,10 @@ def must_be_given(found: LoadBalancers) -> LoadBalancers:
     """
     enable = "MetalLB, IPPools of Calico for LoadBalancer, or a cloud's controller; on the test "
     enable += "bed --six-variant bgp"
-    number, seconds = len(found.services), f"{found.seconds:.0f} s"
     if found.nobody_gives_any:
-        why = f"nobody gives services of type LoadBalancer an address: none of {number} had one"
-        raise NotAsked(f"{why} after {seconds}", enable)
+        why = "nobody gives services of type LoadBalancer an address: none of "
+        why += f"{len(found.services)} had one when the settle time-out was over"
+        raise NotAsked(why, enable)
     if not any(one.load_balancer_addresses for one in found.services.values()):
         raise NotAsked("load balancers are given names of hosts here, no addresses", enable)
     return found
