@@ -36,7 +36,7 @@ DOWN_SECONDS = 600.0
 MANNERS = ((signal.SIGINT, 120.0), (signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0))
 """How a run whose time is over is ended, and how long it may clean up after each signal."""
 
-FIT_FOR_CI = ("bgp", "ipv6", "jumbo", "nftables", "rr", "single")
+FIT_FOR_CI = ("single",)
 """The variants of which CI runs one, another each day: those whose suites are known to be green and
 to end in time on two cores."""
 
