@@ -37,9 +37,12 @@ def _cause(
     cells: list[Disagreement],
 ) -> Cause:
     of = "of its pods" if kind is EndpointKind.POD else "of its host network"
-    to = said_some(sorted({called(c.observation.flow.destination) for c in cells}), 2)
     reading = situation.filter_of(node)
     rule = translating(reading, family) if reading else None
+    # A rule takes its place in a first line of two lines.
+    to = said_some(
+        sorted({called(c.observation.flow.destination) for c in cells}), 1 if rule else 2
+    )
     by = f"since table {rule.rule.family} {rule.rule.table} translates them" if rule else ""
     if whose == OWN:
         first = f"not masqueraded, {by} first" if by else "they are not masqueraded there"
@@ -50,7 +53,7 @@ def _cause(
         what += f", {by}" if by else ""
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
     if rule:
-        remedy = f"Find who made that rule, and remove it ({rule.removal})"
+        remedy = f"Find who made it, and remove it ({rule.removal})"
     sources = {c.observation.flow.source.name for c in cells}
 
     def hits(wrong: Disagreement) -> bool:
