@@ -93,7 +93,12 @@ CASES = (
     Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
     Case("R6 --node NODE", CALICO, ("NODE", "podIPs lack"), SIX),
     Case("L4 --pod {pod}", CALICO, ("POD", "IPAM block", "free"), SIX, "ready"),
-    Case("L6", "suites/calico/test_installation.py", ("Calico chose", "not in 2001:db8:dead::/48"), SIX),
+    Case(
+        "L6",
+        "suites/calico/test_installation.py",
+        ("Calico chose", "not in 2001:db8:dead::/48"),
+        SIX,
+    ),
     Case("I21", RECORDS, ("CoreDNS", "Corefile", "AAAA"), SIX),
     Case("R5", RECORDS, ("CoreDNS", "Corefile", "rewrite stop type AAAA A"), SIX),
     Case("R4 --pod DNS", RECORDS, ("POD", "NXDOMAIN")),
