@@ -147,6 +147,13 @@ def another_bed(name: str) -> Iterator[testbed.Bed]:
             tell("down")
 
 
+@pytest.fixture(scope="module")
+def bgp_bed(bed: testbed.Bed) -> Iterator[testbed.Bed]:
+    """A bed with BGP and load balancer addresses, beside the other one."""
+    with another_bed("bgp") as made:
+        yield made
+
+
 @pytest.fixture(scope="session")
 def workers(bed: testbed.Bed) -> tuple[str, str]:
     """The bed's two worker nodes."""

@@ -9,17 +9,10 @@ import pytest
 
 import testbed
 from sixproof.model import Family, MatrixKind
-from tests.faults.conftest import another_bed, assert_first_line, assert_green, faults, run_suites
+from tests.faults.conftest import assert_first_line, assert_green, faults, run_suites
 
 pytestmark = pytest.mark.bed
 SESSIONS = "test_every_node_has_its_bgp_sessions"
-
-
-@pytest.fixture(scope="module")
-def bgp_bed(bed: testbed.Bed) -> Iterator[testbed.Bed]:
-    """A bed with BGP, beside the other one."""
-    with another_bed("bgp") as made:
-        yield made
 
 
 @pytest.fixture

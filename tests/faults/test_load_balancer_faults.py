@@ -10,7 +10,7 @@ import pytest
 
 import testbed
 from sixproof.model import Family, MatrixKind
-from tests.faults.conftest import another_bed, assert_first_line, assert_green, faults, run_suites
+from tests.faults.conftest import assert_first_line, assert_green, faults, run_suites
 
 pytestmark = pytest.mark.bed
 SUITE = "suites/loadbalancer"
@@ -29,15 +29,8 @@ DEAD = {
 HEALTH = "test_health_checks_tell_which_nodes_have_a_backend"
 
 
-@pytest.fixture(scope="module")
-def balanced_bed(bed: testbed.Bed) -> Iterator[testbed.Bed]:
-    """A bed whose services of type LoadBalancer get addresses, beside the other one."""
-    with another_bed("bgp") as made:
-        yield made
-
-
 @pytest.fixture
-def mended_bed(balanced_bed: testbed.Bed) -> Iterator[None]:
+def mended_bed(bgp_bed: testbed.Bed) -> Iterator[None]:
     """Whatever a test does to it is mended."""
     faults("clear")
     yield

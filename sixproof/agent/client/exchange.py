@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import socket
 import struct
 import typing
 
@@ -48,12 +47,8 @@ class TcpExchange(TcpAttempt):
 
     def readable(self) -> None:
         """Collect the answer; it is complete when it is as long as it said."""
-        try:
-            data = typing.cast(socket.socket, self.sock).recv(1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self.fail(error)
+        data = self.received(1 << 16)
+        if data is None:
             return
         self.buffer += data
         size = struct.unpack("!H", self.buffer[:2])[0] if len(self.buffer) >= 2 else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import typing
 
 from sixproof.agent import protocol
@@ -31,12 +30,8 @@ class PageAttempt(TcpAttempt):
 
     def readable(self) -> None:
         """Collect the answer to its end, or as much as is taken."""
-        try:
-            data = typing.cast(socket.socket, self.sock).recv(1 << 16)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError as error:
-            self.fail(error)
+        data = self.received(1 << 16)
+        if data is None:
             return
         self.buffer += data
         if len(self.buffer) >= protocol.PAGE_LIMIT:

@@ -58,15 +58,21 @@ class TcpAttempt(Attempt):
         self.pending, self.kept = self.kept, self.kept[:0]
         self.loop.add_writer(typing.cast(socket.socket, self.sock), self.writable)
 
-    def readable(self) -> None:
-        """Collect the answer; it is complete when the announced download is there."""
-        sock = typing.cast(socket.socket, self.sock)
+    def received(self, size: int) -> bytes | None:
+        """What the peer sent, at most so many bytes, b"" for its end; None where there is nothing
+        to take: nothing came yet, or the attempt has failed."""
         try:
-            data = sock.recv(1 << 18)
+            return typing.cast(socket.socket, self.sock).recv(size)
         except (BlockingIOError, InterruptedError):
-            return
+            return None
         except OSError as error:
             self.fail(error)
+            return None
+
+    def readable(self) -> None:
+        """Collect the answer; it is complete when the announced download is there."""
+        data = self.received(1 << 18)
+        if data is None:
             return
         if self.spec.foreign and data:
             said = ascii(data[:80].split(b"\r\n")[0])
