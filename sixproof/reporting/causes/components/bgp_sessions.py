@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
-from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
@@ -97,12 +97,16 @@ def _unsigned(situation: Situation, nodes: Iterable[str]) -> dict[str, int]:
 
 
 def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
-    """The sessions themselves, and packets over this family that need the routes they carried."""
+    """The sessions themselves, and packets over this family that need the routes they carried: of
+    a router outside those to and from whatever is outside, since it may be behind it."""
     flow = wrong.observation.flow
     if carried_over(flow) is not family:
         return False
-    if place in (flow.source, flow.destination):
+    ends = (flow.source, flow.destination)
+    if place in ends:
         return True
+    if place.kind is EndpointKind.OUTSIDE:
+        return any(end.kind is EndpointKind.OUTSIDE for end in ends) and not came_back(wrong)
     at_node = bool(place.node) and place.node in (flow.source.node, flow.destination.node)
     return at_node and flow.source.node != flow.destination.node and not came_back(wrong)
 

@@ -6,12 +6,13 @@ import dataclasses
 import ipaddress
 from collections.abc import Callable, Mapping
 
-from sixproof.checks.judged import judged
+from sixproof.checks.judged import expecting_all, judged
 from sixproof.model import (
     Endpoint,
     EndpointKind,
     Family,
     Flow,
+    Matrix,
     MatrixKind,
     Observation,
     Outcome,
@@ -108,3 +109,17 @@ def test_flows_of_another_node_are_not() -> None:
     flows = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
     told = sessions(lambda a, b: a.node == "worker" and b is ROUTER, flows)
     assert len(told.every) == 2
+
+
+def test_what_is_behind_a_router_that_all_nodes_have_lost_is_explained_by_it() -> None:
+    """B2: a client in the rack is reached by that router's routes; pods of the cluster are not."""
+    rack = Endpoint("rack", EndpointKind.OUTSIDE, (ipaddress.ip_address("2001:db8:57::2"),))
+    beyond = [Flow(rack, host, host.addresses[0], Protocol.TCP) for host in HOSTS]
+    lost = Matrix.of("from the rack", [Observation(f, Outcome.DROPPED) for f in beyond])
+    kept, expected = expecting_all(lost, "nothing forbids it")
+    behind = Measured(kept, expected, "suites/bgp/test_behind_the_router.py::t")
+    (one,) = sessions(lambda _, b: b is ROUTER, behind).every
+    assert one.headline.startswith("BGP peer 2001:db8::9")
+    assert one.tests == {TEST, behind.test}
+    inside = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
+    assert len(sessions(lambda _, b: b is ROUTER, inside).every) == 2
