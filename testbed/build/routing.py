@@ -21,8 +21,9 @@ PROGRAMS = (
     *("usr/sbin/bird", "usr/sbin/bird6", "usr/sbin/birdc", "usr/sbin/birdc6"),
     *("usr/bin/chpst", "usr/bin/runsv", "usr/bin/runsvdir", "usr/bin/sv", "usr/bin/svlogd"),
 )
-LIVENESS = ("birdcl", "birdc"), ("birdcl6", "birdc6")
-"""Names by which calico-node -bird-live asks for the clients, which Debian calls otherwise."""
+LIVENESS = ArchiveEntry("usr/bin/birdcl", link="../sbin/birdc")
+"""What calico-node -bird-live runs as /bin/birdcl for both families; Debian calls it otherwise.
+Without it the kubelet ends calico-node once a minute."""
 _FILES = "node/filesystem"
 _CONFD = "confd/etc/calico/confd"
 _TEMPLATE = "templates/bird_ipam.cfg.template"
@@ -55,9 +56,8 @@ def programs(into: Path, tell: Callable[[str], None]) -> Path:
 
 
 def bird(programs: Path) -> list[ArchiveEntry]:
-    """The programs, and the names of their clients that Calico knows."""
-    links = [ArchiveEntry(f"usr/sbin/{name}", link=target) for name, target in LIVENESS]
-    return [*(ArchiveEntry(name, source=programs / name) for name in PROGRAMS), *links]
+    """The programs, and the name of their client that Calico knows."""
+    return [*(ArchiveEntry(name, source=programs / name) for name in PROGRAMS), LIVENESS]
 
 
 def supervised(module: Path) -> list[ArchiveEntry]:
