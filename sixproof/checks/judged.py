@@ -1,12 +1,14 @@
-"""Judged questions as a matrix: what a check asked beyond whether flows are carried. Pure."""
+"""Judged questions as a matrix: what a check asked beyond whether flows are carried."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
 
+from sixproof.checks.recorder import Recorder
 from sixproof.model import (
     Expectation,
+    Family,
     Flow,
     Judged,
     Matrix,
@@ -15,6 +17,57 @@ from sixproof.model import (
     Outcome,
     edge_of,
 )
+from sixproof.reporting.allure import steps
+from sixproof.reporting.diagnosis import evidence
+from sixproof.reporting.diagnosis.category import Category, one_family
+
+TOLD = 12
+"""Flows that one message tells of."""
+
+
+def require(recorder: Recorder, asked: Judged, step: str, family: Family | None = None) -> None:
+    """Note a matrix and hold it against what is expected of it, as a step of the test. With a
+    `family`, cells of the other one are only compared with.
+
+    Raises:
+        VerdictError: a measured cell is not what is expected.
+        NotMeasured: every wrong cell could not be measured.
+    """
+    __tracebackhide__ = True
+    with steps.step(step):
+        recorder.matrix(*_of(family, asked))
+        evidence.require(*asked, family=family)
+
+
+def require_right(
+    recorder: Recorder,
+    kind: MatrixKind,
+    title: str,
+    seen: Iterable[Observation],
+    wrong: Mapping[Flow, str],
+) -> None:
+    """Note what was seen of each flow; nothing may be `wrong` about any.
+
+    Raises:
+        VerdictError: something is.
+    """
+    __tracebackhide__ = True
+    seen = tuple(seen)
+    recorder.matrix(*judged(kind, title, seen, wrong))
+    if not wrong:
+        return
+    lines = [f"{flow}: {said}" for flow, said in wrong.items()]
+    more = [f"... and {len(lines) - TOLD} more flows"] if len(lines) > TOLD else []
+    text = "\n  ".join([f"{title}: {len(lines)} flows are wrong", *lines[:TOLD], *more])
+    families = {flow.family for flow in wrong}
+    only = one_family(families, {o.flow.family for o in seen})
+    raise evidence.wrong(text, families, only or Category.BOTH)
+
+
+def seen_and_wrong(said: Mapping[Flow, str]) -> tuple[list[Observation], dict[Flow, str]]:
+    """All that was asked, and what is wrong: of answers that are "" where nothing is."""
+    seen = [Observation(flow, Outcome.ALLOWED) for flow in said]
+    return seen, {flow: why for flow, why in said.items() if why}
 
 
 def judged(
@@ -37,3 +90,12 @@ def expecting_all(matrix: Matrix, because: str) -> Judged:
     """The matrix, every cell of which must be ALLOWED."""
     allowed = Expectation.allowed(because)
     return matrix, {(o.flow.family, edge_of(o.flow)): allowed for o in matrix.observations()}
+
+
+def _of(family: Family | None, asked: Judged) -> Judged:
+    """The cells of a family, all of them without one."""
+    if family is None:
+        return asked
+    matrix, expected = asked
+    mine = {key: seen for key, seen in matrix.cells.items() if key[0] is family}
+    return dataclasses.replace(matrix, cells=mine), {key: expected[key] for key in mine}

@@ -15,7 +15,7 @@ from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.checks.calico import pod_addresses, routes
 from sixproof.checks.calico.pod_addresses import PodRecord
-from sixproof.checks.judged import judged
+from sixproof.checks.judged import judged, require, seen_and_wrong
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api import json_fields, resources, wait
@@ -28,7 +28,6 @@ from sixproof.model import (
     IPAddress,
     MatrixKind,
     Observation,
-    Outcome,
     Protocol,
 )
 from sixproof.policy.calico.selector_text import parse_selector
@@ -105,19 +104,16 @@ class AddressChecks:
             VerdictError: something does not; the first that disagrees is named, for each pod.
             NotAsked: neither Calico's annotations nor its IPAM tell anything.
         """
-        told = [r for r in self.records if r.address(family)]
-        if not self.ipam.blocks and all(r.noted is None for r in told):
+        known = [(r, address) for r in self.records if (address := r.address(family))]
+        if not self.ipam.blocks and all(r.noted is None for r, _ in known):
             raise NotAsked("Calico notes no pod's addresses", "a cluster with Calico's own IPAM")
-        seen: list[Observation] = []
-        wrong: dict[Flow, str] = {}
-        for record in told:
-            address = record.address(family)
-            assert address is not None
-            flow = self.question(record.pod, address, "address")
-            seen.append(Observation(flow, Outcome.ALLOWED))
-            if said := pod_addresses.disagreement(record, family, self.ipam):
-                wrong[flow] = said
-        self.require(MatrixKind.ADDRESSES, AGREE, seen, wrong, family)
+        said = {
+            self.question(r.pod, address, "address"): pod_addresses.disagreement(
+                r, family, self.ipam
+            )
+            for r, address in known
+        }
+        self.require(MatrixKind.ADDRESSES, AGREE, *seen_and_wrong(said), family)
 
     def must_route(self, family: Family) -> None:
         """Every node's kernel sends packets for every pod the way that its pool means.
@@ -128,16 +124,12 @@ class AddressChecks:
         """
         pods = [(pod, a) for pod in self._topology.pods if (a := pod.address(family))]
         answers = [(host, self._ask(host, [a for _, a in pods])) for host in self._topology.hosts]
-        seen: list[Observation] = []
-        wrong: dict[Flow, str] = {}
+        said: dict[Flow, str] = {}
         for host, answer in answers:
             for (pod, address), route in zip(pods, answer.result().routes, strict=True):
-                flow = _flow(host, pod, address, "route")
-                seen.append(Observation(flow, Outcome.ALLOWED))
                 way = routes.wanted(self.state, host.node, pod, address)
-                if said := routes.misled(route, way):
-                    wrong[flow] = said
-        self.require(MatrixKind.ROUTES, ROUTED, seen, wrong, family)
+                said[_flow(host, pod, address, "route")] = routes.misled(route, way)
+        self.require(MatrixKind.ROUTES, ROUTED, *seen_and_wrong(said), family)
 
     def must_be_selected(self, family: Family) -> None:
         """Every pod's address is of a pool whose selectors match its node and its namespace.
@@ -151,18 +143,15 @@ class AddressChecks:
                 f"every {family} pool serves every pod", "an IPPool with a nodeSelector of its own"
             )
         nodes, homes = self._labels(resources.NODE), self._labels(resources.NAMESPACE)
-        seen: list[Observation] = []
-        wrong: dict[Flow, str] = {}
+        said: dict[Flow, str] = {}
         for pod in self._topology.pods:
             address = pod.address(family)
             pool = self.state.pool_of(address) if address is not None else None
             if address is None or pool is None:
                 continue
-            flow = self.question(pod, address, "pool")
-            seen.append(Observation(flow, Outcome.ALLOWED))
-            if said := passed_over(pool, pod, nodes, homes):
-                wrong[flow] = f"it has {address}; {said}"
-        self.require(MatrixKind.ADDRESSES, SELECTED, seen, wrong, family)
+            why = passed_over(pool, pod, nodes, homes)
+            said[self.question(pod, address, "pool")] = why and f"it has {address}; {why}"
+        self.require(MatrixKind.ADDRESSES, SELECTED, *seen_and_wrong(said), family)
 
     def _labels(self, kind: Kind) -> dict[str, dict[str, str]]:
         return {json_fields.name(m): json_fields.labels(m) for m in self._cluster.list(kind)}
@@ -231,10 +220,7 @@ class AddressChecks:
         Raises:
             VerdictError: something is.
         """
-        matrix, expected = judged(kind, title, seen, wrong)
-        with steps.step(f"Then {title} over {family}"):
-            self._recorder.matrix(matrix, expected)
-            evidence.require(matrix, expected)
+        require(self._recorder, judged(kind, title, seen, wrong), f"Then {title} over {family}")
 
     def question(self, pod: Endpoint, address: IPAddress, question: str) -> Flow:
         """The cell of what is asked about a pod's address: from its node to it."""

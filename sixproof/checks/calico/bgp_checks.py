@@ -10,7 +10,7 @@ from sixproof.calico.bgp import node_status
 from sixproof.calico.bgp.node_status import NodeStatus
 from sixproof.calico.bgp.sessions import WantedSession, wanted
 from sixproof.calico.state import CalicoState
-from sixproof.checks.judged import expecting_all
+from sixproof.checks.judged import expecting_all, require
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api import json_fields, wait
@@ -28,8 +28,6 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.reporting.allure import steps
-from sixproof.reporting.diagnosis import evidence
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
@@ -128,10 +126,9 @@ class BgpChecks:
             timeout=self._settle,
         ).value
         matrix = Matrix.of(SESSIONS, seen, MatrixKind.SESSIONS)
-        matrix, expected = expecting_all(matrix, "BGPConfiguration and BGPPeers ask for it")
-        with steps.step(f"Then {SESSIONS} over {family} are {node_status.ESTABLISHED}"):
-            self._recorder.matrix(matrix, expected)
-            evidence.require(matrix, expected)
+        asked = expecting_all(matrix, "BGPConfiguration and BGPPeers ask for it")
+        step = f"Then {SESSIONS} over {family} are {node_status.ESTABLISHED}"
+        require(self._recorder, asked, step)
 
     def _look(self, sessions: Sequence[WantedSession]) -> list[Observation]:
         statuses = self._statuses.now()

@@ -11,7 +11,7 @@ from sixproof.calico.felix import modes
 from sixproof.calico.felix.metrics import Metrics
 from sixproof.calico.state import CalicoState
 from sixproof.checks.calico.felix_endpoints import scrapes
-from sixproof.checks.judged import expecting_all
+from sixproof.checks.judged import expecting_all, require
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import InfrastructureError, NotAsked
 from sixproof.kube.api import wait
@@ -28,7 +28,6 @@ from sixproof.model import (
 from sixproof.probes.connect.fetch import PageProbe
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.reporting.allure import steps
-from sixproof.reporting.diagnosis import evidence
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 FOLLOWS = "Felix of every node takes changes over"
@@ -253,10 +252,8 @@ class FelixStates:
                 reason = wrong.get(host.node, "")
                 outcome = Outcome.WRONG if reason else Outcome.ALLOWED
             seen += [Observation(flow, outcome, reason) for flow in _cells(host, question, family)]
-        matrix, expected = expecting_all(Matrix.of(title, seen, MatrixKind.FELIX), title)
-        with steps.step(f"Then {title} is as it must be"):
-            self._recorder.matrix(matrix, expected)
-            evidence.require(matrix, expected)
+        asked = expecting_all(Matrix.of(title, seen, MatrixKind.FELIX), title)
+        require(self._recorder, asked, f"Then {title} is as it must be")
 
 
 def _cells(host: Endpoint, question: str, family: Family | None) -> list[Flow]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from sixproof.checks.calico import pool_effects
 from sixproof.checks.calico.address_checks import AddressChecks
 from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.judged import seen_and_wrong
 from sixproof.errors import NotAsked
 from sixproof.model import (
     Endpoint,
@@ -15,8 +16,6 @@ from sixproof.model import (
     Flow,
     IPAddress,
     MatrixKind,
-    Observation,
-    Outcome,
     Protocol,
 )
 from sixproof.reporting.allure import steps
@@ -65,15 +64,11 @@ class PoolChecks:
             VerdictError: one has another address, or none.
             NotAsked: IPAM cannot be read.
         """
-        seen: list[Observation] = []
-        wrong: dict[Flow, str] = {}
+        said: dict[Flow, str] = {}
         for pod, purpose in self.pods.every:
             pool = self._pool(purpose, family)
-            flow = self._asked(pod, pool, "pool")
-            seen.append(Observation(flow, Outcome.ALLOWED))
-            if said := pool_effects.not_of(pod, pool):
-                wrong[flow] = said
-        self._known.require(MatrixKind.ADDRESSES, ASKED, seen, wrong, family)
+            said[self._asked(pod, pool, "pool")] = pool_effects.not_of(pod, pool)
+        self._known.require(MatrixKind.ADDRESSES, ASKED, *seen_and_wrong(said), family)
         self._known.must_agree(family)
 
     def must_have_blocks(self, family: Family) -> None:
@@ -85,15 +80,11 @@ class PoolChecks:
             NotAsked: IPAM cannot be read.
         """
         ipam = self._known.read_ipam()
-        seen: list[Observation] = []
-        wrong: dict[Flow, str] = {}
+        said: dict[Flow, str] = {}
         for pod, purpose in self.pods.every:
             pool = self._pool(purpose, family)
-            flow = self._asked(pod, pool, "block")
-            seen.append(Observation(flow, Outcome.ALLOWED))
-            if said := pool_effects.odd_block(pod, pool, ipam):
-                wrong[flow] = said
-        self._known.require(MatrixKind.ADDRESSES, BLOCKS, seen, wrong, family)
+            said[self._asked(pod, pool, "block")] = pool_effects.odd_block(pod, pool, ipam)
+        self._known.require(MatrixKind.ADDRESSES, BLOCKS, *seen_and_wrong(said), family)
 
     def must_serve_nobody_else(self, family: Family) -> None:
         """No address of an own pool is assigned to anything but the pods of this process, and none
@@ -134,21 +125,19 @@ class PoolChecks:
         pool = self._pool(Purpose.SEGMENT, family)
         inside, elsewhere = pods.inside.address(family), pods.elsewhere.address(family)
         for holder in pods.holders:
-            if said := pool_effects.not_of(holder, pool):
-                raise NotAsked(f"{said}: no node prefers this pool")
-        flow = self._asked(pods.elsewhere, pool, "pool of another node")
-        seen = [Observation(flow, Outcome.ALLOWED)]
-        wrong: dict[Flow, str] = {}
+            if lacking := pool_effects.not_of(holder, pool):
+                raise NotAsked(f"{lacking}: no node prefers this pool")
+        taken = ""
         if elsewhere is not None and elsewhere in pool.cidr:
-            wrong[flow] = (
+            taken = (
                 f"it has {elsewhere} of IPPool {pool.name}, whose nodeSelector selects "
                 f"{pool.node} alone"
             )
+        said = {self._asked(pods.elsewhere, pool, "pool of another node"): taken}
         served = inside is not None and inside in pool.cidr
         if served:
-            own = self._asked(pods.inside, pool, "pool of its node")
-            seen.append(Observation(own, Outcome.ALLOWED))
-        self._known.require(MatrixKind.ADDRESSES, SELECTED, seen, wrong, family)
+            said[self._asked(pods.inside, pool, "pool of its node")] = ""
+        self._known.require(MatrixKind.ADDRESSES, SELECTED, *seen_and_wrong(said), family)
         if not served:
             raise NotAsked(
                 f"another pool selects {pool.node} as well, and Calico gave its pod {inside} of it",

@@ -6,14 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, must_carry
-from sixproof.checks.judged import judged
+from sixproof.checks.judged import require_right
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Edge, Expectation, Family, Flow, Matrix, MatrixKind, edge_of
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
-from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import ExistingPolicies, Expect
 
 
@@ -150,12 +149,7 @@ class Connectivity:
             for o in seen
             if o.peer_saw != (own := o.flow.source.address(o.flow.family))
         }
-        self._recorder.matrix(*judged(MatrixKind.SOURCES, title, seen, wrong))
-        if wrong:
-            text = "\n  ".join(f"{flow}: {said}" for flow, said in wrong.items())
-            families = {flow.family for flow in wrong}
-            only = one_family(families, {o.flow.family for o in seen})
-            raise evidence.wrong(text, families, only or Category.BOTH)
+        require_right(self._recorder, MatrixKind.SOURCES, title, seen, wrong)
 
     def must_work(
         self,

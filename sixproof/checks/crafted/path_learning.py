@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from sixproof.checks.judged import expecting_all
+from sixproof.checks.judged import expecting_all, require
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
@@ -14,8 +14,6 @@ from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.crafted import handshakes, spoofed_ptb
 from sixproof.probes.crafted.handshakes import Handshake
 from sixproof.probes.crafted.spoofed_ptb import SpoofedPtb
-from sixproof.reporting.allure import steps
-from sixproof.reporting.diagnosis import evidence
 from sixproof.workloads.probe_pods import topology as topologies
 
 MSS = "segment sizes of SYNs"
@@ -30,7 +28,7 @@ def must_announce_its_link(shakes: Iterable[Handshake], family: Family, recorder
         NotMeasured: none was wrong, but some were not captured at both ends.
     """
     cells = [_cell(s.seen, handshakes.violation(s), handshakes.doubt(s)) for s in shakes]
-    _require(MSS, cells, "RFC 9293 section 3.7.1", family, recorder)
+    require(recorder, _matrix(MSS, "RFC 9293 section 3.7.1", cells), f"Then {MSS}", family)
 
 
 def must_ignore_lies(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
@@ -40,7 +38,8 @@ def must_ignore_lies(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
         VerdictError: one did.
     """
     cells = [_cell(_towards_its_peer(one), spoofed_ptb.violation(one)) for one in tried]
-    _require(SPOOFED, cells, "RFC 8201 section 4", Family.IPV6, recorder)
+    asked = _matrix(SPOOFED, "RFC 8201 section 4", cells)
+    require(recorder, asked, f"Then {SPOOFED}", Family.IPV6)
 
 
 def lied_to(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
@@ -73,14 +72,6 @@ def tell_lies(
         why = "no pod takes a Packet Too Big from a pod beside it, so what it ignores is not shown"
         raise NotAsked(why, "two nodes, and a plugin that lets such a message through")
     return told
-
-
-def _require(
-    title: str, cells: list[Observation], source: str, family: Family, recorder: Recorder
-) -> None:
-    with steps.step(f"Then {title}"):
-        recorder.matrix(*_matrix(title, source, [c for c in cells if c.flow.family is family]))
-        evidence.require(*_matrix(title, source, cells), family=family)
 
 
 def _matrix(title: str, source: str, cells: Iterable[Observation]) -> Judged:

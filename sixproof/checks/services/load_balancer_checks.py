@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.agent import protocol
 from sixproof.checks.carried import must_be_open, parted
-from sixproof.checks.judged import expecting_all
+from sixproof.checks.judged import expecting_all, require
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.errors import InfrastructureError, NotAsked
@@ -156,10 +156,8 @@ class LoadBalancerChecks:
         )
         seen = Matrix.of(title, waited.value, MatrixKind.HEALTH)
         said = f"{HEALTHY} with a backend of {found.name} on the node, {UNHEALTHY} without"
-        matrix, expected = expecting_all(seen, said)
-        with steps.step(f"Then every node answers over {family}: {said}"):
-            self._recorder.matrix(matrix, expected)
-            evidence.require(matrix, expected)
+        step = f"Then every node answers over {family}: {said}"
+        require(self._recorder, expecting_all(seen, said), step)
 
     def _closed_by(self, flow: Flow) -> str:
         """The policies that are known to close a flow, "" where none is."""

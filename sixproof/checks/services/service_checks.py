@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.checks.judged import judged
+from sixproof.checks.judged import TOLD, require_right
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.expected_targets import ExpectedTargets
 from sixproof.errors import NotAsked
@@ -45,8 +45,6 @@ REFUSALS = 7
 """Datagrams of a flow that must be refused."""
 WATCHED = 20
 """Connections of a flow whose source address is looked at."""
-TOLD = 12
-"""Flows that one message tells of."""
 
 
 class ServiceChecks:
@@ -139,7 +137,7 @@ class ServiceChecks:
             matrix, told = Matrix.of(title, worst_of(seen)), list(wrong.values())[:3]
             self._connectivity.hold(matrix, expected_targets.expectation, context=told)
             last = {o.flow: o for o in seen if o.flow not in wrong} | odd
-            self._require_seen(MatrixKind.SOURCES, title, wrong, list(last.values()))
+            require_right(self._recorder, MatrixKind.SOURCES, title, last.values(), wrong)
             _something_was_compared(title, seen, expected_targets, translation)
 
     def must_keep_one_backend(
@@ -340,21 +338,7 @@ class ServiceChecks:
         """None of these flows is wrong; what became of each is noted."""
         __tracebackhide__ = True
         seen = [Observation(flow, Outcome.ALLOWED) for flow in flows]
-        self._require_seen(kind, title, wrong, seen)
-
-    def _require_seen(
-        self, kind: MatrixKind, title: str, wrong: Mapping[Flow, str], seen: Sequence[Observation]
-    ) -> None:
-        __tracebackhide__ = True
-        flows = [o.flow for o in seen]
-        self._recorder.matrix(*judged(kind, title, seen, wrong))
-        if not wrong:
-            return
-        lines = [f"{flow}: {said}" for flow, said in wrong.items()]
-        more = [f"... and {len(lines) - TOLD} more flows"] if len(lines) > TOLD else []
-        text = "\n  ".join([f"{title}: {len(lines)} flows are wrong", *lines[:TOLD], *more])
-        families = {f.family for f in wrong}
-        raise evidence.wrong(text, families, _category(families, flows))
+        require_right(self._recorder, kind, title, seen, wrong)
 
 
 def _wrong_source(
