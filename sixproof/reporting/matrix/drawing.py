@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from sixproof.reporting import markup
 from sixproof.reporting.matrix.palette import Paint
+from sixproof.reporting.pages import markup
 
 CHAR = 7.4
 """Width of a character, wide enough for any monospaced font."""

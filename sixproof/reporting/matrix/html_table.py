@@ -10,11 +10,11 @@ import dataclasses
 from itertools import groupby
 
 from sixproof.model import Endpoint, Matrix
-from sixproof.reporting import markup
 from sixproof.reporting.diagnosis.parity import parity_line
 from sixproof.reporting.matrix.grid import Cell, CellState, Expected, Grid, Square, port_name
 from sixproof.reporting.matrix.palette import NOT_ASKED, PAINTS, Paint
 from sixproof.reporting.matrix.text import headline
+from sixproof.reporting.pages import markup
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

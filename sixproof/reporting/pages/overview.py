@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sixproof.model import Severity
-from sixproof.reporting import markup
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.diagnosis.faults import chosen
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables
+from sixproof.reporting.pages import markup
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.results_json import Results

@@ -1,4 +1,4 @@
-"""HTML and SVG, made by the templates in ``templates/``.
+"""HTML and SVG, made by the templates in ``reporting/templates/``.
 
 The only importer of Jinja2. What is filled into a template is text and never markup, whatever it
 looks like; a value that a template asks for and is not given is an error.

@@ -11,10 +11,10 @@ import jinja2
 import pytest
 
 from sixproof.model import Matrix
-from sixproof.reporting import markup
 from sixproof.reporting.matrix.html_table import matrix_page
 from sixproof.reporting.matrix.path_svg import paths_svg
 from sixproof.reporting.matrix.svg import matrix_svgs
+from sixproof.reporting.pages import markup
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
