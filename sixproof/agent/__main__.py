@@ -7,8 +7,8 @@ does not serve. It runs as any user with every capability dropped and a read-onl
     answers probes on ports such as ``tcp/8080`` in both families (``tcp4/8080`` and ``tcp6/8080``:
     in one), keeps the arrival log, and obeys requests that come over the Unix socket.
 
-bridge.py connects an exec stream to that socket, which is there once every port listens. The
-agent opens no network port for control, executes no command and reads only files named in its
+control/bridge.py connects an exec stream to that socket, which is there once every port listens.
+The agent opens no network port for control, executes no command and reads only files named in its
 source. What it says and answers on the ports is in wire.py; probes without the run's tag are
 counted and not answered.
 """

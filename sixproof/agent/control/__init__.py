@@ -1,1 +1,1 @@
-"""Control: the requests of runners, over a Unix socket."""
+"""Control: the requests of runners, over a Unix socket, and the bridge that leads to it."""

@@ -50,4 +50,4 @@ def map_key(path: str) -> str:
 
 def bridge(home: str, socket: str) -> tuple[str, ...]:
     """The command that connects its standard streams with the agent's `socket`."""
-    return ("python3", "-I", "-S", "-B", f"{home}/{PACKAGE}/bridge.py", socket)
+    return ("python3", "-I", "-S", "-B", f"{home}/{PACKAGE}/control/bridge.py", socket)

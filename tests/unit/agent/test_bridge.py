@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.agent import bridge, protocol
+from sixproof.agent import protocol
+from sixproof.agent.control import bridge
 from sixproof.agent.wire import Seal
 from sixproof.workloads.probe_pods import delivery
 from tests.delivered import deliver

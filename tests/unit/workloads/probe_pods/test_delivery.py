@@ -67,6 +67,17 @@ def test_a_pod_s_volume_has_the_folders_of_the_package(capability: str) -> None:
     assert container["workingDir"] == container["volumeMounts"][0]["mountPath"]
 
 
+def test_the_commands_of_the_bridge_run_what_is_delivered() -> None:
+    """The kubelet's, which waits for the agent, and that of exec streams."""
+    pod = probe_pod.pod(RUN, PodSpec("p", "ns", "node"), PodOptions("image"))
+    (container,) = pod["spec"]["containers"]
+    listens = container["lifecycle"]["postStart"]["exec"]["command"]
+
+    for command in (listens, probe_pod.BRIDGE):
+        (script,) = (word for word in command if word.endswith(".py"))
+        assert script.removeprefix(f"{container['workingDir']}/") in FILES
+
+
 def test_the_config_map_is_far_from_its_limit() -> None:
     """1 MiB (ConfigMap, in the Kubernetes API); its keys are of letters, digits, ``-_.``."""
     data = probe_pod.agent_config_map(RUN, "ns")["data"]

@@ -71,7 +71,7 @@ def test_pods_are_reached_as_before(keeper: Keeper) -> None:
 def test_nothing_of_it_stays(keeper: Keeper) -> None:
     """Closed, it has ended, and its folder is gone."""
     home = folder(keeper.outside)
-    assert (home / "sixproof/agent/bridge.py").is_file()
+    assert (home / "sixproof/agent/control/bridge.py").is_file()
     keeper.close()
     assert not home.exists()
 
