@@ -13,7 +13,7 @@ from tests.plugin.played import PlayedCluster
 LIVE = """
 import ipaddress
 import pytest
-from sixproof.checks.carried import must_be_open
+from sixproof.checks.connect.carried import must_be_open
 from sixproof.errors import KnownLimit, NotAsked
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 

@@ -1,0 +1,1 @@
+"""Connect: flows, what they must have carried, and how nodes are examined when some failed."""

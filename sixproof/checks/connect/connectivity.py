@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from sixproof.checks.carried import must_be_open, must_carry
+from sixproof.checks.connect.carried import must_be_open, must_carry
 from sixproof.checks.judged import require_right
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sixproof.checks.carried import Closed, must_be_open
+from sixproof.checks.connect.carried import Closed, must_be_open
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sixproof.agent.wire import Seal
-from sixproof.checks.carried import Closed
+from sixproof.checks.connect.carried import Closed
 from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD, WAYS, dialled
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.pmtu.through_services import as_judged, same_port

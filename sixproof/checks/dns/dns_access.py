@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
-from sixproof.checks.carried import must_be_open
+from sixproof.checks.connect.carried import must_be_open
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import running_pod

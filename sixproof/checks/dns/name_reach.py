@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Iterable, Sequence
 
-from sixproof.checks.carried import must_be_open
+from sixproof.checks.connect.carried import must_be_open
 from sixproof.checks.connect.connectivity import works
 from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.checks.dns.resolution import resolvers_of

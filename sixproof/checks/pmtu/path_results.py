@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sixproof.agent import protocol
 from sixproof.calico import mtu
-from sixproof.checks.carried import Closed, must_be_open
+from sixproof.checks.connect.carried import Closed, must_be_open
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.kube.channel.agents import Agents

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof import yaml_text
-from sixproof.checks.carried import must_be_open
+from sixproof.checks.connect.carried import must_be_open
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.policy.measuring import Measuring
 from sixproof.checks.policy.objects import Objects

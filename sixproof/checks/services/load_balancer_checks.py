@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.agent import protocol
-from sixproof.checks.carried import must_be_open, parted
+from sixproof.checks.connect.carried import must_be_open, parted
 from sixproof.checks.judged import expecting_all, require
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.service_checks import ServiceChecks

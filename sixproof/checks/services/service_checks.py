@@ -9,7 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from sixproof.checks.carried import must_be_open, parted
+from sixproof.checks.connect.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.judged import TOLD, require_right
 from sixproof.checks.recorder import Recorder

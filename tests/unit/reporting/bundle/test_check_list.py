@@ -11,7 +11,7 @@ import pytest
 from sixproof.agent.protocol import ChainSeen, FilterSeen, RouteHeld
 from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.felix.settings import Felix, NodeFelix
-from sixproof.checks.nodes.check_list import must_hold
+from sixproof.checks.preflight import must_hold
 from sixproof.errors import NotAsked, VerdictError
 from sixproof.kube.facts import diagnostics
 from sixproof.model import ClusterFacts, Family

@@ -9,7 +9,7 @@ import pytest
 from fixtures.report import carried
 from fixtures.report.carried import Skipped
 from sixproof import records
-from sixproof.checks.carried import Expected, unproven
+from sixproof.checks.connect.carried import Expected, unproven
 from sixproof.model import (
     Expectation,
     Family,

@@ -7,7 +7,7 @@ from typing import cast
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event, FilterSeen
-from sixproof.checks.nodes.examiner import FEW, SAMPLE, Examiner, sample, suspected
+from sixproof.checks.connect.examiner import FEW, SAMPLE, Examiner, sample, suspected
 from sixproof.errors import ApiError, ChannelLost
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome

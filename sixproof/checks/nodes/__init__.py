@@ -1,1 +1,0 @@
-"""Nodes: examined when something failed, to tell why."""
