@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from sixproof.calico.mtu import ExpectedMtu
-from sixproof.checks.pmtu.path_results import NoneWrong
+from sixproof.checks.pmtu.interfaces import NoneWrong
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu.interfaces import Seen
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.checks.pmtu.path_results import NoneWrong, PathResults
+from sixproof.checks.pmtu.interfaces import NoneWrong
+from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.model import Family
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu import judge as pmtu_judge

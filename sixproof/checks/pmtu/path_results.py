@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 
-from sixproof.agent import protocol
 from sixproof.calico import mtu
 from sixproof.checks.connect.carried import Closed, must_be_open
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
-from sixproof.kube.channel.agents import Agents
-from sixproof.model import Endpoint, Family
+from sixproof.model import Family
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import matrix as pmtu_matrix
 from sixproof.probes.pmtu import signals
-from sixproof.probes.pmtu.interfaces import Seen
 from sixproof.probes.pmtu.judge import Rule, Violation
 from sixproof.probes.pmtu.path import Overhead
 from sixproof.probes.pmtu.probe import PathResult, PathRun
@@ -33,10 +29,6 @@ TUNNELS = {
     )
     for tunnel in those
 }
-ETHERNET = 1500
-"""Bytes of a packet on Ethernet without jumbo frames."""
-SOMEWHERE = tuple(map(ipaddress.ip_address, ("192.0.2.1", "2001:db8::1")))
-"""Documentation addresses: where a node would send what it has no special route for."""
 CARRIES: dict[str, Rule] = {
     "the first full-size packet passes": pmtu_judge.first_try,
     "a plain UDP socket gets through": pmtu_judge.plain_socket_converges,
@@ -131,13 +123,3 @@ class PathResults:
             notes = path_text.accounts(violations, self.seen)
             steps.attach_svg(f"{title}, paths", path_svg.paths_svg(title, shown, notes))
             steps.attach_text(f"{title}, paths as text", "\n".join(lines))
-
-
-def inspected(agents: Agents, places: Sequence[Endpoint]) -> Seen:
-    asked = [
-        (place, agents.ask(place, protocol.Inspect(), protocol.Inspected, 30)) for place in places
-    ]
-    return [(place, answer.result()) for place, answer in asked]
-
-
-NoneWrong = Callable[[str, Sequence[str]], None]

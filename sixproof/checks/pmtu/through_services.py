@@ -3,20 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sixproof import policy
+from sixproof.checks.connect.carried import parted
+from sixproof.checks.connect.settling import settle
 from sixproof.checks.pmtu.path_results import PathResults
+from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
-from sixproof.model import Endpoint, Flow
+from sixproof.model import Endpoint, Flow, Outcome, Timing
+from sixproof.probes.connect.probe import ConnectProbe
+from sixproof.probes.pmtu.probe import PathProbe
+from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.probe_pods.identity import ROLE, Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services import manifests
 from sixproof.workloads.services.manifests import Manifest, Service
 
-Explored = Callable[..., PathResults]
-"""Flows, and the services before their pods by the pods' names, to what their paths carry."""
+
+@dataclasses.dataclass(frozen=True)
+class PathExplorer:
+    """Explores the paths of flows to services, once small packets pass; those that policies of the
+    cluster's owner close are left out. `hosts` are the nodes whose agents are asked for routes."""
+
+    probe: ConnectProbe
+    path_probe: PathProbe
+    hosts: Sequence[Endpoint]
+    timing: Timing
+    recorder: Recorder
+    existing: ExistingPolicies
+
+    def explore(
+        self, pairs: Sequence[Flow], services: Mapping[str, Service] | None = None
+    ) -> PathResults:
+        """What the paths carry; `services` are those before the pods, by the pods' names."""
+
+        def closes(flow: Flow) -> str:
+            made = (services or {}).get(flow.destination.name)
+            return self.existing.closes(flow, as_judged(made, flow) if made else None)
+
+        opened, closed = parted(pairs, closes)
+        settle(self.probe, opened, lambda seen: seen.outcome is Outcome.ALLOWED, self.timing)
+        found = self.path_probe.explore(opened, hosts=self.hosts)
+        return PathResults(found, self.recorder, closed)
 
 
 def before_pods(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -79,6 +80,19 @@ class PolicyChecker:
         self._connectivity = connectivity
         self._recorder = recorder
         self._before: Mapping[Flow, Expectation] = {}
+
+    def moved_to(
+        self,
+        policy_namespaces: PolicyNamespaces,
+        snapshot: ClusterSnapshot,
+        existing: tuple[Manifest, ...],
+    ) -> PolicyChecker:
+        """The same in other namespaces, that are in `snapshot` and that `existing` policies of the
+        cluster's owner may concern."""
+        moved = copy.copy(self)
+        moved.policy_namespaces = policy_namespaces
+        moved.around = dataclasses.replace(self.around, snapshot=snapshot, existing=existing)
+        return moved
 
     def must_hold(self, case: PolicyCase, port_specs: Iterable[PortSpec]) -> None:
         """Apply a case; the matrix must become what the oracle says; delete it; all as before.
