@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sixproof.agent.wire import Seal
 from sixproof.checks.connect.carried import Closed
-from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD, WAYS, dialled
+from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD, WAYS
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.pmtu.through_services import as_judged, same_port
 from sixproof.model import Endpoint, Family, Flow, IPAddress
@@ -63,6 +63,11 @@ def of(pairs: Sequence[Flow], frontends: Frontends, seal: Seal, closes: Closes) 
     return CraftedTargets(
         {way: tuple(targets) for way, targets in opened.items()}, closed, tuple(flows)
     )
+
+
+def dialled(flow: Flow, target: CraftedTarget) -> Flow:
+    """A flow from pod to pod, as it is dialled at a target."""
+    return dataclasses.replace(flow, address=target.address, port=target.port)
 
 
 def _ways(

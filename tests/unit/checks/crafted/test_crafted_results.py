@@ -9,16 +9,16 @@ from typing import cast
 import pytest
 
 from sixproof.agent.wire import Seal
-from sixproof.checks.crafted import crafted_results
+from sixproof.checks.crafted import firing, targets
 from sixproof.checks.crafted.crafted_results import (
     CLUSTER_IP,
     DENIED,
     FULL,
     POD,
     ROUTE,
-    SHUT,
     CraftedResults,
 )
+from sixproof.checks.crafted.firing import SHUT
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, NotMeasured, VerdictError
 from sixproof.model import Edge, Endpoint, EndpointKind, Expectation, Family, Flow, Matrix, Protocol
@@ -66,7 +66,7 @@ def results(*those: CraftedResult, **closed: object) -> CraftedResults:
 
 def packets(at: CraftedTarget, way: str = POD) -> list[CraftedPacket]:
     """What is fired at a target by a way."""
-    return list(crafted_results.at([at], way, {ONE.name: 1400}))
+    return list(firing.at([at], way, {ONE.name: 1400}))
 
 
 def met(packet: CraftedPacket, *, right: bool = True, doubt: str = "") -> CraftedResult:
@@ -90,25 +90,25 @@ def test_every_shape_begins_with_its_baseline_and_ends_with_a_full_packet() -> N
 
 def test_a_source_route_leads_to_a_third_pod_over_ipv6() -> None:
     """Both servers have a baseline; where there is no third pod there is nothing to ask."""
-    fired = list(crafted_results.source_routed([SIX, FOUR], [ONE, TWO, THREE]))
+    fired = list(firing.source_routed([SIX, FOUR], [ONE, TWO, THREE]))
     assert [p.target.server for p in fired if p.baseline] == [TWO, THREE]
     assert {p.story for p in fired} == {ROUTE}
     assert {p.target.family for p in fired} == {Family.IPV6}
-    assert list(crafted_results.source_routed([SIX], [ONE, TWO])) == []
+    assert list(firing.source_routed([SIX], [ONE, TWO])) == []
     lacking = pod("raw@n3", 3, "n3", only=Family.IPV4)
-    alone = list(crafted_results.source_routed([SIX], [ONE, TWO, lacking]))
+    alone = list(firing.source_routed([SIX], [ONE, TWO, lacking]))
     assert [(p.baseline, p.target.server) for p in alone] == [(True, TWO)]
 
 
 def test_what_is_forbidden_goes_to_the_shut_port_of_the_guarded_pod_beside() -> None:
     """Its open port shows that the way is open; a pod without the family is left out."""
-    fired = list(crafted_results.forbidden([SIX], [GUARDED]))
+    fired = list(firing.forbidden([SIX], [GUARDED]))
     assert {p.target.server for p in fired} == {GUARDED}
     assert [p.target.port for p in fired if p.baseline] == [8080]
     assert {p.target.port for p in fired if not p.baseline} == {SHUT.port}
     assert {p.arrives for p in fired if not p.baseline} == {False}
     only_four = pod("guarded@n2", 12, "n2", only=Family.IPV4)
-    assert list(crafted_results.forbidden([SIX], [only_four])) == []
+    assert list(firing.forbidden([SIX], [only_four])) == []
 
 
 def test_what_met_its_fate_is_noted_and_passes() -> None:
@@ -180,6 +180,6 @@ def test_a_flow_is_told_as_it_is_dialled() -> None:
     """At the address and port of the frontend."""
     flow = Flow(ONE, TWO, TWO.addresses[0], Protocol.UDP, 8080)
     front = dataclasses.replace(SIX, address=ipaddress.ip_address("2001:db8:f::1"), port=30100)
-    assert crafted_results.dialled(flow, front) == dataclasses.replace(
+    assert targets.dialled(flow, front) == dataclasses.replace(
         flow, address=front.address, port=30100
     )

@@ -9,8 +9,9 @@ from typing import cast
 import pytest
 
 from sixproof.agent.wire import Seal
-from sixproof.checks.crafted import crafted_results, path_learning, targets
-from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD, fire
+from sixproof.checks.crafted import firing, path_learning, targets
+from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD
+from sixproof.checks.crafted.firing import fire
 from sixproof.checks.crafted.targets import CraftedTargets, Frontends
 from sixproof.checks.pmtu.path_results import UDP
 from sixproof.errors import NotAsked
@@ -143,7 +144,7 @@ def test_what_could_not_be_measured_is_fired_once_more_with_patience(
     wanted: CraftedStatus,
 ) -> None:
     batches = Batches(*fates)
-    monkeypatch.setattr(crafted_results, "CraftedBatch", batches)
+    monkeypatch.setattr(firing, "CraftedBatch", batches)
     told = fire([lambda: (), packets], cast(AgentClient, None), 2.0)
     assert [result.fate for result in told] == [wanted] * len(packets())
     assert batches.silences == silences
