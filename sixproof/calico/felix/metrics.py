@@ -1,4 +1,5 @@
-"""Felix's metrics: whether it is in sync, which errors it counted, and which rules it made. Pure.
+"""Where Felix listens, and its metrics: whether it is in sync, which errors it counted, and which
+rules it made. Pure.
 
 The names are those of Calico v3.31 (Calico documentation, Felix Prometheus metrics; those that it
 leaves out are told by the endpoint itself). Gauges of rules exist for the backend that is not used
@@ -8,13 +9,15 @@ as well, with the value 0: Felix looks after what another backend may have left.
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
 import math
 from collections.abc import Iterator, Mapping
 
 from sixproof.calico.felix import exposition
 from sixproof.calico.felix.exposition import Sample
 from sixproof.calico.felix.settings import Felix
-from sixproof.model import Family
+from sixproof.kube.api import json_fields
+from sixproof.model import Endpoint, Family, IPAddress
 
 STATE = "felix_resync_state"
 IN_SYNC = 3.0
@@ -36,6 +39,45 @@ ERRORS = {
 """Counters of errors, and what each counts. Felix tries again after all of them."""
 _PROGRAMS = "felix_bpf_dataplane_endpoints"
 _DIRTY_PROGRAMS = "felix_bpf_dirty_dataplane_endpoints"
+_LOCALHOST = "localhost"
+_LOOPBACK = ipaddress.ip_address("127.0.0.1")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Listening:
+    """An endpoint's host, as it is set, and its port: of metrics, or of health.
+
+    Felix hands its setting to Go's net.Listen: no host and an unspecified address (``::``,
+    ``0.0.0.0``) are every address of both families, ``localhost`` is the first that resolves, IPv4
+    before IPv6.
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, text: str) -> Listening | None:
+        """What ``host:port`` means, None where it is off or has no port."""
+        host, _, port = text.rpartition(":")
+        if not port.isdigit() or not 0 < int(port) < 65536:
+            return None
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it listens on every address of both families."""
+        literal = json_fields.address(self.host)
+        return not self.host or (literal is not None and literal.is_unspecified)
+
+    def address(self, family: Family, node: Endpoint) -> IPAddress | None:
+        """The address of a family at which it is asked on a node; None where it has none."""
+        if self.everywhere:
+            return node.address(family)
+        literal = _LOOPBACK if self.host == _LOCALHOST else json_fields.address(self.host)
+        return literal if literal is not None and Family.of(literal) is family else None
+
+    def __str__(self) -> str:
+        return f"{self.host or 'every address'}, port {self.port}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

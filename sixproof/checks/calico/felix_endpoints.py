@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from sixproof.calico.felix.listening import Listening
-from sixproof.calico.felix.metrics import Metrics
+from sixproof.calico.felix.metrics import Listening, Metrics
 from sixproof.calico.felix.settings import Felix
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.errors import NotAsked

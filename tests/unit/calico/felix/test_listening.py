@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from sixproof.calico.felix.listening import Listening
+from sixproof.calico.felix.metrics import Listening
 from sixproof.model import Endpoint, EndpointKind, Family
 
 IPV4, IPV6 = Family
