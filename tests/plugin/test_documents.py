@@ -166,6 +166,26 @@ def test_every_room_is_drawn_in_the_architecture() -> None:
     assert {topic for topic in topics if not re.search(rf"\b{topic}\b", text)} == set()
 
 
+def test_a_room_holds_4_to_12_files() -> None:
+    """Those that hold fewer and no room are listed with the reason, and no others."""
+    rooms = {
+        path.parent: [file for file in path.parent.glob("*.py") if file != path]
+        for folder in ("sixproof", "fixtures", "testbed", "benchmarks")
+        for path in (ROOT / folder).rglob("__init__.py")
+    }
+    assert len(rooms) > 50
+    assert [str(room) for room, files in rooms.items() if len(files) > 12] == []
+    parents = {room.parent for room in rooms}
+    small = {
+        str(room.relative_to(ROOT))
+        for room, files in rooms.items()
+        if len(files) < 4 and room not in parents
+    }
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"^\| room \|.*\n((?:\|.*\n)+)", text, re.M)
+    assert small == set(re.findall(r"^\| `(\S+)` \| \S.* \|$", table, re.M))
+
+
 def test_a_release_has_one_version() -> None:
     """pyproject.toml and the package say the same, and the change log has room for what comes."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
