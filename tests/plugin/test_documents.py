@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import subprocess
@@ -191,6 +192,27 @@ def test_a_release_has_one_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["version"] == sixproof.__version__
     assert "\n## [Unreleased]\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+PARTS = {"allure-python-commons": "allure-pytest"}
+"""Distributions that are one with another, which is declared."""
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    """One that merely comes with another may go with it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {re.split(r"[<>=]", wanted)[0] for wanted in project["dependencies"]}
+    named = {
+        name.partition(".")[0]
+        for text in sources("sixproof", "fixtures", "suites", "testbed").values()
+        for name in re.findall(r"^ *(?:from|import) (\w[\w.]*)(?: import .+| as \w+)?$", text, re.M)
+    }
+    found = importlib.metadata.packages_distributions()
+    owners = {
+        re.sub("[-_.]+", "-", owner).lower() for name in named for owner in found.get(name, ())
+    } - {"sixproof"}
+    assert len(owners) > 10
+    assert {PARTS.get(owner, owner) for owner in owners} <= declared
 
 
 def test_commands_of_the_readme_that_need_no_cluster_run() -> None:

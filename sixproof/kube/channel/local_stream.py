@@ -1,4 +1,5 @@
-"""A stream over a local socket: what the harness's own tests have in place of an exec stream."""
+"""A stream over a local socket, in place of an exec stream: to an agent outside the cluster, and to
+one that a test plays."""
 
 from __future__ import annotations
 

@@ -149,16 +149,6 @@ class Permissions:
     missing: tuple[Need, ...] = ()
     unknown: str = ""
 
-    @property
-    def missing_required(self) -> tuple[Need, ...]:
-        """What stops a run."""
-        return tuple(need for need in self.missing if need.required)
-
-    @property
-    def missing_optional(self) -> tuple[Need, ...]:
-        """What a run can do without."""
-        return tuple(need for need in self.missing if not need.required)
-
 
 def needs(
     *,

@@ -129,14 +129,6 @@ def attach_svg(name: str, text: str) -> None:
     _attach(name, text, AttachmentType.SVG)
 
 
-def attach_pcap(name: str, capture: bytes) -> None:
-    """Attach a packet capture; one over the limit is left out and its size told instead."""
-    if len(capture) > LIMIT:
-        attach_text(name, f"{len(capture)} bytes, over the limit of {LIMIT}: see the bundle\n")
-    else:
-        _deliver(allure.attach, capture, name, AttachmentType.PCAP)
-
-
 def attach_matrix(matrix: Matrix, expected: Expected | None = None, *, brief: bool = False) -> None:
     """Attach a matrix: a picture a family, the worst first, then text, HTML and CSV.
 

@@ -35,13 +35,8 @@ COLUMNS = (
 )
 
 
-def matrix_csv(matrix: Matrix, expected: Expected | None = None) -> str:
-    """One matrix with a line of column names."""
-    return matrices_csv([(matrix, expected)])
-
-
 def cells_csv(matrix: Matrix, expected: Expected | None = None) -> str:
-    """The same cells in few columns, wrong ones first: what a report's page has room for."""
+    """A matrix in few columns, wrong cells first: what a report's page has room for."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(("family", "source", "destination", "port", "outcome", "expected", "evidence"))
@@ -66,15 +61,9 @@ def _evidence(seen: Observation) -> str:
     return ", ".join(filter(None, (latency, tried, seen.reason)))
 
 
-def matrices_csv(matrices: Iterable[tuple[Matrix, Expected | None]]) -> str:
-    """Several matrices under one line of column names."""
-    stream = io.StringIO()
-    write_matrices(stream, matrices)
-    return stream.getvalue()
-
-
 def write_matrices(stream: TextIO, matrices: Iterable[tuple[Matrix, Expected | None]]) -> None:
-    """The same, written as it is made: a run of many policies has a quarter of a million cells."""
+    """Several matrices under one line of column names, written as they are made: a run of many
+    policies has a quarter of a million cells."""
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(COLUMNS)
     for matrix, expected in matrices:

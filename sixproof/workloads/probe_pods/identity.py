@@ -10,7 +10,6 @@ from sixproof.agent.wire import Seal
 from sixproof.kube.runs import ownership
 
 ROLE = "sixproof.dev/role"
-TIER = "sixproof.dev/tier"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

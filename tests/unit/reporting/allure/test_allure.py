@@ -154,7 +154,6 @@ def test_without_allure_nothing_happens(tmp_path: Path) -> None:
         allure.attach_json("j", {"a": 1})
         allure.attach_svg("s", "<svg/>")
         allure.attach_yaml("y", "a: 1")
-        allure.attach_pcap("p", b"\0" * (allure.LIMIT + 1))
         allure.attach_matrix(matrix, all_open(matrix))
     allure.attach_to_run("r", "text", "text")
     allure.run_error("went wrong")
@@ -166,8 +165,6 @@ from sixproof.reporting.allure import steps as allure
 def test_sizes():
     allure.attach_text("long", "x" * (allure.LIMIT + 10))
     allure.attach_html("page", "x" * (allure.LIMIT + 10))
-    allure.attach_pcap("capture", b"\\0" * (allure.LIMIT + 10))
-    allure.attach_pcap("small", b"\\0" * 10)
 allure.attach_text("no test is running", "so this has no place")
 """
 
@@ -183,6 +180,5 @@ def test_attachments_are_bounded(tmp_path: Path) -> None:
     texts = {name: (results / a["source"]).read_bytes() for name, a in attached.items()}
     assert len(texts["long"]) < allure.LIMIT + 100
     assert texts["long"].endswith(b"shown are 262144\n")
-    assert attached["page"]["type"] == attached["capture"]["type"] == "text/plain"
+    assert attached["page"]["type"] == "text/plain"
     assert texts["page"].startswith(b"262154 bytes, over the limit")
-    assert attached["small"]["type"] == "application/vnd.tcpdump.pcap"

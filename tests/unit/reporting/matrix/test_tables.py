@@ -12,8 +12,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from sixproof.model import Family, Matrix, Outcome
-from sixproof.reporting.matrix.csv_table import COLUMNS, cells_csv, matrices_csv, matrix_csv
-from sixproof.reporting.matrix.grid import CellState
+from sixproof.reporting.matrix.csv_table import COLUMNS, cells_csv, write_matrices
+from sixproof.reporting.matrix.grid import CellState, Expected
 from sixproof.reporting.matrix.html_table import matrix_page
 from sixproof.reporting.matrix.palette import PAINTS
 from sixproof.reporting.matrix.svg import matrix_svgs
@@ -23,8 +23,15 @@ BROKEN = topology(v6_tunnel_broken)
 OPEN = all_open(BROKEN)
 
 
+def written(*matrices: tuple[Matrix, Expected | None]) -> str:
+    """These as one CSV."""
+    stream = io.StringIO()
+    write_matrices(stream, matrices)
+    return stream.getvalue()
+
+
 def test_csv_has_a_line_a_cell() -> None:
-    rows = list(csv.DictReader(io.StringIO(matrix_csv(BROKEN, OPEN))))
+    rows = list(csv.DictReader(io.StringIO(written((BROKEN, OPEN)))))
     assert len(rows) == len(BROKEN.cells)
     assert tuple(rows[0]) == COLUMNS
     lost = [row for row in rows if row["state"] == "must be allowed"]
@@ -35,12 +42,12 @@ def test_csv_has_a_line_a_cell() -> None:
 
 
 def test_csv_without_expectation_leaves_it_empty() -> None:
-    rows = list(csv.DictReader(io.StringIO(matrix_csv(BROKEN))))
+    rows = list(csv.DictReader(io.StringIO(written((BROKEN, None)))))
     assert {row["expected"] for row in rows} == {""}
 
 
 def test_several_matrices_share_one_head() -> None:
-    text = matrices_csv([(BROKEN, OPEN), (BROKEN, None)])
+    text = written((BROKEN, OPEN), (BROKEN, None))
     assert text.count("matrix,kind,family,") == 1
     assert len(text.splitlines()) == 2 * len(BROKEN.cells) + 1
 
