@@ -16,7 +16,7 @@ import sixproof
 from fixtures.options import OPTIONS, Option
 from sixproof.explain.findings import every_finding
 from sixproof.explain.findings import table as table_of_findings
-from sixproof.model import FindingType
+from sixproof.model import FindingType, Outcome
 from sixproof.reporting.conclusion import known_faults, rules
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
@@ -97,6 +97,17 @@ def test_findings_are_made_by_what_declares_them() -> None:
     assert all(one.title for one in every_finding())
     with pytest.raises(ValueError, match="the finding calico-mtu is declared twice"):
         FindingType("calico-mtu", "again")
+
+
+def test_the_pages_of_outcomes_list_all_of_them() -> None:
+    """With their letters in a matrix: as expected and, in capitals, wrong."""
+    text = (ROOT / "docs/reading-a-report.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| (`.+`) \| ([A-Z_]+) \| \S", text, re.M)
+    letters = {o: dict.fromkeys((f"`{o.mark.lower()}`", f"`{o.mark}`")) for o in Outcome}
+    assert listed == [(" ".join(marks), outcome.value) for outcome, marks in letters.items()]
+    text = (ROOT / "docs/verdicts.md").read_text(encoding="utf-8")
+    marks = dict(re.findall(r"^\| ([A-Z_]+) \| .+ \| `(.)` \|$", text, re.M))
+    assert marks == {outcome.value: outcome.mark for outcome in Outcome}
 
 
 def test_the_page_of_the_marker_lists_every_row() -> None:
