@@ -1,4 +1,4 @@
-"""Addresses of nodes: an InternalIP that the node does not have, or that its kernel leaves unused."""
+"""Addresses of nodes: one that a node does not have, or that its kernel leaves unused."""
 
 from __future__ import annotations
 
