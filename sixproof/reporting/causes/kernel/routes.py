@@ -120,8 +120,11 @@ def _kind(way: RouteLookup) -> object:
 
 def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Cause:
     to, senders = frozenset(group.addresses), frozenset(group.senders)
+    nodes = said_list(tuple(group.nodes))
+    if senders and len(group.nodes) > 1:  # the rule itself takes most of the first line
+        nodes = f"{len(group.nodes)} nodes"
     of = " of its pods" if senders else ""
-    pods = f"{family} packets{of} to pods of {said_list(tuple(group.nodes))}"
+    pods = f"{family} packets{of} to pods of {nodes}"
 
     def sent(flow: Flow) -> bool:
         ends = {end.address(family) for end in (flow.source, flow.destination) if end.node == node}
@@ -131,7 +134,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
     if not group.way.open:
         what = group.refused(pods)
         if _by_rule(group.way):
-            remedy = f"Remove that rule or route (ip -{family.version} rule), and find who made it"
+            remedy = f"Remove it (ip -{family.version} rule), and find who made it"
         elif route is not None:
             remedy = (
                 f"Remove it (ip -{family.version} route del {route.kind} "
