@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 import testbed
 from sixproof.kube.api import resources
@@ -20,11 +21,17 @@ from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.report_files import OVERVIEW
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from testbed import variant
 from tests.faults.injection import ROOT, say
 
+BEFORE, AFTER = "Seconds to what nodes say", "Seconds to examine nodes"
+QUICK = {BEFORE: 2.0, AFTER: 10.0}
+"""Seconds that reading nodes' facts may add to a run, before its first test and after its last."""
+IDLE = 2.0
+"""Load of each processor below which a machine is quiet enough for these limits."""
 LONGEST = 280
 """Characters of a first line: two lines of a wide terminal."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
@@ -32,11 +39,13 @@ MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
 
 @dataclasses.dataclass(frozen=True)
 class SuiteRun:
-    """One run of the suites: pytest's exit status, what it printed, what it recorded."""
+    """One run of the suites: pytest's exit status, what it printed, what it recorded, and its
+    overview page."""
 
     status: int
     output: str
     results: Results
+    overview: str
 
     def cases(self, outcome: CaseOutcome) -> tuple[Case, ...]:
         """The tests that ended so."""
@@ -109,7 +118,9 @@ def run_suites(
     assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
     results = report_dir / "results.json"
     assert results.is_file(), f"the run wrote no results:\n{output[-6000:]}"
-    suite_run = SuiteRun(done.returncode, output, Results.read(results))
+    overview = (report_dir / OVERVIEW).read_text(encoding="utf-8")
+    suite_run = SuiteRun(done.returncode, output, Results.read(results), overview)
+    assert_quick_facts(suite_run)
     if suite_run.status == 0:
         assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
     return suite_run
@@ -214,20 +225,36 @@ def assert_cells(
     assert {o.outcome for o in wrong} <= outcomes
 
 
-def assert_first_line(suite_run: SuiteRun, *words: str, families: Iterable[Family] = ()) -> None:
-    """The first line of the conclusion has these words and is at most two lines long; the terminal
-    shows it; no family but these is called broken."""
+def assert_quick_facts(suite_run: SuiteRun) -> None:
+    """Reading nodes' facts took no longer than it may, where the machine is quiet."""
+    if os.getloadavg()[0] > IDLE * (os.cpu_count() or 1):
+        return
+    environment = dict(suite_run.results.environment)
+    for what, most in QUICK.items():
+        assert float(environment.get(what, 0)) <= most, f"{what}: {environment[what]}"
+
+
+def assert_first_line(
+    suite_run: SuiteRun, *words: str, families: Iterable[Family] = (), others: int = 0
+) -> None:
+    """The first line of the conclusion has these words and is at most two lines long; terminal and
+    overview show it; no family but these is called broken, and both or neither of two. What was
+    measured to be wrong is told in one conclusion, and in `others` where that cannot be."""
     concluded = conclude(suite_run.results)
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
+    told = [one.headline for one in concluded.every if one.measured]
+    assert len(told) <= 1 + others, "\n".join(told)
     for word in words:
         assert word in first, f"{first}\n{suite_run.output[-6000:]}"
     assert len(first) <= LONGEST, first
     broken = {v.family for v in verdicts(suite_run.results) if v.accused}
     assert broken <= set(families), suite_run.output[-6000:]
+    assert len(broken) != 1 or broken == set(families), suite_run.output[-6000:]
     sign = "!" if concluded.every[0].measured else "?"
     line = next(x for x in suite_run.output.splitlines() if x.startswith(f"  {sign} "))
     assert first.startswith(line.removeprefix(f"  {sign} ").strip())
+    assert str(escape(first)) in suite_run.overview, "the overview does not have the first line"
 
 
 def assert_green(suite_run: SuiteRun) -> None:

@@ -21,6 +21,7 @@ class Case:
     `words` must all be in it; NODE and PEER stand for the nodes, POD for the DNS pod or the probe
     pod that is broken. `families` are those that may be accused at all. A fault is there before the
     run unless `after` names the fixture after which it comes: ``ready`` for the probe pods.
+    `others` are further conclusions of what was measured that are known to be there.
     """
 
     inject: str
@@ -28,6 +29,7 @@ class Case:
     words: tuple[str, ...]
     families: tuple[Family, ...] = tuple(Family)
     after: str = ""
+    others: int = 0
 
     @property
     def name(self) -> str:
@@ -56,6 +58,8 @@ CASES = (
     Case("I16 --node NODE", MESH, ("NODE", "net.ipv6.conf.all.forwarding is 0"), SIX),
     Case("I9 --node NODE", MESH, ("NODE", "Neighbor Solicitation"), SIX),
     Case("R2 --node NODE", MESH, ("NODE", "policy rule 5270", "table 52"), SIX),
+    Case("R2F --node NODE", MESH, ("NODE", "policy rule 5271", "table 53", "of its pods"), SIX),
+    Case("I24 --node NODE", MESH, ("NODE", "no device has its InternalIP"), SIX),
     # Its proof dials from a pod of that node: probe pods are there in any case.
     Case(
         "R3 --node NODE",
@@ -130,4 +134,4 @@ def test_the_first_line_names_the_place_and_the_cause(
             faults("inject", *one.split())
         suite_run = run_suites(tmp_path, *case.suites.split())
     words = [names.get(word) or word for word in case.words]
-    assert_first_line(suite_run, *words, families=case.families)
+    assert_first_line(suite_run, *words, families=case.families, others=case.others)

@@ -2,15 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import testbed
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.json_fields import Manifest
+from sixproof.kube.api.resources import Kind
+from sixproof.kube.runs import ownership
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import SuiteRun, run_suites
 
 pytestmark = pytest.mark.bed
+NAME = "six-fault-r11"
+API = "admissionregistration.k8s.io/v1"
+POLICY = Kind(API, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False)
+BINDING = Kind(
+    API, "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings", namespaced=False
+)
+REFUSING: tuple[Manifest, ...] = (
+    {
+        "apiVersion": API,
+        "kind": POLICY.kind,
+        "metadata": {"name": NAME},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {
+                "resourceRules": [
+                    {
+                        "apiGroups": [""],
+                        "apiVersions": ["v1"],
+                        "operations": ["CREATE"],
+                        "resources": ["pods"],
+                    }
+                ]
+            },
+            "validations": [
+                {
+                    "expression": f"!('{ownership.RUN}' in object.metadata.?labels.orValue({{}}))",
+                    "message": "pods of tests need a change request",
+                }
+            ],
+        },
+    },
+    {
+        "apiVersion": API,
+        "kind": BINDING.kind,
+        "metadata": {"name": NAME},
+        "spec": {"policyName": NAME, "validationActions": ["Deny"]},
+    },
+)
 
 
 def test_an_image_that_cannot_be_pulled_is_one_clear_cause(
@@ -33,6 +76,28 @@ def test_a_taint_that_is_not_tolerated_is_one_clear_cause(tmp_path: Path, bed: t
     cause = only_cause(suite_run)
     assert "taint" in cause
     assert "--six-tolerations" in cause
+
+
+def test_an_admission_policy_that_refuses_probe_pods_is_one_clear_cause(
+    tmp_path: Path, bed: testbed.Bed, refused: str
+) -> None:
+    """R11: a rule of the cluster's owner; the API server's own words are told."""
+    cause = only_cause(run_suites(tmp_path, "suites"))
+    assert refused in cause
+
+
+@pytest.fixture
+def refused(bed: testbed.Bed) -> Iterator[str]:
+    """A ValidatingAdmissionPolicy that refuses every pod of a run, in these words."""
+    words = "pods of tests need a change request"
+    with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
+        for manifest in REFUSING:
+            cluster.apply(manifest)
+        try:
+            yield words
+        finally:
+            for kind in (BINDING, POLICY):
+                cluster.delete(kind, NAME)
 
 
 def only_cause(suite_run: SuiteRun) -> str:

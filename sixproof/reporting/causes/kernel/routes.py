@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from sixproof.model import EndpointKind, Family, IPAddress
+from sixproof.agent.protocol import NodeSeen
+from sixproof.model import EndpointKind, Family, Flow, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
@@ -24,16 +25,25 @@ unreachable."""
 
 @dataclasses.dataclass
 class _Group:
-    """Addresses that one node sends the same wrong way, by one or several such routes."""
+    """Addresses that one node sends the same wrong way, by one or several such routes.
 
-    ways: list[RouteLookup]
-    addresses: set[IPAddress]
-    nodes: dict[str, None]
+    `senders` are the addresses of the node's own pods whose packets go so, where only theirs do.
+    """
+
+    ways: list[RouteLookup] = dataclasses.field(default_factory=list)
+    addresses: set[IPAddress] = dataclasses.field(default_factory=set)
+    nodes: dict[str, None] = dataclasses.field(default_factory=dict)
+    senders: set[IPAddress] = dataclasses.field(default_factory=set)
 
     @property
     def way(self) -> RouteLookup:
         """One of them, which stands for all."""
         return self.ways[0]
+
+    @property
+    def sender(self) -> IPAddress | None:
+        """One of the senders, None where all packets of the node go so."""
+        return min(self.senders, key=str, default=None)
 
     def refused(self, packets: str) -> str:
         """What becomes of them, with how many more such routes there are."""
@@ -46,20 +56,38 @@ def find(situation: Situation) -> Iterator[Cause]:
     """Refused ways, then those that lead elsewhere than everybody else's."""
     for family in Family:
         usual = _routes_are_usual(situation, family)
-        for node, seen in situation.nodes.items():
+        for node in situation.nodes:
             groups: dict[object, _Group] = {}
             for end in situation.endpoints:
                 address = end.address(family)
                 if end.node == node or address is None:
                     continue
-                found = fib.way(seen, address)
-                if _is_wrong(found, end.kind, usual):
-                    group = groups.setdefault(_kind(found), _Group([], set(), {}))
-                    group.ways.append(found)
-                    group.addresses.add(address)
-                    group.nodes.setdefault(end.node)
+                for sender, found in _ways(situation, node, address):
+                    if _is_wrong(found, end.kind, usual):
+                        group = groups.setdefault((_kind(found), sender is None), _Group())
+                        group.ways.append(found)
+                        group.addresses.add(address)
+                        group.nodes.setdefault(end.node)
+                        group.senders |= {sender} if sender else set()
             for group in groups.values():
                 yield _cause(situation, node, family, group)
+
+
+def _ways(
+    situation: Situation, node: str, address: IPAddress
+) -> Iterator[tuple[IPAddress | None, RouteLookup]]:
+    """The way of a node's packets to an address, and where policy rules go by the source those of
+    its pods that take another one, with their addresses."""
+    seen, family = situation.nodes[node], Family.of(address)
+    usual = fib.way(seen, address)
+    yield None, usual
+    if any(rule.source for rule in seen.rules if rule.family == family.value):
+        for end in situation.endpoints:
+            own = end.address(family)
+            if end.node == node and end.kind is EndpointKind.POD and own is not None:
+                way = fib.way(seen, address, own)
+                if (way.rule, way.route) != (usual.rule, usual.route):
+                    yield own, way
 
 
 def _routes_are_usual(situation: Situation, family: Family) -> bool:
@@ -91,13 +119,22 @@ def _kind(way: RouteLookup) -> object:
 
 
 def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Cause:
-    to = frozenset(group.addresses)
-    pods = f"{family} packets to pods of {said_list(tuple(group.nodes))}"
+    to, senders = frozenset(group.addresses), frozenset(group.senders)
+    nodes = said_list(tuple(group.nodes))
+    if senders and len(group.nodes) > 1:  # the rule itself takes most of the first line
+        nodes = f"{len(group.nodes)} nodes"
+    of = " of its pods" if senders else ""
+    pods = f"{family} packets{of} to pods of {nodes}"
+
+    def sent(flow: Flow) -> bool:
+        ends = {end.address(family) for end in (flow.source, flow.destination) if end.node == node}
+        return not senders or bool(ends & senders)
+
     route = group.way.route
     if not group.way.open:
         what = group.refused(pods)
         if _by_rule(group.way):
-            remedy = f"Remove that rule or route (ip -{family.version} rule), and find who made it"
+            remedy = f"Remove it (ip -{family.version} rule), and find who made it"
         elif route is not None:
             remedy = (
                 f"Remove it (ip -{family.version} route del {route.kind} "
@@ -116,8 +153,10 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
         remedy,
         (family,),
         Confidence.SHOWN,
-        hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
-        must=lambda flow: surely_sends(flow, node, family, to),
+        hits=lambda wrong: (
+            sends(wrong.observation.flow, node, family, to) and sent(wrong.observation.flow)
+        ),
+        must=lambda flow: surely_sends(flow, node, family, to) and sent(flow),
         evidence=tuple(_evidence(situation, node, family, group)),
         since=_since(situation, node, group),
     )
@@ -128,7 +167,7 @@ def _since(situation: Situation, node: str, group: _Group) -> str:
     earlier = situation.earlier.get(node)
     if earlier is None:
         return ""
-    before = fib.way(earlier, min(group.addresses, key=str))
+    before = fib.way(earlier, min(group.addresses, key=str), group.sender)
     return since(before.open == group.way.open)
 
 
@@ -148,10 +187,19 @@ def _evidence(situation: Situation, node: str, family: Family, group: _Group) ->
         for end in situation.endpoints
         if end.address(family) in group.addresses and (twin := end.address(other))
     ]
-    if twins and all(fib.way(seen, twin).open for twin in twins):
+    if twins and not group.senders and all(fib.way(seen, twin).open for twin in twins):
         yield f"over {other} {node} has a route to each of the same pods"
     answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
-    yield f"to see it on {node}: ip -{family.version} route get {address}{answer}"
+    by = f" from {group.sender} iif {_device(seen, group.sender)}" if group.sender else ""
+    yield f"to see it on {node}: ip -{family.version} route get {address}{by}{answer}"
+    if group.way.doubtful:
+        yield "a policy rule there asks for a mark or a device: such packets may go another way"
+
+
+def _device(seen: NodeSeen, address: IPAddress) -> str:
+    """The device by which a node reaches one of its pods."""
+    route = fib.way(seen, address).route
+    return route.device if route else "DEVICE"
 
 
 def _answer(way: RouteLookup) -> str:

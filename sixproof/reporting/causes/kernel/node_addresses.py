@@ -1,0 +1,101 @@
+"""Addresses of nodes: one that a node does not have, or that its kernel leaves unused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.agent.protocol import AddressHeld, NodeSeen
+from sixproof.model import Disagreement, Family, IPAddress
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.reach import came_back, carried_over, crosses
+from sixproof.reporting.conclusion.situation import Situation
+
+
+def find(situation: Situation) -> Iterator[Cause]:
+    """Each such InternalIP of each node."""
+    for node, seen in situation.nodes.items():
+        for address in situation.node_addresses.get(node, ()):
+            held = _held(seen, address)
+            earlier = situation.earlier.get(node)
+            before = _held(earlier, address) if earlier else None
+            if held is not None:
+                flags = _unusable(held)
+                if flags:
+                    known = before is not None and _unusable(before) == flags
+                    yield _cause(node, address, *flags, since(known) if before else "")
+            elif seen.addresses and not seen.cut:
+                what = (
+                    f"no device has its InternalIP {address}: {Family.of(address)} packets "
+                    f"between it and other nodes are lost"
+                )
+                remedy = f"Give it back (ip address add), and see what took it from {node}"
+                shown = Confidence.SHOWN if before else Confidence.FITS
+                yield _cause(node, address, what, remedy, since(False) if before else "", shown)
+
+
+def _held(seen: NodeSeen, address: IPAddress) -> AddressHeld | None:
+    return next((a for a in seen.addresses if a.address == str(address)), None)
+
+
+def _unusable(held: AddressHeld) -> tuple[str, str] | None:
+    """What its flags mean and what to do, None where the kernel uses it (RFC 4862 sections 5.4
+    and 5.5.4)."""
+    if "dadfailed" in held.flags:
+        return (
+            f"its InternalIP {held.address} on {held.device} failed duplicate address detection: "
+            f"another host on the link has it, and the kernel does not use it",
+            "Find that host (ip -6 neigh on the other nodes), and give one another address",
+        )
+    if "tentative" in held.flags:
+        return (
+            f"its InternalIP {held.address} on {held.device} is tentative: duplicate address "
+            f"detection has not ended, and the kernel does not use it yet",
+            "See whether the link is up and carries Neighbor Solicitations",
+        )
+    if "deprecated" in held.flags or held.preferred == 0:
+        return (
+            f"its InternalIP {held.address} on {held.device} is deprecated: the kernel begins no "
+            f"new connections with it",
+            "See why its preferred lifetime ran out (Router Advertisements, DHCPv6, who set it)",
+        )
+    return None
+
+
+def _cause(
+    node: str,
+    address: IPAddress,
+    what: str,
+    remedy: str,
+    when: str,
+    confidence: Confidence = Confidence.FITS,
+) -> Cause:
+    family = Family.of(address)
+
+    def hits(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return carried_over(flow) is family and crosses(flow, node) and not came_back(wrong)
+
+    return Cause(
+        "node-address",
+        f"node {node}",
+        what,
+        remedy,
+        (family,),
+        confidence,
+        hits=hits,
+        evidence=(f"to see it on {node}: ip -{family.version} address show",),
+        since=when,
+        about=str(address),
+    )
+
+
+RULES = (
+    CauseRule(
+        "node-address",
+        "An InternalIP of a node is on none of its devices, tentative, duplicate or deprecated",
+        "InternalIPs of the API, addresses of each node's devices with their flags and lifetimes",
+        find,
+        ("I24",),
+        "RFC 4862 sections 5.4 and 5.5.4",
+    ),
+)

@@ -1,0 +1,116 @@
+"""Addresses of nodes, MTUs of routes, and policy rules that go by the source, as causes."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+
+import pytest
+
+from sixproof.agent.protocol import AddressHeld, RouteHeld, RuleSeen
+from sixproof.model import ClusterFacts, Family, Flow, NodeFacts, Outcome
+from sixproof.reporting.causes.kernel import route_mtus
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.situation import Situation
+from tests.unit.reporting.conclusion.cluster import (
+    RULES,
+    TUNNELS,
+    across,
+    concluded,
+    examined,
+    node,
+    run,
+)
+from tests.unit.reporting.samples import NODES, pods
+
+FOUR, SIX = Family.IPV4, Family.IPV6
+ADDRESS = "2001:db8::1"
+FACTS = ClusterFacts(
+    "https://x",
+    "v1.37.0",
+    nodes=tuple(
+        NodeFacts(n, tuple(map(ipaddress.ip_address, (f"192.0.2.{i}", f"2001:db8::{i}"))))
+        for i, n in enumerate(NODES, 1)
+    ),
+)
+FIRST = NODES[0]
+
+
+def held(*flags: str, preferred: float | None = None) -> list[AddressHeld]:
+    """The first node's addresses; its IPv6 address has these flags."""
+    four, six = node(FIRST).addresses
+    return [four, dataclasses.replace(six, flags=["permanent", *flags], preferred=preferred)]
+
+
+def told(addresses: list[AddressHeld], **more: object) -> Conclusions:
+    """What is concluded when IPv6 to and from that node is lost."""
+    read = examined({FIRST: node(FIRST, addresses=addresses, **more)})
+    return conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS))
+
+
+def test_an_address_that_was_taken_from_a_node_is_named() -> None:
+    """I24: since when, and over which family alone."""
+    (one,) = told(held()[:1]).every
+    assert one.headline.startswith(
+        f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between it and other "
+        f"nodes are lost (since the run began). Give it back"
+    )
+    assert one.causes[0].families == (SIX,)
+
+
+def test_addresses_that_were_not_read_to_the_end_are_not_missed() -> None:
+    (one,) = told(held()[:1], cut=["addresses"]).every
+    assert not one.known
+
+
+@pytest.mark.parametrize(
+    ("addresses", "words"),
+    [
+        (held("tentative", "dadfailed"), "failed duplicate address detection"),
+        (held("tentative"), "is tentative"),
+        (held("deprecated"), "is deprecated"),
+        (held(preferred=0), "is deprecated"),
+    ],
+)
+def test_an_address_that_the_kernel_does_not_use_is_named(
+    addresses: list[AddressHeld], words: str
+) -> None:
+    (one,) = told(addresses).every
+    assert words in one.headline
+    assert f"{ADDRESS} on eth0" in one.headline
+    assert len(one.headline) <= 280
+
+
+def test_a_policy_rule_for_what_pods_send_is_found_though_the_node_itself_is_not_hit() -> None:
+    """R2F: the node's own packets take the main table, and those of its pods another one."""
+    rules = [
+        *RULES,
+        RuleSeen(SIX.value, 5271, "table", 53, source="fd00::/8", destination="fd00::/8"),
+    ]
+    sick = node("worker")
+    routes = [*sick.routes, RouteHeld("::/0", 53, "blackhole")]
+    sick = dataclasses.replace(sick, rules=rules, routes=routes)
+
+    def rule(flow: Flow) -> Outcome:
+        return across(SIX, "worker")(flow)
+
+    (one,) = concluded(rule, examined({"worker": sick})).every
+    assert one.headline.startswith("node worker: policy rule 5271 (from fd00::/8 to fd00::/8")
+    assert "IPv6 packets of its pods to pods of 2 nodes into the blackhole" in one.headline
+    sent = next(p for p in pods() if p.node == "worker").address(SIX)
+    assert any(f"from {sent} iif cali" in line for line in one.evidence)
+
+
+def test_a_narrow_route_is_a_sign_of_its_mtu_and_of_the_pods_behind_it() -> None:
+    """A path may be narrow: that alone loses nothing, and what lost is wrong stands first."""
+    sick = node("worker")
+    far = [f"{p.address(SIX)}/128" for p in pods() if p.node == "worker2"]
+    routes = [dataclasses.replace(r, mtu=1300) if r.destination in far else r for r in sick.routes]
+    read = examined({"worker": dataclasses.replace(sick, routes=routes)})
+    (cause,) = route_mtus.find(Situation(run(across(SIX, "worker"), read)))
+    assert cause.what.startswith("its route fd00:")
+    assert f"dev {TUNNELS[SIX]} carries MTU 1300 bytes, the device has 1450" in cause.what
+    assert "larger IPv6 packets to worker2 are too big there" in cause.what
+    assert cause.since == "since the run began"
+    ordinary = concluded(across(SIX, "worker"), read)
+    assert not any(one.known for one in ordinary.every), "lost small packets are not of a size"
