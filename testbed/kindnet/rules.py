@@ -2,8 +2,8 @@
 
 A pod that a policy selects is isolated in the directions that the policy has: what no rule of its
 policies allows is dropped. The rules look at packets that the node forwards, after kube-proxy has
-put a pod's address for a service's. What a node itself sends to its pods is not forwarded, so the
-kubelet's probes always pass.
+put a pod's address for a service's, and at those that a pod sends to its own node. What a node
+itself sends to its pods is neither, so the kubelet's probes always pass.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ TABLE = "inet kindnet"
 ENDED = ("Succeeded", "Failed")
 PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 KEYWORDS = {4: "ip", 6: "ip6"}
+NEIGHBOURS = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
+"""RFC 4861, in nft's words."""
 
 Manifest = dict[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -117,18 +119,29 @@ def ruleset(cluster: Cluster, node: str, ranges: Sequence[str]) -> str:
             for address in pod.addresses:
                 entry = f"{address} : jump {name}"
                 maps.setdefault((field, version(address)), []).append(entry)
-    jumps = "".join(
-        f"    {KEYWORDS[family]} {field} vmap {{ {', '.join(entries)} }}\n"
-        for field in ("saddr", "daddr")  # a pod may be sender and receiver: both are asked
-        for family in KEYWORDS
-        if (entries := maps.get((field, family)))
+    sending, receiving = (
+        "".join(
+            f"    {KEYWORDS[family]} {field} vmap {{ {', '.join(entries)} }}\n"
+            for family in KEYWORDS
+            if (entries := maps.get((field, family)))
+        )
+        for field in ("saddr", "daddr")
     )
-    forward = "    type filter hook forward priority filter; policy accept;\n"
-    known = "    ct state established,related accept\n"
+    # A pod may be sender and receiver of what is forwarded: both are asked.
+    forward = _hooked("forward", "", sending + receiving)
+    # A pod finds its gateway by neighbour discovery, which no policy speaks of.
+    to_the_node = _hooked("input", f"    icmpv6 type {{ {NEIGHBOURS} }} accept\n", sending)
     return (
         f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{''.join(chains)}"
-        f"  chain forward {{\n{forward}{known}{jumps}  }}\n{_masquerade(ranges)}}}\n"
+        f"{forward}{to_the_node}{_masquerade(ranges)}}}\n"
     )
+
+
+def _hooked(hook: str, first: str, jumps: str) -> str:
+    """A base chain: what belongs to a known connection passes, the rest is asked."""
+    where = f"    type filter hook {hook} priority filter; policy accept;\n"
+    known = "    ct state established,related accept\n"
+    return f"  chain {hook} {{\n{where}{known}{first}{jumps}  }}\n"
 
 
 def _masquerade(ranges: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ client's own address, as the network model asks.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
 from sixproof.workloads.services.kube_proxy import KubeProxy
@@ -45,7 +45,8 @@ class ExpectedSource:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Translation:
     """What translates addresses on this cluster. `own` are each node's addresses, by its name: its
-    InternalIPs and those of its tunnel devices, from which the kernel picks one."""
+    InternalIPs, those of its tunnel devices and the gateways of its pods, from which the kernel
+    picks one."""
 
     proxy: KubeProxy
     outgoing: Outgoing
@@ -153,11 +154,23 @@ class Translation:
         return ExpectedSource(addresses, f"an address of {name}: {why}")
 
 
+def gateways(
+    nodes: Iterable[NodeFacts], held: Iterable[tuple[str, IPAddress]]
+) -> Iterator[tuple[str, IPAddress]]:
+    """Of pairs of node name and address that the node's devices have, those in the range of its own
+    pods: of a bridge, or of its ends of their veths (the CNI project's bridge and ptp plugins)."""
+    ranges = {node.name: node.pod_cidrs for node in nodes}
+    for name, address in held:
+        if any(address in cidr for cidr in ranges.get(name, ())):
+            yield name, address
+
+
 def own_addresses(
-    nodes: Iterable[NodeFacts], tunnels: Iterable[tuple[str, IPAddress]]
+    nodes: Iterable[NodeFacts], more: Iterable[tuple[str, IPAddress]]
 ) -> dict[str, frozenset[IPAddress]]:
-    """Each node's addresses from its InternalIPs and from pairs of node name and tunnel address."""
+    """Each node's addresses from its InternalIPs and from pairs of node name and another address of
+    it: of a tunnel, or of its pods' gateway."""
     found: dict[str, set[IPAddress]] = {node.name: set(node.addresses) for node in nodes}
-    for name, address in tunnels:
+    for name, address in more:
         found.setdefault(name, set()).add(address)
     return {name: frozenset(addresses) for name, addresses in found.items()}

@@ -76,9 +76,21 @@ def test_a_pod_is_isolated_in_the_directions_that_its_policies_have() -> None:
 
 def test_both_directions_of_a_pair_are_asked_about_the_sender_first() -> None:
     text = written(policy({"policyTypes": ["Ingress", "Egress"]}))
-    order = re.findall(r"ip6? (saddr|daddr) vmap", text)
+    forward = text[text.index("chain forward") : text.index("chain input")]
+    order = re.findall(r"ip6? (saddr|daddr) vmap", forward)
     assert order == ["saddr", "saddr", "daddr", "daddr"]
-    assert text.index("established") < text.index("vmap")
+    assert forward.index("established") < forward.index("vmap")
+
+
+def test_what_a_pod_sends_to_its_own_node_is_asked_and_its_neighbour_discovery_is_not() -> None:
+    """Egress alone: what comes in to a pod never has the node for its receiver."""
+    text = written(policy({"policyTypes": ["Ingress", "Egress"]}))
+    to_the_node = text[text.index("chain input") : text.index("chain postrouting")]
+    assert "type filter hook input" in to_the_node
+    assert re.findall(r"ip6? (saddr|daddr) vmap", to_the_node) == ["saddr", "saddr"]
+    first = to_the_node.index("vmap")
+    assert to_the_node.index("established") < first
+    assert to_the_node.index("nd-neighbor-solicit") < first
 
 
 def test_pods_of_other_nodes_and_of_other_namespaces_have_no_chain() -> None:

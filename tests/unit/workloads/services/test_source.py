@@ -10,7 +10,7 @@ from sixproof.model import Endpoint, EndpointKind, Family, IPAddress
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
-from sixproof.workloads.services.source import Outgoing, Translation, own_addresses
+from sixproof.workloads.services.source import Outgoing, Translation, gateways, own_addresses
 from tests.unit.workloads.two_nodes import (
     A1,
     A2,
@@ -153,6 +153,19 @@ def test_a_client_without_the_family_shows_nothing() -> None:
 def test_a_node_s_addresses_are_those_of_its_tunnels_too() -> None:
     source = USUAL.source(HOST1, CLUSTER_IP, WEB2, Family.IPV6)
     assert sorted(map(str, source.addresses)) == ["2001:db8::1", "fd00:10:244:1::"]
+
+
+def test_a_gateway_of_a_node_s_own_pods_is_an_address_of_that_node() -> None:
+    """kindnet and flannel: the kernel picks it for packets to these pods. The same address on
+    another node, and one outside of pods' ranges, are not."""
+    cidrs = {"n1": networks("10.244.1.0/24", "fd00:10:244:1::/64")}
+    nodes = [dataclasses.replace(n, pod_cidrs=cidrs.get(n.name, ())) for n in NODES.values()]
+    bridge, other = addresses("10.244.1.1", "192.0.2.9")
+    held = [("n1", bridge), ("n2", bridge), ("n1", other)]
+    assert list(gateways(nodes, held)) == [("n1", bridge)]
+    own = own_addresses(nodes, gateways(nodes, held))
+    source = dataclasses.replace(USUAL, own=own).source(HOST1, DIRECT, WEB1, Family.IPV4)
+    assert bridge in source.addresses
 
 
 @pytest.mark.parametrize("family", Family, ids=str)
