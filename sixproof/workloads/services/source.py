@@ -92,7 +92,7 @@ class Translation:
             why = "a backend that reaches itself: its reply must come back the way it went"
             return self._node(node, family, why)
         if target.frontend is FrontendType.HOST_PORT:
-            return None
+            return self._by_portmap(client, node, family) if inside else None
         if target.frontend is FrontendType.NODE_PORT and not target.local:
             why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
             return self._node(node, family, why)
@@ -105,6 +105,15 @@ class Translation:
             why = f"kube-proxy does not take {client.name} for a pod of its node"
             return self._node(node, family, why)
         return None
+
+    def _by_portmap(self, client: Endpoint, node: str, family: Family) -> ExpectedSource | None:
+        """Where the CNI is not known: its portmap masquerades the backend's whole subnet, which is
+        that pod alone where IPAM gives it a prefix of full length, as Calico's does."""
+        own = client.address(family)
+        if self.outgoing.masqueraded is not None or own is None or is_on_the_host(client):
+            return None
+        either = self._node(node, family, "portmap may masquerade pods of the backend's subnet")
+        return ExpectedSource(either.addresses | {own}, f"its own address, or {either.because}")
 
     def _unmasqueraded(
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family

@@ -169,6 +169,17 @@ def test_a_gateway_of_a_node_s_own_pods_is_an_address_of_that_node() -> None:
 
 
 @pytest.mark.parametrize("family", Family, ids=str)
+def test_a_portmap_of_an_unknown_cni_may_masquerade_pods_of_its_node(family: Family) -> None:
+    """kindnet: host-local gives the backend the node's whole range. Nobody else is masqueraded."""
+    unknown = dataclasses.replace(USUAL, outgoing=Outgoing())
+    own, node = meant(OWN, A1, family), meant(N1, A1, family)
+    assert unknown.source(A1, HOST_PORT1, WEB1, family).addresses == own | node
+    assert unknown.source(HOST1, HOST_PORT1, WEB1, family).addresses == node
+    assert unknown.source(A2, HOST_PORT1, WEB1, family).addresses == frozenset()
+    assert USUAL.source(A1, HOST_PORT1, WEB1, family).addresses == own
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
 def test_without_nat_outgoing_pods_keep_their_addresses(family: Family) -> None:
     one = POOLS[0] if family is Family.IPV6 else POOLS[1]  # natOutgoing of the other family only
     bare = dataclasses.replace(USUAL, outgoing=Outgoing(POOLS, (one,)))
