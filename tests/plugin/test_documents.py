@@ -9,8 +9,10 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
 import sixproof
 from fixtures.options import OPTIONS, Option
@@ -60,6 +62,34 @@ def test_the_way_from_a_clone_is_told(page: str) -> None:
     assert [e for e in entries if "==" not in e] == []
     # pip before 23.3 takes a pin without the extra that somebody asks for as no pin.
     assert any(e.startswith("coverage[toml]==") for e in entries)
+
+
+def ci(workflow: str, job: str) -> dict[str, Any]:
+    """A job of a workflow of CI."""
+    path = ROOT / ".github/workflows" / f"{workflow}.yml"
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"][job]
+    return found
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_ci_goes_the_way_from_a_clone(page: str) -> None:
+    """The lines that a reader is told to type are those that CI runs, and `pytest suites` works
+    after them."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    told = re.findall(r"^ {4}(python3 -m venv .*|pip install .*)$", text, re.MULTILINE)
+    *made, tried = ci("tests", "clone")["steps"][-1]["run"].splitlines()
+    assert made == told
+    assert tried == "pytest suites --collect-only -q"
+
+
+def test_ci_floods_an_agent_every_week() -> None:
+    """With a hundred thousand datagrams; the test that is run reads how many."""
+    job = ci("weekly", "flood")
+    *_, tried = job["steps"][-1]["run"].splitlines()
+    assert job["env"] == {"FUZZ": "100000"}
+    flood = (ROOT / tried.removeprefix("pytest ")).read_text(encoding="utf-8")
+    assert 'os.environ.get("FUZZ", ' in flood
+    assert re.search(r"^ +FUZZ$", (ROOT / "tox.ini").read_text(encoding="utf-8"), re.MULTILINE)
 
 
 def test_the_page_of_findings_lists_all_of_them() -> None:

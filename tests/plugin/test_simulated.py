@@ -260,6 +260,28 @@ def test_where_the_owner_closes_everything_nothing_is_proven(
     assert "GlobalNetworkPolicy closed" in ran.text
 
 
+@with_a_second_try
+def test_where_the_owner_closes_everything_no_policy_is_shown_to_hold(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """Be it a case, one that changes, the user's own, a drawn one, or one at a service; nor is it
+    known how pods leave a pool, whose addresses are judged all the same."""
+    where = Where("/apis/projectcalico.org/v3", "globalnetworkpolicies", "", "closed")
+    simulated.objects.keep(where, CLOSED)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/web.yaml").write_text(OWN, encoding="utf-8")
+    asked = (f"--six-policies={tmp_path / 'own'}", "--six-generate=1", "--six-settle-timeout=1")
+    cases = "02-allow or 04-deny or sees-the"
+    only = f"{cases} or test_changes or test_own or set-1 or {SIZED} or {LEAVING}"
+    ran = run(simulated, tmp_path, "suites/policy", *POOLS, *asked, only=only)
+    assert ran.status == 1
+    assert ran.of("failed") | ran.of("broken") == set(), ran.text
+    assert {name.partition("[")[0] for name in ran.of("passed")} == {SIZED}, ran.text
+    assert ran.outcomes()["not proven"] == 16, ran.text
+    unproven = [case for case in ran.results["tests"] if case["outcome"] == "not proven"]
+    assert all("by GlobalNetworkPolicy closed" in case["reason"] for case in unproven), ran.text
+
+
 OWN = """
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sixproof.checks.calico import pool_effects
 from sixproof.checks.calico.address_checks import AddressChecks
+from sixproof.checks.connect.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.judged import seen_and_wrong
 from sixproof.errors import NotAsked
@@ -169,7 +170,8 @@ class PoolChecks:
 
         Raises:
             VerdictError: a flow of a pool with natOutgoing failed, or a server saw another address.
-            NotAsked: nothing arrived, so that nothing is shown.
+            NotAsked: nothing arrived, so that nothing is shown; as not proven where policies of the
+                cluster's owner close all that was sent.
         """
         pods = self.pods.of(purpose)
         title = SOURCES[purpose]
@@ -180,6 +182,8 @@ class PoolChecks:
             matrix = connectivity.measure(title, [f for f in dialled if f.protocol is Protocol.UDP])
         seen = [o for o in matrix.observations() if o.peer_saw is not None]
         if not seen:
+            opened, closed = parted((o.flow for o in matrix.observations()), connectivity.closes)
+            must_be_open(title, (flow.family for flow in opened), closed)
             raise NotAsked(
                 f"{title}: nothing that the pods sent arrived, or no server can tell from where",
                 "a network that carries pods' own addresses to nodes or to the outside",

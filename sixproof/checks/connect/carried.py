@@ -47,6 +47,20 @@ def must_be_open(title: str, opened: Iterable[Family], closed: Closed) -> None:
         raise nothing_carried(title, lacking, [by for flow, by in closed if flow.family in lacking])
 
 
+def must_change(title: str, hidden: Iterable[Family], decided: Closed) -> None:
+    """No family is `hidden`: one in which nothing changes, for other policies decide about it.
+
+    Raises:
+        NotAsked: as not proven, otherwise; names the policies that `decided` about flows.
+    """
+    __tracebackhide__ = True
+    lacking = [family for family in Family if family in set(hidden)]
+    if lacking:
+        reason = f"{title}: nothing changes over {' and '.join(lacking)}, whatever is applied"
+        by = _named(names for flow, names in decided if flow.family in lacking)
+        raise NotAsked(f"{reason}; decided by {by}", REMEDY, unproven=True)
+
+
 def parted(
     flows: Iterable[Flow], closed_by: Callable[[Flow], str]
 ) -> tuple[tuple[Flow, ...], tuple[tuple[Flow, str], ...]]:
@@ -81,12 +95,17 @@ def relevant(matrix: Matrix) -> Mapping[tuple[Family, Edge], Observation]:
 def nothing_carried(title: str, families: Iterable[Family], why: Iterable[str]) -> NotAsked:
     """The reason of a test that carried nothing over these families; `why` says of each flow what
     closed it."""
-    counts = Counter(why)
-    named = [f"{text} ({number})" for text, number in counts.most_common(SHOWN)]
-    more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-    if len(counts) == 1:
-        named = list(counts)
     over = " and ".join(families)
     reason = f"{title}: not one flow over {over} is open, so none was carried"
-    closed = f"; closed by {', '.join(named)}{more}" if named else ""
-    return NotAsked(reason + closed, REMEDY, unproven=True)
+    named = _named(why)
+    return NotAsked(f"{reason}; closed by {named}" if named else reason, REMEDY, unproven=True)
+
+
+def _named(names: Iterable[str]) -> str:
+    """Names in words, with the flows that each is named for, the most often named first."""
+    counts = Counter(names)
+    if len(counts) == 1:
+        return next(iter(counts))
+    more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
+    told = [f"{text} ({number})" for text, number in counts.most_common(SHOWN)]
+    return f"{', '.join(told)}{more}"

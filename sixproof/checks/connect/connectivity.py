@@ -65,7 +65,7 @@ class Connectivity:
         __tracebackhide__ = True
         matrix = self.measure(f"{title}, before anything is denied", flows)
         lost = [
-            (o.flow, self._closes(o.flow) or f"nothing that is known, and yet {o.outcome}")
+            (o.flow, self.closes(o.flow) or f"nothing that is known, and yet {o.outcome}")
             for o in matrix.observations()
             if not o.outcome.works
         ]
@@ -73,7 +73,8 @@ class Connectivity:
         must_be_open(title, (flow.family for flow in works), lost)
         return works
 
-    def _closes(self, flow: Flow) -> str:
+    def closes(self, flow: Flow) -> str:
+        """The policies of the cluster's owner that close a flow, "" where none does."""
         return "" if self._existing is None else self._existing.closes(flow)
 
     def check(

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.checks.policy.policy_checker import ENFORCED, Flows, PolicyChecker
+from sixproof.checks.policy.policy_checker import ENFORCED, PolicyChecker
+from sixproof.checks.policy.surroundings import Flows
 from sixproof.errors import NotReady
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
@@ -123,7 +124,6 @@ class NewPods:
         """
         name = f"{part}-{secrets.token_hex(2)}"
         flows = self._lab.flows(PORT_SPECS)
-        self._lab.must_be_open(title, flows)
         with self._lab.existing(policies) as apply:
             self._lab.follow(f"{title}: before", apply, policies, flows, ENFORCED)
             try:

@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 
 from sixproof import yaml_text
-from sixproof.checks.policy.policy_checker import Flows, PolicyChecker
+from sixproof.checks.policy.policy_checker import PolicyChecker
+from sixproof.checks.policy.surroundings import Flows
 from sixproof.errors import ApiError, ManifestError, VerdictError
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Observation, Timing

@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof import yaml_text
-from sixproof.checks.connect.carried import must_be_open
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.policy.measuring import Measuring
 from sixproof.checks.policy.objects import Objects
+from sixproof.checks.policy.surroundings import Flows, Stage, Surroundings
 from sixproof.checks.policy.timeline import Timeline, context
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import KnownLimit, NotAsked, VerdictError
@@ -24,13 +24,12 @@ from sixproof.model import (
     Matrix,
     Timing,
 )
-from sixproof.policy import ClusterSnapshot, Oracle, ProviderProfile
+from sixproof.policy import ClusterSnapshot
 from sixproof.policy.manifests.audit import NAMED_PORT_UNSUPPORTED, audit
 from sixproof.probes.connect.probe import Witnesses
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
-from sixproof.workloads.existing.policies import closed_by
 from sixproof.workloads.policy import cases
 from sixproof.workloads.policy.cases import Manifest, PolicyCase
 from sixproof.workloads.policy.frontends import ServiceFrontends
@@ -42,18 +41,6 @@ ENFORCED, LIFTED = "policy enforced", "policy lifted"
 """What the two latencies of a policy are called in the report."""
 LIMITS = frozenset({NAMED_PORT_UNSUPPORTED.code})
 """Findings about policies that say what a network plugin does not do though the API asks for it."""
-Flows = Sequence[Flow]
-
-
-@dataclasses.dataclass(frozen=True)
-class Surroundings:
-    """What does not change while policies do."""
-
-    snapshot: ClusterSnapshot
-    profile: ProviderProfile
-    existing: tuple[Manifest, ...]
-    values: Mapping[str, str]
-    families: tuple[Family, ...]
 
 
 class PolicyChecker:
@@ -79,6 +66,7 @@ class PolicyChecker:
         self._measuring = measuring
         self._connectivity = connectivity
         self._recorder = recorder
+        self._stood: Stage | None = None
         self._before: Mapping[Flow, Expectation] = {}
 
     def moved_to(
@@ -137,9 +125,10 @@ class PolicyChecker:
         witnesses: Witnesses | None = None,
     ) -> None:
         """Apply policies and follow these flows, then delete them and follow again."""
-        policies = self._seen_to_come(policies, flows, snapshot)
-        self._must_show(title, policies, flows, snapshot)
-        with self.applied(title, policies, flows, snapshot=snapshot, witnesses=witnesses):
+        stage = Stage(policies, flows, snapshot)
+        self.around.must_show(title, stage.without_policies(), stage)
+        come = self._seen_to_come(stage)
+        with self.applied(title, come, flows, snapshot=snapshot, witnesses=witnesses):
             pass
 
     @contextlib.contextmanager
@@ -155,8 +144,8 @@ class PolicyChecker:
         """These policies stand and their matrix agrees; they are deleted at the end, and all must
         be as before them: what one node still enforces would be taken for the next test's fault.
 
-        Where policies of the owner close every flow of a family, the test ends as not proven."""
-        self.must_be_open(title, flows, snapshot)
+        Where policies of the owner close every flow of a family, or all in which something would
+        change, the test ends as not proven."""
         with self.existing(policies) as apply:
             self.follow(title, apply, policies, flows, ENFORCED, snapshot, witnesses)
             yield
@@ -199,12 +188,17 @@ class PolicyChecker:
 
         Raises:
             VerdictError: they are not; the message holds cells, time line and a line to try.
+            NotAsked: as not proven, where policies of the owner leave nothing to be seen of a
+                family.
             NotMeasured: the judged round was right, and nothing but silences of cheap rounds was
                 wrong until the end.
         """
-        expected = self.expected(policies, flows, snapshot)
-        before = self._before or self.expected((), flows, snapshot)
-        self._before = expected
+        stage = Stage(policies, flows, snapshot)
+        stood = self._stood or stage.without_policies()
+        self.around.must_show(title, stood, stage)
+        before = self._before or self.around.expected(stood)
+        expected = self.around.expected(stage)
+        self._stood, self._before = stage, expected
         began = time.monotonic()
         with steps.step(f"When {title}"):
             change()
@@ -231,54 +225,10 @@ class PolicyChecker:
         return matrix
 
     def expected(
-        self, policies: Iterable[Manifest], flows: Flows, snapshot: ClusterSnapshot | None = None
+        self, policies: Sequence[Manifest], flows: Flows, snapshot: ClusterSnapshot | None = None
     ) -> dict[Flow, Expectation]:
-        """What the oracle says of each flow under these policies and those of the owner; what the
-        owner's close by themselves is marked so."""
-        around = self.around
-        oracle = Oracle.of(
-            (*around.existing, *policies), snapshot or around.snapshot, around.profile
-        )
-        return {
-            flow: dataclasses.replace(judged.expectation(), closed_by="" if judged.allowed else by)
-            for flow, by in self._closed(flows, snapshot)
-            for judged in [oracle.judge(flow)]
-        }
-
-    def _closed(self, flows: Flows, snapshot: ClusterSnapshot | None) -> list[tuple[Flow, str]]:
-        """By flow the policies of the owner that close it by themselves, "" where none does."""
-        around = self.around
-        alone = Oracle.of(around.existing, snapshot or around.snapshot, around.profile)
-        if not alone.policies:
-            return [(flow, "") for flow in flows]
-        return [(flow, closed_by(alone.judge(flow))) for flow in flows]
-
-    def must_be_open(
-        self, title: str, flows: Flows, snapshot: ClusterSnapshot | None = None
-    ) -> None:
-        """The policies of the owner leave open some flow of each family; the test ends as not
-        proven where they do not."""
-        apart = [
-            one for one in self._closed(flows, snapshot) if one[0].source != one[0].destination
-        ]
-        opened = (flow.family for flow, by in apart if not by)
-        must_be_open(title, opened, [one for one in apart if one[1]])
-
-    def _must_show(
-        self,
-        title: str,
-        policies: Sequence[Manifest],
-        flows: Flows,
-        snapshot: ClusterSnapshot | None,
-    ) -> None:
-        """Something changes with these policies; where the owner's leave nothing to change, the
-        test ends as not proven."""
-        closed = [one for one in self._closed(flows, snapshot) if one[1]]
-        if not closed:
-            return
-        after, before = (self.expected(some, flows, snapshot) for some in (policies, ()))
-        if all(after[f].outcomes == before[f].outcomes for f in flows):
-            must_be_open(title, (), closed)
+        """What the oracle says of each flow under these policies and those of the owner."""
+        return self.around.expected(Stage(policies, flows, snapshot))
 
     def manifests(self, case: PolicyCase) -> tuple[Manifest, ...]:
         """The objects of a case; skips the test where this cluster cannot have them."""
@@ -312,17 +262,14 @@ class PolicyChecker:
                 raise
             raise KnownLimit(str(known[0])) from None
 
-    def _seen_to_come(
-        self, policies: Sequence[Manifest], flows: Flows, snapshot: ClusterSnapshot | None
-    ) -> Sequence[Manifest]:
+    def _seen_to_come(self, stage: Stage) -> Sequence[Manifest]:
         """The policies, with one more that shows where they change nothing by themselves.
 
         Nothing would tell when such policies have come, and the matrix agree before.
         """
-        after, before = (self.expected(some, flows, snapshot) for some in (policies, ()))
-        if any(after[f].outcomes != before[f].outcomes for f in flows):
-            return policies
-        return (*policies, applied_last(self.policy_namespaces))
+        if self.around.changes(stage.without_policies(), stage):
+            return stage.policies
+        return (*stage.policies, applied_last(self.policy_namespaces))
 
 
 def applied_last(policy_namespaces: PolicyNamespaces) -> Manifest:

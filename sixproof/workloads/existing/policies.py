@@ -139,6 +139,12 @@ def closed_by(judgement: Judgement) -> str:
     return listed(map(called, closers(judgement))) or judgement.because
 
 
+def decided_by(judgement: Judgement) -> str:
+    """The policies that decide about a flow, be it by letting it pass; "" where none does."""
+    sides = (judgement.egress, judgement.ingress)
+    return listed(called(side.policy) for side in sides if side.policy is not None)
+
+
 @functools.cache
 def called(ref: PolicyRef) -> str:
     """A policy by kind and name: ``GlobalNetworkPolicy default-deny``."""

@@ -262,12 +262,20 @@ def test_a_pod_is_refused_for_its_pool_or_that_is_wrong(fate: Fate, words: str) 
 
 
 class Measured:
-    """Stands for connectivity: every flow has this outcome, and servers saw these addresses."""
+    """Stands for connectivity: every flow has this outcome, servers saw these addresses, and a
+    policy of the owner closes flows to some of them."""
 
-    def __init__(self, outcome: Outcome, saw: dict[str, str]) -> None:
+    def __init__(
+        self, outcome: Outcome, saw: dict[str, str], shut: Sequence[Endpoint] = ()
+    ) -> None:
         self.outcome = outcome
         self.saw = saw
+        self.shut = shut
         self.strict = False
+
+    def closes(self, flow: Flow) -> str:
+        """The policy that closes a flow."""
+        return "GlobalNetworkPolicy closed" if flow.destination in self.shut else ""
 
     def measure(self, title: str, flows: Sequence[Flow]) -> Matrix:
         """What came of the flows."""
@@ -327,9 +335,19 @@ def test_another_source_address_is_named(purpose: Purpose, saw: dict[str, str], 
 
 
 def test_what_nobody_saw_arrive_shows_nothing() -> None:
-    """As where no network carries pods' own addresses."""
-    with pytest.raises(NotAsked, match="natOutgoing off: nothing that the pods sent arrived"):
-        leave(Purpose.BARE, Measured(Outcome.DROPPED, {}))
+    """As where no network carries pods' own addresses, and no policy closes every flow."""
+    for shut in ((), OUTSKIRTS.servers[:1]):
+        with pytest.raises(NotAsked, match="nothing that the pods sent arrived") as caught:
+            leave(Purpose.BARE, Measured(Outcome.DROPPED, {}, shut))
+        assert not caught.value.unproven
+
+
+def test_what_a_policy_closes_is_not_proven() -> None:
+    """The policy is named: that nothing arrives says nothing of the network then."""
+    with pytest.raises(NotAsked, match="GlobalNetworkPolicy closed") as caught:
+        leave(Purpose.BARE, Measured(Outcome.DROPPED, {}, OUTSKIRTS.servers))
+    assert caught.value.unproven
+    assert "natOutgoing off: not one flow over IPv6 is open" in caught.value.reason
 
 
 def test_a_family_without_a_free_range_is_not_asked() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, cast
 
-from sixproof.checks.policy.policy_checker import PolicyChecker, Surroundings
+from sixproof.checks.policy.policy_checker import PolicyChecker
+from sixproof.checks.policy.surroundings import Surroundings
 from sixproof.model import Family, Timing
 from sixproof.policy import CALICO_3_31
 from sixproof.workloads.probe_pods.ports import POD_PORTS

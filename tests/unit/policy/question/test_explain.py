@@ -92,8 +92,10 @@ def test_json_expectation_and_family(policies: str, capsys: pytest.CaptureFixtur
     asked = ["--json", "--family", "IPv6", "--reject", "--expect", "allowed"]
     assert ask(policies, *asked, port="udp/53") == 1
     (line,) = capsys.readouterr().out.splitlines()
-    assert json.loads(line)["verdict"] == "DENIED"
-    assert json.loads(line)["denyOutcomes"] == ["DROPPED", "REJECTED"]
+    told = json.loads(line)
+    assert (told["source"], told["destination"]) == ("shop/web", "default/db")
+    assert told["verdict"] == "DENIED"
+    assert told["denyOutcomes"] == ["DROPPED", "REJECTED"]
     assert ask(policies, "--expect", "denied", port="udp/53") == 0
 
 
