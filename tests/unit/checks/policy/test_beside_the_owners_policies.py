@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -65,10 +65,10 @@ class Lab:
     the owner, of these texts, and what is applied."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
-        self.cluster: Any = Api()
+        self.cluster = cast(Any, Api())
         theirs, _ = existing(monkeypatch, *texts)
         self.theirs = tuple(m for text in texts for m in yaml.safe_load_all(text))
-        self.probe: Any = self
+        self.probe = cast(Any, self)
         recorder: Any = SimpleNamespace(matrix=lambda *_, **__: None, convergence=lambda *_: None)
         self.connectivity = Connectivity(self.probe, recorder, TIMING.connect, theirs)
         around = Surroundings(WORLD, CALICO, self.theirs, cases.values(SCENE, FACTS), tuple(Family))
