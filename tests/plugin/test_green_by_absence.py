@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from sixproof.model import Family
+from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import CaseOutcome
 from tests.plugin.played import REVIEWS, PlayedCluster
 from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.plugin.test_simulated import run
@@ -42,6 +45,35 @@ def test_a_run_that_did_not_cover_a_node_has_failed(
         ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+KILLING = """
+import os
+
+def test_passes():
+    pass
+
+def test_killed(ip_family):
+    os._exit(1)
+"""
+
+
+def test_a_test_with_which_its_worker_ended_is_broken(
+    project: pytest.Pytester, cluster: PlayedCluster
+) -> None:
+    """In the results as in what pytest says: nothing else could note it, and without it the report
+    would speak of tests that passed."""
+    (project.path / "suites/pods/test_live.py").write_text(KILLING, encoding="utf-8")
+    result = project.runpytest_subprocess("suites/pods", "-n", "1")
+    result.assert_outcomes(passed=1, failed=2)
+    cases = Results.read(project.path / "reports/latest/results.json").cases
+    assert {(case.nodeid.rpartition("::")[2], case.outcome) for case in cases} == {
+        ("test_passes", CaseOutcome.PASSED),
+        ("test_killed[IPv4]", CaseOutcome.BROKEN),
+        ("test_killed[IPv6]", CaseOutcome.BROKEN),
+    }
+    killed = next(case for case in cases if case.family is Family.IPV6)
+    assert "crashed while running 'suites/pods/test_live.py::test_killed[IPv6]'" in killed.message
 
 
 class Silent(SimulatedCluster):
