@@ -6,6 +6,7 @@ import copy
 import threading
 from typing import Any
 
+from sixproof.workloads.probe_pods.probe_pod import node_of
 from tests.unit.kube.recordings import bed, play
 from tests.unit.kube.server import FakeApi, Reply, Seen, listed, refused
 
@@ -16,14 +17,16 @@ REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
 class PlayedCluster(FakeApi):
     """Keeps the namespaces and pods that are applied, and forgets a namespace that is deleted.
 
-    `ready` lets pods become ready, `may_delete` lets requests for deletion be answered; `prefixes`
-    are what addresses of pods begin with, one a family.
+    `ready` lets pods become ready, but for those on the nodes of `broken_nodes`; `may_delete` lets
+    requests for deletion be answered; `prefixes` are what addresses of pods begin with, one a
+    family.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.ready = threading.Event()
         self.ready.set()
+        self.broken_nodes: set[str] = set()
         self.may_delete = threading.Event()
         self.may_delete.set()
         self.prefixes = ["10.244.0.", "fd00:10:244::"]
@@ -77,4 +80,5 @@ class PlayedCluster(FakeApi):
             "podIPs": [{"ip": f"{prefix}{number}"} for prefix in self.prefixes],
             "conditions": [{"type": "Ready", "status": "True"}],
         }
-        return {**copy.deepcopy(pod), "status": status if self.ready.is_set() else {}}
+        ready = self.ready.is_set() and node_of(pod) not in self.broken_nodes
+        return {**copy.deepcopy(pod), "status": status if ready else {}}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.metadata
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -19,6 +21,7 @@ from fixtures.options import OPTIONS, Option
 from sixproof.explain.findings import every_finding
 from sixproof.explain.findings import table as table_of_findings
 from sixproof.model import FindingType, Outcome
+from sixproof.reporting.allure import render
 from sixproof.reporting.conclusion import known_faults, rules
 from sixproof.reporting.results.requirements import CASES, ROWS
 from tests.plugin.conftest import ROOT
@@ -268,6 +271,26 @@ def test_commands_of_the_readme_that_need_no_cluster_run() -> None:
     listed = _ran(sys.executable, "-m", "pytest", "suites", "--collect-only", "-q")
     assert re.search(r"^\d{3,} tests collected", listed, re.M)
     assert _ran(sys.executable, "-m", "sixproof", "findings") == table_of_findings()
+
+
+@pytest.mark.parametrize("environment", ["live", "kind"])
+def test_make_ends_as_its_run_ended(
+    environment: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What tox does after the run cannot change its status, and renders nothing where the run left
+    no results, as with `--six-plan`."""
+    tox = configparser.ConfigParser(interpolation=None)
+    tox.read(ROOT / "tox.ini", encoding="utf-8")
+    told = tox[f"testenv:{environment}"]
+    *before, suites = told["commands"].strip().splitlines()
+    assert suites.startswith("python -m pytest suites ")
+    assert [line for line in before if "pytest" in line and not line.startswith("- ")] == []
+    (after,) = told["commands_post"].strip().splitlines()
+    ignored, _, words = after.partition(f"python -m {render.__name__} ")
+    assert ignored == "- "
+    monkeypatch.chdir(tmp_path)
+    assert render.main(shlex.split(words)) == 0
+    assert list(tmp_path.iterdir()) == []
 
 
 def _ran(*command: str) -> str:

@@ -181,3 +181,21 @@ def test_another_plugin_that_fails_leaves_nothing(
     assert "no space left" in result.stdout.str() + result.stderr.str()
     written = (project.path / "reports/latest/results.json").exists()
     assert written or hook == "pytest_sixproof_ready"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [((), 0), (("-W", "error::pytest.PytestCacheWarning"), 1)],
+    ids=["warns", "raises"],
+)
+def test_a_cache_that_cannot_be_written_leaves_nothing(
+    project: pytest.Pytester, cluster: PlayedCluster, words: tuple[str, ...], status: int
+) -> None:
+    """pytest's own plugin that writes it warns at the end of the session, or raises there."""
+    result = project.runpytest_subprocess("suites", "-o", "cache_dir=/proc/nope", *words)
+    said = result.stdout.str() + result.stderr.str()
+    assert "PytestCacheWarning: could not create cache path /proc/nope" in said
+    assert cluster.seen
+    assert cluster.namespaces == {}
+    assert (project.path / "reports/latest/results.json").exists()
+    assert result.ret == status

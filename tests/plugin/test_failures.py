@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,10 @@ def test_prepared(broken):
     """What a test needs is there."""
 
 
+def test_read(proxy):
+    """What a fixture of the plugin asks the library for is there."""
+
+
 def test_bug(pods):
     """A mistake of a test."""
     pods.missing()
@@ -48,6 +53,7 @@ CONFTEST = """
 import pytest
 import fixtures.plan.selection
 from sixproof.errors import ApiError, NotReady
+from sixproof.model import ClusterFacts
 from tests.unit.reporting.samples import pods as made
 
 pytest_plugins = ("fixtures.plugin",)
@@ -56,6 +62,18 @@ fixtures.plan.selection.runs_live = lambda session: False
 @pytest.fixture
 def pods():
     return made()
+
+class Forbidding:
+    def find(self, *where):
+        raise ApiError("get configmaps kube-proxy: 403", status=403)
+
+@pytest.fixture(scope="session")
+def cluster():
+    return Forbidding()
+
+@pytest.fixture(scope="session")
+def facts():
+    return ClusterFacts("https://api", "", ())
 
 @pytest.fixture
 def broken(pods):
@@ -137,6 +155,18 @@ def test_what_could_not_be_prepared_names_the_fixture(output: str) -> None:
     assert "E   pod a@worker is not ready after 60 s: ImagePullBackOff" in text
     assert "the server said 500" not in text
     assert [word for word in OURS if word in text] == []
+
+
+def test_what_the_library_refused_a_fixture_names_the_fixture(output: str) -> None:
+    """Its line is shown, whichever folder of the plugin it lies in: neither the library's frames
+    below it nor the hooks around it."""
+    text = told(output, "test_read")
+    place, frame = re.findall(r"^(\S+):\d+: in (\w+)$", text, re.MULTILINE)[0]
+    assert frame == "proxy", text
+    assert place.endswith("fixtures/services/shared.py")
+    assert text.count(": in ") == 1
+    assert "    return kube_proxy.read(cluster, facts.kube_proxy_mode)" in text
+    assert "E   get configmaps kube-proxy: 403" in text
 
 
 def test_a_mistake_keeps_its_traceback(output: str) -> None:

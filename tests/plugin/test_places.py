@@ -55,7 +55,8 @@ def test_our_suites_are_live_wherever_pytest_takes_its_root(
 def test_a_run_that_cannot_begin_leaves_the_last_report(
     project: pytest.Pytester, cluster: PlayedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Neither a wrong name, nor a cluster that is not there, costs a report, wherever it lies."""
+    """Neither a wrong name, nor a question to pytest, nor a cluster that is not there, costs a
+    report, wherever it lies."""
     named = ("--six-report-dir", "named")
     assert project.runpytest_subprocess("suites").ret == 0
     assert project.runpytest_subprocess("suites", *named).ret == 0
@@ -63,8 +64,14 @@ def test_a_run_that_cannot_begin_leaves_the_last_report(
     held |= {p: p.read_bytes() for p in project.path.glob("named/*.*")}
     assert {p.name for p in held} >= {"results.json", "overview.html", "junit.xml"}
     monkeypatch.setenv("KUBECONFIG", "nothere")
-    for arguments in (("suites/typo",), ("suites", "-k", "typo", *named), ("suites", *named)):
-        assert project.runpytest_subprocess(*arguments).ret
+    for arguments in (
+        ("suites/typo",),
+        ("suites", "-k", "typo", *named),
+        ("suites", "--fixtures", *named),
+        ("suites", *named),
+    ):
+        asked = "--fixtures" in arguments
+        assert bool(project.runpytest_subprocess(*arguments).ret) is not asked
     assert {p: p.read_bytes() for p in held} == held
     assert len(list(project.path.glob("reports/runs/*"))) == 1
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +63,9 @@ class PartFiles:
     def read(cls, directory: Path) -> PartFiles:
         """The parts of a directory, empty where there is none.
 
-        Equal findings are kept once; of cases with one node id the last one stands, since a worker
-        that took over ran it again.
+        Equal findings are kept once. A test may have been run again, by a plugin that retries or by
+        a worker that took over: of cases with one node id the last that ended badly stands, else
+        the last.
         """
         found: list[Part] = []
         damaged: list[str] = []
@@ -76,7 +77,7 @@ class PartFiles:
                     found.append(part)
         facts = [p for p in found if isinstance(p, ClusterFacts)]
         return cls(
-            cases=tuple({p.nodeid: p for p in found if isinstance(p, Case)}.values()),
+            cases=_standing(p for p in found if isinstance(p, Case)),
             convergences=tuple(p for p in found if isinstance(p, Convergence)),
             matrices=tuple(p for p in found if isinstance(p, Measured)),
             findings=(
@@ -86,6 +87,15 @@ class PartFiles:
             facts=facts[-1] if facts else None,
             damaged=tuple(damaged),
         )
+
+
+def _standing(cases: Iterable[Case]) -> tuple[Case, ...]:
+    """One case a test; another try does not undo a verdict."""
+    standing: dict[str, Case] = {}
+    for case in cases:
+        known = standing.get(case.nodeid, case)
+        standing[case.nodeid] = case if case.outcome.bad or not known.outcome.bad else known
+    return tuple(standing.values())
 
 
 def _lines(path: Path) -> Iterator[tuple[int, Part | str]]:

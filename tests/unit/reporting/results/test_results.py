@@ -165,11 +165,25 @@ def test_damage_in_the_middle_does_not_hide_what_follows(tmp_path: Path) -> None
     ]
 
 
-def test_a_test_that_ran_twice_counts_as_its_last_run(tmp_path: Path) -> None:
-    again = Case(CASE.nodeid, CaseOutcome.PASSED)
-    PartWriter(tmp_path, "gw0").write(CASE)
-    PartWriter(tmp_path, "gw1").write(again)
-    assert PartFiles.read(tmp_path).cases == (again,)
+@pytest.mark.parametrize(
+    ("tries", "stands"),
+    [
+        (("passed", "skipped"), "skipped"),
+        (("skipped", "passed"), "passed"),
+        (("failed", "passed"), "failed"),
+        (("broken", "skipped", "passed"), "broken"),
+        (("passed", "failed"), "failed"),
+        (("failed", "broken"), "broken"),
+    ],
+)
+def test_another_try_does_not_undo_a_verdict(
+    tmp_path: Path, tries: tuple[str, ...], stands: str
+) -> None:
+    """Whoever ran a test again: what ended badly stands, else the last."""
+    for number, outcome in enumerate(tries):
+        PartWriter(tmp_path, f"gw{number}").write(Case(CASE.nodeid, CaseOutcome(outcome)))
+    (case,) = PartFiles.read(tmp_path).cases
+    assert case.outcome == stands
 
 
 def test_what_the_controller_knows_stands_before_the_parts() -> None:
