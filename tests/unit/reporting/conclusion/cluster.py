@@ -80,8 +80,12 @@ def node(name: str, **changes: Any) -> NodeSeen:
     return dataclasses.replace(healthy, **changes)
 
 
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+
 def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
-    """A packet filter with kube-proxy's and Calico's jumps but for `lacking`, and more rules."""
+    """A packet filter with kube-proxy's and Calico's jumps but for `lacking`, and more rules, those
+    of a table of somebody's with a chain a hook."""
     chains, jumps = [], []
     for family in ("ip", "ip6"):
         for table, chain, target in (
@@ -93,12 +97,20 @@ def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
             chains.append(ChainSeen(family, table, chain, chain.lower(), 0, "accept"))
             if lacking not in (f"{family} {target}", f"{family} {target} in {chain}"):
                 jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, ""))
-    return FilterSeen([*chains, ChainSeen("inet", "x", "input", "input", 10)], [*jumps, *rules])
+    chains += [ChainSeen("inet", "x", hook, hook, 10, "accept") for hook in HOOKS]
+    return FilterSeen(chains, [*jumps, *rules])
 
 
-def drop(packets: int, match: str = "", verdict: str = "drop", changes: str = "") -> FilterRuleSeen:
+def drop(
+    packets: int | None,
+    match: str = "",
+    verdict: str = "drop",
+    changes: str = "",
+    *,
+    chain: str = "input",
+) -> FilterRuleSeen:
     """A rule of somebody's that drops."""
-    return FilterRuleSeen("inet", "x", "input", 7, verdict, "", packets, match, changes)
+    return FilterRuleSeen("inet", "x", chain, 7, verdict, "", packets, match, changes)
 
 
 def examined(

@@ -366,8 +366,8 @@ def test_two_causes_are_two_conclusions() -> None:
     """Each explains its own cells and not the other's."""
     sick = node("worker")
     off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
-    match = "IPv4, tcp"
-    filters = {"worker2": (packet_filter(drop(3, match)), packet_filter(drop(11, match)))}
+    before, after = (drop(packets, "IPv4, tcp", chain="forward") for packets in (3, 11))
+    filters = {"worker2": (packet_filter(before), packet_filter(after))}
 
     def rule(flow: Flow) -> Outcome:
         if across(SIX, "worker")(flow) is Outcome.DROPPED:
