@@ -23,7 +23,8 @@ from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion import conclude as conclusion
+from sixproof.reporting.conclusion.conclude import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -35,6 +36,8 @@ RULES = [
     for family in Family
     for priority, table in ((0, 255), (32766, 254))
 ]
+LONGEST = 280
+"""Characters of a first line: two lines of a terminal."""
 HEALTHY = [HealthSeen(asked, 200, "ok") for asked in reader.HEALTH]
 
 
@@ -150,6 +153,14 @@ def run(
     outcome = CaseOutcome.FAILED if bad else CaseOutcome.PASSED
     cases = (Case("suites/pods/t.py::t", outcome),)
     return Results(RUN, cases=cases, matrices=(measured,), examination=examination)
+
+
+def conclude(results: Results) -> Conclusions:
+    """What a run concludes, no first line of which is too long to be read at a glance."""
+    told = conclusion.conclude(results)
+    for one in told.every:
+        assert len(one.headline) <= LONGEST, (len(one.headline), one.headline)
+    return told
 
 
 def concluded(

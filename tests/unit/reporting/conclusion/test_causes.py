@@ -39,7 +39,7 @@ from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
-from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
@@ -48,6 +48,7 @@ from tests.unit.reporting.conclusion.cluster import (
     RULES,
     TUNNELS,
     across,
+    conclude,
     concluded,
     drop,
     examined,
@@ -416,6 +417,23 @@ def test_a_full_table_of_connections_is_the_cause() -> None:
     )
 
 
+def test_a_table_that_was_full_during_the_run_is_told_with_what_it_cost() -> None:
+    """It has room again, and dropped packets: the first line is short enough for all of it."""
+    name = "control-plane"
+    before = node(name, counters={"Conntrack_drop": 17})
+    after = dataclasses.replace(before, counters={"Conntrack_drop": 1234567})
+
+    def rule(flow: Flow) -> Outcome:
+        dead = name in (flow.source.node, flow.destination.node)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    (one,) = concluded(rule, examined({name: after}, before={name: before})).every
+    assert one.headline.startswith(
+        "node control-plane: connection tracking was full (400 of 131072 entries now, 1234550 "
+        "packets dropped during the run): new connections of either family were dropped there"
+    )
+
+
 def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     """Rule "hop-limit": the sender's address is one of a node's."""
     results = run(across(SIX, "worker"), examined())
@@ -430,6 +448,30 @@ def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     (one,) = conclude(told).every
     assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
     assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Family) -> None:
+    """A routing loop: two of them by name; what sets the limit is each family's own."""
+    results = run(across(family, "worker"), examined())
+    (measured,) = results.matrices
+    sent = [str(a) for name in NODES for a in _addresses(name) if Family.of(a) is family]
+    kind = 3 if family is SIX else 11
+    cells = {
+        key: dataclasses.replace(
+            o, icmp=None if o.outcome.works else IcmpError(family, kind, 0, sent[number % 3])
+        )
+        for number, (key, o) in enumerate(measured.matrix.cells.items())
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(told).every
+    assert one.headline.startswith(f"3 routers: {family} packets die of their hop limit on the way")
+    assert "and 1 more sent Time Exceeded. Find" in one.headline
+    limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
+    assert limit in one.headline
+    assert one.evidence[0] == f"{len([o for o in cells.values() if o.icmp])} flows met it"
+    assert all(address in one.evidence[1] for address in sent)
 
 
 def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:

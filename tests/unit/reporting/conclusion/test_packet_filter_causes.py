@@ -24,13 +24,14 @@ from sixproof.model import (
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.causes.filtering import packet_filter as causes
 from sixproof.reporting.conclusion.cause import Cause, Confidence
-from sixproof.reporting.conclusion.conclude import Conclusion, conclude
+from sixproof.reporting.conclusion.conclude import Conclusion
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (
     across,
+    conclude,
     concluded,
     drop,
     examined,

@@ -11,13 +11,13 @@ from sixproof.model import Family
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.cause import Confidence
-from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results.results_json import Results
 from tests.unit.reporting.conclusion.cluster import (
     across,
+    conclude,
     drop,
     examined,
     neighbour,
