@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from sixproof.model import Family
+from sixproof.model import Family, Flow, Outcome
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.cause import Confidence
@@ -42,6 +42,38 @@ def _filtered(before: int) -> Examination:
     return examined(
         filters={"worker": (packet_filter(drop(before, match)), packet_filter(drop(11, match)))}
     )
+
+
+FORWARDS_NOT = node("worker", sysctls={"net/ipv6/conf/all/forwarding": "0"})
+
+
+def test_a_second_fault_hidden_behind_the_first_is_said_to_be_possible() -> None:
+    """Where nothing came through that takes this way; the last thing that is said of a cause."""
+    results = run(across(SIX, "worker"), examined({"worker": FORWARDS_NOT}))
+    (one,) = conclude(results).every
+    assert not one.alone
+    lines, page = told(results)
+    at = lines.index(f"note      {words.HIDDEN}")
+    assert lines[at - 1].startswith("explains  ")
+    assert page.rstrip().endswith(words.HIDDEN)
+
+
+def test_nothing_hides_where_something_came_through() -> None:
+    """One flow that cannot work as long as the cause holds did: it came and went."""
+    lucky = next(
+        f.observation.flow for m in run(across(SIX, "worker")).matrices for f in m.disagreements()
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        return Outcome.ALLOWED if flow == lucky else across(SIX, "worker")(flow)
+
+    results = run(rule, examined({"worker": FORWARDS_NOT}))
+    (one,) = conclude(results).every
+    assert one.known
+    assert one.alone
+    lines, page = told(results)
+    assert words.HIDDEN not in page
+    assert not [line for line in lines if line.startswith("note ")]
 
 
 DEAD = [neighbour("2001:db8::1", "FAILED"), neighbour("2001:db8::3", "FAILED")]
