@@ -254,7 +254,15 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
         across(SIX, "worker"),
         examined({"worker": node("worker", neighbours=dead), "worker2": other}, filters={}),
     )
-    assert line.startswith("node worker: neighbour discovery (RFC 4861) fails for")
+    assert line.startswith(
+        "node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 (FAILED) and 1 "
+        "more (since the run began). See"
+    )
+    sick = node("worker", neighbours=dead)
+    line = first(
+        across(SIX, "worker"), examined({"worker": sick}, before={"worker": sick}, filters={})
+    )
+    assert "(since before the run)" in line
 
 
 @pytest.mark.parametrize(
@@ -262,7 +270,7 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
     [
         ({"port": 4799}, "has UDP port 4799, the other nodes have 4789"),
         ({"vni": 7}, "has VNI 7, the other nodes have 4096"),
-        ({"up": False}, "is down"),
+        ({"up": False}, "is down: pods of other nodes are not reached, over IPv6 (since the run"),
     ],
 )
 def test_a_tunnel_that_differs_is_the_cause(changes: dict[str, Any], said: str) -> None:
@@ -624,10 +632,16 @@ def test_a_tunnel_that_does_not_know_its_peer(
     facts = ClusterFacts(
         "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
     )
-    results = run(across(SIX, "worker", "worker2"), examined({"worker": sick}))
-    (one,) = conclude(dataclasses.replace(results, facts=facts)).every
-    assert one.known is bool(said)
-    assert said in one.headline
+    knew = [NeighbourSeen("fd00::3", TUNNELS[SIX], "PERMANENT", "aa:03")]
+    forwarding = [ForwardingSeen("aa:03", TUNNELS[SIX], "2001:db8::3")]
+    well = dataclasses.replace(sick, neighbours=knew, forwarding=forwarding)
+    for before, when in ((well, "since the run began"), (sick, "since before the run")):
+        read = examined({"worker": sick}, before={"worker": before})
+        results = run(across(SIX, "worker", "worker2"), read)
+        (one,) = conclude(dataclasses.replace(results, facts=facts)).every
+        assert one.known is bool(said)
+        assert said in one.headline
+        assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline or not said
 
 
 def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:
@@ -679,7 +693,7 @@ def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
     line = first(rule, examined({"worker": dataclasses.replace(sick, links=links)}))
     assert line.startswith(
         "node worker: vxlan-v6.calico and vxlan.calico have UDP port 4799, the other nodes have "
-        "4789: neither side takes the other's packets"
+        "4789: neither side takes the other's packets, over IPv4 and IPv6 (since the run began)"
     )
 
 
@@ -696,8 +710,8 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
     failed = Case("suites/mtu/t.py::t", CaseOutcome.FAILED, message=said)
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
     assert one.headline.startswith(
-        f"node worker: {TUNNELS[SIX]} has MTU 1300 (1450 when the run began), on the other nodes "
-        "it has 1450. Set it to 1450"
+        f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 when the run began), on the other "
+        "nodes it has 1450 bytes. Set it to 1450"
     )
     assert words.explains(one) == ("1 test",)
 
@@ -770,7 +784,10 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     (one,) = conclude(
         dataclasses.replace(results, cases=(*results.cases, *cases), examination=examination)
     ).every
-    assert one.headline.startswith("node worker: eth0 has MTU 9000, on the other nodes it has 1500")
+    assert one.headline.startswith(
+        "node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; it carries "
+        "IPv4 and IPv6 (since before the run). Set it to 1500"
+    )
     assert len(one.tests) == 3
     (alone,) = conclude(
         Results(RUN, cases=tuple(cases), facts=FACTS, examination=examination)
@@ -801,5 +818,7 @@ def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
         ).every
         return one
 
-    assert told().headline.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 (1450 when")
+    line = told().headline
+    assert line.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 when the run")
+    assert "has 1450 bytes; it carries IPv6. Set" in line
     assert not told(before={"worker": sick}).known
