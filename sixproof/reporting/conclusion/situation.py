@@ -9,12 +9,15 @@ from ipaddress import ip_address
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import (
     Disagreement,
+    Edge,
     Endpoint,
     EndpointKind,
+    Family,
     Flow,
     IPAddress,
     MatrixKind,
     Observation,
+    edge_of,
 )
 from sixproof.probes.nodes.examination import Examination, FilterReading
 from sixproof.reporting.conclusion.reach import touches
@@ -55,6 +58,36 @@ class Situation:
     def wrong_of(self, *kinds: MatrixKind) -> Iterator[Disagreement]:
         """The wrong cells of matrices of these kinds."""
         return (wrong for kind, wrong in self._wrong if kind in kinds)
+
+    @functools.cached_property
+    def _kinds(self) -> Mapping[Flow, frozenset[MatrixKind]]:
+        found: dict[Flow, set[MatrixKind]] = {}
+        for kind, wrong in self._wrong:
+            found.setdefault(wrong.observation.flow, set()).add(kind)
+        return {flow: frozenset(kinds) for flow, kinds in found.items()}
+
+    def kinds_of(self, flow: Flow) -> frozenset[MatrixKind]:
+        """The kinds of matrices in which a flow is a wrong cell."""
+        return self._kinds.get(flow, frozenset())
+
+    @functools.cached_property
+    def _carried_elsewhere(self) -> frozenset[tuple[Family, Edge]]:
+        """Edges of wrong flows that other tests carried: another payload, or another time."""
+        wrong = {
+            (w.observation.flow.family, edge_of(w.observation.flow))
+            for w in self.wrong_of(MatrixKind.FLOWS)
+        }
+        return frozenset(
+            key
+            for measured in self.results.telling()
+            if measured.matrix.kind is MatrixKind.FLOWS
+            for key, seen in measured.matrix.cells.items()
+            if seen.outcome.works and key in wrong
+        )
+
+    def comes_and_goes(self, flow: Flow) -> bool:
+        """Whether a flow that is a wrong cell was carried in another test."""
+        return (flow.family, edge_of(flow)) in self._carried_elsewhere
 
     def seen_of(self, *kinds: MatrixKind) -> Iterator[Observation]:
         """All cells of matrices of these kinds, right and wrong."""

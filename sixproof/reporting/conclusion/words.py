@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclude import Conclusion
 
 TITLE = "Conclusion"
@@ -11,6 +12,20 @@ FACTS = 2
 HIDDEN = (
     "nothing that takes this way came through: a second fault there shows once this one is gone"
 )
+
+DOUBTS = {
+    Confidence.SHOWN: "",
+    Confidence.FITS: "it fits what failed; the facts do not show that this is why",
+    Confidence.SIGN: "it fits what failed; something else is likely behind it",
+}
+"""What is said of a cause that is less than shown."""
+
+
+def doubt(conclusion: Conclusion) -> str:
+    """How sure a cause is, "" where its facts show it, or a test's own words do."""
+    if not (conclusion.known and conclusion.faults):
+        return ""
+    return DOUBTS[conclusion.causes[0].confidence]
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:

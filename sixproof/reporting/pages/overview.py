@@ -58,6 +58,7 @@ def overview(
         conclusion_title=words.TITLE,
         conclusions=told.every,
         conclusions_lead=told.lead,
+        doubt=words.doubt,
         explains=words.explains,
         problems=told.problems,
         hidden=words.HIDDEN,

@@ -105,7 +105,7 @@ def _conclusions(told: Conclusions, width: int) -> Iterator[Text]:
 
 
 def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
-    """The cause and what to do, then what shows it, then what it explains."""
+    """The cause and what to do, how sure it is, what shows it, and what it explains."""
     tone = Tone.BAD if conclusion.measured else Tone.UNSURE
     sign = "!" if conclusion.measured else "?"
     if not conclusion.known:
@@ -117,6 +117,8 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
             yield from _paragraph(Text("      fits      ", Tone.QUIET), fit, width)
         return
     yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
+    if doubt := words.doubt(conclusion):
+        yield from _paragraph(Text("      how sure  ", Tone.QUIET), doubt, width)
     for line in conclusion.evidence:
         yield from _paragraph(Text("      shown by  ", Tone.QUIET), line, width)
     for line in words.explains(conclusion):

@@ -20,9 +20,9 @@ def find(situation: Situation) -> Iterator[Cause]:
         yield Cause(
             "pod-ended",
             f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
-            f"{who} ended ({end.how}){when}: what it should have measured is not known, and this "
-            f"says nothing about the network",
-            f"See who ended it (kubectl describe node {end.node}; memory, eviction), and run again",
+            f"{who} ended ({end.how}){when}: what it should have measured over IPv4 and IPv6 is "
+            f"not known; this says nothing about the network",
+            f"See who ended it (kubectl describe node {end.node}), and run again",
             tuple(Family),
             Confidence.SHOWN,
             hits=_unknown(end),

@@ -48,7 +48,7 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
             remedy = f"Find who sets it in the pod, and make the pod anew: {ANEW}"
             return _cause(end, family, f"{what}: {setting} is 1", remedy)
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
-            why = f"{link.name} has MTU {link.mtu}, IPv6 needs {IPV6_MINIMUM}"
+            why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM}"
             remedy = f"Give it the MTU of other pods, and make the pod anew: {ANEW}"
             return _cause(end, family, f"{what}: {why}", remedy, narrow=True)
     remedy = "See what took the address from the pod (the CNI plugins of its node)"

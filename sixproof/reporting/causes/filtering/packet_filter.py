@@ -2,131 +2,120 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
-from sixproof.model import Disagreement, Family, Outcome
+from sixproof.agent.protocol import FilterRuleSeen
+from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
 from sixproof.probes.nodes.examination import FilterReading
+from sixproof.reporting.causes.filtering.flow_packets import FlowPackets
+from sixproof.reporting.causes.filtering.rule_match import takes
+from sixproof.reporting.causes.filtering.takings import (
+    OWNED,
+    Taking,
+    chain_of,
+    families_of,
+    is_owned,
+    takings,
+)
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import carried_over
+from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
-FAMILIES = {
-    "ip": (Family.IPV4,),
-    "ip6": (Family.IPV6,),
-}
-"""Families of packets by that of a table; of others (inet, bridge, netdev) both."""
-OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
-"""Chains of known owners: what they drop, a policy or an empty service means to drop."""
-_VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
-_MESSAGES = {
-    "icmpv6, type 2": "ICMPv6 Packet Too Big",
-    "icmpv6, type 3": "ICMPv6 Time Exceeded",
-    "icmpv6, type 1": "ICMPv6 Destination Unreachable",
-    "icmpv6, type 135": "ICMPv6 Neighbor Solicitation",
-    "icmpv6, type 136": "ICMPv6 Neighbor Advertisement",
-    "icmpv6, type 134": "ICMPv6 Router Advertisement",
-    "icmp, type 3, code 4": "ICMP Fragmentation Needed",
-}
-"""What a rule takes, in the words of RFCs, by its match: these are of one family by their name."""
-_PACKETS = {
-    "udp, dport 4789": "VXLAN packets",
-    "tcp, flags syn": "TCP SYNs",
-    "fragment": "fragments",
-    "tcp and udp": "TCP and UDP packets",
-    "udp and tcp": "TCP and UDP packets",
-    "tcp": "TCP packets",
-    "udp": "UDP packets",
-    "sctp": "SCTP packets",
-    "icmp": "ICMP packets",
-    "icmpv6": "ICMPv6 packets",
-}
-"""The same of either family, the longest match first."""
-_WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
-_HOOKS = {
-    "input": "meant for the node itself",
-    "output": "that the node itself sends",
-    "forward": "that it forwards",
-}
-"""Which packets a chain sees, by its hook, where the match itself says nothing of it."""
+_NO_PACKETS = (MatrixKind.ROUTES, MatrixKind.ADDRESSES, MatrixKind.FELIX)
+"""What is read and not sent: no filter makes it wrong."""
+_OF_MANY_PACKETS = (
+    MatrixKind.PATHS,
+    MatrixKind.PACKETS,
+    MatrixKind.SESSIONS,
+    MatrixKind.BACKENDS,
+    MatrixKind.HEALTH,
+)
+"""Cells that may be wrong although something came back."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Taking:
-    """A rule that took packets: its chain, and how far its counter rose meanwhile."""
+class _Node:
+    """What the packet filter of one node can do to the flows of the run."""
 
-    rule: FilterRuleSeen
-    chain: ChainSeen | None
-    rose: int
+    def __init__(self, situation: Situation, node: str) -> None:
+        self.name = node
+        self._situation = situation
+        self._packets = FlowPackets(situation, node)
 
-    @property
-    def place(self) -> str:
-        """Its chain and hook, and what it counted."""
-        hook = f", hook {self.chain.hook}" if self.chain else ""
-        counted = f"{self.rule.packets} packets" if self.rule.packets else "no counter"
-        return f"chain {self.rule.chain}{hook}, {counted}"
+    def breaks(self, taking: Taking, wrong: Disagreement) -> bool:
+        """Whether a wrong cell can come of a rule: it passes the node, it failed as such a rule
+        makes flows fail, and a packet that it needs is one that the rule takes."""
+        flow, rule = wrong.observation.flow, taking.rule
+        if carried_over(flow) not in families_of(rule) or not self._situation.passes(
+            flow, self.name
+        ):
+            return False
+        if not _makes(rule, wrong, self._situation.kinds_of(flow)):
+            return False
+        # What is translated is remembered, whichever hook its first packet passed.
+        hook = taking.chain.hook if taking.chain and rule.verdict != "nat" else ""
+        return any(
+            hook in packet.hooks and takes(rule.match, packet) for packet in self._packets.of(wrong)
+        )
 
-    @property
-    def said(self) -> str:
-        """What it does: ``drops IPv6 VXLAN packets that it forwards (iifname eth0)``."""
-        rule = self.rule
-        taken = _taken(rule, self.chain.hook if self.chain else "")
-        if not rule.changes:
-            what = "the addresses of " if rule.verdict == "nat" else ""
-            return f"{_VERBS[rule.verdict]} {what}{taken}"
-        if rule.verdict == "nat":
-            return f"translates {rule.changes} of {taken}"
-        return f"sets the {rule.changes} in {taken}"
+    def broken(self, taking: Taking) -> tuple[Disagreement, ...]:
+        """The wrong cells of the run that can come of a rule."""
+        return tuple(wrong for wrong in self._situation.wrong if self.breaks(taking, wrong))
 
-    @property
-    def removal(self) -> str:
-        """The command that removes it."""
-        rule = self.rule
-        return f"nft delete rule {rule.family} {rule.table} {rule.chain} handle {rule.handle}"
+    def confidence(self, taking: Taking, broken: Iterable[Disagreement]) -> Confidence:
+        """How sure a rule is: one that counted while failing flows were sent again is shown, one
+        that did not although some that it takes failed again is a sign at most."""
+        if taking.rose:
+            return Confidence.SHOWN
+        still = self._situation.examination.still and taking.rule.packets is not None
+        if still and any(map(_was_sent_again, broken)):
+            return Confidence.SIGN
+        return Confidence.FITS
 
 
 def find(situation: Situation) -> Iterator[Cause]:
     """For each table of a node, its rules that took something; and chains that are closed."""
-    for node in situation.nodes:
-        reading = situation.filter_of(node)
+    for name in situation.nodes:
+        reading = situation.filter_of(name)
         if reading is None:
             continue
+        node = _Node(situation, name)
         tables: dict[tuple[str, str], list[Taking]] = defaultdict(list)
         for taking in takings(reading):
             tables[taking.rule.family, taking.rule.table].append(taking)
         for rules in tables.values():
-            yield _cause(situation, node, sorted(rules, key=lambda r: -r.rose))
-        yield from _closed(situation, node, reading)
+            yield _cause(situation, node, rules)
+        yield from _closed(node, reading)
 
 
-def translating(reading: FilterReading, family: Family) -> Taking | None:
-    """A foreign rule that translates source addresses of a family, the one that took most."""
+def translating(
+    situation: Situation, node: str, family: Family, cells: Iterable[Disagreement]
+) -> Taking | None:
+    """A foreign rule of a node that translates the source addresses of such cells, the one that
+    took most."""
+    reading = situation.filter_of(node)
+    if reading is None:
+        return None
+    here, those = _Node(situation, node), tuple(cells)
     nat = [
         t
         for t in takings(reading)
         if t.rule.verdict == "nat" and "destination" not in t.rule.changes
-        if family in _families(t.rule)
+        if family in families_of(t.rule) and any(here.breaks(t, cell) for cell in those)
     ]
     return max(nat, key=lambda t: t.rule.packets or 0, default=None)
 
 
-def takings(reading: FilterReading) -> Iterator[Taking]:
-    """Rules of nobody known that took packets."""
-    earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
-    chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
-    for rule in reading.after.rules:
-        if rule.verdict in _VERBS and not _owned(rule) and rule.packets != 0:
-            chain = chains.get((rule.family, rule.table, rule.chain))
-            yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
-
-
-def _cause(situation: Situation, node: str, rules: list[Taking]) -> Cause:
+def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
+    """A table's rules, those alone that can break something that failed, where any can; what
+    another test says itself may still name the others."""
+    broken = {taking: node.broken(taking) for taking in every}
+    able = [taking for taking in every if broken[taking]]
+    rules = sorted(able or every, key=lambda taking: -taking.rose)
     first = rules[0]
     rule = first.rule
-    families = tuple(f for f in Family if any(f in _families(r.rule) for r in rules))
+    families = tuple(f for f in Family if any(f in families_of(r.rule) for r in rules))
     sent = situation.examination.resent
     again = f": {first.rose} while {sent} failing flows were sent again"
     many = len(rules) > 1
@@ -134,16 +123,13 @@ def _cause(situation: Situation, node: str, rules: list[Taking]) -> Cause:
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
-        f"node {node}",
+        f"node {node.name}",
         f"a packet filter rule {said_some(list(dict.fromkeys(told)), 2)}"
         f"{again if first.rose and sent else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
-        Confidence.SHOWN if first.rose else Confidence.FITS,
-        hits=lambda wrong: any(
-            _changed(r.rule, wrong) and _hits(situation, wrong, node, _families(r.rule))
-            for r in rules
-        ),
+        max(node.confidence(taking, broken[taking]) for taking in rules),
+        hits=_one_of(wrong for taking in rules for wrong in broken[taking]),
         evidence=(
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
@@ -153,84 +139,55 @@ def _cause(situation: Situation, node: str, rules: list[Taking]) -> Cause:
     )
 
 
-def _changed(rule: FilterRuleSeen, wrong: Disagreement) -> bool:
-    """Whether such a rule can make such a cell: one that rewrites loses nothing by itself."""
+def _one_of(cells: Iterable[Disagreement]) -> Callable[[Disagreement], bool]:
+    """Whether a wrong cell is one of these: there are many, and each is looked at often."""
+    known = {(cell.observation.flow, cell.observation.outcome) for cell in cells}
+    return lambda wrong: (wrong.observation.flow, wrong.observation.outcome) in known
+
+
+def _makes(rule: FilterRuleSeen, wrong: Disagreement, kinds: frozenset[MatrixKind]) -> bool:
+    """Whether a flow can fail in such a way by such a rule: one that rewrites loses nothing by
+    itself, and what one drops is not answered."""
     seen = wrong.observation
     if rule.verdict == "nat":
         return seen.outcome is Outcome.WRONG and seen.peer_saw is not None
-    return rule.verdict != "rewrite" or seen.outcome is Outcome.WRONG or seen.icmp is not None
+    if rule.verdict == "rewrite":
+        return seen.outcome is Outcome.WRONG or seen.icmp is not None
+    if not kinds.isdisjoint(_NO_PACKETS):
+        return False
+    if rule.verdict == "reject" and seen.outcome in (Outcome.REFUSED, Outcome.REJECTED):
+        return True
+    return not came_back(wrong) or not kinds.isdisjoint(_OF_MANY_PACKETS)
 
 
-def _families(rule: FilterRuleSeen) -> tuple[Family, ...]:
-    """The families whose packets it takes: those of its table, unless it asks for one."""
-    words = rule.match.split(", ")
-    for family, icmp in ((Family.IPV6, "icmpv6"), (Family.IPV4, "icmp")):
-        if family.value in words or icmp in words:
-            return (family,)
-    return FAMILIES.get(rule.family, tuple(Family))
+def _was_sent_again(wrong: Disagreement) -> bool:
+    """Whether such cells are among those that are sent again: flows between pods and hosts that no
+    policy decides."""
+    flow, expected = wrong.observation.flow, wrong.expected
+    ends = {flow.source.kind, flow.destination.kind} <= {EndpointKind.POD, EndpointKind.HOST}
+    open_ = expected.outcomes == {Outcome.ALLOWED} and not expected.by_policy
+    return ends and open_ and not flow.question
 
 
-def _hits(
-    situation: Situation, wrong: Disagreement, node: str, families: tuple[Family, ...]
-) -> bool:
-    """What passes the node in its families."""
-    flow = wrong.observation.flow
-    return carried_over(flow) in families and situation.passes(flow, node)
-
-
-def _taken(rule: FilterRuleSeen, hook: str) -> str:
-    """Which packets it takes: ``ICMPv6 Packet Too Big that it forwards``, ``IPv6 TCP packets from
-    its pods (destination 2001:db8::/56)``."""
-    left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
-    way = next((_WAYS[term] for term in left if term in _WAYS), _HOOKS.get(hook, ""))
-    left = [term for term in left if term not in _WAYS]
-    families = _families(rule)
-    of = f"{families[0].value} " if len(families) == 1 else ""
-    kind = ""
-    for table, prefix in ((_MESSAGES, ""), (_PACKETS, of)):
-        for match, words in table.items():
-            if not kind and (rest := _without(left, match.split(", "))) is not None:
-                kind, left = f"{prefix}{words}", rest
-    if not kind:
-        kind = f"{of}packets" if left or way else f"all {of}packets"
-    return " ".join(filter(None, (kind, way, f"({', '.join(left)})" if left else "")))
-
-
-def _without(terms: list[str], these: list[str]) -> list[str] | None:
-    """The terms without these, which stand in it one behind the other; None where they do not."""
-    for at in range(len(terms) - len(these) + 1):
-        if terms[at : at + len(these)] == these:
-            return [*terms[:at], *terms[at + len(these) :]]
-    return None
-
-
-def _closed(situation: Situation, node: str, reading: FilterReading) -> Iterator[Cause]:
-    """Base chains that drop whatever no rule takes."""
+def _closed(node: _Node, reading: FilterReading) -> Iterator[Cause]:
+    """Base chains that drop whatever no rule takes. What a chain that jumps to a known owner's
+    leaves over, the owner has looked at."""
+    jumping = {chain_of(r) for r in reading.after.rules if r.jump.startswith(OWNED)}
     for chain in reading.after.chains:
-        if chain.policy != "drop":
+        rest = FilterRuleSeen(chain.family, chain.table, chain.name, 0, "drop", "", None, "")
+        if chain.policy != "drop" or chain_of(rest) in jumping or is_owned(rest):
             continue
-        families = FAMILIES.get(chain.family, tuple(Family))
         yield Cause(
             "packet-filter",
-            f"node {node}",
+            f"node {node.name}",
             f"the packet filter drops all that no rule accepts (table {chain.family} "
             f"{chain.table}, chain {chain.name}, hook {chain.hook}, policy drop)",
             f"Accept what the cluster needs there, or set its policy to accept "
             f"(nft list chain {chain.family} {chain.table} {chain.name})",
-            families,
-            Confidence.FITS,
-            hits=lambda wrong, families=families: _hits(  # type: ignore[misc]
-                situation, wrong, node, families
-            ),
+            families_of(rest),
+            Confidence.SIGN,
+            hits=_one_of(node.broken(Taking(rest, chain, 0))),
         )
-
-
-def _owned(rule: FilterRuleSeen) -> bool:
-    return rule.chain.startswith(OWNED) or rule.table.startswith(("kube-proxy", "calico"))
-
-
-def _key(rule: FilterRuleSeen) -> tuple[str, str, str, int]:
-    return rule.family, rule.table, rule.chain, rule.handle
 
 
 RULES = (

@@ -37,8 +37,7 @@ def _cause(
     cells: list[Disagreement],
 ) -> Cause:
     of = "of its pods" if kind is EndpointKind.POD else "of its host network"
-    reading = situation.filter_of(node)
-    rule = translating(reading, family) if reading else None
+    rule = translating(situation, node, family, cells)
     # A rule takes its place in a first line of two lines.
     to = said_some(
         sorted({called(c.observation.flow.destination) for c in cells}), 1 if rule else 2

@@ -23,14 +23,15 @@ def find(situation: Situation) -> Iterator[Cause]:
         full = limit and count >= FULL * limit
         if not full and not (earlier and dropped > 0):
             continue
-        lost = f", {dropped} packets were dropped for it during the run" if dropped > 0 else ""
+        lost = f", {dropped} packets dropped during the run" if dropped > 0 else ""
+        was, are, now = ("is", "are", "") if full else ("was", "were", " now")
         yield Cause(
             "conntrack",
             f"node {node}",
-            f"connection tracking is full ({count} of {limit} entries{lost}): new connections of "
-            f"either family are dropped there",
+            f"connection tracking {was} full ({count} of {limit} entries{now}{lost}): new "
+            f"connections of either family {are} dropped there",
             "Raise net.netfilter.nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see "
-            "what opens so many connections",
+            "what opens so many",
             tuple(Family),
             Confidence.SHOWN if full else Confidence.FITS,
             hits=lambda wrong, node=node: touches(wrong.observation.flow, node),  # type: ignore[misc]

@@ -12,19 +12,21 @@ from sixproof.probes.nodes import fib
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, sized
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_list
+from sixproof.reporting.diagnosis.pattern import said_families, said_list
 
 SHARED = ("vxlan", "ipip", "tunl", "wireguard", "geneve")
 """Kinds of devices that all nodes must have alike."""
+UNREACHED = "pods of other nodes are not reached"
 
 
 @dataclasses.dataclass
 class _Odd:
-    """What devices of a node have otherwise than they must; `what` follows their names, `carries`
-    has the families that each carries."""
+    """What devices of a node have otherwise than they must; `what` follows their names, `effect`
+    is what comes of it, before the families, `carries` has the families that each carries."""
 
     node: str
     what: str
+    effect: str
     do: str
     carries: dict[str, tuple[Family, ...]] = dataclasses.field(default_factory=dict)
 
@@ -64,10 +66,10 @@ def _oddities(
 ) -> Iterator[_Odd]:
     """What is wrong with a device of a node."""
     if link is None:
-        yield _Odd(node, "is not there", "make it again")
+        yield _Odd(node, "is not there", UNREACHED, "make it again")
         return
     if not link.up:
-        yield _Odd(node, "is down", "set it up")
+        yield _Odd(node, "is down", UNREACHED, "set it up")
     if not others or not link.kind.startswith(SHARED):
         return
     for what, key in (("UDP port", "port"), ("VNI", "vni")):
@@ -76,8 +78,8 @@ def _oddities(
         if mine != usual:
             yield _Odd(
                 node,
-                f"has {what} {mine}, the other nodes have {usual}: neither side takes the other's "
-                f"packets",
+                f"has {what} {mine}, the other nodes have {usual}",
+                "neither side takes the other's packets",
                 f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
             )
 
@@ -132,14 +134,19 @@ def _mtu(
         return sized(wrong) and carried_over(flow) in carries and situation.passes(flow, node)
 
     was = "" if before is None or before == link.mtu else f" ({before} when the run began)"
+    measured = (
+        situation.endpoints or link.kind not in SHARED
+    )  # else nobody knows what tunnels carry
+    told = f"; it carries {said_families(carries)}" if measured else ""
     yield Cause(
         "device-mtu",
         f"node {node}",
-        f"{link.name} has MTU {link.mtu}{was}, on the other nodes it has {usual}",
+        f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes{told}",
         f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find who changed it",
         carries,
         confidence,
         hits=hits,
+        since=since(True) if before == link.mtu else "",
         about=link.name,
     )
 
@@ -172,7 +179,7 @@ def _cause(situation: Situation, odd: _Odd) -> Cause:
     return Cause(
         "device",
         f"node {odd.node}",
-        f"{said_list(sorted(odd.carries))} {what}",
+        f"{said_list(sorted(odd.carries))} {what}: {odd.effect}, over {said_families(families)}",
         f"{odd.do[0].upper()}{odd.do[1:]}",
         families,
         Confidence.SHOWN,

@@ -13,6 +13,10 @@ from sixproof.reporting.diagnosis.pattern import said_some
 
 TIME_EXCEEDED = {Family.IPV6: (3, 0), Family.IPV4: (11, 0)}
 """Type and code of "exceeded in transit"."""
+SENDERS = 8
+"""Who said so, that the evidence names."""
+DEFAULT = {Family.IPV6: "net.ipv6.conf.*.hop_limit", Family.IPV4: "net.ipv4.ip_default_ttl"}
+"""The setting that hosts take it from."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -26,20 +30,23 @@ def find(situation: Situation) -> Iterator[Cause]:
 def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cause:
     senders = list(dict.fromkeys(w.observation.icmp.sender for w in met if w.observation.icmp))
     nodes = {sender: _node(situation, sender) for sender in senders}
-    named = said_some([f"{s} ({nodes[s]})" if nodes[s] else s for s in senders], 3)
+    named = [f"{s} ({nodes[s]})" if nodes[s] else s for s in senders]
     homes = {w.observation.flow.destination.node for w in met}
     places = set(nodes.values()) - {""} or homes
     return Cause(
         "hop-limit",
         f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
-        f"{family} packets die of their hop limit on the way: {named} sent Time Exceeded "
-        f"(hop limit exceeded in transit)",
-        "Find what lowers the hop limit there (packet filter rules that set it, "
-        "net.ipv6.conf.*.hop_limit), or a routing loop",
+        f"{family} packets die of their hop limit on the way: {said_some(named, 2)} sent Time "
+        f"Exceeded",
+        f"Find what lowers it there (packet filter rules that set it, {DEFAULT[family]}), or a "
+        f"routing loop",
         (family,),
         Confidence.SHOWN,
         hits=_near(family, homes),
-        evidence=(f"{len(met)} flows met it",),
+        evidence=(
+            f"{len(met)} flows met it",
+            f"hop limit exceeded in transit, said by {said_some(named, SENDERS)}",
+        ),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 
+from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Family
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import came_back, carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -50,6 +51,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     and touches(wrong.observation.flow, node)
                 ),
                 evidence=tuple(towards[node]),
+                since=_since(situation, node, known),
             )
 
 
@@ -61,9 +63,21 @@ def _measured(situation: Situation, family: Family) -> set[object]:
 
 
 def _dead(situation: Situation, node: str, family: Family) -> Iterator[tuple[str, str]]:
-    for entry in situation.nodes[node].neighbours:
-        if entry.state in DEAD and Family.of(ip_address(entry.address)) is family:
+    for address, device in _failed(situation.nodes[node]):
+        if Family.of(ip_address(address)) is family:
+            yield address, device
+
+
+def _failed(seen: NodeSeen) -> Iterator[tuple[str, str]]:
+    for entry in seen.neighbours:
+        if entry.state in DEAD:
             yield entry.address, entry.device
+
+
+def _since(situation: Situation, node: str, known: Iterable[tuple[str, str]]) -> str:
+    """Whether one of them did not answer when the run began: what nobody asks for is forgotten."""
+    earlier = situation.earlier.get(node)
+    return since(not set(known).isdisjoint(_failed(earlier))) if earlier else ""
 
 
 def _state(situation: Situation, node: str, address: str) -> str:

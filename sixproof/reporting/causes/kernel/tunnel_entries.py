@@ -10,7 +10,7 @@ from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.reporting.causes.kernel.neighbours import DEAD
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -39,7 +39,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                     hops.setdefault((end.node, hop), set()).add(address)
             for (peer, hop), addresses in hops.items():
                 if what := _missing(situation, seen, peer, hop):
-                    yield _cause(node, family, peer, hop, what, frozenset(addresses))
+                    cause = _cause(node, family, peer, hop, what, frozenset(addresses))
+                    yield dataclasses.replace(cause, since=_since(situation, node, peer, hop))
 
 
 def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> str:
@@ -58,6 +59,12 @@ def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> str:
     if addresses and not any(ip_address(remote) in addresses for remote in remotes):
         return f"sends frames for {peer} to {', '.join(remotes)}, which is no address of {peer}"
     return ""
+
+
+def _since(situation: Situation, node: str, peer: str, hop: _Hop) -> str:
+    """Whether the device did not know it either when the run began."""
+    earlier = situation.earlier.get(node)
+    return since(bool(_missing(situation, earlier, peer, hop))) if earlier else ""
 
 
 def _cause(

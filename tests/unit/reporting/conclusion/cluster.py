@@ -23,7 +23,8 @@ from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion import conclude as conclusion
+from sixproof.reporting.conclusion.conclude import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -35,6 +36,8 @@ RULES = [
     for family in Family
     for priority, table in ((0, 255), (32766, 254))
 ]
+LONGEST = 280
+"""Characters of a first line: two lines of a terminal."""
 HEALTHY = [HealthSeen(asked, 200, "ok") for asked in reader.HEALTH]
 
 
@@ -80,8 +83,12 @@ def node(name: str, **changes: Any) -> NodeSeen:
     return dataclasses.replace(healthy, **changes)
 
 
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+
 def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
-    """A packet filter with kube-proxy's and Calico's jumps but for `lacking`, and more rules."""
+    """A packet filter with kube-proxy's and Calico's jumps but for `lacking`, and more rules, those
+    of a table of somebody's with a chain a hook."""
     chains, jumps = [], []
     for family in ("ip", "ip6"):
         for table, chain, target in (
@@ -93,12 +100,20 @@ def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
             chains.append(ChainSeen(family, table, chain, chain.lower(), 0, "accept"))
             if lacking not in (f"{family} {target}", f"{family} {target} in {chain}"):
                 jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, ""))
-    return FilterSeen([*chains, ChainSeen("inet", "x", "input", "input", 10)], [*jumps, *rules])
+    chains += [ChainSeen("inet", "x", hook, hook, 10, "accept") for hook in HOOKS]
+    return FilterSeen(chains, [*jumps, *rules])
 
 
-def drop(packets: int, match: str = "", verdict: str = "drop", changes: str = "") -> FilterRuleSeen:
+def drop(
+    packets: int | None,
+    match: str = "",
+    verdict: str = "drop",
+    changes: str = "",
+    *,
+    chain: str = "input",
+) -> FilterRuleSeen:
     """A rule of somebody's that drops."""
-    return FilterRuleSeen("inet", "x", "input", 7, verdict, "", packets, match, changes)
+    return FilterRuleSeen("inet", "x", chain, 7, verdict, "", packets, match, changes)
 
 
 def examined(
@@ -138,6 +153,14 @@ def run(
     outcome = CaseOutcome.FAILED if bad else CaseOutcome.PASSED
     cases = (Case("suites/pods/t.py::t", outcome),)
     return Results(RUN, cases=cases, matrices=(measured,), examination=examination)
+
+
+def conclude(results: Results) -> Conclusions:
+    """What a run concludes, no first line of which is too long to be read at a glance."""
+    told = conclusion.conclude(results)
+    for one in told.every:
+        assert len(one.headline) <= LONGEST, (len(one.headline), one.headline)
+    return told
 
 
 def concluded(

@@ -18,11 +18,11 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import across, examined, node
+from tests.unit.reporting.conclusion.cluster import across, conclude, examined, node
 from tests.unit.reporting.samples import RUN, measured
 
 SIX = Family.IPV6

@@ -39,7 +39,7 @@ from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
-from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
@@ -48,6 +48,7 @@ from tests.unit.reporting.conclusion.cluster import (
     RULES,
     TUNNELS,
     across,
+    conclude,
     concluded,
     drop,
     examined,
@@ -253,7 +254,15 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
         across(SIX, "worker"),
         examined({"worker": node("worker", neighbours=dead), "worker2": other}, filters={}),
     )
-    assert line.startswith("node worker: neighbour discovery (RFC 4861) fails for")
+    assert line.startswith(
+        "node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 (FAILED) and 1 "
+        "more (since the run began). See"
+    )
+    sick = node("worker", neighbours=dead)
+    line = first(
+        across(SIX, "worker"), examined({"worker": sick}, before={"worker": sick}, filters={})
+    )
+    assert "(since before the run)" in line
 
 
 @pytest.mark.parametrize(
@@ -261,7 +270,7 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
     [
         ({"port": 4799}, "has UDP port 4799, the other nodes have 4789"),
         ({"vni": 7}, "has VNI 7, the other nodes have 4096"),
-        ({"up": False}, "is down"),
+        ({"up": False}, "is down: pods of other nodes are not reached, over IPv6 (since the run"),
     ],
 )
 def test_a_tunnel_that_differs_is_the_cause(changes: dict[str, Any], said: str) -> None:
@@ -366,8 +375,8 @@ def test_two_causes_are_two_conclusions() -> None:
     """Each explains its own cells and not the other's."""
     sick = node("worker")
     off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
-    match = "IPv4, tcp"
-    filters = {"worker2": (packet_filter(drop(3, match)), packet_filter(drop(11, match)))}
+    before, after = (drop(packets, "IPv4, tcp", chain="forward") for packets in (3, 11))
+    filters = {"worker2": (packet_filter(before), packet_filter(after))}
 
     def rule(flow: Flow) -> Outcome:
         if across(SIX, "worker")(flow) is Outcome.DROPPED:
@@ -416,6 +425,23 @@ def test_a_full_table_of_connections_is_the_cause() -> None:
     )
 
 
+def test_a_table_that_was_full_during_the_run_is_told_with_what_it_cost() -> None:
+    """It has room again, and dropped packets: the first line is short enough for all of it."""
+    name = "control-plane"
+    before = node(name, counters={"Conntrack_drop": 17})
+    after = dataclasses.replace(before, counters={"Conntrack_drop": 1234567})
+
+    def rule(flow: Flow) -> Outcome:
+        dead = name in (flow.source.node, flow.destination.node)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    (one,) = concluded(rule, examined({name: after}, before={name: before})).every
+    assert one.headline.startswith(
+        "node control-plane: connection tracking was full (400 of 131072 entries now, 1234550 "
+        "packets dropped during the run): new connections of either family were dropped there"
+    )
+
+
 def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     """Rule "hop-limit": the sender's address is one of a node's."""
     results = run(across(SIX, "worker"), examined())
@@ -430,6 +456,30 @@ def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     (one,) = conclude(told).every
     assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
     assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Family) -> None:
+    """A routing loop: two of them by name; what sets the limit is each family's own."""
+    results = run(across(family, "worker"), examined())
+    (measured,) = results.matrices
+    sent = [str(a) for name in NODES for a in _addresses(name) if Family.of(a) is family]
+    kind = 3 if family is SIX else 11
+    cells = {
+        key: dataclasses.replace(
+            o, icmp=None if o.outcome.works else IcmpError(family, kind, 0, sent[number % 3])
+        )
+        for number, (key, o) in enumerate(measured.matrix.cells.items())
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(told).every
+    assert one.headline.startswith(f"3 routers: {family} packets die of their hop limit on the way")
+    assert "and 1 more sent Time Exceeded. Find" in one.headline
+    limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
+    assert limit in one.headline
+    assert one.evidence[0] == f"{len([o for o in cells.values() if o.icmp])} flows met it"
+    assert all(address in one.evidence[1] for address in sent)
 
 
 def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
@@ -582,10 +632,16 @@ def test_a_tunnel_that_does_not_know_its_peer(
     facts = ClusterFacts(
         "https://x", "v1.37.0", nodes=tuple(NodeFacts(n, tuple(_addresses(n))) for n in NODES)
     )
-    results = run(across(SIX, "worker", "worker2"), examined({"worker": sick}))
-    (one,) = conclude(dataclasses.replace(results, facts=facts)).every
-    assert one.known is bool(said)
-    assert said in one.headline
+    knew = [NeighbourSeen("fd00::3", TUNNELS[SIX], "PERMANENT", "aa:03")]
+    forwarding = [ForwardingSeen("aa:03", TUNNELS[SIX], "2001:db8::3")]
+    well = dataclasses.replace(sick, neighbours=knew, forwarding=forwarding)
+    for before, when in ((well, "since the run began"), (sick, "since before the run")):
+        read = examined({"worker": sick}, before={"worker": before})
+        results = run(across(SIX, "worker", "worker2"), read)
+        (one,) = conclude(dataclasses.replace(results, facts=facts)).every
+        assert one.known is bool(said)
+        assert said in one.headline
+        assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline or not said
 
 
 def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:
@@ -637,7 +693,7 @@ def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
     line = first(rule, examined({"worker": dataclasses.replace(sick, links=links)}))
     assert line.startswith(
         "node worker: vxlan-v6.calico and vxlan.calico have UDP port 4799, the other nodes have "
-        "4789: neither side takes the other's packets"
+        "4789: neither side takes the other's packets, over IPv4 and IPv6 (since the run began)"
     )
 
 
@@ -654,8 +710,8 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
     failed = Case("suites/mtu/t.py::t", CaseOutcome.FAILED, message=said)
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
     assert one.headline.startswith(
-        f"node worker: {TUNNELS[SIX]} has MTU 1300 (1450 when the run began), on the other nodes "
-        "it has 1450. Set it to 1450"
+        f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 when the run began), on the other "
+        "nodes it has 1450 bytes. Set it to 1450"
     )
     assert words.explains(one) == ("1 test",)
 
@@ -728,7 +784,10 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     (one,) = conclude(
         dataclasses.replace(results, cases=(*results.cases, *cases), examination=examination)
     ).every
-    assert one.headline.startswith("node worker: eth0 has MTU 9000, on the other nodes it has 1500")
+    assert one.headline.startswith(
+        "node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; it carries "
+        "IPv4 and IPv6 (since before the run). Set it to 1500"
+    )
     assert len(one.tests) == 3
     (alone,) = conclude(
         Results(RUN, cases=tuple(cases), facts=FACTS, examination=examination)
@@ -759,5 +818,7 @@ def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
         ).every
         return one
 
-    assert told().headline.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 (1450 when")
+    line = told().headline
+    assert line.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 when the run")
+    assert "has 1450 bytes; it carries IPv6. Set" in line
     assert not told(before={"worker": sick}).known

@@ -7,9 +7,9 @@ import dataclasses
 from sixproof.model import Family
 from sixproof.probes.dns.message import RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusions
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import examined
+from tests.unit.reporting.conclusion.cluster import conclude, examined
 from tests.unit.reporting.diagnosis.test_kinds import NAMES, Fails, run
 
 COREFILE = ".:53 {{\n    errors\n    {}\n    kubernetes cluster.local\n}}\n"

@@ -9,11 +9,11 @@ from sixproof.checks.judged import expecting_all
 from sixproof.model import Family, Flow, Matrix, MatrixKind, Observation, Outcome, Protocol
 from sixproof.probes.connect.fetch import asking
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import examined, hosts, node
+from tests.unit.reporting.conclusion.cluster import conclude, examined, hosts, node
 from tests.unit.reporting.samples import RUN
 
 TEST = "suites/felix/test_state.py::t"

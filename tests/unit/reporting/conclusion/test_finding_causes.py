@@ -28,12 +28,12 @@ from sixproof.model import (
     Severity,
 )
 from sixproof.reporting.causes.components.findings import REACHES
-from sixproof.reporting.conclusion.conclude import Conclusion, conclude
+from sixproof.reporting.conclusion.conclude import Conclusion
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import examined, run
+from tests.unit.reporting.conclusion.cluster import conclude, examined, run
 from tests.unit.reporting.samples import RUN, Rule, all_open, pods
 
 SIX = Family.IPV6

@@ -1,0 +1,143 @@
+"""Takings: rules of the packet filter that are nobody's known and took packets, in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
+from sixproof.model import Family
+from sixproof.probes.nodes.examination import FilterReading
+
+FAMILIES = {
+    "arp": (Family.IPV4,),
+    "ip": (Family.IPV4,),
+    "ip6": (Family.IPV6,),
+}
+"""Families of packets by that of a table; of others (inet, bridge, netdev) both."""
+OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
+"""Chains of known owners: what they drop, a policy or an empty service means to drop."""
+_VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
+_MESSAGES = {
+    "icmpv6, type 2": "ICMPv6 Packet Too Big",
+    "icmpv6, type 3": "ICMPv6 Time Exceeded",
+    "icmpv6, type 1": "ICMPv6 Destination Unreachable",
+    "icmpv6, type 135": "ICMPv6 Neighbor Solicitation",
+    "icmpv6, type 136": "ICMPv6 Neighbor Advertisement",
+    "icmpv6, type 134": "ICMPv6 Router Advertisement",
+    "icmp, type 3, code 4": "ICMP Fragmentation Needed",
+}
+"""What a rule takes, in the words of RFCs, by its match: these are of one family by their name."""
+_PACKETS = {
+    "udp, dport 4789": "VXLAN packets",
+    "tcp, flags syn": "TCP SYNs",
+    "fragment": "fragments",
+    "tcp and udp": "TCP and UDP packets",
+    "udp and tcp": "TCP and UDP packets",
+    "tcp": "TCP packets",
+    "udp": "UDP packets",
+    "sctp": "SCTP packets",
+    "icmp": "ICMP packets",
+    "icmpv6": "ICMPv6 packets",
+}
+"""The same of either family, the longest match first."""
+_WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
+_HOOKS = {
+    "input": "meant for the node itself",
+    "output": "that the node itself sends",
+    "forward": "that it forwards",
+}
+"""Which packets a chain sees, by its hook, where the match itself says nothing of it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Taking:
+    """A rule that took packets: its chain, and how far its counter rose meanwhile."""
+
+    rule: FilterRuleSeen
+    chain: ChainSeen | None
+    rose: int
+
+    @property
+    def place(self) -> str:
+        """Its chain and hook, and what it counted."""
+        hook = f", hook {self.chain.hook}" if self.chain else ""
+        counted = f"{self.rule.packets} packets" if self.rule.packets else "no counter"
+        return f"chain {self.rule.chain}{hook}, {counted}"
+
+    @property
+    def said(self) -> str:
+        """What it does: ``drops IPv6 VXLAN packets that it forwards (iifname eth0)``."""
+        rule = self.rule
+        taken = _taken(rule, self.chain.hook if self.chain else "")
+        if not rule.changes:
+            what = "the addresses of " if rule.verdict == "nat" else ""
+            return f"{_VERBS[rule.verdict]} {what}{taken}"
+        if rule.verdict == "nat":
+            return f"translates {rule.changes} of {taken}"
+        return f"sets the {rule.changes} in {taken}"
+
+    @property
+    def removal(self) -> str:
+        """The command that removes it."""
+        rule = self.rule
+        return f"nft delete rule {rule.family} {rule.table} {rule.chain} handle {rule.handle}"
+
+
+def takings(reading: FilterReading) -> Iterator[Taking]:
+    """Rules of nobody known that took packets."""
+    earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
+    chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
+    for rule in reading.after.rules:
+        if rule.verdict in _VERBS and not is_owned(rule) and rule.packets != 0:
+            chain = chains.get((rule.family, rule.table, rule.chain))
+            yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
+
+
+def families_of(rule: FilterRuleSeen) -> tuple[Family, ...]:
+    """The families whose packets it takes: those of its table, unless it asks for one."""
+    words = rule.match.split(", ")
+    for family, icmp in ((Family.IPV6, "icmpv6"), (Family.IPV4, "icmp")):
+        if family.value in words or icmp in words:
+            return (family,)
+    return FAMILIES.get(rule.family, tuple(Family))
+
+
+def _taken(rule: FilterRuleSeen, hook: str) -> str:
+    """Which packets it takes: ``ICMPv6 Packet Too Big that it forwards``, ``IPv6 TCP packets from
+    its pods (destination 2001:db8::/56)``."""
+    left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
+    way = next((_WAYS[term] for term in left if term in _WAYS), _HOOKS.get(hook, ""))
+    left = [term for term in left if term not in _WAYS]
+    families = families_of(rule)
+    of = f"{families[0].value} " if len(families) == 1 else ""
+    kind = ""
+    for table, prefix in ((_MESSAGES, ""), (_PACKETS, of)):
+        for match, words in table.items():
+            if not kind and (rest := _without(left, match.split(", "))) is not None:
+                kind, left = f"{prefix}{words}", rest
+    if not kind:
+        kind = f"{of}packets" if left or way else f"all {of}packets"
+    return " ".join(filter(None, (kind, way, f"({', '.join(left)})" if left else "")))
+
+
+def _without(terms: list[str], these: list[str]) -> list[str] | None:
+    """The terms without these, which stand in it one behind the other; None where they do not."""
+    for at in range(len(terms) - len(these) + 1):
+        if terms[at : at + len(these)] == these:
+            return [*terms[:at], *terms[at + len(these) :]]
+    return None
+
+
+def is_owned(rule: FilterRuleSeen) -> bool:
+    """Whether it is in a chain, or a table, of a known owner."""
+    return rule.chain.startswith(OWNED) or rule.table.startswith(("kube-proxy", "calico"))
+
+
+def chain_of(rule: FilterRuleSeen) -> tuple[str, str, str]:
+    """Family, table and name of its chain."""
+    return rule.family, rule.table, rule.chain
+
+
+def _key(rule: FilterRuleSeen) -> tuple[str, str, str, int]:
+    return *chain_of(rule), rule.handle
