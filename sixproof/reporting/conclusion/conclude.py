@@ -24,6 +24,8 @@ MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25
 """Of the flows that cannot work under a cause, those that may have worked: it came and went."""
+NAMELESS = ("node", "nodes", "routers")
+"""How a place ends that has no name of its own: "every node", "several nodes"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -159,7 +161,8 @@ def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
 
 def _names(cause: Cause, case: Case) -> bool:
     """Whether a test's own words name the place of a cause: a node, a pod, a replica."""
-    return cause.place.rpartition(" ")[2] in case.message
+    name = cause.place.rpartition(" ")[2]
+    return name not in NAMELESS and name in case.message
 
 
 def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
@@ -201,9 +204,12 @@ def _with_cases(
 
 
 def _speaks_of(told: Conclusion, conclusion: Conclusion) -> bool:
-    """Whether a cause that is known is one of the conclusion's, or else its place is named."""
+    """Whether a cause that is known is one of the conclusion's, or else its place is named. What
+    a test found wrong is never explained by what could not be measured."""
     if told.known:
         return any(cause in conclusion.causes for cause in told.causes)
+    if told.measured and not conclusion.measured:
+        return False
     return all(_names(conclusion.causes[0], case) for case in told.cases)
 
 

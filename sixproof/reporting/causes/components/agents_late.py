@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
-from sixproof.model import Family
+from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_list
+
+MOST = 0.75
+"""Of the cells that were not measured, those that begin or end at a node that is named: where all
+nodes are late alike, each of three is an end of five cells of nine."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -15,19 +21,41 @@ def find(situation: Situation) -> Iterator[Cause]:
     stalled = [w for w in situation.wrong if w.observation.stalled]
     if not stalled:
         return
-    nodes = Counter(w.observation.flow.source.node for w in stalled)
-    node, count = nodes.most_common(1)[0]
-    alone = count > len(stalled) / 2 and len(nodes) > 1
+    nodes = _late([w.observation.flow for w in stalled])
     yield Cause(
         "agents-late",
-        f"node {node}" if alone else "probe pods",
-        f"agents were too late to measure {len(stalled)} cells: the machine had no time for them; "
-        f"this says nothing about the network",
+        f"node{'s' if len(nodes) > 1 else ''} {said_list(nodes)}" if nodes else "several nodes",
+        f"the probe agents (python) there were late by up to {_worst(stalled):.1f} s"
+        f"{_over(stalled)}: {len(stalled)} cells could not be measured, and this says nothing "
+        f"about the network",
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
         hits=lambda wrong: wrong.observation.stalled > 0,
     )
+
+
+def _late(flows: Sequence[Flow]) -> list[str]:
+    """The nodes at which most of these flows begin or end; of two that most have, the one at which
+    they begin, if it is one."""
+    ends = _of_most([{flow.source.node, flow.destination.node} for flow in flows])
+    sources = _of_most([{flow.source.node} for flow in flows])
+    return sources if len(ends) > 1 and sources else ends
+
+
+def _of_most(places: Sequence[Iterable[str]]) -> list[str]:
+    counts = Counter(node for nodes in places for node in nodes if node)
+    return sorted(node for node, count in counts.items() if count >= MOST * len(places))
+
+
+def _worst(stalled: Iterable[Disagreement]) -> float:
+    return max(wrong.observation.stalled for wrong in stalled)
+
+
+def _over(stalled: Iterable[Disagreement]) -> str:
+    """That both families were hit, where both were."""
+    met = {carried_over(wrong.observation.flow) for wrong in stalled}
+    return ", over IPv4 and IPv6 alike" if met == set(Family) else ""
 
 
 RULES = (
