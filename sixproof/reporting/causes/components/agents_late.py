@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import carried_over
+from sixproof.reporting.conclusion.reach import alike
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
 
@@ -26,7 +26,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         "agents-late",
         f"node{'s' if len(nodes) > 1 else ''} {said_list(nodes)}" if nodes else "several nodes",
         f"the probe agents (python) there were late by up to {_worst(stalled):.1f} s"
-        f"{_over(stalled)}: {len(stalled)} cells could not be measured, and this says nothing "
+        f"{alike(stalled)}: {len(stalled)} cells could not be measured, and this says nothing "
         f"about the network",
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
@@ -50,12 +50,6 @@ def _of_most(places: Sequence[Iterable[str]]) -> list[str]:
 
 def _worst(stalled: Iterable[Disagreement]) -> float:
     return max(wrong.observation.stalled for wrong in stalled)
-
-
-def _over(stalled: Iterable[Disagreement]) -> str:
-    """That both families were hit, where both were."""
-    met = {carried_over(wrong.observation.flow) for wrong in stalled}
-    return ", over IPv4 and IPv6 alike" if met == set(Family) else ""
 
 
 RULES = (
