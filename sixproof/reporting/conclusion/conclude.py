@@ -151,12 +151,18 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
 
 
 def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
-    """What tests said themselves, with the cause that speaks of the same thing at the same place: a
-    device of a node, an address of a pod."""
-    for cause in (c for c in causes if c.about):
-        if all(_names(cause, case) and cause.about in case.message for case in told.cases):
+    """What tests said themselves, with the cause of which they broke, or which speaks of the same
+    thing at the same place: a device of a node, an address of a pod."""
+    for cause in causes:
+        if all(_speaks(case, cause) for case in told.cases):
             return dataclasses.replace(told, causes=(cause,))
     return told
+
+
+def _speaks(case: Case, cause: Cause) -> bool:
+    """Whether a test without cells is a matter of this cause."""
+    same = bool(cause.about) and _names(cause, case) and cause.about in case.message
+    return same or cause.broke(case)
 
 
 def _names(cause: Cause, case: Case) -> bool:
