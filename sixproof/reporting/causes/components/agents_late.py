@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
@@ -14,6 +14,8 @@ from sixproof.reporting.diagnosis.pattern import said_list
 MOST = 0.75
 """Of the cells that were not measured, those that begin or end at a node that is named: where all
 nodes are late alike, each of three is an end of five cells of nine."""
+TOLD = 3
+"""Nodes whose load is told."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -31,6 +33,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
+        evidence=tuple(_loads(situation, nodes))[:TOLD],
         hits=lambda wrong: wrong.observation.stalled > 0,
     )
 
@@ -48,6 +51,19 @@ def _of_most(places: Sequence[Iterable[str]]) -> list[str]:
     return sorted(node for node, count in counts.items() if count >= MOST * len(places))
 
 
+def _loads(situation: Situation, nodes: Collection[str]) -> Iterator[str]:
+    """What these nodes say of their load, the busiest first; all of them, where none is named."""
+    asked = {n: seen for n, seen in situation.nodes.items() if seen.processors}
+    asked = {n: seen for n, seen in asked.items() if n in nodes or not nodes}
+    for node in sorted(asked, key=lambda n: -asked[n].load / asked[n].processors):
+        seen, earlier = asked[node], situation.earlier.get(node)
+        before = f" ({earlier.load:.1f} when the run began)" if earlier else ""
+        yield (
+            f"load average of {node} in the last minute of the run: {seen.load:.1f} on "
+            f"{seen.processors} processors{before}"
+        )
+
+
 def _worst(stalled: Iterable[Disagreement]) -> float:
     return max(wrong.observation.stalled for wrong in stalled)
 
@@ -56,7 +72,7 @@ RULES = (
     CauseRule(
         "agents-late",
         "Agents had no time to measure",
-        "cells that an agent's own delay left open",
+        "cells that an agent's own delay left open, the load average of nodes",
         find,
     ),
 )

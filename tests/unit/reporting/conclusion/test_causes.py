@@ -497,6 +497,36 @@ def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
     assert not one.measured
 
 
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [(["worker"], ["worker"]), (NODES, ["worker", "worker2", "control-plane"])],
+    ids=["one is late", "all are late"],
+)
+def test_the_load_of_nodes_is_evidence_for_late_agents(
+    nodes: Sequence[str], told: list[str]
+) -> None:
+    """Of the node that is named, or of all, the busiest first: by its processors."""
+    loads = {"control-plane": (1.0, 8), "worker": (9.4, 2), "worker2": (9.5, 8)}
+
+    def busy(name: str, factor: float = 1.0) -> NodeSeen:
+        load, processors = loads[name]
+        return node(name, load=load * factor, processors=processors)
+
+    read = examined(
+        {name: busy(name) for name in NODES}, before={name: busy(name, 0.5) for name in NODES}
+    )
+    late = _late(_touching(*nodes))
+    (one,) = conclude(dataclasses.replace(late, examination=read)).every
+    assert [line.split()[3] for line in one.evidence] == told
+    assert one.evidence[0] == (
+        "load average of worker in the last minute of the run: 9.4 on 2 processors (4.7 when the "
+        "run began)"
+    )
+    late = dataclasses.replace(late, examination=dataclasses.replace(read, before=[]))
+    (one,) = conclude(late).every
+    assert one.evidence[0].endswith(" on 2 processors")
+
+
 def test_one_family_is_not_said_of_both() -> None:
     """Flows of IPv6 alone were tried, or met a late agent: which it was nobody knows."""
     at_worker = _touching("worker")
