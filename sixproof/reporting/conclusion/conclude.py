@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Flow
-from sixproof.reporting.conclusion import hints, known_faults
+from sixproof.reporting.conclusion import counters, hints, known_faults
 from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
@@ -34,9 +34,9 @@ class Conclusion:
 
     `causes` has the cause first and then its signs, causes that lie behind the same failures; none
     where the facts do not suffice: then `fits` are causes that would fit and what tells them apart.
-    `faults` are what it explains. `alone` says whether something worked where the cause lies: else
-    another one there would not have been seen. Without cause and faults it is what tests said
-    themselves, those of `cases`, whose evidence is no matrix.
+    `faults` are what it explains, `moved` are counters that rose where it lies. `alone` says
+    whether something worked there: else another cause there would not have been seen. Without cause
+    and faults it is what tests said themselves, those of `cases`, whose evidence is no matrix.
     """
 
     causes: tuple[Cause, ...]
@@ -44,6 +44,7 @@ class Conclusion:
     fits: tuple[str, ...] = ()
     alone: bool = True
     cases: tuple[Case, ...] = ()
+    moved: str = ""
 
     @property
     def known(self) -> bool:
@@ -71,7 +72,8 @@ class Conclusion:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
         known = (f"looks like {fault}" for fault in known_faults.known(self.causes[0]))
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
+        moved = (self.moved,) if self.moved else ()
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs, *known)))
 
     @property
     def tests(self) -> frozenset[str]:
@@ -117,8 +119,19 @@ def conclude(results: Results) -> Conclusions:
     left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
     told = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
     given, alone = _with_cases(chosen, told)
-    every = sorted((*given, *rest, *alone), key=_order)
+    counted = (_counted(conclusion, situation) for conclusion in given)
+    every = sorted((*counted, *rest, *alone), key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
+
+
+def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
+    """A conclusion about the network at one node, with the counters that rose there."""
+    cause = conclusion.causes[0]
+    kind, _, node = cause.place.partition(" ")
+    if kind != "node" or not conclusion.measured:
+        return conclusion
+    told = counters.moved(situation, node, cause.families)
+    return dataclasses.replace(conclusion, moved=told)
 
 
 def _found(situation: Situation) -> tuple[list[Cause], list[str]]:

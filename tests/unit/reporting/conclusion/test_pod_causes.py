@@ -13,7 +13,14 @@ from sixproof.kube.facts.components import EndedPod
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.nodes.examination import Examination, NodeReading
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
-from tests.unit.reporting.conclusion.cluster import concluded, examined, hosts, node, run
+from tests.unit.reporting.conclusion.cluster import (
+    concluded,
+    examined,
+    hosts,
+    node,
+    run,
+    with_wrong_cells,
+)
 from tests.unit.reporting.samples import NODES, Rule, pods
 
 SIX = Family.IPV6
@@ -135,14 +142,7 @@ def seen_there(
 ) -> Conclusions:
     """What is concluded where all flows that did not work were seen like this."""
     results = run(rule, examined(inside=[SILENT]), endpoints)
-    (measured,) = results.matrices
-    cells = {
-        key: seen if seen.outcome.works else dataclasses.replace(seen, **changes)
-        for key, seen in measured.matrix.cells.items()
-    }
-    matrix = dataclasses.replace(measured.matrix, cells=cells)
-    kept = dataclasses.replace(measured, matrix=matrix)
-    return conclude(dataclasses.replace(results, matrices=(kept,)))
+    return conclude(with_wrong_cells(results, **changes))
 
 
 def to_the_victims_agent(flow: Flow) -> Outcome:
