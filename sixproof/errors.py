@@ -8,6 +8,7 @@
       InfrastructureError      the cluster or the harness failed; never a network verdict
         ClusterUnreachable     no kubeconfig, wrong context, API server down
         ApiError               the API server refused or failed a request
+        NoAnswer             no answer came
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
         AgentError             an agent answered that it could not carry out a request
@@ -72,6 +73,20 @@ class ApiError(InfrastructureError):
     def __init__(self, message: str, *, status: int = 0, reason: str = "") -> None:
         self.status = status
         self.reason = reason
+        super().__init__(message)
+
+
+class NoAnswer(ApiError):
+    """No answer came (status 0). `sent` tells whether the server may have seen the request,
+    `silent` that it was connected and said nothing, `behind` that another one was to answer behind
+    the API server, over the cluster's network: an extension server, a kubelet."""
+
+    def __init__(
+        self, message: str, *, sent: bool, silent: bool = False, behind: bool = False
+    ) -> None:
+        self.sent = sent
+        self.silent = silent
+        self.behind = behind
         super().__init__(message)
 
 

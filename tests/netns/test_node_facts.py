@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import ipaddress
+import os
 import threading
 from collections.abc import Iterator, Sequence
 
@@ -66,6 +67,13 @@ def test_a_rule_and_its_table_are_told_as_the_kernel_follows_them(lab: Lab) -> N
         "default of table 52"
     )
     assert kernel.error == "EINVAL"  # all that the kernel says of it
+
+
+def test_the_load_of_the_machine_is_told(lab: Lab) -> None:
+    """Of all of it, whatever namespace asks."""
+    found = facts(lab)
+    assert found.processors == os.cpu_count()
+    assert found.load == pytest.approx(os.getloadavg()[0], abs=2)
 
 
 def test_routes_of_every_table_are_told(lab: Lab) -> None:

@@ -137,7 +137,9 @@ class ServersAsked(Record):
 class NodeSeen(Record):
     """The facts. `cut` names what was longer than is taken, `unread` what the kernel refused.
 
-    `counters` are those of /proc/net/snmp, snmp6, netstat and of connection tracking.
+    `counters` are those of /proc/net/snmp, snmp6, netstat and of connection tracking. `load` is the
+    load average of the last minute, of the whole machine with its `processors`; 0 where neither is
+    known.
     """
 
     links: list[LinkSeen]
@@ -153,6 +155,8 @@ class NodeSeen(Record):
     uptime: float
     cut: list[str]
     unread: list[str]
+    load: float = 0.0
+    processors: int = 0
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import socket
 import struct
 import time
@@ -103,6 +104,8 @@ class NodeReader:
             uptime=time.clock_gettime(time.CLOCK_BOOTTIME),
             cut=self.cut,
             unread=self.unread,
+            load=load(),
+            processors=os.cpu_count() or 0,
         )
 
     def told(
@@ -270,6 +273,12 @@ def sysctls(devices: typing.Sequence[str], out: typing.Sequence[str] = ()) -> di
     names += [f"net/ipv6/conf/{d}/accept_ra" for d in out[:LIMIT] if "/" not in d]
     found = {name: files.read(f"/proc/sys/{name}").strip() for name in names}
     return {name: value for name, value in found.items() if value}
+
+
+def load() -> float:
+    """Tasks that ran or waited for a processor, on average over the last minute (proc(5))."""
+    words = files.read("/proc/loadavg").split()
+    return float(words[0]) if words else 0.0
 
 
 def counters() -> dict[str, int]:

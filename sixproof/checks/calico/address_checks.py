@@ -193,7 +193,14 @@ class AddressChecks:
                 said[node] = autodetection.disagreement(method, known[node], family, device)
         if not said:
             raise NotAsked(f"Calico chose no {family} address for a node", f"nodes with {family}")
-        evidence.require_none([f"node {n}: {what}" for n, what in said.items() if what], family)
+        setting = f"{'IP6' if family is Family.IPV6 else 'IP'}_AUTODETECTION_METHOD"
+        remedy = (
+            f"restart calico-node there, or mend {setting} (of the Installation: "
+            f"nodeAddressAutodetectionV{family.version})"
+        )
+        evidence.require_none(
+            [f"node {n}: {what}; {remedy}" for n, what in said.items() if what], family
+        )
 
     def must_keep_its_blocks(self, nodes: Iterable[str]) -> None:
         """Every IPAM block is of its pool's size, and of a node that exists.

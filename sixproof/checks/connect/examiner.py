@@ -112,7 +112,7 @@ class Examiner:
 
 def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
     """Failing flows between pods and hosts of the topology that no policy decides: a few for each
-    pair of nodes, protocol and family."""
+    pair of nodes, protocol and family. An agent that did not answer is not waited for again."""
     known = {e.name: e for e in (*topology.pods, *topology.hosts)}
     chosen: dict[tuple[str, str, str, Family], list[Flow]] = {}
     for measured in results.telling():
@@ -122,7 +122,9 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
             flow = wrong.observation.flow
             ends = (flow.source, flow.destination)
             ours = all(known.get(end.name) == end for end in ends)
-            if not ours or wrong.expected.outcomes != {Outcome.ALLOWED} or wrong.expected.by_policy:
+            if not ours or not wrong.observation.outcome.measured:
+                continue
+            if wrong.expected.outcomes != {Outcome.ALLOWED} or wrong.expected.by_policy:
                 continue
             key = (flow.source.node, flow.destination.node, flow.protocol.value, flow.family)
             row = chosen.setdefault(key, [])

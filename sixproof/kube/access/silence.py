@@ -7,8 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sixproof.errors import ApiError
-from sixproof.kube.api.failures import NoAnswer
+from sixproof.errors import NoAnswer
 
 SAY_EVERY = 8.0
 """Seconds between two lines about silence."""
@@ -52,7 +51,7 @@ class Silence:
     def broken(self, path: str) -> None:
         """An answer came to a request for this path."""
         with self._lock:
-            self._spells.pop(_server(path), None)
+            self._spells.pop(server_of(path), None)
 
     def patience(self, path: str, error: NoAnswer) -> float:
         """The seconds, since a request was first sent, for which it is worth trying again.
@@ -63,7 +62,7 @@ class Silence:
             return self._patience
         with self._lock:
             now = self._clock()
-            spell = self._spells.setdefault(_server(path), _Spell())
+            spell = self._spells.setdefault(server_of(path), _Spell())
             if spell.since is None:
                 spell.since = now - self._timeout
             left = self._patience - (now - spell.since)
@@ -80,19 +79,23 @@ class Silence:
         """Before a request is sent; later ones have a patience of their own again.
 
         Raises:
-            ApiError: another to the same server was given up just now.
+            NoAnswer: another to the same server was given up just now.
         """
         with self._lock:
-            spell = self._spells.get(_server(path))
+            spell = self._spells.get(server_of(path))
             if spell is None or spell.given_up is None:
                 return
             if self._clock() - spell.given_up > AFTERWARDS:
-                del self._spells[_server(path)]
+                del self._spells[server_of(path)]
                 return
-            raise ApiError(f"{purpose}: not sent, since the API server is silent: {spell.error}")
+            raise NoAnswer(
+                f"{purpose}: not sent, since the API server is silent: {spell.error}",
+                sent=False,
+                behind=bool(server_of(path)),
+            )
 
 
-def _server(path: str) -> str:
+def server_of(path: str) -> str:
     """Who answers for a path: "" for the API server, else the group of an extension server."""
     parts = path.split("/")
     group = parts[2] if path.startswith("/apis/") and len(parts) > 2 else ""

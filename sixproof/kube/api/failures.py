@@ -14,7 +14,7 @@ from types import MappingProxyType
 import urllib3.exceptions
 from kubernetes.client.exceptions import ApiException
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, NoAnswer
 from sixproof.kube.access import certificates
 from sixproof.kube.access.config import Access
 from sixproof.kube.api import json_fields
@@ -37,18 +37,13 @@ _ENDED, _NOT_YET, _NAMES = 10, 9, (62, 64)
 _UNKNOWN_CA = (2, 18, 19, 20, 21)
 
 
-class NoAnswer(ApiError):
-    """No answer came (status 0). `sent` tells whether the server may have seen the request,
-    `silent` that it was connected and said nothing."""
-
-    def __init__(self, message: str, *, sent: bool, silent: bool = False) -> None:
-        self.sent = sent
-        self.silent = silent
-        super().__init__(message)
-
-
 def no_answer(
-    purpose: str, access: Access, timeouts: tuple[float, float], error: BaseException
+    purpose: str,
+    access: Access,
+    timeouts: tuple[float, float],
+    error: BaseException,
+    *,
+    behind: bool = False,
 ) -> NoAnswer:
     """The error for a request without an answer; `timeouts` are to connect and to read, in s."""
     chain = _chain(error)
@@ -57,6 +52,7 @@ def no_answer(
         f"{purpose}: no answer from {server}: {_why(chain, access, timeouts)}",
         sent=not any(isinstance(e, _UNSENT) for e in chain),
         silent=any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain),
+        behind=behind,
     )
 
 

@@ -17,10 +17,10 @@ from typing import Any, TypeVar
 from kubernetes.client.api_client import ApiClient
 from urllib3.connectionpool import HTTPSConnectionPool
 
-from sixproof.errors import ApiError, ClusterUnreachable
+from sixproof.errors import ApiError, ClusterUnreachable, NoAnswer
 from sixproof.kube.access.config import Access
 from sixproof.kube.access.exec_plugin import Say
-from sixproof.kube.access.silence import Silence
+from sixproof.kube.access.silence import Silence, server_of
 from sixproof.kube.api import failures, json_fields, wait
 from sixproof.kube.api.json_fields import Manifest
 
@@ -145,7 +145,7 @@ class Rest:
         def lasting(error: BaseException) -> float:
             if not failures.is_transient(error, repeatable=request.repeatable):
                 return 0.0
-            if not isinstance(error, failures.NoAnswer):
+            if not isinstance(error, NoAnswer):
                 return patient
             return self._silence.patience(request.path, error)
 
@@ -209,7 +209,10 @@ class Rest:
             )
             body: bytes = response.read()  # type: ignore[no-untyped-call]
         except failures.FOREIGN as error:
-            raise failures.no_answer(request.purpose, self.access, self._timeouts, error) from error
+            behind = bool(server_of(request.path))
+            raise failures.no_answer(
+                request.purpose, self.access, self._timeouts, error, behind=behind
+            ) from error
         self._silence.broken(request.path)
         if not 200 <= response.status <= 299:
             raise failures.refusal(request.purpose, response.status, body, response.headers)

@@ -122,8 +122,8 @@ def _open(access: Access, path: str, purpose: str, authorization: str) -> websoc
         raise failures.refusal(purpose, error.status_code, error.resp_body or b"") from error
     except websocket.WebSocketTimeoutException as error:
         silence = urllib3.exceptions.ReadTimeoutError(None, None, str(error))  # type: ignore[arg-type]
-        raise failures.no_answer(purpose, access, timeouts, silence) from error
+        raise failures.no_answer(purpose, access, timeouts, silence, behind=True) from error
     except (*failures.FOREIGN, websocket.WebSocketException) as error:
-        raise failures.no_answer(purpose, access, timeouts, error) from error
+        raise failures.no_answer(purpose, access, timeouts, error, behind=True) from error
     stream.settimeout(CONNECT_TIMEOUT)
     return cast("websocket.WebSocket", stream)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sixproof.model import Disagreement, Family, Flow
+from sixproof.reporting.results.test_record import Case
 
 if TYPE_CHECKING:
     from sixproof.reporting.conclusion.situation import Situation
@@ -30,7 +31,7 @@ class Cause:
     leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
     whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
     that worked speaks against it. `about` is the word by which a test without cells speaks of the
-    same thing: a device, ``MSS``.
+    same thing: a device, ``MSS``; `broke` says whether such a test broke of it.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Cause:
     evidence: tuple[str, ...] = ()
     since: str = ""
     about: str = ""
+    broke: Callable[[Case], bool] = lambda _: False
 
     @property
     def sentence(self) -> str:

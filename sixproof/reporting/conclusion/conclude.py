@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Flow
-from sixproof.reporting.conclusion import hints, known_faults
+from sixproof.reporting.conclusion import counters, hints, known_faults
 from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
@@ -24,6 +24,8 @@ MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25
 """Of the flows that cannot work under a cause, those that may have worked: it came and went."""
+NAMELESS = ("node", "nodes", "routers")
+"""How a place ends that has no name of its own: "every node", "several nodes"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +34,9 @@ class Conclusion:
 
     `causes` has the cause first and then its signs, causes that lie behind the same failures; none
     where the facts do not suffice: then `fits` are causes that would fit and what tells them apart.
-    `faults` are what it explains. `alone` says whether something worked where the cause lies: else
-    another one there would not have been seen. Without cause and faults it is what tests said
-    themselves, those of `cases`, whose evidence is no matrix.
+    `faults` are what it explains, `moved` are counters that rose where it lies. `alone` says
+    whether something worked there: else another cause there would not have been seen. Without cause
+    and faults it is what tests said themselves, those of `cases`, whose evidence is no matrix.
     """
 
     causes: tuple[Cause, ...]
@@ -42,6 +44,7 @@ class Conclusion:
     fits: tuple[str, ...] = ()
     alone: bool = True
     cases: tuple[Case, ...] = ()
+    moved: str = ""
 
     @property
     def known(self) -> bool:
@@ -69,7 +72,8 @@ class Conclusion:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
         known = (f"looks like {fault}" for fault in known_faults.known(self.causes[0]))
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *signs, *known)))
+        moved = (self.moved,) if self.moved else ()
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs, *known)))
 
     @property
     def tests(self) -> frozenset[str]:
@@ -115,8 +119,19 @@ def conclude(results: Results) -> Conclusions:
     left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
     told = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
     given, alone = _with_cases(chosen, told)
-    every = sorted((*given, *rest, *alone), key=_order)
+    counted = (_counted(conclusion, situation) for conclusion in given)
+    every = sorted((*counted, *rest, *alone), key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
+
+
+def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
+    """A conclusion about the network at one node, with the counters that rose there."""
+    cause = conclusion.causes[0]
+    kind, _, node = cause.place.partition(" ")
+    if kind != "node" or not conclusion.measured:
+        return conclusion
+    told = counters.moved(situation, node, cause.families)
+    return dataclasses.replace(conclusion, moved=told)
 
 
 def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
@@ -149,17 +164,24 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
 
 
 def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
-    """What tests said themselves, with the cause that speaks of the same thing at the same place: a
-    device of a node, an address of a pod."""
-    for cause in (c for c in causes if c.about):
-        if all(_names(cause, case) and cause.about in case.message for case in told.cases):
+    """What tests said themselves, with the cause of which they broke, or which speaks of the same
+    thing at the same place: a device of a node, an address of a pod."""
+    for cause in causes:
+        if all(_speaks(case, cause) for case in told.cases):
             return dataclasses.replace(told, causes=(cause,))
     return told
 
 
+def _speaks(case: Case, cause: Cause) -> bool:
+    """Whether a test without cells is a matter of this cause."""
+    same = bool(cause.about) and _names(cause, case) and cause.about in case.message
+    return same or cause.broke(case)
+
+
 def _names(cause: Cause, case: Case) -> bool:
     """Whether a test's own words name the place of a cause: a node, a pod, a replica."""
-    return cause.place.rpartition(" ")[2] in case.message
+    name = cause.place.rpartition(" ")[2]
+    return name not in NAMELESS and name in case.message
 
 
 def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
@@ -201,9 +223,12 @@ def _with_cases(
 
 
 def _speaks_of(told: Conclusion, conclusion: Conclusion) -> bool:
-    """Whether a cause that is known is one of the conclusion's, or else its place is named."""
+    """Whether a cause that is known is one of the conclusion's, or else its place is named. What
+    a test found wrong is never explained by what could not be measured."""
     if told.known:
         return any(cause in conclusion.causes for cause in told.causes)
+    if told.measured and not conclusion.measured:
+        return False
     return all(_names(conclusion.causes[0], case) for case in told.cases)
 
 

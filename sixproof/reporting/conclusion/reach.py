@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from sixproof.model import Disagreement, EndpointKind, Family, Flow, IPAddress, Outcome
 from sixproof.reporting.diagnosis.merged import behind
@@ -72,3 +72,9 @@ def sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> b
 def surely_sends(flow: Flow, node: str, family: Family, to: Collection[IPAddress]) -> bool:
     """The same without what may go elsewhere."""
     return not behind(flow.destination) and sends(flow, node, family, to)
+
+
+def alike(cells: Iterable[Disagreement]) -> str:
+    """That such cells are of both families, "" where they are of one."""
+    met = {carried_over(cell.observation.flow) for cell in cells}
+    return ", over IPv4 and IPv6 alike" if met == set(Family) else ""

@@ -38,7 +38,8 @@ class Case:
     `reason` says why it was skipped or not proven, `enable` how to have it run, `message` is the
     first failure's text. `covers` holds the codes of the guide's rows. `family` is set where the
     test asks about one family; `accuses` holds the families that its wrong answers were of,
-    `categories` the classes of failure by which its verdict is filed.
+    `categories` the classes of failure by which its verdict is filed. `unanswered` is the request
+    to the API server of which it broke, with why no answer came; "" where it did not.
     """
 
     nodeid: str
@@ -52,6 +53,7 @@ class Case:
     family: Family | None = None
     accuses: tuple[Family, ...] = ()
     categories: tuple[str, ...] = ()
+    unanswered: str = ""
 
     @property
     def name(self) -> str:

@@ -1,4 +1,5 @@
-"""Which kernel settings of a node are read: its own, its devices', and of where it leaves by."""
+"""Which kernel settings of a node are read: its own, its devices', and of where it leaves by; and
+what load it has."""
 
 from __future__ import annotations
 
@@ -37,3 +38,14 @@ def test_accept_ra_is_read_of_those_devices_alone(monkeypatch: pytest.MonkeyPatc
     assert "/proc/sys/net/ipv6/conf/cali1/accept_ra" not in asked
     assert "/proc/sys/net/ipv6/conf/cali1/disable_ipv6" in asked
     assert not [path for path in asked if ".." in path or "a/b" in path]
+
+
+@pytest.mark.parametrize(
+    ("text", "load"), [("7.25 3.10 1.00 9/1203 4711\n", 7.25), ("", 0.0)], ids=["read", "refused"]
+)
+def test_the_load_is_that_of_the_last_minute(
+    monkeypatch: pytest.MonkeyPatch, text: str, load: float
+) -> None:
+    """The first of three averages; nothing where it cannot be read."""
+    monkeypatch.setattr(files, "read", lambda path: text if path == "/proc/loadavg" else "")
+    assert node.load() == load

@@ -36,7 +36,7 @@ proof = "true"
 
 
 def test_the_catalogue_has_the_faults_that_the_suites_are_tried_with() -> None:
-    wanted = {"A1", "A2", "A3", "I1", "I2", "I3", "I4", "I7", "I8", "I9", "I10", "I13", "I16"}
+    wanted = {"A1", "A2", "A3", "A4", "I1", "I2", "I3", "I4", "I7", "I8", "I9", "I10", "I13", "I16"}
     assert wanted | {"I18", "I21", "I23", "C1", "C2", "C3"} <= CATALOGUE.keys()
 
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from sixproof.model import Family
+from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import alike
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_list
+
+MOST = 0.75
+"""Of the cells that were not measured, those that begin or end at a node that is named: where all
+nodes are late alike, each of three is an end of five cells of nine."""
+TOLD = 3
+"""Nodes whose load is told."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -15,26 +23,56 @@ def find(situation: Situation) -> Iterator[Cause]:
     stalled = [w for w in situation.wrong if w.observation.stalled]
     if not stalled:
         return
-    nodes = Counter(w.observation.flow.source.node for w in stalled)
-    node, count = nodes.most_common(1)[0]
-    alone = count > len(stalled) / 2 and len(nodes) > 1
+    nodes = _late([w.observation.flow for w in stalled])
     yield Cause(
         "agents-late",
-        f"node {node}" if alone else "probe pods",
-        f"agents were too late to measure {len(stalled)} cells: the machine had no time for them; "
-        f"this says nothing about the network",
+        f"node{'s' if len(nodes) > 1 else ''} {said_list(nodes)}" if nodes else "several nodes",
+        f"the probe agents (python) there were late by up to {_worst(stalled):.1f} s"
+        f"{alike(stalled)}: {len(stalled)} cells could not be measured, and this says nothing "
+        f"about the network",
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
+        evidence=tuple(_loads(situation, nodes))[:TOLD],
         hits=lambda wrong: wrong.observation.stalled > 0,
     )
+
+
+def _late(flows: Sequence[Flow]) -> list[str]:
+    """The nodes at which most of these flows begin or end; of two that most have, the one at which
+    they begin, if it is one."""
+    ends = _of_most([{flow.source.node, flow.destination.node} for flow in flows])
+    sources = _of_most([{flow.source.node} for flow in flows])
+    return sources if len(ends) > 1 and sources else ends
+
+
+def _of_most(places: Sequence[Iterable[str]]) -> list[str]:
+    counts = Counter(node for nodes in places for node in nodes if node)
+    return sorted(node for node, count in counts.items() if count >= MOST * len(places))
+
+
+def _loads(situation: Situation, nodes: Collection[str]) -> Iterator[str]:
+    """What these nodes say of their load, the busiest first; all of them, where none is named."""
+    asked = {n: seen for n, seen in situation.nodes.items() if seen.processors}
+    asked = {n: seen for n, seen in asked.items() if n in nodes or not nodes}
+    for node in sorted(asked, key=lambda n: -asked[n].load / asked[n].processors):
+        seen, earlier = asked[node], situation.earlier.get(node)
+        before = f" ({earlier.load:.1f} when the run began)" if earlier else ""
+        yield (
+            f"load average of {node} in the last minute of the run: {seen.load:.1f} on "
+            f"{seen.processors} processors{before}"
+        )
+
+
+def _worst(stalled: Iterable[Disagreement]) -> float:
+    return max(wrong.observation.stalled for wrong in stalled)
 
 
 RULES = (
     CauseRule(
         "agents-late",
         "Agents had no time to measure",
-        "cells that an agent's own delay left open",
+        "cells that an agent's own delay left open, the load average of nodes",
         find,
     ),
 )

@@ -36,7 +36,8 @@ def find(situation: Situation) -> Iterator[Cause]:
     well = [replica for replica in asked if replica not in sick]
     if sick and well:
         for replica, rows in sick.items():
-            yield _replica(replica, rows, len(asked[replica]), well)
+            told = _by_the_api(situation, *replica)
+            yield _replica(replica, rows, len(asked[replica]), well, told)
     elif lies := [o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED]:
         yield _all_of_them(situation, lies, list(sick))
 
@@ -65,8 +66,22 @@ def _by_replica(seen: Iterable[Observation]) -> dict[tuple[str, str], list[Obser
     return found
 
 
+def _by_the_api(situation: Situation, name: str, node: str) -> list[str]:
+    """What the API server says of a replica's pod, nothing where it has no such pod."""
+    return [
+        f"the API server calls it {'' if pod.ready else 'not '}Ready, with "
+        f"{pod.restarts or 'no'} restart{'' if pod.restarts == 1 else 's'}"
+        for pod in situation.examination.of("CoreDNS", node)
+        if pod.name == name
+    ]
+
+
 def _replica(
-    replica: tuple[str, str], rows: list[Observation], total: int, well: list[tuple[str, str]]
+    replica: tuple[str, str],
+    rows: list[Observation],
+    total: int,
+    well: list[tuple[str, str]],
+    told: list[str],
 ) -> Cause:
     name, node = replica
     ways = [f for f in Family if any(Family.of(o.flow.address) is f for o in rows)]
@@ -103,6 +118,7 @@ def _replica(
         hits=hits,
         evidence=(
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
+            *told,
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
     )
@@ -153,7 +169,7 @@ RULES = (
     CauseRule(
         "dns-replica",
         "One DNS replica is wrong or silent, the others are right",
-        "DNS questions and answers of each replica asked by itself",
+        "DNS questions and answers of each replica asked by itself, readiness of its pod",
         find,
         ("R4", "R10"),
     ),

@@ -339,7 +339,9 @@ def test_an_address_that_the_method_would_not_choose_is_named() -> None:
                 run.checks.must_be_chosen_by_the_method(FOUR)
     lines = said(run.checks.must_be_chosen_by_the_method).splitlines()
     assert lines[0] == (
-        "node worker: Calico chose 2001:db8::1/64 on eth0, which is not in 2001:db8:1::/48"
+        "node worker: Calico chose 2001:db8::1/64 on eth0, which is not in 2001:db8:1::/48; "
+        "restart calico-node there, or mend IP6_AUTODETECTION_METHOD (of the Installation: "
+        "nodeAddressAutodetectionV6)"
     )
     assert len(lines) == 2
 

@@ -153,6 +153,17 @@ def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
     assert sample(run(across(SIX, "worker")), strangers) == ()
 
 
+def test_what_was_not_measured_is_not_sent_again() -> None:
+    """It moves no counter, and an agent that stands still would cost the examination its time."""
+
+    def unknown(flow: Flow) -> Outcome:
+        return Outcome.UNKNOWN if flow.source == pods()[0] else across(SIX, "worker")(flow)
+
+    chosen = sample(run(unknown), MESH)
+    assert chosen
+    assert pods()[0] not in {flow.source for flow in chosen}
+
+
 def test_a_sample_has_few_flows_of_each_kind() -> None:
     """For each pair of nodes, protocol and family."""
     chosen = sample(run(across(SIX, "worker", "worker2")), MESH)

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, NoAnswer
 from sixproof.kube.access.silence import AFTERWARDS, SAY_EVERY, Silence
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
-from sixproof.kube.api.failures import NoAnswer
 from tests.unit.kube.server import FakeApi, Reply, kubeconfig, listed, serve
 
 PATIENCE = 3.0
@@ -117,8 +116,9 @@ def test_extension_servers_are_silent_for_themselves(
     heard.check(well, "get x")
     assert heard.patience(well, SILENT) > 0
     heard.broken(well)
-    with pytest.raises(ApiError):
+    with pytest.raises(NoAnswer) as given_up_at_once:
         heard.check(silent, "get y")
+    assert given_up_at_once.value.behind is (silent != PODS)
 
 
 def test_refused_connections_keep_their_patience(said: list[str]) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import operator
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sixproof.errors import ApiError, ManifestError
+from sixproof.errors import ApiError, ManifestError, NoAnswer
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.resources import Kind
@@ -73,6 +74,28 @@ def test_failures_are_one_line_with_status(
     assert words in message
     assert "\n" not in message
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("path", "ask", "behind"),
+    [
+        ("/api/v1/nodes", lambda cluster: cluster.list(resources.NODE), False),
+        (
+            "/apis/projectcalico.org/v3",
+            lambda cluster: cluster.catalog.kinds("projectcalico.org/v3"),
+            True,
+        ),
+    ],
+    ids=["the API server", "Calico's"],
+)
+def test_who_did_not_answer_is_told(
+    cluster: Cluster, api: FakeApi, path: str, ask: Callable[[Cluster], object], behind: bool
+) -> None:
+    """Calico's own API is reached over the cluster's network: its silence may be a network's."""
+    api.on("GET", path, Reply(hang_up=True))
+    with pytest.raises(NoAnswer) as caught:
+        ask(cluster)
+    assert caught.value.behind is behind
 
 
 def test_reason_is_kept(cluster: Cluster, api: FakeApi) -> None:

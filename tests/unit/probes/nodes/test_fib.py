@@ -24,7 +24,7 @@ USUAL = [RuleSeen("IPv6", 0, "table", 255), RuleSeen("IPv6", 32766, "table", 254
 def node(routes: list[RouteHeld], rules: list[RuleSeen] | None = None) -> NodeSeen:
     """A node with these routes and rules."""
     facts: dict[str, object] = {
-        f.name: [] for f in dataclasses.fields(NodeSeen) if f.name not in ("clock", "uptime")
+        f.name: [] for f in dataclasses.fields(NodeSeen) if f.default is dataclasses.MISSING
     }
     facts |= {"sysctls": {}, "counters": {}, "clock": 0.0, "uptime": 0.0}
     facts |= {"routes": routes, "rules": USUAL if rules is None else rules}

@@ -163,6 +163,17 @@ def conclude(results: Results) -> Conclusions:
     return told
 
 
+def with_wrong_cells(results: Results, **changes: Any) -> Results:
+    """The run whose only matrix has all cells that did not work seen like this."""
+    (measured,) = results.matrices
+    cells = {
+        key: seen if seen.outcome.works else dataclasses.replace(seen, **changes)
+        for key, seen in measured.matrix.cells.items()
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    return dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+
+
 def concluded(
     rule: Rule, examination: Examination | None = None, endpoints: Iterable[Endpoint] | None = None
 ) -> Conclusions:

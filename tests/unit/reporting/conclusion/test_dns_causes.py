@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
+from typing import Any
 
+import pytest
+
+from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Family
 from sixproof.probes.dns.message import RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
@@ -15,11 +20,12 @@ from tests.unit.reporting.diagnosis.test_kinds import NAMES, Fails, run
 COREFILE = ".:53 {{\n    errors\n    {}\n    kubernetes cluster.local\n}}\n"
 
 
-def concluded(fails: Fails, corefile: str = "") -> Conclusions:
+def concluded(fails: Fails, corefile: str = "", pods: Iterable[ComponentPod] = ()) -> Conclusions:
     """What a run concludes in which every pod asks both replicas."""
     results = run(fails)
     cases = tuple(Case(m.test, CaseOutcome.FAILED) for m in results.matrices)
     read = examined(settings={"Corefile": corefile})
+    read = dataclasses.replace(read, pods=[*read.pods, *pods])
     return conclude(dataclasses.replace(results, cases=cases, examination=read))
 
 
@@ -49,6 +55,33 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
         "DNS replica coredns-x on node worker2: it gives no answer on port 53, over IPv4 and IPv6"
     )
     assert "looks like coredns/coredns 7168:" in " ".join(one.evidence)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, "the API server calls it Ready, with no restarts"),
+        ({"restarts": 1}, "the API server calls it Ready, with 1 restart"),
+        ({"ready": False, "restarts": 3}, "the API server calls it not Ready, with 3 restarts"),
+    ],
+    ids=["well", "started again", "not ready"],
+)
+def test_what_the_api_server_says_of_a_replica_is_evidence(
+    changes: dict[str, Any], told: str
+) -> None:
+    """Of that replica alone: Ready does not mean that it answers."""
+    sick = ComponentPod("CoreDNS", "kube-system", "coredns-x", "worker2", ready=True)
+    pods = [
+        dataclasses.replace(sick, **changes),
+        dataclasses.replace(sick, name="coredns-z", restarts=9),
+        dataclasses.replace(sick, name="coredns-y", node="worker", restarts=9),
+    ]
+
+    def dead(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.TIMEOUT if query.server.name == "coredns-x" else None
+
+    (one,) = concluded(dead, pods=pods).every
+    assert [line for line in one.evidence if "API server" in line] == [told]
 
 
 def test_a_line_of_the_corefile_is_the_cause() -> None:

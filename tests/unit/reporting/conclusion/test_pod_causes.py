@@ -1,12 +1,27 @@
-"""Causes that lie in one pod of the run: it ended, or it refuses although its agent listens."""
+"""Causes that lie in one pod of the run: it ended, it refuses although its agent listens, or that
+agent stands still."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
 from sixproof.kube.facts.components import EndedPod
-from sixproof.model import Family, Flow, Outcome
-from sixproof.probes.nodes.examination import NodeReading
-from tests.unit.reporting.conclusion.cluster import concluded, examined, node
-from tests.unit.reporting.samples import Rule, pods
+from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
+from sixproof.probes.nodes.examination import Examination, NodeReading
+from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from tests.unit.reporting.conclusion.cluster import (
+    concluded,
+    examined,
+    hosts,
+    node,
+    run,
+    with_wrong_cells,
+)
+from tests.unit.reporting.samples import NODES, Rule, pods
 
 SIX = Family.IPV6
 VICTIM = next(pod for pod in pods() if pod.name == "a@worker")
@@ -71,3 +86,141 @@ def test_a_pod_whose_agent_is_silent_may_well_refuse() -> None:
     inside = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", missing="no answer within 8 s")
     (one,) = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside])).every
     assert not one.known
+
+
+LATE = "no answer within 8 s"
+SILENT = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", missing=LATE)
+
+
+def not_measured_at_the_victim(flow: Flow) -> Outcome:
+    """The kernel answers ICMP echo requests of others, the agent nothing."""
+    at_it = VICTIM.name in (flow.source.name, flow.destination.name)
+    echo = flow.protocol is Protocol.ICMP and flow.source.name != VICTIM.name
+    return Outcome.UNKNOWN if at_it and not echo else Outcome.ALLOWED
+
+
+def test_a_pod_whose_agent_stands_still_is_no_fault_of_the_network() -> None:
+    """A4: pod, process, both families; what the kernel answered meanwhile is evidence."""
+    (one,) = concluded(not_measured_at_the_victim, examined(inside=[SILENT])).every
+    assert one.headline.startswith(
+        "pod a@worker: its agent (python) does not answer, over IPv4 and IPv6 alike: 120 cells "
+        "could not be measured, and this says nothing about the network. "
+    )
+    assert " on worker" in one.headline
+    assert len(one.headline) <= 280
+    assert not one.measured
+    assert one.evidence == (
+        "a@worker, at the end of the run: no answer within 8 s",
+        "the kernel answered 16 of 16 ICMP echo requests to it",
+    )
+
+
+@pytest.mark.parametrize(
+    "examination",
+    [
+        examined(inside=[NodeReading(SILENT.node, node("worker"))]),
+        examined(inside=[dataclasses.replace(SILENT, node="six-x/another")]),
+        Examination(inside=[SILENT], after=[NodeReading(n, missing=LATE) for n in NODES]),
+    ],
+    ids=["it answers", "another pod", "nobody answers"],
+)
+def test_an_agent_that_is_not_alone_silent_is_no_cause(examination: Examination) -> None:
+    """What is not known of it, or is known of all, is not laid at it."""
+    assert not any(c.known for c in concluded(not_measured_at_the_victim, examination).every)
+
+
+def test_a_pod_that_ended_answers_no_more() -> None:
+    """That it ended is the cause, and its silence is not told beside it."""
+    end = EndedPod(VICTIM.namespace, VICTIM.pod, VICTIM.node, "Evicted: low on memory")
+    read = examined(inside=[SILENT], ended=[end])
+    (one,) = concluded(not_measured_at_the_victim, read).every
+    assert [cause.code for cause in one.causes] == ["pod-ended"]
+
+
+def seen_there(
+    rule: Rule, endpoints: Iterable[Endpoint] | None = None, **changes: Any
+) -> Conclusions:
+    """What is concluded where all flows that did not work were seen like this."""
+    results = run(rule, examined(inside=[SILENT]), endpoints)
+    return conclude(with_wrong_cells(results, **changes))
+
+
+def to_the_victims_agent(flow: Flow) -> Outcome:
+    """The kernel answers ICMP echo requests, the agent nothing that it is sent."""
+    to_it = flow.destination.name == VICTIM.name and flow.protocol is not Protocol.ICMP
+    return Outcome.UNKNOWN if to_it else Outcome.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "known"),
+    [
+        (to_the_victims_agent, {"outcome": Outcome.DROPPED, "arrived": None}, True),
+        (to_the_victims_agent, {"outcome": Outcome.DROPPED, "arrived": False}, False),
+        (to_the_victims_agent, {"outcome": Outcome.REFUSED}, False),
+        (
+            at_the_victim(Outcome.UNKNOWN, *Family),
+            {"outcome": Outcome.DROPPED, "arrived": None},
+            False,
+        ),
+    ],
+    ids=["its side is not known", "it did not arrive", "it refuses", "the kernel is silent too"],
+)
+def test_a_silence_of_which_the_agent_did_not_tell_its_side(
+    rule: Rule, changes: dict[str, Any], known: bool
+) -> None:
+    """It may well have arrived, where the kernel answers. What its agent said before it stood still
+    stands."""
+    assert any(c.known for c in seen_there(rule, **changes).every) is known
+
+
+def test_an_agent_that_was_late_and_an_agent_that_is_silent_are_two_causes() -> None:
+    """Cells that say how late it was are told as such."""
+    (one,) = seen_there(not_measured_at_the_victim, stalled=2.0).every
+    assert [cause.code for cause in one.causes] == ["agents-late"]
+
+
+def test_a_witness_behind_a_service_is_named_by_what_its_cells_say() -> None:
+    """The service's only backend stands still: no end of the flow is its pod."""
+    service = dataclasses.replace(
+        pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
+    )
+    reason = "no answer, and the server's side is unknown: a@worker: no answer from the agent"
+    (one,) = seen_there(
+        lambda flow: Outcome.UNKNOWN if flow.destination is service else Outcome.ALLOWED,
+        (*pods()[1:], service),
+        reason=reason,
+    ).every
+    assert one.headline.startswith("pod a@worker: its agent (python) does not answer")
+
+
+def at_host(flow: Flow) -> Outcome:
+    """Nothing at the host network of worker was measured."""
+    ends = (flow.source, flow.destination)
+    host = any(end.kind is EndpointKind.HOST and end.node == "worker" for end in ends)
+    return Outcome.UNKNOWN if host else Outcome.ALLOWED
+
+
+def at_node(flow: Flow) -> Outcome:
+    """Nothing at worker was measured."""
+    at_it = "worker" in (flow.source.node, flow.destination.node)
+    return Outcome.UNKNOWN if at_it else Outcome.ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("rule", "inside", "said"),
+    [
+        (at_host, [], "the agent (python) of its host network does not answer, over IPv4"),
+        (at_node, [SILENT], "its probe agents (python) do not answer, over IPv4"),
+    ],
+    ids=["the host network", "the whole node"],
+)
+def test_agents_of_a_node_that_do_not_answer(
+    rule: Rule, inside: list[NodeReading], said: str
+) -> None:
+    """The agent of its host network alone, or with those of its pods: the node is the place."""
+    read = examined(inside=inside)
+    silent = [r if r.node != "worker" else NodeReading("worker", missing=LATE) for r in read.after]
+    ends: tuple[Endpoint, ...] = (*pods(), *hosts())
+    (one,) = concluded(rule, dataclasses.replace(read, after=silent), ends).every
+    assert one.headline.startswith(f"node worker: {said}")
+    assert len(one.headline) <= 280

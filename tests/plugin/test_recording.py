@@ -1,0 +1,60 @@
+"""Recording: what a test's error says beside its text."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from fixtures.report.recording import CASE, note_phase
+from sixproof.errors import ApiError, NoAnswer, NotReady
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+
+SILENT = NoAnswer("list pods: no answer from https://x: it was silent for 10 s", sent=True)
+KUBELET = NoAnswer("exec into six-x/a: no answer from https://x", sent=True, behind=True)
+
+
+def led_to(error: Exception, cause: Exception) -> Exception:
+    """An error with its cause, as `raise ... from` makes it."""
+    error.__cause__ = cause
+    return error
+
+
+def recorded(error: BaseException, when: str) -> Case:
+    """The case of a test that fails so in a phase."""
+
+    def fail() -> None:
+        raise error
+
+    item = SimpleNamespace(stash=pytest.Stash())
+    item.stash[CASE] = Case("t.py::t", CaseOutcome.PASSED)
+    call = pytest.CallInfo.from_call(fail, when=cast(Any, when))
+    report = SimpleNamespace(skipped=False, failed=True, when=when, duration=0.1)
+    note_phase(cast(pytest.Item, item), call, cast(pytest.TestReport, report))
+    return item.stash[CASE]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SILENT, str(SILENT)),
+        (led_to(NotReady("pod a is not there"), SILENT), str(SILENT)),
+        (KUBELET, ""),
+        (ApiError("list pods: 403: forbidden", status=403), ""),
+    ],
+    ids=["silent", "what led to it", "behind the API server", "an answer"],
+)
+def test_a_test_that_broke_of_an_unanswered_request_says_so(error: Exception, told: str) -> None:
+    """Of one that the API server itself did not answer, wherever in the test that was."""
+    for when in ("setup", "call"):
+        case = recorded(error, when)
+        assert case.outcome is CaseOutcome.BROKEN
+        assert case.unanswered == told
+
+
+def test_a_verdict_is_no_unanswered_request() -> None:
+    """What was found wrong was found, whatever led there."""
+    case = recorded(led_to(AssertionError("2 pods have no address"), SILENT), "call")
+    assert case.outcome is CaseOutcome.FAILED
+    assert case.unanswered == ""
