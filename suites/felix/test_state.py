@@ -40,7 +40,7 @@ def test_every_node_encrypts_a_family_for_which_wireguard_is_on(
 ) -> None:
     """Each node has the family's WireGuard device, up, and has told the others its key.
 
-    Why: Felix sends in clear text to a node that told none.
+    Why: Felix does not encrypt to a node that has published none.
     """
     felix_states.must_encrypt(ip_family)
 

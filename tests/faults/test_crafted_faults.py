@@ -118,11 +118,11 @@ def test_i2_a_bottleneck_quotes_what_was_sent(
         if line.startswith(f"raw@{node} -> raw@{peer} over {family}") and "1430 bytes" in line
     ]
     assert len(told) == len(WAYS)
-    assert sum(f"said {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
+    assert sum(f"sent {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
 
 
 def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str, str]) -> None:
-    """I1 and I2: full-size packets vanish, and nobody says so; all smaller ones pass."""
+    """I1 and I2: full-size packets are lost, and no ICMP error comes back; smaller ones pass."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", "IPv6")
     faults("inject", "I1", "--node", node, "--family", "IPv6")
@@ -133,7 +133,7 @@ def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str,
     assert_red(suite_run, set(), Family.IPV4)
     said = message(suite_run, to_pod, Family.IPV6)
     assert f"raw@{node} -> raw@{peer} over IPv6" in said
-    assert "nobody said that it is too big" in said
+    assert "it was lost, and no Packet Too Big came back" in said
 
 
 def test_i8_a_policy_that_is_not_enforced_lets_every_shape_through(

@@ -467,6 +467,6 @@ def test_load_balancers_are_asked_where_somebody_gives_addresses(
     ran = run(simulated, tmp_path, *arguments)
     assert (ran.of("passed"), ran.bad) == (passed, failed), ran.text
     if not given:
-        assert "nobody gives services of type LoadBalancer an address" in ran.text
+        assert "services of type LoadBalancer are given no address" in ran.text
     if failed:
         assert "has no IPv6 address" in ran.text

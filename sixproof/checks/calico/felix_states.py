@@ -185,7 +185,7 @@ class FelixStates:
         if not link.up:
             return f"its WireGuard device {device} is down"
         if modes.lacks_key(self._state, node, family):
-            return f"it has told no WireGuard key for {family}, so that no peer encrypts to it"
+            return f"it published no WireGuard key for {family}, so that no peer encrypts to it"
         return ""
 
     def _changed(

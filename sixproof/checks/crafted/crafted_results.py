@@ -92,7 +92,7 @@ class CraftedResults:
             leak = way == DENIED
             classes = [Category.LEAK] if leak else []
             classes += [only] if only else [] if leak else [Category.BOTH]
-            lead = f"{title}: {len(violations)} of {len(mine)} shots over {family}"
+            lead = f"{title}: {len(violations)} of {len(mine)} crafted packets over {family}"
             more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
             text = "\n  ".join([lead, *violations[:TOLD], *more])
             raise evidence.wrong(text, [family], *classes)

@@ -202,7 +202,7 @@ def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Verdict:
         own = f"the server's own control: {server_evidence.control_failure}"
         if server_evidence.control_refused:
             return Verdict(Outcome.REFUSED, f"no listener ({said}; {own})")
-        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
+        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom is not known ({own})")
     return Verdict(Outcome.REFUSED, f"refused: {said}")
 
 

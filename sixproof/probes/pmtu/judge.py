@@ -25,7 +25,7 @@ LARGEST_OVERHEAD = 100
 class ViolationKind(enum.Enum):
     """What is wrong with a path."""
 
-    BLACK_HOLE = "small packets pass, large ones vanish without a word"
+    BLACK_HOLE = "small packets pass, large ones are lost silently"
     NARROW = "the path is narrower than its devices and routes say"
     WRONG = "sizes are not what they must be"
     SLOW = "bulk is carried, but not in time"
@@ -201,10 +201,10 @@ def signals_are_exact(p: PathResult) -> Violation | None:
     """
     for s in signals(p):
         if not s.error.too_big:
-            return Violation(p, ViolationKind.WRONG, f"{s.sender} said {s.error.name}")
+            return Violation(p, ViolationKind.WRONG, f"{s.sender} sent {s.error.name}")
         if s.mtu not in p.path.tellable:
             return Violation(
-                p, ViolationKind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}"
+                p, ViolationKind.NARROW, f"{s.sender} gave MTU {s.mtu}, though {_promise(p)}"
             )
     return None
 
@@ -213,7 +213,7 @@ def signals_are_honoured(p: PathResult) -> Violation | None:
     """The sender's kernel works with the MTU that it was told, and what fits it passes."""
     for s in signals(p):
         if not s.honoured:
-            said = f"{s.sender} said MTU {s.mtu}, the socket works with {s.kept}"
+            said = f"{s.sender} gave MTU {s.mtu}, the socket works with {s.kept}"
             return Violation(p, ViolationKind.WRONG, said)
     return plain_socket_converges(p) if signals(p) else None
 

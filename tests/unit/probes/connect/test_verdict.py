@@ -257,7 +257,7 @@ REFUSALS = (
         "control neither answers nor refuses",
         Event.RESET,
         Outcome.UNKNOWN,
-        "by whom cannot be told (the server's own control: silent)",
+        "by whom is not known (the server's own control: silent)",
         MUTE,
         error="ECONNREFUSED",
     ),

@@ -45,7 +45,7 @@ def test_every_item_has_a_line_with_its_values_and_what_to_do() -> None:
     assert "worker: net.ipv6.conf.all.forwarding is 0 | sysctl -w" in line
     assert line.endswith("| node-facts/ |")
     assert "Check-list: 7 ok, 1 not ok, 2 not seen, 1 not used." in page, (
-        "disable_ipv6 was not told"
+        "disable_ipv6 was not reported"
     )
 
 

@@ -100,7 +100,7 @@ def test_without_facts_the_place_is_told_with_what_fits() -> None:
     (one,) = concluded(across(SIX, "worker")).every
     assert not one.known
     assert "to and from node worker across nodes" in one.headline
-    assert any("to tell:" in fit for fit in one.fits)
+    assert any("to find out:" in fit for fit in one.fits)
 
 
 def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:

@@ -64,7 +64,7 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
     found = error(hole(), path_result(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
     text = str(found)
     assert "bulk passes: 1 of 1 ordered pairs over IPv6" in text
-    assert "small packets pass, large ones vanish" in text
+    assert "small packets pass, large ones are lost" in text
     assert "a@w1 -> a@w2 over IPv6: TCP silent" in text
     assert "narrowest hop: vxlan-v6.calico of w1 1350 (route to there)" in text
     assert "w1 made 4 (Icmp6OutPktTooBigs), the source received 0" in text
@@ -118,7 +118,7 @@ def test_a_drawing_has_a_line_a_hop() -> None:
         "   1350  w1 vxlan-v6.calico  route to there  <- narrowest"
     ]
     assert "passed 256, 1350, 1430" in lines[-1]
-    assert "2001:db8::ffff said MTU 1350" in lines[-1]
+    assert "2001:db8::ffff gave MTU 1350" in lines[-1]
     assert "<- narrowest" not in "".join(path_text.drawing(path_result(hops=HOPS)))
     assert next(iter(path_text.drawing(path_result(hops=())))).endswith("MTU unknown")
 
