@@ -244,7 +244,7 @@ class FelixStates:
         hosts: Sequence[Endpoint] = (),
         family: Family | None = None,
     ) -> None:
-        """A cell a node and family: WRONG with what is wrong, UNKNOWN where it was not read."""
+        """One cell per node and family: WRONG and why, UNKNOWN where it was not read."""
         seen: list[Observation] = []
         for host in hosts or self._topology.hosts:
             if host.node not in read:

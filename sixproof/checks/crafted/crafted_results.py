@@ -60,10 +60,11 @@ class CraftedResults:
         only: Iterable[str] | None = None,
         wrong: Wrong = crafted.violation,
     ) -> None:
-        """Every crafted packet that went this way met its fate, or those of some shapes `only` did.
+        """Every crafted packet that went this way arrived or was dropped as it must, or those of
+        some shapes `only`.
 
         Raises:
-            VerdictError: one did not; the message says how far it came, and who demands what.
+            VerdictError: one was not; the message says how far it came, and which RFC asks for it.
             NotMeasured: none was wrong, but some could not be measured.
         """
         shapes_of = None if only is None else frozenset(only)

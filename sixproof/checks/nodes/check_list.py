@@ -10,7 +10,7 @@ def must_hold(judged: Judged) -> None:
     """Require an item of the check-list.
 
     Raises:
-        VerdictError: it is not ok; what is wrong, a line a place, and what to do.
+        VerdictError: it is not ok; what is wrong, one line per place, and what to do.
         NotAsked: it was not seen, or the cluster does without.
     """
     if judged.state is State.NOT_OK:

@@ -1,4 +1,4 @@
-"""A stream over a local socket: what the harness's own tests have in place of an exec stream."""
+"""A stream over a local socket, in place of an exec stream: for agents outside and for tests."""
 
 from __future__ import annotations
 

@@ -42,8 +42,8 @@ class Question:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
-    """The judgements, one a family; the policies they follow from; the premises, which nobody said;
-    and what else is to be told of the files."""
+    """The judgements, one per family; the policies that they follow from; the premises that were
+    assumed; and remarks about the files."""
 
     oracle: Oracle
     policies: tuple[Mapping[str, object], ...]
@@ -64,7 +64,7 @@ def answer(
 
     Raises:
         UsageError: the question cannot be read, there is nothing to judge, or objects are wrong:
-            then the message holds every reason, one a line.
+            then the message holds every reason, one per line.
     """
     home = question.namespace or "default"
     stock = Inventory.of(values, home)

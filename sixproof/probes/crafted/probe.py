@@ -139,7 +139,7 @@ class CraftedBatch:
         self._silence = silence
 
     def fire(self, crafted_packets: Sequence[CraftedPacket]) -> tuple[CraftedResult, ...]:
-        """One result a crafted packet, in order; `silence` seconds pass after the last packet.
+        """One result per crafted packet, in order; `silence` seconds pass after the last packet.
 
         Raises:
             InfrastructureError: an agent could not be asked.

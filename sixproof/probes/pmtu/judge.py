@@ -1,7 +1,7 @@
-"""Judging path MTU: one rule a function, from a passage to what is wrong with it.
+"""Judging path MTU: one rule per function, from what was measured on a path to what is wrong.
 
-A black hole is told from everything else by its contrast: small passes, large meets silence. A
-Packet Too Big that comes is no black hole, even where nothing should have been too big.
+A black hole shows by its contrast: small packets pass, large ones get no answer. A Packet Too Big
+that comes back is no black hole, even where nothing should have been too big.
 """
 
 from __future__ import annotations

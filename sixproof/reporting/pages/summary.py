@@ -134,7 +134,7 @@ def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:
 
 
 def _limits(results: Results, width: int) -> Iterator[Text]:
-    """What fails as it must here, with the reason."""
+    """Tests that fail because of a known limit of this cluster, with the reason."""
     for case in results.limits():
         yield from _paragraph(Text("  ~ ", Tone.UNSURE), f"{case.name}: {case.reason}", width)
 
