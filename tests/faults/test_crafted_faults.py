@@ -23,12 +23,12 @@ FRAGMENTS, HEADERS, QUOTES = (
     for test in (
         "test_fragments_are_put_together",
         "test_extension_headers_are_no_obstacle",
-        "test_who_says_too_big_quotes_what_was_sent",
+        "test_packet_too_big_quotes_the_packet_that_was_sent",
     )
 )
 HANDSHAKE, SHUT = (
     "test_a_handshake_announces_what_its_link_leaves",
-    "test_no_shape_opens_a_shut_port",
+    "test_no_shape_of_packet_reaches_a_denied_port",
 )
 
 
@@ -128,7 +128,7 @@ def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str,
     faults("inject", "I1", "--node", node, "--family", "IPv6")
     suite_run = measured(tmp_path)
     red = ran(suite_run, CaseOutcome.FAILED, Family.IPV6)
-    to_pod = "test_who_says_too_big_quotes_what_was_sent[to-the-pod]"
+    to_pod = "test_packet_too_big_quotes_the_packet_that_was_sent[to-the-pod]"
     assert to_pod in red <= QUOTES
     assert_red(suite_run, set(), Family.IPV4)
     said = message(suite_run, to_pod, Family.IPV6)
