@@ -1,4 +1,4 @@
-"""Every node has the BGP sessions that Calico is told to have, over each family."""
+"""Every node has the BGP sessions that Calico is configured to have, over each family."""
 
 from __future__ import annotations
 

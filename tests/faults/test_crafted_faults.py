@@ -1,5 +1,5 @@
 """Faults that crafted packets find: fragments and options dropped, segment sizes lowered, Packet
-Too Big eaten, policy not enforced. Which tests must be red is written out."""
+Too Big dropped, policy not enforced. Which tests must be red is written out."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(
 def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     tmp_path: Path, workers: tuple[str, str], family: Family
 ) -> None:
-    """I1 and I2: made on the node, eaten there; what does not need large packets passes."""
+    """I1 and I2: made on the node, dropped there; what does not need large packets passes."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
     faults("inject", "I1", "--node", node, "--family", family)
@@ -106,7 +106,7 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     assert "test_packet_too_big_is_made" in ran(suite_run, CaseOutcome.PASSED, family)
     said = message(suite_run, "test_packet_too_big_reaches_the_sender", family)
     assert f"of {node} 1350" in said
-    assert f"eaten on {node}" in said
+    assert f"lost on {node}" in said
     assert f"look at {node} first" in said
     assert "MTU black hole" in said
     words = (f"node {node}", "packet filter rule drops", TOO_BIG[family])

@@ -132,7 +132,7 @@ def _placed(
         )
     snapshot, both = lend(snapshot, ends)
     names = " and ".join(dict.fromkeys(e.name for e in without))
-    told = f"no address is known of {names}: others stand in, since no policy looks at networks"
+    told = f"no address is known of {names}: any will do, since no policy looks at networks"
     return snapshot, (both[0], both[1]), (told,)
 
 

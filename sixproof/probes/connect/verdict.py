@@ -183,7 +183,7 @@ def _silent(
         return Verdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
-        seen = "no answer (whether the request arrived, an unprivileged server cannot tell)"
+        seen = "no answer (an unprivileged server cannot know whether the request arrived)"
     elif flow.protocol is Protocol.TCP and result.stage == "exchange":
         seen = f"the handshake completed, then {seen}"
     if result.error:

@@ -135,7 +135,7 @@ def bulk_in_time(p: PathResult) -> Violation | None:
     if not tardy(p.bulk, p.lag):
         return None
     took, stood = p.bulk.elapsed - p.lag, p.bulk.stall - p.lag
-    said = f"bulk took {took:.1f} s and stood still for {stood:.1f} s ({_bulk(p.bulk)})"
+    said = f"bulk took {took:.1f} s and stalled for {stood:.1f} s ({_bulk(p.bulk)})"
     shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
     healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
     if shrunk and p.first.event != Event.ECHOED:

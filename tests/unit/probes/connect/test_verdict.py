@@ -115,7 +115,7 @@ SILENCES = (
         "echo request or reply dropped",
         Event.SILENT,
         Outcome.DROPPED,
-        "an unprivileged server cannot tell",
+        "an unprivileged server cannot know",
         Story(arrived=None),
         protocol=I,
     ),

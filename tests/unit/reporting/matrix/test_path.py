@@ -68,7 +68,7 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
     assert "a@w1 -> a@w2 over IPv6: TCP silent" in text
     assert "narrowest hop: vxlan-v6.calico of w1 1350 (route to there)" in text
     assert "w1 made 4 (Icmp6OutPktTooBigs), the source received 0" in text
-    assert "eaten on w1" in text
+    assert "lost on w1" in text
     assert "look at w1 first" in text
     assert found.categories == {Category.MTU, Category.IPV6_ONLY}
     assert found.families == {Family.IPV6}
@@ -81,7 +81,7 @@ def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
     text = message(given, hole(), w1={"Icmp6OutPktTooBigs": 4})
     assert "a@w2 -> a@w1 over IPv6: TCP silent in its exchange on the way back" in text
     assert text.count("narrowest hop: vxlan-v6.calico of w1 1350") == 2
-    assert text.count("eaten on w1") == 2
+    assert text.count("lost on w1") == 2
 
 
 def test_both_families_broken_are_no_contrast() -> None:
@@ -142,7 +142,7 @@ def test_the_picture_marks_the_narrowest_hop_and_tells_what_kernels_counted() ->
     notes = path_text.accounts(found, seen)
     picture = path_svg.paths_svg("lost", [hole()], notes)
     assert "w1 made 3 (Icmp6OutPktTooBigs)" in picture
-    assert "eaten on w1" in picture
+    assert "lost on w1" in picture
     assert picture.count("&lt;- narrowest") == 1
     assert picture.count(PAINTS[CellState.FAILS].fill) == 1
     assert PAINTS[CellState.FAILS].fill not in path_svg.paths_svg("sound", [path_result()])

@@ -203,7 +203,7 @@ def test_policies_as_they_stand_are_read_as_strictly_and_may_stand_in_tiers() ->
     assert [files.home_of(p) for p in found.policies] == ["data"]
     with pytest.raises(UsageError, match=r"NetworkPolicy data/db: spec\.tier"):
         files.existing([held])
-    with pytest.raises(UsageError, match="no NetworkPolicy stands there"):
+    with pytest.raises(UsageError, match="there is no NetworkPolicy"):
         files.existing([])
 
 
