@@ -1,4 +1,4 @@
-"""IP pools by what they do: pods ask for pools of the run's own, which serve nobody else."""
+"""IP pools by what they do: pods ask for pools of the run's own, which serve no other pods."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_a_pod_that_names_a_missing_or_disabled_pool_gets_no_address(
     pool_checks: PoolChecks, pool_home: PoolHome, ip_family: Family, why: str
 ) -> None:
     """A pod whose annotation names a pool that does not exist, or is disabled, has no address, and
-    the kubelet tells Calico's reason, which names the pool.
+    the kubelet reports Calico's reason, which names the pool.
 
     Why: with an address of another pool it would pass firewalls that it must not pass.
     """
