@@ -1,4 +1,4 @@
-"""Felix of every node follows the datastore, and has made what it is set to."""
+"""Felix of every node follows the datastore, and has applied its settings."""
 
 from __future__ import annotations
 

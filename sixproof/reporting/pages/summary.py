@@ -112,7 +112,7 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
         said = conclusion.faults[0].sentence if conclusion.faults else conclusion.headline
         yield from _paragraph(Text(f"  {sign} ", tone), said, width)
         for case in conclusion.cases[:CASES]:
-            yield from _paragraph(Text("      tests     ", Tone.QUIET), case.name, width)
+            yield from _paragraph(Text("      test      ", Tone.QUIET), case.name, width)
         for fit in conclusion.fits:
             yield from _paragraph(Text("      fits      ", Tone.QUIET), fit, width)
         return

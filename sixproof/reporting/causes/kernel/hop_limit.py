@@ -32,7 +32,7 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     return Cause(
         "hop-limit",
         f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
-        f"{family} packets die of their hop limit on the way: {named} sent Time Exceeded "
+        f"{family} packets exceed their hop limit on the way: {named} sent Time Exceeded "
         f"(hop limit exceeded in transit)",
         "Find what lowers the hop limit there (packet filter rules that set it, "
         "net.ipv6.conf.*.hop_limit), or a routing loop",
@@ -72,7 +72,7 @@ def _node(situation: Situation, sender: str) -> str:
 RULES = (
     CauseRule(
         "hop-limit",
-        "Packets die of their hop limit on the way",
+        "Packets exceed their hop limit on the way",
         "ICMP Time Exceeded that clients met, and which node has the sender's address",
         find,
         (),

@@ -428,7 +428,7 @@ def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(told).every
-    assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
+    assert one.headline.startswith("node worker: IPv6 packets exceed their hop limit on the way")
     assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
 
 
