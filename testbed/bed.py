@@ -147,7 +147,7 @@ class Builder:
         return KindCommand(supply.kind, supply.engine, self.variant, folder)
 
     def fence(self, engine: Engine) -> None:
-        """The fence stands before the first container does."""
+        """Put up the fence before the first container."""
         firewall.raise_fence(self.variant.bridge)
         bridge.ensure(engine, self.variant)
 

@@ -35,7 +35,7 @@ WAYS = (POD, CLUSTER_IP, NODE_PORT)
 """How a crafted packet goes."""
 ROUTE = "by a source route"
 FULL = "full size "
-"""What stands before a way that a packet of full size takes."""
+"""The prefix of the name of a way that a packet of full size takes."""
 TOLD = 8
 """Crafted packets that one message tells of."""
 Wrong = Callable[[CraftedResult], str]

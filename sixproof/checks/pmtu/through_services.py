@@ -16,7 +16,7 @@ from sixproof.workloads.services import manifests
 from sixproof.workloads.services.manifests import Manifest, Service
 
 Explored = Callable[..., PathResults]
-"""Flows, and the services before their pods by the pods' names, to what their paths carry."""
+"""From flows, and the services in front of their pods by the pods' names, to path results."""
 
 
 def before_pods(
@@ -35,7 +35,7 @@ def before_pods(
 def at_node_ports(
     topology: ProbeTopology, pairs: Iterable[Flow], before: Mapping[str, Service]
 ) -> list[Flow]:
-    """The same flows, dialled at the NodePort of the service before their destination."""
+    """The same flows, dialled at the NodePort of the service in front of their destination."""
     return [
         dataclasses.replace(flow, address=address, port=port)
         for flow in pairs
@@ -56,7 +56,7 @@ def frontend_node(topology: ProbeTopology, flow: Flow) -> Endpoint:
 
 
 def as_judged(made: Service, flow: Flow) -> policy.ServiceSnapshot:
-    """The service before a flow's pod, as the oracle knows it; both protocols have one port."""
+    """The service of a flow's pod, as the oracle knows it; both protocols have one port."""
     ports = tuple(
         policy.ServicePortSnapshot(p.port, p.protocol, int(p.target), p.node_port)
         for p in made.ports

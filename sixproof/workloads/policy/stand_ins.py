@@ -1,7 +1,7 @@
 """Stand-ins for the namespaces and pods that policies of the user's own select.
 
 Each namespace of a policy gets a stand-in, and so does each that a selector means and that none of
-the others can play. In every one stand pods with the fewest labels that each selector asks for, and
+the others can play. In each there are pods with the fewest labels that each selector asks for, and
 one pod with none. They serve the ports that the policies name, and one that none names.
 """
 
