@@ -47,7 +47,7 @@ class Repeated:
     key: str
 
     def __str__(self) -> str:
-        return f"line {self.line}: key {brief(self.key, 60)!r} stands twice, the last one holds"
+        return f"line {self.line}: key {brief(self.key, 60)!r} is given twice, the last one counts"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def read(text: str) -> tuple[Document, ...]:
     """The documents of a text, those that are empty left out.
 
     Raises:
-        TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases stand for more than
+        TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases expand to more than
             `MOST_ALIASED` values or hold themselves, an object merges more than `MOST_MERGED`
             others, or a value is none of its kind.
     """
@@ -206,7 +206,7 @@ class _Survey:
         values, height = size
         self.aliased += values
         if self.aliased > MOST_ALIASED:
-            raise self._error(event, f"its aliases stand for more than {MOST_ALIASED} values")
+            raise self._error(event, f"its aliases expand to more than {MOST_ALIASED} values")
         if len(self.open) + height > DEEPEST:
             raise self._error(event, f"nests more than {DEEPEST} levels deep")
         self._add(values, height)

@@ -1,1 +1,1 @@
-"""Live tests: what must hold on a cluster, a folder a concern."""
+"""Live tests: what must hold on a cluster, one folder per concern."""

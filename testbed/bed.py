@@ -67,7 +67,7 @@ class Builder:
             self.mend(engine)
         standing = self.healthy(engine)
         if standing:
-            self.progress.say("the bed stands already")
+            self.progress.say("the bed is up already")
             return standing
         self.check()
         mode, why = registry.choose()
@@ -102,10 +102,10 @@ class Builder:
             return None
         if engine is None or engine.address != bed.docker_host:
             return None
-        amiss = [check for check in health.everything(engine, self.variant) if not check.ok]
-        for check in amiss:
-            self.progress.say(f"amiss: {check.name}: {check.seen}")
-        return None if amiss else bed
+        wrong = [check for check in health.everything(engine, self.variant) if not check.ok]
+        for check in wrong:
+            self.progress.say(f"not healthy: {check.name}: {check.seen}")
+        return None if wrong else bed
 
     def check(self) -> None:
         with self.progress.step("checking this machine"):
@@ -147,7 +147,7 @@ class Builder:
         return KindCommand(supply.kind, supply.engine, self.variant, folder)
 
     def fence(self, engine: Engine) -> None:
-        """The fence stands before the first container does."""
+        """Put up the fence before the first container."""
         firewall.raise_fence(self.variant.bridge)
         bridge.ensure(engine, self.variant)
 

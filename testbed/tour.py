@@ -244,7 +244,7 @@ FAILED = ("failed", "broken", "not proven")
 
 
 def table(stops: Sequence[Stop]) -> str:
-    """A line a variant."""
+    """One line per variant."""
     rows = [COLUMNS, *(_row(stop) for stop in stops)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     return "\n".join(
@@ -271,7 +271,7 @@ def _row(stop: Stop) -> tuple[str, ...]:
 
 
 def write(stops: Sequence[Stop], path: Path) -> None:
-    """The same as JSON: one object a variant, its members those of `Stop`."""
+    """The same as JSON: one object per variant, its members those of `Stop`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     listed = [{**asdict(stop), "green": stop.green} for stop in stops]
     path.write_text(json.dumps({"variants": listed}, indent=2) + "\n", encoding="utf-8")

@@ -26,7 +26,7 @@ def disagreement(method: str, node: CalicoNode, family: Family, device: str) -> 
     it chose none, which is told elsewhere. `device` is what the node has the address on.
 
     Raises:
-        NotAsked: what the method chooses cannot be told from outside, or it cannot be read.
+        NotAsked: what the method chooses cannot be known from outside, or it cannot be read.
     """
     chosen = node.address(family)
     if chosen is None:
@@ -53,7 +53,7 @@ def disagreement(method: str, node: CalicoNode, family: Family, device: str) -> 
         if chosen.ip != fixed:
             return f"{said}, and calico-node is given {method}"
     else:
-        raise NotAsked(f"what {method} chooses cannot be told from outside", "another method")
+        raise NotAsked(f"what {method} chooses cannot be known from outside", "another method")
     return ""
 
 

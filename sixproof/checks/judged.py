@@ -73,8 +73,8 @@ def seen_and_wrong(said: Mapping[Flow, str]) -> tuple[list[Observation], dict[Fl
 def judged(
     kind: MatrixKind, title: str, seen: Iterable[Observation], wrong: Mapping[Flow, str]
 ) -> Judged:
-    """A cell a flow: WRONG with what is wrong about it, else ALLOWED; of several observations of
-    one flow the last stands."""
+    """One cell per flow: WRONG with what is wrong about it, else ALLOWED; of several observations
+    of one flow the last stands."""
     cells = (
         dataclasses.replace(
             o,

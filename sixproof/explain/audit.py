@@ -34,7 +34,7 @@ _TOLD_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
 _EPILOG = """
 files:
   YAML or JSON: manifests, what `helm template`, `kubectl get -o yaml` or `calicoctl get -o yaml`
-  print, several documents, lists. A directory stands for its files in .yaml, .yml and .json.
+  print, several documents, lists. A directory means its files in .yaml, .yml and .json.
 
 what is judged:
   policies of Kubernetes, Calico and the admin policy API; IPPools and the pools of an Installation

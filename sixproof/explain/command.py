@@ -27,8 +27,8 @@ files:
   YAML or JSON: manifests, what `helm template` or `kubectl get -o yaml` prints, several documents,
   lists. Policies in them are judged. Namespaces, Pods, Deployments (StatefulSets, DaemonSets, Jobs
   and so on), Services, ServiceAccounts and Nodes in them are the cluster; --from shop/web then
-  needs no labels and no ports by hand. Everything else is left out, with a note. A directory stands
-  for its files in .yaml, .yml and .json. A named file without a document, and files without a
+  needs no labels and no ports by hand. Everything else is left out, with a note. A directory means
+  its files in .yaml, .yml and .json. A named file without a document, and files without a
   policy, are an error: a failed command before a pipe must not count as "all is allowed".
 
 endpoints:
@@ -37,17 +37,17 @@ endpoints:
   svc:shop/web                 a service: its clusterIP, and the pods behind it
   host:shop/agent              a pod on its node's network: policies see the node's address
   node:worker, outside         a node; a place outside the cluster
-Behind it, after commas, what no file tells or what shall differ:
+After it, separated by commas, what no file has or what is to differ:
   10.244.1.2,fd00:10:244::2    its addresses, one of each family
   app=web,tier=front           its labels
   @worker                      its node: traffic from a pod's own node is never denied
   sa:front                     its service account (default: default)
   ns:team=a                    a label of its namespace
   port:http=tcp/8080           a named port
-What is neither in a file nor said is taken to be absent. Where a policy looks at it, the answer
-says so under "given that".
+What is neither in a file nor given here is taken to be absent. Where a policy looks at it, the
+answer says so under "given that".
 
-cluster file (YAML), every part optional; Kubernetes objects may stand beside it as more documents:
+cluster file (YAML), every part optional; Kubernetes objects may follow as more documents:
   namespaces: {shop: {env: prod}}
   endpoints:
     web: {namespace: shop, labels: {app: web}, addresses: [10.244.1.2, "fd00:10:244::2"],
@@ -113,7 +113,7 @@ def _add_cluster(add: Add) -> None:
     none = "ask about a cluster without policies; without this, files without one are an error"
     add("--no-policies", action="store_true", help=none)
     whose = (
-        "whose answers count where the API leaves a question open; kubernetes: nobody's, the "
+        "whose answers count where the API leaves a question open; kubernetes: no engine's, the "
         "verdict is then UNDEFINED (default: %(default)s)"
     )
     add("--provider", choices=list(PROFILES), default="calico", help=whose)

@@ -23,7 +23,7 @@ class Endpoint:
     """A place that flows start from or go to.
 
     `name` is the role by which reports call it (``a@worker``), unique within a run. `addresses`
-    holds at most one address a family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs).
+    holds at most one address per family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs).
     `labels` are sorted pairs, so that equal endpoints compare equal.
     """
 

@@ -1,4 +1,4 @@
-"""Every node has the BGP sessions that Calico is told to have, over each family."""
+"""Every node has the BGP sessions that Calico is configured to have, over each family."""
 
 from __future__ import annotations
 
@@ -15,6 +15,6 @@ def test_every_node_has_its_bgp_sessions(bgp_checks: BgpChecks, ip_family: Famil
     """Each session of the mesh, with route reflectors and with every BGPPeer is Established.
 
     Why: a session carries the routes of its own family alone. Pods stay Ready when one is down, and
-    graceful restart keeps its routes for minutes, so traffic tells too late.
+    graceful restart keeps its routes for minutes, so that traffic fails only later.
     """
     bgp_checks.must_be_established(ip_family)

@@ -1,4 +1,4 @@
-"""All that knows a pod's address says the same: the API server, Calico, its IPAM, every kernel."""
+"""The API server, Calico, its IPAM and every kernel agree about each pod's address."""
 
 from __future__ import annotations
 

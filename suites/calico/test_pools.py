@@ -1,4 +1,4 @@
-"""IP pools by what they do: pods ask for pools of the run's own, which serve nobody else."""
+"""IP pools by what they do: pods ask for pools of the run's own, which serve no other pods."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_blocks_of_a_pool_have_its_block_size(pool_checks: PoolChecks, ip_family
 
 
 @pytest.mark.covers("L1", "L3")
-def test_a_pool_that_is_assigned_by_hand_serves_nobody_that_does_not_ask(
+def test_a_pool_of_manual_assignment_serves_only_pods_that_ask_for_it(
     pool_checks: PoolChecks, ip_family: Family
 ) -> None:
     """IPAM gave no address of the run's own pools to any other pod, nor to a node.
@@ -94,11 +94,11 @@ def test_a_pool_that_selects_a_node_serves_it_and_no_other(
 
 @pytest.mark.covers("L3")
 @pytest.mark.parametrize("why", ["missing", "disabled"])
-def test_a_pod_that_names_a_pool_which_serves_nobody_gets_no_address(
+def test_a_pod_that_names_a_missing_or_disabled_pool_gets_no_address(
     pool_checks: PoolChecks, pool_home: PoolHome, ip_family: Family, why: str
 ) -> None:
     """A pod whose annotation names a pool that does not exist, or is disabled, has no address, and
-    the kubelet tells Calico's reason, which names the pool.
+    the kubelet reports Calico's reason, which names the pool.
 
     Why: with an address of another pool it would pass firewalls that it must not pass.
     """

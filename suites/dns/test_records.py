@@ -106,7 +106,7 @@ def test_an_external_name_is_an_alias(truth: Truth, resolution: Resolution) -> N
 
 
 @pytest.mark.story("every server")
-def test_every_dns_pod_tells_the_same(
+def test_every_dns_pod_gives_the_same_answers(
     ip_family: Family, truth: Truth, cluster_dns: ClusterDns, resolution: Resolution
 ) -> None:
     """Each DNS pod, asked directly, answers as the API says.

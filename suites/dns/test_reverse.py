@@ -38,7 +38,7 @@ def test_an_endpoint_with_a_host_name_leads_back_to_it(
 
 @pytest.mark.story("PTR")
 @pytest.mark.usefixtures("unknown_reverse_names_end_here")
-def test_an_address_that_nobody_has_leads_nowhere(
+def test_an_unused_address_has_no_name(
     ip_family: Family, truth: Truth, resolution: Resolution
 ) -> None:
     """The reverse name of an unused address gets NXDOMAIN, not SERVFAIL.

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.feature("Felix"), pytest.mark.story("endpoints")]
 def test_felix_says_on_every_node_that_it_is_healthy(
     felix_endpoints: FelixEndpoints, ip_family: Family
 ) -> None:
-    """Each node's Felix answers its own node and says that it lives and is ready.
+    """Each node's Felix answers its own node and reports that it is live and ready.
 
     Why: Felix listens on localhost unless healthHost says otherwise, which is IPv4 alone: whoever
     asks over IPv6 gets no answer from a Felix that is well.

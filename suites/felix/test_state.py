@@ -1,4 +1,4 @@
-"""Felix of every node follows the datastore, and has made what it is set to."""
+"""Felix of every node follows the datastore, and has applied its settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_felix_has_rules_of_each_family_in_the_backend_it_is_set_to(
 ) -> None:
     """Each node's Felix has rules of the family, in iptables or nftables as nftablesMode says.
 
-    Why: with ipv6Support off, or rules in a backend that nobody expects, policies of one family are
+    Why: with ipv6Support off, or rules in an unexpected backend, policies of one family are
     not enforced.
     """
     felix_states.must_have_rules(ip_family)
@@ -38,9 +38,9 @@ def test_felix_has_rules_of_each_family_in_the_backend_it_is_set_to(
 def test_every_node_encrypts_a_family_for_which_wireguard_is_on(
     felix_states: FelixStates, ip_family: Family
 ) -> None:
-    """Each node has the family's WireGuard device, up, and has told the others its key.
+    """Each node has the family's WireGuard device, up, and has published its key.
 
-    Why: Felix sends in clear text to a node that told none.
+    Why: Felix does not encrypt to a node that has published none.
     """
     felix_states.must_encrypt(ip_family)
 

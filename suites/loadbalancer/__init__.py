@@ -1,1 +1,1 @@
-"""Services of type LoadBalancer: their addresses of each family, and who is answered there."""
+"""Services of type LoadBalancer: their addresses of each family, and which clients they answer."""

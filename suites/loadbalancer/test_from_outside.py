@@ -37,7 +37,7 @@ def test_load_balancers_answer_from_inside(
 ) -> None:
     """Pods and nodes are answered there too, wherever the backends are.
 
-    Why: kube-proxy takes such traffic on the client's own node and lets nobody announce it.
+    Why: kube-proxy takes such traffic on the client's own node; no announcement is needed.
     """
     services = [CLUSTER, LOCAL]
     load_balancer_checks.must_answer("load balancers from inside", clients, services)
@@ -58,9 +58,9 @@ def test_local_external_traffic_keeps_the_address_of_a_client_outside(
     outside_client: Endpoint, load_balancer_checks: LoadBalancerChecks, translation: Translation
 ) -> None:
     """With externalTrafficPolicy Local, a server sees the client's own address, and every
-    connection is answered though one node alone has a backend.
+    connection is answered although one node alone has a backend.
 
-    Why: who announces the address must lead traffic to that node; any other one drops it.
+    Why: the address must be announced so that traffic goes to that node; any other one drops it.
     """
     load_balancer_checks.must_show_source(
         "load balancer, Local", [outside_client], LOCAL, translation

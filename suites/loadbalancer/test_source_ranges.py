@@ -27,9 +27,9 @@ def test_source_ranges_bar_clients_of_each_family(
 def test_ranges_of_one_family_leave_the_other_one_open(
     one_family_ranges: str, outside_client: Endpoint, load_balancer_checks: LoadBalancerChecks
 ) -> None:
-    """Ranges of one family bar that family alone: whoever comes over the other one is admitted.
+    """Ranges of one family restrict that family alone: clients of the other one are admitted.
 
-    Why: kube-proxy takes ranges by family, and none means everybody. An owner who restricts IPv4
+    Why: kube-proxy takes ranges by family, and none means all clients. An owner who restricts IPv4
     alone leaves the service open over IPv6.
     """
     title = "source ranges of one family"

@@ -70,7 +70,9 @@ def test_a_source_route_leads_nowhere(crafted_results: CraftedResults, ip_family
 
 
 @pytest.mark.covers("F2/M11", "N1")
-def test_no_shape_opens_a_shut_port(crafted_results: CraftedResults, ip_family: Family) -> None:
+def test_no_shape_of_packet_reaches_a_denied_port(
+    crafted_results: CraftedResults, ip_family: Family
+) -> None:
     """No packet of a datagram to a port that a policy denies reaches the pod, however it is
     fragmented and whatever extension headers it has.
 
@@ -81,7 +83,7 @@ def test_no_shape_opens_a_shut_port(crafted_results: CraftedResults, ip_family: 
 
 @ways
 @pytest.mark.covers("F2/M5", "F2/M12")
-def test_who_says_too_big_quotes_what_was_sent(
+def test_packet_too_big_quotes_the_packet_that_was_sent(
     crafted_results: CraftedResults,
     narrowest: Callable[[CraftedResult], int | None],
     ip_family: Family,
@@ -115,7 +117,7 @@ def test_a_handshake_announces_what_its_link_leaves(
 
 
 @pytest.mark.covers("F2/M14")
-def test_a_lie_about_the_path_is_not_believed(
+def test_a_spoofed_packet_too_big_is_ignored(
     spoofed_ptbs: tuple[SpoofedPtb, ...], recorder: Recorder
 ) -> None:
     """A pod ignores a Packet Too Big with an MTU below 1280 or about a connection that does not

@@ -42,7 +42,7 @@ def test_a_client_outside_sends_full_size_to_a_node_port(
 
 
 @pytest.mark.covers("F2/M5", "F2/M12")
-def test_a_node_tells_the_client_outside_that_a_packet_is_too_big(
+def test_a_node_sends_packet_too_big_to_the_client_outside(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
     """The node whose NodePort is dialled from outside sends a Packet Too Big for packets that its
@@ -63,7 +63,7 @@ def test_packet_too_big_reaches_the_client_outside(
 
 
 @pytest.mark.covers("F2/M5", "F2/M12")
-def test_the_client_outside_is_told_the_right_size(
+def test_packet_too_big_to_the_client_outside_names_the_right_mtu(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
     """A Packet Too Big sent to a client outside has the right type and code, and the MTU of the
@@ -73,7 +73,7 @@ def test_the_client_outside_is_told_the_right_size(
 
 
 @pytest.mark.covers("F2/M6", "F2/M12")
-def test_the_client_outside_honours_it(
+def test_the_client_outside_honours_packet_too_big(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
     """A client outside uses the MTU from the Packet Too Big, and packets of that size arrive."""

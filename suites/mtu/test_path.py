@@ -23,7 +23,9 @@ def test_the_first_full_size_packet_passes(path_results: PathResults, ip_family:
 
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3")
-def test_one_byte_more_is_refused(path_results: PathResults, ip_family: Family) -> None:
+def test_one_byte_more_than_the_path_mtu_is_refused(
+    path_results: PathResults, ip_family: Family
+) -> None:
     """A packet one byte larger than the path MTU is refused by the sender's kernel or with a Packet
     Too Big from a narrower hop, and never lost silently."""
     path_results.must("one byte more is refused", pmtu_judge.one_byte_more, ip_family)

@@ -20,7 +20,7 @@ def test_all_nodes_send_by_interfaces_of_one_size(
     """The interfaces through which nodes reach each other have the same MTU on every node.
 
     Why: no Packet Too Big is sent between two nodes on one link; if one takes 9000 bytes and
-    another 1500, packets of sizes in between vanish.
+    another 1500, packets of sizes in between are lost.
     """
     none_wrong("what most of the nodes have", interfaces.mixed(underlays))
 

@@ -92,7 +92,7 @@ def test_a_relabelled_namespace_is_the_peer_that_its_new_labels_make_it(
 
 
 @pytest.mark.story("new pods")
-def test_a_new_pod_is_ruled_from_its_first_packet(
+def test_policies_apply_to_a_new_pod_from_its_first_packet(
     policy_checker: PolicyChecker, new_pods: NewPods
 ) -> None:
     """Existing policies apply to a new pod from its first packet: they let no denied flow through

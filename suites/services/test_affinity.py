@@ -22,7 +22,7 @@ def test_a_client_keeps_its_backend(
 
 
 @pytest.mark.story("session affinity")
-def test_affinity_ends_after_its_time_of_silence(
+def test_affinity_ends_after_its_timeout(
     briefly_affine: ServiceTarget, clients: tuple[Endpoint, ...], service_checks: ServiceChecks
 ) -> None:
     """Session affinity ends for clients that were idle for longer than its time-out: they are

@@ -59,7 +59,7 @@ def test_an_unready_endpoint_is_left_alone(
 
 
 @pytest.mark.story("convergence")
-def test_a_deleted_endpoint_fails_nobody(
+def test_no_connection_fails_after_an_endpoint_is_deleted(
     mutable_service_of_one: MutableService,
     pods_to_delete: Endpoint,
     clients: Clients,

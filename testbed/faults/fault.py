@@ -1,4 +1,4 @@
-"""What a fault is: where it goes, how it is made, proven and undone. One TOML file a fault."""
+"""What a fault is: where it goes, how it is made, proven and undone. One TOML file per fault."""
 
 from __future__ import annotations
 

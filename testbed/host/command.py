@@ -29,7 +29,7 @@ class Result:
 
     def tail(self) -> str:
         """The last lines of what the program said, for an error message."""
-        said = (self.err.strip() or self.out.strip() or "it said nothing").splitlines()
+        said = (self.err.strip() or self.out.strip() or "no output").splitlines()
         return "\n        ".join(said[-TAIL_LINES:])
 
 

@@ -26,7 +26,7 @@ def version(text: str) -> int:
 
 
 def pod_ranges(nodes: Iterable[Manifest], name: str) -> list[str]:
-    """The ranges of a node's pods, one a family; none while it has none."""
+    """The ranges of a node's pods, one per family; none while it has none."""
     for node in nodes:
         if node["metadata"]["name"] == name:
             return list(node["spec"].get("podCIDRs", ()))

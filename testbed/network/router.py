@@ -1,8 +1,8 @@
 """A router beside the cluster with which the nodes peer by BGP, and a client in a rack behind it.
 
-The router runs BIRD, a daemon a family, and forwards between the bed's network and the rack, a link
-of its own to the client. It learns the nodes' routes and announces the rack's network: how traffic
-from outside enters a cluster whose pods are not hidden behind tunnels.
+The router runs BIRD, one daemon per family, and forwards between the bed's network and the rack, a
+link of its own to the client. It learns the nodes' routes and announces the rack's network: how
+traffic from outside enters a cluster whose pods are not hidden behind tunnels.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """Faults that crafted packets find: fragments and options dropped, segment sizes lowered, Packet
-Too Big eaten, policy not enforced. Which tests must be red is written out."""
+Too Big dropped, policy not enforced. Which tests must be red is written out."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ FRAGMENTS, HEADERS, QUOTES = (
     for test in (
         "test_fragments_are_put_together",
         "test_extension_headers_are_no_obstacle",
-        "test_who_says_too_big_quotes_what_was_sent",
+        "test_packet_too_big_quotes_the_packet_that_was_sent",
     )
 )
 HANDSHAKE, SHUT = (
     "test_a_handshake_announces_what_its_link_leaves",
-    "test_no_shape_opens_a_shut_port",
+    "test_no_shape_of_packet_reaches_a_denied_port",
 )
 
 
@@ -118,22 +118,22 @@ def test_i2_a_bottleneck_quotes_what_was_sent(
         if line.startswith(f"raw@{node} -> raw@{peer} over {family}") and "1430 bytes" in line
     ]
     assert len(told) == len(WAYS)
-    assert sum(f"said {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
+    assert sum(f"sent {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
 
 
 def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str, str]) -> None:
-    """I1 and I2: full-size packets vanish, and nobody says so; all smaller ones pass."""
+    """I1 and I2: full-size packets are lost, and no ICMP error comes back; smaller ones pass."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", "IPv6")
     faults("inject", "I1", "--node", node, "--family", "IPv6")
     suite_run = measured(tmp_path)
     red = ran(suite_run, CaseOutcome.FAILED, Family.IPV6)
-    to_pod = "test_who_says_too_big_quotes_what_was_sent[to-the-pod]"
+    to_pod = "test_packet_too_big_quotes_the_packet_that_was_sent[to-the-pod]"
     assert to_pod in red <= QUOTES
     assert_red(suite_run, set(), Family.IPV4)
     said = message(suite_run, to_pod, Family.IPV6)
     assert f"raw@{node} -> raw@{peer} over IPv6" in said
-    assert "nobody said that it is too big" in said
+    assert "it was lost, and no Packet Too Big came back" in said
 
 
 def test_i8_a_policy_that_is_not_enforced_lets_every_shape_through(

@@ -1,4 +1,4 @@
-"""Felix: metrics that one family does not get, and a Felix that stands still."""
+"""Felix: metrics that one family does not get, and a Felix that hangs."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ RESTRICTED = tuple(
     for part in ["bulk", "interfaces", "packet_too_big", "path", "policies", "services", "underlay"]
 )
 """What needs no privilege."""
-DIRECT = {"test_one_byte_more_is_refused", "test_a_plain_udp_socket_gets_through"}
+DIRECT = {"test_one_byte_more_than_the_path_mtu_is_refused", "test_a_plain_udp_socket_gets_through"}
 DIRECT |= {"test_a_fragmented_datagram_arrives", "test_bulk_passes_both_ways_without_a_stall"}
 DIRECT |= {"test_segments_fill_the_path"}
 THROUGH = {"a-plain-UDP-socket-gets-through", "fragments-arrive", "bulk-passes-both-ways"}
@@ -92,7 +92,7 @@ def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(
 def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     tmp_path: Path, workers: tuple[str, str], family: Family
 ) -> None:
-    """I1 and I2: made on the node, eaten there; what does not need large packets passes."""
+    """I1 and I2: made on the node, dropped there; what does not need large packets passes."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", family)
     faults("inject", "I1", "--node", node, "--family", family)
@@ -106,7 +106,7 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     assert "test_packet_too_big_is_made" in ran(suite_run, CaseOutcome.PASSED, family)
     said = message(suite_run, "test_packet_too_big_reaches_the_sender", family)
     assert f"of {node} 1350" in said
-    assert f"eaten on {node}" in said
+    assert f"lost on {node}" in said
     assert f"look at {node} first" in said
     assert "MTU black hole" in said
     words = (f"node {node}", "packet filter rule drops", TOO_BIG[family])
@@ -138,12 +138,12 @@ def test_i1_a_client_outside_is_not_told(
         wanted |= {f"{FROM_OUTSIDE}[fragments-arrive]"}
     assert_red(suite_run, wanted, family)
     assert_red(suite_run, set(), family.other)
-    assert "test_a_node_tells_the_client_outside_that_a_packet_is_too_big" in ran(
+    assert "test_a_node_sends_packet_too_big_to_the_client_outside" in ran(
         suite_run, CaseOutcome.PASSED, family
     )
     said = message(suite_run, told, family)
     assert "1 of 3 ordered pairs" in said
-    assert "1500 bytes were too big for a hop, and the sender was not told" in said
+    assert "1500 bytes were too big for a hop, and no ICMP error reached the sender" in said
     assert f"{workers[0]} made" in said
     words = (f"node {workers[0]}", "packet filter rule drops", TOO_BIG[family])
     assert_first_line(suite_run, *words, families=[family])
@@ -162,7 +162,7 @@ def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, 
     }
     made = {"test_packet_too_big_is_made"}
     spared = {  # the sender's own kernel refuses it; nodes' addresses are left alone by the fault
-        "test_one_byte_more_is_refused",
+        "test_one_byte_more_than_the_path_mtu_is_refused",
         "test_a_default_deny_leaves_the_allowed_port_its_path[one-byte-more-is-refused]",
         "test_a_node_port_carries_what_the_pod_does[a-plain-UDP-socket-gets-through]",
         "test_a_node_port_carries_what_the_pod_does[fragments-arrive]",
@@ -218,7 +218,7 @@ def test_i4_a_link_below_what_ipv6_needs(tmp_path: Path, workers: tuple[str, str
     said = message(suite_run, "test_every_ipv6_address_of_a_pod_is_on_an_interface", None)
     assert f"a@{workers[0]}: IPv6 is gone" in said
     assert "eth0 has MTU 1270, IPv6 needs 1280" in said
-    refused = "test_one_byte_more_is_refused"
+    refused = "test_one_byte_more_than_the_path_mtu_is_refused"
     closed = (DIRECT - {refused}) | {"test_the_first_full_size_packet_passes"}
     assert_red(suite_run, closed, Family.IPV6)
     plain = {"test_a_plain_udp_socket_gets_through", "test_a_fragmented_datagram_arrives"}

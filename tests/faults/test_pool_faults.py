@@ -15,11 +15,11 @@ pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 POOLS = "suites/calico/test_pools.py"
 SERVED = "test_a_pod_gets_an_address_of_the_pool_that_its_annotation_names"
 SIZED = "test_blocks_of_a_pool_have_its_block_size"
-ALONE = "test_a_pool_that_is_assigned_by_hand_serves_nobody_that_does_not_ask"
+ALONE = "test_a_pool_of_manual_assignment_serves_only_pods_that_ask_for_it"
 REACHED = "test_pods_of_a_new_pool_and_others_reach_each_other"
 ROUTED = "test_packets_for_a_pool_take_the_way_that_its_encapsulation_means"
 SEGMENT = "test_a_pool_that_selects_a_node_serves_it_and_no_other"
-REFUSED = "test_a_pod_that_names_a_pool_which_serves_nobody_gets_no_address"
+REFUSED = "test_a_pod_that_names_a_missing_or_disabled_pool_gets_no_address"
 LEAVING = "test_pods_leave_their_pool_as_its_nat_outgoing_says"
 
 

@@ -53,7 +53,7 @@ def behind(lab: Lab, family: Family, link: str, number: int) -> Iterator[Endpoin
 
 @contextlib.contextmanager
 def mute(lab: Lab, family: Family) -> Iterator[None]:
-    """The router's words about size are eaten."""
+    """The router's ICMP errors about size are dropped."""
     chain = "type filter hook output priority 0; policy accept"
     lab.router.nft(
         f"table inet path_mtu_mute {{\nchain output {{\n{chain}\n{EATEN[family]}\n}}\n}}\n"
@@ -128,7 +128,7 @@ def test_a_bottleneck_that_says_nothing_is_a_black_hole(lab: Lab, ip_family: Fam
     text = str(path_text.verdict("bulk", [bulk], seen, rules.bulk_in_time))
     assert "class: MTU black hole" in text
     assert f"narrowest hop: six17 of {CLIENT.node} {NARROW_MTU}" in text.replace("rsix", "six")
-    assert f"eaten on {CLIENT.node}" in text
+    assert f"lost on {CLIENT.node}" in text
 
 
 @contextlib.contextmanager

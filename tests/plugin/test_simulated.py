@@ -327,10 +327,10 @@ def test_own_pools_do_what_they_say(simulated: SimulatedCluster, tmp_path: Path)
 ASKED = "test_pools or api_server or route_to_every or ipam_blocks or that_select"
 SERVED = "test_a_pod_gets_an_address_of_the_pool_that_its_annotation_names"
 SIZED = "test_blocks_of_a_pool_have_its_block_size"
-ALONE = "test_a_pool_that_is_assigned_by_hand_serves_nobody_that_does_not_ask"
+ALONE = "test_a_pool_of_manual_assignment_serves_only_pods_that_ask_for_it"
 ROUTED = "test_packets_for_a_pool_take_the_way_that_its_encapsulation_means"
 SEGMENT = "test_a_pool_that_selects_a_node_serves_it_and_no_other"
-REFUSED = "test_a_pod_that_names_a_pool_which_serves_nobody_gets_no_address"
+REFUSED = "test_a_pod_that_names_a_missing_or_disabled_pool_gets_no_address"
 LEAVING = "test_pods_leave_their_pool_as_its_nat_outgoing_says"
 
 
@@ -489,6 +489,6 @@ def test_load_balancers_are_asked_where_somebody_gives_addresses(
     ran = run(simulated, tmp_path, *arguments)
     assert (ran.of("passed"), ran.bad) == (passed, failed), ran.text
     if not given:
-        assert "nobody gives services of type LoadBalancer an address" in ran.text
+        assert "services of type LoadBalancer are given no address" in ran.text
     if failed:
         assert "has no IPv6 address" in ran.text

@@ -39,13 +39,13 @@ REFUSED = {
     "bytes": ("a: !!binary aaaa", "could not determine a constructor"),
     "an unknown alias": ("a: *x", "undefined alias"),
     "keys that are lists": ("? [a]\n: b", "unhashable key"),
-    "a billion laughs": (laughs(), "line 5: its aliases stand for more than 100000 values"),
-    "laughs as kind": (laughs(last="kind: {}"), "aliases stand for more"),
-    "laughs as label": (laughs(last="metadata: {{labels: {{a: {}}}}}"), "aliases stand for more"),
-    "laughs of long texts": (laughs(f"['{'x' * 6000}']"), "aliases stand for more"),
+    "a billion laughs": (laughs(), "line 5: its aliases expand to more than 100000 values"),
+    "laughs as kind": (laughs(last="kind: {}"), "aliases expand to more"),
+    "laughs as label": (laughs(last="metadata: {{labels: {{a: {}}}}}"), "aliases expand to more"),
+    "laughs of long texts": (laughs(f"['{'x' * 6000}']"), "aliases expand to more"),
     "laughs at the top": ("- &a [1,1]\n" + "".join(
         f"- &{chr(98 + i)} [*{chr(97 + i)}, *{chr(97 + i)}]\n" for i in range(24)), "aliases"),
-    "merge keys that multiply": (MERGES, "aliases stand for more"),
+    "merge keys that multiply": (MERGES, "aliases expand to more"),
     "merge keys in a chain": ("m0: &m0 {k: v}\n" + "".join(
         f"m{i}: &m{i} {{<<: *m{i - 1}}}\n" for i in range(1, 99)), "levels deep"),
     "merge keys without end": (f"a: &a {{}}\nb: {{{'<<: *a, ' * 99_999}}}", "merges more than 100"),
@@ -140,7 +140,7 @@ def test_values_are_read_as_kubernetes_reads_them(what: str) -> None:
 def test_aliases_may_stand_for_as_many_values_as_the_bound_says() -> None:
     hundred = f"- &a [{', '.join(['x'] * 99)}]\n"
     assert yaml_text.documents(hundred + "- *a\n" * (MOST_ALIASED // 100))
-    with pytest.raises(TextError, match="stand for more than"):
+    with pytest.raises(TextError, match="expand to more than"):
         yaml_text.documents(hundred + "- *a\n" * (MOST_ALIASED // 100 + 1))
 
 
@@ -164,8 +164,8 @@ def test_a_key_that_stands_twice_is_told() -> None:
     text = "a: 1\n---\nspec:\n  ports: [{x: 1, y: x, x: 2}]\nother: spec\nspec: {}\n'on': 1\n"
     _, second = yaml_text.read(text)
     assert [str(repeated) for repeated in second.repeated] == [
-        "line 4: key 'x' stands twice, the last one holds",
-        "line 6: key 'spec' stands twice, the last one holds",
+        "line 4: key 'x' is given twice, the last one counts",
+        "line 6: key 'spec' is given twice, the last one counts",
     ]
     assert second.value == {"spec": {}, "other": "spec", "on": 1}
 

@@ -55,7 +55,7 @@ def inspected() -> protocol.Inspected:
 
 
 def counters_v6(text: str) -> dict[str, int]:
-    """The counters of /proc/net/snmp6: a name and a value a line."""
+    """The counters of /proc/net/snmp6: one name and value per line."""
     rows = (line.split() for line in text.splitlines())
     return {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
 

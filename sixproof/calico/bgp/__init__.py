@@ -1,1 +1,1 @@
-"""Calico's BGP: what it is set to, which sessions that means, and what nodes say of theirs."""
+"""Calico's BGP: its configuration, the sessions that follow from it, and what nodes report."""

@@ -61,7 +61,7 @@ def _wireguard(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                 yield WIREGUARD.found(
                     Severity.ERROR,
                     f"node {node.name}",
-                    f"it has told no WireGuard key for {family}: its packets are in clear text",
+                    f"it published no WireGuard key for {family}: its packets are in clear text",
                     "the kernel's wireguard module, and a key of each family",
                     "modprobe wireguard there, and look at calico-node's log",
                     families=[family],
@@ -70,5 +70,5 @@ def _wireguard(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def lacks_key(state: CalicoState, node: str, family: Family) -> bool:
-    """Whether a node that Calico knows has told no public key for a family."""
+    """Whether a node that Calico knows has published no public key for a family."""
     return any(n.name == node and family not in n.wireguard_keys for n in state.nodes)

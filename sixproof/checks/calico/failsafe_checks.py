@@ -61,8 +61,8 @@ class FailsafeChecks:
         before = self._connectivity.measure(f"{TITLE}, before", flows, self._load)
         for seen in before.observations():
             if seen.outcome in _ANSWERED:
-                raise NotAsked(f"somebody listens there: {seen.flow}", "a port that is not used")
-        with steps.step("Then all of these ports are closed as long as nobody guards the host"):
+                raise NotAsked(f"something listens there: {seen.flow}", "a port that is not used")
+        with steps.step("Then all of these ports are closed without a host endpoint"):
             self._connectivity.hold(before, _as_a_closed_port)
         expected = {(f.family, edge_of(f)): self._expected(f) for f in flows}
 
@@ -100,8 +100,10 @@ class FailsafeChecks:
         if flow.port == self._guarded.closed:
             because = f"GlobalNetworkPolicy {self._guarded.name} denies it"
             return Expectation(_DROPPED, because, by_policy=True)
-        return Expectation(_REFUSED, "a fail-safe port, which no policy closes; nobody listens")
+        return Expectation(
+            _REFUSED, "a fail-safe port, which no policy closes; nothing listens there"
+        )
 
 
 def _as_a_closed_port(_: Flow) -> Expectation:
-    return Expectation(_REFUSED, "nobody listens, and no host endpoint guards the node")
+    return Expectation(_REFUSED, "nothing listens there, and no host endpoint guards the node")

@@ -184,7 +184,7 @@ class FelixStates:
         if not link.up:
             return f"its WireGuard device {device} is down"
         if modes.lacks_key(self._state, node, family):
-            return f"it has told no WireGuard key for {family}, so that no peer encrypts to it"
+            return f"it published no WireGuard key for {family}, so that no peer encrypts to it"
         return ""
 
     def _changed(
@@ -243,7 +243,7 @@ class FelixStates:
         hosts: Sequence[Endpoint] = (),
         family: Family | None = None,
     ) -> None:
-        """A cell a node and family: WRONG with what is wrong, UNKNOWN where it was not read."""
+        """One cell per node and family: WRONG and why, UNKNOWN where it was not read."""
         seen: list[Observation] = []
         for host in hosts or self._topology.hosts:
             if host.node not in read:

@@ -40,7 +40,7 @@ class InstallationChecks:
         """
         statuses = self._installation.statuses
         if not statuses:
-            raise NotAsked("no TigeraStatus tells how components are", "list on tigerastatuses")
+            raise NotAsked("there is no TigeraStatus", "list on tigerastatuses")
         evidence.require_none(
             [
                 f"{s.component} is not available: {s.message or 'no reason given'}"

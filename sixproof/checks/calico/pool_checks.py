@@ -155,7 +155,9 @@ class PoolChecks:
         self._pool(Purpose.DISABLED, family)
         refusal = home.refuse(self._pools, family, why)
         fate = home.fate(refusal)
-        steps.attach_text(f"why {refusal.asking.name} has no address", fate.reason or "nobody says")
+        steps.attach_text(
+            f"why {refusal.asking.name} has no address", fate.reason or "no reason was given"
+        )
         said = pool_effects.unrefused(refusal, fate)
         evidence.require_none([said] if said else [], family)
 
@@ -185,7 +187,7 @@ class PoolChecks:
             opened, closed = parted((o.flow for o in matrix.observations()), connectivity.closes)
             must_be_open(title, (flow.family for flow in opened), closed)
             raise NotAsked(
-                f"{title}: nothing that the pods sent arrived, or no server can tell from where",
+                f"{title}: nothing that the pods sent arrived, or no server knows from where",
                 "a network that carries pods' own addresses to nodes or to the outside",
             )
         wrong = {

@@ -70,7 +70,7 @@ def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> 
 def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
     """What is wrong with a kernel's answer, "" where nothing is."""
     if seen.error:
-        return f"the kernel has no way to {seen.address}: {seen.error}"
+        return f"the kernel has no route to {seen.address}: {seen.error}"
     told = f"packets to {seen.address} go by {seen.device or 'no device'}" + (
         f" via {seen.gateway}" if seen.gateway else ""
     )

@@ -23,7 +23,7 @@ WAYS = (POD, CLUSTER_IP, NODE_PORT)
 """How a crafted packet goes."""
 ROUTE = "by a source route"
 FULL = "full size "
-"""What stands before a way that a packet of full size takes."""
+"""The prefix of the name of a way that a packet of full size takes."""
 TOLD = 8
 """Crafted packets that one message tells of."""
 Wrong = Callable[[CraftedResult], str]
@@ -47,10 +47,11 @@ class CraftedResults:
         only: Iterable[str] | None = None,
         wrong: Wrong = crafted.violation,
     ) -> None:
-        """Every crafted packet that went this way met its fate, or those of some shapes `only` did.
+        """Every crafted packet that went this way arrived or was dropped as it must, or those of
+        some shapes `only`.
 
         Raises:
-            VerdictError: one did not; the message says how far it came, and who demands what.
+            VerdictError: one was not; the message says how far it came, and which RFC asks for it.
             NotMeasured: none was wrong, but some could not be measured.
         """
         shapes_of = None if only is None else frozenset(only)
@@ -79,7 +80,7 @@ class CraftedResults:
             leak = way == DENIED
             classes = [Category.LEAK] if leak else []
             classes += [only] if only else [] if leak else [Category.BOTH]
-            lead = f"{title}: {len(violations)} of {len(mine)} shots over {family}"
+            lead = f"{title}: {len(violations)} of {len(mine)} crafted packets over {family}"
             more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
             text = "\n  ".join([lead, *violations[:TOLD], *more])
             raise evidence.wrong(text, [family], *classes)

@@ -34,7 +34,7 @@ class CraftedTargets:
 
 @dataclasses.dataclass(frozen=True)
 class Frontends:
-    """What stands before the pods: `services` by the name of the pod behind each, and the node at
+    """What is in front of the pods: `services` by the name of the pod behind each, and the node at
     which a flow's NodePort is dialled."""
 
     services: Mapping[str, Service]
@@ -42,7 +42,7 @@ class Frontends:
 
 
 def of(pairs: Sequence[Flow], frontends: Frontends, seal: Seal, closes: Closes) -> CraftedTargets:
-    """The targets of flows from pod to pod: each directly, and through the service before it.
+    """The targets of flows from pod to pod: each directly, and through the service in front of it.
 
     Raises:
         NotAsked: a service has no NodePort that TCP and UDP share.

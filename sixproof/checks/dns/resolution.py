@@ -223,7 +223,7 @@ class Resolution:
         Where nobody does, the test ends as not proven."""
         seen = self.ask(expected, servers=servers, sources=sources)
         if not any(o.outcome.answered for o in seen):
-            why = f"{title}: nobody answers before anything is denied ({seen[0].outcome})"
+            why = f"{title}: no server answers even before anything is denied ({seen[0].outcome})"
             raise NotAsked(why, "see the tests that fail", unproven=True)
 
     def must_follow(

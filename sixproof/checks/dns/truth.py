@@ -27,12 +27,12 @@ class Truth:
 
     @property
     def cluster_ip(self) -> tuple[TrueService, ...]:
-        """Services with clusterIPs, one a family policy."""
+        """Services with clusterIPs, one per family policy."""
         return tuple(self.services[name] for name in self.names.cluster_ip())
 
     @property
     def headless(self) -> tuple[TrueService, ...]:
-        """Headless services with pods behind them, one a family policy."""
+        """Headless services with pods behind them, one per family policy."""
         return tuple(self.services[name] for name in self.names.headless())
 
     def headless_of(self, family: Family) -> tuple[TrueService, ...]:

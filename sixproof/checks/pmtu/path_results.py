@@ -70,8 +70,8 @@ class PathResults:
             raise NotAsked(why, "see the tests that fail", unproven=True)
 
     def too_big(self, family: Family) -> PathResults:
-        """Only the paths on which somebody has to say that a packet is too big; skips without."""
-        why = "every hop carries what pods send, so nobody has to say that a packet is too big"
+        """Only the paths on which a node must report that a packet is too big; skips without."""
+        why = "every hop carries what pods send, so no packet is too big for one"
         return self._only(family, signals.needed, why)
 
     def announced(self, family: Family) -> PathResults:

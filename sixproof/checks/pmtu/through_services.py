@@ -37,7 +37,7 @@ class PathExplorer:
     def explore(
         self, pairs: Sequence[Flow], services: Mapping[str, Service] | None = None
     ) -> PathResults:
-        """What the paths carry; `services` are those before the pods, by the pods' names."""
+        """What the paths carry; `services` are those in front of the pods, by the pods' names."""
 
         def closes(flow: Flow) -> str:
             made = (services or {}).get(flow.destination.name)
@@ -65,7 +65,7 @@ def before_pods(
 def at_node_ports(
     topology: ProbeTopology, pairs: Iterable[Flow], before: Mapping[str, Service]
 ) -> list[Flow]:
-    """The same flows, dialled at the NodePort of the service before their destination."""
+    """The same flows, dialled at the NodePort of the service in front of their destination."""
     return [
         dataclasses.replace(flow, address=address, port=port)
         for flow in pairs
@@ -86,7 +86,7 @@ def frontend_node(topology: ProbeTopology, flow: Flow) -> Endpoint:
 
 
 def as_judged(made: Service, flow: Flow) -> policy.ServiceSnapshot:
-    """The service before a flow's pod, as the oracle knows it; both protocols have one port."""
+    """The service of a flow's pod, as the oracle knows it; both protocols have one port."""
     ports = tuple(
         policy.ServicePortSnapshot(p.port, p.protocol, int(p.target), p.node_port)
         for p in made.ports

@@ -1,4 +1,4 @@
-"""The board: what flows dial, by name; what must come of them, and who may answer."""
+"""Expected targets: what flows dial, by name; what must come of them, and who may answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ExpectedTargets:
         former: int = 0,
         existing: ExistingPolicies | None = None,
     ) -> ExpectedTargets:
-        """A board of these targets; two of one name are a mistake of the caller."""
+        """These targets by name; two of one name are a mistake of the caller."""
         listed = tuple(targets)
         by_name = {t.endpoint.name: t for t in listed}
         if len(by_name) != len(listed):

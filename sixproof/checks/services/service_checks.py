@@ -371,7 +371,7 @@ def _something_was_compared(
             if wanted.addresses:
                 return
             reasons[wanted.because] = None
-    why = "; ".join(reasons) or "nobody is known to have answered"
+    why = "; ".join(reasons) or "no backend is known to have answered"
     raise NotAsked(f"{title}: no source address could be compared: {why}")
 
 

@@ -174,7 +174,7 @@ def _credentials(
         return Fixed()
     if any(user.value.get(key) for key in ("as", "as-uid", "as-groups", "as-user-extra")):
         raise ClusterUnreachable(
-            f"user {name!r} acts as somebody else (as: …), which is not supported; "
+            f"user {name!r} impersonates another user (as: …), which is not supported; "
             "use a kubeconfig with that one's own credentials"
         )
     if provider := json_fields.mapping(user.value, "auth-provider"):

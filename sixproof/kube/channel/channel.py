@@ -1,4 +1,4 @@
-"""The control channel: one long-lived exec stream a pod, JSON lines, many requests at once.
+"""The control channel: one long-lived exec stream per pod, JSON lines, many requests at once.
 
 It enters the pod through kubelet and CRI, so no policy or broken data path can cut it (design
 contract 1). One thread, the switchboard, owns every socket, because an SSL connection must not be

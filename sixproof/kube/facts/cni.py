@@ -173,7 +173,7 @@ def _cilium(cni: Cni, config: Manifest) -> Cni:
 
 
 def _flannel(cni: Cni, text: str) -> Cni:
-    """Flannel's `net-conf.json`: the backend and one network a family."""
+    """Flannel's `net-conf.json`: the backend and one network per family."""
     try:
         config = json.loads(text)
     except ValueError:

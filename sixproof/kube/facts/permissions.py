@@ -110,7 +110,7 @@ CALICO_NEEDS = (
     Need(("list",), "hostendpoints", "projectcalico.org", "policies that concern nodes",
          required=False, namespaced=False),
     *(
-        Need((verb,), plural, "operator.tigera.io", "what the operator was told, and how it does",
+        Need((verb,), plural, "operator.tigera.io", "the operator's settings and its status",
              required=False, namespaced=False)
         for verb, plural in (("get", "installations"), ("list", "tigerastatuses"))
     ),

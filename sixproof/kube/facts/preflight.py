@@ -251,5 +251,5 @@ def _not_for_pods(address: IPAddress) -> str:
         if address.is_site_local:
             return "site-local, deprecated by RFC 3879"
         if address.packed[:4] == b"\x20\x01\x0d\xb8":
-            return f"of the documentation prefix {_DOCUMENTATION} (RFC 3849): nobody routes it"
+            return f"of the documentation prefix {_DOCUMENTATION} (RFC 3849), which is not routed"
     return ""

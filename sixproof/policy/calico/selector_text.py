@@ -189,5 +189,5 @@ def read_selector(field: Field | None, *, may_be_global: bool = False) -> Select
     except ValueError as bad:
         raise field.error(f"{shown(field.text())} is not a selector: {bad}") from None
     if "global(" in field.text() and not (may_be_global and isinstance(found, Global)):
-        raise field.error("global() stands alone, and only in the namespaceSelector of an entity")
+        raise field.error("global() must be alone, and only in the namespaceSelector of an entity")
     return found

@@ -29,7 +29,7 @@ class CompiledPolicies:
     def of(
         cls, manifests: Iterable[object], snapshot: ClusterSnapshot, profile: ProviderProfile
     ) -> CompiledPolicies:
-        """The rulebook of these manifests.
+        """The compiled policies of these manifests.
 
         Raises:
             ManifestError: one is malformed; the reason names the object.

@@ -90,7 +90,7 @@ def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PartyTes
     selectors = found.get("podSelector"), found.get("namespaceSelector")
     if block is not None:
         if any(selectors):
-            raise field.error("ipBlock stands alone, podSelector and namespaceSelector exclude it")
+            raise field.error("ipBlock excludes podSelector and namespaceSelector")
         return _block(block, context)
     if not any(selectors):
         raise field.error("needs podSelector, namespaceSelector or ipBlock")

@@ -28,7 +28,7 @@ class Placed:
 
 
 class Refusals(UsageError):
-    """Everything that is wrong, not only the first: one reason a line."""
+    """Everything that is wrong, not only the first: one reason per line."""
 
     def __init__(self, reasons: Iterable[str]) -> None:
         every = list(dict.fromkeys(reasons))

@@ -102,7 +102,7 @@ class Known:
             places = _few("/".join(where) for where in some)
             raise UsageError(f"{shown(name)} is in several namespaces: write one of {places}")
         names = dict.fromkeys([*self.named, *("/".join(where) for where in every)])
-        known = f"known: {_few(names)}" if names else "no file tells of any"
+        known = f"known: {_few(names)}" if names else "no file has any"
         raise UsageError(f"{shown(name)} is no endpoint ({known}): write {INLINE}")
 
     def _pod(self, said: EndpointSpec) -> End:
@@ -117,17 +117,17 @@ class Known:
         if not made:
             return End(said.on(template), said, told=True)
         count = f", one of {len(made)}" if len(made) > 1 else ""
-        remark = f"{template.name} stands for its pod {made[0].name}{count}"
+        remark = f"{template.name} is taken as its pod {made[0].name}{count}"
         return End(said.on(made[0]), said, told=True, remark=remark)
 
     def _service(self, said: EndpointSpec) -> End:
         found = self.snapshot.service(said.namespace, said.name)
         name = f"svc:{said.namespace}/{said.name}"
         if found is None:
-            raise UsageError(f"{name}: no file tells of such a service")
+            raise UsageError(f"{name}: no file has such a service")
         if found.headless:
             pods = _few(backend.name for backend in found.backends) or "none is known"
-            raise UsageError(f"{name} is headless, it stands for its pods: ask for one ({pods})")
+            raise UsageError(f"{name} is headless, its name means its pods: ask for one ({pods})")
         addresses = said.addresses or found.addresses
         end = Endpoint(name, EndpointKind.SERVICE, addresses, said.namespace)
         return End(end, said, told=True)

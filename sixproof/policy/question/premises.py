@@ -91,23 +91,23 @@ def premises(looks: Looks, ends: tuple[End, End], snapshot: ClusterSnapshot) -> 
 def _of_pod(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
     if looks.labels and not one.labels and not end.told:
-        yield f"{one.name} is taken to have no labels: none were given, and no file tells of it"
+        yield f"{one.name} is taken to have no labels: none were given, and no file has it"
     told = one.namespace in snapshot.namespaces or end.said.namespace_labels
     if (
         not told
         and one.namespace not in {e.namespace for e in snapshot.endpoints}
         and snapshot.endpoints
     ):
-        yield f"no file tells of namespace {one.namespace}"
+        yield f"no file has namespace {one.namespace}"
     elif looks.namespaces and not told:
         name = one.namespace
-        yield f"namespace {name} is taken to have no label but its name: no file tells of it"
+        yield f"namespace {name} is taken to have no label but its name: no file has it"
     if looks.accounts and not end.told and not end.said.service_account:
         yield f"{one.name} is taken to run as service account {one.service_account}"
     account = (one.namespace, one.service_account)
     if looks.account_labels and account not in snapshot.service_accounts:
         name = "/".join(account)
-        yield f"service account {name} is taken to have no labels: no file tells of it"
+        yield f"service account {name} is taken to have no labels: no file has it"
 
 
 def _named_ports(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:

@@ -42,8 +42,8 @@ class Question:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Explanation:
-    """The judgements, one a family; the policies they follow from; the premises, which nobody said;
-    and what else is to be told of the files."""
+    """The judgements, one per family; the policies that they follow from; the premises that were
+    assumed; and remarks about the files."""
 
     oracle: Oracle
     policies: tuple[Mapping[str, object], ...]
@@ -64,7 +64,7 @@ def answer(
 
     Raises:
         UsageError: the question cannot be read, there is nothing to judge, or objects are wrong:
-            then the message holds every reason, one a line.
+            then the message holds every reason, one per line.
     """
     home = question.namespace or "default"
     stock = Inventory.of(values, home)
@@ -132,7 +132,7 @@ def _placed(
         )
     snapshot, both = lend(snapshot, ends)
     names = " and ".join(dict.fromkeys(e.name for e in without))
-    told = f"no address is known of {names}: others stand in, since no policy looks at networks"
+    told = f"no address is known of {names}: any will do, since no policy looks at networks"
     return snapshot, (both[0], both[1]), (told,)
 
 

@@ -30,7 +30,7 @@ def read_address(text: str) -> IPAddress:
                 f"write {address.ipv4_mapped}"
             )
     if address.is_unspecified:
-        raise ValueError(f"{shown(text)} is the unspecified address, which nobody has")
+        raise ValueError(f"{shown(text)} is the unspecified address, which no host has")
     return address
 
 

@@ -44,10 +44,12 @@ class Converged:
 
     def __str__(self) -> str:
         told = [
-            f"{f} after {self.seconds[f]:.2f} s" if f in self.seconds else f"{f} not"
+            f"{f} converged after {self.seconds[f]:.2f} s"
+            if f in self.seconds
+            else f"{f} did not converge"
             for f in self.families
         ]
-        return f"converged: {', '.join(told)} ({self.rounds} rounds in {self.waited:.1f} s)"
+        return f"{', '.join(told)} ({self.rounds} rounds in {self.waited:.1f} s)"
 
 
 class _Follower:

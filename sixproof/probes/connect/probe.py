@@ -89,7 +89,7 @@ class ConnectProbe:
         load: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
-        """One observation a flow, in the order given.
+        """One observation per flow, in the order given.
 
         All sources work at once, all silences wait together; then each server that left a flow
         unanswered is asked, once, for its side.

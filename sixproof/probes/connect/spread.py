@@ -80,7 +80,10 @@ class Spread:
         )
 
     def _tally(self, answers: Counter[str]) -> str:
-        named = [f"{n} went to {name or 'nobody'}" for name, n in sorted(answers.items())]
+        named = [
+            f"{n} went to {name}" if name else f"{n} got no answer"
+            for name, n in sorted(answers.items())
+        ]
         return ", ".join(named)
 
 

@@ -183,7 +183,7 @@ def _silent(
         return Verdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
-        seen = "no answer (whether the request arrived, an unprivileged server cannot tell)"
+        seen = "no answer (an unprivileged server cannot know whether the request arrived)"
     elif flow.protocol is Protocol.TCP and result.stage == "exchange":
         seen = f"the handshake completed, then {seen}"
     if result.error:
@@ -202,7 +202,7 @@ def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Verdict:
         own = f"the server's own control: {server_evidence.control_failure}"
         if server_evidence.control_refused:
             return Verdict(Outcome.REFUSED, f"no listener ({said}; {own})")
-        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom cannot be told ({own})")
+        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom is not known ({own})")
     return Verdict(Outcome.REFUSED, f"refused: {said}")
 
 

@@ -30,11 +30,12 @@ _OUTCOMES = {
 def matrix(
     title: str, results: Iterable[CraftedResult], wrong: Callable[[CraftedResult], str]
 ) -> Judged:
-    """A cell a packet, by its shape.
+    """One cell per packet, by its shape.
 
-    One that met its fate and is `wrong` all the same is WRONG (an ICMP error about it quotes too
-    much), or came through where it must not (a part of it reached the server's interface). One that
-    did not arrive and is not `wrong` is TOO_BIG, as it may be: a router said so rightly.
+    One that arrived or was dropped as it must and is `wrong` all the same is WRONG (an ICMP error
+    about it quotes too much), or came through where it must not (a part of it reached the server's
+    interface). One that did not arrive and is not `wrong` is TOO_BIG, as it may be: a router said
+    so rightly.
     """
     cells: dict[tuple[Family, Edge], Observation] = {}
     wanted: dict[tuple[Family, Edge], Expectation] = {}

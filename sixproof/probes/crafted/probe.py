@@ -119,7 +119,7 @@ class CraftedResult:
         )
         sent = f"{crafted_packet.target.name}: {crafted_packet.shape}"
         said = f"{sent} {self.fate.value}; {where} the server's interface"
-        told = [f"{e.source} said {_icmp(e).name}" for e in self.errors]
+        told = [f"{e.source} sent {_icmp(e).name}" for e in self.errors]
         return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
 
 
@@ -139,7 +139,7 @@ class CraftedBatch:
         self._silence = silence
 
     def fire(self, crafted_packets: Sequence[CraftedPacket]) -> tuple[CraftedResult, ...]:
-        """One result a crafted packet, in order; `silence` seconds pass after the last packet.
+        """One result per crafted packet, in order; `silence` seconds pass after the last packet.
 
         Raises:
             InfrastructureError: an agent could not be asked.
@@ -327,7 +327,7 @@ def violation(crafted_result: CraftedResult) -> str:
     """What is wrong with a result, empty where nothing is. Call it only for what was measured."""
     crafted_packet = crafted_result.crafted_packet
     if crafted_packet.arrives != (crafted_result.fate is CraftedStatus.ARRIVED):
-        wanted = "arrive" if crafted_packet.arrives else "vanish"
+        wanted = "arrive" if crafted_packet.arrives else "be dropped"
         return f"{crafted_result}\n    wanted it to {wanted}: {crafted_packet.because}"
     if crafted_packet.unseen and crafted_result.came:
         return (
@@ -352,21 +352,17 @@ def misquoted(crafted_result: CraftedResult, narrowest: int | None) -> str:
     """
     crafted_packet, target = crafted_result.crafted_packet, crafted_result.crafted_packet.target
     six = target.family is Family.IPV6
+    kind = "Packet Too Big" if six else "fragmentation needed"
     if not crafted_result.errors:
         arrived = crafted_result.fate is CraftedStatus.ARRIVED
-        return (
-            ""
-            if arrived
-            else f"{crafted_result}\n    it vanished, and nobody said that it is too big"
-        )
+        return "" if arrived else f"{crafted_result}\n    it was lost, and no {kind} came back"
     wrong: dict[str, None] = {}
     for error in crafted_result.errors:
-        kind = "Packet Too Big" if six else "fragmentation needed"
         if not _icmp(error).too_big:
-            wrong[f"{error.source} said {_icmp(error).name}, wanted a {kind}"] = None
+            wrong[f"{error.source} sent {_icmp(error).name}, wanted a {kind}"] = None
             continue
         if narrowest is not None and error.mtu != narrowest:
-            said = f"{error.source} told an MTU of {error.mtu}, the narrowest hop has {narrowest}"
+            said = f"{error.source} gave an MTU of {error.mtu}, the narrowest hop has {narrowest}"
             wrong[said] = None
         if six and error.length > LARGEST_ERROR:
             wrong[f"its {kind} has {error.length} bytes, at most {LARGEST_ERROR} may be"] = None

@@ -137,7 +137,7 @@ def behind_headers(target: CraftedTarget, story: str) -> Iterator[CraftedPacket]
     if target.family is Family.IPV6:
         for name, make, because in (
             (HOP_BY_HOP, capture.with_hop_by_hop,
-             "RFC 9673 section 5.2: nobody drops a packet for having them"),
+             "RFC 9673 section 5.2: no node drops a packet for having them"),
             (OPTIONS, capture.with_destination_options,
              "RFC 8200 section 4: nodes on the way do not look at them (RFC 7045 section 2.1)"),
         ):  # fmt: skip
@@ -166,7 +166,7 @@ def source_routed(target: CraftedTarget, other: Endpoint, story: str) -> Iterato
 
     yield _shot(
         ROUTED[1], story, final, routed, False,
-        "RFC 5095 section 3: nobody forwards by a routing header of type 0", against=against,
+        "RFC 5095 section 3: a routing header of type 0 is not followed", against=against,
         unseen=True, final=beyond,
     )  # fmt: skip
 

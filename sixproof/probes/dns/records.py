@@ -149,9 +149,10 @@ def reverse_of_endpoints(services: Iterable[TrueService], zone: str, family: Fam
 
 
 def nobodys(addresses: Iterable[IPAddress]) -> Answers:
-    """Addresses that nobody has must lead nowhere."""
+    """Addresses that are not in use have no name."""
     return {
-        _reverse(a): DnsExpectation.only(DnsOutcome.NXDOMAIN, f"nobody has {a}") for a in addresses
+        _reverse(a): DnsExpectation.only(DnsOutcome.NXDOMAIN, f"{a} is not in use")
+        for a in addresses
     }
 
 

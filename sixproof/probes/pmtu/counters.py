@@ -38,13 +38,13 @@ class Trace:
         name = "Packet Too Big" if self.family is Family.IPV6 else "fragmentation needed"
         counter = MADE[self.family]
         if not self.made and not self.met:
-            return f"no node of the path made a {name} ({counter} stands still)"
+            return f"no node of the path made a {name} ({counter} did not rise)"
         who = ", ".join(f"{node} made {count}" for node, count in self.made)
         who = who or ", ".join(f"{n} met {c} packets too big" for n, c in self.met)
         text = f"{name}: {who} ({counter}), the source received {self.came} ({CAME[self.family]})"
         if not self.came:
             only = self.place == self.source_node
-            text += f": eaten on {self.place}" if only else f": eaten behind {self.place}"
+            text += f": lost on {self.place}" if only else f": lost behind {self.place}"
         return text
 
 

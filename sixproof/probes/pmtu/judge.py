@@ -1,7 +1,7 @@
-"""Judging path MTU: one rule a function, from a passage to what is wrong with it.
+"""Judging path MTU: one rule per function, from what was measured on a path to what is wrong.
 
-A black hole is told from everything else by its contrast: small passes, large meets silence. A
-Packet Too Big that comes is no black hole, even where nothing should have been too big.
+A black hole shows by its contrast: small packets pass, large ones get no answer. A Packet Too Big
+that comes back is no black hole, even where nothing should have been too big.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LARGEST_OVERHEAD = 100
 class ViolationKind(enum.Enum):
     """What is wrong with a path."""
 
-    BLACK_HOLE = "small packets pass, large ones vanish without a word"
+    BLACK_HOLE = "small packets pass, large ones are lost silently"
     NARROW = "the path is narrower than its devices and routes say"
     WRONG = "sizes are not what they must be"
     SLOW = "bulk is carried, but not in time"
@@ -135,7 +135,7 @@ def bulk_in_time(p: PathResult) -> Violation | None:
     if not tardy(p.bulk, p.lag):
         return None
     took, stood = p.bulk.elapsed - p.lag, p.bulk.stall - p.lag
-    said = f"bulk took {took:.1f} s and stood still for {stood:.1f} s ({_bulk(p.bulk)})"
+    said = f"bulk took {took:.1f} s and stalled for {stood:.1f} s ({_bulk(p.bulk)})"
     shrunk = p.path.promised is not None and p.bulk.segment < p.path.promised - 100
     healed = ", as where TCP finds the size by itself (tcp_mtu_probing)"
     if shrunk and p.first.event != Event.ECHOED:
@@ -201,10 +201,10 @@ def signals_are_exact(p: PathResult) -> Violation | None:
     """
     for s in signals(p):
         if not s.error.too_big:
-            return Violation(p, ViolationKind.WRONG, f"{s.sender} said {s.error.name}")
+            return Violation(p, ViolationKind.WRONG, f"{s.sender} sent {s.error.name}")
         if s.mtu not in p.path.tellable:
             return Violation(
-                p, ViolationKind.NARROW, f"{s.sender} said MTU {s.mtu}, though {_promise(p)}"
+                p, ViolationKind.NARROW, f"{s.sender} gave MTU {s.mtu}, though {_promise(p)}"
             )
     return None
 
@@ -213,7 +213,7 @@ def signals_are_honoured(p: PathResult) -> Violation | None:
     """The sender's kernel works with the MTU that it was told, and what fits it passes."""
     for s in signals(p):
         if not s.honoured:
-            said = f"{s.sender} said MTU {s.mtu}, the socket works with {s.kept}"
+            said = f"{s.sender} gave MTU {s.mtu}, the socket works with {s.kept}"
             return Violation(p, ViolationKind.WRONG, said)
     return plain_socket_converges(p) if signals(p) else None
 

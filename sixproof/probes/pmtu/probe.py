@@ -1,7 +1,7 @@
 """The path MTU probe: full-size packets, bulk and routes of every pair, with what kernels counted.
 
 Restricted tier: plain sockets, /proc and an unprivileged netlink socket. Caches of the kernel
-cannot be flushed without a privilege; who wants a path that nobody has used measures new pods.
+cannot be flushed without a privilege; to measure a path that was never used, take new pods.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def made(seen: PathRun) -> Rule:
     def rule(p: PathResult) -> Violation | None:
         if not needed(p) or emitted(seen, p):
             return None
-        said = f"{_size(p)} bytes are too big for a hop, and nobody says so"
+        said = f"{_size(p)} bytes are too big for a hop, and no node reported it"
         return Violation(p, ViolationKind.BLACK_HOLE, said)
 
     return rule
@@ -51,7 +51,7 @@ def delivered(p: PathResult) -> Violation | None:
     """The sender's socket was told of it."""
     if not needed(p) or signals(p):
         return None
-    said = f"{_size(p)} bytes were too big for a hop, and the sender was not told"
+    said = f"{_size(p)} bytes were too big for a hop, and no ICMP error reached the sender"
     return Violation(p, ViolationKind.BLACK_HOLE, said)
 
 
@@ -62,13 +62,13 @@ def kept(p: PathResult) -> Violation | None:
     mine = [s for who, s in p.learnt if who == p.flow.source.name and s.expires is not None]
     if not mine:
         return Violation(
-            p, ViolationKind.WRONG, "a smaller MTU was told, and its kernel knows of none"
+            p, ViolationKind.WRONG, "an ICMP error gave a smaller MTU, and the kernel kept none"
         )
     for route in mine:
         left = route.expires or 0.0
         if not KEPT - SINCE <= left <= FORGOTTEN:
             said = f"learnt {route.mtu} towards {route.address}, forgets it in {left:.0f} s"
-            wanted = f"wanted between {KEPT:.0f} and {FORGOTTEN:.0f} s after it was told"
+            wanted = f"wanted between {KEPT:.0f} and {FORGOTTEN:.0f} s after the ICMP error"
             return Violation(p, ViolationKind.WRONG, f"{said}, {wanted}")
     return None
 

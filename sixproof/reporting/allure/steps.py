@@ -130,7 +130,7 @@ def attach_svg(name: str, text: str) -> None:
 
 
 def attach_matrix(matrix: Matrix, expected: Expected | None = None, *, brief: bool = False) -> None:
-    """Attach a matrix: a picture a family, the worst first, then text, HTML and CSV.
+    """Attach a matrix: one picture per family, the worst first, then text, HTML and CSV.
 
     With `brief` a matrix in which nothing is wrong is attached as text only: it takes 1 % of the
     space, and results.json has its cells.

@@ -164,7 +164,7 @@ def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
         return BGP.unseen(unread)
     ready = [node.name for node in evidence.facts.nodes if node.ready]
     if len(ready) < 2 and not state.bgp.peers:
-        return BGP.unused("one node, no BGPPeer: there is nobody to speak with")
+        return BGP.unused("one node, no BGPPeer: there is no peer")
     told = evidence.part(diagnostics.EVENTS)
     wrong = [
         Fault(json_fields.one_line(json_fields.text(event, "message"), 200))
@@ -173,7 +173,7 @@ def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
         and evidence.taken - events.last_seen(event) <= STALE
     ]
     part = evidence.part(diagnostics.NODE_STATUSES)
-    unseen = dict.fromkeys(ready, "no CalicoNodeStatus with class BGP is there to tell")
+    unseen = dict.fromkeys(ready, "there is no CalicoNodeStatus with class BGP")
     good: list[str] = []
     for status in part.objects if part else ():
         node = json_fields.text(status, "spec", "node")

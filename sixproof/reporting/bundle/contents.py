@@ -150,7 +150,7 @@ def _of_nodes(evidence: Evidence) -> Iterator[Content]:
 def _facts_of(reading: NodeReading, when: str) -> Content:
     what = f"links, addresses, rules, routes, neighbours, settings of {reading.node}, {when}"
     value = records.to_json(reading.seen) if reading.seen else {}
-    notes = (f"{reading.node}: {reading.missing or 'said nothing'}",) if not reading.seen else ()
+    notes = (f"{reading.node}: {reading.missing or 'gave no answer'}",) if not reading.seen else ()
     command = "ip -6 route; ip -6 rule; ip -6 neigh; sysctl -a"
     return Content(
         f"{NODE_FACTS}{_file(reading.node)}.json", what, value, command, notes, rows=True
@@ -195,9 +195,9 @@ _WHAT = {
     "calico/felixconfigurations": "Felix's configuration, of the cluster and of nodes",
     "calico/bgpconfigurations": "BGP configuration",
     "calico/bgppeers": "BGP peers; of a password the Secret's name alone",
-    "calico/caliconodestatuses": "what BIRD says of its sessions, where somebody asked for it",
+    "calico/caliconodestatuses": "the sessions of BIRD, where a CalicoNodeStatus asks for them",
     "calico/ipamblocks": "IPAM blocks, and who has which of their addresses",
     "calico/blockaffinities": "which block is which node's",
-    "calico/installations": "what the operator was told",
+    "calico/installations": "the operator's settings",
     "calico/tigerastatuses": "how the operator's components are",
 }

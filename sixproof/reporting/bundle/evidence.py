@@ -47,7 +47,7 @@ class Evidence:
     @property
     def silent_nodes(self) -> Mapping[str, str]:
         """Why the others said nothing."""
-        return {r.node: r.missing or "said nothing" for r in self.node_readings if r.seen is None}
+        return {r.node: r.missing or "gave no answer" for r in self.node_readings if r.seen is None}
 
     @property
     def filters(self) -> Mapping[str, FilterSeen]:

@@ -44,7 +44,7 @@ def _head(evidence: Evidence, judged: Sequence[Judged]) -> Iterator[str]:
     when = "after the last test" if evidence.examination else "when the run began"
     yield (
         f"Taken {taken}, after the last test and before what the run made was removed. "
-        f"Nodes said what they say here {when}.\n\n"
+        f"What nodes say of themselves here was read {when}.\n\n"
     )
     counts = Counter(one.state for one in judged)
     wrong = Counter(finding.severity for finding in evidence.findings)
@@ -119,7 +119,7 @@ def _missing(files: Iterable[Written]) -> Iterator[str]:
 def _never() -> Iterator[str]:
     yield (
         "Secrets, tokens, keys, certificates, values of variables and fields that are called like "
-        f"them (`{scrubbed.LEFT_OUT}` stands there), what `kubectl apply` noted, managedFields.\n"
+        f"them (`{scrubbed.LEFT_OUT}` in their place), what `kubectl apply` noted, managedFields.\n"
     )
 
 

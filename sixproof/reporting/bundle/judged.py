@@ -79,7 +79,7 @@ class Item:
         if blind:
             return self._judged(State.NOT_SEEN, blind)
         if not good:
-            return self._judged(State.NOT_SEEN, ("there was nobody to ask",))
+            return self._judged(State.NOT_SEEN, ("there was nothing to ask",))
         return self._judged(State.OK, (ok,))
 
     def _judged(self, state: State, seen: Sequence[str]) -> Judged:

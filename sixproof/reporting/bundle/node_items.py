@@ -88,7 +88,7 @@ def _disabled(seen: NodeSeen) -> tuple[list[Fault], str]:
         for name in names
         if seen.sysctls.get(name) == "1"
     ]
-    return wrong, "" if names[0] in seen.sysctls else f"{dotted(names[0])} was not told"
+    return wrong, "" if names[0] in seen.sysctls else f"{dotted(names[0])} was not reported"
 
 
 def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[Fault], str]:
@@ -99,7 +99,7 @@ def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[F
         if seen.sysctls.get(name) == "0"
     ]
     untold = [dotted(name) for name in names.values() if name not in seen.sysctls]
-    return wrong, f"{', '.join(untold)} was not told" if untold else ""
+    return wrong, f"{', '.join(untold)} was not reported" if untold else ""
 
 
 def _expiring(seen: NodeSeen) -> tuple[list[Fault], str]:
@@ -122,7 +122,7 @@ def _expiring(seen: NodeSeen) -> tuple[list[Fault], str]:
         if value == "1"
     ]
     untold = [f"net.ipv6.conf.{d}.accept_ra" for d, value in values.items() if value is None]
-    return wrong, f"{', '.join(untold)} was not told" if untold else ""
+    return wrong, f"{', '.join(untold)} was not reported" if untold else ""
 
 
 def _addresses(evidence: Evidence) -> Judged:

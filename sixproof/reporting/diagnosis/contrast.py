@@ -134,7 +134,7 @@ class _View:
         return ""
 
     def replies(self) -> str:
-        """Lost replies name the direction in which packets vanish."""
+        """Lost replies name the direction in which packets are lost."""
         lost = {
             (o.flow.source.node, o.flow.destination.node)
             for o in (d.observation for d in self._pattern.cells)
@@ -147,7 +147,7 @@ class _View:
         there = next(iter(theres)) if len(theres) == 1 else "other nodes"
         return (
             f"requests from {here} arrive on {there} and the replies are lost: "
-            f"packets from {there} to {here} vanish"
+            f"packets from {there} to {here} are lost"
         )
 
     def _tally(

@@ -71,7 +71,7 @@ def require_none(wrong: Sequence[str], *families: Family) -> None:
     """Nothing is wrong; of these families the wrong answers would be.
 
     Raises:
-        VerdictError: something is, one a line.
+        VerdictError: something is; the message has one per line.
     """
     __tracebackhide__ = True
     if wrong:

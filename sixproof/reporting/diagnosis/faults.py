@@ -99,7 +99,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
 
 
 def chosen(results: Results, found: Sequence[FailingPlace], limit: int) -> tuple[Measured, ...]:
-    """The matrices worth a reader's time: one a fault, then the others of the headline.
+    """The matrices worth a reader's time: one per fault, then the others of the headline.
 
     A matrix that shows a fault already shown would tell nothing new; one of many questions is too
     wide to be drawn.
@@ -180,7 +180,7 @@ def _to_services(pattern: Pattern) -> Pattern:
 
 
 def _gathered(found: Iterable[_Found]) -> list[_Found]:
-    """The patterns; those in no common place are one a family, since each test loses others, and
+    """The patterns; those in no common place are one per family, since each test loses others, and
     take in what a small matrix shows of such a loss: a single cell is always in one place."""
     every = list(found)
     loose: dict[tuple[object, ...], list[_Found]] = {

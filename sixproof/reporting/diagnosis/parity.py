@@ -23,8 +23,8 @@ _CALM = {
 def parity_counts(matrix: Matrix, expected: Expected | None = None) -> Counter[str]:
     """How many edges compare how between the families.
 
-    Where something was expected, both families of an edge are held against that: a flow that is
-    denied in both as it must is no fault, and a leak in one is a fault of that one.
+    Where something was expected, both families of an edge are compared with that: a flow that is
+    denied in both, as expected, is no fault, and a leak in one family is a fault of that family.
     """
     return Counter(
         parity.value if expected is None else _judged(matrix, expected, edge, parity)

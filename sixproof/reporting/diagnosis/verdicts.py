@@ -34,9 +34,9 @@ class FamilyVerdict:
     `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
     those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
-    cells of tests that fail as is known of this cluster, in no other count. `unproven` counts tests
-    that concern it and carried nothing of what they ask. `others` are results of other kinds (DNS
-    answers, path checks): how many are as expected, of how many.
+    cells of tests that fail by a known limit of this cluster, in no other count. `unproven` counts
+    tests that concern it and carried nothing of what they ask. `others` are results of other kinds
+    (DNS answers, path checks): how many are as expected, of how many.
     """
 
     family: Family
@@ -107,7 +107,7 @@ class FamilyVerdict:
 
 
 def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
-    """A verdict a family, IPv6 among them even where nothing has it."""
+    """One verdict per family, IPv6 among them even where nothing has it."""
     blame = _Blame(results)
     return tuple(_verdict(results, family, blame) for family in results.families())
 

@@ -1,4 +1,5 @@
-"""Matrices as CSV: one line a cell, for spreadsheets and for Allure, which shows it as a table."""
+"""Matrices as CSV: one line per cell, for spreadsheets and for Allure, which shows it as a
+table."""
 
 from __future__ import annotations
 

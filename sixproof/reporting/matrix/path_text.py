@@ -43,7 +43,7 @@ def sizes(path_result: PathResult) -> str:
         for word, those in (("passed", passed), ("too big", refused), ("silence", vanished))
         if those
     ]
-    told = dict.fromkeys(f"{s.sender} said MTU {s.mtu}" for s in signals(path_result))
+    told = dict.fromkeys(f"{s.sender} gave MTU {s.mtu}" for s in signals(path_result))
     bulk = path_result.bulk
     carried = f"{bulk.event} after {bulk.elapsed:.2f} s, MSS {bulk.segment}"
     return "; ".join([*parts, *told, f"TCP bulk {carried}"])

@@ -1,4 +1,4 @@
-"""Matrices as SVG: one picture a family, drawn at its own size.
+"""Matrices as SVG: one picture per family, drawn at its own size.
 
 Allure shows a picture whole, while it puts an HTML attachment into a small window where the report
 is opened from a file. Text is set in boxes that are wide enough for any monospaced font.
@@ -22,7 +22,7 @@ _NODE = 16
 
 
 def matrix_svgs(matrix: Matrix, expected: Expected | None = None) -> tuple[tuple[str, str], ...]:
-    """A title and a picture a family, those with most wrong cells first."""
+    """One title and picture per family, those with most wrong cells first."""
     grids = [Grid.of(matrix, family, expected) for family in matrix.families()]
     worst = sorted(grids, key=lambda grid: -sum(cell.state.wrong for cell in grid.cells()))
     return tuple((f"{grid.title}, {headline(grid)}", grid_svg(grid)) for grid in worst)

@@ -1,4 +1,4 @@
-"""Matrices as text that any terminal can show: ASCII only, one letter a cell.
+"""Matrices as text that any terminal can show: ASCII only, one letter per cell.
 
 Small matrices name their columns; larger ones number them, draw a bar between nodes and, where
 they are wider than the terminal, continue below.

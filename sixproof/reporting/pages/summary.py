@@ -112,7 +112,7 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
         said = conclusion.faults[0].sentence if conclusion.faults else conclusion.headline
         yield from _paragraph(Text(f"  {sign} ", tone), said, width)
         for case in conclusion.cases[:CASES]:
-            yield from _paragraph(Text("      said by   ", Tone.QUIET), case.name, width)
+            yield from _paragraph(Text("      test      ", Tone.QUIET), case.name, width)
         for fit in conclusion.fits:
             yield from _paragraph(Text("      fits      ", Tone.QUIET), fit, width)
         return
@@ -136,7 +136,7 @@ def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:
 
 
 def _limits(results: Results, width: int) -> Iterator[Text]:
-    """What fails as it must here, with the reason."""
+    """Tests that fail because of a known limit of this cluster, with the reason."""
     for case in results.limits():
         yield from _paragraph(Text("  ~ ", Tone.UNSURE), f"{case.name}: {case.reason}", width)
 

@@ -32,7 +32,7 @@ def environment(
 def _cluster(facts: ClusterFacts) -> Iterable[tuple[str, str]]:
     cni = " ".join(filter(None, (facts.cni, facts.cni_version)))
     yield "Kubernetes", facts.version
-    yield "CNI", cni or "could not be told"
+    yield "CNI", cni or "unknown"
     yield "Dataplane", facts.dataplane
     for family, mode in facts.encapsulation:
         yield f"{family} encap", mode

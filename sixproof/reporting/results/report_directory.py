@@ -1,4 +1,5 @@
-"""Where the files of a run lie: a directory a run, and ``latest``, a link to the last with results.
+"""Where the files of a run lie: one directory per run, and ``latest``, a link to the last with
+results.
 
 A directory that the user names holds one report, and a new one takes the place of the last. What
 sixproof did not write there is never replaced or removed: its own directories have a marker, which

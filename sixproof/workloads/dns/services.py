@@ -75,11 +75,11 @@ class NameSet:
         return {k: v for k, v in STACKS.items() if set(v) <= set(self.families)}
 
     def cluster_ip(self) -> tuple[str, ...]:
-        """The names of its services with clusterIPs, one a family policy."""
+        """The names of its services with clusterIPs, one per family policy."""
         return tuple(self.name(f"clusterip-{stack}") for stack in self.stacks())
 
     def headless(self) -> tuple[str, ...]:
-        """The names of its headless services with pods behind them, one a family policy."""
+        """The names of its headless services with pods behind them, one per family policy."""
         return tuple(self.name(f"headless-{stack}") for stack in self.stacks())
 
     def labels(self, part: str = "") -> dict[str, str]:

@@ -33,7 +33,7 @@ SHOWN = 3
 
 
 class ExistingPolicies:
-    """What the policies that stand in the cluster make of flows.
+    """What the policies that are in the cluster make of flows.
 
     `nodes` are the nodes with every address that their own traffic may carry.
     """

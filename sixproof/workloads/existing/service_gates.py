@@ -81,7 +81,7 @@ def _as_dialled(flow: Flow, target: ServiceTarget) -> Flow:
 
 
 def _before(flow: Flow, target: ServiceTarget, backend: Endpoint) -> ServiceSnapshot:
-    """The service of a target before one backend, as the oracle knows it."""
+    """The service of a target with one backend, as the oracle knows it."""
     at_node = target.frontend in _AT_NODES
     number = flow.port or 0
     port = ServicePortSnapshot(

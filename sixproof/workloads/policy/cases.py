@@ -108,7 +108,7 @@ def _reaches_out(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> str
         scopes = [spec.get("namespaceSelector", ""), spec.get("selector", "")]
         wanted = f"{POLICY_NAMESPACES} == '{policy_namespaces.id}'"
         scoped = any(wanted in scope and "||" not in scope for scope in scopes)
-        return "" if scoped else f"no selector of its own says {wanted}"
+        return "" if scoped else f"it has no selector with {wanted}"
     subject = spec.get("subject", {})
     labels = subject.get("namespaces") or subject.get("pods", {}).get("namespaceSelector") or {}
     scoped = labels.get("matchLabels", {}).get(POLICY_NAMESPACES) == policy_namespaces.id

@@ -106,7 +106,7 @@ def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
             )
             raise UsageError(f"{where}: {error}") from error
     if not policies:
-        raise UsageError("no NetworkPolicy stands there")
+        raise UsageError("there is no NetworkPolicy")
     return Given(policies, {}, notes=tuple(note for policy in policies for note in _masked(policy)))
 
 

@@ -1,4 +1,4 @@
-"""The frontends of policy namespaces: its service at its clusterIPs and at every node's port."""
+"""The frontends of policy namespaces: their service at its clusterIPs and at every node's port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HOME = "shop"
 
 @dataclasses.dataclass(frozen=True)
 class ServiceFrontends:
-    """A service before `backend`, and the targets at which it is dialled."""
+    """A service in front of `backend`, and the targets at which it is dialled."""
 
     service: ServiceSnapshot
     backend: Endpoint

@@ -31,7 +31,7 @@ from sixproof.workloads.probe_pods.probe_pod import (
 )
 
 POLICY_NAMESPACES = "sixproof.dev/policy-namespaces"
-"""The label of the policy namespaces' namespaces and pods, and of every policy in it."""
+"""The label of the policy namespaces, of their pods, and of every policy in them."""
 
 Manifest = dict[str, Any]
 
@@ -83,8 +83,8 @@ ACCOUNTS: Mapping[str, Mapping[str, str]] = {"front": {"access": "public"}}
 
 @dataclasses.dataclass(frozen=True)
 class PolicyNamespaces:
-    """The endpoints of policy namespaces, called ``shop/web``. `id` is the value of its label,
-    `homes` are the names of its namespaces in the cluster by the name that policies call them.
+    """The endpoints of policy namespaces, called ``shop/web``. `id` is the value of their label,
+    `homes` are their names in the cluster by the name that policies call them.
     `outside` are places beyond the cluster that pods can dial, and that can dial nodes but no
     pod."""
 
@@ -109,11 +109,11 @@ class PolicyNamespaces:
         return tuple(p for p in self.pods if p.namespace == self.homes[name])
 
     def families(self) -> tuple[Family, ...]:
-        """The families that its pods have, IPv4 before IPv6."""
+        """The families that their pods have, IPv4 before IPv6."""
         return tuple(f for f in Family if any(p.address(f) for p in self.pods))
 
     def namespace_labels(self) -> dict[str, dict[str, str]]:
-        """The labels of its namespaces as the API server holds them."""
+        """The labels of the namespaces as the API server holds them."""
         return {
             home: {
                 **_namespace_manifest(self.run, self.serial, name)["metadata"]["labels"],
@@ -123,11 +123,11 @@ class PolicyNamespaces:
         }
 
     def named_ports(self) -> dict[tuple[str, str], tuple[NamedPort, ...]]:
-        """The named ports of its pods."""
+        """The named ports of the pods."""
         return {(home, part.name): part.ports for home in self.homes.values() for part in PARTS}
 
     def service_accounts(self) -> dict[tuple[str, str], Mapping[str, str]]:
-        """The labels of its service accounts."""
+        """The labels of the service accounts."""
         return {
             (home, name): {**self.run.labels, **labels}
             for home in self.homes.values()
@@ -159,7 +159,7 @@ def build(
     options: PodOptions,
     timeout: float,
 ) -> PolicyNamespaces:
-    """Make policy namespaces and wait `timeout` seconds until its pods are ready.
+    """Make policy namespaces and wait `timeout` seconds until their pods are ready.
 
     Raises:
         ApiError: an object was refused.

@@ -1,7 +1,7 @@
-"""The stage for policies of the user's own: stand-ins for the namespaces and pods that they mean.
+"""Stand-ins for the namespaces and pods that policies of the user's own select.
 
 Each namespace of a policy gets a stand-in, and so does each that a selector means and that none of
-the others can play. In every one stand pods with the fewest labels that each selector asks for, and
+the others can play. In each there are pods with the fewest labels that each selector asks for, and
 one pod with none. They serve the ports that the policies name, and one that none names.
 """
 
@@ -170,7 +170,7 @@ def _spoken(node: object) -> Iterator[tuple[str, str]]:
 
 
 def _fewest(selector: Selects, pairs: Sequence[tuple[str, str]]) -> dict[str, str] | None:
-    """The fewest of the labels that a selector speaks of which it selects, None without any."""
+    """The smallest set of the labels named in a selector that it selects, None if there is none."""
     for size in range(5):
         for chosen in itertools.combinations(pairs[:12], size):
             labels = dict(chosen)

@@ -25,8 +25,8 @@ HOLDER, PLAIN = "holder", "plain"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PoolPods:
-    """Pods that asked for the MASKED pools, one a node, one that asked for the BARE ones, and then,
-    on a node that has blocks of both, one that asked for nothing: `unasked`."""
+    """Pods that asked for the MASKED pools, one per node, one that asked for the BARE ones, and
+    then, on a node that has blocks of both, one that asked for nothing: `unasked`."""
 
     masked: tuple[Endpoint, ...]
     bare: tuple[Endpoint, ...]

@@ -11,7 +11,7 @@ from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP, POD_PORTS, PortSpec
 
 ROLES = ("a", "b", "c")
-"""Namespaces of the probe topology; each has one pod a node."""
+"""Namespaces of the probe topology; each has one pod per node."""
 
 HOST_ROLE = "host"
 

@@ -101,8 +101,8 @@ def must_be_given(found: LoadBalancers) -> LoadBalancers:
     enable = "MetalLB, IPPools of Calico for LoadBalancer, or a cloud's controller; on the test "
     enable += "bed --six-variant bgp"
     if found.nobody_gives_any:
-        why = "nobody gives services of type LoadBalancer an address: none of "
-        why += f"{len(found.services)} had one when the settle time-out was over"
+        why = "services of type LoadBalancer are given no address: none of "
+        why += f"{len(found.services)} had one after the settle time-out"
         raise NotAsked(why, enable)
     if not any(one.load_balancer_addresses for one in found.services.values()):
         raise NotAsked("load balancers are given names of hosts here, no addresses", enable)

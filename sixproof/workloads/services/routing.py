@@ -86,7 +86,7 @@ class ServiceTarget:
                 return Expectation.allowed(f"{name} is dialled at its own address")
             names = ", ".join(b.name for b in behind)
             by = f"; {self.announced}" if self.announced else ""
-            return Expectation.allowed(f"{names} stand behind the {frontend} of {name}{by}")
+            return Expectation.allowed(f"{names} are behind the {frontend} of {name}{by}")
         node = client.node if frontend is FrontendType.CLUSTER_IP else self.endpoint.node
         because = f"{name} keeps its traffic on {node}, which has no backend of it"
         if self.proxy.drops_without_local_backend:
@@ -150,7 +150,7 @@ def not_at_nodes(service: Service, nodes: Iterable[NodeFacts]) -> tuple[ServiceT
             FrontendType.NODE_PORT,
             service.node_port_specs,
             (),
-            absent=f"{service.name} has no {' or '.join(missing)}: nobody listens on its NodePort",
+            absent=f"{service.name} has no {' or '.join(missing)}: nothing listens on its NodePort",
         )
         for node in nodes
         for dialled in service.at(node)

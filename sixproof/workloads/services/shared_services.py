@@ -51,7 +51,7 @@ class SharedServices:
     """What stands while a run lasts.
 
     `wishes` holds what the API server made of each family wish, None where it refused. `web` are
-    the backends of most services, one a node; the first of them has a place of its own behind the
+    the backends of most services, one per node; the first of them has a place of its own behind the
     services that are Local. `unready` runs and is never ready, `published` has a HostPort.
     """
 

@@ -186,7 +186,7 @@ def test_repeated_keys_are_noted_with_their_file(ask: Ask, tmp_path: Path) -> No
     path = write(tmp_path / "p.yaml", SHUT + "spec: {podSelector: {}, ingress: [{}]}\n")
     status, _, err = ask(path, "--expect", "ALLOWED")
     assert status == 0
-    assert f"note: {path}: line 6: key 'spec' stands twice" in err
+    assert f"note: {path}: line 6: key 'spec' is given twice" in err
 
 
 def test_a_tier_may_be_said_or_stand_in_a_file(ask: Ask, tmp_path: Path) -> None:

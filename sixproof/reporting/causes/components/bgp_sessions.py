@@ -114,7 +114,7 @@ def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
 RULES = (
     CauseRule(
         "bgp-session",
-        "A BGP session that Calico is told to have is not Established",
+        "A BGP session that Calico is configured to have is not Established",
         "CalicoNodeStatus of each node, BGPConfiguration, BGPPeers, TCP MD5 counters (suites/bgp)",
         find,
         ("B1", "B2"),

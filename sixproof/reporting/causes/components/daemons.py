@@ -116,7 +116,7 @@ def _of_policies(node: str) -> Callable[[Disagreement], bool]:
 RULES = (
     CauseRule(
         "kube-proxy",
-        "kube-proxy of a node stands still or calls itself unhealthy",
+        "kube-proxy of a node hangs or reports that it is unhealthy",
         "kube-proxy's health port 10256 on each node",
         find,
         ("R1",),
@@ -124,7 +124,7 @@ RULES = (
     ),
     CauseRule(
         "felix",
-        "Felix of a node stands still or calls itself unhealthy",
+        "Felix of a node hangs or reports that it is unhealthy",
         "Felix's health port 9099 on each node",
         find,
         ("C2",),

@@ -175,7 +175,7 @@ RULES = (
     ),
     CauseRule(
         "dns-configuration",
-        "All DNS replicas are wrong alike: what their Corefile makes of AAAA or A questions",
+        "All DNS replicas give the same wrong answers: their Corefile changes AAAA or A questions",
         "DNS answers, the Corefile in ConfigMap kube-system/coredns",
         find,
         ("R5", "I21"),

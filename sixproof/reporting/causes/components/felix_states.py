@@ -44,7 +44,7 @@ def _cells(node: str, question: str, families: set[Family]) -> Callable[[Disagre
 RULES = (
     CauseRule(
         "felix-state",
-        "Felix of a node does not follow, or what it made there is not what it is set to",
+        "Felix of a node does not follow changes, or has not applied its settings",
         "Felix's metrics of each node, and what its settings ask for (suites/felix)",
         find,
         (),

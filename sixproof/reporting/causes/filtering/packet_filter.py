@@ -193,7 +193,7 @@ def _closed(node: _Node, reading: FilterReading) -> Iterator[Cause]:
 RULES = (
     CauseRule(
         "packet-filter",
-        "A rule of somebody else's drops, rejects or changes packets on a node",
+        "A rule of another program drops, rejects or changes packets on a node",
         "nftables of each node with counters, before and after failing flows were sent again; "
         "needs pods with NET_ADMIN (--six-raw)",
         find,

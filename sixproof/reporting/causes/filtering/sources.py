@@ -87,7 +87,7 @@ def _device(situation: Situation, address: str) -> str:
 RULES = (
     CauseRule(
         "source-address",
-        "A node's packets arrive from another address than they must",
+        "A node's packets arrive with a wrong source address",
         "the addresses that servers saw, and which device of which node has them",
         find,
         ("I18",),

@@ -204,7 +204,7 @@ def _since(situation: Situation, odd: _Odd) -> str:
 RULES = (
     CauseRule(
         "device",
-        "A tunnel device of a node is down, gone, or set otherwise than the other nodes'",
+        "A tunnel device of a node is down, gone, or configured differently from the other nodes'",
         "network devices of each node: VNI, UDP port, state; the ways that lead over them",
         find,
         ("R7",),

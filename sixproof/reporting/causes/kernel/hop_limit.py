@@ -36,7 +36,7 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     return Cause(
         "hop-limit",
         f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
-        f"{family} packets die of their hop limit on the way: {said_some(named, 2)} sent Time "
+        f"{family} packets exceed their hop limit on the way: {said_some(named, 2)} sent Time "
         f"Exceeded",
         f"Find what lowers it there (packet filter rules that set it, {DEFAULT[family]}), or a "
         f"routing loop",
@@ -79,7 +79,7 @@ def _node(situation: Situation, sender: str) -> str:
 RULES = (
     CauseRule(
         "hop-limit",
-        "Packets die of their hop limit on the way",
+        "Packets exceed their hop limit on the way",
         "ICMP Time Exceeded that clients met, and which node has the sender's address",
         find,
         (),

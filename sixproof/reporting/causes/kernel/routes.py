@@ -211,7 +211,7 @@ def _answer(way: RouteLookup) -> str:
 RULES = (
     CauseRule(
         "route",
-        "A node has no way to another node's pods, or refuses it",
+        "A node has no route to another node's pods, or one that refuses them",
         "policy rules and all routing tables of the node, for each address that was measured",
         find,
         ("I10", "R2"),

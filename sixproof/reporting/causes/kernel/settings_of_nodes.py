@@ -27,7 +27,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     family,
                     name,
                     f"{dotted(name)} is 0: the node forwards no {family}, so its pods reach "
-                    f"nobody else, not even each other",
+                    f"no other endpoint, not even each other",
                     f"Set it to 1 (sysctl -w {dotted(name)}=1), and find who sets it to 0",
                     _forwarded(node, family),
                 )

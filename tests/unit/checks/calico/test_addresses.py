@@ -242,7 +242,7 @@ def test_what_nobody_notes_cannot_be_compared() -> None:
 @pytest.mark.parametrize(
     ("route", "words"),
     [
-        (RouteSeen("x", error="Invalid argument"), "no way to x: Invalid argument"),
+        (RouteSeen("x", error="Invalid argument"), "no route to x: Invalid argument"),
         (RouteSeen("x", "eth0", "2001:db8::9"), "go by eth0 via 2001:db8::9, wanted vxlan-v6"),
         (RouteSeen("x", "vxlan-v6.calico", HOME["worker"]), f"wanted via {HOME['worker2']}"),
         (

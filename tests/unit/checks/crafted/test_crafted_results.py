@@ -138,7 +138,7 @@ def test_another_fate_is_a_verdict_of_its_class(
     with pytest.raises(VerdictError) as caught:
         found.must("fragments", way, Family.IPV6)
     text = str(caught.value)
-    assert text.startswith(f"fragments: {len(six)} of {len(six)} shots over IPv6")
+    assert text.startswith(f"fragments: {len(six)} of {len(six)} crafted packets over IPv6")
     assert f"... and {len(six) - 8} more" in text
     assert "raw@n1 -> raw@n2 over IPv6 udp/8080" in text
     assert caught.value.families == {"IPv6"}
@@ -150,7 +150,7 @@ def test_only_the_shapes_that_are_asked_about_count() -> None:
     good, *bad = packets(SIX)[:-1]
     found = results(met(good), *(met(p, right=False) for p in bad))
     found.must("the plain one", POD, Family.IPV6, only=[good.shape])
-    with pytest.raises(VerdictError, match="1 of 1 shots"):
+    with pytest.raises(VerdictError, match="1 of 1 crafted packets"):
         found.must("a fragmented one", POD, Family.IPV6, only=[bad[0].shape])
 
 

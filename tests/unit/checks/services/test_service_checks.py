@@ -366,7 +366,7 @@ class TestChange:
         policy_checker = PolicyChecker(lambda _: {"event": Event.SILENT})
         change = Change("endpoint added", WEB, lambda: WEB)
         text = told(lambda: policy_checker.service_checks.must_converge(change, [A1]))
-        assert "converged: IPv4 not, IPv6 not" in text
+        assert "IPv4 did not converge, IPv6 did not converge" in text
         assert policy_checker.notes.converged == []
 
     def test_one_that_lingers_is_met(self) -> None:

@@ -169,7 +169,7 @@ def test_user_that_acts_as_another_is_refused(files: Path, monkeypatch: pytest.M
     """Going on would be with other rights than kubectl has."""
     acting = one("a", 1, users=[{"name": "u", "user": {"token": "t", "as": "root"}}])
     Path("acting").write_text(json.dumps(acting))
-    assert "acts as somebody else" in failure(monkeypatch, "acting")
+    assert "impersonates another user" in failure(monkeypatch, "acting")
 
 
 def test_thousand_contexts_are_not_all_listed(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ REFUSED = {
     "empty-peer": ("{ingress: [{from: [{}]}]}", "spec.ingress[0].from[0]", "needs podSelector"),
     "block-and-selector": (
         "{ingress: [{from: [{podSelector: {}}, {ipBlock: {cidr: '::/0'}, podSelector: {}}]}]}",
-        "spec.ingress[0].from[1]", "ipBlock stands alone"),
+        "spec.ingress[0].from[1]", "ipBlock excludes podSelector"),
     "cidr-missing": ("{ingress: [{from: [{ipBlock: {}}]}]}",
                      "spec.ingress[0].from[0].ipBlock.cidr", "is required"),
     "cidr-number": ("{egress: [{to: [{ipBlock: {cidr: 10}}]}]}",

@@ -187,8 +187,8 @@ def test_help_names_the_ways_to_write_endpoints(capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (Question("web", "db", "80"), "'web' is no endpoint (no file tells of any): write"),
-        (Question(WEB, "svc:a/b", "80"), "svc:a/b: no file tells of such a service"),
+        (Question("web", "db", "80"), "'web' is no endpoint (no file has any): write"),
+        (Question(WEB, "svc:a/b", "80"), "svc:a/b: no file has such a service"),
         (Question(WEB, DB, "80", via="x"), "--via: 'x' is not an IP address"),
         (Question(WEB, DB, "80", via="::ffff:8.8.8.8"), "IPv4-mapped address"),
         (Question("a/b,10.0.0.1", "a/c,fd00::1", "80"), "an address of the same family"),
@@ -271,7 +271,7 @@ def test_endpoints_are_described_on_one_line() -> None:
             "'::ffff:8.8.8.8' is an IPv4-mapped address, which no packet carries: write 8.8.8.8",
         ),
         ("a/b,fe80::1%eth0", "'fe80::1%eth0' has a zone, which no packet carries: write fe80::1"),
-        ("a/b,::", "'::' is the unspecified address, which nobody has"),
+        ("a/b,::", "'::' is the unspecified address, which no host has"),
         ("a/b,10.0.0.1,10.0.0.2", "two addresses of one family"),
         ("a/b,port:x=icmp", "a named port has a number"),
         ("a/b,port:x", "is no port"),

@@ -98,17 +98,17 @@ def test_a_deployment_stands_for_its_pods() -> None:
     """The pods have addresses, the template has none."""
     found = ask("web", "db-0", "sql", FROM_WEB, WEB, WEB_A, WEB_B, DB, SHOP)
     assert found.judgements[0].flow.source.name == "shop/web-6f7-a"
-    assert found.premises == ("shop/web stands for its pod shop/web-6f7-a, one of 2",)
+    assert found.premises == ("shop/web is taken as its pod shop/web-6f7-a, one of 2",)
     found = ask("web", "db-0", "sql", FROM_WEB, WEB, WEB_A, DB, SHOP)
-    assert found.premises == ("shop/web stands for its pod shop/web-6f7-a",)
+    assert found.premises == ("shop/web is taken as its pod shop/web-6f7-a",)
 
 
 def test_templates_alone_are_judged_where_no_policy_looks_at_networks() -> None:
-    """What helm prints has no addresses; where they decide nothing, others stand in."""
+    """What helm prints has no addresses; where they decide nothing, any will do."""
     found = ask("web", "db", "sql", FROM_WEB, WEB, DB_SET)
     assert verdicts(found) == BOTH_ALLOWED
     (premise,) = found.premises
-    assert premise.startswith("no address is known of shop/web and shop/db: others stand in")
+    assert premise.startswith("no address is known of shop/web and shop/db: any will do")
     assert verdicts(ask("web", "db", "1", FROM_WEB, WEB, DB_SET)) == BOTH_DENIED
     assert verdicts(ask("web", "svc:shop/db", "sql", FROM_WEB, WEB, DB_SET, SERVICE)) == (
         BOTH_ALLOWED
@@ -253,7 +253,7 @@ def test_service_accounts_bring_their_labels() -> None:
     assert verdicts(ask("w", "db-0", "1", calico, web, DB, account)) == ["IPv4 ALLOWED"]
     found = ask("w", "db-0", "1", calico, web, DB)
     assert verdicts(found) == ["IPv4 DENIED"]
-    assert "service account shop/front is taken to have no labels: no file tells of it" in (
+    assert "service account shop/front is taken to have no labels: no file has it" in (
         found.premises
     )
 
@@ -279,7 +279,7 @@ CALICO_TEAM = thing("projectcalico.org/v3", "GlobalNetworkPolicy", "p", spec={
         "destination": {"ports": ["80:90", 1]}}]})  # fmt: skip
 FAR = network_policy("db", FROM_WEB["spec"], "far")
 A, B = "shop/a,10.0.0.1", "shop/b,10.0.0.2"
-NO_LABELS = "is taken to have no labels: none were given, and no file tells of it"
+NO_LABELS = "is taken to have no labels: none were given, and no file has it"
 
 
 @pytest.mark.parametrize(
@@ -289,11 +289,11 @@ NO_LABELS = "is taken to have no labels: none were given, and no file tells of i
                        "shop/b is taken to have no named ports, and a policy goes by port sql: "
                        "none were given (port:NAME=tcp/8080)")),
         (FAR, A, ()),
-        (BY_TEAM, A, ("namespace shop is taken to have no label but its name: no file tells of it",
+        (BY_TEAM, A, ("namespace shop is taken to have no label but its name: no file has it",
                       ) * 2),
         (BY_TEAM, f"{A},ns:team=a", ()),
         (BY_NAME, A, ()),
-        (CALICO_TEAM, A, ("namespace shop is taken to have no label but its name: no file tells of "
+        (CALICO_TEAM, A, ("namespace shop is taken to have no label but its name: no file has "
                           "it",) * 2),
         (CALICO_ACCOUNTS, f"{A},sa:front", ("shop/b is taken to run as service account default",)),
         (network_policy("p", {"podSelector": {}}), A, ()),
@@ -310,7 +310,7 @@ def test_premises_are_what_policies_look_at_and_nobody_said(
 def test_a_namespace_that_no_file_tells_of_is_a_premise() -> None:
     """A slip of the pen in a namespace would else count as a stranger there."""
     found = ask("shpo/web,10.0.0.1,app=web", "db-0", "sql", FROM_WEB, DB)
-    assert found.premises == ("no file tells of namespace shpo",)
+    assert found.premises == ("no file has namespace shpo",)
 
 
 def test_a_policy_without_a_namespace_stands_in_default_and_the_answer_says_so() -> None:

@@ -51,7 +51,7 @@ def test_a_change_that_shows_at_once_takes_two_rounds_and_one_to_confirm() -> No
     assert (converged.rounds, len(rounds.timeouts)) == (2, 3)
     assert rounds.timeouts == [FIRST, FIRST, 3.0]
     assert set(converged.seconds) == set(Family)
-    assert str(converged).startswith("converged: IPv4 after 0.0")
+    assert str(converged).startswith("IPv4 converged after 0.0")
 
 
 def test_each_family_has_its_own_time() -> None:
@@ -69,7 +69,7 @@ def test_a_family_that_falls_back_has_not_converged() -> None:
     rounds = Rounds(v4="....X", v6="X")
     converged = follow(rounds, deadline=0.5)
     assert converged.seconds == {}
-    assert "IPv4 not, IPv6 not" in str(converged)
+    assert "IPv4 did not converge, IPv6 did not converge" in str(converged)
 
 
 def test_a_family_that_never_agrees_does_not_hide_the_other() -> None:

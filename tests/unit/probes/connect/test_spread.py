@@ -36,7 +36,7 @@ def test_misses() -> None:
     assert spread.misses(lambda _: ["one", "two"]) == {}
     said = spread.misses(lambda _: ["one", "three"])[FLOW]
     assert said == (
-        "of 4 connections 1 went to nobody, 2 went to one, 1 went to two: "
+        "of 4 connections 1 got no answer, 2 went to one, 1 went to two: "
         "three never answered, two answered 1 times"
     )
 

@@ -234,12 +234,12 @@ def test_packet_too_big_must_be_exact() -> None:
     assert rules.signals_are_exact(exact) is None
     assert [s.sender for s in rules.signals(exact)] == ["2001:db8::ffff"]
     odd = found(rules.signals_are_exact, path_result(hops=narrowed(1400), pattern=pattern))
-    assert "said MTU 1350" in odd.said
+    assert "gave MTU 1350" in odd.said
     further = path_result(hops=(Hop("a", "eth0", 1500), *narrowed()), pattern=pattern)
     assert rules.signals_are_exact(further) is None
     nowhere = (refused(1430, dataclasses.replace(PTB, mtu=1400), 1400), *pattern[1:])
     odd = found(rules.signals_are_exact, path_result(hops=narrowed(), pattern=nowhere))
-    assert "said MTU 1400" in odd.said
+    assert "gave MTU 1400" in odd.said
     code = refused(1430, dataclasses.replace(PTB, code=1))
     assert "code 1" in found(rules.signals_are_exact, path_result(first=code)).said
 

@@ -201,8 +201,8 @@ MADE, CAME, MET = "Icmp6OutPktTooBigs", "Icmp6InPktTooBigs", "Ip6InTooBigErrors"
 @pytest.mark.parametrize(
     ("counted", "place_", "words"),
     [
-        ({"w1": {MADE: 4}}, "w1", "eaten on w1"),
-        ({"w2": {MADE: 4}}, "w2", "eaten behind w2"),
+        ({"w1": {MADE: 4}}, "w1", "lost on w1"),
+        ({"w2": {MADE: 4}}, "w2", "lost behind w2"),
         ({"w1": {MET: 4}}, "w1", "w1 met 4 packets too big"),
         ({"w1": {MADE: 4}, "source": {CAME: 4}}, "", "the source received 4"),
         ({}, "", "no node of the path made a Packet Too Big"),
@@ -211,7 +211,7 @@ MADE, CAME, MET = "Icmp6OutPktTooBigs", "Icmp6InPktTooBigs", "Ip6InTooBigErrors"
 def test_counters_tell_where_packet_too_big_went(
     counted: dict[str, dict[str, int]], place_: str, words: str
 ) -> None:
-    """Made and not received: eaten; on the source's own node there is only one place."""
+    """Made and not received: lost; on the source's own node there is only one place."""
     given = path_result()
     found = trace(given, path_run(given, **counted))
     assert found.place == place_

@@ -53,7 +53,7 @@ def test_nobody_made_it() -> None:
     violation = signals.made(path_run(p))(p)
     assert violation is not None
     assert violation.kind is ViolationKind.BLACK_HOLE
-    assert "1430 bytes are too big for a hop, and nobody says so" in violation.said
+    assert "1430 bytes are too big for a hop, and no node reported it" in violation.said
     assert not signals.emitted(path_run(p), p)
 
 
@@ -64,7 +64,7 @@ def test_it_was_made_and_did_not_arrive() -> None:
     assert signals.made(seen)(p) is None
     violation = signals.delivered(p)
     assert violation is not None
-    assert "the sender was not told" in violation.said
+    assert "no ICMP error reached the sender" in violation.said
 
 
 def test_it_arrived_and_was_obeyed() -> None:
@@ -99,7 +99,7 @@ def test_told_and_not_learnt() -> None:
     for none in ((), (NEVER,)):
         violation = signals.kept(dataclasses.replace(told(), learnt=none))
         assert violation is not None
-        assert "its kernel knows of none" in violation.said
+        assert "the kernel kept none" in violation.said
 
 
 def test_nodes_of_mixed_mtu_are_named() -> None:

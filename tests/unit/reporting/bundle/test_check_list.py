@@ -88,7 +88,7 @@ def test_a_node_that_does_not_tell_is_not_ok_by_that(code: str) -> None:
     assert (found.state, found.seen) == (NOT_SEEN, ("worker2: no answer within 8 s",))
     bare = (NodeReading("worker", node("worker", sysctls={})),)
     assert judged(code, readings=bare).state is NOT_SEEN
-    assert judged(code, readings=()).seen == ("there was nobody to ask",)
+    assert judged(code, readings=()).seen == ("there was nothing to ask",)
 
 
 def advertised(accept_ra: str | None, forwarding: str = "1") -> tuple[NodeReading, ...]:

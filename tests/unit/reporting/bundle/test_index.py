@@ -28,7 +28,7 @@ def test_the_page_says_when_of_what_and_how_it_is() -> None:
     page = index()
     assert page.startswith("# sixproof diagnostics of run abc123\n")
     assert f"Taken {TAKEN.isoformat()}, after the last test" in page
-    assert "Nodes said what they say here when the run began." in page
+    assert "What nodes say of themselves here was read when the run began." in page
     assert "| Kubernetes | v1.34.1 |" in page
     assert "| CNI | Calico v3.31.0 |" in page
     assert "Check-list: 9 ok, 1 not seen, 1 not used. Findings: none." in page
@@ -45,7 +45,7 @@ def test_every_item_has_a_line_with_its_values_and_what_to_do() -> None:
     assert "worker: net.ipv6.conf.all.forwarding is 0 | sysctl -w" in line
     assert line.endswith("| node-facts/ |")
     assert "Check-list: 7 ok, 1 not ok, 2 not seen, 1 not used." in page, (
-        "disable_ipv6 was not told"
+        "disable_ipv6 was not reported"
     )
 
 
@@ -80,7 +80,7 @@ def test_a_run_without_calico_and_without_agents_has_an_index() -> None:
     facts = dataclasses.replace(evidence().facts, cni="", cni_version="")
     page = index(facts=facts, calico=None, readings=(), pods=(), parts=())
     assert "the CNI is not known" in page
-    assert "there was nobody to ask" in page
+    assert "there was nothing to ask" in page
     files = unpacked(archive.archived(evidence(calico=None, parts=())).body)
     assert "calico/settings.json" not in files
     assert "calico/settings.json" in unpacked(archive.archived(evidence(calico=CALICO)).body)

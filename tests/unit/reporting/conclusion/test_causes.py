@@ -101,7 +101,7 @@ def test_without_facts_the_place_is_told_with_what_fits() -> None:
     (one,) = concluded(across(SIX, "worker")).every
     assert not one.known
     assert "to and from node worker across nodes" in one.headline
-    assert any("to tell:" in fit for fit in one.fits)
+    assert any("to find out:" in fit for fit in one.fits)
 
 
 def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
@@ -454,7 +454,7 @@ def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(told).every
-    assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
+    assert one.headline.startswith("node worker: IPv6 packets exceed their hop limit on the way")
     assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
 
 

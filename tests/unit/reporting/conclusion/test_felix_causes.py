@@ -1,4 +1,4 @@
-"""Felix as a cause: what its metrics say of a node, and a Felix that stands still."""
+"""Felix as a cause: what its metrics say of a node, and a Felix that hangs."""
 
 from __future__ import annotations
 

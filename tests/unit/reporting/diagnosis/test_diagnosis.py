@@ -250,7 +250,7 @@ def test_lost_replies_name_the_direction_in_which_packets_vanish() -> None:
     assert "fail: 63 DROPPED, 9 REPLY_LOST" in pattern.sentence
     assert pattern.contrasts[-1] == (
         "requests from worker2 arrive on worker and the replies are lost: "
-        "packets from worker to worker2 vanish"
+        "packets from worker to worker2 are lost"
     )
 
 
@@ -269,7 +269,7 @@ def test_replies_lost_between_a_node_and_all_others_name_the_direction(onward: b
     ends = ("worker", "other nodes") if onward else ("other nodes", "worker")
     assert only(rule).contrasts[-1] == (
         f"requests from {ends[0]} arrive on {ends[1]} and the replies are lost: "
-        f"packets from {ends[1]} to {ends[0]} vanish"
+        f"packets from {ends[1]} to {ends[0]} are lost"
     )
 
 

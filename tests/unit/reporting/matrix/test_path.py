@@ -64,11 +64,11 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
     found = error(hole(), path_result(Family.IPV4), w1={"Icmp6OutPktTooBigs": 4})
     text = str(found)
     assert "bulk passes: 1 of 1 ordered pairs over IPv6" in text
-    assert "small packets pass, large ones vanish" in text
+    assert "small packets pass, large ones are lost" in text
     assert "a@w1 -> a@w2 over IPv6: TCP silent" in text
     assert "narrowest hop: vxlan-v6.calico of w1 1350 (route to there)" in text
     assert "w1 made 4 (Icmp6OutPktTooBigs), the source received 0" in text
-    assert "eaten on w1" in text
+    assert "lost on w1" in text
     assert "look at w1 first" in text
     assert found.categories == {Category.MTU, Category.IPV6_ONLY}
     assert found.families == {Family.IPV6}
@@ -81,7 +81,7 @@ def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
     text = message(given, hole(), w1={"Icmp6OutPktTooBigs": 4})
     assert "a@w2 -> a@w1 over IPv6: TCP silent in its exchange on the way back" in text
     assert text.count("narrowest hop: vxlan-v6.calico of w1 1350") == 2
-    assert text.count("eaten on w1") == 2
+    assert text.count("lost on w1") == 2
 
 
 def test_both_families_broken_are_no_contrast() -> None:
@@ -118,7 +118,7 @@ def test_a_drawing_has_a_line_a_hop() -> None:
         "   1350  w1 vxlan-v6.calico  route to there  <- narrowest"
     ]
     assert "passed 256, 1350, 1430" in lines[-1]
-    assert "2001:db8::ffff said MTU 1350" in lines[-1]
+    assert "2001:db8::ffff gave MTU 1350" in lines[-1]
     assert "<- narrowest" not in "".join(path_text.drawing(path_result(hops=HOPS)))
     assert next(iter(path_text.drawing(path_result(hops=())))).endswith("MTU unknown")
 
@@ -142,7 +142,7 @@ def test_the_picture_marks_the_narrowest_hop_and_tells_what_kernels_counted() ->
     notes = path_text.accounts(found, seen)
     picture = path_svg.paths_svg("lost", [hole()], notes)
     assert "w1 made 3 (Icmp6OutPktTooBigs)" in picture
-    assert "eaten on w1" in picture
+    assert "lost on w1" in picture
     assert picture.count("&lt;- narrowest") == 1
     assert picture.count(PAINTS[CellState.FAILS].fill) == 1
     assert PAINTS[CellState.FAILS].fill not in path_svg.paths_svg("sound", [path_result()])

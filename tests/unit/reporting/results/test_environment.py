@@ -36,7 +36,7 @@ def test_the_environment_names_what_a_result_depends_on() -> None:
 def test_what_is_not_known_is_left_out_and_never_empty() -> None:
     bare = dataclasses.replace(facts(), cni="", cni_version="", dataplane="", pod_mtu=None)
     pairs = dict(environment(bare, run_id="six-1", harness="0.1.0"))
-    assert pairs["CNI"] == "could not be told"
+    assert pairs["CNI"] == "unknown"
     assert not {"Dataplane", "Pod MTU", "Probe image"} & set(pairs)
 
 

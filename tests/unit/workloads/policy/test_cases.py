@@ -81,7 +81,7 @@ MINE = f"{POLICY_NAMESPACES} == 'abc123-gw0'"
                 "metadata": {"name": "six-abc123-gw0-p"},
                 "spec": {"selector": "all()"},
             },
-            "no selector of its own",
+            "it has no selector with",
             id="selector",
         ),
         pytest.param(
@@ -90,7 +90,7 @@ MINE = f"{POLICY_NAMESPACES} == 'abc123-gw0'"
                 "metadata": {"name": "six-abc123-gw0-p"},
                 "spec": {"selector": f"{MINE} || all()"},
             },
-            "no selector of its own",
+            "it has no selector with",
             id="either-selector",
         ),
         pytest.param(

@@ -91,7 +91,7 @@ REFUSED = {
         "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
         + "".join(f"{c}: &{c} [{','.join([f'*{chr(ord(c) - 1)}'] * 10)}]\n" for c in "bcdefgh")
         + WEB,
-        "document 1, line 5: its aliases stand for",
+        "document 1, line 5: its aliases expand to",
     ),
     "raw template": (WEB.replace("name: web", "name: {{ .Release.Name }}"), "render it first"),
     "template in a name": (WEB.replace("name: web", "name: '{{ .x }}'"), "render it first"),
@@ -177,7 +177,7 @@ def test_bits_beyond_a_prefix_and_repeated_keys_are_told(tmp_path: Path) -> None
     text = WEB.replace("- podSelector: {", peer) + "  policyTypes: [Egress]\n" * 2
     found = given(tmp_path, text)
     repeated, masked = found.notes
-    assert "line 14: key 'policyTypes' stands twice, the last one holds" in repeated
+    assert "line 14: key 'policyTypes' is given twice, the last one counts" in repeated
     assert "write 10.0.0.0/8: the API up to 1.33 takes it" in masked
     assert files.existing(found.policies).notes == (masked.partition("line 2: ")[2],)
 
@@ -203,7 +203,7 @@ def test_policies_as_they_stand_are_read_as_strictly_and_may_stand_in_tiers() ->
     assert [files.home_of(p) for p in found.policies] == ["data"]
     with pytest.raises(UsageError, match=r"NetworkPolicy data/db: spec\.tier"):
         files.existing([held])
-    with pytest.raises(UsageError, match="no NetworkPolicy stands there"):
+    with pytest.raises(UsageError, match="there is no NetworkPolicy"):
         files.existing([])
 
 

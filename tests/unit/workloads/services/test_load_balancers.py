@@ -99,7 +99,7 @@ def test_what_a_cluster_cannot_grant_is_left_out_and_anything_else_is_an_error()
 @pytest.mark.parametrize(
     ("ingress", "why"),
     [
-        ((), "nobody gives services of type LoadBalancer an address: none of 1"),
+        ((), "services of type LoadBalancer are given no address: none of 1"),
         ((Ingress(host="elb.example"),), "names of hosts"),
     ],
 )

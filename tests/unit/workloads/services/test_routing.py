@@ -44,7 +44,7 @@ def test_every_backend_may_answer() -> None:
     target = at_cluster_ip(WEB, [WEB1, WEB2], PROXY)
     assert target.candidates(A1) == (WEB1, WEB2)
     assert outcomes(target) == {Outcome.ALLOWED}
-    assert target.expectation(A1).because == "web@n1, web@n2 stand behind the clusterIP of web"
+    assert target.expectation(A1).because == "web@n1, web@n2 are behind the clusterIP of web"
 
 
 def test_what_is_dialled_directly_says_so() -> None:
@@ -88,7 +88,7 @@ def test_the_family_that_a_service_lacks_is_closed_on_nodes() -> None:
         addresses("192.0.2.2"),
     ]
     assert outcomes(lacking[0]) == {Outcome.REFUSED}
-    assert lacking[0].expectation(A1).because == "web has no IPv4: nobody listens on its NodePort"
+    assert lacking[0].expectation(A1).because == "web has no IPv4: nothing listens on its NodePort"
     present = at_nodes(six, NODES.values(), [WEB1], PROXY)
     assert present[0].endpoint.addresses == addresses("2001:db8::1")
     assert all(not t.endpoint.addresses for t in not_at_nodes(WEB, NODES.values()))
