@@ -157,7 +157,7 @@ def test_without_allure_nothing_happens(tmp_path: Path) -> None:
         allure.attach_pcap("p", b"\0" * (allure.LIMIT + 1))
         allure.attach_matrix(matrix, all_open(matrix))
     allure.attach_to_run("r", "text", "text")
-    allure.run_error("went wrong")
+    allure.run_errors(["went wrong"])
     assert not list(tmp_path.iterdir())
 
 
