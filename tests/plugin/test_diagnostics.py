@@ -3,8 +3,10 @@ way of anything else."""
 
 from __future__ import annotations
 
+import html
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -93,15 +95,42 @@ def test_a_green_run_leaves_its_diagnostics(simulated: SimulatedCluster, tmp_pat
     assert "Seconds to read diagnostics" in ran.results["environment"]
 
 
+def errors_in_allure(report: Path) -> list[str]:
+    """What Allure's first page calls wrong, in the order of the file, of which there is one."""
+    files = [json.loads(p.read_text()) for p in report.glob("allure-results/*-globals.json")]
+    (errors,) = (one["errors"] for one in files if one.get("errors"))
+    return [error["message"] for error in errors]
+
+
+def first_lines_of_the_overview(report: Path) -> list[str]:
+    """The bold lines that its first sections begin with."""
+    page = (report / "overview.html").read_text()
+    found = re.findall(r'<div class="fault[^>]*><p><b>(.*?)</b></p>', page, re.DOTALL)
+    return [html.unescape(line) for line in found]
+
+
+def first_lines_of_the_summary(report: Path) -> list[str]:
+    """What follows its marks, unfolded."""
+    text = (report / "summary.txt").read_text().partition("\nVerdict\n")[0]
+    found = re.findall(r"^  [!?] (.*(?:\n    \S.*)*)", text, re.MULTILINE)
+    return [re.sub(r"\n *", " ", line) for line in found]
+
+
 def crosses_nodes_over_ipv6(sent: Sent, met: Manifest) -> bool:
     """What a node that does not forward IPv6 loses."""
     return sent.family == "IPv6" and sent.source["spec"]["nodeName"] != met["spec"]["nodeName"]
 
 
+def is_udp_of_one_port(sent: Sent, _: Manifest) -> bool:
+    """A second fault, for which nothing that is examined is the cause."""
+    return sent.family == "IPv4" and sent.protocol == "udp" and sent.port == 8081
+
+
 def test_a_red_run_s_have_what_was_examined(simulated: SimulatedCluster, tmp_path: Path) -> None:
-    """Judged by what nodes said after the failure; the check-list's own test is red too."""
+    """Judged by what nodes said after the failure; the check-list's own test is red too. Terminal,
+    overview and Allure begin with the same lines, in the same order."""
     simulated.network.sysctls["net/ipv6/conf/all/forwarding"] = "0"
-    simulated.network.faults.append(crosses_nodes_over_ipv6)
+    simulated.network.faults += [crosses_nodes_over_ipv6, is_udp_of_one_port]
     ran = run(simulated, tmp_path, PREFLIGHT, PODS, only="other_nodes or check_list")
     assert ran.status == 1
     assert "test_the_check_list_of_ipv6_holds[forwarding]" in ran.of("failed")
@@ -112,6 +141,15 @@ def test_a_red_run_s_have_what_was_examined(simulated: SimulatedCluster, tmp_pat
     assert "Nodes said what they say here after the last test." in files["index.md"]
     assert "run/examination.json" in files
     assert ran.results["examination"]
+    report = tmp_path / "reports/latest"
+    *told, left = errors_in_allure(report)
+    assert len(told) > 1
+    assert first_lines_of_the_overview(report) == told
+    summary = first_lines_of_the_summary(report)
+    assert len(summary) == len(told)
+    assert all(line.startswith(said) for line, said in zip(summary, told, strict=True)), summary
+    assert re.fullmatch(r"\d+ tests? (is|are) explained by none of these causes", left)
+    assert all(left in (report / file).read_text() for file in ("summary.txt", "overview.html"))
 
 
 def test_what_may_not_be_read_is_a_line_of_the_index(

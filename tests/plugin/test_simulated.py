@@ -258,6 +258,11 @@ def test_where_the_owner_closes_everything_nothing_is_proven(
     assert ran.of("failed") | ran.of("broken") == set(), ran.text
     assert "test_pods_reach_pods_on_their_own_node[IPv6-TCP]" in ran.of("not proven")
     assert "GlobalNetworkPolicy closed" in ran.text
+    kept = (tmp_path / "reports/latest/allure-results").glob("*-globals.json")
+    (errors,) = (
+        told["errors"] for told in (json.loads(p.read_text()) for p in kept) if "errors" in told
+    )
+    assert "GlobalNetworkPolicy closed" in errors[0]["message"]
 
 
 @with_a_second_try

@@ -17,7 +17,9 @@ from typing import Any
 
 import allure
 from allure_commons import plugin_manager
+from allure_commons.model2 import GlobalError, Globals
 from allure_commons.types import AttachmentType, LabelType
+from allure_commons.utils import now
 
 from sixproof.model import Matrix
 from sixproof.reporting.diagnosis.category import rules_json
@@ -164,9 +166,15 @@ def attach_file_to_run(name: str, body: bytes, media_type: str, ending: str) -> 
     _deliver(allure.global_attach, body, name, media_type, ending)
 
 
-def run_error(message: str) -> None:
-    """Say on the report's first page that the run as a whole went wrong."""
-    _deliver(allure.global_error, message)
+def run_errors(messages: Sequence[str]) -> None:
+    """Say on the report's first page what is wrong with the run as a whole, in this order: in one
+    file, since nobody keeps the order of several."""
+    at = now()
+    errors = [
+        GlobalError(message=said, timestamp=at + number) for number, said in enumerate(messages)
+    ]
+    if errors:
+        _deliver(plugin_manager.hook.report_globals, globals_item=Globals(errors=errors))
 
 
 def write_metadata(

@@ -99,6 +99,13 @@ class Conclusions:
         proven comes first where nothing is."""
         return any(conclusion.measured for conclusion in self.every)
 
+    @property
+    def unexplained(self) -> int:
+        """How many tests none of the causes explains; 0 where none is known at all."""
+        explained = {test for one in self.every if one.known for test in one.tests}
+        left = {test for one in self.every for test in one.tests} - explained
+        return len(left) if explained else 0
+
     def __bool__(self) -> bool:
         return bool(self.every)
 

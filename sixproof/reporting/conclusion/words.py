@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sixproof.reporting.conclusion.cause import Confidence
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
 
 TITLE = "Conclusion"
 FACTS = 2
@@ -39,6 +41,21 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
         left = sum(len(fault.pattern.cells) for fault in rest)
         facts.append(f"and {_counted(left, 'more')} in {_counted(len(rest), 'place')}")
     return (lead, *facts)
+
+
+def left(told: Conclusions) -> str:
+    """What the causes do not explain, "" where they explain all or none is known."""
+    if not told.unexplained:
+        return ""
+    verb = "is" if told.unexplained == 1 else "are"
+    return f"{_counted(told.unexplained, 'test')} {verb} explained by none of these causes"
+
+
+def first_lines(told: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
+    """What a report begins with, in its order: the first line of each conclusion and what these
+    leave, and the sentences about what could not be proven."""
+    concluded = (*(one.headline for one in told.every), *filter(None, (left(told),)))
+    return (*concluded, *unproven) if told.lead else (*unproven, *concluded)
 
 
 def _counted(number: int, what: str) -> str:

@@ -60,6 +60,7 @@ def overview(
         conclusions_lead=told.lead,
         doubt=words.doubt,
         explains=words.explains,
+        left=words.left(told),
         problems=told.problems,
         hidden=words.HIDDEN,
         findings=sorted(closed.others(results), key=lambda f: order.index(f.severity)),

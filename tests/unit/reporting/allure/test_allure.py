@@ -156,7 +156,7 @@ def test_without_allure_nothing_happens(tmp_path: Path) -> None:
         allure.attach_yaml("y", "a: 1")
         allure.attach_matrix(matrix, all_open(matrix))
     allure.attach_to_run("r", "text", "text")
-    allure.run_error("went wrong")
+    allure.run_errors(["went wrong"])
     assert not list(tmp_path.iterdir())
 
 

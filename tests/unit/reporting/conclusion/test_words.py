@@ -15,6 +15,7 @@ from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (
     across,
     conclude,
@@ -74,6 +75,53 @@ def test_nothing_hides_where_something_came_through() -> None:
     lines, page = told(results)
     assert words.HIDDEN not in page
     assert not [line for line in lines if line.startswith("note ")]
+
+
+def _beside(number: int) -> Results:
+    """A run whose first failure has a cause, with so many tests beside it that speak of others."""
+    results = run(across(SIX, "worker"), examined({"worker": FORWARDS_NOT}))
+    more = (
+        Case(f"suites/x/t.py::t{i}", CaseOutcome.FAILED, message=f"odd thing {i}")
+        for i in range(number)
+    )
+    return dataclasses.replace(results, cases=(*results.cases, *more))
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, ""),
+        (1, "1 test is explained by none of these causes"),
+        (2, "2 tests are explained by none of these causes"),
+    ],
+)
+def test_what_no_cause_explains_is_counted(number: int, said: str) -> None:
+    """Below all of them, in terminal and overview."""
+    results = _beside(number)
+    concluded = conclude(results)
+    assert len(concluded.every) == 1 + number
+    assert words.left(concluded) == said
+    lines, page = told(results)
+    assert [line for line in lines if "none of these causes" in line] == (
+        [f"- {said}"] if said else []
+    )
+    assert page.rstrip().endswith(said)
+
+
+def test_without_a_cause_nothing_is_left_by_one() -> None:
+    """Places and tests' own words stand for themselves."""
+    assert words.left(conclude(run(across(SIX, "worker")))) == ""
+
+
+def test_first_lines_are_told_in_one_order() -> None:
+    """What could not be proven below what is wrong, and above what only could not be measured."""
+    wrong = conclude(_beside(2))
+    lines = [one.headline for one in wrong.every]
+    left = "2 tests are explained by none of these causes"
+    assert words.first_lines(wrong, ("a policy",)) == (*lines, left, "a policy")
+    unknown = conclude(run(lambda _: Outcome.UNKNOWN))
+    lines = [one.headline for one in unknown.every]
+    assert words.first_lines(unknown, ("a policy",)) == ("a policy", *lines)
 
 
 DEAD = [neighbour("2001:db8::1", "FAILED"), neighbour("2001:db8::3", "FAILED")]
