@@ -9,7 +9,7 @@ from sixproof.calico.felix import audit as felix_audit
 from sixproof.calico.felix import modes
 from sixproof.calico.state import CalicoState
 from sixproof.kube.facts.discovery import CALICO_API
-from sixproof.model import ClusterFacts, Finding, FindingType, Severity
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
 API = FindingType("calico-api", "Calico's API is available", "Calico API reference")
 UNKNOWN = FindingType("calico-unknown", "Calico's settings can be read")
@@ -18,6 +18,9 @@ OPERATOR = FindingType(
     "The operator's components are available and the pools match the Installation",
     "Calico API reference: Installation, TigeraStatus",
 )
+
+_NETWORK = "calico"
+"""The component that networks pods; others are its API server, its user interface and the like."""
 
 
 def audit(
@@ -60,7 +63,8 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
                 f"TigeraStatus {status.component}",
                 f"not available: {status.message or 'no reason given'}",
                 "Available",
-                "kubectl describe tigerastatus",
+                "see kubectl describe tigerastatus",
+                families=Family if status.component == _NETWORK else (),
             )
     pools = {str(pool.cidr): pool for pool in state.pools}
     for asked in state.installation.pools:

@@ -86,6 +86,7 @@ def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                 f"all disabled: {', '.join(disabled)}" if disabled else "there is none",
                 f"an enabled {family} pool: services have the family",
                 f"enable or create an {family} IPPool",
+                families=[family],
             )
         if pools and state.assigns and family not in state.assigns:
             yield IPAM_FAMILY.found(
@@ -94,6 +95,7 @@ def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                 f"calico-ipam gives pods no {family} address although there is a pool",
                 f'"assign_ipv{family.version}": "true"',
                 "set it in cni_network_config of the ConfigMap calico-config",
+                families=[family],
             )
 
 

@@ -97,7 +97,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
                 f"ipv6Support is off in FelixConfiguration node.{own.node}: no policy is enforced "
                 "for IPv6 there",
                 "ipv6Support: true",
-                f"kubectl delete felixconfiguration node.{own.node}, or set it there",
+                f"remove it (kubectl delete felixconfiguration node.{own.node}), or set it there",
                 families=[Family.IPV6],
                 node=own.node,
             )

@@ -206,12 +206,13 @@ def ranges(facts: ClusterFacts) -> Iterator[Finding]:
     for subject, cidr in pods:
         for other, theirs in services:
             if _overlap(cidr, theirs):
-                yield _collision(subject, f"overlaps {other}")
+                yield _collision(subject, f"overlaps {other}", cidr)
     for subject, cidr in (*pods, *services):
         for node in facts.nodes:
             for address in node.addresses:
                 if address in cidr:
-                    yield _collision(subject, f"holds {address}, an address of node {node.name}")
+                    held = f"holds {address}, an address of node {node.name}"
+                    yield _collision(subject, held, cidr)
         yield from _misuse(subject, cidr)
 
 
@@ -219,13 +220,14 @@ def _overlap(one: IPNetwork, other: IPNetwork) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-def _collision(subject: str, seen: str) -> Finding:
+def _collision(subject: str, seen: str, cidr: IPNetwork) -> Finding:
     return RANGE_OVERLAP.found(
         Severity.ERROR,
         subject,
         seen,
         "ranges apart from each other",
         "traffic for one is taken for the other; move one of the ranges",
+        families=[Family.of(cidr)],
     )
 
 

@@ -24,7 +24,7 @@ MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25
 """Of the flows that cannot work under a cause, those that may have worked: it came and went."""
-NAMELESS = ("node", "nodes", "routers")
+NAMELESS = ("node", "nodes", "pods", "pools", "routers")
 """How a place ends that has no name of its own: "every node", "several nodes"."""
 
 

@@ -72,12 +72,14 @@ def test_good_settings() -> None:
 def test_family_without_a_pool() -> None:
     state = change(GOOD, pools=(POOL4,))
     assert "create an IPv6 IPPool" in only(state, "calico-pool-family").remedy
+    assert only(state, "calico-pool-family").families == (IPV6,)
     assert "all disabled: v6" in only(with_pool6(disabled=True), "calico-pool-family").seen
 
 
 def test_pool_that_calico_ipam_does_not_use() -> None:
     found = only(change(GOOD, assigns=(IPV4,)), "calico-ipam-family")
     assert "assign_ipv6" in found.wanted
+    assert found.families == (IPV6,)
 
 
 @pytest.mark.parametrize(
@@ -289,4 +291,13 @@ def test_operator() -> None:
     found = findings(change(GOOD, installation=installed))
     assert [f.severity for f in found] == [Severity.ERROR, Severity.WARNING]
     assert "no quorum" in found[0].seen
+    assert found[0].families == tuple(Family), "pods are networked by that component"
     assert "None, as the Installation says" in found[1].wanted
+
+
+def test_components_that_network_no_pod_break_no_traffic() -> None:
+    """Calico's API server is away: that is wrong, and packets do not need it."""
+    installed = Installation(statuses=(Status("apiserver", False, "no quorum"),))
+    [found] = findings(change(GOOD, installation=installed))
+    assert found.severity is Severity.ERROR
+    assert found.families == ()

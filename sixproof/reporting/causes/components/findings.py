@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from sixproof.model import Disagreement, EndpointKind, Finding, MatrixKind, Severity
+from sixproof.model import (
+    ClusterFacts,
+    Disagreement,
+    EndpointKind,
+    Finding,
+    IPAddress,
+    MatrixKind,
+    Severity,
+)
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, touches
+from sixproof.reporting.conclusion.reach import (
+    between_pods_across,
+    came_back,
+    carried_over,
+    touches,
+)
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.matrix.grid import CellState, state_of
@@ -81,6 +94,29 @@ def _pods(_: Situation) -> Callable[[Disagreement], bool]:
     )
 
 
+def _lost_at_pods(situation: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from or to pods of which nothing came back."""
+    pods = _pods(situation)
+    return lambda wrong: pods(wrong) and not came_back(wrong)
+
+
+def _claimed_twice(situation: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from or to an address that two of pods, services and nodes lay claim to."""
+    facts = situation.results.facts or ClusterFacts("", "", ())
+
+    def claims(address: IPAddress) -> int:
+        ranges = (facts.pod_cidrs, facts.service_cidrs)
+        held = any(address in node.addresses for node in facts.nodes)
+        return held + sum(any(address in cidr for cidr in cidrs) for cidrs in ranges)
+
+    def reached(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        ends = (flow.address, flow.source.address(carried_over(flow)))
+        return any(address is not None and claims(address) > 1 for address in ends)
+
+    return reached
+
+
 def _load_balancers(_: Situation) -> Callable[[Disagreement], bool]:
     """Flows from outside the cluster to what stands behind a service."""
     return lambda wrong: (
@@ -91,12 +127,16 @@ def _load_balancers(_: Situation) -> Callable[[Disagreement], bool]:
 
 REACHES: Mapping[str, Reach] = {
     "calico-felix-ipv6": _policies,
+    "calico-ipam-family": _pods,
     "calico-mtu": _sizes,
     "calico-node-address": _across,
     "calico-node-tunnel": _across,
+    "calico-operator": _lost_at_pods,
     "calico-pool-announced": _load_balancers,
     "calico-pool-encapsulation": _between_pods,
+    "calico-pool-family": _pods,
     "calico-pool-overlap": _pods,
+    "range-overlap": _claimed_twice,
 }
 """By the finding's code."""
 
@@ -104,8 +144,10 @@ RULES = (
     CauseRule(
         "finding",
         "A setting that was found wrong explains what fails",
-        "findings of severity error: Calico's settings, pools, node addresses and MTUs",
+        "findings of severity error: Calico's settings, pools, operator, node addresses and MTUs; "
+        "ranges that overlap",
         find,
-        source="Calico API reference",
+        ("B1L",),
+        "Calico API reference",
     ),
 )

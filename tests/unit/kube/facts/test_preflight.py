@@ -126,6 +126,8 @@ def test_ranges_that_do_not_go_together(pods: str, words: str) -> None:
     found = check(change(pod_cidrs=(ipaddress.ip_network(pods),)))
     assert any(words in str(f) for f in found)
     assert all(f.severity in (Severity.ERROR, Severity.WARNING) for f in found)
+    family = Family.of(ipaddress.ip_network(pods))
+    assert all(f.families == (family,) for f in found if f.code == "range-overlap")
 
 
 def test_missing_permissions() -> None:

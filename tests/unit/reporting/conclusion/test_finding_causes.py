@@ -5,15 +5,19 @@ from __future__ import annotations
 import dataclasses
 import ipaddress
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
+from sixproof.calico import audit as calico_audit
 from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.node_audit import NODE_TUNNEL
+from sixproof.calico.operator import Installation, Status
 from sixproof.calico.pool_audit import POOL_ANNOUNCED, POOL_ENCAPSULATION, audit
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.explain.findings import every_finding
+from sixproof.kube.facts import preflight
 from sixproof.model import (
     ClusterFacts,
     Endpoint,
@@ -22,6 +26,7 @@ from sixproof.model import (
     Finding,
     Flow,
     Matrix,
+    NodeFacts,
     Observation,
     Outcome,
     Protocol,
@@ -33,7 +38,7 @@ from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.unit.reporting.conclusion.cluster import conclude, examined, run
+from tests.unit.reporting.conclusion.cluster import conclude, examined, hosts, run
 from tests.unit.reporting.samples import RUN, Rule, all_open, pods
 
 SIX = Family.IPV6
@@ -116,6 +121,139 @@ def test_an_encapsulation_that_carries_no_ipv6_explains_pods_across_nodes() -> N
 
     found = concluded(rule, pool)
     assert found[0].headline == "IPPool six: IPIP for IPv6. Set ipipMode Never."
+
+
+def found_of(code: str, findings: Iterable[Finding]) -> Finding:
+    """The one finding of a code."""
+    (found,) = [finding for finding in findings if finding.code == code]
+    return found
+
+
+def of_calico(**changes: Any) -> tuple[Finding, ...]:
+    """What is wrong with Calico, whose services have both families, but for these `changes`."""
+    pool = Pool("four", ipaddress.ip_network("10.244.0.0/16"), 26, "VXLAN", nat_outgoing=True)
+    state = dataclasses.replace(CalicoState("projectcalico.org/v3", pools=(pool,)), **changes)
+    facts = ClusterFacts("https://x", "v1.37.0", (), service_families=tuple(Family))
+    return calico_audit.audit(state, facts)
+
+
+SIX_POOL = Pool("six", ipaddress.ip_network("fd00::/48"), 122, "VXLAN", nat_outgoing=True)
+NOT_AVAILABLE = Installation(statuses=(Status("calico", False, "2 of 3 pods are ready"),))
+
+
+@pytest.mark.parametrize(
+    ("finding", "families", "said"),
+    [
+        (found_of("calico-pool-family", of_calico()), (SIX,), "IPv6 pools: there is none. Enable"),
+        (
+            found_of("calico-ipam-family", of_calico(pools=(SIX_POOL,), assigns=(Family.IPV4,))),
+            (SIX,),
+            "IPv6 pools: calico-ipam gives pods no IPv6 address although there is a pool. Set it",
+        ),
+        (
+            found_of("calico-operator", of_calico(installation=NOT_AVAILABLE)),
+            tuple(Family),
+            "TigeraStatus calico: not available: 2 of 3 pods are ready. See kubectl describe",
+        ),
+    ],
+    ids=lambda value: value.code if isinstance(value, Finding) else "",
+)
+@pytest.mark.parametrize("lost", Family, ids=str)
+def test_what_leaves_pods_without_a_family_explains_their_flows(
+    lost: Family, finding: Finding, families: tuple[Family, ...], said: str
+) -> None:
+    """Of the families that it is about alone."""
+    assert finding.severity is Severity.ERROR
+
+    def rule(flow: Flow) -> Outcome:
+        return Outcome.DROPPED if flow.family is lost else Outcome.ALLOWED
+
+    found = concluded(rule, finding)
+    assert all(one.known is (lost in families) for one in found)
+    assert len(found[0].headline) <= 280
+    if lost in families:
+        assert found[0].headline.startswith(said)
+
+
+def test_what_answers_is_not_laid_at_calicos_pods() -> None:
+    """A refusal came from somewhere: packets were carried."""
+    finding = found_of("calico-operator", of_calico(installation=NOT_AVAILABLE))
+
+    def rule(flow: Flow) -> Outcome:
+        return Outcome.REFUSED if flow.family is SIX else Outcome.ALLOWED
+
+    assert not any(one.known for one in concluded(rule, finding))
+
+
+CLAIMED = next(pod for pod in pods() if pod.name == "a@worker")
+
+
+@pytest.mark.parametrize(
+    ("pod_range", "service_range", "known"),
+    [
+        ("fd00:10:244::/56", "fd00:10:244:4::/64", True),
+        ("fd00:10:244::/56", "fd00:10:244:5::/64", False),
+        ("192.168.0.0/16", "192.168.4.0/24", False),
+    ],
+    ids=["its address is in both", "another pod's is", "of the other family"],
+)
+def test_ranges_that_overlap_explain_addresses_in_both(
+    pod_range: str, service_range: str, known: bool
+) -> None:
+    """Flows to the pod, whose address is one of services too."""
+    facts = ClusterFacts(
+        "https://x",
+        "v1.37.0",
+        (NodeFacts("worker", (ipaddress.ip_address("2001:db8::2"),)),),
+        pod_cidrs=(ipaddress.ip_network(pod_range),),
+        service_cidrs=(ipaddress.ip_network(service_range),),
+    )
+    finding = found_of("range-overlap", preflight.ranges(facts))
+
+    def rule(flow: Flow) -> Outcome:
+        lost = flow.destination == CLAIMED and flow.family is SIX
+        return Outcome.DROPPED if lost else Outcome.ALLOWED
+
+    results = dataclasses.replace(run(rule, examined()), findings=(finding,))
+    assert not any(one.known for one in conclude(results).every), "which addresses is not known"
+    (one,) = conclude(dataclasses.replace(results, facts=facts)).every
+    assert one.known is known
+    if known:
+        assert one.headline.startswith(
+            f"pod range {pod_range}: overlaps service range {service_range}. Traffic for one is"
+        )
+
+
+def test_a_range_that_holds_a_nodes_address_explains_flows_to_it() -> None:
+    """The address of one node; that of another, which no range holds, is well."""
+    facts = ClusterFacts(
+        "https://x",
+        "v1.37.0",
+        (NodeFacts("worker", (ipaddress.ip_address("2001:db8::2"),)),),
+        pod_cidrs=(ipaddress.ip_network("2001:db8::2/128"),),
+    )
+    finding = found_of("range-overlap", preflight.ranges(facts))
+
+    def concluded_of(node: str) -> Conclusion:
+        def rule(flow: Flow) -> Outcome:
+            lost = flow.destination.name == f"host@{node}" and flow.family is SIX
+            return Outcome.DROPPED if lost else Outcome.ALLOWED
+
+        results = run(rule, examined(), (*pods()[:3], *hosts()))
+        (one,) = conclude(dataclasses.replace(results, facts=facts, findings=(finding,))).every
+        return one
+
+    assert "holds 2001:db8::2, an address of node worker" in concluded_of("worker").headline
+    assert not concluded_of("worker2").known
+
+
+def test_a_pools_place_is_no_name() -> None:
+    """A test that speaks of pools is a conclusion of its own."""
+    finding = found_of("calico-pool-family", of_calico())
+    results = run(lost_at("worker", SIX), examined())
+    other = Case("suites/a/t.py::t", CaseOutcome.FAILED, message="2 pools have no block")
+    results = dataclasses.replace(results, cases=(*results.cases, other), findings=(finding,))
+    assert len(conclude(results).every) == 2
 
 
 def balanced(lost: Family) -> Results:
