@@ -1,4 +1,4 @@
-"""The full mesh through agents, against one fresh exec a cell.
+"""The full mesh through agents, against one fresh exec per cell.
 
 Peers start a command in a pod for every cell. Here both ways measure the same cells of the same
 pods in one run: the whole mesh through the agents, and a sample through fresh execs, scaled up.
@@ -138,7 +138,7 @@ def compare(
         f"{median:.3f} s, best {best:.3f} s, worst {max(warm):.3f} s of {len(warm)} rounds"
     )
     print(
-        f"one fresh exec a cell: {statistics.mean(alone):.3f} s each ({len(sample)} sampled), "
+        f"one fresh exec per cell: {statistics.mean(alone):.3f} s each ({len(sample)} sampled), "
         f"{scaled:.0f} s for all, {scaled / median:.0f} times as long"
     )
     print(f"{PARALLEL} execs at a time: {side_by_side:.0f} s for all, "
