@@ -27,7 +27,7 @@ from sixproof.reporting.results.test_record import Case, CaseOutcome
 from testbed import variant
 from tests.faults.injection import ROOT, say
 
-BEFORE, AFTER = "Seconds to what nodes say", "Seconds to examine nodes"
+BEFORE, AFTER = "Seconds to read nodes", "Seconds to examine nodes"
 QUICK = {BEFORE: 2.0, AFTER: 10.0}
 """Seconds that reading nodes' facts may add to a run, before its first test and after its last."""
 IDLE = 2.0

@@ -24,7 +24,13 @@ from sixproof.model import (
 )
 from sixproof.probes.crafted.shapes import WHOLE
 from sixproof.probes.pmtu.probe import SMALL
-from sixproof.reporting.causes.filtering.rule_match import HIGHEST, Packet, Spans, alike, span_of
+from sixproof.reporting.causes.filtering.rule_match import (
+    HIGHEST,
+    FilteredPacket,
+    Spans,
+    alike,
+    span_of,
+)
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -67,10 +73,10 @@ class FlowPackets:
         self._devices = frozenset(link.name for link in others)
         self._tunnels = frozenset(x.name for x in others if x.kind in TUNNEL_KINDS)
         self._links = self._devices | POD_DEVICES
-        self._known: dict[tuple[Flow, bool, bool], tuple[Packet, ...]] = {}
+        self._known: dict[tuple[Flow, bool, bool], tuple[FilteredPacket, ...]] = {}
         self._at: dict[tuple[Endpoint, Family], Spans] = {}
 
-    def of(self, wrong: Disagreement) -> tuple[Packet, ...]:
+    def of(self, wrong: Disagreement) -> tuple[FilteredPacket, ...]:
         """Those that a wrong cell's flow needs here."""
         flow = wrong.observation.flow
         told = Outcome.ALLOWED not in wrong.expected.outcomes
@@ -90,7 +96,7 @@ class FlowPackets:
         too_big = wrong.observation.outcome is Outcome.TOO_BIG
         return shaped or too_big or self._situation.comes_and_goes(flow)
 
-    def _needed(self, flow: Flow, sized: bool, told: bool) -> Iterator[Packet]:
+    def _needed(self, flow: Flow, sized: bool, told: bool) -> Iterator[FilteredPacket]:
         family = carried_over(flow)
         yield from self._own(flow, family, sized)
         if sized:
@@ -100,7 +106,7 @@ class FlowPackets:
             yield self._message(family, ERRORS[family], None)
         if family is Family.IPV6:
             near = (*self._cluster[family], span_of(LINK_LOCAL))
-            yield Packet(
+            yield FilteredPacket(
                 "icmpv6",
                 near,
                 (*near, span_of(MULTICAST)),
@@ -114,7 +120,7 @@ class FlowPackets:
         if self._tunnels and (apart or _translated(flow)):
             yield from self._carrying(family, sized)
 
-    def _own(self, flow: Flow, family: Family, sized: bool) -> Iterator[Packet]:
+    def _own(self, flow: Flow, family: Family, sized: bool) -> Iterator[FilteredPacket]:
         """What the source sends, and what the destination answers."""
         ports = _ports(flow, self._situation.kinds_of(flow))
         there = self._addresses(flow.destination, family)
@@ -131,7 +137,7 @@ class FlowPackets:
                 (to, (here, there), (client, dialled)),
                 (back, (there, here), (dialled, client)),
             ):
-                yield Packet(
+                yield FilteredPacket(
                     protocol,
                     sources,
                     destinations,
@@ -151,11 +157,11 @@ class FlowPackets:
             return "tcp", "udp"
         return (flow.protocol.named_for(family).lower(),)
 
-    def _message(self, family: Family, types: Spans, codes: Spans | None) -> Packet:
+    def _message(self, family: Family, types: Spans, codes: Spans | None) -> FilteredPacket:
         """An ICMP error, from whoever is on the way."""
         known = self._cluster[family]
         name = Protocol.ICMP.named_for(family).lower()
-        return Packet(
+        return FilteredPacket(
             name,
             known,
             known,
@@ -166,11 +172,11 @@ class FlowPackets:
             hooks=EVERY_HOOK,
         )
 
-    def _carrying(self, family: Family, sized: bool) -> Iterator[Packet]:
+    def _carrying(self, family: Family, sized: bool) -> Iterator[FilteredPacket]:
         """The outer packets of a tunnel: they end at this node, whoever their cargo is for."""
         known = self._cluster[family]
         ports = {link.port for link in self._situation.nodes[self._node].links} - {0}
-        outer = Packet(
+        outer = FilteredPacket(
             "udp",
             known,
             known,

@@ -31,7 +31,7 @@ _TERM = re.compile(r"(not |below |at most |above |at least )?(.+)")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Packet:
+class FilteredPacket:
     """What a rule can ask of a packet. None is what nobody knows: any value may be meant.
 
     `arrives` and `leaves` are devices at the node, none for what the node itself takes or sends; a
@@ -63,7 +63,7 @@ class _Term:
     inverted: bool = False
 
 
-def takes(match: str, packet: Packet) -> bool:
+def takes(match: str, packet: FilteredPacket) -> bool:
     """Whether a rule with this match may take the packet. Terms that say nothing of it, as a mark,
     are no obstacle."""
     return all(_holds(term, packet) for term in _terms(match))
@@ -136,7 +136,7 @@ def _spans(field: str, operation: str, values: Sequence[str]) -> Iterator[Span]:
         }.get(operation, (low, high))
 
 
-def _holds(term: _Term, packet: Packet) -> bool:
+def _holds(term: _Term, packet: FilteredPacket) -> bool:
     if term.field == "protocol":
         return (packet.protocol in term.names) is not term.inverted
     if term.field == "headers":

@@ -474,7 +474,7 @@ def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Famil
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(told).every
-    assert one.headline.startswith(f"3 routers: {family} packets die of their hop limit on the way")
+    assert one.headline.startswith(f"3 routers: {family} packets exceed their hop limit on the way")
     assert "and 1 more sent Time Exceeded. Find" in one.headline
     limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
     assert limit in one.headline

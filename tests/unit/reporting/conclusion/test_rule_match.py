@@ -6,9 +6,9 @@ import ipaddress
 
 import pytest
 
-from sixproof.reporting.causes.filtering.rule_match import Packet, alike, span_of, takes
+from sixproof.reporting.causes.filtering.rule_match import FilteredPacket, alike, span_of, takes
 
-REQUEST = Packet(
+REQUEST = FilteredPacket(
     "tcp",
     (span_of(ipaddress.ip_address("fd00:10:244:1::b")),),
     (span_of(ipaddress.ip_address("fd00:10:244:2::c")),),
@@ -18,7 +18,7 @@ REQUEST = Packet(
     arrives=frozenset(("cali*",)),
     leaves=frozenset(("eth0", "vxlan-v6.calico")),
 )
-MESSAGE = Packet(
+MESSAGE = FilteredPacket(
     "icmpv6",
     None,
     None,
@@ -103,7 +103,7 @@ def test_what_nobody_knows_of_a_packet_is_no_obstacle(match: str, taken: bool) -
 
 def test_what_a_node_sends_itself_comes_in_by_no_device() -> None:
     """Rules for what comes in by a device, or by another one."""
-    own = Packet("tcp", None, None, arrives=frozenset(), leaves=None)
+    own = FilteredPacket("tcp", None, None, arrives=frozenset(), leaves=None)
     assert not takes("iifname eth0", own)
     assert takes("iifname not eth0", own)
 
