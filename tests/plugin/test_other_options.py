@@ -11,8 +11,6 @@ from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.plugin.played import PlayedCluster
 
-WORKERS = pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-
 
 def allure_results(directory: Path) -> list[str]:
     """The tests of which Allure has a result there, by name."""
@@ -56,16 +54,12 @@ def test_the_first_failure_ends_the_run_in_order(
     assert cluster.namespaces == {}
 
 
-@WORKERS
-def test_a_report_holds_allure_s_results_of_its_run(
-    project: pytest.Pytester,
-    cluster: PlayedCluster,
-    monkeypatch: pytest.MonkeyPatch,
-    workers: tuple[str, ...],
+def test_a_report_holds_the_allure_results_of_its_workers(
+    project: pytest.Pytester, cluster: PlayedCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of all its tests and of no other run; with `--clean-alluredir` nothing else comes, and a run
-    that cannot begin removes none."""
-    named = ("suites", "--six-report-dir", "named", *workers)
+    """Of all its tests and of no other run, without `--alluredir`; `--clean-alluredir` changes
+    nothing of that, and lets a run that cannot begin remove none."""
+    named = ("suites", "--six-report-dir", "named", "-n", "2")
     results = project.path / "named/allure-results"
     project.runpytest_subprocess(*named)
     assert allure_results(results) == ["test_before", "test_live", "test_live"]
@@ -140,7 +134,7 @@ def test_passes(tries):
 """
 
 
-@WORKERS
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
 def test_a_retry_does_not_undo_a_verdict(
     project: pytest.Pytester, cluster: PlayedCluster, workers: tuple[str, ...]
 ) -> None:
