@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,6 @@ import allure
 from allure_commons import plugin_manager
 from allure_commons.model2 import GlobalError, Globals
 from allure_commons.types import AttachmentType, LabelType
-from allure_commons.utils import now
 
 from sixproof.model import Matrix
 from sixproof.reporting.diagnosis.category import rules_json
@@ -169,7 +169,7 @@ def attach_file_to_run(name: str, body: bytes, media_type: str, ending: str) -> 
 def run_errors(messages: Sequence[str]) -> None:
     """Say on the report's first page what is wrong with the run as a whole, in this order: in one
     file, since nobody keeps the order of several."""
-    at = now()
+    at = round(time.time() * 1000)
     errors = [
         GlobalError(message=said, timestamp=at + number) for number, said in enumerate(messages)
     ]

@@ -100,8 +100,8 @@ def _conclusions(told: Conclusions, width: int) -> Iterator[Text]:
     if len(told.every) > CONCLUSIONS:
         left = len(told.every) - CONCLUSIONS
         yield Text(f"  ... and {left} more, see the overview", Tone.QUIET)
-    if left := words.left(told):
-        yield from _paragraph(Text("  - ", Tone.UNSURE), left, width)
+    if unexplained := words.left(told):
+        yield from _paragraph(Text("  - ", Tone.UNSURE), unexplained, width)
     for problem in told.problems:
         yield from _paragraph(Text("  - ", Tone.QUIET), problem, width)
 

@@ -565,11 +565,12 @@ def test_a_closed_chain_comes_behind_a_rule_that_drops() -> None:
     assert "policy drop" in one.evidence[-1]
 
 
-def test_a_masquerade_rule_for_others_translates_no_pod() -> None:
+@pytest.mark.parametrize("own", [True, False])
+def test_a_masquerade_rule_for_others_translates_no_pod(own: bool) -> None:
     """I18: by the prefix of its match; Docker's own rule for its bridge took more packets."""
-    saw = ipaddress.ip_address("fd00:10:244:5::e")
+    saw = HERE.address(SIX) if own else HOSTS["worker"].address(SIX)
     asked = flow(HERE, HOSTS["worker2"])
-    wrong = Observation(asked, Outcome.WRONG, "saw its own address", peer_saw=saw)
+    wrong = Observation(asked, Outcome.WRONG, f"saw {saw}", peer_saw=saw)
     matrix = Matrix.of("sources", [wrong], MatrixKind.SOURCES)
     measured = Measured(matrix, dict.fromkeys(matrix.cells, OPEN), "suites/x/t.py::t")
     cases = (Case("suites/x/t.py::t", CaseOutcome.FAILED),)
@@ -585,14 +586,16 @@ def test_a_masquerade_rule_for_others_translates_no_pod() -> None:
         chain="postrouting",
     )
     results = Results(RUN, cases=cases, matrices=(measured,))
-    for rules, by in (((docker, ours), "since table inet x translates them"), ((docker,), "")):
-        read = examined(filters=filters(*rules))
-        one = told(dataclasses.replace(results, examination=read))
-        assert (by or "Find the masquerade rule") in one.headline
-        assert "ip6 nat" not in one.headline
+    since = "since table inet x translates them"
     unread = dataclasses.replace(examined(), filters=[])
-    one = told(dataclasses.replace(results, examination=unread))
-    assert "Find the masquerade rule" in one.headline
+    for read, said in (
+        (examined(filters=filters(docker, ours)), f"not masqueraded, {since}" if own else since),
+        (examined(filters=filters(docker)), "See natOutgoing" if own else "Find the masquerade"),
+        (unread, "they are not masqueraded there" if own else "the address of eth0 on worker"),
+    ):
+        line = told(dataclasses.replace(results, examination=read)).headline
+        assert said in line
+        assert "ip6 nat" not in line
 
 
 def test_an_arp_table_is_of_ipv4() -> None:
