@@ -12,7 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 import testbed
-from benchmarks.bench_mesh import mesh_on_the_bed
+from benchmarks.bench_matrix import topology_on_the_bed
 from fixtures.policy import case
 from sixproof.agent import protocol
 from sixproof.checks.policy.measuring import Measuring
@@ -122,7 +122,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20)
     times = parser.parse_args().times
-    with mesh_on_the_bed() as (cluster, topology, _):
+    with topology_on_the_bed() as (cluster, topology, _):
         opened = exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE)
         agents = Agents(opened, topology.run.seal.mark)
         try:

@@ -41,7 +41,7 @@ FIT_FOR_CI = ("single",)
 to end in time on two cores."""
 
 
-class State(StrEnum):
+class TourState(StrEnum):
     """How a variant's part of the tour ended."""
 
     GREEN = "green"
@@ -59,7 +59,7 @@ class Stop:
     family, both as the suites' own summary has them. `exit_status` is that of pytest."""
 
     variant: str
-    state: State = State.INTERRUPTED
+    state: TourState = TourState.INTERRUPTED
     up_seconds: float | None = None
     suites_seconds: float | None = None
     exit_status: int | None = None
@@ -72,7 +72,7 @@ class Stop:
     @property
     def green(self) -> bool:
         """A bed that could not be removed spoils what comes after it."""
-        return self.state in (State.GREEN, State.UP) and self.removed is not False
+        return self.state in (TourState.GREEN, TourState.UP) and self.removed is not False
 
 
 Run = Callable[[Sequence[str], Mapping[str, str], float], int | None]
@@ -143,10 +143,10 @@ def _measure(stop: Stop, seconds: float, pytest_words: Sequence[str], go: Run) -
     came = go(_testbed(stop.variant, "up"), env, seconds)
     stop.up_seconds = round(time.monotonic() - begun, 1)
     if came != 0:
-        stop.state = State.NO_TIME if came is None else State.NOT_UP
+        stop.state = TourState.NO_TIME if came is None else TourState.NOT_UP
         return
     if variant.load(stop.variant).hostile:
-        stop.state = State.UP
+        stop.state = TourState.UP
         return
     report = REPORTS / stop.variant
     stop.report = str(report)
@@ -175,13 +175,13 @@ def places(pytest_words: Sequence[str]) -> tuple[str, ...]:
 
 def judged(
     exit_status: int | None, counts: Mapping[str, int], verdicts: Mapping[str, str]
-) -> State:
+) -> TourState:
     """A run of which nothing is known is not green, whatever its exit status."""
     if exit_status is None:
-        return State.NO_TIME
+        return TourState.NO_TIME
     if not counts.get("passed") or not verdicts:
-        return State.RED if exit_status == 1 else State.NO_RESULT
-    return State.GREEN if exit_status == 0 else State.RED
+        return TourState.RED if exit_status == 1 else TourState.NO_RESULT
+    return TourState.GREEN if exit_status == 0 else TourState.RED
 
 
 def read(summary: Path) -> tuple[dict[str, int], dict[str, str]]:

@@ -12,7 +12,7 @@ from sixproof.calico.operator import Installation, environment_methods, installa
 from sixproof.calico.pools import Pool, pools
 from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
-from sixproof.kube.api.best_effort import PATIENCE, Glance
+from sixproof.kube.api.best_effort import PATIENCE, BestEffortReader
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
@@ -71,7 +71,7 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
     """
     if facts.cni not in ("Calico", "Canal"):
         return None
-    look = Glance(cluster)
+    look = BestEffortReader(cluster)
     api = CALICO_API if facts.calico_api and _answers(cluster) else CALICO_STORE
     kinds_ = [Kind(api, name, name, namespaced=False) for name in _LISTS]
     listed = cluster.gather(
@@ -113,7 +113,7 @@ def _state(
     daemon: Manifest,
     config: Manifest,
     installed: Installation | None,
-    look: Glance,
+    look: BestEffortReader,
 ) -> CalicoState:
     environment = cni.environment(daemon, [config])
     backend = environment.get("CALICO_NETWORKING_BACKEND", "")

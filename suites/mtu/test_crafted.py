@@ -126,4 +126,4 @@ def test_a_spoofed_packet_too_big_is_ignored(
     Why: RFC 8201 section 4; an attacker who can shrink other hosts' packets at will can slow them
     down.
     """
-    path_learning.must_ignore_lies(spoofed_ptbs, recorder)
+    path_learning.must_ignore_spoofed_ptbs(spoofed_ptbs, recorder)

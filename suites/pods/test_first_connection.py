@@ -18,7 +18,7 @@ pytestmark = pytest.mark.feature("Pod-to-pod")
 @pytest.mark.story("first connection")
 def test_first_connection_right_after_ready_works(
     topology: ProbeTopology,
-    newborn_pods: tuple[Endpoint, ...],
+    just_ready_pods: tuple[Endpoint, ...],
     measured_families: tuple[Family, ...],
     connectivity: Connectivity,
 ) -> None:
@@ -28,19 +28,21 @@ def test_first_connection_right_after_ready_works(
     programmed makes the first IPv6 connection fail where the first IPv4 one works.
     """
     old = topology.in_namespace("a")
-    to_new = flows(old, newborn_pods, measured_families)
-    from_new = flows(newborn_pods, old, measured_families)
+    to_new = flows(old, just_ready_pods, measured_families)
+    from_new = flows(just_ready_pods, old, measured_families)
     connectivity.must_work("first connections", to_new + from_new)
 
 
 @pytest.mark.story("first connection")
 @pytest.mark.usefixtures("ipv6_is_measured")
-def test_addresses_are_usable_at_once(newborn_pods: tuple[Endpoint, ...], agents: Agents) -> None:
+def test_addresses_are_usable_at_once(
+    just_ready_pods: tuple[Endpoint, ...], agents: Agents
+) -> None:
     """The IPv6 address of a new pod is on its interface, and is not tentative, duplicate or
     deprecated."""
     asked = [
         (pod, agents.ask(pod, protocol.Inspect(), protocol.Inspected, timeout=10))
-        for pod in newborn_pods
+        for pod in just_ready_pods
     ]
     unusable = interfaces.unusable([(pod, answer.result()) for pod, answer in asked])
     require_none(unusable, Family.IPV6)

@@ -25,10 +25,10 @@ def test_tcp_carries_a_payload_unchanged_both_ways(
 
     Why: if Packet Too Big is lost, small payloads pass and large ones stall (RFC 8201).
     """
-    load = ProbeOptions(timeout=connectivity.patience * 2, upload=size, download=size)
+    options = ProbeOptions(timeout=connectivity.patience * 2, upload=size, download=size)
     pods = topology.in_namespace("a")
     connectivity.must_work(
-        f"TCP, {size} bytes each way", flows(pods, pods, [ip_family], [TCP]), load
+        f"TCP, {size} bytes each way", flows(pods, pods, [ip_family], [TCP]), options
     )
 
 
@@ -44,9 +44,9 @@ def test_udp_carries_a_datagram_up_to_the_path_mtu(
     """
     most = largest_udp_payload(pod_mtu, ip_family)
     size = {"one-byte": 1, "half": most // 2, "full": most}[share]
-    load = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    options = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
     pods = topology.in_namespace("a")
-    connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), load)
+    connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), options)
 
 
 @pytest.mark.story("UDP payload")
@@ -60,10 +60,10 @@ def test_a_datagram_beyond_the_path_mtu_is_refused_by_the_sender(
     Why: it shows that the largest datagram of the test above was the largest possible.
     """
     size = largest_udp_payload(pod_mtu, ip_family) + 1
-    load = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
+    options = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
     pods = topology.in_namespace("a")
     too_big = flows(pods, pods, [ip_family], [UDP], where=different_nodes)
-    matrix = connectivity.measure(f"UDP, {size} bytes", too_big, load)
+    matrix = connectivity.measure(f"UDP, {size} bytes", too_big, options)
     connectivity.hold(matrix, exceeds_mtu)  # it never leaves the pod, so no policy sees it
 
 

@@ -97,8 +97,8 @@ def test_a_closed_port_is_refused_at_once(
     """
     closed = [PortSpec(Protocol.TCP, CLOSED_PORT), PortSpec(Protocol.UDP, CLOSED_PORT)]
     pairs = flows(topology.pods, topology.pods, [ip_family], closed)
-    load = ProbeOptions(timeout=connectivity.patience, closed=True)
-    matrix = connectivity.measure("closed ports", pairs, load)
+    options = ProbeOptions(timeout=connectivity.patience, closed=True)
+    matrix = connectivity.measure("closed ports", pairs, options)
     connectivity.check(matrix, nobody_listens)
 
 

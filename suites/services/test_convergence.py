@@ -61,13 +61,13 @@ def test_an_unready_endpoint_is_left_alone(
 @pytest.mark.story("convergence")
 def test_no_connection_fails_after_an_endpoint_is_deleted(
     mutable_service_of_one: MutableService,
-    pods_to_delete: Endpoint,
+    pod_to_delete: Endpoint,
     clients: Clients,
     service_checks: ServiceChecks,
 ) -> None:
     """After a backend's pod is deleted, every connection reaches one of the remaining backends."""
-    mutable_service_of_one.stage(pods_to_delete)
-    service_checks.must_converge(mutable_service_of_one.delete(pods_to_delete), clients)
+    mutable_service_of_one.stage(pod_to_delete)
+    service_checks.must_converge(mutable_service_of_one.delete(pod_to_delete), clients)
 
 
 @pytest.mark.story("convergence")

@@ -30,6 +30,6 @@ def test_the_api_answers_at_kubernetes_default(
     The probe sends plain HTTP; the server's error message shows that it read the request.
     """
     to_api = flows(clients, [kubernetes_api], [ip_family], [HTTPS])
-    load = ProbeOptions(timeout=connectivity.patience, foreign=True)
-    matrix = connectivity.measure("kubernetes.default", to_api, load)
+    options = ProbeOptions(timeout=connectivity.patience, foreign=True)
+    matrix = connectivity.measure("kubernetes.default", to_api, options)
     connectivity.check(matrix, api_answers)

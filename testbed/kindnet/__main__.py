@@ -13,7 +13,7 @@ from pathlib import Path
 
 from testbed.kindnet import cni, rules
 from testbed.kindnet.api import Api, Mirror, Watched
-from testbed.kindnet.rules import Cluster
+from testbed.kindnet.rules import ClusterView
 
 AGAIN_SECONDS = 10
 """What somebody else removed from the node comes back after this time."""
@@ -58,7 +58,7 @@ class Wanted:
     @classmethod
     def of(cls, mirrors: Mapping[str, Mirror], node: str, ranges: list[str], mtu: int) -> Wanted:
         nodes, own = mirrors["nodes"].items(), cni.pod_ranges(mirrors["nodes"].items(), node)
-        cluster = Cluster.of(
+        cluster = ClusterView.of(
             mirrors["pods"].items(),
             mirrors["namespaces"].items(),
             mirrors["networkpolicies"].items(),

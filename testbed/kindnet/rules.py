@@ -47,7 +47,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Cluster:
+class ClusterView:
     """What rules are made from: pods, the labels of namespaces by name, and policies."""
 
     pods: tuple[Pod, ...]
@@ -60,7 +60,7 @@ class Cluster:
         pods: Iterable[Manifest],
         namespaces: Iterable[Manifest],
         policies: Iterable[Manifest],
-    ) -> Cluster:
+    ) -> ClusterView:
         found = [_pod(pod) for pod in pods if _has_addresses(pod)]
         return cls(
             tuple(sorted(found, key=lambda pod: (pod.namespace, pod.name))),
@@ -98,7 +98,7 @@ class Cluster:
         return inside and (pods is None or selects(pods, pod.labels))
 
 
-def ruleset(cluster: Cluster, node: str, ranges: Sequence[str]) -> str:
+def ruleset(cluster: ClusterView, node: str, ranges: Sequence[str]) -> str:
     """What `nft -f` is given: the whole table at once, so that no packet meets half of it."""
     chains: list[str] = []
     maps: dict[tuple[str, int], list[str]] = {}
@@ -155,7 +155,7 @@ def _masquerade(ranges: Sequence[str]) -> str:
     return f"  chain postrouting {{\n{hook}{rules}  }}\n"
 
 
-def _allowed(cluster: Cluster, pod: Pod, policy: Manifest, direction: str) -> Iterator[Match]:
+def _allowed(cluster: ClusterView, pod: Pod, policy: Manifest, direction: str) -> Iterator[Match]:
     """The matches of what a policy lets an isolated pod have."""
     key, peers_key, field = (
         ("ingress", "from", "saddr") if direction == "Ingress" else ("egress", "to", "daddr")
@@ -173,7 +173,7 @@ def _allowed(cluster: Cluster, pod: Pod, policy: Manifest, direction: str) -> It
 
 
 def _resolved(
-    cluster: Cluster, pod: Pod, port: Manifest, networks: list[Network] | None, direction: str
+    cluster: ClusterView, pod: Pod, port: Manifest, networks: list[Network] | None, direction: str
 ) -> Iterator[tuple[list[Network] | None, Ports]]:
     """A port of a rule with the addresses it is allowed for. A name is a port of the pod that is
     dialled: of this one on the way in, of each of the others on the way out."""

@@ -102,11 +102,11 @@ class Lab:
             agent.kill()
 
     def measure(
-        self, flows: Sequence[Flow], load: ProbeOptions, witnesses: Witnesses | None = None
+        self, flows: Sequence[Flow], options: ProbeOptions, witnesses: Witnesses | None = None
     ) -> tuple[Observation, ...]:
         """Measure; once more where this machine, not the network, was too slow to tell."""
         for _ in range(3):
-            seen = self.probe.measure(flows, load, witnesses)
+            seen = self.probe.measure(flows, options, witnesses)
             if not any("stalled" in o.reason for o in seen):
                 break
         return seen

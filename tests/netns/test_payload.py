@@ -26,18 +26,18 @@ def largest(family: Family, mtu: int) -> int:
 
 
 def measured(
-    lab: Lab, server: Endpoint, family: Family, protocol: Protocol, load: ProbeOptions
+    lab: Lab, server: Endpoint, family: Family, protocol: Protocol, options: ProbeOptions
 ) -> Observation:
     """One flow that carries a load."""
-    return lab.measure([flow(server, family, protocol)], load)[0]
+    return lab.measure([flow(server, family, protocol)], options)[0]
 
 
 @pytest.mark.parametrize("size", [1, 1024, 65536])
 def test_tcp_carries_payload_both_ways(lab: Lab, ip_family: Family, size: int) -> None:
     """What is sent over TCP arrives byte for byte, in both directions."""
-    load = ProbeOptions(timeout=PATIENT, upload=size, download=size)
+    options = ProbeOptions(timeout=PATIENT, upload=size, download=size)
 
-    seen = measured(lab, SERVER, ip_family, Protocol.TCP, load)
+    seen = measured(lab, SERVER, ip_family, Protocol.TCP, options)
 
     assert (seen.outcome, seen.answered_by) == (Outcome.ALLOWED, "server"), seen.reason
 
@@ -49,20 +49,22 @@ def test_datagrams_carry_payload(
 ) -> None:
     """A datagram up to the path MTU passes unfragmented and unchanged."""
     size = size or largest(ip_family, 1500)
-    load = ProbeOptions(timeout=PATIENT, upload=size, download=min(size, 1000), dont_fragment=True)
+    options = ProbeOptions(
+        timeout=PATIENT, upload=size, download=min(size, 1000), dont_fragment=True
+    )
 
-    seen = measured(lab, SERVER, ip_family, protocol, load)
+    seen = measured(lab, SERVER, ip_family, protocol, options)
 
     assert seen.outcome is Outcome.ALLOWED, seen.reason
 
 
 def test_datagram_one_byte_over_its_own_mtu_is_too_big(lab: Lab, ip_family: Family) -> None:
     """The sender's own kernel says EMSGSIZE where fragments are forbidden; nothing was dropped."""
-    load = ProbeOptions(
+    options = ProbeOptions(
         timeout=PATIENT, upload=largest(ip_family, 1500) + 1, download=1000, dont_fragment=True
     )
 
-    seen = measured(lab, SERVER, ip_family, Protocol.UDP, load)
+    seen = measured(lab, SERVER, ip_family, Protocol.UDP, options)
 
     assert seen.outcome is Outcome.TOO_BIG, seen.reason
 
@@ -76,9 +78,9 @@ def test_datagram_over_the_path_mtu_is_too_big(
     Why: RFC 1191 section 4 (code 4 with the next-hop MTU), RFC 8201 section 4 (Packet Too Big).
     """
     server = scenes.server_of(scenes.scene("narrow path, forbidding fragments"))
-    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, dont_fragment=True)
+    options = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, dont_fragment=True)
 
-    seen = measured(lab, server, ip_family, protocol, load)
+    seen = measured(lab, server, ip_family, protocol, options)
 
     assert seen.outcome is Outcome.TOO_BIG, seen.reason
 
@@ -86,9 +88,9 @@ def test_datagram_over_the_path_mtu_is_too_big(
 def test_reason_quotes_the_mtu_that_the_narrow_hop_told(lab: Lab, ip_family: Family) -> None:
     """Whoever reads TOO_BIG learns which MTU the path has and who said so."""
     server = scenes.server_of(scenes.scene("narrow path that is asked once"))
-    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, attempts=1)
+    options = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, attempts=1)
 
-    seen = measured(lab, server, ip_family, Protocol.UDP, load)
+    seen = measured(lab, server, ip_family, Protocol.UDP, options)
 
     assert f"MTU {scenes.NARROW_MTU}" in seen.reason
 
@@ -99,9 +101,9 @@ def test_sender_that_learns_the_path_mtu_gets_through(
 ) -> None:
     """TCP shrinks its segments and UDP fragments its next attempt once the narrow hop has told."""
     server = scenes.server_of(scenes.scene("narrow path"))
-    load = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU)
+    options = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU)
 
-    seen = measured(lab, server, ip_family, protocol, load)
+    seen = measured(lab, server, ip_family, protocol, options)
 
     assert seen.outcome is Outcome.ALLOWED, seen.reason
 

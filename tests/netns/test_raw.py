@@ -84,12 +84,12 @@ def dropping(lab: Lab, rule: str) -> Iterator[None]:
 
 def wrong(crafted_results: tuple[CraftedResult, ...]) -> dict[str, str]:
     """What a test would complain of, by shape; all must be measured."""
-    assert [str(x) for x in crafted_results if x.fate is CraftedStatus.UNKNOWN] == []
+    assert [str(x) for x in crafted_results if x.status is CraftedStatus.UNKNOWN] == []
     return {x.crafted_packet.shape: said for x in crafted_results if (said := crafted.violation(x))}
 
 
 @pytest.mark.parametrize("ip_family", Family, ids=str)
-def test_every_shape_meets_its_fate(
+def test_every_shape_has_the_wanted_status(
     lab: Lab, ends: tuple[Endpoint, Endpoint], ip_family: Family
 ) -> None:
     """Linux does what the standards demand, and both captures are complete."""
@@ -139,7 +139,7 @@ def test_nothing_is_proven_where_nothing_passes(lab: Lab, ends: tuple[Endpoint, 
     with dropping(lab, f"ip6 daddr {there.address} udp dport {PORT} drop"):
         found = CraftedBatch(lab.agents, SILENCE).fire(crafted_packets(there))
     overlapping = [x for x in found if not x.crafted_packet.arrives]
-    assert {x.fate for x in overlapping} == {CraftedStatus.UNKNOWN}
+    assert {x.status for x in overlapping} == {CraftedStatus.UNKNOWN}
     assert all("did not arrive either" in x.doubt for x in overlapping)
 
 

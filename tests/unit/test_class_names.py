@@ -13,9 +13,6 @@ FOLDERS = ("sixproof", "fixtures", "testbed")
 TWICE = {
     # The test bed imports nothing of the harness, and has its own.
     *("Bgp", "Encapsulation", "Family"),
-    # To be renamed.
-    *("Cluster", "Evidence", "Fault", "Fetched", "Item", "Part", "State", "Verdict"),
-    *("_Group", "_Reader"),
 }
 
 

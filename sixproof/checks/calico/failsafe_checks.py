@@ -45,7 +45,7 @@ class FailsafeChecks:
         self._guarded = guarded
         self._connectivity = connectivity
         self._families = tuple(families)
-        self._load = ProbeOptions(timeout=silence, closed=True)
+        self._options = ProbeOptions(timeout=silence, closed=True)
         self._settle = settle
 
     def must_stay_open(self) -> None:
@@ -58,7 +58,7 @@ class FailsafeChecks:
             NotAsked: somebody listens at one of the ports, or no host may be guarded.
         """
         flows = self._flows()
-        before = self._connectivity.measure(f"{TITLE}, before", flows, self._load)
+        before = self._connectivity.measure(f"{TITLE}, before", flows, self._options)
         for seen in before.observations():
             if seen.outcome in _ANSWERED:
                 raise NotAsked(f"something listens there: {seen.flow}", "a port that is not used")
@@ -71,7 +71,7 @@ class FailsafeChecks:
 
         with self._guarded.standing(self._cluster):
             matrix = wait.until(
-                lambda: self._connectivity.measure(TITLE, flows, self._load),
+                lambda: self._connectivity.measure(TITLE, flows, self._options),
                 as_expected,
                 timeout=self._settle,
             ).value

@@ -12,7 +12,7 @@ from sixproof.errors import NotAsked
 from sixproof.kube.api import wait
 from sixproof.model import Endpoint, Expectation, Family, Flow, Matrix, Observation, Outcome
 from sixproof.probes.connect import fetch
-from sixproof.probes.connect.fetch import Fetched, PageProbe
+from sixproof.probes.connect.fetch import FetchedPage, PageProbe
 from sixproof.reporting.allure import steps
 from sixproof.workloads.existing.policies import Expect
 from sixproof.workloads.probe_pods.topology import ProbeTopology
@@ -148,7 +148,7 @@ def _expecting(because: str) -> Expect:
     return lambda _flow: Expectation.allowed(because)
 
 
-def _of_felix(page: Fetched) -> Observation:
+def _of_felix(page: FetchedPage) -> Observation:
     """The observation; a page of metrics that is none of Felix is WRONG."""
     seen = page.observation
     metrics = seen.flow.question.removeprefix(fetch.GET) == METRICS

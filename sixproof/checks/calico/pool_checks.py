@@ -154,11 +154,11 @@ class PoolChecks:
         """
         self._pool(Purpose.DISABLED, family)
         refusal = home.refuse(self._pools, family, why)
-        fate = home.fate(refusal)
+        result = home.result(refusal)
         steps.attach_text(
-            f"why {refusal.asking.name} has no address", fate.reason or "no reason was given"
+            f"why {refusal.asking.name} has no address", result.reason or "no reason was given"
         )
-        said = pool_effects.unrefused(refusal, fate)
+        said = pool_effects.unrefused(refusal, result)
         evidence.require_none([said] if said else [], family)
 
     def must_leave(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sixproof.calico.ipam import Block, Ipam
 from sixproof.model import Endpoint, Family, IPAddress, Observation
-from sixproof.workloads.pools.asking import Fate, Refusal
+from sixproof.workloads.pools.asking import AddressResult, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose
 
 
@@ -62,14 +62,14 @@ def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> str:
     return ""
 
 
-def unrefused(refusal: Refusal, fate: Fate) -> str:
+def unrefused(refusal: Refusal, result: AddressResult) -> str:
     """What is wrong with what became of a pod that must get no address, "" where nothing is."""
     who = f"pod {refusal.asking.name}, which asks for {refusal.words[0]},"
-    if fate.addresses:
-        has = " and ".join(map(str, fate.addresses))
+    if result.addresses:
+        has = " and ".join(map(str, result.addresses))
         return f"{who} got {has}; wanted: no address, and a reason that names the pool"
-    if not any(word in fate.reason for word in refusal.words):
-        told = fate.reason or "nothing"
+    if not any(word in result.reason for word in refusal.words):
+        told = result.reason or "nothing"
         return f"{who} has no address, and the reason does not name the pool: {told}"
     return ""
 

@@ -46,7 +46,7 @@ class Connectivity:
         self,
         title: str,
         flows: Sequence[Flow],
-        load: ProbeOptions | None = None,
+        options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
     ) -> Matrix:
         """One matrix of these flows.
@@ -55,9 +55,9 @@ class Connectivity:
         """
         if not flows:
             raise NotAsked(f"{title}: the covered nodes offer no such pair", "--six-nodes")
-        load = load or ProbeOptions(timeout=self.patience)
+        options = options or ProbeOptions(timeout=self.patience)
         with steps.step(f"When {len(flows)} flows are tried at once"):
-            return Matrix.of(title, self._probe.measure_again(flows, load, witnesses))
+            return Matrix.of(title, self._probe.measure_again(flows, options, witnesses))
 
     def carried_before(self, title: str, flows: Sequence[Flow]) -> list[Flow]:
         """The flows that work now: the control of a denial that is to come. Where those of a
@@ -156,12 +156,12 @@ class Connectivity:
         self,
         title: str,
         flows: Sequence[Flow],
-        load: ProbeOptions | None = None,
+        options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
         *,
         headline: bool = False,
     ) -> Matrix:
         """Measure flows that nothing but a policy of the cluster's owner may deny."""
-        matrix = self.measure(title, flows, load, witnesses)
+        matrix = self.measure(title, flows, options, witnesses)
         self.check(matrix, headline=headline)
         return matrix

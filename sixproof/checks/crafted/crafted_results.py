@@ -84,12 +84,14 @@ class CraftedResults:
             more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
             text = "\n  ".join([lead, *violations[:TOLD], *more])
             raise evidence.wrong(text, [family], *classes)
-        unknown = [str(x) for x in mine if x.fate is CraftedStatus.UNKNOWN]
+        unknown = [str(x) for x in mine if x.status is CraftedStatus.UNKNOWN]
         if unknown:
             raise evidence.not_measured("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
 
 
 def _violations(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:
     return [
-        said for x in crafted_results if x.fate is not CraftedStatus.UNKNOWN and (said := wrong(x))
+        said
+        for x in crafted_results
+        if x.status is not CraftedStatus.UNKNOWN and (said := wrong(x))
     ]

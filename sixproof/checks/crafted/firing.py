@@ -93,7 +93,7 @@ def fire(
             continue
         with steps.step(f"When {len(packets)} crafted datagrams are fired"):
             fired = CraftedBatch(agents, silence).fire(packets)
-        if any(result.fate is CraftedStatus.UNKNOWN for result in fired):
+        if any(result.status is CraftedStatus.UNKNOWN for result in fired):
             with steps.step("When they are fired again, for some could not be measured"):
                 fired = CraftedBatch(agents, MORE_PATIENCE * silence).fire(tuple(load()))
         results += fired

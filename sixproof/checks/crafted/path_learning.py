@@ -31,7 +31,7 @@ def must_announce_its_link(shakes: Iterable[Handshake], family: Family, recorder
     require(recorder, _matrix(MSS, "RFC 9293 section 3.7.1", cells), f"Then {MSS}", family)
 
 
-def must_ignore_lies(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
+def must_ignore_spoofed_ptbs(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
     """No victim believed a message that it must ignore.
 
     Raises:
@@ -42,7 +42,7 @@ def must_ignore_lies(tried: Iterable[SpoofedPtb], recorder: Recorder) -> None:
     require(recorder, asked, f"Then {SPOOFED}", Family.IPV6)
 
 
-def lied_to(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
+def paths_to_spoof(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
     """The paths that lies are told about, IPv6 alone: from each pod to the next one."""
     pairs = zip(victims, (*victims[1:], *victims[:1]), strict=True)
     return tuple(
@@ -53,7 +53,7 @@ def lied_to(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
     )
 
 
-def tell_lies(
+def send_spoofed_ptbs(
     agents: AgentClient, flows: Iterable[Flow], forgers: Mapping[str, Endpoint], silence: float
 ) -> tuple[SpoofedPtb, ...]:
     """Every lie, told to the source of each flow by the forger on its node; `silence` seconds are
@@ -89,4 +89,4 @@ def _towards_its_peer(tried: SpoofedPtb) -> Observation:
     address = tried.peer.address(Family.IPV6)
     assert address is not None
     flow = Flow(tried.victim, tried.peer, address, UDP.protocol, UDP.port)
-    return Observation(flow, Outcome.ALLOWED, attempts=len(spoofed_ptb.LIES))
+    return Observation(flow, Outcome.ALLOWED, attempts=len(spoofed_ptb.SPOOFED))

@@ -152,7 +152,7 @@ class Resolution:
             VerdictError: always; it leads with the replica, where one is at fault.
         """
         __tracebackhide__ = True
-        told, lies = seen, wrong
+        told, wrong_answers = seen, wrong
         queries = dns_replicas.questions(seen, [d.seen for d in wrong], asked, self._dns.pods)
         if queries:
             direct = self._probe.ask(queries, self._patience)
@@ -163,11 +163,11 @@ class Resolution:
                 self._recorder.finding(found)
                 text = f"{found}\n{text}"
             if by_replicas := dns_judge.disagreements(dns_verdict.told(direct), asked):
-                told, lies = direct, by_replicas
-        family = broken_family(dns_judge.parity(told, lies))
+                told, wrong_answers = direct, by_replicas
+        family = broken_family(dns_judge.parity(told, wrong_answers))
         only = one_family([family]) if family else None
         classes = [Category.DNS, *([only] if only else [])]
-        raise evidence.wrong(text, dns_judge.families(told, lies), *classes)
+        raise evidence.wrong(text, dns_judge.families(told, wrong_answers), *classes)
 
     def must_answer(
         self,

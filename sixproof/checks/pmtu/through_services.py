@@ -49,7 +49,7 @@ class PathExplorer:
         return PathResults(found, self.recorder, closed)
 
 
-def before_pods(
+def in_front_of_pods(
     manifest: Path, run: Run, pods: Sequence[Endpoint], prefix: str
 ) -> dict[str, Manifest]:
     """A service in front of each of these pods of one namespace, by the pod's name: made of the

@@ -268,7 +268,7 @@ class EstablishedFlows:
             for a, b in pairs
             for flow in topology.flows([a], [b], policy_checker.around.families, PORT_SPECS[:1])
         ]
-        self._load = ProbeOptions(
+        self._options = ProbeOptions(
             connectivity.patience, source_port=20000 + secrets.randbelow(9000)
         )
         self._probe = probe
@@ -277,10 +277,10 @@ class EstablishedFlows:
     @contextlib.contextmanager
     def held(self) -> Iterator[EstablishedBatch]:
         """Connections that are opened now and closed some seconds later."""
-        load = ProbeOptions(HOLD + self._load.timeout, hold=HOLD)
+        options = ProbeOptions(HOLD + self._options.timeout, hold=HOLD)
         with ThreadPoolExecutor(1, thread_name_prefix="held") as thread:
             end = time.monotonic() + HOLD
-            seen = thread.submit(self._probe.measure, self._connections, load)
+            seen = thread.submit(self._probe.measure, self._connections, options)
             yield EstablishedBatch(self._connectivity, seen, end)
 
     def must_go_on(self, title: str) -> None:
@@ -289,7 +289,7 @@ class EstablishedFlows:
         Raises:
             VerdictError: one is not.
         """
-        matrix = Matrix.of(title, self._probe.measure_again(self._flows, self._load))
+        matrix = Matrix.of(title, self._probe.measure_again(self._flows, self._options))
         self._connectivity.check(matrix, _open_already)
 
 

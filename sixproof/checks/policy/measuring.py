@@ -61,8 +61,8 @@ class Measuring:
         def cheap(choose: Callable[[int], Sequence[Flow]]) -> Measure:
             def measure(timeout: float) -> Seen:
                 turn = next(turns)
-                load = ProbeOptions(min(timeout * growth(turn), self._deny), handshakes=False)
-                seen = self._probe.measure(choose(turn), load, witnesses)
+                options = ProbeOptions(min(timeout * growth(turn), self._deny), handshakes=False)
+                seen = self._probe.measure(choose(turn), options, witnesses)
                 if note is not None:
                     note(seen)
                 return seen
@@ -78,7 +78,7 @@ class Measuring:
             first=FIRST,
             margin=MARGIN,
             confirm=lambda _: self._surely(expected, witnesses),
-            scout=cheap(lambda turn: sampled_flows(expected, before, turn)),
+            sample=cheap(lambda turn: sampled_flows(expected, before, turn)),
         )
 
     def _surely(self, expected: Expected, witnesses: Witnesses | None) -> Seen:
@@ -90,8 +90,8 @@ class Measuring:
         flows = sorted(expected, key=lambda flow: _must_work(expected[flow]))
         seen = {o.flow: o for o in self._probe.measure(flows, ProbeOptions(self._deny), witnesses)}
         if unproven := [f for f, o in seen.items() if _unproven(o, expected[f])]:
-            load = ProbeOptions(max(self._patience, 2 * self._deny))
-            seen |= {o.flow: o for o in self._probe.measure(unproven, load, witnesses)}
+            options = ProbeOptions(max(self._patience, 2 * self._deny))
+            seen |= {o.flow: o for o in self._probe.measure(unproven, options, witnesses)}
         return [seen[flow] for flow in expected]
 
 

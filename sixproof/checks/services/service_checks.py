@@ -84,7 +84,7 @@ class ServiceChecks:
         Raises:
             VerdictError: a cell is not what the target's backends and traffic policy make of it.
         """
-        expected_targets = self._board(targets)
+        expected_targets = self._expecting(targets)
         flows = flows_to(clients, expected_targets.targets.values(), self._families)
         with self._carrying(title, expected_targets, flows):
             sure = [
@@ -103,7 +103,7 @@ class ServiceChecks:
             VerdictError: a connection failed, or a backend that may answer never did, or another
                 one did.
         """
-        expected_targets = self._board(targets)
+        expected_targets = self._expecting(targets)
         flows = flows_to(clients, expected_targets.targets.values(), self._families)
         with self._carrying(title, expected_targets, flows) as opened:
             repeated = [f for f in opened for _ in range(expected_targets.connections(f))]
@@ -121,7 +121,7 @@ class ServiceChecks:
         Raises:
             VerdictError: a connection failed, or a server saw another address.
         """
-        expected_targets = self._board(targets)
+        expected_targets = self._expecting(targets)
         flows = flows_to(clients, expected_targets.targets.values(), self._families)
         answered = [f for f in flows if expected_targets.target(f).candidates(f.source)]
         with self._carrying(title, expected_targets, answered) as opened:
@@ -150,7 +150,7 @@ class ServiceChecks:
         """
         if len(target.backends) < 2:
             raise NotAsked(f"{title}: one backend is kept by everybody", "--six-nodes")
-        expected_targets = self._board([target])
+        expected_targets = self._expecting([target])
         flows = flows_to(clients, [target], self._families)
         with self._carrying(title, expected_targets, flows) as opened:
             drawn = self._draw(title, expected_targets, opened)
@@ -167,7 +167,7 @@ class ServiceChecks:
         Raises:
             VerdictError: a connection failed, or none of a family reached another backend.
         """
-        expected_targets = self._board([target])
+        expected_targets = self._expecting([target])
         flows = flows_to(clients, [target], self._families)
         with self._carrying(title, expected_targets, flows) as opened:
             draws = min(Counter(f.family for f in opened).values(), default=0)
@@ -181,7 +181,7 @@ class ServiceChecks:
             kept = {f: f"still at {after[f]}" for f in opened if f.family not in moved}
             self._require(MatrixKind.BACKENDS, title, kept, opened)
 
-    def _board(self, targets: Iterable[ServiceTarget], former: int = 0) -> ExpectedTargets:
+    def _expecting(self, targets: Iterable[ServiceTarget], former: int = 0) -> ExpectedTargets:
         return ExpectedTargets.of(targets, former, self._existing)
 
     @contextlib.contextmanager
@@ -249,7 +249,7 @@ class ServiceChecks:
         former: int = 0,
     ) -> Converged:
         """Rounds until every family is as it must be, and the judgement of the last one."""
-        expected_targets = self._board([target], former)
+        expected_targets = self._expecting([target], former)
         flows = flows_to(clients, [target], self._families, port_specs)
         with self._carrying(title, expected_targets, flows) as opened:
             return self._converged(title, expected_targets, opened, source_port, began)
@@ -263,7 +263,7 @@ class ServiceChecks:
         began: float | None,
     ) -> Converged:
         (target,) = expected_targets.targets.values()
-        final = self._load(expected_targets.expectation(flows[0]))
+        final = self._options(expected_targets.expectation(flows[0]))
 
         def measure(times: Callable[[Flow], int]) -> Measure:
             chosen = [f for f in flows for _ in range(1 if source_port else times(f))]
@@ -294,15 +294,15 @@ class ServiceChecks:
     ) -> tuple[Observation, ...]:
         groups: defaultdict[ProbeOptions, list[Flow]] = defaultdict(list)
         for flow in self._some(title, flows):
-            groups[self._load(expected_targets.expectation(flow))].append(flow)
+            groups[self._options(expected_targets.expectation(flow))].append(flow)
         with steps.step(f"When {len(flows)} flows are tried at once"):
             return tuple(
                 o
-                for load, chosen in groups.items()
-                for o in self._probe.measure_again(chosen, load, expected_targets.witnesses())
+                for options, chosen in groups.items()
+                for o in self._probe.measure_again(chosen, options, expected_targets.witnesses())
             )
 
-    def _load(self, expected: Expectation) -> ProbeOptions:
+    def _options(self, expected: Expectation) -> ProbeOptions:
         """Silence is given the time of a denial and no more, a refusal more than usual: kernels
         send ICMP errors sparingly, and one that comes ends the wait."""
         if expected.outcomes == {Outcome.DROPPED}:

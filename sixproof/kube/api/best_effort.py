@@ -14,7 +14,7 @@ from sixproof.kube.api.resources import Kind
 PATIENCE = 2.0
 
 
-class Glance:
+class BestEffortReader:
     """Reads of a cluster that never fail because of a refusal; safe on many threads."""
 
     def __init__(self, cluster: Cluster) -> None:

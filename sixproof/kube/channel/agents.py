@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from sixproof.agent import protocol
 from sixproof.errors import ChannelLost, InfrastructureError
-from sixproof.kube.channel.channel import Channel, Opener, Switchboard, answer_to_come
+from sixproof.kube.channel.channel import Channel, Opener, StreamMultiplexer, answer_to_come
 from sixproof.model import Endpoint
 
 A = TypeVar("A")
@@ -26,12 +26,12 @@ class Agents:
     """
 
     def __init__(
-        self, opener: Opener, key: str = "", expected_targets: Switchboard | None = None
+        self, opener: Opener, key: str = "", multiplexer: StreamMultiplexer | None = None
     ) -> None:
         """`key` is the mark of the run's key; agents that hold another refuse every request."""
         self._opener = opener
         self._key = key
-        self._board = expected_targets or Switchboard()
+        self._multiplexer = multiplexer or StreamMultiplexer()
         self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
         self._lock = threading.Lock()
         self._channels: dict[tuple[str, str], concurrent.futures.Future[Channel]] = {}
@@ -81,7 +81,7 @@ class Agents:
     def close(self) -> None:
         """Close every channel."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._board.close()
+        self._multiplexer.close()
 
     def _channel(self, endpoint: Endpoint) -> concurrent.futures.Future[Channel]:
         key = (endpoint.namespace, endpoint.pod)
@@ -99,7 +99,7 @@ class Agents:
 
     def _connect(self, name: str, namespace: str, pod: str) -> Channel:
         try:
-            return Channel(name, self._opener(namespace, pod), self._board, self._key)
+            return Channel(name, self._opener(namespace, pod), self._multiplexer, self._key)
         except InfrastructureError as error:
             raise ChannelLost(
                 f"{name}: no control channel into pod {namespace}/{pod}: {error}"

@@ -1,7 +1,7 @@
 """The control channel: one long-lived exec stream per pod, JSON lines, many requests at once.
 
 It enters the pod through kubelet and CRI, so no policy or broken data path can cut it (design
-contract 1). One thread, the switchboard, owns every socket, because an SSL connection must not be
+contract 1). One thread, the multiplexer, owns every socket, because an SSL connection must not be
 read and written from two threads at once; callers get futures.
 """
 
@@ -77,13 +77,13 @@ class Channel:
     key, which every request bears."""
 
     def __init__(
-        self, name: str, stream: Stream, expected_targets: Switchboard, key: str = ""
+        self, name: str, stream: Stream, multiplexer: StreamMultiplexer, key: str = ""
     ) -> None:
         self.name = name
         self._key = key
         self.lost = ""
         self._stream = stream
-        self._board = expected_targets
+        self._multiplexer = multiplexer
         self._lock = threading.Lock()
         self._room = threading.Semaphore(QUEUE_LIMIT)
         self._number = 0
@@ -93,7 +93,7 @@ class Channel:
         self._stderr = bytearray()
         self._heard = time.monotonic()
         self._pinged = self._heard
-        expected_targets.add(self)
+        multiplexer.add(self)
 
     def ask(self, request: object, answer: type[A], timeout: float) -> concurrent.futures.Future[A]:
         """Send a request; the future holds the answer, or raises.
@@ -119,15 +119,15 @@ class Channel:
                 return future
             self._pending[self._number] = _Pending(answer, future, deadline)  # type: ignore[arg-type]
             self._outbox.append(line)
-        self._board.wake()
+        self._multiplexer.wake()
         return future
 
     def close(self) -> None:
         """End the stream; what is unanswered fails."""
-        self._board.remove(self)
+        self._multiplexer.remove(self)
         self.break_off("closed by the runner")
 
-    # ---- called by the switchboard only
+    # ---- called by the multiplexer only
 
     def fileno(self) -> int:
         """The descriptor to select on."""
@@ -219,10 +219,10 @@ class Channel:
                 self._number += 1
                 ping = protocol.encode_request(self._number, protocol.Ping(), self._key)
                 self._outbox.append(ping)
-            self._board.wake()
+            self._multiplexer.wake()
 
 
-class Switchboard:
+class StreamMultiplexer:
     """The one thread that owns all streams of this process."""
 
     def __init__(self) -> None:
@@ -232,11 +232,11 @@ class Switchboard:
         self._bell.setblocking(False)
         self._ringer.setblocking(False)
         self._stop = False
-        self._thread = threading.Thread(target=self._run, name="switchboard", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="multiplexer", daemon=True)
         self._thread.start()
 
     def add(self, channel: Channel) -> None:
-        """Take over a channel's stream; close it where this switchboard is closed already."""
+        """Take over a channel's stream; close it where this multiplexer is closed already."""
         with self._lock:
             closed = self._stop
             if not closed:

@@ -11,7 +11,7 @@ from sixproof.agent import protocol
 from sixproof.kube.channel.channel import STATUS, STDERR, STDOUT
 
 
-class Held:
+class SocketHolder:
     """A socket where the Kubernetes client keeps it: one attribute further down."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -32,7 +32,7 @@ class LocalStream:
         ended: Callable[[], None] = lambda: None,
         status: Callable[[], bytes] = lambda: b"",
     ) -> None:
-        self.sock: object = Held(sock)
+        self.sock: object = SocketHolder(sock)
         self._sock = sock
         self._stderr = stderr
         self._ended = ended

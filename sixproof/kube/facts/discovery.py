@@ -13,7 +13,7 @@ from typing import Any
 from sixproof import yaml_text
 from sixproof.errors import ApiError, TextError
 from sixproof.kube.api import json_fields, resources
-from sixproof.kube.api.best_effort import PATIENCE, Glance
+from sixproof.kube.api.best_effort import PATIENCE, BestEffortReader
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
@@ -35,7 +35,7 @@ def discover(cluster: Cluster) -> ClusterFacts:
     Raises:
         ApiError: the API server is gone.
     """
-    look = Glance(cluster)
+    look = BestEffortReader(cluster)
     seen = _read(look)
     groups = seen["groups"]
     mode = kube_proxy_mode(seen["kube-proxy"], seen["daemons"])
@@ -68,7 +68,7 @@ def discover(cluster: Cluster) -> ClusterFacts:
     )
 
 
-def _read(look: Glance) -> dict[str, Any]:
+def _read(look: BestEffortReader) -> dict[str, Any]:
     """Everything at once; the names are those of this module."""
     reads: dict[str, Callable[[], Any]] = {
         "groups": functools.partial(_groups, look),
@@ -102,7 +102,7 @@ _CONFIG_MAPS = {
 _INSTALLATION = Kind("operator.tigera.io/v1", "Installation", "installations", namespaced=False)
 
 
-def _groups(look: Glance) -> dict[str, tuple[str, ...]]:
+def _groups(look: BestEffortReader) -> dict[str, tuple[str, ...]]:
     try:
         return look.cluster.catalog.groups(patience=PATIENCE)
     except ApiError as error:
@@ -110,7 +110,7 @@ def _groups(look: Glance) -> dict[str, tuple[str, ...]]:
         return {}
 
 
-def _calico(look: Glance, plural: str) -> tuple[Manifest, ...]:
+def _calico(look: BestEffortReader, plural: str) -> tuple[Manifest, ...]:
     """Calico's objects, from its API where that is served, else from its store."""
     for api_version in (CALICO_API, CALICO_STORE):
         kind = Kind(api_version, plural, plural, namespaced=False)
@@ -135,7 +135,9 @@ def _sources(seen: Mapping[str, Any], mode: str) -> cni.Sources:
     )
 
 
-def _extra(look: Glance, seen: Mapping[str, Any], found: cni.Cni) -> tuple[tuple[str, str], ...]:
+def _extra(
+    look: BestEffortReader, seen: Mapping[str, Any], found: cni.Cni
+) -> tuple[tuple[str, str], ...]:
     dns = [ip for s in seen["dns"] for ip in json_fields.strings(s, "spec", "clusterIPs")]
     told = {
         "cni_namespace": found.namespace,

@@ -15,7 +15,7 @@ from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.runs import ownership
-from sixproof.kube.runs.search import FoundObjects, Item, Search
+from sixproof.kube.runs.search import FoundObject, FoundObjects, Search
 
 TIMEOUT = 60.0
 """Seconds that a sweep waits at most."""
@@ -106,7 +106,7 @@ def sweep(
     )
 
 
-def _delete(cluster: Cluster, items: Sequence[Item]) -> dict[str, str]:
+def _delete(cluster: Cluster, items: Sequence[FoundObject]) -> dict[str, str]:
     """Ask for the deletion of what is not going yet; what refused, and why."""
     staying = [item for item in items if not item.going]
     # What holds others waits for them: the next round deletes it.
@@ -115,7 +115,7 @@ def _delete(cluster: Cluster, items: Sequence[Item]) -> dict[str, str]:
     return {str(item): why for item, why in zip(first, answers, strict=True) if why}
 
 
-def _delete_one(cluster: Cluster, item: Item) -> str:
+def _delete_one(cluster: Cluster, item: FoundObject) -> str:
     """Why an object may not be deleted, "" where it may."""
     if item.kind is resources.NAMESPACE:
         # The namespace controller waits for each pod's grace time; there is none to keep. Where

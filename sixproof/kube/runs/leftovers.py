@@ -13,7 +13,7 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.runs import cleanup, ownership
 from sixproof.kube.runs.cleanup import Sweep
 from sixproof.kube.runs.ownership import EXPIRY, Holder
-from sixproof.kube.runs.search import Item, Search
+from sixproof.kube.runs.search import FoundObject, Search
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def leftovers(cluster: Cluster) -> tuple[Leftover, ...]:
     found = Search(cluster).find(ownership.selector())
     if found.blind:
         raise found.blind[0]
-    runs: dict[str, list[Item]] = {}
+    runs: dict[str, list[FoundObject]] = {}
     for item in found.items:
         run_id = json_fields.labels(item.manifest).get(ownership.RUN, "")
         if run_id:
@@ -68,21 +68,21 @@ def sweep_dead(
     Raises:
         ApiError: the cluster cannot be searched.
     """
-    pods_to_delete = [
+    runs_to_sweep = [
         leftover.run_id
         for leftover in leftovers(cluster)
         if leftover.run_id not in set(keep) and (everything or not leftover.alive)
     ]
     return tuple(
         cluster.gather(
-            functools.partial(cleanup.sweep, cluster, run_id) for run_id in pods_to_delete
+            functools.partial(cleanup.sweep, cluster, run_id) for run_id in runs_to_sweep
         )
     )
 
 
 def _judge(
     run_id: str,
-    items: list[Item],
+    items: list[FoundObject],
     leases: Mapping[str, Manifest],
     now: datetime.datetime,
 ) -> Leftover:

@@ -21,7 +21,7 @@ _GROUPS = ("projectcalico.org", "policy.networking.k8s.io")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Item:
+class FoundObject:
     """One object, with the kind to delete it by."""
 
     kind: Kind
@@ -49,7 +49,7 @@ class FoundObjects:
     that leave it open whether something is there.
     """
 
-    items: tuple[Item, ...] = ()
+    items: tuple[FoundObject, ...] = ()
     skipped: tuple[str, ...] = ()
     blind: tuple[ApiError, ...] = ()
 
@@ -100,7 +100,7 @@ class Search:
             if kind is resources.NAMESPACE or error.status not in (403, 404, 405):
                 return FoundObjects(blind=(error,))
             return FoundObjects(skipped=(str(error),))
-        return FoundObjects(tuple(Item(kind, manifest) for manifest in listed))
+        return FoundObjects(tuple(FoundObject(kind, manifest) for manifest in listed))
 
 
 def _is_searched(kind: Kind) -> bool:

@@ -23,7 +23,7 @@ from sixproof.policy.calico.selector import (
 from sixproof.policy.calico.selector_text import read_selector
 from sixproof.policy.engine.context import Context, PortName, PortRange, to_ports
 from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
-from sixproof.policy.engine.rules import Condition, Direction, Needs, PacketSide, PartyTest, about
+from sixproof.policy.engine.rules import Condition, Direction, Needs, PacketSide, PeerTest, about
 from sixproof.policy.kubernetes.network_policy import read_port_name
 from sixproof.policy.manifests.manifest import Field, Fields
 from sixproof.policy.snapshot.networks import Networks, read_cidr
@@ -74,7 +74,7 @@ class _Entity:
         """The end of the packet at which the policy acts."""
         return PacketSide.DESTINATION if self.direction is Direction.INGRESS else PacketSide.SOURCE
 
-    def about(self, wanted: str, test: PartyTest) -> Condition:
+    def about(self, wanted: str, test: PeerTest) -> Condition:
         """A condition on this end."""
         return about(self.side, f"{self.side} {wanted}", test, subject=self.subject)
 
@@ -105,10 +105,10 @@ def _nets(entity: _Entity) -> list[Condition]:
 
 
 def _not_in(entity: _Entity, networks: Networks) -> Condition:
-    def test(party: PolicyPeer) -> bool:
-        if not networks.has_family(party.version):
+    def test(peer: PolicyPeer) -> bool:
+        if not networks.has_family(peer.version):
             return False
-        return not networks.hold(party.version, party.value)
+        return not networks.hold(peer.version, peer.value)
 
     families = " and ".join(sorted(networks.families()))
     return entity.about(f"not in {networks} (matches {families} only)", test)
@@ -133,15 +133,15 @@ def _selectors(entity: _Entity) -> list[Condition]:
     return found
 
 
-def _known(entity: _Entity, selector: Selector) -> PartyTest:
-    """Whether the selector chooses a party: its pod, or a network set that holds its address."""
+def _known(entity: _Entity, selector: Selector) -> PeerTest:
+    """Whether the selector chooses a peer: its pod, or a network set that holds its address."""
     context = entity.scope.context
     sets = [s.networks for s in context.network_sets if selector.matches(s.labels)]
 
-    def test(party: PolicyPeer) -> bool:
-        if party.calico is not None and selector.matches(party.calico):
+    def test(peer: PolicyPeer) -> bool:
+        if peer.calico is not None and selector.matches(peer.calico):
             return True
-        return any(networks.hold(party.version, party.value) for networks in sets)
+        return any(networks.hold(peer.version, peer.value) for networks in sets)
 
     return test
 
@@ -193,7 +193,7 @@ def _service_condition(entity: _Entity, wanted: str, service: ServiceSnapshot | 
     snapshot, backends = entity.scope.context.snapshot, service.backends
     if entity.side is PacketSide.SOURCE:
         addresses = frozenset(a for b in backends for a in b.addresses)
-        return entity.about(wanted, lambda party: party.address in addresses)
+        return entity.about(wanted, lambda peer: peer.address in addresses)
     port_specs = frozenset(
         (address, NUMBERS.get(port.protocol), snapshot.target(port, backend))
         for backend in backends

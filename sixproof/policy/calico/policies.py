@@ -162,9 +162,9 @@ def compile_profile(manifest: Manifest, context: Context) -> Policy:
     }
     name = manifest.name
 
-    def selects(party: PolicyPeer) -> bool:
-        account = f"{party.namespace}.{party.endpoint.service_account}"
-        return name in (f"kns.{party.namespace}", f"ksa.{account}")
+    def selects(peer: PolicyPeer) -> bool:
+        account = f"{peer.namespace}.{peer.endpoint.service_account}"
+        return name in (f"kns.{peer.namespace}", f"ksa.{account}")
 
     ref = PolicyRef("Profile", "", name, calico=True)
     return Policy(ref, PROFILES.name, f"pods with profile {name}", selects, rules)
@@ -219,8 +219,8 @@ def _account(spec: Fields, everything: Selector) -> Selector | None:
 
 
 def _selects(selector: Selector) -> Callable[[PolicyPeer], bool]:
-    def test(party: PolicyPeer) -> bool:
-        return party.calico is not None and selector.matches(party.calico)
+    def test(peer: PolicyPeer) -> bool:
+        return peer.calico is not None and selector.matches(peer.calico)
 
     return test
 

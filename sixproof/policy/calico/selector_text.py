@@ -54,7 +54,7 @@ class _Bad(Exception):
 
 
 @dataclasses.dataclass(slots=True)
-class _Reader:
+class _Cursor:
     """A cursor over selector text."""
 
     text: str
@@ -166,7 +166,7 @@ def parse_selector(text: str) -> Selector:
     """
     if not text.strip(" \t"):
         return All()
-    reader = _Reader(text)
+    reader = _Cursor(text)
     try:
         found = reader.either()
         if text[reader.at :].strip(" \t"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from sixproof.model import Protocol
 from sixproof.policy.engine.packet import NUMBERS, Packet, PolicyPeer
 from sixproof.policy.engine.provider import ProviderAnswer, ProviderProfile
-from sixproof.policy.engine.rules import Condition, Needs, PartyTest
+from sixproof.policy.engine.rules import Condition, Needs, PeerTest
 from sixproof.policy.kubernetes.labels import LabelSelector
 from sixproof.policy.snapshot.networks import Networks
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot
@@ -30,14 +30,14 @@ class Context:
     profile: ProviderProfile
     network_sets: tuple[NetworkSet, ...] = ()
 
-    def in_networks(self, networks: Networks) -> PartyTest:
-        """Whether a party's address is in the networks, as far as the provider looks at pods'."""
+    def in_networks(self, networks: Networks) -> PeerTest:
+        """Whether a peer's address is in the networks, as far as the provider looks at pods'."""
         pods = self.profile.ip_block_matches_pods
 
-        def test(party: PolicyPeer) -> bool | None:
-            if not networks.hold(party.version, party.value):
+        def test(peer: PolicyPeer) -> bool | None:
+            if not networks.hold(peer.version, peer.value):
                 return False
-            if party.is_pod and pods is not ProviderAnswer.YES:
+            if peer.is_pod and pods is not ProviderAnswer.YES:
                 return None if pods is ProviderAnswer.UNDEFINED else False
             return True
 
@@ -45,16 +45,16 @@ class Context:
 
 
 def pods_of(namespaces: LabelSelector | str, pods: LabelSelector) -> Callable[[PolicyPeer], bool]:
-    """Whether a party is a pod with such labels, in such a namespace (or in the one named)."""
+    """Whether a peer is a pod with such labels, in such a namespace (or in the one named)."""
 
-    def test(party: PolicyPeer) -> bool:
-        if party.labels is None:
+    def test(peer: PolicyPeer) -> bool:
+        if peer.labels is None:
             return False
         if isinstance(namespaces, str):
-            inside = party.namespace == namespaces
+            inside = peer.namespace == namespaces
         else:
-            inside = namespaces.matches(party.namespace_labels)
-        return inside and pods.matches(party.labels)
+            inside = namespaces.matches(peer.namespace_labels)
+        return inside and pods.matches(peer.labels)
 
     return test
 

@@ -17,7 +17,7 @@ from sixproof.policy.engine.router import Router
 from sixproof.policy.engine.rules import Direction, Policy
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
-_MOST_PARTIES = 100_000
+_MOST_PEERS = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Oracle:
     compiled_policies: CompiledPolicies
     snapshot: ClusterSnapshot
     profile: ProviderProfile
-    parties: dict[tuple[Endpoint, IPAddress], PolicyPeer]
+    peers: dict[tuple[Endpoint, IPAddress], PolicyPeer]
     plans: dict[tuple[PolicyPeer, Direction], EvaluationPlan]
 
     @classmethod
@@ -52,7 +52,7 @@ class Oracle:
     def judge(self, flow: Flow, icmp: Icmp | None = None) -> Judgement:
         """What must happen to a flow. An ICMP flow is an echo request unless `icmp` says else."""
         guarded = self._guarded(flow)
-        routes = Router(self.snapshot, self.profile, self.party).routes(flow, icmp)
+        routes = Router(self.snapshot, self.profile, self.peer).routes(flow, icmp)
         if unknown := guarded or routes.unknown:
             return self._unknown(flow, unknown)
         sides = [(self._egress(flow, way), self._ingress(way)) for way in routes.ways]
@@ -60,16 +60,16 @@ class Oracle:
         egress, ingress = (_merged(some) for some in zip(*sides, strict=True))
         return Judgement(flow, verdict, egress, ingress, self.profile.deny_outcomes)
 
-    def party(self, endpoint: Endpoint, address: IPAddress) -> PolicyPeer:
+    def peer(self, endpoint: Endpoint, address: IPAddress) -> PolicyPeer:
         """The endpoint at an address, as rules see it."""
         key = endpoint, address
-        found = self.parties.get(key)
+        found = self.peers.get(key)
         if found is None:
-            if len(self.parties) >= _MOST_PARTIES:
-                self.parties.clear()
+            if len(self.peers) >= _MOST_PEERS:
+                self.peers.clear()
                 self.plans.clear()
                 self.compiled_policies.stages.clear()
-            found = self.parties[key] = PolicyPeer(endpoint, address, self.snapshot)
+            found = self.peers[key] = PolicyPeer(endpoint, address, self.snapshot)
         return found
 
     def _guarded(self, flow: Flow) -> str:
@@ -129,11 +129,11 @@ class Oracle:
         )
 
     def _plan(self, direction: Direction, packet: Packet) -> EvaluationPlan:
-        party = packet.source if direction is Direction.EGRESS else packet.destination
-        key = party, direction
+        peer = packet.source if direction is Direction.EGRESS else packet.destination
+        key = peer, direction
         plan = self.plans.get(key)
         if plan is None:
-            plan = self.plans[key] = self.compiled_policies.plan(direction, party)
+            plan = self.plans[key] = self.compiled_policies.plan(direction, peer)
         return plan
 
 

@@ -37,7 +37,7 @@ class PolicyPeer:
 
     `labels` of a hostNetwork pod, a node or a place outside are None: policy sees an address.
     `calico` are the labels by which Calico knows the pod, with those inherited from its namespace
-    (``pcns.``) and its service account (``pcsa.``). `memo` keeps what rules found of this party.
+    (``pcns.``) and its service account (``pcsa.``). `memo` keeps what rules found of this peer.
     """
 
     __slots__ = (

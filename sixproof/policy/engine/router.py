@@ -52,7 +52,7 @@ class Router:
 
     snapshot: ClusterSnapshot
     profile: ProviderProfile
-    party: Callable[[Endpoint, IPAddress], PolicyPeer]
+    peer: Callable[[Endpoint, IPAddress], PolicyPeer]
 
     def routes(self, flow: Flow, icmp: Icmp | None) -> PossibleRoutes:
         """The ways of a flow. `icmp` is its message, an echo request if None."""
@@ -62,7 +62,7 @@ class Router:
         address = source.address(flow.family)
         if address is None:
             return PossibleRoutes(unknown=f"{source.name} has no {flow.family} address")
-        here = self.party(source, address)
+        here = self.peer(source, address)
         if flow.protocol is not Protocol.ICMP:
             if flow.port is None:
                 return PossibleRoutes(unknown=f"a {flow.protocol} flow needs a port")
@@ -91,7 +91,7 @@ class Router:
             return PossibleRoutes((Route(inside, inside),))
         version = flow.family.version
         protocol = protocol_number(flow.protocol, version)
-        there = self.party(destination, flow.address)
+        there = self.peer(destination, flow.address)
         packet = Packet(here, there, version, protocol, port, message)
         leaving, arriving = self._leaving(flow, (packet,)), self._arriving(flow, packet)
         return PossibleRoutes((Route(leaving, arriving, ends_on_own_node(flow, destination)),))
@@ -125,12 +125,12 @@ class Router:
 
     def _from_nodes(self, packet: Packet, nodes: Iterable[Node]) -> tuple[Packet, ...]:
         """The packet as it is, and as it looks with an address of one of these nodes."""
-        parties = {packet.source.address: packet.source}
+        peers = {packet.source.address: packet.source}
         for node in nodes:
             for address in node.of_family(packet.version):
-                if address not in parties:
-                    parties[address] = self.party(_endpoint(node, address), address)
-        return tuple(packet._replace(source=party) for party in parties.values())
+                if address not in peers:
+                    peers[address] = self.peer(_endpoint(node, address), address)
+        return tuple(packet._replace(source=peer) for peer in peers.values())
 
     def _dialled(self, flow: Flow) -> Dialled | None:
         entry = self.snapshot.node_at(flow.address)
@@ -158,7 +158,7 @@ class Router:
                 return PossibleRoutes(
                     unknown=f"{backend.name} has no port named {dialled.port.target}"
                 )
-            there = self.party(backend, address)
+            there = self.peer(backend, address)
             protocol = protocol_number(flow.protocol, flow.family.version)
             itself = same_pod(flow.source, backend)
             policed = self.profile.hairpin_policed if itself else ProviderAnswer.YES
@@ -173,7 +173,7 @@ class Router:
         """What leaves the source: the address behind the service, or still the one dialled."""
         place = after.destination.endpoint if entry is None else _endpoint(entry, flow.address)
         before = after._replace(
-            destination=self.party(place, flow.address),
+            destination=self.peer(place, flow.address),
             port=after.port if entry is None else flow.port,
         )
         if entry is not None and entry.name != flow.source.node:

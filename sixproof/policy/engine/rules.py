@@ -14,7 +14,7 @@ from sixproof.policy.engine.provider import ProviderAnswer
 Test = Callable[[Packet], bool | None]
 """A question about a packet; None where the answer cannot be known."""
 
-PartyTest = Callable[[PolicyPeer], bool | None]
+PeerTest = Callable[[PolicyPeer], bool | None]
 
 
 class Direction(enum.StrEnum):
@@ -58,30 +58,30 @@ class Condition:
 
 
 def about(
-    side: PacketSide, wanted: str, test: PartyTest, *, subject: PacketSide | None = None
+    side: PacketSide, wanted: str, test: PeerTest, *, subject: PacketSide | None = None
 ) -> Condition:
-    """A condition on one end of a packet, which is remembered per party."""
-    party_of = attrgetter(side.value)
+    """A condition on one end of a packet, which is remembered per peer."""
+    peer_of = attrgetter(side.value)
     key = object()
 
     def remembered(packet: Packet) -> bool | None:
-        party: PolicyPeer = party_of(packet)
+        peer: PolicyPeer = peer_of(packet)
         try:
-            return party.memo[key]
+            return peer.memo[key]
         except KeyError:
-            return party.memo.setdefault(key, test(party))
+            return peer.memo.setdefault(key, test(peer))
 
     return Condition(wanted, remembered, Needs.SUBJECT if side is subject else Needs.PEER)
 
 
-def any_of(tests: Iterable[PartyTest]) -> PartyTest:
+def any_of(tests: Iterable[PeerTest]) -> PeerTest:
     """Whether any test holds; unknown where none holds for sure."""
     listed = tuple(tests)
 
-    def test(party: PolicyPeer) -> bool | None:
+    def test(peer: PolicyPeer) -> bool | None:
         found: bool | None = False
         for one in listed:
-            answer = one(party)
+            answer = one(peer)
             if answer:
                 return True
             if answer is None:

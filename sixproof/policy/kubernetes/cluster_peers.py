@@ -17,7 +17,7 @@ from sixproof.policy.engine.rules import (
     Direction,
     Needs,
     PacketSide,
-    PartyTest,
+    PeerTest,
     Rule,
     about,
     any_of,
@@ -32,7 +32,7 @@ class ClusterPeer:
     """A peer in words and as a test; `unsupported` where the provider does not implement it."""
 
     text: str
-    test: PartyTest
+    test: PeerTest
     is_pods: bool = True
     unsupported: bool = False
 
@@ -103,7 +103,7 @@ def _nodes(field: Field, context: Context) -> ClusterPeer:
     text = f"nodes with {selector}"
     match context.profile.node_peers:
         case ProviderAnswer.YES:
-            return ClusterPeer(text, lambda party: party.address in addresses, is_pods=False)
+            return ClusterPeer(text, lambda peer: peer.address in addresses, is_pods=False)
         case ProviderAnswer.NO:
             return ClusterPeer(text, lambda _: False, is_pods=False, unsupported=True)
         case _:

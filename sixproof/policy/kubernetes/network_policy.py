@@ -15,7 +15,7 @@ from sixproof.policy.engine.rules import (
     Condition,
     Direction,
     PacketSide,
-    PartyTest,
+    PeerTest,
     Policy,
     PolicyRef,
     Rule,
@@ -84,7 +84,7 @@ def _rule(field: Field, i: int, direction: Direction, namespace: str, context: C
     return Rule(i, Action.ALLOW, tuple(conditions))
 
 
-def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PartyTest]:
+def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PeerTest]:
     found = field.fields("podSelector", "namespaceSelector", "ipBlock")
     block = found.get("ipBlock")
     selectors = found.get("podSelector"), found.get("namespaceSelector")
@@ -101,7 +101,7 @@ def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PartyTes
     return f"pods with {pods} in namespaces with {spaces}", pods_of(spaces, pods)
 
 
-def _block(field: Field, context: Context) -> tuple[str, PartyTest]:
+def _block(field: Field, context: Context) -> tuple[str, PeerTest]:
     """A block. The API server takes bits beyond the prefix (up to 1.33 always, later in policies
     that are there already, KEP-4858), and providers mask them; `audit` tells of them."""
     found = field.fields("cidr", "except")
@@ -121,7 +121,7 @@ def _block(field: Field, context: Context) -> tuple[str, PartyTest]:
     text = f"{cidr} except {without}" if excepted else f"{cidr}"
     return (
         text,
-        lambda party: False if without.hold(party.version, party.value) else inside_cidr(party),
+        lambda peer: False if without.hold(peer.version, peer.value) else inside_cidr(peer),
     )
 
 

@@ -119,7 +119,7 @@ def converge(
     margin: float = _MARGIN,
     confirm: Measure | None = None,
     sure: bool = False,
-    scout: Measure | None = None,
+    sample: Measure | None = None,
 ) -> Converged:
     """Follow a change that was asked for at `began` (`time.monotonic`) for `deadline` seconds.
 
@@ -129,7 +129,7 @@ def converge(
     out). `confirm` measures the last round where it differs from the cheap ones; with `sure` the
     last cheap round stands for it where every family agreed.
 
-    With `scout`, the cheap rounds are its own, of a few flows: one must agree, and the confirming
+    With `sample`, the cheap rounds are its own, of a few flows: one must agree, and the confirming
     round with it. Where that does not, the whole begins again without sampled flows, in the time
     that is left; what the confirming round took by itself is not taken from it.
     """
@@ -142,8 +142,8 @@ def converge(
         return follower, found.accepted
 
     before, judged = 0, 0.0
-    if scout is not None:
-        follower, agreed = follow(scout, 1)
+    if sample is not None:
+        follower, agreed = follow(sample, 1)
         waited = time.monotonic() - began
         final = confirm(patience)
         if not agreed or agrees(final):

@@ -25,7 +25,7 @@ _SAID = 160
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedPage:
     """What came of asking for a page: the flow's outcome and, where it is ALLOWED, the `body`."""
 
     observation: Observation
@@ -44,7 +44,7 @@ class PageProbe:
     def __init__(self, agents: AgentClient) -> None:
         self._agents = agents
 
-    def fetch(self, flows: Sequence[Flow], timeout: float) -> tuple[Fetched, ...]:
+    def fetch(self, flows: Sequence[Flow], timeout: float) -> tuple[FetchedPage, ...]:
         """What came of each flow (`asking`), in the order given; `timeout` is of each, in seconds.
 
         An answer with another status than 2xx is WRONG, what it says is the reason. The same is
@@ -57,7 +57,7 @@ class PageProbe:
                 found[i] = one
         return tuple(found)
 
-    def _once(self, flows: Sequence[Flow], timeout: float) -> list[Fetched]:
+    def _once(self, flows: Sequence[Flow], timeout: float) -> list[FetchedPage]:
         rows: dict[str, list[int]] = defaultdict(list)
         for index, flow in enumerate(flows):
             rows[flow.source.name].append(index)
@@ -67,14 +67,14 @@ class PageProbe:
             for start in range(0, len(indices), protocol.PAGES)
         ]
         asked = [(batch, *self._ask([flows[i] for i in batch], timeout)) for batch in batches]
-        found: dict[int, Fetched] = {}
+        found: dict[int, FetchedPage] = {}
         for batch, gets, future in asked:
             try:
                 answer = future.result()
                 if [page.nonce for page in answer.pages] != [get.nonce for get in gets]:
                     raise AgentError("the agent answered other requests than it was given")
             except InfrastructureError as error:
-                found |= {i: Fetched(verdict.unmeasured(flows[i], str(error))) for i in batch}
+                found |= {i: FetchedPage(verdict.unmeasured(flows[i], str(error))) for i in batch}
                 continue
             for i, get, page in zip(batch, gets, answer.pages, strict=True):
                 found[i] = _fetched(flows[i], get, page, answer.lag)
@@ -98,12 +98,12 @@ class PageProbe:
         return gets, self._agents.ask(flows[0].source, request, protocol.Fetched, timeout + SLACK)
 
 
-def _fetched(flow: Flow, get: protocol.Get, page: protocol.Page, lag: float) -> Fetched:
+def _fetched(flow: Flow, get: protocol.Get, page: protocol.Page, lag: float) -> FetchedPage:
     if page.event != Event.ANSWERED:
-        return Fetched(verdict.observe(flow, get, page, ServerEvidence(), lag))
+        return FetchedPage(verdict.observe(flow, get, page, ServerEvidence(), lag))
     works = page.status in GOOD
     said = brief(page.body.strip(), _SAID)
-    return Fetched(
+    return FetchedPage(
         Observation(
             flow,
             Outcome.ALLOWED if works else Outcome.WRONG,

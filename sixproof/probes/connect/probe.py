@@ -86,7 +86,7 @@ class ConnectProbe:
     def measure(
         self,
         flows: Sequence[Flow],
-        load: ProbeOptions | None = None,
+        options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
         """One observation per flow, in the order given.
@@ -94,21 +94,21 @@ class ConnectProbe:
         All sources work at once, all silences wait together; then each server that left a flow
         unanswered is asked, once, for its side.
         """
-        load = load or ProbeOptions()
+        options = options or ProbeOptions()
         witnesses = witnesses or {}
         seen: dict[int, Observation] = {}
         trials: dict[int, _Trial] = {}
         began = time.monotonic()
-        for index, trial in self._try(flows, load).items():
+        for index, trial in self._try(flows, options).items():
             if isinstance(trial, _Trial):
                 trials[index] = trial
             else:
                 seen[index] = trial
         doubtful = [t for t in trials.values() if t.result.event != Event.ECHOED]
-        stories = self._question(doubtful, witnesses, began, load.handshakes)
+        statements = self._question(doubtful, witnesses, began, options.handshakes)
         for index, trial in trials.items():
             present = self._witnesses(trial.flow, witnesses)
-            server_evidence = _testimony(trial, present, stories, load.closed)
+            server_evidence = _server_evidence(trial, present, statements, options.closed)
             names = frozenset(w.pod for w in present if w.pod)
             seen[index] = verdict.observe(
                 trial.flow, trial.spec, trial.result, server_evidence, trial.lag, names
@@ -119,26 +119,27 @@ class ConnectProbe:
     def measure_again(
         self,
         flows: Sequence[Flow],
-        load: ProbeOptions | None = None,
+        options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
         """The same, and once more, for twice as long, those flows of which an agent that was too
         busy could tell nothing. What was measured stands."""
-        load = load or ProbeOptions()
-        seen = list(self.measure(flows, load, witnesses))
+        options = options or ProbeOptions()
+        seen = list(self.measure(flows, options, witnesses))
         if again := [i for i, one in enumerate(seen) if one.stalled]:
-            longer = dataclasses.replace(load, timeout=2 * load.timeout)
+            longer = dataclasses.replace(options, timeout=2 * options.timeout)
             later = self.measure([flows[i] for i in again], longer, witnesses)
             for i, one in zip(again, later, strict=True):
                 seen[i] = one
         return tuple(seen)
 
-    def _try(self, flows: Sequence[Flow], load: ProbeOptions) -> dict[int, _Trial | Observation]:
+    def _try(self, flows: Sequence[Flow], options: ProbeOptions) -> dict[int, _Trial | Observation]:
         rows: dict[str, list[int]] = defaultdict(list)
         for index, flow in enumerate(flows):
             rows[flow.source.name].append(index)
         asked = {
-            name: self._ask_row([flows[i] for i in indices], load) for name, indices in rows.items()
+            name: self._ask_row([flows[i] for i in indices], options)
+            for name, indices in rows.items()
         }
         outcome: dict[int, _Trial | Observation] = {}
         for name, indices in rows.items():
@@ -154,11 +155,11 @@ class ConnectProbe:
         return outcome
 
     def _ask_row(
-        self, flows: Sequence[Flow], load: ProbeOptions
+        self, flows: Sequence[Flow], options: ProbeOptions
     ) -> tuple[list[protocol.FlowSpec], concurrent.futures.Future[protocol.Probed]]:
-        specs = [_spec(flow, load) for flow in flows]
+        specs = [_spec(flow, options) for flow in flows]
         request = protocol.Probe(flows=specs)
-        timeout = load.timeout + SLACK
+        timeout = options.timeout + SLACK
         return specs, self._agents.ask(flows[0].source, request, protocol.Probed, timeout)
 
     def _witnesses(self, flow: Flow, witnesses: Witnesses) -> list[Endpoint]:
@@ -175,10 +176,10 @@ class ConnectProbe:
         window = time.monotonic() - began
         nonces: dict[str, list[str]] = defaultdict(list)
         controls: dict[str, dict[protocol.Control, None]] = defaultdict(dict)
-        people: dict[str, Endpoint] = {}
+        endpoints: dict[str, Endpoint] = {}
         for trial in trials:
             for witness in self._witnesses(trial.flow, witnesses):
-                people[witness.name] = witness
+                endpoints[witness.name] = witness
                 nonces[witness.name].append(trial.spec.nonce)
                 if control := _control(trial.flow, witness):
                     controls[witness.name][control] = None
@@ -191,7 +192,7 @@ class ConnectProbe:
                     SLACK,
                 )
             )
-            for name, endpoint in people.items()
+            for name, endpoint in endpoints.items()
         }
         return {name: _statement(name, future, began) for name, future in futures.items()}
 
@@ -250,20 +251,20 @@ def _statement(name: str, future: concurrent.futures.Future[_Stamped], began: fl
     return _Statement(found)
 
 
-def _spec(flow: Flow, load: ProbeOptions) -> protocol.FlowSpec:
+def _spec(flow: Flow, options: ProbeOptions) -> protocol.FlowSpec:
     return protocol.FlowSpec(
         protocol=flow.protocol.value.lower(),
         address=str(flow.address),
         port=flow.port or 0,
         nonce=secrets.token_hex(NONCE // 2),
-        timeout=load.timeout,
-        upload=load.upload,
-        download=load.download,
-        attempts=load.attempts,
-        source_port=load.source_port,
-        dont_fragment=load.dont_fragment,
-        foreign=load.foreign,
-        hold=load.hold,
+        timeout=options.timeout,
+        upload=options.upload,
+        download=options.download,
+        attempts=options.attempts,
+        source_port=options.source_port,
+        dont_fragment=options.dont_fragment,
+        foreign=options.foreign,
+        hold=options.hold,
     )
 
 
@@ -278,17 +279,17 @@ def _control(flow: Flow, witness: Endpoint) -> protocol.Control | None:
     return protocol.Control(flow.protocol.value.lower(), str(address), flow.port)
 
 
-def _testimony(
+def _server_evidence(
     trial: _Trial,
     witnesses: Sequence[Endpoint],
-    stories: Mapping[str, _Statement],
+    statements: Mapping[str, _Statement],
     closed: bool = False,
 ) -> ServerEvidence:
     if trial.result.event == Event.ECHOED or not witnesses:
         return ServerEvidence()
-    statements = [stories[w.name] for w in witnesses]
-    found = [s.found for s in statements if s.found is not None]
-    errors = [s.error for s in statements if s.error]
+    given = [statements[w.name] for w in witnesses]
+    found = [s.found for s in given if s.found is not None]
+    errors = [s.error for s in given if s.error]
     nonce, result = trial.spec.nonce, trial.result
     controls = [
         c

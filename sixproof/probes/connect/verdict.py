@@ -49,7 +49,7 @@ class ServerEvidence:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
+class FlowVerdict:
     """An outcome and its reason; `stalled`: seconds for which an agent was too busy to tell."""
 
     outcome: Outcome
@@ -66,11 +66,11 @@ def observe(
     answerers: frozenset[str] = frozenset(),
 ) -> Observation:
     """The observation of a flow that an agent tried. `lag` is that agent's own, in seconds."""
-    ruling = rule(flow, spec, result, server_evidence, lag, answerers)
+    verdict = rule(flow, spec, result, server_evidence, lag, answerers)
     return Observation(
         flow=flow,
-        outcome=ruling.outcome,
-        reason=ruling.reason,
+        outcome=verdict.outcome,
+        reason=verdict.reason,
         attempts=result.sent,
         waited=result.elapsed,
         latency=result.latency,
@@ -80,7 +80,7 @@ def observe(
         arrived=True if result.event == Event.ECHOED else server_evidence.arrived,
         nonce=spec.nonce,
         icmp=icmp_error(result.icmp, flow.family),
-        stalled=ruling.stalled,
+        stalled=verdict.stalled,
     )
 
 
@@ -96,7 +96,7 @@ def rule(
     server_evidence: ServerEvidence,
     lag: float,
     answerers: frozenset[str] = frozenset(),
-) -> Verdict:
+) -> FlowVerdict:
     """The outcome of one flow.
 
     `answerers` are the host names that may answer; empty accepts any.
@@ -112,26 +112,26 @@ def rule(
     if event == Event.UNREACHABLE:
         error = icmp_error(result.icmp, flow.family)
         if (error and error.prohibited) or result.error == "EACCES":
-            return Verdict(Outcome.REJECTED, f"administratively prohibited: {said}")
+            return FlowVerdict(Outcome.REJECTED, f"administratively prohibited: {said}")
         if server_evidence.silent_because:
             return _unknown_server(f"unreachable ({said})", server_evidence)
-        return Verdict(Outcome.UNROUTABLE, f"unreachable: {said}")
+        return FlowVerdict(Outcome.UNROUTABLE, f"unreachable: {said}")
     if event == Event.NO_ROUTE:
         if server_evidence.silent_because and flow.source.kind is EndpointKind.HOST:
             # a pod that is gone takes its routes along, on its own node
             return _unknown_server(f"the source has no route ({said})", server_evidence)
-        return Verdict(Outcome.UNROUTABLE, f"the source has no route: {said}")
+        return FlowVerdict(Outcome.UNROUTABLE, f"the source has no route: {said}")
     if event == Event.TOO_BIG:
-        return Verdict(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
+        return FlowVerdict(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
     if event == Event.CORRUPTED:
-        return Verdict(Outcome.CORRUPTED, said)
+        return FlowVerdict(Outcome.CORRUPTED, said)
     if event == Event.CLOSED:
         if server_evidence.silent_because:
             return _unknown_server(
                 f"closed before the answer was complete ({said})", server_evidence
             )
-        return Verdict(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
-    return Verdict(Outcome.UNKNOWN, f"the client could not try: {said}")
+        return FlowVerdict(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
+    return FlowVerdict(Outcome.UNKNOWN, f"the client could not try: {said}")
 
 
 def told(flow: Flow, result: protocol.FlowResult) -> str:
@@ -149,11 +149,11 @@ def _whose(flow: Flow, error: IcmpError) -> str:
     return f" ({here.name})" if error.sender in map(str, here.addresses) else ""
 
 
-def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> Verdict:
+def _echoed(result: protocol.FlowResult, answerers: frozenset[str]) -> FlowVerdict:
     if answerers and result.answered_by and result.answered_by not in answerers:
         wanted = ", ".join(sorted(answerers))
-        return Verdict(Outcome.MISROUTED, f"{result.answered_by} answered instead of {wanted}")
-    return Verdict(Outcome.ALLOWED, "")
+        return FlowVerdict(Outcome.MISROUTED, f"{result.answered_by} answered instead of {wanted}")
+    return FlowVerdict(Outcome.ALLOWED, "")
 
 
 def _silent(
@@ -162,25 +162,25 @@ def _silent(
     result: protocol.FlowResult,
     server_evidence: ServerEvidence,
     lag: float,
-) -> Verdict:
+) -> FlowVerdict:
     if (
         server_evidence.half_open and result.stage == "connect"
     ):  # kernels shake hands: no agent is slow
-        return Verdict(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
+        return FlowVerdict(Outcome.REPLY_LOST, "the SYN arrived, its SYN-ACK did not come back")
     worst = max(lag, server_evidence.lag)
     if worst > STALL_SHARE * spec.timeout:
         reason = f"an agent was stalled for {worst:.2f} s of a wait of {spec.timeout:.2f} s"
-        return Verdict(Outcome.UNKNOWN, reason, stalled=worst)
+        return FlowVerdict(Outcome.UNKNOWN, reason, stalled=worst)
     if server_evidence.silent_because:
         return _unknown_server("no answer", server_evidence)
     if server_evidence.arrived:
-        return Verdict(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
+        return FlowVerdict(Outcome.REPLY_LOST, "the request arrived, the answer did not come back")
     if _would_have_refused(flow, server_evidence):
         own = "the server's own stack refuses this port, the client heard no refusal"
-        return Verdict(Outcome.DROPPED, own)
+        return FlowVerdict(Outcome.DROPPED, own)
     if server_evidence.control is False and flow.protocol is not Protocol.ICMP:
         failed = f"the server fails its own control ({server_evidence.control_failure})"
-        return Verdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
+        return FlowVerdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:
         seen = "no answer (an unprivileged server cannot know whether the request arrived)"
@@ -188,22 +188,24 @@ def _silent(
         seen = f"the handshake completed, then {seen}"
     if result.error:
         seen += f"; the client met {told(flow, result)}"
-    return Verdict(Outcome.DROPPED, seen)
+    return FlowVerdict(Outcome.DROPPED, seen)
 
 
-def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> Verdict:
+def _refused(flow: Flow, server_evidence: ServerEvidence, said: str) -> FlowVerdict:
     if flow.protocol is Protocol.ICMP:  # echo knows no ports: only a filter answers like this
-        return Verdict(Outcome.REJECTED, f"refused on the way: {said}")
+        return FlowVerdict(Outcome.REJECTED, f"refused on the way: {said}")
     if server_evidence.silent_because:
         return _unknown_server(f"refused ({said})", server_evidence)
     if server_evidence.control:
-        return Verdict(Outcome.REJECTED, f"refused on the way ({said}) although the server listens")
+        return FlowVerdict(
+            Outcome.REJECTED, f"refused on the way ({said}) although the server listens"
+        )
     if server_evidence.control is False:
         own = f"the server's own control: {server_evidence.control_failure}"
         if server_evidence.control_refused:
-            return Verdict(Outcome.REFUSED, f"no listener ({said}; {own})")
-        return Verdict(Outcome.UNKNOWN, f"refused ({said}), by whom is not known ({own})")
-    return Verdict(Outcome.REFUSED, f"refused: {said}")
+            return FlowVerdict(Outcome.REFUSED, f"no listener ({said}; {own})")
+        return FlowVerdict(Outcome.UNKNOWN, f"refused ({said}), by whom is not known ({own})")
+    return FlowVerdict(Outcome.REFUSED, f"refused: {said}")
 
 
 def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
@@ -212,9 +214,9 @@ def _would_have_refused(flow: Flow, server_evidence: ServerEvidence) -> bool:
     return server_evidence.closed and refused and flow.protocol is Protocol.TCP
 
 
-def _unknown_server(seen: str, server_evidence: ServerEvidence) -> Verdict:
+def _unknown_server(seen: str, server_evidence: ServerEvidence) -> FlowVerdict:
     reason = f"{seen}, and the server's side is unknown: {server_evidence.silent_because}"
-    return Verdict(Outcome.UNKNOWN, reason)
+    return FlowVerdict(Outcome.UNKNOWN, reason)
 
 
 def _address(text: str) -> IPAddress | None:

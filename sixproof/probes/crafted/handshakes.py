@@ -47,21 +47,22 @@ def capture_all(
     Raises:
         InfrastructureError: an agent could not be asked.
     """
-    people = {e.name: e for f in flows for e in (f.source, f.destination)}
-    tape = secrets.token_hex(4)
+    endpoints = {e.name: e for f in flows for e in (f.source, f.destination)}
+    capture_id = secrets.token_hex(4)
     inspected = {
-        n: agents.ask(e, protocol.Inspect(), protocol.Inspected, SLACK) for n, e in people.items()
+        n: agents.ask(e, protocol.Inspect(), protocol.Inspected, SLACK)
+        for n, e in endpoints.items()
     }
     started = [
-        agents.ask(e, protocol.StartCapture(tape, 50.0, 5000), protocol.CaptureStarted, SLACK)
-        for e in people.values()
+        agents.ask(e, protocol.StartCapture(capture_id, 50.0, 5000), protocol.CaptureStarted, SLACK)
+        for e in endpoints.values()
     ]
     for answer in started:
         answer.result()
     seen = ConnectProbe(agents).measure(flows, ProbeOptions(timeout))
     ended = {
-        n: agents.ask(e, protocol.EndCapture(tape), protocol.Captured, SLACK)
-        for n, e in people.items()
+        n: agents.ask(e, protocol.EndCapture(capture_id), protocol.Captured, SLACK)
+        for n, e in endpoints.items()
     }
     syns = {name: _syns(answer.result().frames) for name, answer in ended.items()}
     return tuple(

@@ -41,12 +41,12 @@ def matrix(
     wanted: dict[tuple[Family, Edge], Expectation] = {}
     for result in results:
         packet = result.crafted_packet
-        fate = Outcome.ALLOWED if packet.arrives else Outcome.DROPPED
-        right = {fate}
-        outcome, said = _OUTCOMES[result.fate], result.doubt
-        if outcome.measured and (said := wrong(result)) and outcome is fate:
-            outcome = Outcome.WRONG if fate.works else Outcome.ALLOWED
-        elif outcome is Outcome.DROPPED and fate.works and not said:
+        due = Outcome.ALLOWED if packet.arrives else Outcome.DROPPED
+        right = {due}
+        outcome, said = _OUTCOMES[result.status], result.doubt
+        if outcome.measured and (said := wrong(result)) and outcome is due:
+            outcome = Outcome.WRONG if due.works else Outcome.ALLOWED
+        elif outcome is Outcome.DROPPED and due.works and not said:
             outcome = Outcome.TOO_BIG
             right.add(outcome)
         flow = _flow(result)
@@ -79,4 +79,6 @@ def _flow(result: CraftedResult) -> Flow:
 
 
 def _arrived(result: CraftedResult) -> bool | None:
-    return None if result.fate is CraftedStatus.UNKNOWN else result.fate is CraftedStatus.ARRIVED
+    return (
+        None if result.status is CraftedStatus.UNKNOWN else result.status is CraftedStatus.ARRIVED
+    )

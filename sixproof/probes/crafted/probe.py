@@ -105,7 +105,7 @@ class CraftedResult:
     """
 
     crafted_packet: CraftedPacket
-    fate: CraftedStatus
+    status: CraftedStatus
     left: int
     came: tuple[CapturedPacket, ...]
     errors: tuple[CapturedPacket, ...] = ()
@@ -118,13 +118,13 @@ class CraftedResult:
             f"{self.left} of {len(crafted_packet.packets)} packets left, {len(self.came)} reached"
         )
         sent = f"{crafted_packet.target.name}: {crafted_packet.shape}"
-        said = f"{sent} {self.fate.value}; {where} the server's interface"
+        said = f"{sent} {self.status.value}; {where} the server's interface"
         told = [f"{e.source} sent {_icmp(e).name}" for e in self.errors]
         return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Tape:
+class _Capture:
     """What a pod's interface saw."""
 
     frames: tuple[tuple[bool, CapturedPacket, bytes], ...]
@@ -144,25 +144,31 @@ class CraftedBatch:
         Raises:
             InfrastructureError: an agent could not be asked.
         """
-        people = {e.name: e for s in crafted_packets for e in (s.target.source, s.target.server)}
-        tape = secrets.token_hex(4)
+        endpoints = {e.name: e for s in crafted_packets for e in (s.target.source, s.target.server)}
+        capture_id = secrets.token_hex(4)
         self._each(
-            people, lambda _: protocol.StartCapture(tape, 50.0, 5000), protocol.CaptureStarted
+            endpoints,
+            lambda _: protocol.StartCapture(capture_id, 50.0, 5000),
+            protocol.CaptureStarted,
         )
         began = time.monotonic()
         refused, lags = self._send(crafted_packets)
         silent = time.monotonic()
         wait.until(lambda: time.monotonic() - silent, lambda past: past > self._silence, timeout=60)
-        evidence = self._evidence(people, crafted_packets, time.monotonic() - began)
-        tapes = {
-            name: _tape(captured)
+        evidence = self._evidence(endpoints, crafted_packets, time.monotonic() - began)
+        captures = {
+            name: _capture(captured)
             for name, captured in self._each(
-                people, lambda _: protocol.EndCapture(tape), protocol.Captured
+                endpoints, lambda _: protocol.EndCapture(capture_id), protocol.Captured
             ).items()
         }
         crafted_results = [
-            self._land(
-                crafted_packet, refused[i], lags[crafted_packet.target.source.name], evidence, tapes
+            self._result(
+                crafted_packet,
+                refused[i],
+                lags[crafted_packet.target.source.name],
+                evidence,
+                captures,
             )
             for i, crafted_packet in enumerate(crafted_packets)
         ]
@@ -170,11 +176,11 @@ class CraftedBatch:
 
     def _each(
         self,
-        people: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint],
         request: Callable[[Endpoint], object],
         answer: type[A],
     ) -> dict[str, A]:
-        asked = {n: self._agents.ask(e, request(e), answer, SLACK) for n, e in people.items()}
+        asked = {n: self._agents.ask(e, request(e), answer, SLACK) for n, e in endpoints.items()}
         return {name: future.result() for name, future in asked.items()}
 
     def _send(
@@ -204,7 +210,7 @@ class CraftedBatch:
 
     def _evidence(
         self,
-        people: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint],
         crafted_packets: Sequence[CraftedPacket],
         window: float,
     ) -> dict[str, protocol.EvidenceFound]:
@@ -214,26 +220,26 @@ class CraftedBatch:
             controls = [protocol.Control("udp", address, port) for address, port in sorted(wanted)]
             return protocol.Evidence([s.nonce for s in mine], controls, window)
 
-        servers = {s.target.server.name: people[s.target.server.name] for s in crafted_packets}
+        servers = {s.target.server.name: endpoints[s.target.server.name] for s in crafted_packets}
         return self._each(servers, request, protocol.EvidenceFound)
 
-    def _land(
+    def _result(
         self,
         crafted_packet: CraftedPacket,
         refused: str,
         lag: float,
         evidence: Mapping[str, protocol.EvidenceFound],
-        tapes: Mapping[str, _Tape],
+        captures: Mapping[str, _Capture],
     ) -> CraftedResult:
         source, server = crafted_packet.target.source.name, crafted_packet.target.server
-        story, here, there = evidence[server.name], tapes[source], tapes[server.name]
+        found, here, there = evidence[server.name], captures[source], captures[server.name]
         sent = {_lasting(p) for p in crafted_packet.packets}
         left = sum(out and _lasting(raw) in sent for out, _, raw in here.frames)
         own = str(server.address(crafted_packet.target.family))
-        answered = {(c.address, c.port): c for c in story.controls}[
+        answered = {(c.address, c.port): c for c in found.controls}[
             own, crafted_packet.target.own_port
         ]
-        late = max(lag, story.lag)
+        late = max(lag, found.lag)
         doubts = (
             f"the source's kernel refused a packet: {refused}" if refused else "",
             here.doubt and f"{source}: {here.doubt}",
@@ -244,9 +250,9 @@ class CraftedBatch:
             "" if answered.answered else f"{server.name} fails its own control: {answered.failure}",
             f"an agent was stalled for {late:.2f} s" if late > self._silence / 2 else "",
         )
-        arrived = any(a.nonce == crafted_packet.nonce for a in story.arrivals)
+        arrived = any(a.nonce == crafted_packet.nonce for a in found.arrivals)
         doubt = "; ".join(filter(None, doubts))
-        fate = (
+        status = (
             CraftedStatus.ARRIVED
             if arrived
             else CraftedStatus.UNKNOWN
@@ -259,18 +265,18 @@ class CraftedBatch:
             for out, seen, _ in here.frames
             if not out and seen.error and crafted_packet.nonce.encode() in seen.quoted
         )
-        stalled = late if fate is CraftedStatus.UNKNOWN and late > self._silence / 2 else 0.0
-        return CraftedResult(crafted_packet, fate, left, came, errors, doubt, stalled)
+        stalled = late if status is CraftedStatus.UNKNOWN and late > self._silence / 2 else 0.0
+        return CraftedResult(crafted_packet, status, left, came, errors, doubt, stalled)
 
 
-def _tape(captured: protocol.Captured) -> _Tape:
+def _capture(captured: protocol.Captured) -> _Capture:
     frames = []
     for frame in captured.frames:
         raw = base64.b64decode(frame.packet)
         if seen := _dissected(raw):
             frames.append((frame.outgoing, seen, raw))
     doubt = "" if captured.complete and not captured.lost else "the capture is not complete"
-    return _Tape(tuple(frames), doubt)
+    return _Capture(tuple(frames), doubt)
 
 
 @functools.lru_cache(maxsize=20_000)
@@ -310,15 +316,15 @@ def _held_against(crafted_results: Iterable[CraftedResult]) -> Iterable[CraftedR
     sound = {
         x.crafted_packet.target
         for x in row
-        if x.crafted_packet.baseline and x.fate is CraftedStatus.ARRIVED
+        if x.crafted_packet.baseline and x.status is CraftedStatus.ARRIVED
     }
     for crafted_result in row:
         if (
-            crafted_result.fate is CraftedStatus.ABSENT
+            crafted_result.status is CraftedStatus.ABSENT
             and crafted_result.crafted_packet.against not in sound
         ):
             said = "a plain datagram did not arrive either"
-            yield dataclasses.replace(crafted_result, fate=CraftedStatus.UNKNOWN, doubt=said)
+            yield dataclasses.replace(crafted_result, status=CraftedStatus.UNKNOWN, doubt=said)
         else:
             yield crafted_result
 
@@ -326,7 +332,7 @@ def _held_against(crafted_results: Iterable[CraftedResult]) -> Iterable[CraftedR
 def violation(crafted_result: CraftedResult) -> str:
     """What is wrong with a result, empty where nothing is. Call it only for what was measured."""
     crafted_packet = crafted_result.crafted_packet
-    if crafted_packet.arrives != (crafted_result.fate is CraftedStatus.ARRIVED):
+    if crafted_packet.arrives != (crafted_result.status is CraftedStatus.ARRIVED):
         wanted = "arrive" if crafted_packet.arrives else "be dropped"
         return f"{crafted_result}\n    wanted it to {wanted}: {crafted_packet.because}"
     if crafted_packet.unseen and crafted_result.came:
@@ -354,7 +360,7 @@ def misquoted(crafted_result: CraftedResult, narrowest: int | None) -> str:
     six = target.family is Family.IPV6
     kind = "Packet Too Big" if six else "fragmentation needed"
     if not crafted_result.errors:
-        arrived = crafted_result.fate is CraftedStatus.ARRIVED
+        arrived = crafted_result.status is CraftedStatus.ARRIVED
         return "" if arrived else f"{crafted_result}\n    it was lost, and no {kind} came back"
     wrong: dict[str, None] = {}
     for error in crafted_result.errors:

@@ -22,7 +22,7 @@ from sixproof.probes.crafted.capture import Ends
 
 SMALLEST = 1280
 """Bytes that every link of IPv6 carries (RFC 8200 section 5)."""
-LIES = {
+SPOOFED = {
     SMALLEST - 1: "an MTU below 1280 (RFC 8201 section 4: it must be ignored)",
     SMALLEST + 21: "a TCP connection that does not exist (RFC 8201 section 4: validate)",
     SMALLEST + 42: "a UDP flow that does not exist (RFC 8201 section 4: validate)",
@@ -38,13 +38,13 @@ class SpoofedPtb:
 
     victim: Endpoint
     peer: Endpoint
-    after_lies: protocol.RouteSeen
-    after_truth: protocol.RouteSeen
+    after_spoofed: protocol.RouteSeen
+    after_valid: protocol.RouteSeen
 
     @property
     def control_holds(self) -> bool:
         """Whether the victim took the message that it must take."""
-        return self.after_truth.expires is not None and self.after_truth.mtu == SMALLEST
+        return self.after_valid.expires is not None and self.after_valid.mtu == SMALLEST
 
 
 def try_all(
@@ -65,27 +65,27 @@ def try_all(
     tcp = capture.tcp_segment(way, port, PORT, b"")
     udp = capture.packet(way, capture.segment(way, port, PORT, b"x"))
     _send(agents, victim, str(there), [echo])
-    quotes = dict(zip(LIES, (echo, tcp, udp), strict=True))
-    lies = [capture.packet_too_big(back, mtu, quoted) for mtu, quoted in quotes.items()]
-    _send(agents, forger, str(here), lies)
+    quotes = dict(zip(SPOOFED, (echo, tcp, udp), strict=True))
+    spoofed_messages = [capture.packet_too_big(back, mtu, quoted) for mtu, quoted in quotes.items()]
+    _send(agents, forger, str(here), spoofed_messages)
     began = time.monotonic()
     wait.until(lambda: time.monotonic() - began, lambda past: past > silence, timeout=60)
-    after_lies = _route(agents, victim, str(there))
+    after_spoofed = _route(agents, victim, str(there))
     _send(agents, forger, str(here), [capture.packet_too_big(back, SMALLEST, echo)])
-    after_truth = wait.until(
+    after_valid = wait.until(
         lambda: _route(agents, victim, str(there)),
         lambda seen: seen.expires is not None,
         timeout=silence,
     ).value
-    return SpoofedPtb(victim, peer, after_lies, after_truth)
+    return SpoofedPtb(victim, peer, after_spoofed, after_valid)
 
 
 def violation(spoofed: SpoofedPtb) -> str:
     """Which lie was believed, empty where none was."""
-    seen = spoofed.after_lies
+    seen = spoofed.after_spoofed
     if seen.expires is None:
         return ""
-    what = LIES.get(seen.mtu, "one of them")
+    what = SPOOFED.get(seen.mtu, "one of them")
     return f"it learnt an MTU of {seen.mtu} from a message about {what}"
 
 

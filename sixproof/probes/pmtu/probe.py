@@ -113,14 +113,14 @@ class PathProbe:
             InfrastructureError: an agent could not measure, or a path changed in every attempt.
         """
         nodes = {h.node: h for h in hosts}
-        people = {e.name: e for f in flows for e in (f.source, f.destination)}
-        people |= {h.name: h for h in nodes.values()}
-        began = known = self._topology(people, flows, nodes)
+        endpoints = {e.name: e for f in flows for e in (f.source, f.destination)}
+        endpoints |= {h.name: h for h in nodes.values()}
+        began = known = self._topology(endpoints, flows, nodes)
         found: dict[Flow, PathResult] = {}
         waiting: Sequence[Flow] = flows
         for _ in range(ATTEMPTS):
             measured = self._measure(waiting, known)
-            seen = self._topology(people, waiting, nodes)
+            seen = self._topology(endpoints, waiting, nodes)
             for p in measured:
                 found[p.flow] = dataclasses.replace(p, learnt=_learnt(p.flow, seen))
             before, known = known, _forgotten(seen, known)
@@ -154,32 +154,35 @@ class PathProbe:
 
     def _topology(
         self,
-        people: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint],
         flows: Sequence[Flow],
         nodes: Mapping[str, Endpoint],
     ) -> PathTopology:
         """Interfaces and routes as the agents see them now."""
-        inspected = self._inspect(people)
+        inspected = self._inspect(endpoints)
         asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
-        routes = self._routes(people, asks)
+        routes = self._routes(endpoints, asks)
         return PathTopology(inspected, routes, nodes, self._tunnels)
 
-    def _inspect(self, people: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
+    def _inspect(self, endpoints: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
         asked = {
             name: self._agents.ask(who, protocol.Inspect(), protocol.Inspected, SLACK)
-            for name, who in people.items()
+            for name, who in endpoints.items()
         }
         return {name: future.result() for name, future in asked.items()}
 
     def _routes(
-        self, people: Mapping[str, Endpoint], asks: Iterable[Ask]
+        self, endpoints: Mapping[str, Endpoint], asks: Iterable[Ask]
     ) -> dict[Ask, protocol.RouteSeen]:
         rows: dict[str, list[IPAddress]] = defaultdict(list)
         for name, address in dict.fromkeys(asks):
             rows[name].append(address)
         asked = {
             name: self._agents.ask(
-                people[name], protocol.RouteGet([str(a) for a in row]), protocol.RoutesSeen, SLACK
+                endpoints[name],
+                protocol.RouteGet([str(a) for a in row]),
+                protocol.RoutesSeen,
+                SLACK,
             )
             for name, row in rows.items()
         }

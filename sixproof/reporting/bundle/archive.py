@@ -13,7 +13,7 @@ from pathlib import Path
 from sixproof.reporting.bundle import index
 from sixproof.reporting.bundle.check_list import check_list
 from sixproof.reporting.bundle.contents import Content, Written, contents, written
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import Judged
 
 LARGEST = 5_000_000
@@ -37,7 +37,7 @@ class Archive:
     index: str
 
 
-def archived(evidence: Evidence) -> Archive:
+def archived(evidence: RunEvidence) -> Archive:
     """The archive.
 
     Files are cut, the longest first, until the archive is smaller than `LARGEST`; the index says
@@ -83,7 +83,7 @@ def _share(parts: Sequence[Content], total: int) -> int:
 
 
 def _packed(
-    evidence: Evidence, judged: Sequence[Judged], parts: Sequence[Content], limit: int
+    evidence: RunEvidence, judged: Sequence[Judged], parts: Sequence[Content], limit: int
 ) -> tuple[Archive, int]:
     """The archive of files of at most about `limit` bytes, and the bytes of all of them."""
     files = [written(part, limit) for part in parts]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sixproof.reporting.bundle import cluster_items, node_items
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import Item, Judged
 
 ITEMS: tuple[Item, ...] = (
@@ -22,6 +22,6 @@ ITEMS: tuple[Item, ...] = (
 """All items, in the order in which they are told."""
 
 
-def check_list(evidence: Evidence) -> tuple[Judged, ...]:
+def check_list(evidence: RunEvidence) -> tuple[Judged, ...]:
     """Every item, judged by what was seen."""
     return (*node_items.judge(evidence), *cluster_items.judge(evidence))

@@ -13,8 +13,8 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.facts import diagnostics, events
 from sixproof.kube.facts.components import COMPONENTS
 from sixproof.model import Family
-from sixproof.reporting.bundle.evidence import Evidence
-from sixproof.reporting.bundle.judged import Fault, Item, Judged
+from sixproof.reporting.bundle.evidence import RunEvidence
+from sixproof.reporting.bundle.judged import Item, ItemFault, Judged
 
 COMPONENT_PODS = Item(
     "components",
@@ -58,7 +58,7 @@ fails says nothing of now."""
 _NO_SESSION = "BGP not established with"
 
 
-def judge(evidence: Evidence) -> Iterator[Judged]:
+def judge(evidence: RunEvidence) -> Iterator[Judged]:
     """All of them."""
     yield _component_pods(evidence)
     yield _pod_addresses(evidence)
@@ -71,7 +71,7 @@ def judge(evidence: Evidence) -> Iterator[Judged]:
             yield judge_state(evidence, evidence.calico)
 
 
-def _component_pods(evidence: Evidence) -> Judged:
+def _component_pods(evidence: RunEvidence) -> Judged:
     part = evidence.part(diagnostics.PODS)
     if part is None:
         return COMPONENT_PODS.unseen("pods were not read")
@@ -86,7 +86,7 @@ def _component_pods(evidence: Evidence) -> Judged:
             continue
         by_label.setdefault(json_fields.labels(pod).get("k8s-app", ""), []).append(pod)
     wrong = [
-        Fault(
+        ItemFault(
             f"{json_fields.name(pod)} on {json_fields.text(pod, 'spec', 'nodeName') or 'no node'} "
             "is not ready"
         )
@@ -100,9 +100,9 @@ def _component_pods(evidence: Evidence) -> Judged:
     return COMPONENT_PODS.of_places(wrong, unseen, list(wanted), told)
 
 
-def _pod_addresses(evidence: Evidence) -> Judged:
+def _pod_addresses(evidence: RunEvidence) -> Judged:
     wrong = [
-        Fault(f"{pod.name} has no {family} address", family)
+        ItemFault(f"{pod.name} has no {family} address", family)
         for pod in evidence.pods
         for family in evidence.facts.families()
         if family not in pod.families()
@@ -111,28 +111,30 @@ def _pod_addresses(evidence: Evidence) -> Judged:
     return POD_ADDRESSES.of_places(wrong, {}, names, f"{len(names)} probe pods")
 
 
-def _felix(_: Evidence, state: CalicoState) -> Judged:
+def _felix(_: RunEvidence, state: CalicoState) -> Judged:
     if not state.pools_of(Family.IPV6) and state.pools:
         return FELIX.unused("there is no IPv6 pool")
     if unread := _unread(state, "felixconfigurations", "daemonsets"):
         return FELIX.unseen(unread)
     off = [] if state.felix.ipv6 else ["ipv6Support is off: no policy is enforced for IPv6"]
     off += [f"node {own.node}: ipv6Support is off" for own in state.felix.per_node if not own.ipv6]
-    wrong = [Fault(text, Family.IPV6) for text in off]
+    wrong = [ItemFault(text, Family.IPV6) for text in off]
     return FELIX.of_places(wrong, {}, ["Felix"], "ipv6Support is on")
 
 
-def _pools(evidence: Evidence, state: CalicoState) -> Judged:
+def _pools(evidence: RunEvidence, state: CalicoState) -> Judged:
     if unread := _unread(state, "ippools"):
         return POOLS.unseen(unread)
     if not state.pools:
         return POOLS.unseen("there is no pool: addresses come from elsewhere (host-local IPAM)")
-    wrong = [Fault(f"no {f} pool for pods", f) for f in evidence.families if not state.pools_of(f)]
+    wrong = [
+        ItemFault(f"no {f} pool for pods", f) for f in evidence.families if not state.pools_of(f)
+    ]
     told = ", ".join(f"{p.name} {p.cidr}" for f in evidence.families for p in state.pools_of(f))
     return POOLS.of_places(wrong, {}, ["pools"], told)
 
 
-def _blocks(evidence: Evidence, state: CalicoState) -> Judged:
+def _blocks(evidence: RunEvidence, state: CalicoState) -> Judged:
     part = evidence.part(diagnostics.AFFINITIES)
     if part is None or part.problems:
         return BLOCKS.unseen(*(part.problems if part else ("not read",)))
@@ -140,7 +142,7 @@ def _blocks(evidence: Evidence, state: CalicoState) -> Judged:
     if not owned:
         return BLOCKS.unseen("no node has a block: addresses come from elsewhere (host-local IPAM)")
     has = {(node, Family.of(cidr)) for cidr, node in owned.items()}
-    wrong: list[Fault] = []
+    wrong: list[ItemFault] = []
     unseen: dict[str, str] = {}
     nodes = sorted({pod.node for pod in evidence.pods})
     for node in nodes:
@@ -152,12 +154,12 @@ def _blocks(evidence: Evidence, state: CalicoState) -> Judged:
                 why = "too many to read" if part.cut else "the nodeSelector of its pools decides"
                 unseen[f"{node}, {family}"] = f"no block was seen, {why}"
             else:
-                wrong.append(Fault(f"{node} has no {family} block of its own", family))
+                wrong.append(ItemFault(f"{node} has no {family} block of its own", family))
     told = f"{len(owned)} blocks of {len(set(owned.values()))} nodes"
     return BLOCKS.of_places(wrong, unseen, nodes, told)
 
 
-def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
+def _bgp(evidence: RunEvidence, state: CalicoState) -> Judged:
     if not state.bgp.enabled:
         return BGP.unused(f"calico-node runs without BGP (backend {state.backend})")
     if unread := _unread(state, "daemonsets", "configmaps"):
@@ -167,7 +169,7 @@ def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
         return BGP.unused("one node, no BGPPeer: there is no peer")
     told = evidence.part(diagnostics.EVENTS)
     wrong = [
-        Fault(json_fields.one_line(json_fields.text(event, "message"), 200))
+        ItemFault(json_fields.one_line(json_fields.text(event, "message"), 200))
         for event in (told.objects if told else ())
         if _NO_SESSION in json_fields.text(event, "message")
         and evidence.taken - events.last_seen(event) <= STALE
@@ -187,7 +189,7 @@ def _bgp(evidence: Evidence, state: CalicoState) -> Judged:
             del unseen[node]
             good.append(node)
         wrong += [
-            Fault(f"{node}: {peer} is {how}", family)
+            ItemFault(f"{node}: {peer} is {how}", family)
             for family, peer, how in sessions
             if how != node_status.ESTABLISHED
         ]

@@ -12,7 +12,7 @@ from typing import Any
 from sixproof import records
 from sixproof.kube.facts.diagnostics import Part
 from sixproof.probes.nodes.examination import NodeReading
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import Judged
 from sixproof.reporting.bundle.node_items import FILTERS, NODE_FACTS
 from sixproof.reporting.bundle.scrubbed import scrubbed
@@ -60,7 +60,7 @@ class Written:
         return self.entries == self.of and not self.content.cut
 
 
-def contents(evidence: Evidence, judged: Sequence[Judged]) -> tuple[Content, ...]:
+def contents(evidence: RunEvidence, judged: Sequence[Judged]) -> tuple[Content, ...]:
     """The files, by path."""
     found = [
         *_of_run(evidence, judged),
@@ -104,7 +104,7 @@ def _entries(value: Any) -> int:
     return len(value)
 
 
-def _of_run(evidence: Evidence, judged: Sequence[Judged]) -> Iterator[Content]:
+def _of_run(evidence: RunEvidence, judged: Sequence[Judged]) -> Iterator[Content]:
     facts = scrubbed(records.to_json(evidence.facts))
     yield Content("cluster.json", "the cluster as discovery saw it", facts, "kubectl version")
     findings = scrubbed([records.to_json(finding) for finding in evidence.findings])
@@ -119,7 +119,7 @@ def _of_run(evidence: Evidence, judged: Sequence[Judged]) -> Iterator[Content]:
         yield _examination(evidence)
 
 
-def _examination(evidence: Evidence) -> Content:
+def _examination(evidence: RunEvidence) -> Content:
     """What was seen when something failed, but for nodes and filters, which have their files, and
     the settings, which are shown as ConfigMaps."""
     told = records.to_json(evidence.examination)
@@ -136,7 +136,7 @@ def _of_part(part: Part) -> Content:
     return Content(f"{part.name}.json", what, shown, part.command, tuple(notes), part.cut)
 
 
-def _of_nodes(evidence: Evidence) -> Iterator[Content]:
+def _of_nodes(evidence: RunEvidence) -> Iterator[Content]:
     when = "after the last test" if evidence.examination else "when the run began"
     readings = sorted(evidence.node_readings, key=lambda reading: reading.node)
     for reading in readings[:MOST_NODES]:

@@ -14,7 +14,7 @@ from sixproof.probes.nodes.examination import Examination, NodeReading
 
 
 @dataclasses.dataclass(frozen=True)
-class Evidence:
+class RunEvidence:
     """All of it.
 
     `taken` is the API server's time when the parts were read. `readings` are what host agents said

@@ -10,7 +10,7 @@ from sixproof.kube.api.json_fields import one_line
 from sixproof.model import Severity
 from sixproof.reporting.bundle import scrubbed
 from sixproof.reporting.bundle.contents import Written
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import Judged, State
 
 NAME = "index.md"
@@ -22,7 +22,7 @@ _LONGEST = 600
 """Characters of one cell."""
 
 
-def page(evidence: Evidence, judged: Sequence[Judged], files: Sequence[Written]) -> str:
+def page(evidence: RunEvidence, judged: Sequence[Judged], files: Sequence[Written]) -> str:
     """The page, in Markdown."""
     sections = (
         (f"sixproof diagnostics of run {evidence.run_id}", _head(evidence, judged)),
@@ -38,7 +38,7 @@ def page(evidence: Evidence, judged: Sequence[Judged], files: Sequence[Written])
     )
 
 
-def _head(evidence: Evidence, judged: Sequence[Judged]) -> Iterator[str]:
+def _head(evidence: RunEvidence, judged: Sequence[Judged]) -> Iterator[str]:
     facts = evidence.facts
     taken = evidence.taken.isoformat(timespec="seconds")
     when = "after the last test" if evidence.examination else "when the run began"
@@ -76,7 +76,7 @@ def _check_list(judged: Iterable[Judged]) -> Iterator[str]:
     yield _table(("result", "what must hold", "seen", "what to do", "values"), rows)
 
 
-def _findings(evidence: Evidence) -> Iterator[str]:
+def _findings(evidence: RunEvidence) -> Iterator[str]:
     order = list(Severity)
     found = sorted(evidence.findings, key=lambda f: (order.index(f.severity), f.code, f.subject))
     if not found:

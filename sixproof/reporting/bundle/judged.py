@@ -10,7 +10,7 @@ from sixproof.model import Family
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fault:
+class ItemFault:
     """What is wrong at a place, and the family that it concerns, None where it has none."""
 
     text: str
@@ -65,7 +65,7 @@ class Item:
         return self._judged(State.NOT_USED, why)
 
     def of_places(
-        self, wrong: Sequence[Fault], unseen: Mapping[str, str], good: Sequence[str], ok: str
+        self, wrong: Sequence[ItemFault], unseen: Mapping[str, str], good: Sequence[str], ok: str
     ) -> Judged:
         """Judged place by place: what is `wrong` outweighs places that are `unseen` (with why
         not), which outweigh those that are `good`; `ok` is said where all are."""

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.agent.protocol import FilterSeen, NodeSeen
 from sixproof.model import Family
-from sixproof.reporting.bundle.evidence import Evidence
-from sixproof.reporting.bundle.judged import Fault, Item, Judged
+from sixproof.reporting.bundle.evidence import RunEvidence
+from sixproof.reporting.bundle.judged import Item, ItemFault, Judged
 from sixproof.reporting.causes.kernel.settings_of_nodes import DISABLED, FORWARDING, dotted
 
 NODE_FACTS, FILTERS = "node-facts/", "packet-filters/"
@@ -50,11 +50,11 @@ _TABLES = {"calico": "Calico", "kube-proxy": "kube-proxy"}
 _CHAINS = {"cali-": "Calico", "KUBE-": "kube-proxy"}
 _FAMILIES = {"ip": (Family.IPV4,), "ip6": (Family.IPV6,), "inet": tuple(Family)}
 
-Look = Callable[[NodeSeen], tuple[list[Fault], str]]
+Look = Callable[[NodeSeen], tuple[list[ItemFault], str]]
 """What is wrong with a node, and why that cannot be said, "" where it can."""
 
 
-def judge(evidence: Evidence) -> Iterator[Judged]:
+def judge(evidence: RunEvidence) -> Iterator[Judged]:
     """All of them."""
     if Family.IPV6 in evidence.families:
         yield _by_node(IPV6_ENABLED, evidence, _disabled)
@@ -66,35 +66,35 @@ def judge(evidence: Evidence) -> Iterator[Judged]:
     yield _packet_filter(evidence)
 
 
-def _by_node(item: Item, evidence: Evidence, look: Look) -> Judged:
-    wrong: list[Fault] = []
+def _by_node(item: Item, evidence: RunEvidence, look: Look) -> Judged:
+    wrong: list[ItemFault] = []
     unseen = dict(evidence.silent_nodes)
     for node, seen in sorted(evidence.nodes.items()):
         found, why = look(seen)
-        wrong += [Fault(f"{node}: {one.text}", one.family) for one in found]
+        wrong += [ItemFault(f"{node}: {one.text}", one.family) for one in found]
         if why and not found:
             unseen[node] = why
     nodes = list(evidence.nodes)
     return item.of_places(wrong, unseen, nodes, f"on {len(nodes)} nodes")
 
 
-def _disabled(seen: NodeSeen) -> tuple[list[Fault], str]:
+def _disabled(seen: NodeSeen) -> tuple[list[ItemFault], str]:
     """The whole node, the device of its default route, or a tunnel that carries IPv6."""
     uplinks = {r.device for r in seen.routes if r.destination in _DEFAULT.values()}
     devices = [d for d in (link.name for link in seen.links) if d in uplinks or d in _TUNNELS]
     names = [DISABLED.format(device) for device in ("all", *devices)]
     wrong = [
-        Fault(f"{dotted(name)} is 1", Family.IPV6)
+        ItemFault(f"{dotted(name)} is 1", Family.IPV6)
         for name in names
         if seen.sysctls.get(name) == "1"
     ]
     return wrong, "" if names[0] in seen.sysctls else f"{dotted(names[0])} was not reported"
 
 
-def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[Fault], str]:
+def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[ItemFault], str]:
     names = {family: FORWARDING[family] for family in families}
     wrong = [
-        Fault(f"{dotted(name)} is 0", family)
+        ItemFault(f"{dotted(name)} is 0", family)
         for family, name in names.items()
         if seen.sysctls.get(name) == "0"
     ]
@@ -102,7 +102,7 @@ def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[F
     return wrong, f"{', '.join(untold)} was not reported" if untold else ""
 
 
-def _expiring(seen: NodeSeen) -> tuple[list[Fault], str]:
+def _expiring(seen: NodeSeen) -> tuple[list[ItemFault], str]:
     """With forwarding on, the kernel takes advertisements at accept_ra 2 alone; 0 leaves them to
     a program, which keeps the route."""
     learnt = {
@@ -114,7 +114,7 @@ def _expiring(seen: NodeSeen) -> tuple[list[Fault], str]:
         return [], ""
     values = {d: seen.sysctls.get(f"net/ipv6/conf/{d}/accept_ra") for d in sorted(learnt)}
     wrong = [
-        Fault(
+        ItemFault(
             f"net.ipv6.conf.{d}.accept_ra is 1, and its default route is of an advertisement",
             Family.IPV6,
         )
@@ -125,10 +125,10 @@ def _expiring(seen: NodeSeen) -> tuple[list[Fault], str]:
     return wrong, f"{', '.join(untold)} was not reported" if untold else ""
 
 
-def _addresses(evidence: Evidence) -> Judged:
+def _addresses(evidence: RunEvidence) -> Judged:
     nodes = [node for node in evidence.facts.nodes if node.ready]
     wrong = [
-        Fault(f"{node.name} has no {family} InternalIP", family)
+        ItemFault(f"{node.name} has no {family} InternalIP", family)
         for node in nodes
         for family in evidence.families
         if family not in node.families()
@@ -138,7 +138,7 @@ def _addresses(evidence: Evidence) -> Judged:
     )
 
 
-def _packet_filter(evidence: Evidence) -> Judged:
+def _packet_filter(evidence: RunEvidence) -> Judged:
     """Who is hooked in for one family, or on one node, is wanted for all."""
     hooked = {node: _hooked(seen) for node, seen in sorted(evidence.filters.items())}
     if not hooked:
@@ -147,7 +147,7 @@ def _packet_filter(evidence: Evidence) -> Judged:
     if not owners:
         return PACKET_FILTER.unseen("nftables shows no rule of Calico or of kube-proxy")
     wrong = [
-        Fault(f"{node}: no rule of {owner} for {family}", family)
+        ItemFault(f"{node}: no rule of {owner} for {family}", family)
         for node, found in hooked.items()
         for family in evidence.families
         for owner in owners

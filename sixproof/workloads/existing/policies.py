@@ -118,7 +118,7 @@ class ExistingPolicies:
         found = self._beside.get(service)
         if found is None:
             snapshot = dataclasses.replace(oracle.snapshot, services=(service,))
-            found = dataclasses.replace(oracle, snapshot=snapshot, parties={}, plans={})
+            found = dataclasses.replace(oracle, snapshot=snapshot, peers={}, plans={})
             self._beside[service] = found
         return found
 

@@ -37,7 +37,7 @@ Manifest = dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Part:
+class PolicyPod:
     """What a pod of each namespace is: its labels, named ports and service account."""
 
     name: str
@@ -54,7 +54,7 @@ NAMESPACES: Mapping[str, Mapping[str, str]] = {
 """The namespaces and their labels."""
 
 PARTS = (
-    Part(
+    PolicyPod(
         "web",
         {"app": "web", "tier": "front"},
         (
@@ -64,12 +64,12 @@ PARTS = (
         ),
         "front",
     ),
-    Part(
+    PolicyPod(
         "api",
         {"app": "api", "tier": "back"},
         (NamedPort("http", Protocol.TCP, 8081), NamedPort("feed", Protocol.UDP, 8081)),
     ),
-    Part(
+    PolicyPod(
         "db",
         {"app": "db"},
         (NamedPort("sql", Protocol.TCP, 8080), NamedPort("http", Protocol.UDP, 8080)),
@@ -202,7 +202,13 @@ def build(
 
 
 def pod_manifest(
-    run: Run, serial: str, home: str, part: Part, node: str, options: PodOptions, name: str = ""
+    run: Run,
+    serial: str,
+    home: str,
+    part: PolicyPod,
+    node: str,
+    options: PodOptions,
+    name: str = "",
 ) -> Manifest:
     """The Pod of a part, called `name` where there is another one of it."""
     labels = {POLICY_NAMESPACES: f"{run.id}-{serial}", **part.labels}

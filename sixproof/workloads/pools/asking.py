@@ -56,7 +56,7 @@ class Refusal:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Fate:
+class AddressResult:
     """What became of a pod: the addresses that it has, and why it has none, in Calico's words as
     the kubelet tells them ("" where nobody says)."""
 
@@ -135,7 +135,7 @@ def remove(cluster: Cluster, wanted: Iterable[Asking]) -> None:
     )
 
 
-def fate(cluster: Cluster, refusal: Refusal, timeout: float) -> Fate:
+def result(cluster: Cluster, refusal: Refusal, timeout: float) -> AddressResult:
     """What becomes of a pod that is to be refused: the wait ends once it has an address, or once
     the reason names the pool, `timeout` seconds at most.
 
@@ -150,9 +150,9 @@ def fate(cluster: Cluster, refusal: Refusal, timeout: float) -> Fate:
     return waited.value
 
 
-def _look(cluster: Cluster, one: Asking) -> Fate:
+def _look(cluster: Cluster, one: Asking) -> AddressResult:
     found = cluster.find(resources.POD, one.name, one.namespace)
     selector = f"involvedObject.name={one.name}"
     told = cluster.list(resources.EVENT, one.namespace, fields=selector)
     ips = (json_fields.text(e, "ip") for e in json_fields.entries(found, "status", "podIPs"))
-    return Fate(json_fields.addresses(ips), events.diagnose(found, told).what)
+    return AddressResult(json_fields.addresses(ips), events.diagnose(found, told).what)

@@ -9,7 +9,7 @@ from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Family
 from sixproof.workloads.pools import asking
-from sixproof.workloads.pools.asking import Asking, Fate, Refusal
+from sixproof.workloads.pools.asking import AddressResult, Asking, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, home
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
@@ -117,14 +117,14 @@ class PoolHome:
         asking.begin(self._cluster, self._run, [refusal.asking], self._options)
         return refusal
 
-    def fate(self, refusal: Refusal) -> Fate:
+    def result(self, refusal: Refusal) -> AddressResult:
         """What becomes of it; it is deleted then: the kubelet would try again and again.
 
         Raises:
             ApiError: the API server refused.
         """
         try:
-            return asking.fate(self._cluster, refusal, self._timeout)
+            return asking.result(self._cluster, refusal, self._timeout)
         finally:
             asking.remove(self._cluster, [refusal.asking])
 

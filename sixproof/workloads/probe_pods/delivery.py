@@ -15,7 +15,7 @@ from sixproof.agent.identity import KEY_FILE
 PACKAGE = "sixproof/agent"
 KEY_PATH = f"{PACKAGE}/{KEY_FILE}"
 """Where the run's key goes."""
-KEEPER = "keeper.py"
+LAUNCHER = "launcher.py"
 """What is handed to an interpreter instead, where nothing can be delivered beforehand."""
 SERVE = ("python3", "-s", "-E", "-B", "-m", "sixproof.agent", "serve")
 """The command of the agent, started in the folder of the delivery."""
@@ -33,14 +33,14 @@ def _modules(folder: Traversable, path: str) -> dict[str, str]:
     for item in sorted(folder.iterdir(), key=lambda item: item.name):
         if item.is_dir():
             found |= _modules(item, f"{path}/{item.name}")
-        elif item.name.endswith(".py") and item.name != KEEPER:
+        elif item.name.endswith(".py") and item.name != LAUNCHER:
             found[f"{path}/{item.name}"] = item.read_text(encoding="utf-8")
     return found
 
 
-def keeper() -> str:
-    """The keeper's source."""
-    return (importlib.resources.files("sixproof.agent") / KEEPER).read_text(encoding="utf-8")
+def launcher() -> str:
+    """The launcher's source."""
+    return (importlib.resources.files("sixproof.agent") / LAUNCHER).read_text(encoding="utf-8")
 
 
 def map_key(path: str) -> str:

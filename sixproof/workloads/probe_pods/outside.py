@@ -75,7 +75,7 @@ class Outside:
         return True
 
 
-class Keeper:
+class OutsideLauncher:
     """The agent outside, while it runs: it ends with this process, however that ends."""
 
     def __init__(self, place: OutsidePlace, key: str) -> None:
@@ -91,7 +91,7 @@ class Keeper:
             "name": place.name,
         }
         self._process = subprocess.Popen(
-            [*place.command, "python3", "-I", "-S", "-B", "-c", delivery.keeper()],
+            [*place.command, "python3", "-I", "-S", "-B", "-c", delivery.launcher()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -27,7 +27,7 @@ from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.probe_pods import delivery, outside
-from sixproof.workloads.probe_pods.outside import Keeper, OutsidePlace
+from sixproof.workloads.probe_pods.outside import OutsideLauncher, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
 from tests.delivered import deliver
 from tests.unit.agent.agents_on_loopback import (
@@ -165,16 +165,16 @@ HERE = OutsidePlace((ipaddress.ip_address("127.0.0.1"), ipaddress.ip_address("::
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Agents, Endpoint, Endpoint, int]]:
     """A client of this run and a server that holds another key, with its port."""
     port = free_port()
-    keepers: list[Keeper] = []
+    launchers: list[OutsideLauncher] = []
     for port_specs, key in (((), "ours"), ((Protocol.TCP, Protocol.UDP), "another")):
         monkeypatch.setattr(outside, "POD_PORTS", tuple(PortSpec(p, port) for p in port_specs))
-        keepers.append(Keeper(HERE, key))
+        launchers.append(OutsideLauncher(HERE, key))
     client, server = (
         dataclasses.replace(k.outside.endpoint, name=name, pod=name, kind=EndpointKind.POD)
-        for k, name in zip(keepers, ("client", "server"), strict=True)
+        for k, name in zip(launchers, ("client", "server"), strict=True)
     )
     bridges = {
-        name: k.outside.bridge for k, name in zip(keepers, ("client", "server"), strict=True)
+        name: k.outside.bridge for k, name in zip(launchers, ("client", "server"), strict=True)
     }
 
     def opened(_: str, pod: str) -> Stream:
@@ -183,8 +183,8 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Agents, Endpoint, En
     agents = Agents(opened, Seal(b"ours").mark)
     yield agents, client, server, port
     agents.close()
-    for keeper in keepers:
-        keeper.close()
+    for launcher in launchers:
+        launcher.close()
 
 
 def test_an_agent_with_another_key_is_never_a_network_that_drops(

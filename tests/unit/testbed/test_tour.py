@@ -16,7 +16,7 @@ from sixproof.reporting.pages.summary import summary_lines
 from testbed import cli, record, tour
 from testbed.errors import BedError
 from testbed.host.paths import Cache
-from testbed.tour import State, Stop
+from testbed.tour import Stop, TourState
 from testbed.variants import variant
 from tests.unit.reporting.samples import broken
 from tests.unit.testbed.test_record import BED
@@ -64,7 +64,7 @@ class Scripted:
         return ends
 
 
-def states(stops: Sequence[Stop]) -> list[tuple[str, State]]:
+def states(stops: Sequence[Stop]) -> list[tuple[str, TourState]]:
     return [(stop.variant, stop.state) for stop in stops]
 
 
@@ -72,7 +72,7 @@ def test_each_variant_comes_up_is_tested_and_goes(checkout: Path, cache: Cache) 
     go = Scripted(checkout, {})
     stops, interrupted = tour.tour(["bgp", "rr"], cache, go=go, pytest_words=["-k", "pods"])
     assert not interrupted
-    assert states(stops) == [("bgp", State.GREEN), ("rr", State.GREEN)]
+    assert states(stops) == [("bgp", TourState.GREEN), ("rr", TourState.GREEN)]
     provider = "--six-provider kind --six-variant bgp"
     assert go.told[:4] == [
         "testbed --variant bgp up",
@@ -88,17 +88,17 @@ def test_each_variant_comes_up_is_tested_and_goes(checkout: Path, cache: Cache) 
 @pytest.mark.parametrize(
     ("ends", "summary", "state"),
     [
-        ({"pytest suites": 1}, "", State.RED),
-        ({"pytest suites": None}, "", State.NO_TIME),
-        ({"--variant bgp up": 2}, "", State.NOT_UP),
-        ({"--variant bgp up": None}, "", State.NO_TIME),
-        ({}, "nothing of use", State.NO_RESULT),
-        ({"pytest suites": 4}, "nothing of use", State.NO_RESULT),
-        ({}, SUMMARY.format(word="not measured", tests="3 skipped"), State.NO_RESULT),
+        ({"pytest suites": 1}, "", TourState.RED),
+        ({"pytest suites": None}, "", TourState.NO_TIME),
+        ({"--variant bgp up": 2}, "", TourState.NOT_UP),
+        ({"--variant bgp up": None}, "", TourState.NO_TIME),
+        ({}, "nothing of use", TourState.NO_RESULT),
+        ({"pytest suites": 4}, "nothing of use", TourState.NO_RESULT),
+        ({}, SUMMARY.format(word="not measured", tests="3 skipped"), TourState.NO_RESULT),
     ],
 )
 def test_it_goes_on_after_a_variant_that_is_not_green(
-    checkout: Path, cache: Cache, ends: dict[str, int | None], summary: str, state: State
+    checkout: Path, cache: Cache, ends: dict[str, int | None], summary: str, state: TourState
 ) -> None:
     first = Scripted(checkout, ends, summary)
     stops, _ = tour.tour(["bgp", "rr"], cache, go=first)
@@ -112,9 +112,9 @@ def test_a_hostile_variant_only_has_to_come_up(checkout: Path, cache: Cache) -> 
     go = Scripted(checkout, {})
     (stop,), _ = tour.tour(["staging"], cache, go=go)
     assert go.told == ["testbed --variant staging up", "testbed --variant staging down"]
-    assert (stop.state, stop.green) == (State.UP, True)
+    assert (stop.state, stop.green) == (TourState.UP, True)
     (late,), _ = tour.tour(["staging"], cache, go=Scripted(checkout, {"up": 2}))
-    assert (late.state, late.green) == (State.NOT_UP, False)
+    assert (late.state, late.green) == (TourState.NOT_UP, False)
 
 
 def test_a_summary_of_an_earlier_tour_tells_nothing(checkout: Path, cache: Cache) -> None:
@@ -124,7 +124,7 @@ def test_a_summary_of_an_earlier_tour_tells_nothing(checkout: Path, cache: Cache
     silent = Scripted(checkout, {})
     silent.summary = ""
     (stop,), _ = tour.tour(["bgp"], cache, go=silent)
-    assert (stop.state, stop.counts) == (State.NO_RESULT, {})
+    assert (stop.state, stop.counts) == (TourState.NO_RESULT, {})
 
 
 def test_a_bed_that_stood_before_is_kept(checkout: Path, cache: Cache) -> None:
@@ -139,7 +139,7 @@ def test_a_bed_that_stood_before_is_kept(checkout: Path, cache: Cache) -> None:
 
 def test_a_bed_that_cannot_be_removed_makes_it_red(checkout: Path, cache: Cache) -> None:
     (stop,), _ = tour.tour(["rr"], cache, go=Scripted(checkout, {"down": 2}))
-    assert (stop.state, stop.green) == (State.GREEN, False)
+    assert (stop.state, stop.green) == (TourState.GREEN, False)
     assert "green, NOT removed" in tour.table([stop])
 
 
@@ -147,7 +147,7 @@ def test_who_interrupts_gets_what_is_known_and_no_bed_is_left(checkout: Path, ca
     go = Scripted(checkout, {"pytest suites": 130})
     stops, interrupted = tour.tour(["bgp", "rr"], cache, go=go)
     assert interrupted
-    assert states(stops) == [("bgp", State.INTERRUPTED)]
+    assert states(stops) == [("bgp", TourState.INTERRUPTED)]
     assert go.told[-1] == "testbed --variant bgp down"
     assert stops[0].removed
 
@@ -176,7 +176,7 @@ def test_the_summary_is_read_as_the_harness_writes_it(tmp_path: Path) -> None:
 def test_the_table_has_a_line_a_variant(checkout: Path, tmp_path: Path) -> None:
     done = Stop(
         "bgp",
-        State.RED,
+        TourState.RED,
         61.0,
         75.4,
         1,
@@ -185,7 +185,9 @@ def test_the_table_has_a_line_a_variant(checkout: Path, tmp_path: Path) -> None:
         "reports/variants/bgp",
         True,
     )
-    lines = [line.split("  ") for line in tour.table([done, Stop("rr", State.NOT_UP)]).splitlines()]
+    lines = [
+        line.split("  ") for line in tour.table([done, Stop("rr", TourState.NOT_UP)]).splitlines()
+    ]
     cells = [[word.strip() for word in line if word.strip()] for line in lines]
     assert cells[0] == list(tour.COLUMNS)
     took = ["1 min 01 s", "1 min 15 s"]

@@ -38,16 +38,18 @@ def find(situation: Situation) -> Iterator[Cause]:
         for replica, rows in sick.items():
             told = _by_the_api(situation, *replica)
             yield _replica(replica, rows, len(asked[replica]), well, told)
-    elif lies := [o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED]:
-        yield _all_of_them(situation, lies, list(sick))
+    elif wrong_answers := [
+        o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED
+    ]:
+        yield _all_of_them(situation, wrong_answers, list(sick))
 
 
 def _bad(wrong: list[Observation], asked: list[Observation]) -> list[Observation]:
     """What makes a replica sick: lies that are no chance, or a silence to all who ask over a
     family. What only some of those who ask lose is lost on their way."""
-    lies = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
-    if len(lies) >= max(2, len(asked) // 20):
-        return lies
+    wrong_answers = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
+    if len(wrong_answers) >= max(2, len(asked) // 20):
+        return wrong_answers
     silent: list[Observation] = []
     for family in Family:
         lost = [o for o in wrong if o.outcome in LOST and Family.of(o.flow.address) is family]

@@ -24,7 +24,7 @@ unreachable."""
 
 
 @dataclasses.dataclass
-class _Group:
+class _WrongWay:
     """Addresses that one node sends the same wrong way, by one or several such routes.
 
     `senders` are the addresses of the node's own pods whose packets go so, where only theirs do.
@@ -57,14 +57,14 @@ def find(situation: Situation) -> Iterator[Cause]:
     for family in Family:
         usual = _routes_are_usual(situation, family)
         for node in situation.nodes:
-            groups: dict[object, _Group] = {}
+            groups: dict[object, _WrongWay] = {}
             for end in situation.endpoints:
                 address = end.address(family)
                 if end.node == node or address is None:
                     continue
                 for sender, found in _ways(situation, node, address):
                     if _is_wrong(found, end.kind, usual):
-                        group = groups.setdefault((_kind(found), sender is None), _Group())
+                        group = groups.setdefault((_kind(found), sender is None), _WrongWay())
                         group.ways.append(found)
                         group.addresses.add(address)
                         group.nodes.setdefault(end.node)
@@ -118,7 +118,7 @@ def _kind(way: RouteLookup) -> object:
     return rule, (way.route.kind, way.route.table) if way.route else None
 
 
-def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Cause:
+def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) -> Cause:
     to, senders = frozenset(group.addresses), frozenset(group.senders)
     nodes = said_list(tuple(group.nodes))
     if senders and len(group.nodes) > 1:  # the rule itself takes most of the first line
@@ -162,7 +162,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _Group) -> Ca
     )
 
 
-def _since(situation: Situation, node: str, group: _Group) -> str:
+def _since(situation: Situation, node: str, group: _WrongWay) -> str:
     """Whether it was so when the run began."""
     earlier = situation.earlier.get(node)
     if earlier is None:
@@ -171,7 +171,7 @@ def _since(situation: Situation, node: str, group: _Group) -> str:
     return since(before.open == group.way.open)
 
 
-def _evidence(situation: Situation, node: str, family: Family, group: _Group) -> Iterator[str]:
+def _evidence(situation: Situation, node: str, family: Family, group: _WrongWay) -> Iterator[str]:
     seen = situation.nodes[node]
     address = min(group.addresses, key=str)
     if _by_rule(group.way):

@@ -38,10 +38,10 @@ class World:
         self._rule = rule
 
     def measure_again(
-        self, flows: Sequence[Flow], load: ProbeOptions, _: object
+        self, flows: Sequence[Flow], options: ProbeOptions, _: object
     ) -> tuple[Observation, ...]:
         """The outcomes now."""
-        self.asked.append(load)
+        self.asked.append(options)
         return tuple(Observation(flow, self._rule(flow, self.guarded)) for flow in flows)
 
     @contextmanager
@@ -88,7 +88,7 @@ def test_fail_safe_ports_that_stay_open_are_green() -> None:
     before, after = (matrix for matrix, _ in kept.judged)
     assert len(before.cells) == len(after.cells) == 8, "two ports each way, over each family"
     assert {o.flow.source.node for o in after.observations()} == {"worker", "worker2"}
-    assert all(load.closed and load.timeout == 0.5 for load in world.asked)
+    assert all(options.closed and options.timeout == 0.5 for options in world.asked)
 
 
 def closes_over_ipv6(flow: Flow, guarded: bool) -> Outcome:

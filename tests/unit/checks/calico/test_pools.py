@@ -26,7 +26,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.workloads.pools.asking import Asking, Fate, Refusal
+from sixproof.workloads.pools.asking import AddressResult, Asking, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find
 from sixproof.workloads.pools.pool_pods import PoolHome, PoolPods, SegmentPods
 from tests.unit.workloads.pools.test_own_pool import drawn
@@ -228,32 +228,40 @@ def test_a_pool_that_was_not_used_shows_nothing() -> None:
 class Home:
     """A namespace in which this becomes of a pod that is to be refused."""
 
-    def __init__(self, fate: Fate) -> None:
-        self._fate = fate
+    def __init__(self, result: AddressResult) -> None:
+        self._result = result
 
     def refuse(self, *_: object) -> Refusal:
         """The pod is made."""
         return Refusal(Asking("disabled-ipv6", HOME, "n1"), ("six-off", "fd00:5::/121"))
 
-    def fate(self, _: Refusal) -> Fate:
+    def result(self, _: Refusal) -> AddressResult:
         """And that becomes of it."""
-        return self._fate
+        return self._result
 
 
 @pytest.mark.parametrize(
-    ("fate", "words"),
+    ("result", "words"),
     [
-        (Fate((), "Calico says: the given pool (fd00:5::/121) does not exist, or is not"), ""),
-        (Fate((), 'Calico says: error parsing pool "six-off": invalid CIDR address'), ""),
-        (Fate(addresses("fd00:10:244::7"), ""), "got fd00:10:244::7; wanted: no address"),
-        (Fate((), "not scheduled: 0/3 nodes"), "the reason does not name the pool: not scheduled"),
-        (Fate((), ""), "does not name the pool: nothing"),
+        (
+            AddressResult(
+                (), "Calico says: the given pool (fd00:5::/121) does not exist, or is not"
+            ),
+            "",
+        ),
+        (AddressResult((), 'Calico says: error parsing pool "six-off": invalid CIDR address'), ""),
+        (AddressResult(addresses("fd00:10:244::7"), ""), "got fd00:10:244::7; wanted: no address"),
+        (
+            AddressResult((), "not scheduled: 0/3 nodes"),
+            "the reason does not name the pool: not scheduled",
+        ),
+        (AddressResult((), ""), "does not name the pool: nothing"),
     ],
     ids=["by range", "by name", "served", "another reason", "none"],
 )
-def test_a_pod_is_refused_for_its_pool_or_that_is_wrong(fate: Fate, words: str) -> None:
+def test_a_pod_is_refused_for_its_pool_or_that_is_wrong(result: AddressResult, words: str) -> None:
     """The reason of Calico names the pool."""
-    home = cast(PoolHome, Home(fate))
+    home = cast(PoolHome, Home(result))
     if not words:
         checks().must_refuse(SIX, "disabled", home)
         return
@@ -357,7 +365,7 @@ def test_a_family_without_a_free_range_is_not_asked() -> None:
     with pytest.raises(NotAsked, match="no range is free for IPv4 pools"):
         asked.must_be_served(FOUR)
     with pytest.raises(NotAsked, match="no range is free"):
-        asked.must_refuse(FOUR, "missing", cast(PoolHome, Home(Fate((), ""))))
+        asked.must_refuse(FOUR, "missing", cast(PoolHome, Home(AddressResult((), ""))))
 
 
 LABELS = {"n1": {"zone": "production"}, "n2": {"zone": "dmz"}}

@@ -72,9 +72,9 @@ def packets(at: CraftedTarget, way: str = POD) -> list[CraftedPacket]:
 def met(packet: CraftedPacket, *, right: bool = True, doubt: str = "") -> CraftedResult:
     """A result, as it must be or the opposite, or in doubt."""
     arrived = packet.arrives == right
-    fate = CraftedStatus.ARRIVED if arrived else CraftedStatus.ABSENT
+    status = CraftedStatus.ARRIVED if arrived else CraftedStatus.ABSENT
     return CraftedResult(
-        packet, CraftedStatus.UNKNOWN if doubt else fate, len(packet.packets), (), (), doubt
+        packet, CraftedStatus.UNKNOWN if doubt else status, len(packet.packets), (), (), doubt
     )
 
 
@@ -111,7 +111,7 @@ def test_what_is_forbidden_goes_to_the_shut_port_of_the_guarded_pod_beside() -> 
     assert list(firing.forbidden([SIX], [only_four])) == []
 
 
-def test_what_met_its_fate_is_noted_and_passes() -> None:
+def test_the_wanted_status_is_noted_and_passes() -> None:
     """One matrix of the family that is asked about."""
     found = results(*map(met, [*packets(SIX), *packets(FOUR)]))
     found.must("fragments", POD, Family.IPV6)
@@ -129,7 +129,7 @@ def test_what_met_its_fate_is_noted_and_passes() -> None:
     ],
     ids=["IPv6 alone", "both", "a leak of IPv6 alone", "a leak of both"],
 )
-def test_another_fate_is_a_verdict_of_its_class(
+def test_another_status_is_a_verdict_of_its_class(
     four_right: bool, way: str, classes: set[str]
 ) -> None:
     """The message says how many, which, and who demands what."""

@@ -105,9 +105,9 @@ def test_a_syn_that_nobody_captured_is_not_measured() -> None:
 def test_a_lie_that_is_believed_names_the_pod_and_the_mtu() -> None:
     """A pod that believes none passes."""
     kept = Kept()
-    path_learning.must_ignore_lies([spoofed(0, None)], kept.recorder)
+    path_learning.must_ignore_spoofed_ptbs([spoofed(0, None)], kept.recorder)
     with pytest.raises(VerdictError) as caught:
-        path_learning.must_ignore_lies([spoofed(SMALLEST + 21, 600.0)], kept.recorder)
+        path_learning.must_ignore_spoofed_ptbs([spoofed(SMALLEST + 21, 600.0)], kept.recorder)
     assert ONE.name in str(caught.value)
     assert "learnt an MTU of 1301 from a message about a TCP connection" in str(caught.value)
     assert [[o.outcome for o in matrix.observations()] for matrix, _ in kept.found] == [

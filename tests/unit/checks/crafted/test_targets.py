@@ -116,8 +116,8 @@ def packets() -> tuple[CraftedPacket, ...]:
 class Batches:
     """Stands for `CraftedBatch`: what each batch of packets comes to, in order."""
 
-    def __init__(self, *fates: CraftedStatus) -> None:
-        self.fates: Iterator[CraftedStatus] = iter(fates)
+    def __init__(self, *statuses: CraftedStatus) -> None:
+        self.statuses: Iterator[CraftedStatus] = iter(statuses)
         self.silences: list[float] = []
 
     def __call__(self, _: AgentClient, silence: float) -> Batches:
@@ -125,12 +125,12 @@ class Batches:
         return self
 
     def fire(self, those: Sequence[CraftedPacket]) -> tuple[CraftedResult, ...]:
-        fate = next(self.fates)
-        return tuple(CraftedResult(packet, fate, 1, ()) for packet in those)
+        status = next(self.statuses)
+        return tuple(CraftedResult(packet, status, 1, ()) for packet in those)
 
 
 @pytest.mark.parametrize(
-    ("fates", "silences", "wanted"),
+    ("statuses", "silences", "wanted"),
     [
         ([CraftedStatus.ARRIVED], [2.0], CraftedStatus.ARRIVED),
         ([CraftedStatus.UNKNOWN, CraftedStatus.ABSENT], [2.0, 6.0], CraftedStatus.ABSENT),
@@ -139,27 +139,27 @@ class Batches:
 )
 def test_what_could_not_be_measured_is_fired_once_more_with_patience(
     monkeypatch: pytest.MonkeyPatch,
-    fates: Sequence[CraftedStatus],
+    statuses: Sequence[CraftedStatus],
     silences: Sequence[float],
     wanted: CraftedStatus,
 ) -> None:
-    batches = Batches(*fates)
+    batches = Batches(*statuses)
     monkeypatch.setattr(firing, "CraftedBatch", batches)
     told = fire([lambda: (), packets], cast(AgentClient, None), 2.0)
-    assert [result.fate for result in told] == [wanted] * len(packets())
+    assert [result.status for result in told] == [wanted] * len(packets())
     assert batches.silences == silences
 
 
 def test_lies_are_told_about_the_path_to_the_next_pod() -> None:
     """Over IPv6, and to nobody about itself."""
     three = end("raw@n3", 3, "n3")
-    told = path_learning.lied_to([ONE, TWO, three])
+    told = path_learning.paths_to_spoof([ONE, TWO, three])
     assert [(f.source.name, f.destination.name, f.family) for f in told] == [
         ("raw@n1", "raw@n2", Family.IPV6),
         ("raw@n2", "raw@n3", Family.IPV6),
         ("raw@n3", "raw@n1", Family.IPV6),
     ]
-    assert path_learning.lied_to([ONE]) == ()
+    assert path_learning.paths_to_spoof([ONE]) == ()
 
 
 @pytest.mark.parametrize("holds", [True, False])
@@ -178,10 +178,10 @@ def test_a_pod_that_believes_nothing_at_all_shows_nothing(
 
     monkeypatch.setattr("sixproof.probes.crafted.spoofed_ptb.try_all", try_all)
     forgers = {"n1": end("f1", 11, "n1"), "n2": end("f2", 12, "n2")}
-    asked = path_learning.lied_to([ONE, TWO])
+    asked = path_learning.paths_to_spoof([ONE, TWO])
     if not holds:
         with pytest.raises(NotAsked, match="what it ignores is not shown"):
-            path_learning.tell_lies(cast(AgentClient, None), asked, forgers, 1.0)
+            path_learning.send_spoofed_ptbs(cast(AgentClient, None), asked, forgers, 1.0)
         return
-    (one,) = path_learning.tell_lies(cast(AgentClient, None), asked, forgers, 1.0)
+    (one,) = path_learning.send_spoofed_ptbs(cast(AgentClient, None), asked, forgers, 1.0)
     assert cast(Tried, one).who == ("raw@n1", "raw@n2", "f1")

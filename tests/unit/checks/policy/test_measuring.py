@@ -36,10 +36,10 @@ class Network:
         self.rounds: list[tuple[list[Flow], ProbeOptions]] = []
 
     def measure(
-        self, flows: Sequence[Flow], load: ProbeOptions, _: object
+        self, flows: Sequence[Flow], options: ProbeOptions, _: object
     ) -> tuple[Observation, ...]:
         """One round."""
-        self.rounds.append((list(flows), load))
+        self.rounds.append((list(flows), options))
         return tuple(Observation(flow, self._outcome(flow), latency=0.001) for flow in flows)
 
     def _outcome(self, flow: Flow) -> Outcome:
@@ -55,7 +55,7 @@ def follow(network: Network, before: Mapping[Flow, Expectation] = OPEN) -> Mappi
     return {o.flow: o.outcome for o in converged.observations}
 
 
-def unscouted(after: Mapping[Flow, Expectation]) -> Flow:
+def unsampled(after: Mapping[Flow, Expectation]) -> Flow:
     """A flow that is to be denied and that the first sampled flows do not dial."""
     met = set(sampled_flows(after, OPEN, 0))
     return next(f for f in FLOWS if into_shop_over_ipv6(f) and f not in met)
@@ -66,7 +66,7 @@ def into_shop_over_ipv6(flow: Flow) -> bool:
     return flow.family is Family.IPV6 and flow.destination.name.startswith("shop/")
 
 
-class TestScouts:
+class TestSamples:
     """sampled flows"""
 
     def test_one_flow_of_each_edge_that_changes(self) -> None:
@@ -108,7 +108,7 @@ class TestScouts:
 class TestFollow:
     """Measuring.follow"""
 
-    def test_scouts_once_and_then_all_with_the_time_of_a_denial(self) -> None:
+    def test_samples_once_and_then_all_with_the_time_of_a_denial(self) -> None:
         network = Network(shut(into_shop_over_ipv6))
         seen = follow(network)
         (first, cheap), (second, patient) = network.rounds
@@ -134,20 +134,20 @@ class TestFollow:
 
     def test_what_could_not_be_measured_gets_a_second_try(self) -> None:
         after = shut(into_shop_over_ipv6)
-        missed = unscouted(after)
+        missed = unsampled(after)
         network = Network(after, {missed: [Outcome.UNKNOWN]})
         assert follow(network)[missed] is Outcome.DROPPED
         assert network.rounds[-1] == ([missed], ProbeOptions(PATIENCE))
 
-    def test_a_leak_that_scouts_did_not_meet_is_followed_and_judged_once_more(self) -> None:
+    def test_a_leak_outside_the_sample_is_followed_and_judged_once_more(self) -> None:
         after = shut(into_shop_over_ipv6)
-        leak = unscouted(after)
+        leak = unsampled(after)
         network = Network(after, {leak: [Outcome.ALLOWED]})
         assert follow(network)[leak] is Outcome.DROPPED
         assert [len(flows) for flows, _ in network.rounds[1:]] == [len(FLOWS)] * 4
 
     def test_a_leak_that_stays_is_told(self) -> None:
         after = shut(into_shop_over_ipv6)
-        leak = unscouted(after)
+        leak = unsampled(after)
         network = Network(after, {leak: [Outcome.ALLOWED, *[Outcome.DROPPED] * 2, Outcome.ALLOWED]})
         assert follow(network)[leak] is Outcome.ALLOWED

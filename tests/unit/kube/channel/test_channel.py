@@ -18,8 +18,8 @@ from sixproof.agent.control.session import Session
 from sixproof.agent.protocol import Hello, Ping, Pong, Welcome
 from sixproof.errors import AgentError, ChannelLost
 from sixproof.kube.channel import channel as module
-from sixproof.kube.channel.channel import STDOUT, Channel, Stream, Switchboard, _why
-from sixproof.kube.channel.local_stream import FarEnd, Held, LocalStream, pair
+from sixproof.kube.channel.channel import STDOUT, Channel, Stream, StreamMultiplexer, _why
+from sixproof.kube.channel.local_stream import FarEnd, LocalStream, SocketHolder, pair
 
 A = TypeVar("A")
 
@@ -28,11 +28,11 @@ WELCOME = Welcome("echo", "3.11.2", 1, 2.0, 20000, ["tcp/[::]:8080"])
 
 
 @pytest.fixture
-def expected_targets() -> Iterator[Switchboard]:
-    """A switchboard, closed afterwards."""
-    expected_targets = Switchboard()
-    yield expected_targets
-    expected_targets.close()
+def multiplexer() -> Iterator[StreamMultiplexer]:
+    """A multiplexer, closed afterwards."""
+    multiplexer = StreamMultiplexer()
+    yield multiplexer
+    multiplexer.close()
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ Connect = Callable[..., tuple[Channel, FarEnd]]
 
 
 @pytest.fixture
-def connect(expected_targets: Switchboard, far_ends: list[FarEnd]) -> Connect:
+def connect(multiplexer: StreamMultiplexer, far_ends: list[FarEnd]) -> Connect:
     """Opens a channel to an agent that the test plays."""
 
     def connect(
@@ -56,14 +56,14 @@ def connect(expected_targets: Switchboard, far_ends: list[FarEnd]) -> Connect:
     ) -> tuple[Channel, FarEnd]:
         stream, far = pair(status)
         far_ends.append(far)
-        return Channel(name, wrap(stream), expected_targets), far
+        return Channel(name, wrap(stream), multiplexer), far
 
     return connect
 
 
 @pytest.fixture
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A switchboard that looks at the clock often."""
+    """A multiplexer that looks at the clock often."""
     monkeypatch.setattr(module, "TICK", 0.02)
 
 
@@ -175,7 +175,7 @@ def test_large_answer_does_not_wait_for_the_next_one(connect: Connect) -> None:
 
 
 def test_new_channel_does_not_wait_for_the_tick(connect: Connect) -> None:
-    """Its first request goes out at once, whatever the switchboard was doing."""
+    """Its first request goes out at once, whatever the multiplexer was doing."""
     began = time.monotonic()
     for number in range(20):
         channel, far = connect(f"echo-{number}")
@@ -199,7 +199,7 @@ def test_answer_to_nobody_is_ignored(connect: Connect) -> None:
 
 
 def test_nobody_can_cancel_a_request(connect: Connect) -> None:
-    """Its answer will come; a cancelled future would break the switchboard that delivers it."""
+    """Its answer will come; a cancelled future would break the multiplexer that delivers it."""
     channel, far = connect()
 
     future = ping(channel)
@@ -298,7 +298,7 @@ def test_silent_channel_is_lost(connect: Connect, impatient: None) -> None:
 
 
 def test_runner_that_was_held_up_blames_no_agent(connect: Connect, impatient: None) -> None:
-    """A silence that the switchboard slept through itself is nobody's fault."""
+    """A silence that the multiplexer slept through itself is nobody's fault."""
     held_up = threading.Event()
 
     class Slow(LocalStream):
@@ -480,7 +480,7 @@ def test_stream_without_a_socket_is_lost(
             ours, theirs = left()
             ours.close()
             theirs.close()
-        stream.sock = Held(ours if left else None)  # type: ignore[arg-type]
+        stream.sock = SocketHolder(ours if left else None)  # type: ignore[arg-type]
         return stream
 
     channel, _ = connect(wrap=emptied)
@@ -502,23 +502,21 @@ def test_closing_fails_what_is_under_way(connect: Connect) -> None:
     assert why(future) == "echo: control channel closed by the runner"
 
 
-def test_closing_the_board_closes_every_channel(
-    expected_targets: Switchboard, connect: Connect
-) -> None:
+def test_closing_it_closes_every_channel(multiplexer: StreamMultiplexer, connect: Connect) -> None:
     """And ends its thread."""
     channels = [connect(f"echo-{n}")[0] for n in range(3)]
 
-    expected_targets.close()
+    multiplexer.close()
 
     assert [c.lost for c in channels] == ["closed by the runner"] * 3
-    assert "switchboard" not in {t.name for t in threading.enumerate() if t.is_alive()}
+    assert "multiplexer" not in {t.name for t in threading.enumerate() if t.is_alive()}
 
 
 def test_stream_opened_after_the_end_is_closed(
-    expected_targets: Switchboard, connect: Connect
+    multiplexer: StreamMultiplexer, connect: Connect
 ) -> None:
     """A stream whose opening outlasted the run is not left open, nor is anybody left waiting."""
-    expected_targets.close()
+    multiplexer.close()
 
     channel, _ = connect()
 
@@ -584,7 +582,7 @@ class TlsStream(LocalStream):
         self.tls.sendall(data)
 
 
-def test_what_tls_has_decrypted_is_read_to_the_end(expected_targets: Switchboard) -> None:
+def test_what_tls_has_decrypted_is_read_to_the_end(multiplexer: StreamMultiplexer) -> None:
     """A TLS record holds more than one read takes, and the rest makes no descriptor readable."""
     ours, theirs = socket.socketpair()
     contexts = [ssl.SSLContext(p) for p in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)]
@@ -601,7 +599,7 @@ def test_what_tls_has_decrypted_is_read_to_the_end(expected_targets: Switchboard
     stream = TlsStream(client)
     stream.tls = client
 
-    channel = Channel("echo", stream, expected_targets)
+    channel = Channel("echo", stream, multiplexer)
     future = channel.ask(Hello(), Welcome, SOON)
     number = protocol.decode_line(far.recv(1000))["id"]
     far.sendall(protocol.encode_answer(number, WELCOME))

@@ -363,7 +363,7 @@ def test_the_memory_of_an_oracle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     for n in range(10, 20):
         one = pod(f"p{n}", "shop", n, "worker")
         assert oracle.judge(Flow(one, DB, DB.addresses[1], Protocol.TCP, 1)).verdict == "DENIED"
-        assert len(oracle.parties) <= 3
+        assert len(oracle.peers) <= 3
 
 
 def test_asking_about_every_port_remembers_no_more_than_a_few_of_them() -> None:

@@ -176,9 +176,9 @@ def test_nonces_are_unique() -> None:
 def test_flow_spec_carries_the_load() -> None:
     """What the agent is asked is what the caller wanted."""
     agents = FakeAgents({"client": fake_agents.client(Event.ECHOED)})
-    load = ProbeOptions(timeout=0.5, upload=3, download=4, attempts=5, dont_fragment=True)
+    options = ProbeOptions(timeout=0.5, upload=3, download=4, attempts=5, dont_fragment=True)
 
-    ConnectProbe(agents).measure([flow(Family.IPV4, Protocol.ICMP)], load)
+    ConnectProbe(agents).measure([flow(Family.IPV4, Protocol.ICMP)], options)
 
     ((_, asked),) = agents.asked
     assert isinstance(asked, protocol.Probe)

@@ -129,7 +129,7 @@ def test_the_confirming_round_may_be_another_one() -> None:
     assert [o.outcome for o in converged.observations] == [BAD]
 
 
-def scouted(
+def sampled(
     sampled_flows: Rounds, rounds: Rounds, final: Rounds, deadline: float = 5.0
 ) -> Converged:
     """Follow a change with sampled flows before whole rounds."""
@@ -140,21 +140,21 @@ def scouted(
         deadline=deadline,
         patience=3.0,
         confirm=final,
-        scout=sampled_flows,
+        sample=sampled_flows,
     )
 
 
-def test_scouts_that_agree_are_confirmed_at_once() -> None:
+def test_samples_that_agree_are_confirmed_at_once() -> None:
     sampled_flows, rounds, final = Rounds(v4="X.", v6="XX."), Rounds(v6="."), Rounds(v4=".", v6=".")
-    converged = scouted(sampled_flows, rounds, final)
+    converged = sampled(sampled_flows, rounds, final)
     assert (len(sampled_flows.timeouts), rounds.timeouts, final.timeouts) == (3, [], [3.0])
     assert converged.rounds == 3
     assert converged.seconds[Family.IPV4] < converged.seconds[Family.IPV6]
 
 
-def test_what_scouts_did_not_meet_is_followed_by_whole_rounds_and_judged_once_more() -> None:
+def test_what_samples_missed_is_followed_by_whole_rounds_and_judged_once_more() -> None:
     sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="X.."), Rounds(v6="X.")
-    converged = scouted(sampled_flows, rounds, final)
+    converged = sampled(sampled_flows, rounds, final)
     assert (len(sampled_flows.timeouts), len(rounds.timeouts), final.timeouts) == (1, 3, [3.0, 3.0])
     assert [o.outcome for o in converged.observations] == [GOOD]
     assert converged.rounds == 5
@@ -176,7 +176,7 @@ def test_the_time_of_the_patient_round_is_not_the_changes() -> None:
         deadline=0.4,
         patience=3.0,
         confirm=slowly,
-        scout=sampled_flows,
+        sample=sampled_flows,
     )
     assert len(rounds.timeouts) == 3
     assert set(converged.seconds) == {Family.IPV6}
@@ -184,13 +184,13 @@ def test_the_time_of_the_patient_round_is_not_the_changes() -> None:
 
 def test_a_second_patient_round_that_disagrees_is_the_judgement() -> None:
     sampled_flows, rounds, final = Rounds(v6="."), Rounds(v6="."), Rounds(v6="X")
-    converged = scouted(sampled_flows, rounds, final)
+    converged = sampled(sampled_flows, rounds, final)
     assert final.timeouts == [3.0, 3.0]
     assert [o.outcome for o in converged.observations] == [BAD]
 
 
-def test_scouts_that_never_agree_leave_one_patient_round() -> None:
+def test_samples_that_never_agree_leave_one_patient_round() -> None:
     sampled_flows, rounds, final = Rounds(v4=".", v6="X"), Rounds(v6="."), Rounds(v4=".", v6="X")
-    converged = scouted(sampled_flows, rounds, final, deadline=0.3)
+    converged = sampled(sampled_flows, rounds, final, deadline=0.3)
     assert (rounds.timeouts, final.timeouts) == ([], [3.0])
     assert set(converged.seconds) == {Family.IPV4}

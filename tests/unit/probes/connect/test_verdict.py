@@ -12,23 +12,21 @@ from hypothesis import strategies as st
 from sixproof.agent.protocol import Event, FlowResult, FlowSpec, IcmpSeen
 from sixproof.model import EndpointKind, Family, Flow, Outcome, Protocol
 from sixproof.probes.connect import verdict
-from sixproof.probes.connect.verdict import Verdict
+from sixproof.probes.connect.verdict import FlowVerdict, ServerEvidence
 from tests.unit.model import places
 from tests.unit.model.places import flow
 
-Story = verdict.ServerEvidence  # under its own name pytest would take it for a test
-
 TIMEOUT = 2.0
 STALL = verdict.STALL_SHARE * TIMEOUT
-LISTENS = Story(arrived=False, control=True)
-ABSENT = Story()
-CLOSED = Story(
+LISTENS = ServerEvidence(arrived=False, control=True)
+ABSENT = ServerEvidence()
+CLOSED = ServerEvidence(
     arrived=False, control=False, control_refused=True, control_failure="reset ECONNREFUSED"
 )
-MUTE = Story(arrived=False, control=False, control_failure="silent")
-ARRIVED = Story(arrived=True, control=True)
-HALF_OPEN = Story(arrived=False, half_open=True, control=True)
-LOST = Story(silent_because="echo: control channel lost")
+MUTE = ServerEvidence(arrived=False, control=False, control_failure="silent")
+ARRIVED = ServerEvidence(arrived=True, control=True)
+HALF_OPEN = ServerEvidence(arrived=False, half_open=True, control=True)
+LOST = ServerEvidence(silent_because="echo: control channel lost")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Case:
     event: str
     outcome: Outcome
     because: str
-    server_evidence: Story = LISTENS
+    server_evidence: ServerEvidence = LISTENS
     protocol: Protocol = Protocol.TCP
     stage: str = "connect"
     error: str = ""
@@ -116,7 +114,7 @@ SILENCES = (
         Event.SILENT,
         Outcome.DROPPED,
         "an unprivileged server cannot know",
-        Story(arrived=None),
+        ServerEvidence(arrived=None),
         protocol=I,
     ),
     Case(
@@ -370,7 +368,7 @@ def asked(protocol: Protocol, family: Family = V6) -> Flow:
     return flow(family, protocol)
 
 
-def ruled(case: Case) -> Verdict:
+def judged_case(case: Case) -> FlowVerdict:
     """What the rules make of a case."""
     result = FlowResult(
         "0123456789abcdef",
@@ -390,10 +388,10 @@ def ruled(case: Case) -> Verdict:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_rule(case: Case) -> None:
     """Each combination of evidence has its outcome and says why."""
-    ruling = ruled(case)
+    judged = judged_case(case)
 
-    assert ruling.outcome is case.outcome, ruling.reason
-    assert case.because in ruling.reason
+    assert judged.outcome is case.outcome, judged.reason
+    assert case.because in judged.reason
 
 
 def test_a_host_without_a_route_to_a_pod_that_cannot_be_asked_tells_nothing() -> None:
@@ -421,8 +419,8 @@ stages = st.sampled_from(["connect", "exchange"])
 lags = st.sampled_from([0.0, STALL, STALL + 0.01, 9.0])
 icmps = st.sampled_from([None, IcmpSeen(1, 1, "2001:db8:9::1"), IcmpSeen(3, 0)])
 errors = st.sampled_from(["", "EACCES", "EPERM", "ECONNREFUSED", "EHOSTUNREACH"])
-testimonies = st.builds(
-    Story,
+server_evidences = st.builds(
+    ServerEvidence,
     arrived=st.sampled_from([None, False, True]),
     half_open=st.booleans(),
     control=st.sampled_from([None, False, True]),
@@ -433,56 +431,56 @@ testimonies = st.builds(
 )
 
 
-def any_ruling(
+def any_verdict(
     event: str,
     protocol: Protocol,
-    server_evidence: Story,
+    server_evidence: ServerEvidence,
     lag: float = 0.0,
     error: str = "",
     icmp: IcmpSeen | None = None,
     stage: str = "connect",
-) -> Verdict:
-    """A ruling on any evidence."""
+) -> FlowVerdict:
+    """A verdict on any evidence."""
     result = FlowResult("n", event, stage, error, icmp=icmp)
     return verdict.rule(asked(protocol), spec(), result, server_evidence, lag)
 
 
-@given(events, protocols, testimonies, lags, errors, icmps, stages)
+@given(events, protocols, server_evidences, lags, errors, icmps, stages)
 def test_nothing_but_an_echo_is_success(
     event: str,
     protocol: Protocol,
-    server_evidence: Story,
+    server_evidence: ServerEvidence,
     lag: float,
     error: str,
     icmp: IcmpSeen | None,
     stage: str,
 ) -> None:
     """No combination of other evidence is ALLOWED, and an echo is nothing else."""
-    ruling = any_ruling(event, protocol, server_evidence, lag, error, icmp, stage)
+    judged = any_verdict(event, protocol, server_evidence, lag, error, icmp, stage)
 
-    assert (ruling.outcome is Outcome.ALLOWED) == (event == Event.ECHOED)
+    assert (judged.outcome is Outcome.ALLOWED) == (event == Event.ECHOED)
 
 
 @given(
     st.sampled_from([Event.SILENT, Event.RESET, Event.CLOSED, Event.UNREACHABLE]),
     st.sampled_from([T, U]),
-    testimonies,
+    server_evidences,
     stages,
 )
 def test_a_server_that_cannot_be_asked_proves_nothing(
-    event: str, protocol: Protocol, server_evidence: Story, stage: str
+    event: str, protocol: Protocol, server_evidence: ServerEvidence, stage: str
 ) -> None:
     """A dead server or a lost channel proves no denial; only a hanging handshake needs no agent."""
     lost = dataclasses.replace(
         server_evidence, arrived=None, half_open=False, silent_because="lost"
     )
 
-    assert any_ruling(event, protocol, lost, stage=stage).outcome is Outcome.UNKNOWN
+    assert any_verdict(event, protocol, lost, stage=stage).outcome is Outcome.UNKNOWN
 
 
-@given(protocols, testimonies, stages, st.booleans())
+@given(protocols, server_evidences, stages, st.booleans())
 def test_a_stalled_agent_denies_nothing(
-    protocol: Protocol, server_evidence: Story, stage: str, at_the_client: bool
+    protocol: Protocol, server_evidence: ServerEvidence, stage: str, at_the_client: bool
 ) -> None:
     """Silence while an agent slept is UNKNOWN, whatever its log says."""
     stalled = dataclasses.replace(
@@ -490,38 +488,38 @@ def test_a_stalled_agent_denies_nothing(
     )
     lag = 1.5 if at_the_client else 0.0
 
-    ruling = any_ruling(Event.SILENT, protocol, stalled, lag, stage=stage)
+    judged = any_verdict(Event.SILENT, protocol, stalled, lag, stage=stage)
 
-    assert ruling.outcome is Outcome.UNKNOWN
+    assert judged.outcome is Outcome.UNKNOWN
 
 
-@given(protocols, testimonies, lags, errors, stages)
+@given(protocols, server_evidences, lags, errors, stages)
 def test_dropped_means_silence_and_no_arrival(
-    protocol: Protocol, server_evidence: Story, lag: float, error: str, stage: str
+    protocol: Protocol, server_evidence: ServerEvidence, lag: float, error: str, stage: str
 ) -> None:
     """DROPPED needs that nobody saw the request, and a server that would have answered."""
-    ruling = any_ruling(Event.SILENT, protocol, server_evidence, lag, error, stage=stage)
+    judged = any_verdict(Event.SILENT, protocol, server_evidence, lag, error, stage=stage)
 
-    if ruling.outcome is Outcome.DROPPED:
+    if judged.outcome is Outcome.DROPPED:
         assert server_evidence.arrived is not True
         assert protocol is I or server_evidence.control is not False
         assert not server_evidence.silent_because
 
 
-@given(events, protocols, testimonies, lags, errors, icmps, stages)
+@given(events, protocols, server_evidences, lags, errors, icmps, stages)
 def test_every_failure_has_a_reason(
     event: str,
     protocol: Protocol,
-    server_evidence: Story,
+    server_evidence: ServerEvidence,
     lag: float,
     error: str,
     icmp: IcmpSeen | None,
     stage: str,
 ) -> None:
     """Only success needs no words, and a changed answer has those of the agent."""
-    ruling = any_ruling(event, protocol, server_evidence, lag, error, icmp, stage)
+    judged = any_verdict(event, protocol, server_evidence, lag, error, icmp, stage)
 
-    assert ruling.reason or ruling.outcome in (Outcome.ALLOWED, Outcome.CORRUPTED)
+    assert judged.reason or judged.outcome in (Outcome.ALLOWED, Outcome.CORRUPTED)
 
 
 @pytest.mark.parametrize(

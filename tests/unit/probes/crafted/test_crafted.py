@@ -99,7 +99,7 @@ def test_what_is_as_it_must_be_has_no_complaint() -> None:
     """Arrived where it must, absent where it must not."""
     plain, good, bad = some()
     found = fire(Wire(), [plain, good, bad], plain, good)
-    assert [x.fate for x in found.values()] == [
+    assert [x.status for x in found.values()] == [
         CraftedStatus.ARRIVED,
         CraftedStatus.ARRIVED,
         CraftedStatus.ABSENT,
@@ -136,7 +136,7 @@ def test_an_absence_without_evidence_is_unknown(knob: str, doubt: str) -> None:
     wire = Wire()
     wire.knobs = {knob: value}
     found = fire(wire, [plain, bad], plain)["overlapping"]
-    assert found.fate is CraftedStatus.UNKNOWN
+    assert found.status is CraftedStatus.UNKNOWN
     assert doubt in str(found)
 
 
@@ -144,7 +144,7 @@ def test_an_absence_without_its_baseline_is_unknown() -> None:
     """On a closed path everything vanishes."""
     plain, _, bad = some()
     found = fire(Wire(), [plain, bad])["overlapping"]
-    assert (found.fate, found.doubt) == (
+    assert (found.status, found.doubt) == (
         CraftedStatus.UNKNOWN,
         "a plain datagram did not arrive either",
     )
@@ -156,7 +156,7 @@ def test_an_absence_is_held_against_the_baseline_of_the_open_port() -> None:
     crafted_packets = [plain, *shapes.forbidden(SHUT, OPEN, "denied")]
     shut = [s.shape for s in crafted_packets if not s.baseline]
     closed = fire(Wire(), [s for s in crafted_packets if s.shape != "whole" or s.baseline])
-    assert all(x.fate is CraftedStatus.UNKNOWN for n, x in closed.items() if n in shut)
+    assert all(x.status is CraftedStatus.UNKNOWN for n, x in closed.items() if n in shut)
     found = fire(
         Wire(lambda p: p in plain.packets), crafted_packets[:1] + crafted_packets[1:4], plain
     )
@@ -171,7 +171,7 @@ def test_one_fragment_at_the_interface_of_a_shut_port_is_enough() -> None:
     leak = alone.packets[1]
     wire = Wire(lambda p: p in plain.packets or p == leak)
     found = fire(wire, [plain, alone], plain)["later fragments alone"]
-    assert (found.fate, len(found.came)) == (CraftedStatus.ABSENT, 1)
+    assert (found.status, len(found.came)) == (CraftedStatus.ABSENT, 1)
     assert "wanted none of it to reach the server" in crafted.violation(found)
 
 
@@ -212,9 +212,9 @@ def told(
     return CapturedPacket(NODE, CLIENT.addresses[0], length, 58, error=kind, mtu=mtu, quoted=quoted)
 
 
-def landed(fate: CraftedStatus, *errors: CapturedPacket) -> CraftedResult:
+def landed(status: CraftedStatus, *errors: CapturedPacket) -> CraftedResult:
     """A crafted packet that fills its link, and what came of it."""
-    return CraftedResult(shapes.full_size(OPEN, 1430, "pod"), fate, 2, (), errors)
+    return CraftedResult(shapes.full_size(OPEN, 1430, "pod"), status, 2, (), errors)
 
 
 def test_a_shot_of_full_size_has_that_size() -> None:
@@ -266,10 +266,10 @@ def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled()
     assert (there.own_port, OPEN.own_port) == (8080, 8080)
     crafted_packet = shapes.baseline(there, "NodePort")
     found = fire(Wire(), [crafted_packet], crafted_packet)["whole"]
-    assert (found.fate, len(found.came)) == (CraftedStatus.ARRIVED, 2)
+    assert (found.status, len(found.came)) == (CraftedStatus.ARRIVED, 2)
 
 
-def test_every_shape_is_a_cell_held_against_its_fate() -> None:
+def test_every_shape_is_a_cell_with_its_status() -> None:
     """A leak is one also where only a part of it came through; what was not measured is UNKNOWN."""
     plain, good, bad = some()
     found = fire(Wire(), [plain, good, bad], plain)

@@ -69,11 +69,11 @@ def test_who_believes_only_the_truth_is_right() -> None:
     assert [q.protocol for q in kernel.quoted if q is not None] == [58, 6, 17, 58]
 
 
-@pytest.mark.parametrize("mtu", list(spoofed_ptb.LIES))
+@pytest.mark.parametrize("mtu", list(spoofed_ptb.SPOOFED))
 def test_a_lie_that_is_believed_is_named(mtu: int) -> None:
     """By its MTU one knows which."""
     said = spoofed_ptb.violation(tried(Kernel(mtu, SMALLEST)))
-    assert said == f"it learnt an MTU of {mtu} from a message about {spoofed_ptb.LIES[mtu]}"
+    assert said == f"it learnt an MTU of {mtu} from a message about {spoofed_ptb.SPOOFED[mtu]}"
 
 
 def test_who_believes_nothing_at_all_proves_nothing() -> None:

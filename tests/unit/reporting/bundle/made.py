@@ -15,7 +15,7 @@ from sixproof.kube.facts.diagnostics import Part
 from sixproof.model import ClusterFacts, Family, NodeFacts
 from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.bundle.check_list import check_list
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import Judged
 from tests.unit.reporting.conclusion.cluster import node
 from tests.unit.reporting.samples import NODES, pods
@@ -80,9 +80,9 @@ PARTS = (
 )
 
 
-def evidence(**changes: Any) -> Evidence:
+def evidence(**changes: Any) -> RunEvidence:
     """What a run on such a cluster holds; `changes` replace fields."""
-    healthy = Evidence(
+    healthy = RunEvidence(
         run_id="abc123",
         harness="0.1.0",
         taken=TAKEN,

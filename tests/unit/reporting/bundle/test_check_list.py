@@ -17,7 +17,7 @@ from sixproof.kube.facts import diagnostics
 from sixproof.model import ClusterFacts, Family
 from sixproof.probes.nodes.examination import FilterReading, NodeReading
 from sixproof.reporting.bundle.check_list import ITEMS, check_list
-from sixproof.reporting.bundle.evidence import Evidence
+from sixproof.reporting.bundle.evidence import RunEvidence
 from sixproof.reporting.bundle.judged import State
 from tests.unit.reporting.bundle.made import (
     AFFINITIES,
@@ -59,9 +59,9 @@ def test_all_items_are_judged_in_their_order_and_a_good_cluster_is_ok() -> None:
 
 def test_of_nothing_nothing_is_ok() -> None:
     """A run that saw nothing says so of every item."""
-    blind = Evidence("x", "0", TAKEN, ClusterFacts("", "", ()))
+    blind = RunEvidence("x", "0", TAKEN, ClusterFacts("", "", ()))
     assert {one.state for one in check_list(blind)} <= {NOT_SEEN, NOT_USED}
-    calico = Evidence("x", "0", TAKEN, ClusterFacts("", "", (), cni="Calico"))
+    calico = RunEvidence("x", "0", TAKEN, ClusterFacts("", "", (), cni="Calico"))
     assert {one.state for one in check_list(calico)} <= {NOT_SEEN, NOT_USED}
 
 

@@ -20,7 +20,7 @@ from sixproof.workloads.policy import cases as policy_cases
 from sixproof.workloads.policy.cases import PolicyCase
 from sixproof.workloads.probe_pods.ports import POD_PORTS, PortSpec
 from testbed.kindnet import rules
-from testbed.kindnet.rules import Cluster
+from testbed.kindnet.rules import ClusterView
 from tests.unit.workloads.policy.policy_snapshot_sample import FACTS, HOSTS, PODS, SCENE, WORLD
 
 MANIFESTS = Path(__file__).parents[4] / "manifests" / "policy"
@@ -126,7 +126,7 @@ def nodes(manifests: Sequence[dict[str, Any]]) -> dict[str, Node]:
         {"metadata": {"name": name, "labels": {**given, "kubernetes.io/metadata.name": name}}}
         for name, given in labels.items()
     ]
-    cluster = Cluster.of(map(pod, PODS), spaces, manifests)
+    cluster = ClusterView.of(map(pod, PODS), spaces, manifests)
     return {h.node: Node(rules.ruleset(cluster, h.node, RANGES)) for h in HOSTS}
 
 

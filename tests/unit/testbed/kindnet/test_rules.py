@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from testbed.kindnet import rules
-from testbed.kindnet.rules import Cluster
+from testbed.kindnet.rules import ClusterView
 
 RANGES = ["10.251.0.0/16", "fd00:10:251::/56"]
 SPACES = [
@@ -46,7 +46,7 @@ def policy(spec: dict[str, Any], space: str = "x") -> dict[str, Any]:
 
 
 def written(*policies: dict[str, Any], pods: list[dict[str, Any]] = PODS) -> str:
-    return rules.ruleset(Cluster.of(pods, SPACES, policies), "here", RANGES)
+    return rules.ruleset(ClusterView.of(pods, SPACES, policies), "here", RANGES)
 
 
 def chain(text: str, about: str, direction: str) -> list[str]:
@@ -222,7 +222,7 @@ def test_a_pod_of_the_host_network_and_one_that_ended_are_nobody() -> None:
     host, ended = pod("x", "host", 3), pod("x", "ended", 4)
     host["spec"]["hostNetwork"] = True
     ended["status"]["phase"] = "Succeeded"
-    assert Cluster.of([host, ended], SPACES, []).pods == ()
+    assert ClusterView.of([host, ended], SPACES, []).pods == ()
 
 
 def test_what_leaves_the_pods_ranges_is_masqueraded_in_both_families() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Family
-from sixproof.workloads.pools.asking import ANNOTATION, REFUSED, Fate, refusals
+from sixproof.workloads.pools.asking import ANNOTATION, REFUSED, AddressResult, refusals
 from sixproof.workloads.pools.own_pool import Purpose
 from sixproof.workloads.pools.pool_pods import PoolHome
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, node_of
@@ -86,7 +86,7 @@ def test_who_is_to_be_refused_names_a_pool_that_serves_nobody(family: Family, wh
         assert str(disabled.cidr) in refusal.words
     else:
         assert name not in {p.name for p in POOLS}
-    assert len(home.fate(refusal).addresses) == 2  # this cluster gives everybody some
+    assert len(home.result(refusal).addresses) == 2  # this cluster gives everybody some
     assert pods(api) == {}
 
 
@@ -98,7 +98,7 @@ def test_what_becomes_of_a_refused_pod_is_calicos_reason() -> None:
     name, wanted = refusal.asking.name, refusal.words[0]
     pod = pods(api)[name]
     pod["status"] = {"phase": "Pending"}
-    assert home.fate(refusal) == Fate((), "the pod is Pending; no events")
+    assert home.result(refusal) == AddressResult((), "the pod is Pending; no events")
     api.objects["Pod", HOME, name] = pod
     api.objects["Event", HOME, "e"] = {
         "involvedObject": {"name": name},
@@ -109,9 +109,9 @@ def test_what_becomes_of_a_refused_pod_is_calicos_reason() -> None:
             f'"{wanted}": invalid CIDR address: {wanted}'
         ),
     }
-    fate = home.fate(refusal)
-    assert fate.addresses == ()
-    assert fate.reason.startswith(f'no network: Calico says: error parsing pool "{wanted}"')
+    result = home.result(refusal)
+    assert result.addresses == ()
+    assert result.reason.startswith(f'no network: Calico says: error parsing pool "{wanted}"')
 
 
 def test_all_pods_of_the_namespace_go_with_the_process() -> None:

@@ -20,11 +20,11 @@ RUN = Run.new()
 
 
 def test_the_package_is_delivered_as_it_stands() -> None:
-    """Every module at its own path; the keeper comes another way."""
+    """Every module at its own path; the launcher comes another way."""
     library = Path(next(iter(sixproof.__path__)))
     modules = {str(p.relative_to(library.parent)) for p in (library / "agent").rglob("*.py")}
 
-    assert set(FILES) == {"sixproof/__init__.py", *modules} - {"sixproof/agent/keeper.py"}
+    assert set(FILES) == {"sixproof/__init__.py", *modules} - {"sixproof/agent/launcher.py"}
 
 
 @pytest.mark.parametrize("path", FILES)

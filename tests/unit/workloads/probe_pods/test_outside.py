@@ -18,7 +18,7 @@ from sixproof.kube.channel.agents import Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.model import Endpoint, EndpointKind, Protocol
 from sixproof.workloads.probe_pods import outside
-from sixproof.workloads.probe_pods.outside import Keeper, Outside, OutsidePlace
+from sixproof.workloads.probe_pods.outside import Outside, OutsideLauncher, OutsidePlace
 from sixproof.workloads.probe_pods.ports import PortSpec
 
 KEY = "0123456789abcdef"
@@ -31,13 +31,13 @@ def no_pods(namespace: str, pod: str) -> Stream:
 
 
 @pytest.fixture
-def keeper(monkeypatch: pytest.MonkeyPatch) -> Iterator[Keeper]:
+def launcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[OutsideLauncher]:
     """An agent on a free port."""
     with socket.socket(socket.AF_INET6) as free:
         free.bind(("::", 0))
         port = free.getsockname()[1]
     monkeypatch.setattr(outside, "POD_PORTS", (PortSpec(Protocol.TCP, port),))
-    made = Keeper(HERE, KEY)
+    made = OutsideLauncher(HERE, KEY)
     yield made
     made.close()
 
@@ -47,9 +47,9 @@ def folder(kept: Outside) -> Path:
     return Path(kept.bridge[-1]).parent
 
 
-def test_it_answers_as_an_agent_in_a_pod_does(keeper: Keeper) -> None:
+def test_it_answers_as_an_agent_in_a_pod_does(launcher: OutsideLauncher) -> None:
     """Through the same channel, by the opener that reaches pods as well."""
-    kept = records.from_json(Outside, records.to_json(keeper.outside))
+    kept = records.from_json(Outside, records.to_json(launcher.outside))
     agents = Agents(outside.opener(no_pods, kept), Seal(KEY.encode()).mark)
     try:
         asked = agents.ask(kept.endpoint, protocol.Inspect(), protocol.Inspected, 20)
@@ -60,26 +60,26 @@ def test_it_answers_as_an_agent_in_a_pod_does(keeper: Keeper) -> None:
         agents.close()
 
 
-def test_pods_are_reached_as_before(keeper: Keeper) -> None:
+def test_pods_are_reached_as_before(launcher: OutsideLauncher) -> None:
     """The opener hands on what is not outside."""
     with pytest.raises(InfrastructureError, match="no pod six-x-a/a"):
-        outside.opener(no_pods, keeper.outside)("six-x-a", "a")
+        outside.opener(no_pods, launcher.outside)("six-x-a", "a")
     with pytest.raises(InfrastructureError, match="no pod /outside"):
         outside.opener(no_pods, None)("", "outside")
 
 
-def test_nothing_of_it_stays(keeper: Keeper) -> None:
+def test_nothing_of_it_stays(launcher: OutsideLauncher) -> None:
     """Closed, it has ended, and its folder is gone."""
-    home = folder(keeper.outside)
+    home = folder(launcher.outside)
     assert (home / "sixproof/agent/control/bridge.py").is_file()
-    keeper.close()
+    launcher.close()
     assert not home.exists()
 
 
-def test_further_addresses_are_endpoints_of_the_same_agent(keeper: Keeper) -> None:
+def test_further_addresses_are_endpoints_of_the_same_agent(launcher: OutsideLauncher) -> None:
     """They are dialled; the agent behind them is one."""
     place = dataclasses.replace(HERE, further=(ipaddress.ip_address("2001:db8::5"),))
-    second = Keeper(place, KEY)
+    second = OutsideLauncher(place, KEY)
     try:
         kept = records.from_json(Outside, records.to_json(second.outside))
     finally:
@@ -104,4 +104,4 @@ def test_where_it_cannot_start_is_said_why() -> None:
     """The words of the program that was to start it."""
     place = OutsidePlace((), ("sh", "-c", "echo no such container >&2; exit 1"))
     with pytest.raises(InfrastructureError, match="outside the cluster: no such container"):
-        Keeper(place, KEY)
+        OutsideLauncher(place, KEY)

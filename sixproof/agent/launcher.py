@@ -1,4 +1,4 @@
-"""The keeper: runs an agent where no Kubernetes does, for as long as its standard input is open.
+"""The launcher: runs an agent where no Kubernetes does, for as long as its standard input is open.
 
 It is handed to ``python3 -c`` in a container beside the cluster. The first line of its input is a
 JSON object: the ``files`` of the agent by path, the arguments with which Python starts it there

@@ -45,7 +45,7 @@ PARALLEL = 8
 
 
 @contextmanager
-def mesh_on_the_bed() -> Iterator[tuple[Cluster, ProbeTopology, dict[str, float]]]:
+def topology_on_the_bed() -> Iterator[tuple[Cluster, ProbeTopology, dict[str, float]]]:
     """Nine pods on three nodes, and the seconds that their parts took."""
     bed = testbed.describe()
     took: dict[str, float] = {}
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=60, help="cells to measure by exec")
     parser.add_argument("--rounds", type=int, default=10, help="rounds over all cells")
     options = parser.parse_args()
-    with mesh_on_the_bed() as (cluster, topology, took):
+    with topology_on_the_bed() as (cluster, topology, took):
         agents = Agents(
             exec_stream.opener(cluster, probe_pod.CONTAINER, probe_pod.BRIDGE),
             topology.run.seal.mark,
