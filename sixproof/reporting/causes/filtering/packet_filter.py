@@ -21,6 +21,8 @@ FAMILIES = {
 """Families of packets by that of a table; of others (inet, bridge, netdev) both."""
 OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
 """Chains of known owners: what they drop, a policy or an empty service means to drop."""
+LOW = 16
+"""Hops that may not suffice: kernels begin with 64 or more."""
 _VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
 _MESSAGES = {
     "icmpv6, type 2": "ICMPv6 Packet Too Big",
@@ -111,6 +113,24 @@ def translating(reading: FilterReading, family: Family) -> Taking | None:
         if family in _families(t.rule)
     ]
     return max(nat, key=lambda t: t.rule.packets or 0, default=None)
+
+
+def lowering(reading: FilterReading, family: Family) -> Taking | None:
+    """A foreign rule that writes a low hop limit, or an unknown one, into packets of a family; the
+    one that took most."""
+    written = [
+        t
+        for t in takings(reading)
+        if t.rule.changes.startswith(("hop limit", "TTL")) and family in _families(t.rule)
+    ]
+    low = [t for t in written if _number(t.rule.changes) <= LOW]
+    return max(low, key=lambda t: t.rule.packets or 0, default=None)
+
+
+def _number(changes: str) -> int:
+    """What is written, 0 where that is not known."""
+    last = changes.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
 
 
 def takings(reading: FilterReading) -> Iterator[Taking]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Family, MatrixKind
+from sixproof.reporting.causes.filtering.packet_filter import lowering
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
@@ -13,6 +14,7 @@ from sixproof.reporting.diagnosis.pattern import said_some
 
 TIME_EXCEEDED = {Family.IPV6: (3, 0), Family.IPV4: (11, 0)}
 """Type and code of "exceeded in transit"."""
+_SETTINGS = {Family.IPV6: "net.ipv6.conf.*.hop_limit", Family.IPV4: "net.ipv4.ip_default_ttl"}
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -26,20 +28,34 @@ def find(situation: Situation) -> Iterator[Cause]:
 def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cause:
     senders = list(dict.fromkeys(w.observation.icmp.sender for w in met if w.observation.icmp))
     nodes = {sender: _node(situation, sender) for sender in senders}
-    named = said_some([f"{s} ({nodes[s]})" if nodes[s] else s for s in senders], 3)
+    named = [f"{s} ({nodes[s]})" if nodes[s] else s for s in senders]
     homes = {w.observation.flow.destination.node for w in met}
     places = set(nodes.values()) - {""} or homes
+    place = min(places) if len(places) == 1 else ""
+    reading = situation.filter_of(place)
+    rule = lowering(reading, family) if reading else None
+    if rule:
+        why = f"a packet filter rule {rule.said}"
+        remedy = f"Find who made it, and remove it ({rule.removal})"
+    else:
+        why = f"{said_some(named, 1)} sent Time Exceeded"
+        remedy = (
+            f"Find what lowers the hop limit there (packet filter rules, {_SETTINGS[family]}), or "
+            f"a routing loop"
+        )
     return Cause(
         "hop-limit",
-        f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
-        f"{family} packets die of their hop limit on the way: {named} sent Time Exceeded "
-        f"(hop limit exceeded in transit)",
-        "Find what lowers the hop limit there (packet filter rules that set it, "
-        "net.ipv6.conf.*.hop_limit), or a routing loop",
+        f"node {place}" if place else f"{len(senders)} routers",
+        f"{family} packets die of their hop limit on the way: {why}",
+        remedy,
         (family,),
         Confidence.SHOWN,
         hits=_near(family, homes),
-        evidence=(f"{len(met)} flows met it",),
+        evidence=(
+            f"{len(met)} flows met Time Exceeded (hop limit exceeded in transit) from "
+            f"{said_some(named, 3)}",
+            *([f"{rule.place}: {rule.said}"] if rule else []),
+        ),
     )
 
 
@@ -73,9 +89,10 @@ RULES = (
     CauseRule(
         "hop-limit",
         "Packets die of their hop limit on the way",
-        "ICMP Time Exceeded that clients met, and which node has the sender's address",
+        "ICMP Time Exceeded that clients met, which node has the sender's address, and rules of "
+        "its packet filter that set the hop limit",
         find,
-        (),
+        ("H1",),
         "RFC 4443 section 3.3, RFC 792",
     ),
 )

@@ -12,6 +12,7 @@ import pytest
 
 from sixproof.agent.protocol import (
     FilterRuleSeen,
+    FilterSeen,
     ForwardingSeen,
     HealthSeen,
     LinkSeen,
@@ -57,6 +58,7 @@ from tests.unit.reporting.conclusion.cluster import (
     node,
     packet_filter,
     run,
+    with_wrong_cells,
 )
 from tests.unit.reporting.samples import (
     DENY,
@@ -416,20 +418,63 @@ def test_a_full_table_of_connections_is_the_cause() -> None:
     )
 
 
+def _died(filters: dict[str, tuple[FilterSeen, FilterSeen]] | None = None) -> Conclusion:
+    """What is concluded where packets across nodes died at worker, with these packet filters."""
+    results = run(across(SIX, "worker"), examined(filters=filters))
+    died = IcmpError(SIX, 3, 0, "2001:db8::2")
+    (one,) = conclude(with_wrong_cells(results, icmp=died)).every
+    assert len(one.headline) <= 280
+    return one
+
+
 def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     """Rule "hop-limit": the sender's address is one of a node's."""
+    one = _died()
+    assert one.headline.startswith(
+        "node worker: IPv6 packets die of their hop limit on the way: 2001:db8::2 (worker) sent "
+        "Time Exceeded. Find what lowers the hop limit there (packet filter rules, net.ipv6.conf"
+    )
+    assert "(hop limit exceeded in transit) from 2001:db8::2 (worker)" in one.evidence[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match", "named"),
+    [
+        ("hop limit to 1", "iifname cali*, IPv6, tcp and udp", True),
+        ("hop limit", "IPv6", True),
+        ("hop limit to 64", "IPv6", False),
+        ("MSS to 1", "IPv6, tcp", False),
+        ("TTL to 1", "IPv4", False),
+    ],
+)
+def test_a_rule_that_lowers_the_hop_limit_is_named(changes: str, match: str, named: bool) -> None:
+    """H1: of the family, and low; a filter of another node is no matter."""
+    rule = drop(9, match, "rewrite", changes)
+    read = (packet_filter(rule), packet_filter(rule))
+    one = _died({"worker": read})
+    told = "hop limit on the way: a packet filter rule sets the hop limit"
+    assert (told in one.headline) is named
+    assert ("remove it (nft delete rule inet x input handle 7)" in one.headline) is named
+    assert told not in _died({"worker2": read}).headline
+
+
+def test_many_routers_that_say_so_are_one_line() -> None:
+    """The first of them, and how many more; all of three as evidence."""
     results = run(across(SIX, "worker"), examined())
     (measured,) = results.matrices
-    died = IcmpError(SIX, 3, 0, "2001:db8::2")
     cells = {
-        key: dataclasses.replace(o, icmp=None if o.outcome.works else died)
-        for key, o in measured.matrix.cells.items()
+        key: o
+        if o.outcome.works
+        else dataclasses.replace(o, icmp=IcmpError(SIX, 3, 0, f"2001:db8:ffff:ffff:ffff::{n % 3}"))
+        for n, (key, o) in enumerate(measured.matrix.cells.items())
     }
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
-    (one,) = conclude(told).every
-    assert one.headline.startswith("node worker: IPv6 packets die of their hop limit on the way")
-    assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
+    one = conclude(told).every[0]
+    assert one.headline.startswith("3 routers: IPv6 packets die of their hop limit on the way: ")
+    assert " and 2 more sent Time Exceeded" in one.headline
+    assert len(one.headline) <= 280
+    assert one.evidence[0].count("2001:db8:ffff") == 3
 
 
 def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
