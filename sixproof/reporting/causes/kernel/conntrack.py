@@ -23,14 +23,14 @@ def find(situation: Situation) -> Iterator[Cause]:
         full = limit and count >= FULL * limit
         if not full and not (earlier and dropped > 0):
             continue
-        lost = f", {dropped} packets were dropped for it during the run" if dropped > 0 else ""
+        lost = f", {dropped} packets dropped for it in this run" if dropped > 0 else ""
         yield Cause(
             "conntrack",
             f"node {node}",
             f"connection tracking is full ({count} of {limit} entries{lost}): new connections of "
             f"either family are dropped there",
-            "Raise net.netfilter.nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see "
-            "what opens so many connections",
+            "Raise nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see what opens so many "
+            "connections",
             tuple(Family),
             Confidence.SHOWN if full else Confidence.FITS,
             hits=lambda wrong, node=node: touches(wrong.observation.flow, node),  # type: ignore[misc]
@@ -43,7 +43,7 @@ RULES = (
         "Connection tracking of a node is full",
         "nf_conntrack_count and nf_conntrack_max, and the drops of /proc/net/stat/nf_conntrack",
         find,
-        (),
+        ("K1",),
         "Linux Documentation/networking/nf_conntrack-sysctl",
     ),
 )

@@ -418,6 +418,33 @@ def test_a_full_table_of_connections_is_the_cause() -> None:
     )
 
 
+def test_a_full_table_of_connections_takes_two_lines() -> None:
+    """With what was dropped for it, in large numbers."""
+    names = ("nf_conntrack_count", "nf_conntrack_max")
+    sick = node(
+        "worker",
+        sysctls={f"net/netfilter/{name}": "1048576" for name in names},
+        counters={"Conntrack_drop": 1_234_567},
+    )
+    (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
+    assert "1048576 entries, 1234567 packets dropped for it in this run): new con" in one.headline
+    assert len(one.headline) <= 280
+
+
+def test_a_table_of_connections_that_was_full_once() -> None:
+    """What was dropped for want of room during the run, and not before it."""
+
+    def dropped(before: int, now: int) -> bool:
+        sick = node("worker", counters={"Conntrack_drop": now})
+        earlier = {"worker": node("worker", counters={"Conntrack_drop": before})}
+        read = examined({"worker": sick}, before=earlier)
+        (one,) = concluded(across(SIX, "worker"), read).every
+        return one.known and "connection tracking is full" in one.headline
+
+    assert dropped(4, 9)
+    assert not dropped(9, 9)
+
+
 def _died(filters: dict[str, tuple[FilterSeen, FilterSeen]] | None = None) -> Conclusion:
     """What is concluded where packets across nodes died at worker, with these packet filters."""
     results = run(across(SIX, "worker"), examined(filters=filters))
