@@ -27,12 +27,13 @@ def recorded(error: BaseException, when: str) -> Case:
     def fail() -> None:
         raise error
 
-    item = SimpleNamespace(stash=pytest.Stash())
-    item.stash[CASE] = Case("t.py::t", CaseOutcome.PASSED)
+    stash = pytest.Stash()
+    stash[CASE] = Case("t.py::t", CaseOutcome.PASSED)
+    item = SimpleNamespace(stash=stash)
     call = pytest.CallInfo.from_call(fail, when=cast(Any, when))
     report = SimpleNamespace(skipped=False, failed=True, when=when, duration=0.1)
     note_phase(cast(pytest.Item, item), call, cast(pytest.TestReport, report))
-    return item.stash[CASE]
+    return stash[CASE]
 
 
 @pytest.mark.parametrize(
