@@ -88,4 +88,48 @@ hurry() {
     ip netns exec "$netns" sysctl -qw net.ipv6.route.mtu_expires="$1" 2>/dev/null || true
   done
 }
+# fill this node's connection tracking with entries of our own, at most $1. The kernel drops none of them
+# for new ones, since they are ASSURED; they end by themselves after ten minutes. RFC 2544's addresses.
+track() { python3 - "$1" <<'PYTHON'
+import random, socket, struct, sys
+def attr(kind, data): return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+def nest(kind, *parts): return attr(kind | 0x8000, b"".join(parts))
+def way(kind, source, target, ports):
+    protocol = attr(1, b"\x11") + attr(2, ports[:2]) + attr(3, ports[2:])
+    return nest(kind, nest(1, attr(1, source), attr(2, target)), nest(2, protocol))
+def entry(source):  # with a port that is filled in: create, exclusive; assured, 600 s, our mark
+    here, there = bytes([198, 18, *source]), bytes([198, 19, 0, 1])
+    body = way(1, here, there, b"@@\0\t") + way(2, there, here, b"\0\t@@")
+    body += b"".join(attr(k, struct.pack("!I", v)) for k, v in ((3, 14), (7, 600), (8, 0x51F)))
+    return struct.pack("=IHHIIBBH", 20 + len(body), 0x100, 0x601, 0, 0, 2, 0, 0) + body
+def refused():
+    try:
+        return struct.unpack_from("=i", sock.recv(65536, socket.MSG_DONTWAIT), 16)[0]
+    except BlockingIOError:
+        return None
+    except OSError:  # more refusals than the socket holds
+        return -12
+sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+left = int(sys.argv[1])
+while left > 0:
+    parts = entry((random.randrange(64), random.randrange(64))).split(b"@@")
+    for first in range(0, min(left, 65536), 64):
+        ports = (n.to_bytes(2, "big") for n in range(first, first + 64))
+        sock.send(b"".join(port.join(parts) for port in ports))
+        while (error := refused()) is not None:
+            if error != -17:  # there is such an entry
+                sys.exit(0)
+    left -= 65536
+PYTHON
+}
+# take them out again
+untrack() { python3 - <<'PYTHON'
+import socket, struct
+marked = struct.pack("=HH", 8, 8) + struct.pack("!I", 0x51F) + struct.pack("=HH", 8, 21) + b"\xff" * 4
+sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+sock.send(struct.pack("=IHHIIBBH", 20 + len(marked), 0x102, 5, 0, 0, 0, 0, 0) + marked)
+error = struct.unpack_from("=i", sock.recv(65536), 16)[0]
+raise SystemExit(f"connection tracking keeps our entries: error {error}" if error else 0)
+PYTHON
+}
 fail() { echo "$*"; exit 1; }

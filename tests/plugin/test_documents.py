@@ -104,16 +104,21 @@ def test_the_page_of_findings_lists_all_of_them() -> None:
 
 
 def test_the_page_of_the_diagnosis_lists_all_causes() -> None:
-    """docs/diagnosis.md holds what the command prints, and each cause has a fault that shows it or
-    a test by recorded facts."""
+    """docs/diagnosis.md holds what the command prints, and each cause has a fault that shows it and
+    that a test injects, or a test by recorded facts."""
     text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     assert rules.table() in text, "python -m sixproof causes prints the table anew"
     assert known_faults.table() in text, "python -m sixproof causes prints the table anew"
     files = (ROOT / "tests/unit/reporting/conclusion").glob("test_*.py")
     tests = "".join(path.read_text(encoding="utf-8") for path in files)
     known = {path.stem for path in (ROOT / "testbed/faults/catalogue").glob("*.toml")}
+    beds = (ROOT / "tests/faults").glob("*.py")
+    injected = set(
+        re.findall(r"""["; ]([A-Z]\d*[A-Z]?)[" ]""", "".join(p.read_text("utf-8") for p in beds))
+    )
     for rule in rules.rules():
         assert set(rule.shown_by) <= known, rule.code
+        assert set(rule.shown_by) <= injected, f"{rule.code}: no test on the bed injects it"
         assert rule.shown_by or f'"{rule.code}"' in tests, rule.code
 
 

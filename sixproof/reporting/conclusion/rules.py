@@ -13,8 +13,11 @@ from sixproof.reporting.conclusion.cause import CauseRule
 
 def table() -> str:
     """All of them as a table in Markdown."""
-    rows = [(f"`{rule.code}`", rule.title, rule.facts, rule.source) for rule in rules()]
-    return markdown.table(("code", "cause", "facts", "source"), rows)
+    rows = [
+        (f"`{rule.code}`", rule.title, rule.facts, ", ".join(rule.shown_by), rule.source)
+        for rule in rules()
+    ]
+    return markdown.table(("code", "cause", "facts", "shown by", "source"), rows)
 
 
 @functools.cache

@@ -1,1 +1,1 @@
-"""What runs on nodes: daemons, CoreDNS, EndpointSlices, pods, our own agents."""
+"""What runs on nodes and in the cluster: daemons, CoreDNS, EndpointSlices, pods."""

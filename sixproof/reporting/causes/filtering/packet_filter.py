@@ -119,13 +119,12 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     sent = situation.examination.resent
     again = f": {first.rose} while {sent} failing flows were sent again"
     many = len(rules) > 1
-    told = [r.said for r in rules]
+    told = _told_once(r.said for r in rules)
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"a packet filter rule {said_some(list(dict.fromkeys(told)), 2)}"
-        f"{again if first.rose and sent else ''}",
+        f"a packet filter rule {said_some(told, 2)}{again if first.rose and sent else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -137,6 +136,24 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
         ),
         about="MSS" if rule.changes.startswith("MSS") else "",
     )
+
+
+def _told_once(said: Iterable[str]) -> list[str]:
+    """What rules do, those that differ in what stands in parentheses as one."""
+    matches: dict[str, dict[str, None]] = {}
+    for one in said:
+        what, _, match = one.removesuffix(")").partition(" (")
+        matches.setdefault(what, {}).setdefault(match)
+    return [
+        what + (f" ({_some_of(known)})" if (known := [m for m in those if m]) else "")
+        for what, those in matches.items()
+    ]
+
+
+def _some_of(matches: Sequence[str]) -> str:
+    """The first two of them, and how many more there are."""
+    more = [f"and {len(matches) - 2} more"] if len(matches) > 2 else []
+    return "; ".join((*matches[:2], *more))
 
 
 def _one_of(cells: Iterable[Disagreement]) -> Callable[[Disagreement], bool]:

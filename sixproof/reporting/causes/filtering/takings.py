@@ -17,6 +17,10 @@ FAMILIES = {
 """Families of packets by that of a table; of others (inet, bridge, netdev) both."""
 OWNED = ("KUBE-", "cali-", "CILIUM_", "DOCKER", "FLANNEL", "WEAVE", "LIBVIRT", "f2b-")
 """Chains of known owners: what they drop, a policy or an empty service means to drop."""
+OWNED_TABLES = ("kube-proxy", "calico", "kindnet", "cilium", "flannel")
+"""The same for tables of nftables."""
+LOW = 16
+"""Hops that may not suffice: kernels begin with 64 or more."""
 _VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
 _MESSAGES = {
     "icmpv6, type 2": "ICMPv6 Packet Too Big",
@@ -94,6 +98,25 @@ def takings(reading: FilterReading) -> Iterator[Taking]:
             yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
 
 
+def lowering(reading: FilterReading, family: Family) -> Taking | None:
+    """A foreign rule that writes a low hop limit, or an unknown one, into packets of a family; the
+    one that took most."""
+    low = [
+        t
+        for t in takings(reading)
+        if t.rule.changes.startswith(("hop limit", "TTL"))
+        and family in families_of(t.rule)
+        and _number(t.rule.changes) <= LOW
+    ]
+    return max(low, key=lambda t: t.rule.packets or 0, default=None)
+
+
+def _number(changes: str) -> int:
+    """What is written, 0 where that is not known."""
+    last = changes.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
+
+
 def families_of(rule: FilterRuleSeen) -> tuple[Family, ...]:
     """The families whose packets it takes: those of its table, unless it asks for one."""
     words = rule.match.split(", ")
@@ -131,7 +154,7 @@ def _without(terms: list[str], these: list[str]) -> list[str] | None:
 
 def is_owned(rule: FilterRuleSeen) -> bool:
     """Whether it is in a chain, or a table, of a known owner."""
-    return rule.chain.startswith(OWNED) or rule.table.startswith(("kube-proxy", "calico"))
+    return rule.chain.startswith(OWNED) or rule.table.startswith(OWNED_TABLES)
 
 
 def chain_of(rule: FilterRuleSeen) -> tuple[str, str, str]:

@@ -44,7 +44,7 @@ RULES = (
         "Connection tracking of a node is full",
         "nf_conntrack_count and nf_conntrack_max, and the drops of /proc/net/stat/nf_conntrack",
         find,
-        (),
+        ("K1",),
         "Linux Documentation/networking/nf_conntrack-sysctl",
     ),
 )

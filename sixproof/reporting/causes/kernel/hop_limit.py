@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Family, MatrixKind
+from sixproof.reporting.causes.filtering.takings import lowering
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
@@ -33,19 +34,30 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     named = [f"{s} ({nodes[s]})" if nodes[s] else s for s in senders]
     homes = {w.observation.flow.destination.node for w in met}
     places = set(nodes.values()) - {""} or homes
+    place = min(places) if len(places) == 1 else ""
+    reading = situation.filter_of(place)
+    rule = lowering(reading, family) if reading else None
+    if rule:
+        why = f"a packet filter rule {rule.said}"
+        remedy = f"Find who made it, and remove it ({rule.removal})"
+    else:
+        why = f"{said_some(named, 2)} sent Time Exceeded"
+        remedy = (
+            f"Find what lowers it there (packet filter rules that set it, {DEFAULT[family]}), or a "
+            f"routing loop"
+        )
     return Cause(
         "hop-limit",
-        f"node {min(places)}" if len(places) == 1 else f"{len(senders)} routers",
-        f"{family} packets exceed their hop limit on the way: {said_some(named, 2)} sent Time "
-        f"Exceeded",
-        f"Find what lowers it there (packet filter rules that set it, {DEFAULT[family]}), or a "
-        f"routing loop",
+        f"node {place}" if place else f"{len(senders)} routers",
+        f"{family} packets exceed their hop limit on the way: {why}",
+        remedy,
         (family,),
         Confidence.SHOWN,
         hits=_near(family, homes),
         evidence=(
             f"{len(met)} flows met it",
             f"hop limit exceeded in transit, said by {said_some(named, SENDERS)}",
+            *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
     )
 
@@ -80,9 +92,10 @@ RULES = (
     CauseRule(
         "hop-limit",
         "Packets exceed their hop limit on the way",
-        "ICMP Time Exceeded that clients met, and which node has the sender's address",
+        "ICMP Time Exceeded that clients met, which node has the sender's address, and rules of "
+        "its packet filter that set the hop limit",
         find,
-        (),
+        ("H1",),
         "RFC 4443 section 3.3, RFC 792",
     ),
 )

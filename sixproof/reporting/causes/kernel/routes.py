@@ -214,7 +214,7 @@ RULES = (
         "A node has no route to another node's pods, or one that refuses them",
         "policy rules and all routing tables of the node, for each address that was measured",
         find,
-        ("I10", "R2"),
+        ("I10", "R2", "R2F"),
         "ip-rule(8), ip-route(8)",
     ),
 )

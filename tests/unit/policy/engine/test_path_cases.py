@@ -358,7 +358,7 @@ def test_a_host_endpoint_takes_its_node_out_of_judgement() -> None:
 
 
 def test_the_memory_of_an_oracle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sixproof.policy.engine.oracle._MOST_PARTIES", 3)
+    monkeypatch.setattr("sixproof.policy.engine.oracle._MOST_PEERS", 3)
     oracle = Oracle.of(manifests(NOTHING_IN), WORLD)
     for n in range(10, 20):
         one = pod(f"p{n}", "shop", n, "worker")

@@ -12,6 +12,7 @@ import pytest
 
 from sixproof.agent.protocol import (
     FilterRuleSeen,
+    FilterSeen,
     ForwardingSeen,
     HealthSeen,
     LinkSeen,
@@ -58,6 +59,7 @@ from tests.unit.reporting.conclusion.cluster import (
     node,
     packet_filter,
     run,
+    with_wrong_cells,
 )
 from tests.unit.reporting.samples import (
     DENY,
@@ -442,20 +444,74 @@ def test_a_table_that_was_full_during_the_run_is_told_with_what_it_cost() -> Non
     )
 
 
+def test_a_table_of_connections_that_was_full_once() -> None:
+    """What was dropped for want of room during the run, and not before it."""
+
+    def dropped(before: int, now: int) -> bool:
+        sick = node("worker", counters={"Conntrack_drop": now})
+        earlier = {"worker": node("worker", counters={"Conntrack_drop": before})}
+        read = examined({"worker": sick}, before=earlier)
+        (one,) = concluded(across(SIX, "worker"), read).every
+        return one.known and "connection tracking was full" in one.headline
+
+    assert dropped(4, 9)
+    assert not dropped(9, 9)
+
+
+def _died(filters: dict[str, tuple[FilterSeen, FilterSeen]] | None = None) -> Conclusion:
+    """What is concluded where packets across nodes died at worker, with these packet filters."""
+    results = run(across(SIX, "worker"), examined(filters=filters))
+    died = IcmpError(SIX, 3, 0, "2001:db8::2")
+    (one,) = conclude(with_wrong_cells(results, icmp=died)).every
+    return one
+
+
 def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     """Rule "hop-limit": the sender's address is one of a node's."""
+    one = _died()
+    assert one.headline.startswith(
+        "node worker: IPv6 packets exceed their hop limit on the way: 2001:db8::2 (worker) sent "
+        "Time Exceeded. Find what lowers it there (packet filter rules that set it, net.ipv6.conf"
+    )
+    assert "hop limit exceeded in transit, said by 2001:db8::2 (worker)" in one.evidence[1]
+
+
+@pytest.mark.parametrize(
+    ("changes", "match", "named"),
+    [
+        ("hop limit to 1", "iifname cali*, IPv6, tcp and udp", True),
+        ("hop limit", "IPv6", True),
+        ("hop limit to 64", "IPv6", False),
+        ("MSS to 1", "IPv6, tcp", False),
+        ("TTL to 1", "IPv4", False),
+    ],
+)
+def test_a_rule_that_lowers_the_hop_limit_is_named(changes: str, match: str, named: bool) -> None:
+    """H1: of the family, and low; a filter of another node is no matter."""
+    rule = drop(9, match, "rewrite", changes)
+    read = (packet_filter(rule), packet_filter(rule))
+    one = _died({"worker": read})
+    told = "hop limit on the way: a packet filter rule sets the hop limit"
+    assert (told in one.headline) is named
+    assert ("remove it (nft delete rule inet x input handle 7)" in one.headline) is named
+    assert told not in _died({"worker2": read}).headline
+
+
+def test_many_routers_that_say_so_are_one_line() -> None:
+    """The first of them, and how many more; all of three as evidence."""
     results = run(across(SIX, "worker"), examined())
     (measured,) = results.matrices
-    died = IcmpError(SIX, 3, 0, "2001:db8::2")
     cells = {
-        key: dataclasses.replace(o, icmp=None if o.outcome.works else died)
-        for key, o in measured.matrix.cells.items()
+        key: o
+        if o.outcome.works
+        else dataclasses.replace(o, icmp=IcmpError(SIX, 3, 0, f"2001:db8:ffff:ffff:ffff::{n % 3}"))
+        for n, (key, o) in enumerate(measured.matrix.cells.items())
     }
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(told).every
-    assert one.headline.startswith("node worker: IPv6 packets exceed their hop limit on the way")
-    assert "2001:db8::2 (worker) sent Time Exceeded" in one.headline
+    assert one.headline.startswith("3 routers: IPv6 packets exceed their hop limit on the way: ")
+    assert one.evidence[1].count("2001:db8:ffff") == 3
 
 
 @pytest.mark.parametrize("family", Family, ids=str)

@@ -23,6 +23,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.causes.filtering import packet_filter as causes
+from sixproof.reporting.causes.filtering.takings import is_owned
 from sixproof.reporting.conclusion.cause import Cause, Confidence
 from sixproof.reporting.conclusion.conclude import Conclusion
 from sixproof.reporting.conclusion.situation import Situation
@@ -296,7 +297,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.PACKETS,
         sized("hop-by-hop options")[::2],
         Outcome.DROPPED,
-        "(hop-by-hop options) and drops IPv6 packets from its pods (destination options)",
+        "drops IPv6 packets from its pods (hop-by-hop options; destination options)",
     ),
     (
         "I23",
@@ -605,3 +606,21 @@ def test_an_arp_table_is_of_ipv4() -> None:
         flows = [flow(HERE, HERE, family=family)]
         results = ran(MatrixKind.FLOWS, flows, examination=examined(filters=filters(rule)))
         assert told(results).known is known
+
+
+def test_rules_that_differ_in_their_match_alone_are_told_once() -> None:
+    """I7: two devices in one sentence, of more the first two."""
+    said = [f"drops TCP packets that it forwards (oifname vxlan{number})" for number in range(4)]
+    assert causes._told_once(said[:1]) == said[:1]
+    both = "drops TCP packets that it forwards (oifname vxlan0; oifname vxlan1)"
+    assert causes._told_once(said[:2]) == [both]
+    (many,) = causes._told_once(said)
+    assert many.endswith("(oifname vxlan0; oifname vxlan1; and 2 more)")
+    assert causes._told_once(["drops fragments", "drops fragments"]) == ["drops fragments"]
+
+
+@pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])
+def test_tables_of_network_plugins_are_not_somebody_else_s(table: str) -> None:
+    rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, "")
+    assert is_owned(rule)
+    assert not is_owned(dataclasses.replace(rule, table="x"))

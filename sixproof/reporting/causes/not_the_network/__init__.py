@@ -1,0 +1,1 @@
+"""Causes that are not the network: what should have measured, or answered, did not."""
