@@ -91,7 +91,7 @@ CASES = (
     Case("F3 --node NODE", CRAFTED, ("NODE", "sets the MSS to 1220", "from its pods"), SIX),
     # Once the channels into the pods are open: new ones would not pass.
     Case("K1 --node NODE", MESH, ("NODE", "connection tracking is full"), after="echo_ports"),
-    Case("H1 --node NODE", MESH, ("NODE", "die of their hop limit", "hop limit to 1 in"), SIX),
+    Case("H1 --node NODE", MESH, ("NODE", "exceed their hop limit", "hop limit to 1 in"), SIX),
     Case(
         "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
     ),
