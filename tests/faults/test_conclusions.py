@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family
+from tests.faults.conftest import MESH as FULL_MESH
 from tests.faults.conftest import assert_first_line, faults, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
@@ -96,7 +97,13 @@ CASES = (
         "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
     ),
     Case("A3 --value 60", SERVICES, ("the API server", "did not answer"), (), "ready"),
-    Case("A4 --pod {pod}", MESH, ("POD", "agent (python) does not answer"), (), "ready"),
+    Case(
+        "A4 --pod {pod}",
+        f"{MESH}::{FULL_MESH}",
+        ("POD", "agent (python) does not answer"),
+        (),
+        "ready",
+    ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
