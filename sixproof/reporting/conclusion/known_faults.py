@@ -132,7 +132,7 @@ KNOWN = (
     KnownFault(
         "sysctl",
         ("forwarding is 0",),
-        "forwarding is off again, after a restart of the node for one",
+        "forwarding is off again, for example after a restart of the node",
         ("kubernetes/website 48403",),
     ),
 )

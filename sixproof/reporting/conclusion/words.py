@@ -12,7 +12,7 @@ FACTS = 2
 """Faults that an explanation names; of more only the number is said."""
 
 HIDDEN = (
-    "nothing that takes this way came through: a second fault there shows once this one is gone"
+    "nothing came through on this path: it may hide a second fault there; run again once it is gone"
 )
 
 DOUBTS = {

@@ -117,7 +117,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     rule = first.rule
     families = tuple(f for f in Family if any(f in families_of(r.rule) for r in rules))
     sent = situation.examination.resent
-    again = f": {first.rose} while {sent} failing flows were sent again"
+    again = f": {first.rose} packets while {sent} failing flows were sent again"
     many = len(rules) > 1
     told = _told_once(r.said for r in rules)
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"

@@ -80,7 +80,7 @@ def _oddities(
                 node,
                 f"has {what} {mine}, the other nodes have {usual}",
                 "neither side takes the other's packets",
-                f"give it {usual} (Calico: FelixConfiguration node.{node} and default)",
+                f"give it {usual} (Calico: FelixConfiguration node.{node}, else default)",
             )
 
 

@@ -134,7 +134,8 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
     if not group.way.open:
         what = group.refused(pods)
         if _by_rule(group.way):
-            remedy = f"Remove it (ip -{family.version} rule), and find who made it"
+            pref = group.way.rule.priority if group.way.rule else ""
+            remedy = f"Remove it (ip -{family.version} rule del pref {pref}), and find who made it"
         elif route is not None:
             remedy = (
                 f"Remove it (ip -{family.version} route del {route.kind} "
@@ -179,7 +180,7 @@ def _evidence(situation: Situation, node: str, family: Family, group: _WrongWay)
         if route is not None and route.kind == "unicast":
             yield (
                 f"table main of {node} has a route for them ({fib.said_prefix(route.destination)} "
-                f"dev {route.device}), which is never asked"
+                f"dev {route.device}), which is never used"
             )
     other = family.other
     twins = [

@@ -184,7 +184,7 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
     line = first(across(SIX, "worker"), examined(filters=filters))
     assert line.startswith(
         "node worker: a packet filter rule drops IPv6 VXLAN packets meant for the node itself "
-        "(iifname eth0): 8 while 4 failing flows were sent again"
+        "(iifname eth0): 8 packets while 4 failing flows were sent again"
     )
     assert "nft delete rule inet x input handle 7" in line
 
