@@ -819,7 +819,11 @@ def test_a_slice_that_leads_nowhere_is_the_cause() -> None:
         return Outcome.DROPPED if dead else Outcome.ALLOWED
 
     stray = StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1")
-    (one,) = concluded(rule, examined(strays=[stray]), (*pods()[1:], service)).every
+    ran = run(rule, examined(strays=[stray]), (*pods()[1:], service))
+    listed = "2001:db8:bad::1 port 80 is listed by EndpointSlice by-hand, no ready pod has it"
+    own = Case("suites/services/t.py::slices", CaseOutcome.FAILED, message=listed)
+    (one,) = conclude(dataclasses.replace(ran, cases=(*ran.cases, own))).every
+    assert own.nodeid in one.tests, "it names the slice without its namespace"
     assert one.headline.startswith(
         "EndpointSlice six-x-svc/by-hand: it sends IPv6 traffic of Service web to "
         "2001:db8:bad::1, which no pod has"
