@@ -68,7 +68,8 @@ def test_a_denial_says_how_long_it_may_be_kept(
     expected = records.unknown([unknown], ip_family, "no service has this name")
     seen = resolution.must_answer("a denial", expected)
     bare = [str(o.query) for o in seen if not (o.answer and o.answer.has_soa)]
-    assert not bare, "\n".join(["no SOA in the answers to", *bare])
+    lacking = "negative answers have no SOA and cannot be cached (RFC 2308 section 3):"
+    assert not bare, "\n".join([lacking, *bare])
 
 
 @pytest.mark.story("headless services")

@@ -115,7 +115,8 @@ CASES = (
         ("Calico chose", "not in 2001:db8:dead::/48"),
         SIX,
     ),
-    Case("I21", RECORDS, ("CoreDNS", "Corefile", "AAAA"), SIX),
+    # What the plugin answers lacks an SOA besides, which that test says in its own words.
+    Case("I21", RECORDS, ("CoreDNS", "Corefile", "AAAA"), SIX, others=1),
     Case("R5", RECORDS, ("CoreDNS", "Corefile", "rewrite stop type AAAA A"), SIX),
     Case("R4 --pod DNS", RECORDS, ("POD", "NXDOMAIN")),
     Case("R10 --pod DNS", "suites/dns/test_transports.py", ("POD", "no answer on port 53")),
