@@ -27,8 +27,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"{cell.observation.reason}",
                 family,
                 pods,
-                "See which plugin that is chained behind Calico there (/etc/cni/net.d) changes its "
-                "result, and make the pods again",
+                "See which plugin chained to Calico's changes its result, and make the pods again",
             )
         else:
             yield _cause(
