@@ -27,7 +27,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"{cell.observation.reason}",
                 family,
                 pods,
-                "See which plugin chained to Calico's changes its result, and make the pods again",
+                "See which plugin chained to Calico's changes its result, and make pods again",
             )
         else:
             yield _cause(
