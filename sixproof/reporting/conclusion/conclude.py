@@ -186,8 +186,8 @@ def _speaks(case: Case, cause: Cause) -> bool:
 
 
 def _names(cause: Cause, case: Case) -> bool:
-    """Whether a test's own words name the place of a cause: a node, a pod, a replica, an object with
-    or without its namespace."""
+    """Whether a test's own words name the place of a cause: a node, a pod, a replica, or an object,
+    with its namespace or without."""
     name = cause.place.rpartition(" ")[2].rpartition("/")[2]
     return name not in NAMELESS and name in case.message
 
