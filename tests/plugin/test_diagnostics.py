@@ -138,7 +138,7 @@ def test_a_red_run_s_have_what_was_examined(simulated: SimulatedCluster, tmp_pat
     files = bundle(tmp_path)
     assert states(files)["forwarding"] == "not ok"
     assert "six-worker: net.ipv6.conf.all.forwarding is 0" in files["index.md"]
-    assert "Nodes said what they say here after the last test." in files["index.md"]
+    assert "What nodes say of themselves here was read after the last test." in files["index.md"]
     assert "run/examination.json" in files
     assert ran.results["examination"]
     report = tmp_path / "reports/latest"
