@@ -17,6 +17,7 @@ from tests.faults.conftest import SuiteRun, run_suites
 
 pytestmark = pytest.mark.bed
 NAME = "six-fault-r11"
+WORDS = "pods of tests need a change request"
 API = "admissionregistration.k8s.io/v1"
 POLICY = Kind(API, "ValidatingAdmissionPolicy", "validatingadmissionpolicies", namespaced=False)
 BINDING = Kind(
@@ -42,7 +43,7 @@ REFUSING: tuple[Manifest, ...] = (
             "validations": [
                 {
                     "expression": f"!('{ownership.RUN}' in object.metadata.?labels.orValue({{}}))",
-                    "message": "pods of tests need a change request",
+                    "message": WORDS,
                 }
             ],
         },
@@ -89,12 +90,11 @@ def test_an_admission_policy_that_refuses_probe_pods_is_one_clear_cause(
 @pytest.fixture
 def refused(bed: testbed.Bed) -> Iterator[str]:
     """A ValidatingAdmissionPolicy that refuses every pod of a run, in these words."""
-    words = "pods of tests need a change request"
     with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        for manifest in REFUSING:
-            cluster.apply(manifest)
         try:
-            yield words
+            for manifest in REFUSING:
+                cluster.apply(manifest)
+            yield WORDS
         finally:
             for kind in (BINDING, POLICY):
                 cluster.delete(kind, NAME)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sixproof.agent import protocol
 from sixproof.calico.operator import Installation
 from sixproof.calico.pools import Pool
 from sixproof.errors import NotAsked
 from sixproof.model import Endpoint
 from sixproof.probes.connect.probe import SLACK, AgentClient
+from sixproof.probes.pmtu.interfaces import POD_INTERFACE, inspected
 from sixproof.reporting.diagnosis import evidence
-
-POD_DEVICE = "eth0"
 
 
 class InstallationChecks:
@@ -79,15 +77,11 @@ class InstallationChecks:
         wanted = self._installation.mtu
         if wanted is None:
             raise NotAsked("the Installation leaves the MTU to Felix", "mtu of calicoNetwork")
-        asked = [
-            (pod, self._agents.ask(pod, protocol.Inspect(), protocol.Inspected, SLACK))
-            for pod in self._pods
-        ]
         evidence.require_none(
             [
-                f"{pod.name}: {POD_DEVICE} has MTU {seen}, wanted {wanted}"
-                for pod, answer in asked
-                if (seen := answer.result().mtus.get(POD_DEVICE)) != wanted
+                f"{pod.name}: {POD_INTERFACE} has MTU {mtu}, wanted {wanted}"
+                for pod, seen in inspected(self._agents, self._pods, SLACK)
+                if (mtu := seen.mtus.get(POD_INTERFACE)) != wanted
             ]
         )
 

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
-from sixproof.agent import protocol
 from sixproof.checks.dns.dns_access import DnsAccess
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
@@ -23,6 +22,7 @@ from sixproof.probes.dns.judge import DnsDisagreement, Expected
 from sixproof.probes.dns.probe import DnsProbe
 from sixproof.probes.dns.servers import ClusterDns, ResolvConf
 from sixproof.probes.dns.verdict import DnsObservation, DnsQuery, DnsServer, Transport
+from sixproof.probes.pmtu.interfaces import inspected
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
@@ -259,8 +259,7 @@ class Resolution:
 
 def resolvers_of(agents: Agents, sources: Sequence[Endpoint]) -> dict[str, ResolvConf]:
     """The resolv.conf of each endpoint, by its name."""
-    asked = [agents.ask(s, protocol.Inspect(), protocol.Inspected, 30) for s in sources]
     return {
-        source.name: ResolvConf.parse(answer.result().resolv_conf)
-        for source, answer in zip(sources, asked, strict=True)
+        source.name: ResolvConf.parse(seen.resolv_conf)
+        for source, seen in inspected(agents, sources)
     }

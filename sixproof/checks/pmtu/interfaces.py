@@ -9,31 +9,14 @@ from sixproof.agent import protocol
 from sixproof.errors import NotAsked, VerdictError
 from sixproof.model import Endpoint
 from sixproof.probes.connect.probe import AgentClient
-from sixproof.probes.pmtu.interfaces import Seen
+from sixproof.probes.pmtu.interfaces import PATIENCE, POD_INTERFACE, inspected
 from sixproof.reporting.allure import steps
 
 ETHERNET = 1500
 """Bytes of a packet on Ethernet without jumbo frames."""
 SOMEWHERE = tuple(map(ipaddress.ip_address, ("192.0.2.1", "2001:db8::1")))
 """Documentation addresses: where a node would send what it has no special route for."""
-PATIENCE = 30.0
-"""Seconds that an agent may take to answer."""
-PODS_OWN = "eth0"
-"""What the interface is called that a pod's network plugin gives it."""
 NoneWrong = Callable[[str, Sequence[str]], None]
-
-
-def inspected(agents: AgentClient, places: Sequence[Endpoint]) -> Seen:
-    """The interfaces of every place, as they are now.
-
-    Raises:
-        InfrastructureError: an agent could not be asked.
-    """
-    asked = [
-        (place, agents.ask(place, protocol.Inspect(), protocol.Inspected, PATIENCE))
-        for place in places
-    ]
-    return [(place, answer.result()) for place, answer in asked]
 
 
 def pod_mtu(agents: AgentClient, pods: Sequence[Endpoint]) -> int:
@@ -46,7 +29,7 @@ def pod_mtu(agents: AgentClient, pods: Sequence[Endpoint]) -> int:
         mtu
         for _, seen in inspected(agents, pods)
         for name, mtu in seen.mtus.items()
-        if name == PODS_OWN
+        if name == POD_INTERFACE
     )
 
 

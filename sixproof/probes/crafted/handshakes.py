@@ -12,6 +12,7 @@ from sixproof.model import Flow, Observation
 from sixproof.probes.connect.probe import SLACK, AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import HEADERS, CapturedPacket
+from sixproof.probes.pmtu.interfaces import POD_INTERFACE
 
 TCP_HEADER = 20
 
@@ -70,7 +71,7 @@ def capture_all(
             one,
             _of(one.flow, syns[one.flow.source.name], outgoing=True),
             _of(one.flow, syns[one.flow.destination.name], outgoing=False),
-            inspected[one.flow.source.name].result().mtus["eth0"],
+            inspected[one.flow.source.name].result().mtus[POD_INTERFACE],
         )
         for one in seen
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping, Sequence
 
-from sixproof.agent.protocol import Inspected
+from sixproof.agent.protocol import Inspect, Inspected
 from sixproof.model import Endpoint, Family
+from sixproof.probes.connect.probe import AgentClient
 
 IPV6_MINIMUM = 1280
 """RFC 8200 section 5."""
@@ -26,8 +27,22 @@ FALLBACK = frozenset(
 )
 """Devices that kernel modules put into every network namespace by themselves."""
 
+POD_INTERFACE = "eth0"
+"""What the interface is called that a pod's network plugin gives it."""
+PATIENCE = 30.0
+"""Seconds that an agent may take to answer."""
 _UNUSABLE = {"tentative", "dadfailed", "deprecated"}
 Seen = Sequence[tuple[Endpoint, Inspected]]
+
+
+def inspected(agents: AgentClient, places: Sequence[Endpoint], patience: float = PATIENCE) -> Seen:
+    """What the agent of every place says of its interfaces and resolver, all asked at once.
+
+    Raises:
+        InfrastructureError: an agent could not be asked.
+    """
+    asked = [(place, agents.ask(place, Inspect(), Inspected, patience)) for place in places]
+    return [(place, answer.result()) for place, answer in asked]
 
 
 def own(seen: Inspected) -> Mapping[str, int]:

@@ -28,7 +28,7 @@ from sixproof.reporting.causes.filtering.rule_match import (
     HIGHEST,
     FilteredPacket,
     Spans,
-    alike,
+    same_device,
     span_of,
 )
 from sixproof.reporting.conclusion.reach import carried_over
@@ -265,4 +265,4 @@ def _translated(flow: Flow) -> bool:
 
 
 def _of_a_pod(device: str) -> bool:
-    return any(alike(device, name) for name in POD_DEVICES)
+    return any(same_device(device, name) for name in POD_DEVICES)

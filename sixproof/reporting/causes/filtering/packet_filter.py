@@ -13,6 +13,7 @@ from sixproof.reporting.causes.filtering.rule_match import takes
 from sixproof.reporting.causes.filtering.takings import (
     OWNED,
     Taking,
+    busiest,
     chain_of,
     families_of,
     is_owned,
@@ -98,13 +99,12 @@ def translating(
     if reading is None:
         return None
     here, those = _Node(situation, node), tuple(cells)
-    nat = [
+    return busiest(
         t
         for t in takings(reading)
         if t.rule.verdict == "nat" and "destination" not in t.rule.changes
         if family in families_of(t.rule) and any(here.breaks(t, cell) for cell in those)
-    ]
-    return max(nat, key=lambda t: t.rule.packets or 0, default=None)
+    )
 
 
 def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
@@ -119,7 +119,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     sent = situation.examination.resent
     again = f": {first.rose} packets while {sent} failing flows were sent again"
     many = len(rules) > 1
-    told = _told_once(r.said for r in rules)
+    told = _told_once(rules)
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
@@ -138,12 +138,11 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     )
 
 
-def _told_once(said: Iterable[str]) -> list[str]:
-    """What rules do, those that differ in what stands in parentheses as one."""
+def _told_once(rules: Iterable[Taking]) -> list[str]:
+    """What rules do, those that differ in their match alone as one."""
     matches: dict[str, dict[str, None]] = {}
-    for one in said:
-        what, _, match = one.removesuffix(")").partition(" (")
-        matches.setdefault(what, {}).setdefault(match)
+    for rule in rules:
+        matches.setdefault(rule.what, {}).setdefault(rule.match)
     return [
         what + (f" ({_some_of(known)})" if (known := [m for m in those if m]) else "")
         for what, those in matches.items()

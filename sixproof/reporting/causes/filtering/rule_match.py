@@ -155,11 +155,13 @@ def _holds(term: _Term, packet: FilteredPacket) -> bool:
 
 def _by_device(term: _Term, devices: frozenset[str]) -> bool:
     if term.inverted:
-        return not devices or any(not any(alike(d, name) for name in term.names) for d in devices)
-    return any(alike(device, name) for device in devices for name in term.names)
+        return not devices or any(
+            not any(same_device(d, name) for name in term.names) for d in devices
+        )
+    return any(same_device(device, name) for device in devices for name in term.names)
 
 
-def alike(one: str, other: str) -> bool:
+def same_device(one: str, other: str) -> bool:
     """Whether two names of devices may mean the same one; a ``*`` stands for any end."""
     ahead, behind = one.removesuffix("*"), other.removesuffix("*")
     if one == ahead and other == behind:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import functools
+from collections.abc import Iterable, Iterator
 
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
 from sixproof.model import Family
@@ -72,14 +73,27 @@ class Taking:
     @property
     def said(self) -> str:
         """What it does: ``drops IPv6 VXLAN packets that it forwards (iifname eth0)``."""
-        rule = self.rule
-        taken = _taken(rule, self.chain.hook if self.chain else "")
+        return f"{self.what} ({self.match})" if self.match else self.what
+
+    @property
+    def what(self) -> str:
+        """The same without its match: ``drops IPv6 VXLAN packets that it forwards``."""
+        rule, (taken, _) = self.rule, self._taken
         if not rule.changes:
             what = "the addresses of " if rule.verdict == "nat" else ""
             return f"{_VERBS[rule.verdict]} {what}{taken}"
         if rule.verdict == "nat":
             return f"translates {rule.changes} of {taken}"
         return f"sets the {rule.changes} in {taken}"
+
+    @property
+    def match(self) -> str:
+        """What `what` does not say of its match: ``iifname eth0``, "" where it says all."""
+        return self._taken[1]
+
+    @functools.cached_property
+    def _taken(self) -> tuple[str, str]:
+        return _taken(self.rule, self.chain.hook if self.chain else "")
 
     @property
     def removal(self) -> str:
@@ -94,21 +108,25 @@ def takings(reading: FilterReading) -> Iterator[Taking]:
     chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
     for rule in reading.after.rules:
         if rule.verdict in _VERBS and not is_owned(rule) and rule.packets != 0:
-            chain = chains.get((rule.family, rule.table, rule.chain))
+            chain = chains.get(chain_of(rule))
             yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
+
+
+def busiest(these: Iterable[Taking]) -> Taking | None:
+    """The one that took most, None where there is none."""
+    return max(these, key=lambda taking: taking.rule.packets or 0, default=None)
 
 
 def lowering(reading: FilterReading, family: Family) -> Taking | None:
     """A foreign rule that writes a low hop limit, or an unknown one, into packets of a family; the
     one that took most."""
-    low = [
+    return busiest(
         t
         for t in takings(reading)
         if t.rule.changes.startswith(("hop limit", "TTL"))
         and family in families_of(t.rule)
         and _number(t.rule.changes) <= LOW
-    ]
-    return max(low, key=lambda t: t.rule.packets or 0, default=None)
+    )
 
 
 def _number(changes: str) -> int:
@@ -126,9 +144,9 @@ def families_of(rule: FilterRuleSeen) -> tuple[Family, ...]:
     return FAMILIES.get(rule.family, tuple(Family))
 
 
-def _taken(rule: FilterRuleSeen, hook: str) -> str:
-    """Which packets it takes: ``ICMPv6 Packet Too Big that it forwards``, ``IPv6 TCP packets from
-    its pods (destination 2001:db8::/56)``."""
+def _taken(rule: FilterRuleSeen, hook: str) -> tuple[str, str]:
+    """Which packets it takes, and what else they must be like: ``IPv6 TCP packets from its pods``,
+    ``destination 2001:db8::/56``."""
     left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
     way = next((_WAYS[term] for term in left if term in _WAYS), _HOOKS.get(hook, ""))
     left = [term for term in left if term not in _WAYS]
@@ -141,7 +159,7 @@ def _taken(rule: FilterRuleSeen, hook: str) -> str:
                 kind, left = f"{prefix}{words}", rest
     if not kind:
         kind = f"{of}packets" if left or way else f"all {of}packets"
-    return " ".join(filter(None, (kind, way, f"({', '.join(left)})" if left else "")))
+    return f"{kind} {way}".rstrip(), ", ".join(left)
 
 
 def _without(terms: list[str], these: list[str]) -> list[str] | None:

@@ -20,7 +20,7 @@ from sixproof.agent.protocol import (
     RuleSeen,
 )
 from sixproof.kube.facts.components import ComponentPod
-from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome
+from sixproof.model import ClusterFacts, Endpoint, EndpointKind, Family, Flow, NodeFacts, Outcome
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
 from sixproof.reporting.conclusion import conclude as conclusion
@@ -39,6 +39,16 @@ RULES = [
 LONGEST = 280
 """Characters of a first line: two lines of a terminal."""
 HEALTHY = [HealthSeen(asked, 200, "ok") for asked in reader.HEALTH]
+
+
+FACTS = ClusterFacts(
+    "https://x",
+    "v1.37.0",
+    nodes=tuple(
+        NodeFacts(n, tuple(map(ipaddress.ip_address, (f"192.0.2.{i}", f"2001:db8::{i}"))))
+        for i, n in enumerate(NODES, 1)
+    ),
+)
 
 
 def node(name: str, **changes: Any) -> NodeSeen:

@@ -46,6 +46,7 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (
+    FACTS,
     RULES,
     TUNNELS,
     across,
@@ -886,16 +887,6 @@ def test_what_a_cause_explains_adds_up() -> None:
     assert lead == f"1 test, {4 * cells} wrong results"
     assert named == [place.pattern.fact] * 2
     assert rest == f"and {2 * cells} more in 2 places"
-
-
-FACTS = ClusterFacts(
-    "https://x",
-    "v1.37.0",
-    nodes=tuple(
-        NodeFacts(n, tuple(map(ipaddress.ip_address, (f"192.0.2.{i}", f"2001:db8::{i}"))))
-        for i, n in enumerate(NODES, 1)
-    ),
-)
 
 
 def _wider(name: str, mtu: int, *devices: str) -> NodeSeen:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 
 import pytest
 
 from sixproof.agent.protocol import AddressHeld, RouteHeld, RuleSeen
-from sixproof.model import ClusterFacts, Family, Flow, NodeFacts, Outcome
+from sixproof.model import Family, Flow, Outcome
 from sixproof.reporting.causes.kernel import route_mtus
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.conclusion.situation import Situation
 from tests.unit.reporting.conclusion.cluster import (
+    FACTS,
     RULES,
     TUNNELS,
     across,
@@ -25,14 +25,6 @@ from tests.unit.reporting.samples import NODES, pods
 
 FOUR, SIX = Family.IPV4, Family.IPV6
 ADDRESS = "2001:db8::1"
-FACTS = ClusterFacts(
-    "https://x",
-    "v1.37.0",
-    nodes=tuple(
-        NodeFacts(n, tuple(map(ipaddress.ip_address, (f"192.0.2.{i}", f"2001:db8::{i}"))))
-        for i, n in enumerate(NODES, 1)
-    ),
-)
 FIRST = NODES[0]
 
 

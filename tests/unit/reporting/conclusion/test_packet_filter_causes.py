@@ -23,7 +23,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.causes.filtering import packet_filter as causes
-from sixproof.reporting.causes.filtering.takings import is_owned
+from sixproof.reporting.causes.filtering.takings import Taking, is_owned
 from sixproof.reporting.conclusion.cause import Cause, Confidence
 from sixproof.reporting.conclusion.conclude import Conclusion
 from sixproof.reporting.conclusion.situation import Situation
@@ -610,13 +610,20 @@ def test_an_arp_table_is_of_ipv4() -> None:
 
 def test_rules_that_differ_in_their_match_alone_are_told_once() -> None:
     """I7: two devices in one sentence, of more the first two."""
-    said = [f"drops TCP packets that it forwards (oifname vxlan{number})" for number in range(4)]
-    assert causes._told_once(said[:1]) == said[:1]
+    rules = [
+        FilterRuleSeen("inet", "x", "forward", n, "drop", "", 9, f"oifname vxlan{n}, tcp")
+        for n in range(4)
+    ]
+    chain = ChainSeen("inet", "x", "forward", "forward", 0)
+    said = [Taking(rule, chain, 0) for rule in rules]
+    assert causes._told_once(said[:1]) == [said[0].said]
+    assert said[0].said == "drops TCP packets that it forwards (oifname vxlan0)"
     both = "drops TCP packets that it forwards (oifname vxlan0; oifname vxlan1)"
     assert causes._told_once(said[:2]) == [both]
     (many,) = causes._told_once(said)
     assert many.endswith("(oifname vxlan0; oifname vxlan1; and 2 more)")
-    assert causes._told_once(["drops fragments", "drops fragments"]) == ["drops fragments"]
+    plain = Taking(dataclasses.replace(rules[0], match="fragment"), None, 0)
+    assert causes._told_once([plain, plain]) == ["drops fragments"]
 
 
 @pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])

@@ -6,7 +6,12 @@ import ipaddress
 
 import pytest
 
-from sixproof.reporting.causes.filtering.rule_match import FilteredPacket, alike, span_of, takes
+from sixproof.reporting.causes.filtering.rule_match import (
+    FilteredPacket,
+    same_device,
+    span_of,
+    takes,
+)
 
 REQUEST = FilteredPacket(
     "tcp",
@@ -121,4 +126,4 @@ def test_what_a_node_sends_itself_comes_in_by_no_device() -> None:
 )
 def test_names_of_devices(one: str, other: str, same: bool) -> None:
     """A star stands for any end."""
-    assert alike(one, other) is same
+    assert same_device(one, other) is same
