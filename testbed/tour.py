@@ -86,12 +86,14 @@ def of_the_day(day: datetime.date, fit: Sequence[str] = FIT_FOR_CI) -> str:
 
 
 def chosen(only: str) -> tuple[str, ...]:
-    """Names from a list with commas, all variants for an empty one; the default comes first.
+    """Names from a list with commas, all but the twin of the default for an empty one; the default
+    comes first.
 
     Raises:
         BedError: one of them is no variant.
     """
-    names = tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", only)))) or variant.names()
+    every = tuple(name for name in variant.names() if name != variant.TWIN)
+    names = tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", only)))) or every
     for name in names:
         variant.load(name)
     return tuple(sorted(names, key=lambda name: (name != variant.DEFAULT, name)))

@@ -23,6 +23,8 @@ from testbed.variants.table import Network, Table
 
 FOLDER = Path(__file__).parent
 DEFAULT = "dual"
+TWIN = "twin"
+"""The default once more, beside it: two beds of one kind can be broken at the same time."""
 VARIABLE = "SIX_VARIANT"
 """The environment's way to ask for another one; the suites read it too."""
 LEAST_POD_MTU = 1280

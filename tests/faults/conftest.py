@@ -1,4 +1,7 @@
-"""Runs of the suites against a bed that is broken on purpose."""
+"""Runs of the suites against a bed that is broken on purpose.
+
+Under ``-n 2`` each worker has a bed of its own, the default one and its twin.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,17 @@ IDLE = 2.0
 """Load of each processor below which a machine is quiet enough for these limits."""
 LONGEST = 280
 """Characters of a first line: two lines of a wide terminal."""
+BEDS = (variant.DEFAULT, variant.TWIN)
+"""The beds of xdist's workers."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker its bed; a fault must never be met by the tests of another worker."""
+    if worker := getattr(config, "workerinput", {}).get("workerid", ""):
+        os.environ[variant.VARIABLE] = BEDS[int(worker.removeprefix("gw"))]
+    elif (config.getoption("numprocesses", None) or 0) > len(BEDS):
+        raise pytest.UsageError(f"faults need a bed for each worker: -n {len(BEDS)} at most")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,7 +143,7 @@ def run_suites(
 def bed() -> testbed.Bed:
     """The test bed; its tests are skipped where it is not up."""
     try:
-        return testbed.describe()
+        return testbed.describe(variant.asked())
     except testbed.BedError as error:
         pytest.skip(f"needs the test bed: {error}")
 

@@ -1,4 +1,5 @@
-"""BGP: a bed of its own whose nodes speak it, and a node whose sessions of one family are gone."""
+"""BGP, on a bed of its own whose nodes speak it: sessions of one family that are gone, a password
+that the router does not have, and load balancers of one family that nobody announces."""
 
 from __future__ import annotations
 
@@ -11,8 +12,22 @@ import testbed
 from sixproof.model import Family, MatrixKind
 from tests.faults.conftest import assert_first_line, assert_green, faults, run_suites
 
-pytestmark = pytest.mark.bed
+pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("bgp")]
 SESSIONS = "test_every_node_has_its_bgp_sessions"
+LOAD_BALANCERS = "suites/loadbalancer"
+OUTSIDE = "test_load_balancers_answer_from_outside"
+INSIDE = {
+    "test_load_balancers_answer_from_inside",
+    "test_load_balancers_have_an_address_of_each_family",
+    "test_nodes_without_a_backend_do_not_answer",
+}
+DEAD = {
+    OUTSIDE,
+    "test_external_traffic_of_the_cluster_comes_from_a_node",
+    "test_local_external_traffic_keeps_the_address_of_a_client_outside",
+    "test_source_ranges_bar_clients_of_each_family",
+}
+HEALTH = "test_health_checks_tell_which_nodes_have_a_backend"
 
 
 @pytest.fixture
@@ -65,3 +80,35 @@ def test_b2_a_password_that_the_router_does_not_have(
     assert_first_line(suite_run, address, "passwords differ", families=[family])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+
+
+def test_load_balancers_answer_over_both_families(node: str, tmp_path: Path) -> None:
+    """Nothing is red, and health checks of both families were seen."""
+    suite_run = run_suites(tmp_path, LOAD_BALANCERS)
+    assert_green(suite_run)
+    assert {OUTSIDE, *INSIDE, *DEAD} <= suite_run.green()
+    seen = [
+        o.flow.family
+        for m in suite_run.results.matrices
+        if m.matrix.kind is MatrixKind.HEALTH
+        for o in m.matrix.observations()
+    ]
+    assert set(seen) == set(Family)
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b1l_addresses_of_one_family_are_announced_to_nobody(
+    node: str, family: Family, tmp_path: Path
+) -> None:
+    """B1L: who comes from outside is answered over the other family alone; what needs no
+    announcement is green. The range is named. All is well afterwards."""
+    faults("inject", "B1L", "--family", family.value)
+    suite_run = run_suites(tmp_path / "broken", LOAD_BALANCERS)
+    red = set(suite_run.red())
+    assert red >= DEAD
+    assert INSIDE | {f"{HEALTH}[{f}]" for f in Family} <= suite_run.green()
+    wrong = {o.flow.family for o in suite_run.wrong_cells(OUTSIDE)}
+    assert wrong == {family}
+    assert_first_line(suite_run, "serviceLoadBalancerIPs", families=[family])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", LOAD_BALANCERS))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 import subprocess
 import sys
@@ -145,29 +146,36 @@ def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
     ids=["pods", "raw", "generated", "everything"],
 )
 @pytest.mark.timeout(LONGEST + 300)
-def test_a_run_makes_nothing_that_is_not_planned(
-    cluster: Cluster, tmp_path: Path, chosen: tuple[str, ...]
+def test_a_run_makes_what_is_planned_with_the_rules_that_are_printed(
+    cluster: Cluster, bed: testbed.Bed, tmp_path: Path, chosen: tuple[str, ...]
 ) -> None:
-    """Kind, namespace, name and rights of everything that a run has on the cluster are planned."""
+    """Kind, namespace, name and rights of everything that a run has on the cluster are planned, and
+    an account with the plan's rules, and none besides, can run it."""
     arguments = (*chosen, "-n", "2", "--six-provider", "kind")
     plan = pytest_run(*arguments, "--six-plan")
     assert plan.returncode == 0, plan.stdout[-2000:] + plan.stderr
-    planned = {
-        thing(o) for o in yaml.safe_load_all(plan.stdout) if o and o["kind"] != "ClusterRole"
-    }
-    with Watcher(cluster) as watcher:
-        run = pytest_run(*arguments, "--six-report-dir", str(tmp_path))
-    assert run.returncode in (0, 1), run.stdout[-3000:]
+    told = [o for o in yaml.safe_load_all(plan.stdout) if o]
+    planned = {thing(o) for o in told if o["kind"] != "ClusterRole"}
+    (role,) = [o for o in told if o["kind"] == "ClusterRole"]
+    with account(cluster, bed, role, tmp_path) as kubeconfig:
+        with Cluster.connect(kubeconfig) as limited, pytest.raises(ApiError, match="403"):
+            # It is the account, not the administrator.
+            limited.get(resources.SECRET, "bootstrap", "kube-system")
+        with Watcher(cluster) as watcher:
+            reports = ("--six-report-dir", str(tmp_path / "reports"))
+            run = pytest_run(*arguments, "--six-kubeconfig", str(kubeconfig), *reports)
+    assert run.returncode == 0, run.stdout[-5000:]
+    assert "not allowed" not in run.stdout
     assert len(watcher.seen) > 10
     assert sorted(watcher.seen - planned) == []
 
 
-@pytest.fixture
-def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path]:
-    """The kubeconfig of an account with the rules that the plan prints, and none besides."""
-    plan = pytest_run("suites", "--six-provider", "kind", "--six-plan")
+@contextlib.contextmanager
+def account(
+    cluster: Cluster, bed: testbed.Bed, role: dict[str, Any], folder: Path
+) -> Iterator[Path]:
+    """The kubeconfig of an account with the rules of this ClusterRole alone."""
     name = f"six-plan-{uuid.uuid4().hex[:6]}"
-    (role,) = [o for o in yaml.safe_load_all(plan.stdout) if o and o["kind"] == "ClusterRole"]
     role["metadata"]["name"] = name
     rbac = "rbac.authorization.k8s.io"
     subject = {"kind": "ServiceAccount", "name": name, "namespace": "default"}
@@ -204,24 +212,9 @@ def account(cluster: Cluster, bed: testbed.Bed, tmp_path: Path) -> Iterator[Path
         config = yaml.safe_load(bed.kubeconfig.read_text(encoding="utf-8"))
         for user in config["users"]:
             user["user"] = {"token": base64.b64decode(filled.value).decode()}
-        path = tmp_path / "kubeconfig"
+        path = folder / "kubeconfig"
         path.write_text(yaml.safe_dump(config), encoding="utf-8")
         yield path
     finally:
         for manifest in reversed(made):
             cluster.delete(*cluster.catalog.place(manifest))
-
-
-@pytest.mark.timeout(LONGEST + 300)
-def test_the_printed_rules_suffice(account: Path, tmp_path: Path) -> None:
-    """An account with the rules of the plan, and no more, runs everything."""
-    run = pytest_run(
-        *("suites", "-n", "2", "--six-provider", "kind", "--six-kubeconfig", str(account)),
-        *("--six-report-dir", str(tmp_path / "reports")),
-    )
-    assert run.returncode == 0, run.stdout[-5000:]
-    assert "not allowed" not in run.stdout
-    with Cluster.connect(account) as limited, pytest.raises(ApiError, match="403"):
-        limited.get(
-            resources.SECRET, "bootstrap", "kube-system"
-        )  # it is the account, not the admin

@@ -166,9 +166,10 @@ def test_i18_without_source_nat_a_pod_is_seen_by_its_own_address(
     assert_red_is_exactly(suite_run, wanted, Family.IPV6)
     assert "test_pods_reach_other_nodes" in suite_run.green()
     assert "test_a_node_port_masquerades_under_the_dialled_node" in suite_run.green()
+    pods = next(s for s in bed.pod_subnets if ":" in s).partition("::")[0]
     for case in suite_run.red().values():
         lines = [line for line in case.message.splitlines() if " saw " in line]
         assert lines
         assert all(f"a@{node} -> " in line for line in lines), case.message
-        assert all(" saw fd00:10:244:" in line for line in lines), case.message
+        assert all(f" saw {pods}" in line for line in lines), case.message
         assert "natOutgoing" in case.message
