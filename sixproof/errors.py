@@ -98,6 +98,10 @@ class ChannelLost(InfrastructureError):
     """The control channel to an agent broke; what was in flight is UNKNOWN."""
 
 
+class AgentSilent(ChannelLost):
+    """An agent said nothing for as long as it was given."""
+
+
 class AgentError(InfrastructureError):
     """An agent answered a request with an error."""
 

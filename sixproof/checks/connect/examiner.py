@@ -24,6 +24,8 @@ FEW = 2
 """Of them for one pair of nodes and one protocol of a family."""
 WAIT = 1.2
 """Seconds that each gets."""
+SLACK = 2.0
+"""Seconds that agents get on top of it."""
 SUSPECTS = 4
 """Pods whose own facts are read."""
 PATIENCE = 5.0
@@ -55,17 +57,18 @@ class Examiner:
     ) -> Examination:
         """What they say after the last one, once failing flows were sent again. `readers` None
         leaves the packet filters unread. Once somebody is `hurried`, nothing more is begun that
-        takes long."""
+        takes long, and once the API server was given up, nothing that goes through it: streams to
+        agents do."""
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
         own = components.of_run(self._cluster, self._topology.run.id)
         people = () if hurried() else self._readers(readers, problems)
         filters = self._filters(people)
-        flows = () if hurried() else sample(results, self._topology)
+        flows = () if hurried() or self._cluster.given_up else sample(results, self._topology)
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
-        after = reader.read(self._agents, (*self._topology.hosts, *suspects))
+        after = self._facts((*self._topology.hosts, *suspects))
         hosts = len(self._topology.hosts)
         return Examination(
             before=before,
@@ -91,6 +94,11 @@ class Examiner:
             problems.append(f"packet filters were not read: {str(error)[:300]}")
             return ()
 
+    def _facts(self, places: Sequence[Endpoint]) -> list[NodeReading]:
+        if why := self._cluster.given_up:
+            return [NodeReading(reader.name(p), missing=f"not read: {why[:300]}") for p in places]
+        return reader.read(self._agents, places)
+
     def _filters(self, people: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
         asked = {
             p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, PATIENCE) for p in people
@@ -103,7 +111,7 @@ class Examiner:
         if not flows:
             return 0
         try:
-            seen = ConnectProbe(self._agents).measure(flows, ProbeOptions(timeout=WAIT))
+            seen = ConnectProbe(self._agents, SLACK).measure(flows, ProbeOptions(timeout=WAIT))
         except InfrastructureError as error:
             problems.append(f"failing flows were not sent again: {str(error)[:300]}")
             return 0

@@ -38,12 +38,17 @@ class Silence:
         timeout: float,
         say: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        final: bool = False,
     ) -> None:
-        """`patience` and `timeout`, after which one try counts as silent, in seconds."""
+        """`patience` and `timeout`, after which one try counts as silent, in seconds. `final` says
+        that once a request was given up no other is sent: to who has little time, a server that
+        cannot be reached is as good as silent."""
         self._patience = patience
         self._timeout = timeout
         self._say = say
         self._clock = clock
+        self._final = final
         self._lock = threading.Lock()
         self._spells: dict[str, _Spell] = {}
         self._said = float("-inf")
@@ -51,14 +56,15 @@ class Silence:
     def broken(self, path: str) -> None:
         """An answer came to a request for this path."""
         with self._lock:
-            self._spells.pop(server_of(path), None)
+            if not (self._final and self._given_up(path)):
+                self._spells.pop(server_of(path), None)
 
     def patience(self, path: str, error: NoAnswer) -> float:
         """The seconds, since a request was first sent, for which it is worth trying again.
 
         Refused connections keep the whole patience: that is how a restart looks.
         """
-        if not error.silent:
+        if not (error.silent or self._final):
             return self._patience
         with self._lock:
             now = self._clock()
@@ -82,10 +88,13 @@ class Silence:
             NoAnswer: another to the same server was given up just now.
         """
         with self._lock:
+            now = self._clock()
             spell = self._spells.get(server_of(path))
             if spell is None or spell.given_up is None:
+                if self._final and spell is None:
+                    self._spells[server_of(path)] = _Spell(since=now)
                 return
-            if self._clock() - spell.given_up > AFTERWARDS:
+            if now - spell.given_up > AFTERWARDS and not self._final:
                 del self._spells[server_of(path)]
                 return
             raise NoAnswer(
@@ -93,6 +102,15 @@ class Silence:
                 sent=False,
                 behind=bool(server_of(path)),
             )
+
+    def given_up(self) -> str:
+        """The request to the API server that was given up, and why; "" for none."""
+        with self._lock:
+            return self._given_up("")
+
+    def _given_up(self, path: str) -> str:
+        spell = self._spells.get(server_of(path))
+        return "" if spell is None or spell.given_up is None else spell.error
 
 
 def server_of(path: str) -> str:

@@ -80,6 +80,16 @@ class Cluster:
             raise ClusterUnreachable(f"{access.source}: {error}") from error
         return cls(connection, version, skew)
 
+    def hasty(self, seconds: float) -> Cluster:
+        """The same cluster for who has little time: a request gets `seconds`, and once one was not
+        answered in them no other is sent. To be closed by itself."""
+        return Cluster(self._rest.hasty(seconds), self.version, self._skew)
+
+    @property
+    def given_up(self) -> str:
+        """The request that was given up last, and why; "" where the API server answers."""
+        return self._rest.given_up
+
     def __enter__(self) -> Self:
         return self
 

@@ -51,7 +51,8 @@ def no_answer(
     return NoAnswer(
         f"{purpose}: no answer from {server}: {_why(chain, access, timeouts)}",
         sent=not any(isinstance(e, _UNSENT) for e in chain),
-        silent=any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain),
+        silent=_is_slow_tls(chain)
+        or any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain),
         behind=behind,
     )
 
@@ -140,7 +141,7 @@ def _why(chain: Sequence[BaseException], access: Access, timeouts: tuple[float, 
     connect, read = timeouts
     root = chain[-1]
     tls = next((e for e in chain if isinstance(e, ssl.SSLError)), None)
-    if any("handshake operation timed out" in str(e) for e in chain):
+    if _is_slow_tls(chain):
         why = f"the TLS handshake took longer than {connect:g} s"
     elif any(isinstance(e, urllib3.exceptions.ReadTimeoutError) for e in chain):
         why = f"it was silent for {read:g} s"
@@ -162,6 +163,12 @@ def _why(chain: Sequence[BaseException], access: Access, timeouts: tuple[float, 
     cut = tls is not None or isinstance(root, ConnectionError | http.client.HTTPException)
     hint = _ended(access) if cut and not isinstance(root, ConnectionRefusedError) else ""
     return f"{why}; {hint}" if hint else why
+
+
+def _is_slow_tls(chain: Sequence[BaseException]) -> bool:
+    """Whether the server was connected and did not answer the TLS handshake: a process that stands
+    still looks so, since its kernel connects."""
+    return any("handshake operation timed out" in str(e) for e in chain)
 
 
 def _at_proxy(chain: Sequence[BaseException]) -> bool:

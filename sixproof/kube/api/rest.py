@@ -62,17 +62,32 @@ class Rest:
     """The connections to one API server; safe to use from many threads at once."""
 
     def __init__(
-        self, access: Access, *, timeout: float, patience: float, say: Say | None = None
+        self,
+        access: Access,
+        *,
+        timeout: float,
+        patience: float,
+        say: Say | None = None,
+        final: bool = False,
     ) -> None:
         """`timeout` is for one try, `patience` for all tries of a request, both in seconds; `say`
-        is told when the API server keeps a request waiting."""
+        is told when the API server keeps a request waiting. `final` as for `Silence`."""
         self.access = access
         self.patience = patience
         self._timeouts = (min(timeout, _CONNECT), timeout)
-        self._silence = Silence(patience, timeout, say)
+        self._silence = Silence(patience, timeout, say, final=final)
         self._mine = threading.local()
         self._all: list[ApiClient] = []
         self._lock = threading.Lock()
+
+    def hasty(self, seconds: float) -> Rest:
+        """See `Cluster.hasty`."""
+        return Rest(self.access, timeout=seconds, patience=seconds, final=True)
+
+    @property
+    def given_up(self) -> str:
+        """The request that was given up, and why; "" where the API server answers."""
+        return self._silence.given_up()
 
     def greet(self) -> tuple[str, datetime.timedelta]:
         """The API server's version ("" where it does not tell), and how far its clock is ahead.

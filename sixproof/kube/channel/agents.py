@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from sixproof.agent import protocol
-from sixproof.errors import ChannelLost, InfrastructureError
+from sixproof.errors import AgentSilent, ChannelLost, InfrastructureError
 from sixproof.kube.channel.channel import Channel, Opener, StreamMultiplexer, answer_to_come
 from sixproof.model import Endpoint
 
@@ -16,6 +16,10 @@ A = TypeVar("A")
 
 OPENERS = 8
 """Exec streams that are opened at the same time."""
+SECOND_CHANCE = 1.0
+"""Seconds that an agent which was silent has for a heart-beat before it is asked anything else."""
+
+_Key = tuple[str, str]  # namespace and pod
 
 
 class Agents:
@@ -23,6 +27,9 @@ class Agents:
 
     A lost channel fails what was in flight; the next request gets a new stream. It is never retried
     by itself: a repeated probe would be another measurement.
+
+    An agent that was silent for all of its time is asked for a heart-beat first. Without one the
+    next request fails for the same reason, soon; with one the agent is used again.
     """
 
     def __init__(
@@ -34,8 +41,9 @@ class Agents:
         self._multiplexer = multiplexer or StreamMultiplexer()
         self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
         self._lock = threading.Lock()
-        self._channels: dict[tuple[str, str], concurrent.futures.Future[Channel]] = {}
-        self._met: dict[tuple[str, str], Endpoint] = {}
+        self._channels: dict[_Key, concurrent.futures.Future[Channel]] = {}
+        self._met: dict[_Key, Endpoint] = {}
+        self._silent: dict[_Key, AgentSilent] = {}
 
     def has(self, endpoint: Endpoint) -> bool:
         """Whether an agent runs behind an endpoint."""
@@ -54,15 +62,47 @@ class Agents:
         self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
     ) -> concurrent.futures.Future[A]:
         """Ask the agent of an endpoint; see `Channel.ask`."""
+        why = self._silent.get(_key(endpoint))
+        if why is None:
+            return self._send(endpoint, request, answer, timeout)
         result: concurrent.futures.Future[A] = answer_to_come()
+
+        def send() -> None:
+            _forward(self._send(endpoint, request, answer, timeout), result)
+
+        def heard(future: concurrent.futures.Future[protocol.Pong]) -> None:
+            if error := future.exception():
+                result.set_exception(why if isinstance(error, AgentSilent) else error)
+                return
+            try:  # not on this thread: it is the multiplexer's, and a full channel makes wait
+                self._pool.submit(send)
+            except RuntimeError:  # the pool is shut down
+                result.set_exception(_closed(endpoint.name))
+
+        beat = self._send(endpoint, protocol.Ping(), protocol.Pong, SECOND_CHANCE)
+        beat.add_done_callback(heard)
+        return result
+
+    def _send(
+        self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
+    ) -> concurrent.futures.Future[A]:
+        """Ask; whether the agent was silent is noted before the answer is seen. A heart-beat has
+        little time, and its loss alone calls nobody silent."""
+        result: concurrent.futures.Future[A] = answer_to_come()
+
+        def note(error: BaseException | None) -> None:
+            if isinstance(error, AgentSilent) and not isinstance(request, protocol.Ping):
+                self._silent.setdefault(_key(endpoint), error)
+            elif not isinstance(error, ChannelLost):
+                self._silent.pop(_key(endpoint), None)
 
         def opened(future: concurrent.futures.Future[Channel]) -> None:
             if future.cancelled():
-                result.set_exception(ChannelLost(f"{endpoint.name}: the agents were closed"))
+                result.set_exception(_closed(endpoint.name))
             elif error := future.exception():
                 result.set_exception(error)
             else:
-                _forward(future.result().ask(request, answer, timeout), result)
+                _forward(future.result().ask(request, answer, timeout), result, note)
 
         self._channel(endpoint).add_done_callback(opened)
         return result
@@ -74,7 +114,7 @@ class Agents:
         """
         with self._lock:
             there = [e for key, e in self._met.items() if _is_open(self._channels[key])]
-        asked = {e: self.ask(e, protocol.Ping(), protocol.Pong, timeout) for e in there}
+        asked = {e: self._send(e, protocol.Ping(), protocol.Pong, timeout) for e in there}
         concurrent.futures.wait(asked.values(), timeout)
         return {e: f.result() for e, f in asked.items() if f.done() and not f.exception()}
 
@@ -84,7 +124,7 @@ class Agents:
         self._multiplexer.close()
 
     def _channel(self, endpoint: Endpoint) -> concurrent.futures.Future[Channel]:
-        key = (endpoint.namespace, endpoint.pod)
+        key = _key(endpoint)
         with self._lock:
             known = self._channels.get(key)
             if known is not None and not _is_broken(known):
@@ -93,7 +133,7 @@ class Agents:
                 future = self._pool.submit(self._connect, endpoint.name, *key)
             except RuntimeError:  # the pool is shut down
                 future = concurrent.futures.Future()
-                future.set_exception(ChannelLost(f"{endpoint.name}: the agents were closed"))
+                future.set_exception(_closed(endpoint.name))
             self._channels[key], self._met[key] = future, endpoint
             return future
 
@@ -106,6 +146,14 @@ class Agents:
             ) from error
 
 
+def _key(endpoint: Endpoint) -> _Key:
+    return endpoint.namespace, endpoint.pod
+
+
+def _closed(name: str) -> ChannelLost:
+    return ChannelLost(f"{name}: the agents were closed")
+
+
 def _is_open(future: concurrent.futures.Future[Channel]) -> bool:
     return future.done() and not future.cancelled() and not _is_broken(future)
 
@@ -116,9 +164,15 @@ def _is_broken(future: concurrent.futures.Future[Channel]) -> bool:
     return future.exception() is not None or bool(future.result().lost)
 
 
-def _forward(source: concurrent.futures.Future[A], target: concurrent.futures.Future[A]) -> None:
+def _forward(
+    source: concurrent.futures.Future[A],
+    target: concurrent.futures.Future[A],
+    note: Callable[[BaseException | None], None] = lambda _: None,
+) -> None:
     def done(future: concurrent.futures.Future[A]) -> None:
-        if error := future.exception():
+        error = future.exception()
+        note(error)
+        if error:
             target.set_exception(error)
         else:
             target.set_result(future.result())

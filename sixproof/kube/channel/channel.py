@@ -21,7 +21,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from sixproof.agent import protocol
-from sixproof.errors import AgentError, ChannelLost
+from sixproof.errors import AgentError, AgentSilent, ChannelLost
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import one_line
 
@@ -99,7 +99,7 @@ class Channel:
         """Send a request; the future holds the answer, or raises.
 
         `timeout` is seconds until an unanswered request fails. The future raises `ChannelLost` when
-        the stream breaks or the time is up, `AgentError` when the agent refuses.
+        the stream breaks, `AgentSilent` when the time is up, `AgentError` when the agent refuses.
         """
         future: concurrent.futures.Future[A] = answer_to_come()
         deadline = time.monotonic() + timeout
@@ -145,8 +145,8 @@ class Channel:
             return
         self._tick()
 
-    def break_off(self, reason: str) -> None:
-        """The stream is gone: everything unanswered fails with the reason."""
+    def break_off(self, reason: str, kind: type[ChannelLost] = ChannelLost) -> None:
+        """The stream is gone: everything unanswered fails for the reason, with a `kind`."""
         with self._lock:
             if not self.lost:
                 said = bytes(self._stderr[-300:]).decode(errors="replace").strip()
@@ -156,7 +156,7 @@ class Channel:
             self._stream.close()
         for item in pending.values():
             self._room.release()
-            item.future.set_exception(ChannelLost(f"{self.name}: control channel {self.lost}"))
+            item.future.set_exception(kind(f"{self.name}: control channel {self.lost}"))
 
     def _read(self) -> None:
         while True:
@@ -208,11 +208,11 @@ class Channel:
             late = [self._pending.pop(n) for n in overdue]
         for item in late:
             self._room.release()
-            item.future.set_exception(ChannelLost(f"{self.name}: no answer from the agent in time"))
+            item.future.set_exception(AgentSilent(f"{self.name}: no answer from the agent in time"))
         if self._pinged > self._heard:
             # Counted from the heart-beat: silence while this thread was held up is its own.
             if now - self._pinged > SILENCE - HEARTBEAT:
-                self.break_off(f"silent for {now - self._heard:.0f} s")
+                self.break_off(f"silent for {now - self._heard:.0f} s", AgentSilent)
         elif now - self._heard > HEARTBEAT:
             self._pinged = now
             with self._lock:

@@ -75,8 +75,11 @@ class ExecStream:
         return bool(poll.poll(timeout * 1000))
 
 
-def opener(cluster: Cluster, container: str, command: Sequence[str]) -> Opener:
-    """An opener that starts `command` in a container of the pod it is asked for.
+def opener(
+    cluster: Cluster, container: str, command: Sequence[str], timeout: float = CONNECT_TIMEOUT
+) -> Opener:
+    """An opener that starts `command` in a container of the pod it is asked for, in `timeout`
+    seconds.
 
     The client library's `stream()` swaps a method of the shared ApiClient for the time of a call,
     keeps all output for ever, waits without end for a server that is silent, and knows fewer
@@ -90,13 +93,17 @@ def opener(cluster: Cluster, container: str, command: Sequence[str]) -> Opener:
         purpose = f"exec into {namespace}/{pod}"
         access = cluster.access
         return ExecStream(
-            cluster.authorized(purpose, lambda header: _open(access, path, purpose, header))
+            cluster.authorized(
+                purpose, lambda header: _open(access, path, purpose, header, timeout)
+            )
         )
 
     return open_stream
 
 
-def _open(access: Access, path: str, purpose: str, authorization: str) -> websocket.WebSocket:
+def _open(
+    access: Access, path: str, purpose: str, authorization: str, timeout: float
+) -> websocket.WebSocket:
     """Raises: ApiError where no answer comes, or a refusal."""
     # Imported here: the client library takes 0.3 s, which `pytest --help` need not pay.
     import urllib3.exceptions
@@ -108,14 +115,14 @@ def _open(access: Access, path: str, purpose: str, authorization: str) -> websoc
     headers = [f"Sec-WebSocket-Protocol: {_PROTOCOLS}"]
     headers += [f"Authorization: {authorization}"] if authorization else []
     stream: Any = websocket.WebSocket(skip_utf8_validation=True)
-    timeouts = (CONNECT_TIMEOUT, CONNECT_TIMEOUT)
+    timeouts = (timeout, timeout)
     try:
-        raw = dial.connect(access, CONNECT_TIMEOUT)
+        raw = dial.connect(access, timeout)
         stream.connect(
             f"ws{access.server.removeprefix('http')}{path}",
             socket=raw,
             header=headers,
-            timeout=CONNECT_TIMEOUT,
+            timeout=timeout,
             redirect_limit=0,
         )
     except websocket.WebSocketBadStatusException as error:

@@ -80,8 +80,9 @@ class _Statement:
 class ConnectProbe:
     """Measures flows over TCP, UDP and ICMP echo."""
 
-    def __init__(self, agents: AgentClient) -> None:
+    def __init__(self, agents: AgentClient, slack: float = SLACK) -> None:
         self._agents = agents
+        self._slack = slack
 
     def measure(
         self,
@@ -159,7 +160,7 @@ class ConnectProbe:
     ) -> tuple[list[protocol.FlowSpec], concurrent.futures.Future[protocol.Probed]]:
         specs = [_spec(flow, options) for flow in flows]
         request = protocol.Probe(flows=specs)
-        timeout = options.timeout + SLACK
+        timeout = options.timeout + self._slack
         return specs, self._agents.ask(flows[0].source, request, protocol.Probed, timeout)
 
     def _witnesses(self, flow: Flow, witnesses: Witnesses) -> list[Endpoint]:
@@ -189,7 +190,7 @@ class ConnectProbe:
                     endpoint,
                     protocol.Evidence(nonces[name], list(controls[name]), window, handshakes),
                     protocol.EvidenceFound,
-                    SLACK,
+                    self._slack,
                 )
             )
             for name, endpoint in endpoints.items()

@@ -8,7 +8,7 @@ from typing import cast
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event, FilterSeen
 from sixproof.checks.connect.examiner import FEW, SAMPLE, Examiner, sample, suspected
-from sixproof.errors import ApiError, ChannelLost
+from sixproof.errors import ApiError, ChannelLost, NoAnswer
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
@@ -33,6 +33,8 @@ MESH = ProbeTopology(Run("x", "key"), pods(), hosts())
 
 class Refusing:
     """A cluster of which nothing may be read."""
+
+    given_up = ""
 
     def list(self, *_: object, **__: object) -> object:
         """Refused."""
@@ -195,6 +197,40 @@ def test_who_is_hurried_waits_for_no_pods_and_no_silence() -> None:
     assert (seen.resent, seen.filters) == (0, [])
     assert {r.node for r in seen.after} == set(NODES)
     assert not any(isinstance(request, protocol.Probe) for _, request in asked.asked)
+
+
+class Silent:
+    """A cluster whose API server is silent; what it is asked for is counted."""
+
+    def __init__(self) -> None:
+        self.given_up = ""
+
+    def list(self, *_: object, **__: object) -> object:
+        """Nobody answers."""
+        self.given_up = "list pods: no answer: it was silent for 3 s"
+        raise NoAnswer(self.given_up, sent=True, silent=True)
+
+    get = list
+
+
+def test_behind_a_silent_api_server_no_agent_is_asked() -> None:
+    """Their streams go through it; each would be waited for. What was not read is missing."""
+    asked = agents()
+    results = run(across(SIX, "worker"))
+
+    def silent(_: object) -> tuple[Endpoint, ...]:
+        raise NoAnswer("apply pods: not sent", sent=False)
+
+    seen = Examiner(cast(Cluster, Silent()), asked, MESH).last(results, [], silent)
+
+    assert asked.asked == []
+    assert (seen.resent, seen.filters, seen.pods) == (0, [], [])
+    assert [r.node for r in seen.after] == list(NODES)
+    assert {r.missing for r in (*seen.after, *seen.inside)} == {
+        "not read: list pods: no answer: it was silent for 3 s"
+    }
+    assert seen.nodes() == {}
+    assert "packet filters were not read: apply pods: not sent" in seen.problems
 
 
 def test_a_node_that_does_not_answer_is_missing_and_the_others_are_told() -> None:

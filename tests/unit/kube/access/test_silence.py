@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from sixproof.errors import ApiError, NoAnswer
 from sixproof.kube.access.silence import AFTERWARDS, SAY_EVERY, Silence
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
-from tests.unit.kube.server import FakeApi, Reply, kubeconfig, listed, serve
+from sixproof.kube.api.workers import WORKERS
+from tests.unit.kube.server import FakeApi, Reply, kubeconfig, listed, refused, serve
 
 PATIENCE = 3.0
 
@@ -45,6 +47,58 @@ def test_many_requests_share_one_patience(silent: Cluster, api: FakeApi, said: l
     assert tries < 8 * (PATIENCE / 0.5) + 8, f"{tries} in {time.monotonic() - begun:.1f} s"
     assert any("waiting for the API server" in line and "list nodes" in line for line in said)
     assert len(said) <= 1 + (time.monotonic() - begun) / SAY_EVERY
+
+
+def test_who_has_little_time_asks_a_silent_server_once(silent: Cluster, api: FakeApi) -> None:
+    """The first request uses up the time of all that come later, however late."""
+    begun = time.monotonic()
+    with silent.hasty(0.3) as hasty:
+        for _ in range(3):
+            with pytest.raises(NoAnswer, match="silent"):
+                hasty.list(resources.NODE)
+            time.sleep(0.2)
+        with pytest.raises(NoAnswer, match="get pods web/a: not sent"):
+            hasty.get(resources.POD, "a", "web")
+        assert "list nodes" in hasty.given_up
+    assert len(api.requests("GET", "/api/v1/nodes")) == 1
+    assert time.monotonic() - begun < PATIENCE
+    assert silent.given_up == ""
+
+
+def test_who_has_little_time_asks_many_things_of_a_silent_server_at_once(
+    silent: Cluster, api: FakeApi
+) -> None:
+    """A wave is sent, and what queued behind it is not."""
+    with silent.hasty(0.3) as hasty, pytest.raises(NoAnswer):
+        hasty.gather([functools.partial(hasty.list, resources.NODE)] * 30)
+    assert len(api.requests("GET", "/api/v1/nodes")) <= WORKERS
+
+
+def test_refusals_are_answers_to_who_has_little_time(silent: Cluster, api: FakeApi) -> None:
+    """What may not be read says nothing about what comes next."""
+    api.on("GET", "/api/v1/pods", refused(403, "Forbidden", "no"), listed())
+    with silent.hasty(2.0) as hasty:
+        with pytest.raises(ApiError, match="no"):
+            hasty.list(resources.POD)
+        assert hasty.list(resources.POD) == ()
+        assert hasty.given_up == ""
+
+
+def test_a_server_that_does_not_shake_hands_is_silent(api: FakeApi, tmp_path: Path) -> None:
+    """So a process that stands still meets new connections: its kernel takes them."""
+    with (
+        serve(api) as url,
+        Cluster.connect(kubeconfig(tmp_path / "k", url)) as cluster,
+        socket.create_server(("127.0.0.1", 0)) as stopped,
+    ):
+        access = cluster.access
+        access.configuration.host = f"https://127.0.0.1:{stopped.getsockname()[1]}"
+        with cluster.hasty(0.3) as hasty:
+            with pytest.raises(NoAnswer, match="TLS handshake") as first:
+                hasty.list(resources.POD)
+            with pytest.raises(NoAnswer, match="not sent"):
+                hasty.list(resources.POD)
+    assert first.value.silent
 
 
 class Clock:
@@ -130,6 +184,26 @@ def test_refused_connections_keep_their_patience(said: list[str]) -> None:
     clock.now += 11
     assert heard.patience(PODS, error) == 10.0
     heard.check(PODS, "get x")
+
+
+def test_who_has_little_time_gives_a_refused_connection_up_for_good(said: list[str]) -> None:
+    """Its time counts from the first request; an answer before its end begins it anew."""
+    clock = Clock()
+    heard = Silence(3.0, 3.0, said.append, clock, final=True)
+    error = NoAnswer("list pods: connection refused", sent=False)
+    heard.check(PODS, "get x")
+    clock.now += 2
+    assert heard.patience(PODS, error) > 0
+    heard.broken(PODS)
+    heard.check(PODS, "get x")
+    clock.now += 2
+    assert heard.patience(PODS, error) > 0
+    clock.now += 1
+    assert heard.patience(PODS, error) == 0
+    clock.now += 60
+    heard.broken(PODS)
+    with pytest.raises(NoAnswer, match="not sent"):
+        heard.check(PODS, "get x")
 
 
 def test_server_that_answers_again_is_waited_for(api: FakeApi, tmp_path: Path) -> None:

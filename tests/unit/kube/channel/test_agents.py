@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Hello, Ping, Pong
-from sixproof.errors import AgentError, ApiError, ChannelLost
+from sixproof.errors import AgentError, AgentSilent, ApiError, ChannelLost
+from sixproof.kube.channel import agents as agents_module
+from sixproof.kube.channel import channel as channel_module
 from sixproof.kube.channel.agents import OPENERS, Agents
 from sixproof.kube.channel.channel import Stream
 from sixproof.kube.channel.local_stream import FarEnd, pair
@@ -36,6 +39,9 @@ class Pods:
         self.keys: list[str] = []
         self.gate = threading.Event()
         self.gate.set()
+        self.awake = threading.Event()
+        self.awake.set()
+        self.heard: list[object] = []
         self._ends: dict[str, FarEnd] = {}
         self._threads: list[threading.Thread] = []
 
@@ -56,7 +62,9 @@ class Pods:
         try:
             while True:
                 number, request = far.hear()
+                self.awake.wait(SOON)
                 self.keys.append(far.key)
+                self.heard.append(request)
                 if isinstance(request, protocol.Hello):
                     far.say(protocol.encode_error(number, "not at home"))
                 elif isinstance(request, protocol.Inspect):
@@ -79,6 +87,7 @@ def pods() -> Iterator[Pods]:
     pods = Pods()
     yield pods
     pods.gate.set()
+    pods.awake.set()
     pods.close()
 
 
@@ -198,6 +207,78 @@ def test_all_that_are_open_may_be_pinged(agents: Agents, pods: Pods) -> None:
 
     assert agents.pinged(SOON) == {ECHO: Pong(lag=1.0)}
     assert sorted(pods.opened) == ["client", "echo"]
+
+
+@pytest.fixture
+def stopped(agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An agent that was silent for all of its time, and stands still; why that request failed."""
+    monkeypatch.setattr(channel_module, "TICK", 0.02)
+    monkeypatch.setattr(agents_module, "SECOND_CHANCE", 0.1)
+    agents.open([ECHO])
+    pods.awake.clear()
+    error = agents.ask(ECHO, Hello(), protocol.Welcome, 0.2).exception(SOON)
+    assert isinstance(error, AgentSilent)
+    return str(error)
+
+
+def test_silent_agent_is_not_waited_for_again(agents: Agents, pods: Pods, stopped: str) -> None:
+    """Later requests fail soon, for the same reason, and do not reach it."""
+    began = time.monotonic()
+    failed = [agents.ask(ECHO, protocol.Inspect(), protocol.Inspected, SOON) for _ in range(3)]
+
+    assert {str(f.exception(SOON)) for f in failed} == {stopped}
+    assert all(isinstance(f.exception(), AgentSilent) for f in failed)
+    assert time.monotonic() - began < SOON / 4
+    assert not any(isinstance(request, protocol.Inspect) for request in pods.heard)
+
+
+def test_silent_agent_that_is_back_is_used_again(
+    agents: Agents, pods: Pods, stopped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its heart-beat is enough; after that it is asked at once."""
+    assert stopped
+    pods.awake.set()
+    monkeypatch.setattr(agents_module, "SECOND_CHANCE", SOON)
+    refused = agents.ask(ECHO, Hello(), protocol.Welcome, SOON)
+
+    assert isinstance(refused.exception(SOON), AgentError)
+    pods.heard.clear()
+    assert ping(agents, ECHO).result(SOON) == Pong(lag=1.0)
+    assert pods.heard == [Ping()]
+
+
+def test_other_agents_have_their_full_time(agents: Agents, pods: Pods, stopped: str) -> None:
+    """One that is slow is no silent one."""
+    assert stopped
+    answer = ping(agents, CLIENT)
+    time.sleep(0.3)
+    pods.awake.set()
+
+    assert answer.result(SOON) == Pong(lag=1.0)
+
+
+def test_a_lost_heart_beat_calls_nobody_silent(
+    agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is late for it may still have the time that a request gives."""
+    monkeypatch.setattr(channel_module, "TICK", 0.02)
+    monkeypatch.setattr(agents_module, "SECOND_CHANCE", 0.1)
+    agents.open([ECHO])
+    pods.awake.clear()
+    assert agents.pinged(0.2) == {}
+    refused = agents.ask(ECHO, Hello(), protocol.Welcome, SOON)
+    time.sleep(0.3)
+    pods.awake.set()
+
+    assert isinstance(refused.exception(SOON), AgentError)
+
+
+def test_closed_agents_give_no_second_chance(agents: Agents, stopped: str) -> None:
+    """Nobody hangs after the run is over."""
+    assert stopped
+    agents.close()
+
+    assert isinstance(ping(agents, ECHO).exception(SOON), ChannelLost)
 
 
 def test_a_request_bears_the_mark_of_the_key(pods: Pods) -> None:

@@ -110,8 +110,8 @@ def pod(tls: ssl.SSLContext | None = None, *refusals: bytes) -> Iterator[PlayedP
         server.close()
 
 
-def open_stream(cluster: Cluster) -> Stream:
-    return exec_stream.opener(cluster, "agent", ("python3", "-m", "x"))("web", "echo")
+def open_stream(cluster: Cluster, timeout: float = 10.0) -> Stream:
+    return exec_stream.opener(cluster, "agent", ("python3", "-m", "x"), timeout)("web", "echo")
 
 
 def hear(stream: Stream, channel: int, wanted: bytes) -> bytes:
@@ -202,17 +202,14 @@ STATUS_403 = json.dumps(
     ],
     ids=["403", "401", "page", "redirect", "junk", "silent"],
 )
-def test_stream_that_is_refused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, status: int, words: str
-) -> None:
+def test_stream_that_is_refused(tmp_path: Path, answer: bytes, status: int, words: str) -> None:
     """It says what was wanted and why it failed, in a bounded time."""
-    monkeypatch.setattr(exec_stream, "CONNECT_TIMEOUT", 0.3 if not answer else 10.0)
     with (
         pod(None, answer) as server,
         Cluster.connect(kubeconfig(tmp_path / "k", server.url)) as cluster,
         pytest.raises(ApiError) as caught,
     ):
-        open_stream(cluster)
+        open_stream(cluster, 10.0 if answer else 0.3)
     message = str(caught.value)
     assert message.startswith("exec into web/echo: ")
     assert words in message
