@@ -119,7 +119,7 @@ def test_an_open_flow_goes_on_when_new_ones_are_denied(
     policies.
     """
     policy, flows = policy_checker.manifests(case("47-cut-off")), policy_checker.flows(PORT_SPECS)
-    established_flows.must_go_on("before")
+    established_flows.must_begin("before")
     with established_flows.held() as held, policy_checker.applied("blog is cut off", policy, flows):
         established_flows.must_go_on("flows that were open before the policy came")
         held.must_end_well("connections that were open before the policy came")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.connect.settling import Settling
 from sixproof.checks.policy.policy_checker import ENFORCED, PolicyChecker
 from sixproof.checks.policy.surroundings import Flows
 from sixproof.errors import NotReady
@@ -248,7 +249,11 @@ class EstablishedFlows:
     connections between the same pods that are held open."""
 
     def __init__(
-        self, policy_checker: PolicyChecker, probe: ConnectProbe, connectivity: Connectivity
+        self,
+        policy_checker: PolicyChecker,
+        probe: ConnectProbe,
+        connectivity: Connectivity,
+        settling: Settling,
     ) -> None:
         policy_namespaces = policy_checker.policy_namespaces
         pairs = list(
@@ -273,6 +278,16 @@ class EstablishedFlows:
         )
         self._probe = probe
         self._connectivity = connectivity
+        self._settling = settling
+
+    def must_begin(self, title: str) -> None:
+        """Every flow must be answered before anything changes. The pods may be new: their flows
+        are waited for, by other source ports, and measured then.
+
+        Raises:
+            VerdictError: one is not answered.
+        """
+        self._must_be_answered(title, self._settling.wait([*self._flows, *self._connections]))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[EstablishedBatch]:
@@ -289,8 +304,11 @@ class EstablishedFlows:
         Raises:
             VerdictError: one is not.
         """
+        self._must_be_answered(title)
+
+    def _must_be_answered(self, title: str, *context: str) -> None:
         matrix = Matrix.of(title, self._probe.measure_again(self._flows, self._options))
-        self._connectivity.check(matrix, _open_already)
+        self._connectivity.check(matrix, _open_already, context=[c for c in context if c])
 
 
 def _open_already(flow: Flow) -> Expectation:

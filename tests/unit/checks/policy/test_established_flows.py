@@ -1,0 +1,96 @@
+"""Flows that stay open: those of new pods are waited for before they are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.connect.settling import NEW_PODS, Settling
+from sixproof.checks.policy.changes import EstablishedFlows
+from sixproof.errors import InfrastructureError, VerdictError
+from sixproof.model import Family, Flow, Observation, Outcome
+from sixproof.probes.connect.probe import ProbeOptions
+from tests.unit.workloads.policy.policy_snapshot_sample import SCENE
+
+SECONDS = 0.2
+
+
+class Network:
+    """Loses the first rounds of new pods: so many of each flow, over one family or over both."""
+
+    def __init__(self, lost: dict[Family, int], outcome: Outcome = Outcome.DROPPED) -> None:
+        self.lost = lost
+        self.outcome = outcome
+        self.dialled: dict[Flow, int] = {}
+        self.ports: list[int] = []
+
+    def measure(self, flows: Sequence[Flow], options: ProbeOptions) -> tuple[Observation, ...]:
+        """One round."""
+        self.ports.append(options.source_port)
+        return tuple(Observation(f, self._outcome(f), latency=0.001) for f in flows)
+
+    measure_again = measure
+
+    def _outcome(self, flow: Flow) -> Outcome:
+        self.dialled[flow] = self.dialled.get(flow, 0) + 1
+        lost = self.dialled[flow] <= self.lost.get(flow.family, 0)
+        return self.outcome if lost else Outcome.ALLOWED
+
+
+class Bench:
+    """Flows over such a network, and what was recorded of them."""
+
+    def __init__(self, network: Network) -> None:
+        self.told: list[tuple[str, Family]] = []
+        recorder: Any = SimpleNamespace(
+            matrix=lambda *_, **__: None,
+            convergence=lambda what, _seconds, family, _rounds: self.told.append((what, family)),
+        )
+        probe = cast(Any, network)
+        checker: Any = SimpleNamespace(
+            policy_namespaces=SCENE, around=SimpleNamespace(families=tuple(Family))
+        )
+        connectivity = Connectivity(probe, recorder, patience=0.01)
+        settling = Settling(probe, recorder, connectivity.closes, SECONDS)
+        self.flows = EstablishedFlows(checker, probe, connectivity, settling)
+
+
+def test_a_lost_first_connection_of_new_pods_is_waited_out_and_told() -> None:
+    """Both families lose the first round; later ones, and what is judged, are carried."""
+    network = Network(dict.fromkeys(Family, 1))
+    bench = Bench(network)
+    bench.flows.must_begin("before")
+    assert bench.told == [(NEW_PODS, family) for family in Family]
+    *waiting, judged = network.ports
+    assert not any(waiting)
+    assert judged
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.REFUSED])
+def test_what_stays_closed_fails_with_what_was_waited(outcome: Outcome) -> None:
+    """Of one family alone, too; the other one's time is told."""
+    bench = Bench(Network({Family.IPV6: 10_000}, outcome))
+    with pytest.raises(VerdictError) as caught:
+        bench.flows.must_begin("before")
+    assert "waited for new pods: IPv4 converged" in str(caught.value)
+    assert "IPv6 did not converge" in str(caught.value)
+    assert "talked to" in str(caught.value)
+    assert bench.told == [(NEW_PODS, Family.IPV4)]
+
+
+def test_what_could_not_be_measured_does_not_pass() -> None:
+    """Nor is it waited for without end."""
+    with pytest.raises(InfrastructureError):
+        Bench(Network(dict.fromkeys(Family, 10_000), Outcome.UNKNOWN)).flows.must_begin("before")
+
+
+def test_nothing_is_waited_for_once_a_policy_has_come() -> None:
+    """The question then is what becomes of open flows: the first loss counts."""
+    bench = Bench(Network(dict.fromkeys(Family, 1)))
+    with pytest.raises(VerdictError):
+        bench.flows.must_go_on("after")
+    assert not bench.told
