@@ -67,7 +67,7 @@ class Settling:
                 first=QUICK.timeout,
                 sure=True,
             )
-        for family, seconds in converged.seconds.items():
+        for family, seconds in sorted(converged.seconds.items()):
             self._recorder.convergence(NEW_PODS, seconds, family, converged.rounds)
         return f"waited for new pods: {converged}"
 
