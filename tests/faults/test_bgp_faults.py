@@ -12,7 +12,7 @@ import testbed
 from sixproof.model import Family, MatrixKind
 from tests.faults.conftest import assert_first_line, assert_green, faults, run_suites
 
-pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("bgp")]
+pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("own-bed")]
 SESSIONS = "test_every_node_has_its_bgp_sessions"
 LOAD_BALANCERS = "suites/loadbalancer"
 OUTSIDE = "test_load_balancers_answer_from_outside"

@@ -61,6 +61,7 @@ CASES = (
     Case("R2 --node NODE", MESH, ("NODE", "policy rule 5270", "table 52"), SIX),
     Case("R2F --node NODE", MESH, ("NODE", "policy rule 5271", "table 53", "of its pods"), SIX),
     Case("I24 --node NODE", MESH, ("NODE", "no device has its InternalIP"), SIX),
+    Case("I24 --node NODE --value tentative", MESH, ("NODE", "InternalIP", "is tentative"), SIX),
     # Its proof dials from a pod of that node: probe pods are there in any case.
     Case(
         "R3 --node NODE",
@@ -103,6 +104,9 @@ CASES = (
         ("POD", "agent (python) does not answer"),
         (),
         "ready",
+    ),
+    Case(
+        "A5 --pod {pod}", MESH, ("NODE", "the probe agents (python) there were late"), (), "ready"
     ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),

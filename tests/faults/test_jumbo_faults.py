@@ -16,7 +16,7 @@ from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import another_bed, faults, run_suites
 from tests.faults.path_runs import message, ran
 
-pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("jumbo")]
+pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("own-bed")]
 NAME = "jumbo"
 ONE_SIZE = "test_all_nodes_send_by_interfaces_of_one_size"
 JUMBO = "test_jumbo_packets_pass_at_the_first_try"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -11,6 +12,7 @@ from sixproof.probes.nodes.examination import FilterReading
 from sixproof.reporting.causes.filtering.flow_packets import FlowPackets
 from sixproof.reporting.causes.filtering.rule_match import takes
 from sixproof.reporting.causes.filtering.takings import (
+    HOOKS,
     OWNED,
     Taking,
     busiest,
@@ -145,8 +147,19 @@ def _told_once(rules: Iterable[Taking]) -> list[str]:
         matches.setdefault(rule.what, {}).setdefault(rule.match)
     return [
         what + (f" ({_some_of(known)})" if (known := [m for m in those if m]) else "")
-        for what, those in matches.items()
+        for what, those in zip(_by_hook(list(matches)), matches.values(), strict=True)
     ]
+
+
+def _by_hook(what: Sequence[str]) -> list[str]:
+    """The same, where only the hook differs from the one before by that alone: ``drops SYNs meant
+    for the node itself``, ``that the node itself sends``."""
+    told = list(what[:1])
+    for before, this in itertools.pairwise(what):
+        end = next((way for way in HOOKS.values() if this.endswith(f" {way}")), "")
+        starts = {before.removesuffix(way) for way in HOOKS.values()}
+        told.append(end if end and this.removesuffix(end) in starts else this)
+    return told
 
 
 def _some_of(matches: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ _PACKETS = {
 }
 """The same of either family, the longest match first."""
 _WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
-_HOOKS = {
+HOOKS = {
     "input": "meant for the node itself",
     "output": "that the node itself sends",
     "forward": "that it forwards",
@@ -148,7 +148,7 @@ def _taken(rule: FilterRuleSeen, hook: str) -> tuple[str, str]:
     """Which packets it takes, and what else they must be like: ``IPv6 TCP packets from its pods``,
     ``destination 2001:db8::/56``."""
     left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
-    way = next((_WAYS[term] for term in left if term in _WAYS), _HOOKS.get(hook, ""))
+    way = next((_WAYS[term] for term in left if term in _WAYS), HOOKS.get(hook, ""))
     left = [term for term in left if term not in _WAYS]
     families = families_of(rule)
     of = f"{families[0].value} " if len(families) == 1 else ""

@@ -253,7 +253,8 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.FLOWS,
         [*EVERYTHING, flow(HERE, dataclasses.replace(HERE, name="b@worker"))],
         Outcome.UNROUTABLE,
-        "drops ICMPv6 Neighbor Solicitation",
+        "drops ICMPv6 Neighbor Solicitation meant for the node itself and that the node itself"
+        " sends",
     ),
     (
         "I1",
