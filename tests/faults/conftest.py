@@ -17,7 +17,7 @@ import pytest
 from markupsafe import escape
 
 import testbed
-from sixproof.kube.api import resources
+from sixproof.kube.api import resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Family, Observation, Outcome
@@ -35,6 +35,8 @@ QUICK = {BEFORE: 2.0, AFTER: 10.0}
 """Seconds that reading nodes' facts may add to a run, before its first test and after its last."""
 IDLE = 2.0
 """Load of each processor below which a machine is quiet enough for these limits."""
+RECOVERY = 120.0
+"""Seconds in which what a fault made restart must be ready again."""
 LONGEST = 280
 """Characters of a first line: two lines of a wide terminal."""
 BEDS = (variant.DEFAULT, variant.TWIN)
@@ -188,11 +190,19 @@ def workers(bed: testbed.Bed) -> tuple[str, str]:
 @pytest.fixture
 def replica(bed: testbed.Bed) -> tuple[str, str]:
     """A CoreDNS pod as NAMESPACE/NAME and its node; there is another one beside it. Of a Deployment
-    that was restarted a moment ago the old pods, which are ending, do not count."""
+    that was restarted a moment ago the old pods, which are ending, do not count; a pod that the
+    fault before made restart is waited for."""
     with Cluster.connect(bed.kubeconfig, bed.context) as cluster:
-        pods = cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
-    ready = [found for pod in pods if (found := running_pod(pod))]
-    assert len(ready) > 1, "needs two CoreDNS replicas"
+        ready = wait.until(
+            lambda: [
+                found
+                for pod in cluster.list(resources.POD, "kube-system", labels="k8s-app=kube-dns")
+                if (found := running_pod(pod))
+            ],
+            lambda found: len(found) > 1,
+            timeout=RECOVERY,
+        ).value
+    assert len(ready) > 1, f"needs two CoreDNS replicas, {len(ready)} are ready"
     return f"kube-system/{ready[0].name}", ready[0].node
 
 
