@@ -8,9 +8,9 @@ import pytest
 
 from sixproof.model import Family
 from sixproof.probes.connect.probe import ProbeOptions
-from tests.netns import agents, namespace, scenes
-from tests.netns.lab import Lab, Panorama, flow
-from tests.netns.scenes import SCENES
+from tests.netns.laboratory import agents, namespace, scenes
+from tests.netns.laboratory.lab import Lab, Panorama, flow
+from tests.netns.laboratory.scenes import SCENES
 
 WAIT = 2.0
 """Seconds of silence; less than the 3 s after which a default neighbour entry fails."""

@@ -10,9 +10,9 @@ import pytest
 from sixproof.agent import protocol as messages
 from sixproof.model import Family, Flow, Outcome, Protocol
 from sixproof.probes.connect.probe import ProbeOptions
-from tests.netns import scenes
-from tests.netns.agents import NOBODY
-from tests.netns.lab import CLIENT, SERVER, Lab, flow
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.agents import NOBODY
+from tests.netns.laboratory.lab import CLIENT, SERVER, Lab, flow
 
 pytestmark = pytest.mark.netns
 

@@ -16,11 +16,11 @@ from sixproof.agent import protocol as messages
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import probe as connect
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
-from tests.netns import scenes
-from tests.netns.agents import AgentProcess
-from tests.netns.lab import CLIENT, SERVER, Lab, flow, host
-from tests.netns.links import FAR, NEAR
-from tests.netns.scenes import MAIN
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.agents import AgentProcess
+from tests.netns.laboratory.lab import CLIENT, SERVER, Lab, flow, host
+from tests.netns.laboratory.links import FAR, NEAR
+from tests.netns.laboratory.scenes import MAIN
 
 pytestmark = pytest.mark.netns
 

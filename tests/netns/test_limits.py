@@ -8,8 +8,8 @@ import pytest
 
 from sixproof.model import Family, Observation, Outcome, Protocol
 from sixproof.probes.connect.probe import ProbeOptions
-from tests.netns import scenes
-from tests.netns.lab import Lab, flow
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.lab import Lab, flow
 
 pytestmark = [pytest.mark.netns, pytest.mark.parametrize("ip_family", Family, ids=str)]
 

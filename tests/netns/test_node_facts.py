@@ -15,10 +15,10 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import FilterSeen, NodeSeen
 from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes.nodes import fib
-from tests.netns.lab import CLIENT, Lab
-from tests.netns.links import NEAR
-from tests.netns.namespace import run
-from tests.netns.scenes import MAIN
+from tests.netns.laboratory.lab import CLIENT, Lab
+from tests.netns.laboratory.links import NEAR
+from tests.netns.laboratory.namespace import run
+from tests.netns.laboratory.scenes import MAIN
 
 pytestmark = pytest.mark.netns
 

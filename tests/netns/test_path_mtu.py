@@ -19,10 +19,10 @@ from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import ViolationKind
 from sixproof.probes.pmtu.probe import PathProbe, PathResult, PathRun
 from sixproof.reporting.matrix import path_text
-from tests.netns import scenes
-from tests.netns.lab import CLIENT, Lab
-from tests.netns.links import FAR, NEAR
-from tests.netns.scenes import MAIN, NARROW, NARROW_MTU
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.lab import CLIENT, Lab
+from tests.netns.laboratory.links import FAR, NEAR
+from tests.netns.laboratory.scenes import MAIN, NARROW, NARROW_MTU
 
 pytestmark = [pytest.mark.netns, pytest.mark.parametrize("ip_family", Family, ids=str)]
 

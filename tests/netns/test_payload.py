@@ -7,8 +7,8 @@ import pytest
 from sixproof.model import Endpoint, Family, Observation, Outcome, Protocol
 from sixproof.probes.connect.payload import request_line_length
 from sixproof.probes.connect.probe import ProbeOptions
-from tests.netns import scenes
-from tests.netns.lab import CLIENT, SERVER, Lab, flow
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.lab import CLIENT, SERVER, Lab, flow
 
 pytestmark = [
     pytest.mark.netns,

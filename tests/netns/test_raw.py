@@ -25,11 +25,11 @@ from sixproof.probes.crafted.probe import (
     CraftedStatus,
     CraftedTarget,
 )
-from tests.netns import scenes
-from tests.netns.agents import SEAL
-from tests.netns.lab import CLIENT, Lab
-from tests.netns.links import FAR, NEAR
-from tests.netns.scenes import MAIN
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.agents import SEAL
+from tests.netns.laboratory.lab import CLIENT, Lab
+from tests.netns.laboratory.links import FAR, NEAR
+from tests.netns.laboratory.scenes import MAIN
 
 pytestmark = pytest.mark.netns
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sixproof.model import Family, Protocol
-from tests.netns import scenes
-from tests.netns.lab import Panorama
-from tests.netns.scenes import SCENES, Scene
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.lab import Panorama
+from tests.netns.laboratory.scenes import SCENES, Scene
 
 pytestmark = [
     pytest.mark.netns,

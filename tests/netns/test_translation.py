@@ -8,10 +8,10 @@ import pytest
 
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect.probe import ProbeOptions
-from tests.netns import rules, scenes
-from tests.netns.lab import BYSTANDER, CLIENT, SERVER, Lab, Panorama
-from tests.netns.links import FAR
-from tests.netns.scenes import MAIN
+from tests.netns.laboratory import rules, scenes
+from tests.netns.laboratory.lab import BYSTANDER, CLIENT, SERVER, Lab, Panorama
+from tests.netns.laboratory.links import FAR
+from tests.netns.laboratory.scenes import MAIN
 
 pytestmark = [
     pytest.mark.netns,

@@ -20,11 +20,11 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
-from tests.netns import links, rules, scenes
-from tests.netns.agents import SEAL, AgentProcess, Home
-from tests.netns.links import BESIDE, CUTS, FAR, NEAR, Link
-from tests.netns.namespace import Namespace
-from tests.netns.scenes import CUT_HERE, CUT_THERE_QUICK, MAIN, SCENES
+from tests.netns.laboratory import links, rules, scenes
+from tests.netns.laboratory.agents import SEAL, AgentProcess, Home
+from tests.netns.laboratory.links import BESIDE, CUTS, FAR, NEAR, Link
+from tests.netns.laboratory.namespace import Namespace
+from tests.netns.laboratory.scenes import CUT_HERE, CUT_THERE_QUICK, MAIN, SCENES
 
 Panorama = dict[tuple[str, Family, Protocol], Observation]
 """What came of every scene, by its name."""

@@ -20,7 +20,7 @@ from sixproof.kube.channel.channel import Stream
 from sixproof.kube.channel.local_stream import LocalStream
 from sixproof.workloads.probe_pods import delivery
 from tests.delivered import deliver
-from tests.netns.namespace import PREFIX, Namespace, orphans, run
+from tests.netns.laboratory.namespace import PREFIX, Namespace, orphans, run
 
 NOBODY = 65534
 UNPRIVILEGED = [

@@ -13,7 +13,7 @@ from sixproof.checks.pmtu.path_results import slugs
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites
-from tests.faults.path_runs import assert_red, message, ran
+from tests.faults.network.path_runs import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_crafted_green")]
 

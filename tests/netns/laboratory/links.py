@@ -6,7 +6,14 @@ import dataclasses
 import ipaddress
 
 from sixproof.model import Family
-from tests.netns.scenes import CUT_HERE, CUT_THERE, CUT_THERE_QUICK, MAIN, NARROW, NARROW_MTU
+from tests.netns.laboratory.scenes import (
+    CUT_HERE,
+    CUT_THERE,
+    CUT_THERE_QUICK,
+    MAIN,
+    NARROW,
+    NARROW_MTU,
+)
 
 NOW = {Family.IPV4: "", Family.IPV6: " nodad"}
 """What makes an address usable without waiting for duplicate address detection."""

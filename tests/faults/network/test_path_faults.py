@@ -14,7 +14,7 @@ from sixproof.model import Family
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_suites
-from tests.faults.path_runs import assert_red, message, ran
+from tests.faults.network.path_runs import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_paths_green")]
 

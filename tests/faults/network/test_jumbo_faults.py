@@ -14,7 +14,7 @@ import testbed
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import another_bed, faults, run_suites
-from tests.faults.path_runs import message, ran
+from tests.faults.network.path_runs import message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("own-bed")]
 NAME = "jumbo"

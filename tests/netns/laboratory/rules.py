@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sixproof.model import Family
-from tests.netns import scenes
-from tests.netns.links import BESIDE, FAR, NEAR
-from tests.netns.scenes import MAIN, SCENES
+from tests.netns.laboratory import scenes
+from tests.netns.laboratory.links import BESIDE, FAR, NEAR
+from tests.netns.laboratory.scenes import MAIN, SCENES
 
 VIRTUAL = {Family.IPV4: "203.0.113.0/25", Family.IPV6: "2001:db8:3::/64"}
 """Where the addresses lie that the router translates; no host has one."""

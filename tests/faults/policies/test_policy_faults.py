@@ -62,7 +62,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Break:
         words = ["suites/policy/test_kubernetes.py", "-k", case]
         if " " in case:
             words = case.split()
-        patience = ["--six-settle-timeout", "8", "-p", "tests.faults.policy_breaker"]
+        patience = ["--six-settle-timeout", "8", "-p", "tests.faults.policies.policy_breaker"]
         suite_run = run_suites(tmp_path / "broken", *words, *patience)
         faults("clear")
         after = run_suites(tmp_path / "after", *words)
