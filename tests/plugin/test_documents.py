@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -109,10 +110,10 @@ def test_the_page_of_the_diagnosis_lists_all_causes() -> None:
     text = (ROOT / "docs/diagnosis.md").read_text(encoding="utf-8")
     assert rules.table() in text, "python -m sixproof causes prints the table anew"
     assert known_faults.table() in text, "python -m sixproof causes prints the table anew"
-    files = (ROOT / "tests/unit/reporting/conclusion").glob("test_*.py")
+    files = (ROOT / "tests/unit/reporting").rglob("test_*.py")
     tests = "".join(path.read_text(encoding="utf-8") for path in files)
     known = {path.stem for path in (ROOT / "testbed/faults/catalogue").glob("*.toml")}
-    beds = (ROOT / "tests/faults").glob("*.py")
+    beds = (ROOT / "tests/faults").rglob("*.py")
     injected = set(
         re.findall(r"""["; ]([A-Z]\d*[A-Z]?)[" ]""", "".join(p.read_text("utf-8") for p in beds))
     )
@@ -214,6 +215,14 @@ def test_every_room_is_drawn_in_the_architecture() -> None:
     assert [room.name for room in rooms if f"  {room.name}/" not in text] == []
     topics = {path.parent.name for room in rooms for path in room.glob("*/__init__.py")}
     assert {topic for topic in topics if not re.search(rf"\b{topic}\b", text)} == set()
+
+
+def test_a_room_of_tests_holds_at_most_12_files() -> None:
+    """Many rooms of tests hold one file: the test of a room that is small."""
+    files = (ROOT / "tests").rglob("*.py")
+    rooms = Counter(path.parent for path in files if path.name != "__init__.py")
+    assert len(rooms) > 30
+    assert {str(room): count for room, count in rooms.items() if count > 12} == {}
 
 
 def test_a_room_holds_4_to_12_files() -> None:
