@@ -156,6 +156,7 @@ table inet six_facts {
     type filter hook input priority 10; policy accept;
     iifname "eth9" meta nfproto ipv6 udp dport 4789 counter drop
     icmpv6 type packet-too-big counter drop
+    icmp type destination-unreachable icmp code frag-needed counter drop
     iifname "eth9" tcp flags syn / syn,rst,ack tcp option maxseg size set 1220
     meta length > 1350 counter drop
     meta length 1350 counter drop
@@ -201,13 +202,14 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
         "after": ("postrouting", 0, "accept"),
     }
     rules = [r for r in seen.rules if r.table == "six_facts" and r.chain == "input"]
-    tunnel, too_big, segments, larger, exactly, ports, prefixes, replies, hops = rules
+    tunnel, too_big, needed, segments, larger, exactly, ports, prefixes, replies, hops = rules
     assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
         "iifname eth9, IPv6, udp, dport 4789",
         "drop",
         0,
     )
     assert (too_big.match, too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
+    assert needed.match == "IPv4, icmp, type 3, code 4"
     assert (segments.verdict, segments.packets) == ("rewrite", None)
     assert (segments.match, segments.changes) == ("iifname eth9, tcp, flags syn", "MSS to 1220")
     assert (larger.match, exactly.match) == ("above 1350 bytes", "1350 bytes")

@@ -124,7 +124,7 @@ class Match:
         if what == "family":
             self.family = NFPROTO.get(number, self.family)
             return f"{operation}{FAMILIES.get(self.family, number)}"
-        if what == "sport" and self.protocol.startswith("icmp"):  # both bytes at once
+        if what == "type" and len(data) > 1:  # nft compares type and code at once
             return f"type {operation}{number >> 8}, code {number & 0xFF}"
         if what in ("iifname", "oifname"):
             name = data.split(b"\0", 1)[0].decode(errors="replace")

@@ -6,7 +6,7 @@ import concurrent.futures
 from collections.abc import Sequence
 
 from sixproof.agent import protocol
-from sixproof.errors import InfrastructureError
+from sixproof.errors import ApiError, InfrastructureError
 from sixproof.model import Endpoint, EndpointKind
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.nodes.examination import NodeReading
@@ -17,18 +17,24 @@ KUBE_PROXY = "10256/healthz"
 FELIX = "9099/liveness"
 FELIX_READY = "9099/readiness"
 KUBELET = "10248/healthz"
+NOT_FOUND = 404
 HEALTH = (KUBE_PROXY, FELIX, FELIX_READY, KUBELET)
 
 
 def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
     """The facts of each host's node, and of each pod, all at once; whoever does not answer is told
-    as missing."""
+    as missing. A pod that is there no more, as one that the run itself removed, has no facts."""
     asked = {
         name(place): agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE)
         for place in places
     }
     concurrent.futures.wait(asked.values(), PATIENCE + 1)
-    return [_reading(place, answer) for place, answer in asked.items()]
+    names = {name(place) for place in places if place.kind is EndpointKind.POD}
+    return [
+        _reading(place, answer)
+        for place, answer in asked.items()
+        if not (place in names and _is_gone(answer))
+    ]
 
 
 def name(place: Endpoint) -> str:
@@ -38,6 +44,15 @@ def name(place: Endpoint) -> str:
 
 def _request(place: Endpoint) -> protocol.ReadNode:
     return protocol.ReadNode(list(HEALTH) if place.kind is EndpointKind.HOST else [])
+
+
+def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:
+    error = answer.exception() if answer.done() else None
+    while error is not None:
+        if isinstance(error, ApiError) and error.status == NOT_FOUND:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _reading(node: str, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:

@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import RouteHeld
-from sixproof.model import Disagreement, Family, IPAddress
+from sixproof.model import Disagreement, Family, IPAddress, Outcome
 from sixproof.probes.nodes import fib
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, sized
@@ -51,13 +51,15 @@ def _cause(
     route = f"{fib.said_prefix(one.route.destination)} dev {one.route.device}"
 
     def hits(wrong: Disagreement) -> bool:
-        return sized(wrong) and sends(wrong.observation.flow, node, family, to)
+        seen = wrong.observation
+        lost = seen.outcome is not Outcome.WRONG  # what was carried was not too big
+        return lost and sized(wrong) and sends(seen.flow, node, family, to)
 
     return Cause(
         "route-mtu",
         f"node {node}",
-        f"its route {route} carries MTU {mtu} bytes, the device has {width}: larger {family} "
-        f"packets to {said_list(tuple(one.nodes))} are too big there",
+        f"its route {route} has MTU {mtu} bytes, the device {width}: larger {family} packets to "
+        f"{said_list(tuple(one.nodes))} are too big",
         f"Make the route without it (ip -{family.version} route replace), and find who set it",
         (family,),
         Confidence.SIGN,

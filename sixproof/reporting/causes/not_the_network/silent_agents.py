@@ -84,7 +84,8 @@ def _is_echo(seen: Observation, names: frozenset[str]) -> bool:
 def _open(names: frozenset[str], *, reached: bool) -> Callable[[Disagreement], bool]:
     """What such an agent leaves open: cells that it should have measured, or borne witness of, also
     behind a service; and, where packets `reached` its kernel, silences of TCP and UDP there of
-    which it did not tell its side."""
+    which it did not tell its side. Path checks and crafted packets, which have a question, ask for
+    no such side."""
 
     def hits(wrong: Disagreement) -> bool:
         seen = wrong.observation
@@ -92,7 +93,7 @@ def _open(names: frozenset[str], *, reached: bool) -> Callable[[Disagreement], b
         if seen.outcome is Outcome.UNKNOWN and not seen.stalled:
             witness = any(f" {name}: " in f" {seen.reason}" for name in names)
             return witness or bool(names & {flow.source.name, flow.destination.name})
-        silent = seen.outcome is Outcome.DROPPED and seen.arrived is None
+        silent = seen.outcome is Outcome.DROPPED and seen.arrived is None and not flow.question
         return silent and reached and flow.destination.name in names
 
     return hits

@@ -245,6 +245,24 @@ def test_a_node_that_does_not_answer_is_missing_and_the_others_are_told() -> Non
     assert len(first) == len(NODES)
 
 
+def test_a_pod_that_is_gone_has_no_facts() -> None:
+    """It was made for a test and removed after it: nobody is silent there."""
+
+    def gone(_: object) -> object:
+        raise ChannelLost("no control channel") from ApiError("pod not found", status=404)
+
+    victim = pods()[4]
+
+    def rule(flow: Flow) -> Outcome:
+        dead = victim.name in (flow.source.name, flow.destination.name)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    asked = agents(**{victim.name: gone})
+    seen = Examiner(cast(Cluster, Refusing()), asked, MESH).last(run(rule), [], reading_pods)
+    assert reader.name(victim) not in {r.node for r in (*seen.inside, *seen.after)}
+    assert len(seen.after) == len(NODES)
+
+
 def test_nothing_fails_nothing_is_sent() -> None:
     """A run that broke for another reason."""
     asked = agents()

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from sixproof.agent.protocol import AddressHeld, RouteHeld, RuleSeen
-from sixproof.model import Family, Flow, Outcome
+from sixproof.model import Disagreement, Family, Flow, Outcome
 from sixproof.reporting.causes.kernel import route_mtus
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.conclusion.situation import Situation
@@ -93,16 +93,29 @@ def test_a_policy_rule_for_what_pods_send_is_found_though_the_node_itself_is_not
     assert any(f"from {sent} iif cali" in line for line in one.evidence)
 
 
+def of_a_size(wrong: Disagreement, outcome: Outcome) -> Disagreement:
+    """The cell as one of a path check that came to this."""
+    seen = wrong.observation
+    flow = dataclasses.replace(seen.flow, question="a plain UDP socket gets through")
+    seen = dataclasses.replace(seen, flow=flow, outcome=outcome)
+    return dataclasses.replace(wrong, observation=seen)
+
+
 def test_a_narrow_route_is_a_sign_of_its_mtu_and_of_the_pods_behind_it() -> None:
     """A path may be narrow: that alone loses nothing, and what lost is wrong stands first."""
     sick = node("worker")
     far = [f"{p.address(SIX)}/128" for p in pods() if p.node == "worker2"]
     routes = [dataclasses.replace(r, mtu=1300) if r.destination in far else r for r in sick.routes]
     read = examined({"worker": dataclasses.replace(sick, routes=routes)})
-    (cause,) = route_mtus.find(Situation(run(across(SIX, "worker"), read)))
+    situation = Situation(run(across(SIX, "worker"), read))
+    (cause,) = route_mtus.find(situation)
     assert cause.what.startswith("its route fd00:")
-    assert f"dev {TUNNELS[SIX]} carries MTU 1300 bytes, the device has 1450" in cause.what
-    assert "larger IPv6 packets to worker2 are too big there" in cause.what
+    assert f"dev {TUNNELS[SIX]} has MTU 1300 bytes, the device 1450" in cause.what
+    assert cause.what.endswith("larger IPv6 packets to worker2 are too big")
     assert cause.since == "since the run began"
+    lost = [of_a_size(wrong, Outcome.DROPPED) for wrong in situation.wrong]
+    assert any(map(cause.hits, lost))
+    carried = [of_a_size(wrong, Outcome.WRONG) for wrong in situation.wrong]
+    assert not any(map(cause.hits, carried)), "what was carried was not too big"
     ordinary = concluded(across(SIX, "worker"), read)
     assert not any(one.known for one in ordinary.every), "lost small packets are not of a size"

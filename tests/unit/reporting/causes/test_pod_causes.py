@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 
 from sixproof.kube.facts.components import EndedPod
-from sixproof.model import Endpoint, EndpointKind, Family, Flow, Outcome, Protocol
+from sixproof.model import (
+    Endpoint,
+    EndpointKind,
+    Family,
+    Flow,
+    Matrix,
+    MatrixKind,
+    Outcome,
+    Protocol,
+)
 from sixproof.probes.nodes.examination import Examination, NodeReading
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from tests.unit.reporting.conclusion.cluster import (
@@ -21,7 +30,7 @@ from tests.unit.reporting.conclusion.cluster import (
     run,
     with_wrong_cells,
 )
-from tests.unit.reporting.samples import NODES, Rule, pods
+from tests.unit.reporting.samples import NODES, Rule, all_open, pods
 
 SIX = Family.IPV6
 VICTIM = next(pod for pod in pods() if pod.name == "a@worker")
@@ -171,6 +180,26 @@ def test_a_silence_of_which_the_agent_did_not_tell_its_side(
     """It may well have arrived, where the kernel answers. What its agent said before it stood still
     stands."""
     assert any(c.known for c in seen_there(rule, **changes).every) is known
+
+
+def test_a_path_check_asks_for_no_side_of_the_agents() -> None:
+    """A pod was gone when the run ended: packets of full size that vanish are not its doing."""
+
+    def asked(flow: Flow) -> Flow:
+        return dataclasses.replace(flow, question="bulk passes both ways")
+
+    results = with_wrong_cells(
+        run(to_the_victims_agent, examined(inside=[SILENT])),
+        outcome=Outcome.DROPPED,
+        arrived=None,
+    )
+    (measured,) = results.matrices
+    seen = measured.matrix.observations()
+    matrix = Matrix.of("paths", [dataclasses.replace(o, flow=asked(o.flow)) for o in seen])
+    matrix = dataclasses.replace(matrix, kind=MatrixKind.PATHS)
+    told = dataclasses.replace(measured, matrix=matrix, expected=all_open(matrix))
+    results = dataclasses.replace(results, matrices=(told,))
+    assert not any(c.known for c in conclude(results).every)
 
 
 def test_an_agent_that_was_late_and_an_agent_that_is_silent_are_two_causes() -> None:
