@@ -105,9 +105,6 @@ CASES = (
         (),
         "ready",
     ),
-    Case(
-        "A5 --pod {pod}", MESH, ("NODE", "the probe agents (python) there were late"), (), "ready"
-    ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
