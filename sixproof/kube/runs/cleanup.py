@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, NoAnswer
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -68,12 +68,17 @@ def sweep(
 
     The namespace controller lets 5 s pass before it begins, so that no sweep is shorter; with a
     `timeout` of 0, or once it is `hurried`, the deletion is only asked for. What the API server
-    refuses is in the report.
+    refuses is in the report. One that does not answer is waited for as long.
     """
-    try:
-        search = Search(cluster)
-    except ApiError as error:
-        return Sweep(run_id, (), remaining=(str(error),))
+    search = wait.until(
+        lambda: _search(cluster),
+        lambda begun: not isinstance(begun, NoAnswer) or hurried(),
+        timeout=timeout,
+        first=0.5,
+        longest=2.0,
+    ).value
+    if isinstance(search, ApiError):
+        return Sweep(run_id, (), remaining=(str(search),))
     met: dict[str, None] = {}
     refusals: dict[str, str] = {}
 
@@ -104,6 +109,13 @@ def sweep(
         notes=found.skipped,
         seconds=waited.seconds,
     )
+
+
+def _search(cluster: Cluster) -> Search | ApiError:
+    try:
+        return Search(cluster)
+    except ApiError as error:
+        return error
 
 
 def _delete(cluster: Cluster, items: Sequence[FoundObject]) -> dict[str, str]:

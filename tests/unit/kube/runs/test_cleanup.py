@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, NoAnswer
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.runs import cleanup, leftovers, ownership
@@ -225,6 +225,23 @@ def test_api_server_that_comes_back_is_swept_all_the_same(
     swept = cleanup.sweep(cluster, "r1", timeout=5)
     assert swept.deleted == ("Namespace six-a",)
     assert swept.clean
+
+
+def test_api_server_that_is_away_when_a_sweep_begins_is_waited_for(
+    cluster: Cluster, api: FakeApi, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that ends while the API server stands still leaves nothing either."""
+    away = [NoAnswer("list /apis: it was silent for 10 s", sent=True, silent=True)] * 2
+
+    def begun(asked: Cluster) -> Search:
+        if away:
+            raise away.pop()
+        return Search(asked)
+
+    monkeypatch.setattr(cleanup, "Search", begun)
+    store.hold("/api/v1/namespaces", made("six-a"))
+    swept = cleanup.sweep(cluster, "r1", timeout=10)
+    assert (swept.deleted, swept.clean) == (("Namespace six-a",), True)
 
 
 def test_pods_that_may_not_be_hurried_do_not_stop_a_sweep(
