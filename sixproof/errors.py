@@ -11,6 +11,7 @@
         NoAnswer             no answer came
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
+          AgentSilent          it said nothing for as long as it was given
         AgentError             an agent answered that it could not carry out a request
         NotMeasured            a check's answers are all UNKNOWN
       NotAsked                 this cluster cannot be asked the question, or nothing was carried
@@ -25,7 +26,7 @@ the two colours meaningful.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 LONGEST = 300
 """Characters of a reason, whatever is quoted in it."""
@@ -37,6 +38,13 @@ def brief(text: str, at_most: int = LONGEST) -> str:
         half = (at_most - 1) // 2
         text = f"{text[:half]}…{text[-half:]}"
     return " ".join(text.split())
+
+
+def led_to(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those of which it came, the last one first; nothing for None."""
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 class SixproofError(Exception):

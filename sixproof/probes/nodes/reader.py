@@ -6,7 +6,7 @@ import concurrent.futures
 from collections.abc import Sequence
 
 from sixproof.agent import protocol
-from sixproof.errors import ApiError, InfrastructureError
+from sixproof.errors import ApiError, InfrastructureError, led_to
 from sixproof.model import Endpoint, EndpointKind
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.nodes.examination import NodeReading
@@ -25,15 +25,13 @@ def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
     """The facts of each host's node, and of each pod, all at once; whoever does not answer is told
     as missing. A pod that is there no more, as one that the run itself removed, has no facts."""
     asked = {
-        name(place): agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE)
-        for place in places
+        place: agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE) for place in places
     }
     concurrent.futures.wait(asked.values(), PATIENCE + 1)
-    names = {name(place) for place in places if place.kind is EndpointKind.POD}
     return [
-        _reading(place, answer)
+        _reading(name(place), answer)
         for place, answer in asked.items()
-        if not (place in names and _is_gone(answer))
+        if place.kind is not EndpointKind.POD or not _is_gone(answer)
     ]
 
 
@@ -48,11 +46,7 @@ def _request(place: Endpoint) -> protocol.ReadNode:
 
 def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:
     error = answer.exception() if answer.done() else None
-    while error is not None:
-        if isinstance(error, ApiError) and error.status == NOT_FOUND:
-            return True
-        error = error.__cause__
-    return False
+    return any(isinstance(e, ApiError) and e.status == NOT_FOUND for e in led_to(error))
 
 
 def _reading(node: str, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:

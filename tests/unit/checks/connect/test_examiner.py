@@ -25,7 +25,7 @@ from tests.unit.reporting.conclusion.cluster import (
     packet_filter,
     run,
 )
-from tests.unit.reporting.samples import NODES, pods, topology, works
+from tests.unit.reporting.samples import NODES, Rule, pods, topology, works
 
 SIX = Family.IPV6
 MESH = ProbeTopology(Run("x", "key"), pods(), hosts())
@@ -103,15 +103,20 @@ def test_failing_flows_are_sent_again_between_two_readings_of_the_filter() -> No
     ]
 
 
+def dead(victim: Endpoint) -> Rule:
+    """Flows to and from this pod are dropped."""
+
+    def rule(flow: Flow) -> Outcome:
+        hit = victim.name in (flow.source.name, flow.destination.name)
+        return Outcome.DROPPED if hit else Outcome.ALLOWED
+
+    return rule
+
+
 def test_pods_that_most_failures_have_in_common_are_asked_themselves() -> None:
     """The victim first."""
     victim = pods()[4]
-
-    def rule(flow: Flow) -> Outcome:
-        dead = victim.name in (flow.source.name, flow.destination.name)
-        return Outcome.DROPPED if dead else Outcome.ALLOWED
-
-    results = run(rule)
+    results = run(dead(victim))
     assert suspected(results, MESH)[0] == victim
     seen = Examiner(cast(Cluster, Refusing()), agents(), MESH).last(results, [], reading_pods)
     assert seen.inside[0].node == reader.name(victim) == "six-x/b-5"
@@ -252,13 +257,10 @@ def test_a_pod_that_is_gone_has_no_facts() -> None:
         raise ChannelLost("no control channel") from ApiError("pod not found", status=404)
 
     victim = pods()[4]
-
-    def rule(flow: Flow) -> Outcome:
-        dead = victim.name in (flow.source.name, flow.destination.name)
-        return Outcome.DROPPED if dead else Outcome.ALLOWED
-
     asked = agents(**{victim.name: gone})
-    seen = Examiner(cast(Cluster, Refusing()), asked, MESH).last(run(rule), [], reading_pods)
+    seen = Examiner(cast(Cluster, Refusing()), asked, MESH).last(
+        run(dead(victim)), [], reading_pods
+    )
     assert reader.name(victim) not in {r.node for r in (*seen.inside, *seen.after)}
     assert len(seen.after) == len(NODES)
 
