@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import sys
 from collections.abc import Sequence
 
@@ -42,6 +44,23 @@ def _run(arguments: argparse.Namespace) -> Told:
     return command.explain(arguments)
 
 
+def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments. What argparse prints goes through `terminal`: Python releases differ in
+    what becomes of help that cannot be written.
+
+    Raises:
+        SystemExit: help was asked for, or the usage is wrong; with the exit status.
+    """
+    out, err = io.StringIO(), io.StringIO()
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            return parser().parse_args(argv)
+    except SystemExit as asked:
+        status = asked.code if isinstance(asked.code, int) else terminal.FAILED
+        terminal.note(err.getvalue().splitlines())
+        raise SystemExit(terminal.tell(out.getvalue(), status)) from None
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the result is the exit status.
 
@@ -50,10 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     terminal.make_lenient()
     try:
-        told = _run(parser().parse_args(argv))
-    except SystemExit as asked:
-        status = asked.code if isinstance(asked.code, int) else terminal.FAILED
-        raise SystemExit(terminal.tell("", status)) from None
+        told = _run(_parsed(argv))
     except UsageError as bad:
         terminal.note(f"error: {line}" for line in str(bad).splitlines())
         return terminal.FAILED

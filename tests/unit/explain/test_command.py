@@ -276,31 +276,50 @@ def test_standard_input_is_utf_8_and_never_empty(tmp_path: Path) -> None:
     assert done.stderr.startswith("error: standard input is empty, it holds no document")
 
 
+BUFFERS = pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
+"""With PYTHONUNBUFFERED, as tox and CI systems set it, writing fails at another moment."""
+
+
+@BUFFERS
 @pytest.mark.parametrize("how", ["--expect ALLOWED", "--help"])
-def test_a_reader_that_has_seen_enough_is_no_failure(tmp_path: Path, how: str) -> None:
+def test_a_reader_that_has_seen_enough_is_no_failure(
+    tmp_path: Path, how: str, unbuffered: str
+) -> None:
     """A closed pipe leaves the status as it is, and no word."""
     path = write(tmp_path / "p.yaml", SHUT)
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
         [sys.executable, "-m", "sixproof", "explain", str(path), *ENDS, *how.split()],
-        stdout=writer, stderr=subprocess.PIPE, cwd=HOME, timeout=120, check=False)  # fmt: skip
+        stdout=writer, stderr=subprocess.PIPE, cwd=HOME, timeout=120, check=False,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered})  # fmt: skip
     os.close(writer)
     assert (done.returncode, done.stderr) == (1 if "ALLOWED" in how else 0, b"")
 
 
+@BUFFERS
 @pytest.mark.parametrize(
-    ("how", "what"), [("> /dev/full", ""), ("> /dev/full", "--help"), (">&-", "")]
+    ("how", "what"),
+    [("> /dev/full", ""), ("> /dev/full", "--help"), (">&-", ""), (">&-", "--help")],
 )
 def test_an_answer_that_cannot_be_written_is_one_line_and_status_2(
-    tmp_path: Path, how: str, what: str
+    tmp_path: Path, how: str, what: str, unbuffered: str
 ) -> None:
     """A full disk must not look as if the flow had been judged."""
     path = write(tmp_path / "p.yaml", SHUT)
-    done = shell(f"$SIX {path} {' '.join(ENDS)} --expect DENIED {what} {how}")
+    line = f"$SIX {path} {' '.join(ENDS)} --expect DENIED {what} {how}"
+    done = shell(line, PYTHONUNBUFFERED=unbuffered)
     assert done.returncode == 2
     assert one_line(done.stderr)
     assert done.stderr.startswith("error: standard output cannot be written: ")
+
+
+@BUFFERS
+@pytest.mark.parametrize("how", ["2> /dev/full", "2>&-"])
+def test_a_wrong_usage_that_cannot_be_told_is_status_2(how: str, unbuffered: str) -> None:
+    """The status is all that is left to say it."""
+    done = shell(f"$SIX --nothing {how}", PYTHONUNBUFFERED=unbuffered)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
 @pytest.mark.parametrize("how", ["2> /dev/full", "2>&-"])
