@@ -26,6 +26,7 @@ the two colours meaningful.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator
 
 LONGEST = 300
@@ -47,6 +48,31 @@ def led_to(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Subject:
+    """What an error or a verdict is about.
+
+    `kind` is ``node``, ``pod`` or the kind of another object, `name` its name, with the namespace
+    where it has one (``shop/web``); `node` is where it lives, "" where it is on none; `part` is
+    what of it is meant: a device, an address.
+    """
+
+    kind: str
+    name: str
+    node: str = ""
+    part: str = ""
+
+    @classmethod
+    def of_node(cls, name: str, part: str = "") -> Subject:
+        """A node, or a part of it."""
+        return cls("node", name, name, part)
+
+    @property
+    def place(self) -> str:
+        """What it is called in a sentence: ``node worker``, ``IPPool blue``."""
+        return f"{self.kind} {self.name}"
+
+
 class SixproofError(Exception):
     """Root of everything that sixproof raises by itself, except verdicts."""
 
@@ -65,7 +91,14 @@ class ManifestError(UsageError):
 
 
 class InfrastructureError(SixproofError):
-    """The cluster or the harness failed; says nothing about the network under test."""
+    """The cluster or the harness failed; says nothing about the network under test.
+
+    `subjects` are the pods and nodes with which it did, where that is known.
+    """
+
+    def __init__(self, message: str = "", *, subjects: Iterable[Subject] = ()) -> None:
+        self.subjects = tuple(dict.fromkeys(subjects))
+        super().__init__(message)
 
 
 class ClusterUnreachable(InfrastructureError):
@@ -122,13 +155,21 @@ class NotAsked(SixproofError):
     """A check that says nothing: this cluster cannot be asked, or nothing of it was carried.
 
     `enable` says how to have it asked, "" where it is not to be had on this cluster. `unproven`
-    tells that it was asked, and that policies closed every flow that it is about.
+    tells that it was asked, and that nothing of some family was carried; `families` of which one
+    (``IPv6``), empty where that may be any.
     """
 
-    def __init__(self, reason: str, enable: str = "", unproven: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str,
+        enable: str = "",
+        unproven: bool = False,
+        families: Iterable[str] = (),
+    ) -> None:
         self.reason = reason
         self.enable = enable
         self.unproven = unproven
+        self.families = frozenset(families)
         super().__init__(reason)
 
 
@@ -159,12 +200,19 @@ class VerdictError(AssertionError):
     """The network did not do what it must; the message is the evidence.
 
     `families` are those that the wrong answers were of (``IPv6``), empty where they have none;
-    `categories` the classes of failure by which reports file it (``DNS``).
+    `categories` the classes of failure by which reports file it (``DNS``); `subjects` what it is
+    about where no cell of a matrix says so.
     """
 
     def __init__(
-        self, message: str, families: Iterable[str] = (), categories: Iterable[str] = ()
+        self,
+        message: str,
+        families: Iterable[str] = (),
+        categories: Iterable[str] = (),
+        *,
+        subjects: Iterable[Subject] = (),
     ) -> None:
         self.families = frozenset(families)
         self.categories = frozenset(categories)
+        self.subjects = tuple(dict.fromkeys(subjects))
         super().__init__(message)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sixproof.errors import NotAsked, VerdictError, brief
+from sixproof.errors import NotAsked, Subject, VerdictError, brief
 from sixproof.model import Finding, Severity
 from sixproof.reporting.bundle.judged import Judged, State
 
@@ -18,7 +18,8 @@ def must_hold(judged: Judged) -> None:
         NotAsked: it was not seen, or the cluster does without.
     """
     if judged.state is State.NOT_OK:
-        raise VerdictError("\n".join((*judged.seen, judged.remedy)), judged.families)
+        text = "\n".join((*judged.seen, judged.remedy))
+        raise VerdictError(text, judged.families, subjects=map(Subject.of_node, judged.nodes))
     if judged.state is not State.OK:
         raise NotAsked(brief("; ".join(judged.seen)))
 
@@ -32,11 +33,10 @@ def none_found(findings: Iterable[Finding], unseen: Mapping[str, str], *codes: s
         NotAsked: it found nothing, and could not look.
     """
     wrong = [
-        f"{f.severity.value}: {f}"
-        for f in findings
-        if f.code in codes and f.severity in (Severity.BLOCKER, Severity.ERROR)
+        f for f in findings if f.code in codes and f.severity in (Severity.BLOCKER, Severity.ERROR)
     ]
     if wrong:
-        raise VerdictError("\n".join(wrong))
+        text = "\n".join(f"{f.severity.value}: {f}" for f in wrong)
+        raise VerdictError(text, subjects=[f.about for f in wrong])
     if blind := list(dict.fromkeys(unseen[code] for code in codes if code in unseen)):
         raise NotAsked("; ".join(blind), "the RBAC rules that --six-plan prints")

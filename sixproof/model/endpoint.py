@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 
+from sixproof.errors import Subject
 from sixproof.model.family import Family, IPAddress
 
 
@@ -39,6 +40,23 @@ class Endpoint:
     def address(self, family: Family) -> IPAddress | None:
         """The endpoint's address of a family, None where it has none."""
         return next((a for a in self.addresses if Family.of(a) is family), None)
+
+    @property
+    def called(self) -> str:
+        """What a reader calls it, with its node: ``a@worker``, ``shop/web on worker``, ``the host
+        network of worker``."""
+        if self.kind is EndpointKind.HOST and self.node:
+            return f"the host network of {self.node}"
+        if not self.node or self.node in self.name:
+            return self.name
+        return f"{self.name} on {self.node}"
+
+    def subject(self, part: str = "") -> Subject:
+        """It, or a part of it, as what an error or a verdict is about: a host-network pod has
+        its node's addresses and devices, and stands for the node."""
+        if self.node and self.kind in (EndpointKind.HOST, EndpointKind.NODE):
+            return Subject.of_node(self.node, part)
+        return Subject(self.kind.value, self.called, self.node, part)
 
     def families(self) -> frozenset[Family]:
         """The families that the endpoint has an address of."""

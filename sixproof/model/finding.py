@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
+from sixproof.errors import Subject
 from sixproof.model.family import Family
 
 
@@ -92,6 +93,12 @@ class Finding:
     source: str = ""
     families: tuple[Family, ...] = ()
     node: str = ""
+
+    @property
+    def about(self) -> Subject:
+        """Its place, as what a verdict is about: the `subject` in its two words, kind and name."""
+        kind, _, name = self.subject.rpartition(" ")
+        return Subject(kind, name, self.node or (name if kind == "node" else ""))
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.seen}"

@@ -18,8 +18,9 @@ class Observation:
     client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
     host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
     (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
-    kernel met. `stalled` are the seconds for which an agent was too busy to tell (0.0: it was not):
-    another try may. `reason` says in a few words what led to the outcome.
+    kernel met. `untold` are the names of the servers, or backends, that did not tell their side of
+    it. `stalled` are the seconds for which an agent was too busy to tell (0.0: it was not): another
+    try may. `reason` says in a few words what led to the outcome.
     """
 
     flow: Flow
@@ -34,4 +35,5 @@ class Observation:
     arrived: bool | None = None
     nonce: str = ""
     icmp: IcmpError | None = None
+    untold: tuple[str, ...] = ()
     stalled: float = 0.0

@@ -7,6 +7,7 @@ import pytest
 from sixproof.checks.dns.resolvers import Resolvers
 from sixproof.checks.dns.truth import Truth
 from sixproof.model import Family
+from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
@@ -23,13 +24,13 @@ def test_nameservers_are_of_a_family_that_the_pod_has(
     Why: a pod with IPv6 only and an IPv4 nameserver resolves nothing, and the other way round.
     """
     settings = all_resolvers.settings()
-    unusable = [
+    unusable = {
         f"{pod.name} has {' and '.join(sorted(pod.families()))}, its nameservers are "
-        f"{', '.join(map(str, settings[pod.name].nameservers)) or 'none'}"
+        f"{', '.join(map(str, settings[pod.name].nameservers)) or 'none'}": pod.subject()
         for pod in topology.pods
         if not pod.families() & settings[pod.name].families()
-    ]
-    assert not unusable, "\n".join(unusable)
+    }
+    require_none(unusable)
 
 
 @pytest.mark.story("resolver")

@@ -10,6 +10,7 @@ import pytest
 
 from fixtures.options import Settings
 from sixproof.checks.dns.resolution import Resolution
+from sixproof.errors import Subject
 from sixproof.probes.dns.records import Answers
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsServer
@@ -31,11 +32,13 @@ def test_the_dns_service_has_each_required_family(
     """
     missing = [f for f in settings.require_families if not cluster_dns.of(f)]
     have = ", ".join(str(s.address) for s in cluster_dns.addresses)
-    wrong = [
+    wrong = {
         f"Service {cluster_dns.service} has no {family} clusterIP, only {have} "
-        "(kubectl patch it with ipFamilyPolicy: PreferDualStack)"
+        "(kubectl patch it with ipFamilyPolicy: PreferDualStack)": (
+            Subject("Service", cluster_dns.service)
+        )
         for family in missing
-    ]
+    }
     require_none(wrong, *missing)
 
 

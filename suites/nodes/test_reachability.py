@@ -6,6 +6,7 @@ import pytest
 
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.services.service_checks import ServiceChecks
+from sixproof.errors import Subject
 from sixproof.model import Family, NodeFacts
 from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP
@@ -26,11 +27,11 @@ def test_every_node_has_an_internal_ip(
 
     Why: without it a node's NodePorts, host-network pods and kubelet are absent in that family.
     """
-    lacking = [
-        f"node {node.name} has no {ip_family} InternalIP"
+    lacking = {
+        f"node {node.name} has no {ip_family} InternalIP": Subject.of_node(node.name)
         for node in covered_nodes
         if node.address(ip_family) is None
-    ]
+    }
     require_none(lacking, ip_family)
 
 

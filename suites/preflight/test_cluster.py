@@ -10,8 +10,10 @@ import pytest
 from fixtures.options import Settings
 from fixtures.run.state import RunState
 from sixproof.agent import protocol
+from sixproof.errors import Subject
 from sixproof.kube.channel.agents import Agents
 from sixproof.model import ClusterFacts, Family
+from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 pytestmark = pytest.mark.feature("Preflight")
@@ -50,13 +52,13 @@ def test_every_node_has_an_address_of_each_required_family(
 ) -> None:
     """Every node has an InternalIP of each family that the cluster must have."""
     no_finding("node-family")
-    missing = [
-        f"{node.name} has no {family} InternalIP"
+    missing = {
+        f"{node.name} has no {family} InternalIP": Subject.of_node(node.name)
         for node in facts.nodes
         for family in settings.require_families
         if family not in node.families()
-    ]
-    assert not missing, "; ".join(missing)
+    }
+    require_none(missing)
 
 
 @pytest.mark.story("families")
@@ -109,13 +111,13 @@ def test_every_probe_pod_has_an_address_of_each_required_family(
     topology: ProbeTopology, settings: Settings
 ) -> None:
     """The podIPs of every probe pod include each family that the cluster must have."""
-    missing = [
-        f"{pod.name} has no {family} address"
+    missing = {
+        f"{pod.name} has no {family} address": pod.subject()
         for pod in topology.pods
         for family in settings.require_families
         if family not in pod.families()
-    ]
-    assert not missing, "; ".join(missing)
+    }
+    require_none(missing)
 
 
 @pytest.mark.story("policies")
@@ -137,10 +139,10 @@ def test_every_agent_answers_and_listens_on_each_family(
         (endpoint, agents.ask(endpoint, protocol.Hello(), protocol.Welcome, timeout=30))
         for endpoint in (*topology.pods, *topology.hosts)
     ]
-    deaf = [
-        f"{endpoint.name} does not listen over {family}"
+    deaf = {
+        f"{endpoint.name} does not listen over {family}": endpoint.subject()
         for endpoint, answer in asked
         for family in measured_families
         if not any(f"/{wildcard[family]}:" in port_spec for port_spec in answer.result().listening)
-    ]
-    assert not deaf, "; ".join(deaf)
+    }
+    require_none(deaf)

@@ -11,6 +11,7 @@ import pytest
 from sixproof.checks.services.endpoint_slices import SlicesOf
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import ClusterFacts, Endpoint, Family
+from sixproof.reporting.diagnosis.evidence import require_none
 from sixproof.workloads.services.families import GRANTABLE, WISHES, FamilyWish
 from sixproof.workloads.services.manifests import Service
 from sixproof.workloads.services.routing import ServiceTarget
@@ -37,13 +38,15 @@ def test_cluster_ips_are_of_the_service_ranges(
     shared_services: SharedServices, facts: ClusterFacts
 ) -> None:
     """Every clusterIP is an address in one of the cluster's service ranges."""
-    strays = [
-        f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}"
+    strays = {
+        f"{service.name}: {address} is in none of {', '.join(map(str, facts.service_cidrs))}": (
+            service.subject(str(address))
+        )
         for service in shared_services.all_services()
         for address in service.cluster_ips
         if not any(address in cidr for cidr in facts.service_cidrs)
-    ]
-    assert not strays, "\n".join(strays)
+    }
+    require_none(strays)
 
 
 @pytest.mark.story("EndpointSlices")

@@ -17,7 +17,7 @@ from sixproof.checks.calico import pod_addresses, routes
 from sixproof.checks.calico.pod_addresses import PodRecord
 from sixproof.checks.judged import judged, require, seen_and_wrong
 from sixproof.checks.recorder import Recorder
-from sixproof.errors import ApiError, NotAsked
+from sixproof.errors import ApiError, NotAsked, Subject
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.resources import Kind
@@ -170,7 +170,15 @@ class AddressChecks:
             for node, held in self.held.items()
             if node in known
         }
-        evidence.require_none([f"node {n}: {what}" for n, what in said.items() if what], family)
+        evidence.require_none(
+            {
+                f"node {n}: {what}": Subject.of_node(n, str(chosen.ip) if chosen else "")
+                for n, what in said.items()
+                for chosen in (known[n].address(family),)
+                if what
+            },
+            family,
+        )
 
     def must_be_chosen_by_the_method(self, family: Family) -> None:
         """The address that Calico chose for a node is one that its autodetection method chooses.
@@ -199,7 +207,8 @@ class AddressChecks:
             f"nodeAddressAutodetectionV{family.version})"
         )
         evidence.require_none(
-            [f"node {n}: {what}; {remedy}" for n, what in said.items() if what], family
+            {f"node {n}: {what}; {remedy}": Subject.of_node(n) for n, what in said.items() if what},
+            family,
         )
 
     def must_keep_its_blocks(self, nodes: Iterable[str]) -> None:
@@ -248,18 +257,18 @@ class AddressChecks:
                 "list on ipamblocks and blockaffinities of crd.projectcalico.org",
             ) from error
 
-    def _odd_blocks(self, nodes: Sequence[str]) -> list[str]:
+    def _odd_blocks(self, nodes: Sequence[str]) -> dict[str, Subject]:
         """Blocks that do not fit. Other processes make pools of their own and remove them: what
         does not fit is looked at again, by the pools of that moment."""
-        odd = list(pod_addresses.odd_blocks(self.ipam, self.state.pools, nodes))
+        odd = dict(pod_addresses.odd_blocks(self.ipam, self.state.pools, nodes))
         if not odd:
-            return []
+            return {}
         kind = Kind(self.state.api, "IPPool", "ippools", namespaced=False)
 
-        def look() -> list[str]:
+        def look() -> dict[str, Subject]:
             ipam = self.read_ipam()
             pools = calico_pools.pools(self._cluster.list(kind))
-            return list(pod_addresses.odd_blocks(ipam, pools, nodes))
+            return dict(pod_addresses.odd_blocks(ipam, pools, nodes))
 
         return wait.until(look, lambda odd: not odd, timeout=self._settle).value
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sixproof.calico.operator import Installation
 from sixproof.calico.pools import Pool
-from sixproof.errors import NotAsked
+from sixproof.errors import NotAsked, Subject
 from sixproof.model import Endpoint
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.pmtu.interfaces import POD_INTERFACE, inspected
@@ -40,11 +40,13 @@ class InstallationChecks:
         if not statuses:
             raise NotAsked("there is no TigeraStatus", "list on tigerastatuses")
         evidence.require_none(
-            [
-                f"{s.component} is not available: {s.message or 'no reason given'}"
+            {
+                f"{s.component} is not available: {s.message or 'no reason given'}": Subject(
+                    "TigeraStatus", s.component
+                )
                 for s in statuses
                 if not s.available
-            ]
+            }
         )
 
     def must_have_its_pools(self) -> None:
@@ -59,11 +61,12 @@ class InstallationChecks:
             raise NotAsked("the Installation names no IP pool", "ipPools of calicoNetwork")
         pools = {pool.cidr: pool for pool in self._pools}
         evidence.require_none(
-            [
-                said
+            {
+                said: Subject("IPPool", pool.name if pool else str(asked.cidr))
                 for asked in self._installation.pools
-                for said in _unlike(asked, pools.get(asked.cidr))
-            ]
+                for pool in (pools.get(asked.cidr),)
+                for said in _unlike(asked, pool)
+            }
         )
 
     def must_have_its_mtu(self) -> None:
@@ -78,11 +81,13 @@ class InstallationChecks:
         if wanted is None:
             raise NotAsked("the Installation leaves the MTU to Felix", "mtu of calicoNetwork")
         evidence.require_none(
-            [
-                f"{pod.name}: {POD_INTERFACE} has MTU {mtu}, wanted {wanted}"
+            {
+                f"{pod.name}: {POD_INTERFACE} has MTU {mtu}, wanted {wanted}": (
+                    pod.subject(POD_INTERFACE)
+                )
                 for pod, seen in inspected(self._agents, self._pods, SLACK)
                 if (mtu := seen.mtus.get(POD_INTERFACE)) != wanted
-            ]
+            }
         )
 
 

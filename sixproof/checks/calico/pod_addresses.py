@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sixproof.calico.ipam import Ipam
 from sixproof.calico.pools import Pool
+from sixproof.errors import Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Endpoint, Family, IPAddress, IPNetwork
@@ -75,24 +76,29 @@ def _in_ipam(pod: Endpoint, address: IPAddress, ipam: Ipam) -> str:
     return ""
 
 
-def odd_blocks(ipam: Ipam, pools: Sequence[Pool], nodes: Iterable[str]) -> Iterator[str]:
+def odd_blocks(
+    ipam: Ipam, pools: Sequence[Pool], nodes: Iterable[str]
+) -> Iterator[tuple[str, Subject]]:
     """Blocks that are of no pool or not of its size, and those of nodes that do not exist."""
     known = frozenset(nodes)
     for block in ipam.blocks:
+        subject = Subject("IPAM block", str(block.cidr), block.node)
         pool = next((p for p in pools if _holds(p, block.cidr)), None)
         if pool is None:
-            yield f"IPAM block {block.cidr} is in no IPPool"
+            yield f"IPAM block {block.cidr} is in no IPPool", subject
         elif block.cidr.prefixlen != pool.block_size:
             yield (
                 f"IPAM block {block.cidr} of IPPool {pool.name} is no /{pool.block_size}, which is "
-                f"its blockSize"
+                f"its blockSize",
+                Subject("IPPool", pool.name),
             )
         if block.node and block.node not in known:
-            yield f"IPAM block {block.cidr} is of node {block.node}, which does not exist"
+            yield f"IPAM block {block.cidr} is of node {block.node}, which does not exist", subject
     for cidr, node in ipam.affinities.items():
         owner = next((b.node for b in ipam.blocks if b.cidr == cidr), node)
         if owner != node:
-            yield f"IPAM block {cidr} is of {owner or 'no node'}, its affinity says node {node}"
+            said = f"IPAM block {cidr} is of {owner or 'no node'}, its affinity says node {node}"
+            yield said, Subject("IPAM block", str(cidr), owner)
 
 
 def borrowed(records_: Iterable[PodRecord], ipam: Ipam) -> Iterator[str]:

@@ -99,9 +99,9 @@ class PoolChecks:
         blocks = pool_effects.blocks_of(pools, self._known.read_ipam())
         if not blocks:
             raise NotAsked(f"IPAM has no block of the run's {family} pools")
-        wrong = list(pool_effects.strangers(blocks, {self.pods.unasked.namespace}))
+        wrong = dict(pool_effects.strangers(blocks, {self.pods.unasked.namespace}))
         if said := pool_effects.unasked_for(self.pods.unasked, pools):
-            wrong.append(said)
+            wrong[said] = self.pods.unasked.subject()
         evidence.require_none(wrong, family)
 
     def must_be_routed(self, family: Family) -> None:
@@ -159,7 +159,7 @@ class PoolChecks:
             f"why {refusal.asking.name} has no address", result.reason or "no reason was given"
         )
         said = pool_effects.unrefused(refusal, result)
-        evidence.require_none([said] if said else [], family)
+        evidence.require_none({said: refusal.asking.subject()} if said else {}, family)
 
     def must_leave(
         self, family: Family, purpose: Purpose, outskirts: Outskirts, connectivity: Connectivity

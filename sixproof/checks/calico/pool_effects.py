@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sixproof.calico.ipam import Block, Ipam
+from sixproof.errors import Subject
 from sixproof.model import Endpoint, Family, IPAddress, Observation
 from sixproof.workloads.pools.asking import AddressResult, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose
@@ -41,12 +42,15 @@ def blocks_of(pools: Sequence[OwnPool], ipam: Ipam) -> tuple[Block, ...]:
     return tuple(b for b in ipam.blocks if any(_within(b, pool) for pool in pools))
 
 
-def strangers(blocks: Sequence[Block], namespaces: Collection[str]) -> Iterator[str]:
+def strangers(
+    blocks: Sequence[Block], namespaces: Collection[str]
+) -> Iterator[tuple[str, Subject]]:
     """Who has an address of these blocks and is no pod of these namespaces."""
     for block in blocks:
         for address, holder in block.assigned.items():
             if holder.namespace not in namespaces:
-                yield f"IPAM block {block.cidr}, of a pool of the run, gave {address} to {holder}"
+                said = f"IPAM block {block.cidr}, of a pool of the run, gave {address} to {holder}"
+                yield said, Subject("IPAM block", str(block.cidr), block.node, str(address))
 
 
 def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> str:

@@ -58,7 +58,7 @@ def must_change(title: str, hidden: Iterable[Family], decided: Closed) -> None:
     if lacking:
         reason = f"{title}: nothing changes over {' and '.join(lacking)}, whatever is applied"
         by = _named(names for flow, names in decided if flow.family in lacking)
-        raise NotAsked(f"{reason}; decided by {by}", REMEDY, unproven=True)
+        raise NotAsked(f"{reason}; decided by {by}", REMEDY, unproven=True, families=lacking)
 
 
 def parted(
@@ -95,10 +95,11 @@ def relevant(matrix: Matrix) -> Mapping[tuple[Family, Edge], Observation]:
 def nothing_carried(title: str, families: Iterable[Family], why: Iterable[str]) -> NotAsked:
     """The reason of a test that carried nothing over these families; `why` says of each flow what
     closed it."""
-    over = " and ".join(families)
-    reason = f"{title}: not one flow over {over} is open, so none was carried"
-    named = _named(why)
-    return NotAsked(f"{reason}; closed by {named}" if named else reason, REMEDY, unproven=True)
+    lacking = tuple(families)
+    reason = f"{title}: not one flow over {' and '.join(lacking)} is open, so none was carried"
+    if named := _named(why):
+        reason += f"; closed by {named}"
+    return NotAsked(reason, REMEDY, unproven=True, families=lacking)
 
 
 def _named(names: Iterable[str]) -> str:

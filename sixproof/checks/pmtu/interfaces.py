@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sixproof.agent import protocol
-from sixproof.errors import NotAsked, VerdictError
+from sixproof.errors import NotAsked, Subject, VerdictError
 from sixproof.model import Endpoint
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.pmtu.interfaces import PATIENCE, POD_INTERFACE, inspected
@@ -16,7 +16,7 @@ ETHERNET = 1500
 """Bytes of a packet on Ethernet without jumbo frames."""
 SOMEWHERE = tuple(map(ipaddress.ip_address, ("192.0.2.1", "2001:db8::1")))
 """Documentation addresses: where a node would send what it has no special route for."""
-NoneWrong = Callable[[str, Sequence[str]], None]
+NoneWrong = Callable[[str, Mapping[str, Subject]], None]
 
 
 def pod_mtu(agents: AgentClient, pods: Sequence[Endpoint]) -> int:
@@ -53,13 +53,15 @@ def underlay(agents: AgentClient, hosts: Sequence[Endpoint]) -> dict[str, int]:
     return found
 
 
-def none_wrong(source: str, wrong: Iterable[str]) -> None:
-    """Require that no interface is wrong; `source` says where the expectation is from.
+def none_wrong(source: str, wrong: Mapping[str, Subject]) -> None:
+    """Require that no interface is wrong: `wrong` has sentences, and what each is about; `source`
+    says where the expectation is from.
 
     Raises:
         VerdictError: some are, one a line.
     """
     __tracebackhide__ = True
     steps.attach_text("expectation", source)
-    if lines := list(wrong):
-        raise VerdictError("\n".join([*lines, f"  expected because: {source}"]))
+    if wrong:
+        text = "\n".join([*wrong, f"  expected because: {source}"])
+        raise VerdictError(text, subjects=wrong.values())

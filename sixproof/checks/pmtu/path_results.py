@@ -67,7 +67,7 @@ class PathResults:
             raise path_text.verdict(title, violations, self.seen, rule)
         if not any(map(pmtu_judge.carried, path_results)):
             why = f"{title}: not one path over {family} carried so much as a small packet"
-            raise NotAsked(why, "see the tests that fail", unproven=True)
+            raise NotAsked(why, "see the tests that fail", unproven=True, families=[family])
 
     def too_big(self, family: Family) -> PathResults:
         """Only the paths on which a node must report that a packet is too big; skips without."""
@@ -91,7 +91,7 @@ class PathResults:
         kept = {p.ends for p in self._passages("the control", family) if rule(p) is None}
         if not kept:
             why = f"no path over {family} carries what the denial is compared with"
-            raise NotAsked(why, "see the tests that fail", unproven=True)
+            raise NotAsked(why, "see the tests that fail", unproven=True, families=[family])
         return kept
 
     def _only(self, family: Family, which: Callable[[PathResult], bool], why: str) -> PathResults:

@@ -14,7 +14,7 @@ from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.connect.settling import Settling
 from sixproof.checks.policy.policy_checker import ENFORCED, PolicyChecker
 from sixproof.checks.policy.surroundings import Flows
-from sixproof.errors import NotReady
+from sixproof.errors import NotReady, Subject
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import pods as kube_pods
@@ -165,7 +165,9 @@ class NewPods:
             json_fields.text(e, "ip") for e in json_fields.entries(waited.value, "status", "podIPs")
         )
         if not waited.accepted:
-            raise NotReady(f"{home}/{name} has no address after {waited.seconds:.0f} s")
+            subject = Subject("pod", f"{home}/{name}", node)
+            said = f"{home}/{name} has no address after {waited.seconds:.0f} s"
+            raise NotReady(said, subjects=[subject])
         born = Endpoint(
             name=f"{home}/{name}",
             kind=EndpointKind.POD,
@@ -208,7 +210,8 @@ class NewPods:
 
         waited = wait.until(look, bool, timeout=self._timing.ready, first=0.02)
         if not waited.accepted:
-            raise NotReady(f"{born.name} is not ready after {waited.seconds:.0f} s")
+            said = f"{born.name} is not ready after {waited.seconds:.0f} s"
+            raise NotReady(said, subjects=[born.subject()])
         look()
         return leaks
 

@@ -11,7 +11,7 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.services import slices as services_slices
 from sixproof.workloads.services.manifests import Service
-from sixproof.workloads.services.slices import Behind
+from sixproof.workloads.services.slices import Behind, Source
 
 
 class SlicesOf:
@@ -45,7 +45,7 @@ class SlicesOf:
 
 
 def _blamed(
-    found: Service, listed: Mapping[Behind, str], wanted: frozenset[Behind]
+    found: Service, listed: Mapping[Behind, Source], wanted: frozenset[Behind]
 ) -> VerdictError:
     strays = sorted(set(listed) - wanted)
     missing = sorted(wanted - set(listed))
@@ -56,4 +56,5 @@ def _blamed(
     ]
     wrong = {entry.family for entry in (*strays, *missing)}
     blamed = one_family(wrong, found.families) or Category.BOTH
-    return evidence.wrong("\n  ".join(said), wrong, blamed)
+    subjects = [*(listed[entry].subject for entry in strays), *([found.subject()] * bool(missing))]
+    return evidence.wrong("\n  ".join(said), wrong, blamed, subjects=subjects)

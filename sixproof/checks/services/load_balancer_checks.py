@@ -198,14 +198,19 @@ class LoadBalancerChecks:
 
     def _require_addresses(self, services: Iterable[Service]) -> None:
         every = tuple(services)
-        said = [what for one in every if (what := load_balancers.amiss(one, self._inside))]
+        said = {
+            what: one.subject()
+            for one in every
+            if (what := load_balancers.amiss(one, self._inside))
+        }
         if not said:
             return
         late = f", {self._found.seconds:.0f} s after they were asked for"
         text = "\n  ".join([f"{len(said)} load balancers have wrong addresses{late}", *said])
         lacking = {f for one in every for f in load_balancers.lacking(one)}
         served = {f for one in every for f in one.families}
-        raise evidence.wrong(text, lacking, one_family(lacking, served) or Category.BOTH)
+        only = one_family(lacking, served)
+        raise evidence.wrong(text, lacking, only or Category.BOTH, subjects=said.values())
 
 
 def _place(node: NodeFacts) -> Endpoint:

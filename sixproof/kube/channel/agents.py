@@ -77,7 +77,7 @@ class Agents:
             try:  # not on this thread: it is the multiplexer's, and a full channel makes wait
                 self._pool.submit(send)
             except RuntimeError:  # the pool is shut down
-                result.set_exception(_closed(endpoint.name))
+                result.set_exception(_closed(endpoint))
 
         beat = self._send(endpoint, protocol.Ping(), protocol.Pong, SECOND_CHANCE)
         beat.add_done_callback(heard)
@@ -98,7 +98,7 @@ class Agents:
 
         def opened(future: concurrent.futures.Future[Channel]) -> None:
             if future.cancelled():
-                result.set_exception(_closed(endpoint.name))
+                result.set_exception(_closed(endpoint))
             elif error := future.exception():
                 result.set_exception(error)
             else:
@@ -130,19 +130,23 @@ class Agents:
             if known is not None and not _is_broken(known):
                 return known
             try:
-                future = self._pool.submit(self._connect, endpoint.name, *key)
+                future = self._pool.submit(self._connect, endpoint)
             except RuntimeError:  # the pool is shut down
                 future = concurrent.futures.Future()
-                future.set_exception(_closed(endpoint.name))
+                future.set_exception(_closed(endpoint))
             self._channels[key], self._met[key] = future, endpoint
             return future
 
-    def _connect(self, name: str, namespace: str, pod: str) -> Channel:
+    def _connect(self, endpoint: Endpoint) -> Channel:
+        namespace, pod = _key(endpoint)
         try:
-            return Channel(name, self._opener(namespace, pod), self._multiplexer, self._key)
+            stream = self._opener(namespace, pod)
+            subjects = [endpoint.subject()]
+            return Channel(endpoint.name, stream, self._multiplexer, self._key, subjects)
         except InfrastructureError as error:
             raise ChannelLost(
-                f"{name}: no control channel into pod {namespace}/{pod}: {error}"
+                f"{endpoint.name}: no control channel into pod {namespace}/{pod}: {error}",
+                subjects=[endpoint.subject()],
             ) from error
 
 
@@ -150,8 +154,9 @@ def _key(endpoint: Endpoint) -> _Key:
     return endpoint.namespace, endpoint.pod
 
 
-def _closed(name: str) -> ChannelLost:
-    return ChannelLost(f"{name}: the agents were closed")
+def _closed(endpoint: Endpoint) -> ChannelLost:
+    said = f"{endpoint.name}: the agents were closed"
+    return ChannelLost(said, subjects=[endpoint.subject()])
 
 
 def _is_open(future: concurrent.futures.Future[Channel]) -> bool:

@@ -17,11 +17,11 @@ import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
 from sixproof.agent import protocol
-from sixproof.errors import AgentError, AgentSilent, ChannelLost
+from sixproof.errors import AgentError, AgentSilent, ChannelLost, InfrastructureError, Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import one_line
 
@@ -74,13 +74,19 @@ def _why(status: bytes) -> str:
 
 class Channel:
     """One pod's stream. All methods may be called from any thread. `key` is the mark of the run's
-    key, which every request bears."""
+    key, which every request bears; `subjects` are what its errors are about."""
 
     def __init__(
-        self, name: str, stream: Stream, multiplexer: StreamMultiplexer, key: str = ""
+        self,
+        name: str,
+        stream: Stream,
+        multiplexer: StreamMultiplexer,
+        key: str = "",
+        subjects: Iterable[Subject] = (),
     ) -> None:
         self.name = name
         self._key = key
+        self._subjects = tuple(subjects)
         self.lost = ""
         self._stream = stream
         self._multiplexer = multiplexer
@@ -104,18 +110,18 @@ class Channel:
         future: concurrent.futures.Future[A] = answer_to_come()
         deadline = time.monotonic() + timeout
         if not self._room.acquire(timeout=timeout):
-            future.set_exception(ChannelLost(f"{self.name}: {QUEUE_LIMIT} requests unanswered"))
+            future.set_exception(self._error(ChannelLost, f"{QUEUE_LIMIT} requests unanswered"))
             return future
         with self._lock:
             if self.lost:
                 self._room.release()
-                future.set_exception(ChannelLost(f"{self.name}: control channel {self.lost}"))
+                future.set_exception(self._error(ChannelLost, f"control channel {self.lost}"))
                 return future
             self._number += 1
             line = protocol.encode_request(self._number, request, self._key)
             if len(line) > protocol.LINE_LIMIT:
                 self._room.release()
-                future.set_exception(AgentError(f"{self.name}: a request of {len(line)} bytes"))
+                future.set_exception(self._error(AgentError, f"a request of {len(line)} bytes"))
                 return future
             self._pending[self._number] = _Pending(answer, future, deadline)  # type: ignore[arg-type]
             self._outbox.append(line)
@@ -156,7 +162,10 @@ class Channel:
             self._stream.close()
         for item in pending.values():
             self._room.release()
-            item.future.set_exception(kind(f"{self.name}: control channel {self.lost}"))
+            item.future.set_exception(self._error(kind, f"control channel {self.lost}"))
+
+    def _error(self, kind: type[InfrastructureError], reason: str) -> InfrastructureError:
+        return kind(f"{self.name}: {reason}", subjects=self._subjects)
 
     def _read(self) -> None:
         while True:
@@ -194,12 +203,12 @@ class Channel:
             return
         self._room.release()
         if "error" in value:
-            item.future.set_exception(AgentError(f"{self.name}: {value['error']}"))
+            item.future.set_exception(self._error(AgentError, str(value["error"])))
             return
         try:
             item.future.set_result(protocol.decode(item.kind, value.get("ok")))
         except protocol.ProtocolError as error:
-            item.future.set_exception(AgentError(f"{self.name}: {error}"))
+            item.future.set_exception(self._error(AgentError, str(error)))
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -208,7 +217,7 @@ class Channel:
             late = [self._pending.pop(n) for n in overdue]
         for item in late:
             self._room.release()
-            item.future.set_exception(AgentSilent(f"{self.name}: no answer from the agent in time"))
+            item.future.set_exception(self._error(AgentSilent, "no answer from the agent in time"))
         if self._pinged > self._heard:
             # Counted from the heart-beat: silence while this thread was held up is its own.
             if now - self._pinged > SILENCE - HEARTBEAT:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sixproof.errors import NotReady
+from sixproof.errors import NotReady, Subject
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -55,7 +55,8 @@ def wait_ready(
     late = [name for name in wanted if name not in ready]
     if late:
         late.sort(key=lambda name: not _is_hopeless(waited.value, name))  # the reason first
-        raise NotReady(_excuse(cluster, namespace, wanted, late, waited.seconds))
+        text = _excuse(cluster, namespace, wanted, late, waited.seconds)
+        raise NotReady(text, subjects=_subjects(waited.value, namespace, late))
     return {name: ready[name] for name in wanted}
 
 
@@ -110,6 +111,14 @@ def running_pod(pod: Manifest) -> RunningPod | None:
         host_network=json_fields.flag(pod, "spec", "hostNetwork") or False,
         service_account=json_fields.text(pod, "spec", "serviceAccountName"),
     )
+
+
+def _subjects(
+    seen: Mapping[str, Manifest], namespace: str, names: Iterable[str]
+) -> Iterator[Subject]:
+    for name in names:
+        node = json_fields.text(seen.get(name, {}), "spec", "nodeName")
+        yield Subject("pod", f"{namespace}/{name}", node)
 
 
 def _look(cluster: Cluster, namespace: str, selector: str) -> dict[str, Manifest]:

@@ -314,6 +314,7 @@ def _server_evidence(
         control_refused=any(c.event == Event.RESET for c in controls),
         control_failure="; ".join(c.failure for c in controls if c.failure),
         silent_because="" if arrived else "; ".join(errors),
+        untold=() if arrived else tuple(w.name for w in witnesses if statements[w.name].error),
         lag=max((f.lag for f in found), default=0.0),
         closed=closed,
         peer=arrivals[0].peer if arrivals else "",

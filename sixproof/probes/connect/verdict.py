@@ -33,8 +33,9 @@ class ServerEvidence:
     `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
     there is nobody to ask by nature (empty) or the agent could not be reached (its error). How
     controls failed is in words in `control_failure`, and `control_refused` where a reset came.
-    `closed` says that nobody is meant to listen: then that is as it must be. `peer` is the address
-    from which the flow arrived, "" where it did not, or nobody knows.
+    `untold` are the names of those that could not. `closed` says that nobody is meant to listen:
+    then that is as it must be. `peer` is the address from which the flow arrived, "" where it did
+    not, or nobody knows.
     """
 
     arrived: bool | None = None
@@ -43,6 +44,7 @@ class ServerEvidence:
     control_refused: bool = False
     control_failure: str = ""
     silent_because: str = ""
+    untold: tuple[str, ...] = ()
     lag: float = 0.0
     closed: bool = False
     peer: str = ""
@@ -80,6 +82,7 @@ def observe(
         arrived=True if result.event == Event.ECHOED else server_evidence.arrived,
         nonce=spec.nonce,
         icmp=icmp_error(result.icmp, flow.family),
+        untold=server_evidence.untold,
         stalled=verdict.stalled,
     )
 

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Mapping, Sequence
 
 from sixproof.agent.protocol import Inspect, Inspected
+from sixproof.errors import Subject
 from sixproof.model import Endpoint, Family
 from sixproof.probes.connect.probe import AgentClient
 
@@ -29,10 +30,14 @@ FALLBACK = frozenset(
 
 POD_INTERFACE = "eth0"
 """What the interface is called that a pod's network plugin gives it."""
+UNDERLAY = "the way to other nodes"
+"""What of a node the MTU of the underlay is about: whichever device leads to other nodes."""
 PATIENCE = 30.0
 """Seconds that an agent may take to answer."""
 _UNUSABLE = {"tentative", "dadfailed", "deprecated"}
 Seen = Sequence[tuple[Endpoint, Inspected]]
+Said = dict[str, Subject]
+"""What is wrong, a sentence each, with what it is about."""
 
 
 def inspected(agents: AgentClient, places: Sequence[Endpoint], patience: float = PATIENCE) -> Seen:
@@ -50,17 +55,19 @@ def own(seen: Inspected) -> Mapping[str, int]:
     return {name: mtu for name, mtu in seen.mtus.items() if name not in FALLBACK}
 
 
-def pods(seen: Seen, wanted: int) -> list[str]:
+def pods(seen: Seen, wanted: int) -> Said:
     """Interfaces of pods with another MTU than pods must have; a pod that shows none counts."""
-    return [
-        f"{pod.name} ({pod.namespace}/{pod.pod}): expected {wanted}, seen {mtu} on {name}"
+    return {
+        f"{pod.name} ({pod.namespace}/{pod.pod}): expected {wanted}, seen {mtu} on {name}": (
+            pod.subject(name)
+        )
         for pod, inspected in seen
         for name, mtu in (own(inspected) or {"no interface": 0}).items()
         if mtu != wanted
-    ]
+    }
 
 
-def unusable(seen: Seen) -> list[str]:
+def unusable(seen: Seen) -> Said:
     """IPv6 addresses of pods that are tentative, duplicate or deprecated (RFC 4862 section 5.4),
     and those of the API that no interface shows."""
     found = without_ipv6(seen)
@@ -68,18 +75,20 @@ def unusable(seen: Seen) -> list[str]:
         for a in inspected.ipv6:
             bad = _UNUSABLE & set(a.flags)
             if bad and not ipaddress.ip_address(a.address).is_link_local:
-                found.append(f"{pod.name}: {a.address} on {a.interface} is {', '.join(a.flags)}")
+                said = f"{pod.name}: {a.address} on {a.interface} is {', '.join(a.flags)}"
+                found[said] = pod.subject(a.address)
     return found
 
 
-def tunnels(seen: Seen, wanted: Mapping[str, int]) -> list[str]:
+def tunnels(seen: Seen, wanted: Mapping[str, int]) -> Said:
     """Tunnel devices of nodes with another MTU than they must have; one that is gone counts."""
-    return [
-        f"{host.node}: expected {mtu}, seen {inspected.mtus.get(name, 'no such device')} on {name}"
+    return {
+        f"{host.node}: expected {mtu}, seen {inspected.mtus.get(name, 'no such device')} on "
+        f"{name}": host.subject(name)
         for host, inspected in seen
         for name, mtu in wanted.items()
         if inspected.mtus.get(name) != mtu
-    ]
+    }
 
 
 def usual(underlay: Mapping[str, int]) -> int:
@@ -89,22 +98,24 @@ def usual(underlay: Mapping[str, int]) -> int:
     return max(sorted(set(seen), reverse=True), key=seen.count, default=0)
 
 
-def mixed(underlay: Mapping[str, int]) -> list[str]:
+def mixed(underlay: Mapping[str, int]) -> Said:
     """Nodes that send to others by an interface of another MTU than most do."""
     most = usual(underlay)
-    return [
-        f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {most}"
+    return {
+        f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {most}": (
+            Subject.of_node(node, UNDERLAY)
+        )
         for node, mtu in underlay.items()
         if mtu != most
-    ]
+    }
 
 
-def without_ipv6(seen: Seen) -> list[str]:
+def without_ipv6(seen: Seen) -> Said:
     """Endpoints that the API server gives an IPv6 address which none of their interfaces has.
 
     An interface below IPv6's minimum is named: the kernel takes IPv6 off it.
     """
-    found = []
+    found = {}
     for place, inspected in seen:
         address = place.address(Family.IPV6)
         here = {ipaddress.ip_address(a.address) for a in inspected.ipv6}
@@ -112,15 +123,16 @@ def without_ipv6(seen: Seen) -> list[str]:
             continue
         small = [f"{n} has MTU {m}" for n, m in own(inspected).items() if m < IPV6_MINIMUM]
         why = f": {', '.join(small)}, IPv6 needs {IPV6_MINIMUM}" if small else ""
-        found.append(f"{place.name}: IPv6 is gone, no interface has {address}{why}")
+        said = f"{place.name}: IPv6 is gone, no interface has {address}{why}"
+        found[said] = place.subject(str(address))
     return found
 
 
-def too_small(seen: Seen) -> list[str]:
+def too_small(seen: Seen) -> Said:
     """Interfaces that no IPv6 can use."""
-    return [
-        f"{place.name}: {name} has MTU {mtu}, IPv6 needs {IPV6_MINIMUM}"
+    return {
+        f"{place.name}: {name} has MTU {mtu}, IPv6 needs {IPV6_MINIMUM}": place.subject(name)
         for place, inspected in seen
         for name, mtu in own(inspected).items()
         if mtu < IPV6_MINIMUM and place.address(Family.IPV6) is not None
-    ]
+    }

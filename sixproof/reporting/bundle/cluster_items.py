@@ -86,12 +86,10 @@ def _component_pods(evidence: RunEvidence) -> Judged:
             continue
         by_label.setdefault(json_fields.labels(pod).get("k8s-app", ""), []).append(pod)
     wrong = [
-        ItemFault(
-            f"{json_fields.name(pod)} on {json_fields.text(pod, 'spec', 'nodeName') or 'no node'} "
-            "is not ready"
-        )
+        ItemFault(f"{json_fields.name(pod)} on {node or 'no node'} is not ready", node=node)
         for label in wanted
         for pod in by_label[label]
+        for node in (json_fields.text(pod, "spec", "nodeName"),)
         if json_fields.text(json_fields.condition(pod, "Ready"), "status") != "True"
     ]
     why = "; ".join(part.problems) or "no pod has this label (k8s-app)"
@@ -102,7 +100,7 @@ def _component_pods(evidence: RunEvidence) -> Judged:
 
 def _pod_addresses(evidence: RunEvidence) -> Judged:
     wrong = [
-        ItemFault(f"{pod.name} has no {family} address", family)
+        ItemFault(f"{pod.name} has no {family} address", family, pod.node)
         for pod in evidence.pods
         for family in evidence.facts.families()
         if family not in pod.families()
@@ -116,9 +114,13 @@ def _felix(_: RunEvidence, state: CalicoState) -> Judged:
         return FELIX.unused("there is no IPv6 pool")
     if unread := _unread(state, "felixconfigurations", "daemonsets"):
         return FELIX.unseen(unread)
-    off = [] if state.felix.ipv6 else ["ipv6Support is off: no policy is enforced for IPv6"]
-    off += [f"node {own.node}: ipv6Support is off" for own in state.felix.per_node if not own.ipv6]
-    wrong = [ItemFault(text, Family.IPV6) for text in off]
+    everywhere = ItemFault("ipv6Support is off: no policy is enforced for IPv6", Family.IPV6)
+    wrong = [] if state.felix.ipv6 else [everywhere]
+    wrong += [
+        ItemFault(f"node {own.node}: ipv6Support is off", Family.IPV6, own.node)
+        for own in state.felix.per_node
+        if not own.ipv6
+    ]
     return FELIX.of_places(wrong, {}, ["Felix"], "ipv6Support is on")
 
 
@@ -154,7 +156,7 @@ def _blocks(evidence: RunEvidence, state: CalicoState) -> Judged:
                 why = "too many to read" if part.cut else "the nodeSelector of its pools decides"
                 unseen[f"{node}, {family}"] = f"no block was seen, {why}"
             else:
-                wrong.append(ItemFault(f"{node} has no {family} block of its own", family))
+                wrong.append(ItemFault(f"{node} has no {family} block of its own", family, node))
     told = f"{len(owned)} blocks of {len(set(owned.values()))} nodes"
     return BLOCKS.of_places(wrong, unseen, nodes, told)
 
@@ -189,7 +191,7 @@ def _bgp(evidence: RunEvidence, state: CalicoState) -> Judged:
             del unseen[node]
             good.append(node)
         wrong += [
-            ItemFault(f"{node}: {peer} is {how}", family)
+            ItemFault(f"{node}: {peer} is {how}", family, node)
             for family, peer, how in sessions
             if how != node_status.ESTABLISHED
         ]

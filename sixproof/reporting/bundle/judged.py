@@ -11,10 +11,12 @@ from sixproof.model import Family
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ItemFault:
-    """What is wrong at a place, and the family that it concerns, None where it has none."""
+    """What is wrong at a place, the family that it concerns, None where it has none, and the node
+    where it is, "" where it is on none."""
 
     text: str
     family: Family | None = None
+    node: str = ""
 
 
 class State(enum.StrEnum):
@@ -31,7 +33,8 @@ class Judged:
     """One item: its `code`, the property that must hold, how it is, and what was seen.
 
     `remedy` is set where it is not ok; `where` are files of the bundle that hold the values, and
-    `families` those that what is wrong concerns, empty where it may concern all.
+    `families` those that what is wrong concerns, empty where it may concern all, `nodes` those
+    where it is.
     """
 
     code: str
@@ -41,6 +44,7 @@ class Judged:
     remedy: str = ""
     where: tuple[str, ...] = ()
     families: tuple[Family, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class Item:
             met = {fault.family for fault in wrong}
             families = () if None in met else tuple(f for f in Family if f in met)
             judged = self._judged(State.NOT_OK, (*said, *blind))
-            return dataclasses.replace(judged, families=families)
+            nodes = tuple(dict.fromkeys(fault.node for fault in wrong if fault.node))
+            return dataclasses.replace(judged, families=families, nodes=nodes)
         if blind:
             return self._judged(State.NOT_SEEN, blind)
         if not good:

@@ -71,7 +71,7 @@ def _by_node(item: Item, evidence: RunEvidence, look: Look) -> Judged:
     unseen = dict(evidence.silent_nodes)
     for node, seen in sorted(evidence.nodes.items()):
         found, why = look(seen)
-        wrong += [ItemFault(f"{node}: {one.text}", one.family) for one in found]
+        wrong += [ItemFault(f"{node}: {one.text}", one.family, node) for one in found]
         if why and not found:
             unseen[node] = why
     nodes = list(evidence.nodes)
@@ -128,7 +128,7 @@ def _expiring(seen: NodeSeen) -> tuple[list[ItemFault], str]:
 def _addresses(evidence: RunEvidence) -> Judged:
     nodes = [node for node in evidence.facts.nodes if node.ready]
     wrong = [
-        ItemFault(f"{node.name} has no {family} InternalIP", family)
+        ItemFault(f"{node.name} has no {family} InternalIP", family, node.name)
         for node in nodes
         for family in evidence.families
         if family not in node.families()
@@ -147,7 +147,7 @@ def _packet_filter(evidence: RunEvidence) -> Judged:
     if not owners:
         return PACKET_FILTER.unseen("nftables shows no rule of Calico or of kube-proxy")
     wrong = [
-        ItemFault(f"{node}: no rule of {owner} for {family}", family)
+        ItemFault(f"{node}: no rule of {owner} for {family}", family, node)
         for node, found in hooked.items()
         for family in evidence.families
         for owner in owners

@@ -7,6 +7,7 @@ import enum
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from sixproof.errors import Subject
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.results.test_record import Case
 
@@ -30,8 +31,8 @@ class Cause:
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
     leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
     whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
-    that worked speaks against it. `about` is the word by which a test without cells speaks of the
-    same thing: a device, ``MSS``; `broke` says whether such a test broke of it.
+    that worked speaks against it. Of tests without cells it explains those that are about a part of
+    its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
     """
 
     code: str
@@ -44,8 +45,16 @@ class Cause:
     must: Callable[[Flow], bool] = lambda _: False
     evidence: tuple[str, ...] = ()
     since: str = ""
-    about: str = ""
+    parts: tuple[str, ...] = ()
     broke: Callable[[Case], bool] = lambda _: False
+
+    def is_at(self, subject: Subject) -> bool:
+        """Whether a subject is its place, or is on the node that is."""
+        return self.place in (subject.place, f"node {subject.node}")
+
+    def is_of(self, subject: Subject) -> bool:
+        """Whether a subject is a part of its place that it speaks of."""
+        return self.place == subject.place and subject.part in self.parts
 
     @property
     def sentence(self) -> str:

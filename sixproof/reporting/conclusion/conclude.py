@@ -24,8 +24,6 @@ MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25
 """Of the flows that cannot work under a cause, those that may have worked: it came and went."""
-NAMELESS = ("node", "nodes", "pods", "pools", "routers")
-"""How a place ends that has no name of its own: "every node", "several nodes"."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -171,8 +169,8 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
 
 
 def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
-    """What tests said themselves, with the cause of which they broke, or which speaks of the same
-    thing at the same place: a device of a node, an address of a pod."""
+    """What tests said themselves, with the cause of which they broke, or which speaks of what they
+    are about: a device of a node, an address of it."""
     for cause in causes:
         if all(_speaks(case, cause) for case in told.cases):
             return dataclasses.replace(told, causes=(cause,))
@@ -180,16 +178,10 @@ def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
 
 
 def _speaks(case: Case, cause: Cause) -> bool:
-    """Whether a test without cells is a matter of this cause."""
-    same = bool(cause.about) and _names(cause, case) and cause.about in case.message
-    return same or cause.broke(case)
-
-
-def _names(cause: Cause, case: Case) -> bool:
-    """Whether a test's own words name the place of a cause: a node, a pod, a replica, or an object,
-    with its namespace or without."""
-    name = cause.place.rpartition(" ")[2].rpartition("/")[2]
-    return name not in NAMELESS and name in case.message
+    """Whether a test without cells is a matter of this cause: it broke of it, or is about its
+    place, and there about a part that the cause speaks of."""
+    here = all(map(cause.is_at, case.subjects)) and any(map(cause.is_of, case.subjects))
+    return here or cause.broke(case)
 
 
 def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
@@ -215,8 +207,7 @@ def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
 def _with_cases(
     chosen: Sequence[Conclusion], told: Iterable[Conclusion]
 ) -> tuple[list[Conclusion], list[Conclusion]]:
-    """The conclusions, each with the tests whose own words speak of it; and what is left: those
-    that speak of none."""
+    """The conclusions, each with the tests that are about its place; and what is left."""
     given = list(chosen)
     left: list[Conclusion] = []
     for one in told:
@@ -231,13 +222,14 @@ def _with_cases(
 
 
 def _speaks_of(told: Conclusion, conclusion: Conclusion) -> bool:
-    """Whether a cause that is known is one of the conclusion's, or else its place is named. What
-    a test found wrong is never explained by what could not be measured."""
+    """Whether a cause that is known is one of the conclusion's, or else the tests are about its
+    place. What a test found wrong is never explained by what could not be measured."""
     if told.known:
         return any(cause in conclusion.causes for cause in told.causes)
     if told.measured and not conclusion.measured:
         return False
-    return all(_names(conclusion.causes[0], case) for case in told.cases)
+    cause = conclusion.causes[0]
+    return all(any(map(cause.is_at, case.subjects)) for case in told.cases)
 
 
 def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:

@@ -16,7 +16,6 @@ from sixproof.reporting.diagnosis.scope import (
     Scope,
     Side,
     SideKind,
-    called,
     candidates,
     sides,
 )
@@ -47,7 +46,7 @@ class BitField:
     def endpoints(self, node: str) -> tuple[str, ...]:
         """What the endpoints on a node are called."""
         here = (e for pair in self.pairs for e in pair if e.node == node)
-        return tuple({e.name: called(e) for e in here}.values())
+        return tuple({e.name: e.called for e in here}.values())
 
     def marked(self, edges: Iterable[Edge]) -> dict[str, int]:
         """Per port, the mask of the pairs that these edges name."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sixproof.errors import NotMeasured, VerdictError
+from sixproof.errors import NotMeasured, Subject, VerdictError
 from sixproof.model import (
     Disagreement,
     Edge,
@@ -67,15 +67,16 @@ def require(
     raise NotMeasured(text)
 
 
-def require_none(wrong: Sequence[str], *families: Family) -> None:
-    """Nothing is wrong; of these families the wrong answers would be.
+def require_none(wrong: Mapping[str, Subject], *families: Family) -> None:
+    """Nothing is wrong: `wrong` has sentences, and what each is about. Of these families the wrong
+    answers would be.
 
     Raises:
-        VerdictError: something is; the message has one per line.
+        VerdictError: something is; the message has one sentence per line.
     """
     __tracebackhide__ = True
     if wrong:
-        raise VerdictError("\n".join(wrong), families)
+        raise VerdictError("\n".join(wrong), families, subjects=wrong.values())
 
 
 def verdict(
@@ -219,10 +220,16 @@ def _alike(cells: Iterable[Disagreement]) -> list[list[Disagreement]]:
     return list(groups.values())
 
 
-def wrong(text: str, families: Iterable[Family], *categories: Category) -> VerdictError:
+def wrong(
+    text: str,
+    families: Iterable[Family],
+    *categories: Category,
+    subjects: Iterable[Subject] = (),
+) -> VerdictError:
     """The verdict of a check that has words of its own: ``wrong("answers differ ...", {IPv6},
     Category.DNS)``. Its last line is the one by which Allure files it."""
-    return VerdictError(f"{text}\n  {class_line(categories)}", families, categories)
+    said = f"{text}\n  {class_line(categories)}"
+    return VerdictError(said, families, categories, subjects=subjects)
 
 
 def not_measured(text: str) -> NotMeasured:

@@ -14,7 +14,7 @@ from sixproof.model import Disagreement, Endpoint, Family, Matrix, MatrixKind, e
 from sixproof.reporting.diagnosis.bit_field import BitField
 from sixproof.reporting.diagnosis.contrast import contrasted
 from sixproof.reporting.diagnosis.pattern import Pattern, said_list, said_ports, said_scattered
-from sixproof.reporting.diagnosis.scope import Scope, called
+from sixproof.reporting.diagnosis.scope import Scope
 from sixproof.reporting.matrix.grid import CellState, state_of
 
 _CONTRADICTION = 2
@@ -54,7 +54,7 @@ def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
     if kind is not MatrixKind.FLOWS and len(servers) == 1:
         (server,) = servers.values()
         if server.node:
-            where = where.replace(f"to node {server.node}", f"to {called(server)}", 1)
+            where = where.replace(f"to node {server.node}", f"to {server.called}", 1)
     return dataclasses.replace(pattern, kind=kind, where=where)
 
 

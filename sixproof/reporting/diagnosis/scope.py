@@ -72,16 +72,6 @@ _OWN_LABEL = "sixproof.dev/"
 """Labels of the harness: they say nothing that a reader could know."""
 
 
-def called(endpoint: Endpoint) -> str:
-    """What a reader calls an endpoint, with its node: ``a@worker``, ``shop/web on worker``, ``the
-    host network of worker``."""
-    if endpoint.kind is EndpointKind.HOST and endpoint.node:
-        return f"the host network of {endpoint.node}"
-    if not endpoint.node or endpoint.node in endpoint.name:
-        return endpoint.name
-    return f"{endpoint.name} on {endpoint.node}"
-
-
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
     """One side of a scope. `said` stands for a name that is not the reader's."""
@@ -224,7 +214,7 @@ def sides(endpoints: Iterable[Endpoint], known: Sequence[Endpoint]) -> tuple[Sid
         for side in grouped(endpoint):
             if side not in found and not all(side.admits(other) for other in known):
                 found[side] = None
-        found[Side(SideKind.ENDPOINT, endpoint.name, called(endpoint))] = None
+        found[Side(SideKind.ENDPOINT, endpoint.name, endpoint.called)] = None
     return tuple(found)
 
 

@@ -101,6 +101,7 @@ def _cell(seen: Observation, wanted: Expectation | None) -> dict[str, Any]:
             "answeredBy": seen.answered_by,
             "arrived": seen.arrived,
             "nonce": seen.nonce,
+            "untold": list(seen.untold),
             "stalledSeconds": round(seen.stalled, 3) or None,
             "icmp": None if seen.icmp is None else _icmp_written(seen.icmp),
             "peerPort": seen.peer_port,
@@ -181,6 +182,7 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         answered_by=sys.intern(cell.get("answeredBy", "")),
         arrived=cell.get("arrived"),
         nonce=cell.get("nonce", ""),
+        untold=tuple(cell.get("untold", ())),
         stalled=float(cell.get("stalledSeconds") or 0.0),
         icmp=_icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )

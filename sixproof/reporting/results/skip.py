@@ -19,12 +19,14 @@ _NOT_PROVEN = "NOT PROVEN: "
 class Skip:
     """A reason, and how to enable what was skipped (empty: not on this cluster).
 
-    `unproven`: the test ran, and nothing that it is about was carried.
+    `unproven`: the test ran, and nothing that it is about was carried, over `families` (``IPv6``),
+    over any where that is not said.
     """
 
     reason: str
     enable: str = ""
     unproven: bool = False
+    families: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         lead = _NOT_PROVEN if self.unproven else ""
@@ -33,4 +35,4 @@ class Skip:
     @classmethod
     def of(cls, error: NotAsked) -> Skip:
         """What a check said by raising it."""
-        return cls(error.reason, error.enable, error.unproven)
+        return cls(error.reason, error.enable, error.unproven, error.families)

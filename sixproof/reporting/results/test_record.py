@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from sixproof import records
+from sixproof.errors import Subject
 from sixproof.model import Family, Finding, FindingType, Severity
 
 FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Agents receive traffic of their own run only")
@@ -38,8 +39,10 @@ class Case:
     `reason` says why it was skipped or not proven, `enable` how to have it run, `message` is the
     first failure's text. `covers` holds the codes of the guide's rows. `family` is set where the
     test asks about one family; `accuses` holds the families that its wrong answers were of,
-    `categories` the classes of failure by which its verdict is filed. `unanswered` is the request
-    to the API server of which it broke, with why no answer came; "" where it did not.
+    `categories` the classes of failure by which its verdict is filed, `subjects` what its verdict
+    or error is about where no cell of a matrix says so, `unproven` the families of which a test
+    that ended so proved nothing, where that is known. `unanswered` is the request to the API server
+    of which it broke, with why no answer came; "" where it did not.
     """
 
     nodeid: str
@@ -53,6 +56,8 @@ class Case:
     family: Family | None = None
     accuses: tuple[Family, ...] = ()
     categories: tuple[str, ...] = ()
+    subjects: tuple[Subject, ...] = ()
+    unproven: tuple[Family, ...] = ()
     unanswered: str = ""
 
     @property
@@ -61,13 +66,13 @@ class Case:
         return self.title or self.nodeid.rpartition("::")[2]
 
     def unproven_families(self) -> frozenset[Family]:
-        """The families of which this test proved nothing: its own, those that its reason names, or
-        all where it names none."""
+        """The families of which this test proved nothing: its own, those that it said, or all
+        where it said none."""
         if self.outcome is not CaseOutcome.NOT_PROVEN:
             return frozenset()
         if self.family:
             return frozenset({self.family})
-        return frozenset(f for f in Family if f.value in self.reason) or frozenset(Family)
+        return frozenset(self.unproven or Family)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

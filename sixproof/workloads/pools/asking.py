@@ -7,6 +7,7 @@ import functools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from sixproof.errors import Subject
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import events
@@ -38,6 +39,10 @@ class Asking:
     def name(self) -> str:
         """The pod's name."""
         return pod_name(self.role, self.node)
+
+    def subject(self) -> Subject:
+        """It, as what a verdict is about."""
+        return Subject("pod", f"{self.namespace}/{self.name}", self.node)
 
     def manifest(self, run: Run, options: PodOptions) -> Manifest:
         """The probe pod with its annotations."""

@@ -6,7 +6,7 @@ import dataclasses
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from sixproof.errors import NotReady
+from sixproof.errors import NotReady, Subject
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import pods as kube_pods
@@ -132,7 +132,8 @@ def cover(
         if why := late.get((json_fields.namespace(manifest), json_fields.name(manifest))):
             failed.setdefault(node_of(manifest), f"pod {json_fields.name(manifest)}: {why}")
     if failed.keys() >= set(placement.nodes):
-        raise NotReady("; ".join(f"{node}: {why}" for node, why in list(failed.items())[:3]))
+        text = "; ".join(f"{node}: {why}" for node, why in list(failed.items())[:3])
+        raise NotReady(text, subjects=map(Subject.of_node, failed))
     pods_to_delete = [manifest for manifest in wanted.pods if node_of(manifest) in failed]
     cluster.gather([_deletion(cluster, manifest) for manifest in pods_to_delete])
     return dataclasses.replace(

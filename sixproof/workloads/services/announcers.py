@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.calico.state import CalicoState
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -37,16 +37,18 @@ class Announcers:
             return f"its provider is not known{f', class {kind}' if kind else ''}"
         return ", ".join(filter(None, told))
 
-    def strays(self, services: Iterable[Service]) -> list[str]:
+    def strays(self, services: Iterable[Service]) -> dict[str, Subject]:
         """Addresses of none of Calico's pools, where it gave others: one provider gives all that
         ask for none by name (loadBalancerClass)."""
         given = [(one, a) for one in services for a in one.load_balancer_addresses]
         ours = [a for _, a in given if self._address(a)]
-        return [
-            f"{one.name} has {address}, which is of no IPPool of Calico for load balancers"
+        return {
+            f"{one.name} has {address}, which is of no IPPool of Calico for load balancers": (
+                one.subject(str(address))
+            )
             for one, address in given
             if ours and not self._address(address)
-        ]
+        }
 
     def _address(self, address: IPAddress) -> str:
         pool = self.calico.pool_of(address) if self.calico else None

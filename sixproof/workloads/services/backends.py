@@ -13,7 +13,7 @@ import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sixproof.errors import NotReady
+from sixproof.errors import NotReady, Subject
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import events
@@ -57,6 +57,10 @@ class Backend:
     def name(self) -> str:
         """The pod's name."""
         return deploy.pod_name("-".join(filter(None, (self.group, self.serial))), self.node)
+
+    def subject(self) -> Subject:
+        """It, as what an error is about."""
+        return Subject("pod", f"{self.namespace}/{self.name}", self.node)
 
     def manifest(self, run: Run, options: PodOptions) -> Manifest:
         """The Pod: a probe pod with the gate and the port of the node, where asked for."""
@@ -128,7 +132,10 @@ def wait_running(
     if late:
         reason = events.explain(cluster, late[0].namespace, late[0].name)
         names = ", ".join(b.name for b in late)
-        raise NotReady(f"backends {names} do not run after {waited.seconds:.1f} s: {reason}")
+        raise NotReady(
+            f"backends {names} do not run after {waited.seconds:.1f} s: {reason}",
+            subjects=[b.subject() for b in late],
+        )
     return tuple(_endpoint(b, waited.value[b.namespace, b.name]) for b in wanted)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sixproof import yaml_text
-from sixproof.errors import ManifestError
+from sixproof.errors import ManifestError, Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, IPNetwork, NodeFacts, Protocol
@@ -62,6 +62,10 @@ class Service:
     health_port: int | None = None
     source_ranges: tuple[IPNetwork, ...] = ()
     load_balancer_class: str = ""
+
+    def subject(self, part: str = "") -> Subject:
+        """It, or a part of it, as what a verdict is about."""
+        return Subject("Service", f"{self.namespace}/{self.name}", part=part)
 
     @property
     def labels(self) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable
 
+from sixproof.errors import Subject
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -39,21 +40,37 @@ def listed(cluster: Cluster, service: Service) -> frozenset[Behind]:
     return ready(cluster.list(resources.ENDPOINT_SLICE, service.namespace, labels=labels))
 
 
-def sources(cluster: Cluster, service: Service) -> dict[Behind, str]:
-    """What the EndpointSlices of a service list as ready, each with the slice that lists it and who
-    keeps that slice.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Source:
+    """An EndpointSlice, and who keeps it ("" for nobody)."""
+
+    namespace: str
+    name: str
+    keeper: str
+
+    @property
+    def subject(self) -> Subject:
+        """It, as what a verdict is about."""
+        return Subject("EndpointSlice", f"{self.namespace}/{self.name}")
+
+    def __str__(self) -> str:
+        return f"EndpointSlice {self.name} ({self.keeper or 'kept by no controller'})"
+
+
+def sources(cluster: Cluster, service: Service) -> dict[Behind, Source]:
+    """What the EndpointSlices of a service list as ready, each with the slice that lists it.
 
     Raises:
         ApiError: they cannot be read.
     """
     labels = f"{SERVICE_NAME}={service.name}"
     slices = cluster.list(resources.ENDPOINT_SLICE, service.namespace, labels=labels)
-    return {entry: _named(found) for found in slices for entry in ready([found])}
+    return {entry: _source(found) for found in slices for entry in ready([found])}
 
 
-def _named(found: Manifest) -> str:
+def _source(found: Manifest) -> Source:
     keeper = json_fields.labels(found).get(MANAGED_BY, "")
-    return f"EndpointSlice {json_fields.name(found)} ({keeper or 'kept by no controller'})"
+    return Source(json_fields.namespace(found), json_fields.name(found), keeper)
 
 
 def wanted(cluster: Cluster, service: Service) -> frozenset[Behind]:

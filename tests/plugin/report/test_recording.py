@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from fixtures.report.recording import CASE, note_phase
-from sixproof.errors import ApiError, NoAnswer, NotReady
+from sixproof.errors import ApiError, ChannelLost, NoAnswer, NotReady, Subject, VerdictError
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
 SILENT = NoAnswer("list pods: no answer from https://x: it was silent for 10 s", sent=True)
@@ -59,3 +59,24 @@ def test_a_verdict_is_no_unanswered_request() -> None:
     case = recorded(led_to(AssertionError("2 pods have no address"), SILENT), "call")
     assert case.outcome is CaseOutcome.FAILED
     assert case.unanswered == ""
+
+
+POD, NODE = Subject("pod", "shop/web", "worker"), Subject.of_node("worker", "eth0")
+
+
+@pytest.mark.parametrize(
+    ("error", "subjects"),
+    [
+        (VerdictError("1 node is wrong", subjects=[NODE, NODE]), (NODE,)),
+        (led_to(NotReady("not there"), ChannelLost("a: silent", subjects=[POD])), (POD,)),
+        (led_to(VerdictError("wrong", subjects=[NODE]), ChannelLost("a", subjects=[POD])), (NODE,)),
+        (VerdictError("worker: eth0 is wrong"), ()),
+        (AssertionError("worker: eth0 is wrong"), ()),
+    ],
+    ids=["a verdict", "what led to an error", "the last error first", "a text", "no verdict"],
+)
+def test_what_an_error_is_about_is_recorded(
+    error: Exception, subjects: tuple[Subject, ...]
+) -> None:
+    """As fields; nothing is read out of a message."""
+    assert recorded(error, "call").subjects == subjects

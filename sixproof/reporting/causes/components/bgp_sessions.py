@@ -9,7 +9,6 @@ from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixK
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 REFUSED = ("TcpExtTCPMD5NotFound", "TcpExtTCPMD5Unexpected", "TcpExtTCPMD5Failure")
 """Counters of /proc/net/netstat: segments that the kernel refuses for their signature."""
@@ -53,7 +52,7 @@ def _cause(
     count = f"{len(cells)} of its {len(every)} BGP sessions over {family}"
     verb = "is" if len(cells) == 1 else "are"
     node = source.node
-    what = f"{count} {verb} not Established, with {called(other)} for one"
+    what = f"{count} {verb} not Established, with {other.called} for one"
     refused = _unsigned(situation, {_ends(cell)[0].node for cell in cells})
     if refused:
         reason = "the two sides' passwords differ (TCP MD5 signatures, RFC 2385)"
@@ -65,7 +64,7 @@ def _cause(
         )
     return Cause(
         "bgp-session",
-        f"node {place.node}" if place.node else called(place),
+        f"node {place.node}" if place.node else place.called,
         f"{what}: {reason}",
         remedy,
         (family,),
@@ -78,7 +77,7 @@ def _cause(
                 for where, number in refused.items()
             ),
             *(
-                f"{called(a)} to {called(b)}: {cell.observation.reason}"
+                f"{a.called} to {b.called}: {cell.observation.reason}"
                 for cell in cells[:4]
                 for a, b in [_ends(cell)]
             ),

@@ -11,7 +11,6 @@ from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, sized
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 ANEW = "address and routes do not come back by themselves"
 UNUSABLE = {"tentative", "dadfailed"}
@@ -70,7 +69,7 @@ def _cause(end: Endpoint, family: Family, what: str, remedy: str, *, narrow: boo
 
     return Cause(
         "pod-address",
-        f"pod {called(end)}",
+        f"pod {end.called}",
         what,
         remedy,
         (family,),

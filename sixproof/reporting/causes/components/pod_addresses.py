@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -23,7 +22,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         if len(pods) > 1:
             yield _cause(
                 f"node {node}",
-                f"{len(pods)} pods have no agreed {family} address, {called(first)} for one: "
+                f"{len(pods)} pods have no agreed {family} address, {first.called} for one: "
                 f"{cell.observation.reason}",
                 family,
                 pods,
@@ -31,7 +30,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             )
         else:
             yield _cause(
-                f"pod {called(first)}",
+                f"pod {first.called}",
                 cell.observation.reason,
                 family,
                 pods,

@@ -10,7 +10,6 @@ from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 LEAST = 2
 """Clients that must have been refused."""
@@ -37,7 +36,7 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
     from_where = "from its own node too" if near else "from other nodes"
     return Cause(
         "pod-refuses",
-        f"pod {called(pod)}",
+        f"pod {pod.called}",
         f"it refuses {' and '.join(protocols)} over {family}, {from_where}, although its agent "
         f"listens there: a packet filter in the pod or at its interface rejects it",
         f"Look for one in its network namespace on {pod.node} (nft list ruleset): a sidecar's, a "

@@ -136,7 +136,6 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             f"owner's",
             *(f"{r.place}: {r.said} ({r.removal})" for r in rules),
         ),
-        about="MSS" if rule.changes.startswith("MSS") else "",
     )
 
 

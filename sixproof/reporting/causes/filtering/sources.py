@@ -11,7 +11,6 @@ from sixproof.reporting.causes.filtering.packet_filter import translating
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
-from sixproof.reporting.diagnosis.scope import called
 
 OWN = "their own"
 
@@ -39,9 +38,7 @@ def _cause(
     of = "of its pods" if kind is EndpointKind.POD else "of its host network"
     rule = translating(situation, node, family, cells)
     # A rule takes its place in a first line of two lines.
-    to = said_some(
-        sorted({called(c.observation.flow.destination) for c in cells}), 1 if rule else 2
-    )
+    to = said_some(sorted({c.observation.flow.destination.called for c in cells}), 1 if rule else 2)
     by = f"since table {rule.rule.family} {rule.rule.table} translates them" if rule else ""
     if whose == OWN:
         first = f"not masqueraded, {by} first" if by else "they are not masqueraded there"

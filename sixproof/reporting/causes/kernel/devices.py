@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sixproof.agent.protocol import LinkSeen
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.probes.nodes import fib
+from sixproof.probes.pmtu.interfaces import UNDERLAY
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, sized
 from sixproof.reporting.conclusion.situation import Situation
@@ -44,7 +45,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         others = [other for n, other in below.items() if n != node]
         for cause in _mtu(situation, node, link, others, tuple(Family)):
             beneath.add(node)
-            yield dataclasses.replace(cause, about=f"MTU {link.mtu}")
+            yield dataclasses.replace(cause, parts=(link.name, UNDERLAY))
     for node, links in tables.items():
         for name, count in names.items():
             if count <= len(tables) / 2 or name not in carried:
@@ -147,7 +148,7 @@ def _mtu(
         confidence,
         hits=hits,
         since=since(True) if before == link.mtu else "",
-        about=link.name,
+        parts=(link.name,),
     )
 
 

@@ -85,7 +85,7 @@ def _cause(
         hits=hits,
         evidence=(f"to see it on {node}: ip -{family.version} address show",),
         since=when,
-        about=str(address),
+        parts=(str(address),),
     )
 
 

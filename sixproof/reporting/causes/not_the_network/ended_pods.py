@@ -8,12 +8,11 @@ from sixproof.kube.facts.components import EndedPod
 from sixproof.model import Disagreement, Endpoint, Family, Outcome
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 
 def find(situation: Situation) -> Iterator[Cause]:
     """Each such pod of the run."""
-    names = {(e.namespace, e.pod): called(e) for e in situation.endpoints if e.pod}
+    names = {(e.namespace, e.pod): e.called for e in situation.endpoints if e.pod}
     for end in situation.examination.ended:
         who = f"its container {end.container}" if end.container else "it was"
         when = f" at {end.when}" if end.when else ""

@@ -19,7 +19,6 @@ from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import alike
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.scope import called
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -40,7 +39,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield _cause(situation, f"node {node}", "its probe agents (python) do", names, found)
         else:
             for end, missing in found.items():
-                place, who = f"pod {called(end)}", "its agent (python) does"
+                place, who = f"pod {end.called}", "its agent (python) does"
                 if end.kind is EndpointKind.HOST:
                     place, who = f"node {node}", "the agent (python) of its host network does"
                 yield _cause(situation, place, who, frozenset({end.name}), {end: missing})
@@ -58,7 +57,7 @@ def _cause(
     answered = sum(echo.outcome.works for echo in echoes)
     hits = _open(names, reached=answered == len(echoes))
     cells = [wrong for wrong in situation.wrong if hits(wrong)]
-    told = [f"{called(end)}, at the end of the run: {why}" for end, why in silent.items()]
+    told = [f"{end.called}, at the end of the run: {why}" for end, why in silent.items()]
     if answered:
         told.append(f"the kernel answered {answered} of {len(echoes)} ICMP echo requests to it")
     return Cause(
@@ -91,8 +90,7 @@ def _open(names: frozenset[str], *, reached: bool) -> Callable[[Disagreement], b
         seen = wrong.observation
         flow = seen.flow
         if seen.outcome is Outcome.UNKNOWN and not seen.stalled:
-            witness = any(f" {name}: " in f" {seen.reason}" for name in names)
-            return witness or bool(names & {flow.source.name, flow.destination.name})
+            return bool(names & {flow.source.name, flow.destination.name, *seen.untold})
         silent = seen.outcome is Outcome.DROPPED and seen.arrived is None and not flow.question
         return silent and reached and flow.destination.name in names
 

@@ -6,7 +6,7 @@ import pytest
 
 from sixproof.agent import protocol
 from sixproof.checks.pmtu import interfaces
-from sixproof.errors import NotAsked, VerdictError
+from sixproof.errors import NotAsked, Subject, VerdictError
 from sixproof.model import Endpoint
 from sixproof.probes.connect.fake_agents import FakeAgents
 from tests.unit.model.places import place
@@ -78,6 +78,9 @@ def test_the_mtu_of_pods_is_the_smallest_of_their_own_interfaces() -> None:
 
 def test_wrong_interfaces_are_told_with_the_source_of_the_expectation() -> None:
     """One a line; none is well."""
-    interfaces.none_wrong("RFC 8200", [])
-    with pytest.raises(VerdictError, match="a: 1\nb: 2\n  expected because: RFC 8200"):
-        interfaces.none_wrong("RFC 8200", ["a: 1", "b: 2"])
+    interfaces.none_wrong("RFC 8200", {})
+    told = "a: 1\nb: 2\n  expected because: RFC 8200"
+    subjects = [Subject.of_node("a", "eth0"), Subject.of_node("b", "eth0")]
+    with pytest.raises(VerdictError, match=told) as found:
+        interfaces.none_wrong("RFC 8200", dict(zip(["a: 1", "b: 2"], subjects, strict=True)))
+    assert found.value.subjects == tuple(subjects)

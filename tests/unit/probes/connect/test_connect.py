@@ -255,6 +255,7 @@ def test_restarted_witness_proves_nothing() -> None:
 
     assert outcomes(seen) == [Outcome.UNKNOWN]
     assert "echo: the agent started 0.0 s ago" in seen[0].reason
+    assert seen[0].untold == ("echo",)
 
 
 def test_arrival_at_a_restarted_witness_counts_all_the_same() -> None:
@@ -300,6 +301,8 @@ def test_every_backend_of_a_service_testifies(
     )
 
     assert outcomes(seen) == [outcome]
+    alone = outcome is Outcome.UNKNOWN and not seen[0].stalled
+    assert seen[0].untold == (("echo",) if alone else ())
     came = {str(o.peer_saw) for o in seen if o.peer_saw is not None}
     assert came == ({"192.0.2.1"} if outcome is Outcome.REPLY_LOST else set())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sixproof.agent.protocol import AddressSeen, Inspected, RouteSeen
+from sixproof.errors import Subject
 from sixproof.model import Family
 from sixproof.probes.pmtu import interfaces
 from sixproof.probes.pmtu.counters import trace
@@ -158,8 +159,9 @@ WANTED = {"vxlan.calico": 1450, "vxlan-v6.calico": 1430}
 def test_interfaces_of_pods() -> None:
     """Every one that is not the kernel's own, each named."""
     wrong = inspected(eth0=1500, net1=1430, lo=65536, tunl0=1480)
-    assert interfaces.pods([(HERE, POD)], 1430) == []
-    (said,) = interfaces.pods([(HERE, wrong)], 1430)
+    assert interfaces.pods([(HERE, POD)], 1430) == {}
+    ((said, subject),) = interfaces.pods([(HERE, wrong)], 1430).items()
+    assert (subject.node, subject.part) == ("w1", "eth0")
     assert "a@w1" in said
     assert "expected 1430, seen 1500 on eth0" in said
 
@@ -177,6 +179,7 @@ def test_tunnels_of_nodes(mtus: dict[str, int], said: list[str]) -> None:
     found = interfaces.tunnels([(NODES["w1"], Inspected(mtus, [], {}, "", {}))], WANTED)
     assert len(found) == len(said)
     assert all(part in text and "w1" in text for part, text in zip(said, found, strict=True))
+    assert all(about == Subject.of_node("w1", "vxlan-v6.calico") for about in found.values())
 
 
 def test_ipv6_gone_from_a_small_interface() -> None:
@@ -184,15 +187,17 @@ def test_ipv6_gone_from_a_small_interface() -> None:
     address = AddressSeen("eth0", str(BACK), 128, [])
     here = Inspected({"eth0": 1430}, [address], {}, "", {})
     gone = inspected(eth0=1270)
-    assert interfaces.without_ipv6([(HERE, here)]) == []
+    assert interfaces.without_ipv6([(HERE, here)]) == {}
     (said,) = interfaces.without_ipv6([(HERE, gone)])
     assert (
         said == f"a@w1: IPv6 is gone, no interface has {BACK}: eth0 has MTU 1270, IPv6 needs 1280"
     )
-    (bare,) = interfaces.without_ipv6([(HERE, POD)])
+    ((bare, about),) = interfaces.without_ipv6([(HERE, POD)]).items()
+    assert about == HERE.subject(str(BACK))
     assert bare == f"a@w1: IPv6 is gone, no interface has {BACK}"
-    assert interfaces.too_small([(HERE, gone)]) == ["a@w1: eth0 has MTU 1270, IPv6 needs 1280"]
-    assert interfaces.too_small([(place("v4", 1, "w1", "4"), gone)]) == []
+    small = {"a@w1: eth0 has MTU 1270, IPv6 needs 1280": HERE.subject("eth0")}
+    assert interfaces.too_small([(HERE, gone)]) == small
+    assert interfaces.too_small([(place("v4", 1, "w1", "4"), gone)]) == {}
 
 
 MADE, CAME, MET = "Icmp6OutPktTooBigs", "Icmp6InPktTooBigs", "Ip6InTooBigErrors"

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from sixproof.errors import Subject
 from sixproof.probes.pmtu import interfaces, signals
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu.judge import ViolationKind
@@ -104,13 +105,14 @@ def test_told_and_not_learnt() -> None:
 
 def test_nodes_of_mixed_mtu_are_named() -> None:
     """The odd one out, whichever way it differs; of two, the smaller."""
-    assert interfaces.mixed({"a": 1500, "b": 1500, "c": 1500}) == []
-    assert interfaces.mixed({}) == []
+    assert interfaces.mixed({"a": 1500, "b": 1500, "c": 1500}) == {}
+    assert interfaces.mixed({}) == {}
     assert interfaces.usual({}) == 0
     assert interfaces.usual({"a": 1500, "b": 9000, "c": 1500}) == 1500
     (said,) = interfaces.mixed({"a": 1500, "b": 1400, "c": 1500})
     assert said == "b: sends to other nodes by an interface of MTU 1400, most have 1500"
-    (said,) = interfaces.mixed({"a": 1500, "b": 9000})
+    ((said, subject),) = interfaces.mixed({"a": 1500, "b": 9000}).items()
+    assert subject == Subject.of_node("a", interfaces.UNDERLAY)
     assert said.startswith("a: ")
 
 

@@ -22,6 +22,7 @@ from sixproof.agent.protocol import (
     RuleSeen,
 )
 from sixproof.checks.judged import judged
+from sixproof.errors import Subject
 from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import (
     ClusterFacts,
@@ -37,6 +38,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
+from sixproof.probes.pmtu.interfaces import UNDERLAY
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
@@ -667,17 +669,22 @@ def test_no_node_is_named_of_which_that_is_not_known(
 
 
 def test_what_was_found_wrong_is_not_laid_at_late_agents() -> None:
-    """A failed test that names the node, or speaks of nodes, is a conclusion of its own, and the
-    first; one that was not measured either belongs to it."""
-    wrong = Case("suites/a/t.py::t", CaseOutcome.FAILED, message="not there yet: worker")
-    unknown = Case("suites/b/t.py::t", CaseOutcome.BROKEN, message="worker: no answer in time")
+    """A failed test about the node is a conclusion of its own, and the first; one that was not
+    measured either belongs to it."""
+    about = (Subject.of_node("worker"),)
+    wrong = Case(
+        "suites/a/t.py::t", CaseOutcome.FAILED, message="not there yet: worker", subjects=about
+    )
+    unknown = Case(
+        "suites/b/t.py::t", CaseOutcome.BROKEN, message="no answer in time", subjects=about
+    )
     late = _late(_touching("worker"))
     first, second = conclude(dataclasses.replace(late, cases=(*late.cases, wrong, unknown))).every
     assert first.headline == "not there yet: worker"
     assert not second.measured
     assert second.tests >= {unknown.nodeid}
     late = _late(_touching(*NODES))
-    other = dataclasses.replace(unknown, message="2 nodes have no address")
+    other = dataclasses.replace(unknown, message="worker has no address", subjects=())
     assert len(conclude(dataclasses.replace(late, cases=(*late.cases, other))).every) == 2
 
 
@@ -693,17 +700,24 @@ def test_a_failed_test_without_cells_is_told_in_its_own_words() -> None:
     assert len(one.tests) == 2
 
 
-def test_a_test_that_names_the_place_of_a_cause_is_told_with_it() -> None:
-    """A wait that ended without the node."""
+@pytest.mark.parametrize("told", [True, False], ids=["about it", "naming it"])
+def test_a_test_about_the_place_of_a_cause_is_told_with_it(told: bool) -> None:
+    """A pod of the node; what a message says proves nothing."""
     sick = node("worker")
     off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
     results = run(
         across(SIX, "worker"), examined({"worker": dataclasses.replace(sick, sysctls=off)})
     )
-    late = Case("suites/services/t.py::t", CaseOutcome.FAILED, message="not there yet: worker")
-    (one,) = conclude(dataclasses.replace(results, cases=(*results.cases, late))).every
+    late = Case(
+        "suites/services/t.py::t",
+        CaseOutcome.FAILED,
+        message="not there yet: worker",
+        subjects=(Subject("pod", "shop/web", "worker"),) if told else (),
+    )
+    one, *others = conclude(dataclasses.replace(results, cases=(*results.cases, late))).every
     assert one.known
-    assert "suites/services/t.py::t" in one.tests
+    assert ("suites/services/t.py::t" in one.tests) is told
+    assert bool(others) is not told
 
 
 @pytest.mark.parametrize(
@@ -822,7 +836,12 @@ def test_a_slice_that_leads_nowhere_is_the_cause() -> None:
     stray = StrayEndpoint("six-x-svc", "web", "by-hand", "2001:db8:bad::1")
     ran = run(rule, examined(strays=[stray]), (*pods()[1:], service))
     listed = "2001:db8:bad::1 port 80 is listed by EndpointSlice by-hand, no ready pod has it"
-    own = Case("suites/services/t.py::slices", CaseOutcome.FAILED, message=listed)
+    own = Case(
+        "suites/services/t.py::slices",
+        CaseOutcome.FAILED,
+        message=listed,
+        subjects=(Subject("EndpointSlice", "six-x-svc/by-hand"),),
+    )
     (one,) = conclude(dataclasses.replace(ran, cases=(*ran.cases, own))).every
     assert own.nodeid in one.tests, "it names the slice without its namespace"
     assert one.headline.startswith(
@@ -851,7 +870,7 @@ def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
 
 
 def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
-    """I3T: the device of the node that the test names, and what the other nodes have."""
+    """I3T: the device of the node that the test is about, and what the other nodes have."""
     sick = node("worker")
     links = [
         dataclasses.replace(link, mtu=1300) if link.name == TUNNELS[SIX] else link
@@ -859,8 +878,12 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
     ]
     read = examined({"worker": dataclasses.replace(sick, links=links)})
     results = Results(RUN, examination=read)
-    said = f"1 tunnel is wrong:\n  worker: expected 1450, seen 1300 on {TUNNELS[SIX]}"
-    failed = Case("suites/mtu/t.py::t", CaseOutcome.FAILED, message=said)
+    failed = Case(
+        "suites/mtu/t.py::t",
+        CaseOutcome.FAILED,
+        message="1 tunnel is wrong",
+        subjects=(Subject.of_node("worker", TUNNELS[SIX]),),
+    )
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
     assert one.headline.startswith(
         f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 when the run began), on the other "
@@ -912,15 +935,17 @@ def _sizes(source: str, server: str) -> Results:
 
 
 def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -> None:
-    """I2L: eth0 of that node; its tunnels are signs. Tests that speak of either are its own."""
+    """I2L: eth0 of that node; its tunnels are signs. Tests about either are its own."""
     sick = _wider("worker", 9000, "eth0", *TUNNELS.values())
-    told = [
-        "1 node is odd:\n  worker: sends to others by an interface of MTU 9000, most have 1500",
-        f"1 tunnel is wrong:\n  worker: expected 1450, seen 9000 on {TUNNELS[SIX]}",
-    ]
+    parts = [[UNDERLAY], list(TUNNELS.values())]
     cases = [
-        Case(f"suites/mtu/t.py::u{i}", CaseOutcome.FAILED, message=said)
-        for i, said in enumerate(told)
+        Case(
+            f"suites/mtu/t.py::u{i}",
+            CaseOutcome.FAILED,
+            message=f"{some} are wrong",
+            subjects=tuple(Subject.of_node("worker", part) for part in some),
+        )
+        for i, some in enumerate(parts)
     ]
     results = _sizes("worker", "worker2")
     examination = examined({"worker": sick}, before={"worker": sick})
