@@ -96,7 +96,7 @@ class Examiner:
 
     def _facts(self, places: Sequence[Endpoint]) -> list[NodeReading]:
         if why := self._cluster.given_up:
-            return [NodeReading(reader.name(p), missing=f"not read: {why[:300]}") for p in places]
+            return [reader.unread(place, f"not read: {why}") for place in places]
         return reader.read(self._agents, places)
 
     def _filters(self, people: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
@@ -142,8 +142,8 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
 
 
 def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
-    """The run's pods that most wrong cells have as an end, those of its policy namespaces too: what
-    is wrong inside one is told by it."""
+    """The run's pods that most wrong cells have as an end, those of its policy namespaces too, or
+    that failed tests without cells are about: what is wrong inside one is told by it."""
     prefix = topology.run.namespace("")
     known: dict[str, Endpoint] = {}
     counts: Counter[str] = Counter()
@@ -155,6 +155,11 @@ def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]
                 if ours and end.kind is EndpointKind.POD:
                     known.setdefault(reader.name(end), end)
                     counts[reader.name(end)] += 1
+    about = {s.place for case in results.cases if case.outcome.bad for s in case.subjects}
+    for pod in topology.pods:
+        if pod.subject().place in about:
+            known.setdefault(reader.name(pod), pod)
+            counts[reader.name(pod)] += 1
     return tuple(known[name] for name, _ in counts.most_common(SUSPECTS))
 
 

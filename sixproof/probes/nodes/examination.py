@@ -13,12 +13,14 @@ from sixproof.kube.facts.components import ComponentPod, EndedPod, StrayEndpoint
 class NodeReading:
     """The facts of one node, or of a pod by ``namespace/name``.
 
-    `seen` is None where they could not be read, `missing` says why.
+    `seen` is None where they could not be read, `missing` says why. `called` is what a reader calls
+    the pod (``a@worker``), "" of a node.
     """
 
     node: str
     seen: NodeSeen | None = None
     missing: str = ""
+    called: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -29,7 +29,7 @@ def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
     }
     concurrent.futures.wait(asked.values(), PATIENCE + 1)
     return [
-        _reading(name(place), answer)
+        _reading(place, answer)
         for place, answer in asked.items()
         if place.kind is not EndpointKind.POD or not _is_gone(answer)
     ]
@@ -49,10 +49,19 @@ def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:
     return any(isinstance(e, ApiError) and e.status == NOT_FOUND for e in led_to(error))
 
 
-def _reading(node: str, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:
+def unread(place: Endpoint, why: str) -> NodeReading:
+    """The reading of a place whose facts could not be had."""
+    return NodeReading(name(place), missing=why[:300], called=_called(place))
+
+
+def _reading(place: Endpoint, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:
     if not answer.done():
-        return NodeReading(node, missing=f"no answer within {PATIENCE:.0f} s")
+        return unread(place, f"no answer within {PATIENCE:.0f} s")
     try:
-        return NodeReading(node, answer.result())
+        return NodeReading(name(place), answer.result(), called=_called(place))
     except InfrastructureError as error:
-        return NodeReading(node, missing=str(error)[:300])
+        return unread(place, str(error))
+
+
+def _called(place: Endpoint) -> str:
+    return "" if place.kind is EndpointKind.HOST else place.called

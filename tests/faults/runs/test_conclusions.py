@@ -107,7 +107,12 @@ CASES = (
     ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
-    Case("I3 --pod {pod}", "suites/mtu/test_interfaces.py", ("POD", "1500"), after="ready"),
+    Case(
+        "I3 --pod {pod}",
+        "suites/mtu/test_interfaces.py",
+        ("POD", "its eth0 has MTU 1500 bytes"),
+        after="ready",
+    ),
     Case("R6 --node NODE", CALICO, ("NODE", "podIPs lack"), SIX),
     Case("L4 --pod {pod}", CALICO, ("POD", "IPAM block", "free"), SIX, "ready"),
     Case(

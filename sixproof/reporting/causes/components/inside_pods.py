@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Disagreement, Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
-from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM
+from sixproof.probes.nodes.examination import NodeReading
+from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM, POD_INTERFACE
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, sized
 from sixproof.reporting.conclusion.situation import Situation
@@ -18,7 +20,13 @@ UNUSABLE = {"tentative", "dadfailed"}
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Addresses of the API that no interface of the pod has, with the reason as far as it shows."""
+    """Addresses of the API that no interface of the pod has, with the reason as far as it shows,
+    and interfaces with another MTU than other pods have."""
+    usual = _usual_mtu(situation)
+    for reading in situation.examination.inside:
+        for link in reading.seen.links if reading.seen else ():
+            if link.name == POD_INTERFACE and usual and link.mtu != usual:
+                yield _odd_mtu(reading, link.mtu, usual)
     ends = {reader.name(end): end for end in situation.endpoints if end.pod}
     for reading in situation.examination.inside:
         end = ends.get(reading.node)
@@ -37,6 +45,37 @@ def find(situation: Situation) -> Iterator[Cause]:
                 what = f"its address {address} is {flags}: the kernel does not use it"
                 remedy = "See who else has that address (Calico: calicoctl ipam check)"
                 yield _cause(end, family, what, remedy)
+
+
+def _usual_mtu(situation: Situation) -> int:
+    """The MTU that most pods have, by the nodes' ends of their links: network plugins give both
+    ends the same, and the node's another name. 0 where no node has such a link."""
+    counts = Counter(
+        link.mtu
+        for seen in situation.nodes.values()
+        for link in seen.links
+        if link.kind == "veth" and link.name != POD_INTERFACE
+    )
+    return max(counts, key=lambda mtu: (counts[mtu], mtu), default=0)
+
+
+def _odd_mtu(reading: NodeReading, mtu: int, usual: int) -> Cause:
+    name = reading.called
+
+    def its_own(flow: Flow) -> bool:
+        return name in (flow.source.called, flow.destination.called)
+
+    return Cause(
+        "pod-mtu",
+        f"pod {name}",
+        f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {usual}",
+        f"Make the pod anew, and find who changed it: the CNI plugin sets {usual}",
+        tuple(Family),
+        Confidence.FITS,
+        hits=lambda wrong: sized(wrong) and its_own(wrong.observation.flow),
+        evidence=(f"pod {reading.node}",),
+        parts=(POD_INTERFACE,),
+    )
 
 
 def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) -> Cause:
@@ -87,5 +126,12 @@ RULES = (
         find,
         ("I13", "I4"),
         "RFC 4862 section 5.4, RFC 8200 section 5",
+    ),
+    CauseRule(
+        "pod-mtu",
+        "A pod's interface has another MTU than pods have",
+        "devices inside the pods that failures have in common, and the nodes' ends of pods' links",
+        find,
+        ("I3",),
     ),
 )

@@ -15,6 +15,7 @@ from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.nodes import reader
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from tests.unit.reporting.conclusion.cluster import (
@@ -121,6 +122,16 @@ def test_pods_that_most_failures_have_in_common_are_asked_themselves() -> None:
     seen = Examiner(cast(Cluster, Refusing()), agents(), MESH).last(results, [], reading_pods)
     assert seen.inside[0].node == reader.name(victim) == "six-x/b-5"
     assert seen.inside[0].seen is not None
+
+
+def test_a_pod_that_a_failed_test_without_cells_is_about_is_asked() -> None:
+    """By its subject; one that passed is about nothing wrong."""
+    victim = MESH.pods[1]
+    case = Case("t.py::t", CaseOutcome.FAILED, subjects=(victim.subject("eth0"),))
+    results = run(lambda _: Outcome.ALLOWED)
+    assert suspected(dataclasses.replace(results, cases=(case,)), MESH) == (victim,)
+    passed = dataclasses.replace(case, outcome=CaseOutcome.PASSED)
+    assert suspected(dataclasses.replace(results, cases=(passed,)), MESH) == ()
 
 
 def test_pods_of_the_policy_namespaces_are_asked_too() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from sixproof.agent.protocol import LinkSeen, NodeSeen
 from sixproof.kube.facts.components import EndedPod
 from sixproof.model import (
     Endpoint,
@@ -22,6 +23,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes.examination import Examination, NodeReading
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (
     concluded,
     examined,
@@ -88,6 +90,47 @@ def test_a_pod_that_refuses_although_its_agent_listens() -> None:
     assert one.headline.startswith("pod a@worker: it refuses ")
     assert "over IPv6, from its own node too, although its agent listens there" in one.headline
     assert one.measured
+
+
+def linked(name: str, mtu: int, device: str) -> NodeSeen:
+    """A node, or the inside of a pod, with one more link of a pod."""
+    seen = node(name)
+    own = [link for link in seen.links if link.name != device]
+    return dataclasses.replace(seen, links=[*own, LinkSeen(device, "veth", mtu, True, True)])
+
+
+@pytest.mark.parametrize(("mtu", "known"), [(1500, True), (1280, True), (1430, False)])
+def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: bool) -> None:
+    """I3: the pod, what its interface has, and what the nodes' ends of pods' links have. The test
+    says what it is about; it has no cells."""
+    nodes = {name: linked(name, 1430, "cali1") for name in NODES}
+    where = f"{VICTIM.namespace}/{VICTIM.pod}"
+    inside = NodeReading(where, linked("worker", mtu, "eth0"), called=VICTIM.called)
+    failed = Case(
+        "suites/mtu/t.py::t",
+        CaseOutcome.FAILED,
+        message="1 interface is wrong",
+        subjects=(VICTIM.subject("eth0"),),
+    )
+    results = run(lambda _: Outcome.ALLOWED, examined(nodes, inside=[inside]))
+    (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
+    assert one.known is known
+    if known:
+        assert one.headline == (
+            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430. Make the pod "
+            "anew, and find who changed it: the CNI plugin sets 1430."
+        )
+
+
+def test_a_node_without_links_of_pods_tells_no_usual_mtu() -> None:
+    """The node's own link is none, be it one of kind's."""
+    inside = NodeReading("six-x-a/pod", linked("worker", 9000, "eth0"), called=VICTIM.called)
+    failed = Case(
+        "t.py::t", CaseOutcome.FAILED, message="wrong", subjects=(VICTIM.subject("eth0"),)
+    )
+    results = run(lambda _: Outcome.ALLOWED, examined(inside=[inside]))
+    (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
+    assert not one.known
 
 
 def test_a_pod_whose_agent_is_silent_may_well_refuse() -> None:
