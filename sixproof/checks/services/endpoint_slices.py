@@ -11,7 +11,7 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.services import slices as services_slices
 from sixproof.workloads.services.manifests import Service
-from sixproof.workloads.services.slices import Behind, Source
+from sixproof.workloads.services.slices import Behind, ListingSlice
 
 
 class SlicesOf:
@@ -45,7 +45,7 @@ class SlicesOf:
 
 
 def _blamed(
-    found: Service, listed: Mapping[Behind, Source], wanted: frozenset[Behind]
+    found: Service, listed: Mapping[Behind, ListingSlice], wanted: frozenset[Behind]
 ) -> VerdictError:
     strays = sorted(set(listed) - wanted)
     missing = sorted(wanted - set(listed))

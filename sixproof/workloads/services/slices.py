@@ -41,7 +41,7 @@ def listed(cluster: Cluster, service: Service) -> frozenset[Behind]:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Source:
+class ListingSlice:
     """An EndpointSlice, and who keeps it ("" for nobody)."""
 
     namespace: str
@@ -57,7 +57,7 @@ class Source:
         return f"EndpointSlice {self.name} ({self.keeper or 'kept by no controller'})"
 
 
-def sources(cluster: Cluster, service: Service) -> dict[Behind, Source]:
+def sources(cluster: Cluster, service: Service) -> dict[Behind, ListingSlice]:
     """What the EndpointSlices of a service list as ready, each with the slice that lists it.
 
     Raises:
@@ -65,12 +65,12 @@ def sources(cluster: Cluster, service: Service) -> dict[Behind, Source]:
     """
     labels = f"{SERVICE_NAME}={service.name}"
     slices = cluster.list(resources.ENDPOINT_SLICE, service.namespace, labels=labels)
-    return {entry: _source(found) for found in slices for entry in ready([found])}
+    return {entry: _listing(found) for found in slices for entry in ready([found])}
 
 
-def _source(found: Manifest) -> Source:
+def _listing(found: Manifest) -> ListingSlice:
     keeper = json_fields.labels(found).get(MANAGED_BY, "")
-    return Source(json_fields.namespace(found), json_fields.name(found), keeper)
+    return ListingSlice(json_fields.namespace(found), json_fields.name(found), keeper)
 
 
 def wanted(cluster: Cluster, service: Service) -> frozenset[Behind]:

@@ -113,10 +113,12 @@ def test_a_closed_pipe_leaves_nothing(
     cluster: PlayedCluster, running: Callable[..., Running]
 ) -> None:
     """Who reads only the beginning (`| head`) ends the run, and it cleans up."""
+    cluster.ready.clear()  # nothing more is said until the pipe is closed
     run = running()
     run.until_said("probe pods created")
     assert run.process.stdout is not None
     run.process.stdout.close()
+    cluster.ready.set()
     assert run.process.stderr is not None
     errors = run.process.stderr.read()
     assert run.process.wait(timeout=PATIENCE) == pytest.ExitCode.INTERRUPTED, errors

@@ -365,13 +365,6 @@ def test_a_directory_that_cannot_be_listed_is_named(
     assert (status, err) == (2, f"error: {tmp_path}: cannot be read: Permission denied\n")
 
 
-def test_help_with_a_closed_output_goes_to_standard_error() -> None:
-    """As argparse has it; nothing else is said."""
-    done = shell("$SIX --help >&-")
-    assert (done.returncode, "exit status" in done.stderr) == (0, True)
-    assert "cannot be written" not in done.stderr
-
-
 def test_findings_are_listed_by_their_code(capsys: pytest.CaptureFixture[str]) -> None:
     """As a table that docs/findings.md holds too."""
     assert main(["findings"]) == 0
