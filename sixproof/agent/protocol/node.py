@@ -35,7 +35,7 @@ class LinkSeen(Record):
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class AddressHeld(Record):
     """An address of a device with its flags by name; `preferred` are the seconds for which it may
-    be used for new connections, None for ever (RFC 4862 section 5.5.4)."""
+    be used for new connections, None without limit (RFC 4862 section 5.5.4)."""
 
     device: str
     address: str
@@ -161,7 +161,7 @@ class NodeSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ReadFilter(Record):
-    """Read the packet filter (nftables). The kernel tells it to those with NET_ADMIN only."""
+    """Read the packet filter (nftables). The kernel shows it only to processes with NET_ADMIN."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +182,7 @@ class FilterRuleSeen(Record):
     ``reject``, ``accept``, ``return``, ``nat`` and ``rewrite`` for one that changes packets, ""
     for none), the chain it jumps to, and what it counted, None without a counter.
 
-    `match` says which packets it takes, as far as that can be told: ``iifname eth0, udp, dport
+    `match` says which packets it takes, as far as that is known: ``iifname eth0, udp, dport
     4789``; "" for all. `changes` is what ``nat`` translates and ``rewrite`` writes: ``the source
     address``, ``MSS to 1220``; "" where that is not known.
     """

@@ -129,7 +129,7 @@ class EchoDatagrams(EchoPort):
     KIND = socket.SOCK_DGRAM
 
     async def open(self) -> None:
-        """Have the kernel tell which address was asked, and read."""
+        """Have the kernel report which address was asked, and read."""
         if self.sock.family == socket.AF_INET6:
             self.sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
         else:

@@ -25,7 +25,7 @@ ROUTE = "by a source route"
 FULL = "full size "
 """The prefix of the name of a way that a packet of full size takes."""
 TOLD = 8
-"""Crafted packets that one message tells of."""
+"""Crafted packets listed in one message."""
 Wrong = Callable[[CraftedResult], str]
 
 

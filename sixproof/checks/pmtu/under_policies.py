@@ -18,7 +18,7 @@ def nothing_arrives(flow: Flow) -> Expectation:
 
 
 def watched(pods: tuple[Endpoint, ...], families: tuple[Family, ...]) -> list[Flow]:
-    """The flows that tell whether the policy is in force."""
+    """The flows that show whether the policy is enforced."""
     return [
         flow
         for port_spec in (UDP, DENIED)

@@ -44,11 +44,11 @@ class ExpectedTargets:
         return self.targets[flow.destination.name]
 
     def expectation(self, flow: Flow) -> Expectation:
-        """What a flow must come to, under the policies that stand."""
+        """The outcome that a flow must have under the existing policies."""
         return self.gate(flow).expectation(self.target(flow).expectation(flow.source))
 
     def gate(self, flow: Flow) -> Gate:
-        """What the policies that stand say of a flow."""
+        """What the existing policies say of a flow."""
         if self.existing is None:
             return Gate(())
         found = self.gates.get(flow)
@@ -72,7 +72,7 @@ class ExpectedTargets:
         return connections(known) if self.candidates(flow) else 1
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:
-        """Whose arrival logs can tell of each target."""
+        """The endpoints whose arrival logs are evidence for each target."""
         return {name: t.backends for name, t in self.targets.items()}
 
     def backend(self, seen: Observation) -> Endpoint | None:

@@ -191,7 +191,7 @@ class ServiceChecks:
         """The flows that no policy of the cluster's owner closes. Where a family has none, what
         is left is measured, and then the test ends as not proven.
 
-        One that nobody may answer proves nothing where others are answered."""
+        A flow that no backend may answer proves nothing where others are answered."""
         opened, closed = parted(self._some(title, flows), expected_targets.closed_by)
         answered = [f for f in flows if expected_targets.target(f).candidates(f.source)]
         telling = [f.family for f in opened if f in answered or not answered]

@@ -119,7 +119,7 @@ def joined(intakes: Iterable[Intake]) -> Intake:
 
 
 def in_namespace(value: Mapping[str, object], namespace: str) -> Mapping[str, object]:
-    """The object, standing in that namespace where it is of a namespaced kind and names none."""
+    """The object, put into that namespace where it is of a namespaced kind and names none."""
     meta = value.get("metadata")
     if value.get("kind") not in NAMESPACED or not isinstance(meta, Mapping):
         return value
@@ -214,8 +214,8 @@ def _of_our_group(kind: Field, api: str, group: str, near: str | None) -> bool:
 
 
 def _incomplete(found: Fields) -> None:
-    """Refuse what lacks kind or apiVersion and yet means to be a policy or a list of objects.
-    Anything may stand in the values of a chart."""
+    """Refuse what lacks kind or apiVersion and yet means to be a policy or a list of objects. The
+    values of a chart may contain anything."""
     written, kind = found.values.get("apiVersion"), found.values.get("kind")
     if isinstance(kind, str) and (nearest(kind) or _list_of(kind)):
         found.need("apiVersion")

@@ -101,7 +101,7 @@ class CraftedResult:
 
     `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
     errors about it that came back. `doubt` says why it was not measured, `stalled` for how many
-    seconds an agent was too busy to tell.
+    seconds an agent was too busy to measure.
     """
 
     crafted_packet: CraftedPacket
@@ -351,7 +351,7 @@ def _icmp(seen: CapturedPacket) -> IcmpError:
 def misquoted(crafted_result: CraftedResult, narrowest: int | None) -> str:
     """What is wrong about a crafted packet that fills its source's link, empty where nothing is.
 
-    It arrives, or a Packet Too Big (over IPv4: fragmentation needed) tells the MTU of the
+    It arrives, or a Packet Too Big (over IPv4: fragmentation needed) reports the MTU of the
     `narrowest` hop, bytes, where that is known, and quotes the packet as its sender sent it: its
     own address, the one that it dialled, its ports (RFC 4443 section 3.2, RFC 5508 section 4).
     Call it only for what was measured.

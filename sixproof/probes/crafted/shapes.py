@@ -1,4 +1,4 @@
-"""Shapes: a probe datagram as fragments, behind extension headers, and as nobody may take it."""
+"""Shapes: a probe datagram as fragments, with extension headers, and as no node may accept it."""
 
 from __future__ import annotations
 

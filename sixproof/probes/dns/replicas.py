@@ -1,7 +1,7 @@
 """Which DNS replica answers what: the questions that came back wrong, put to each one by itself.
 
-Behind a Service nothing tells which replica answered. Asked at its own address, each one tells
-whether it is at fault, whatever the way through the service does. Pure.
+Behind a Service nothing shows which replica answered. Asked at its own address, each one shows
+whether it is at fault, whatever the path through the service does. Pure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DNS_REPLICA = FindingType(
 )
 
 NAMES = 4
-"""Names of wrong answers that are asked of each replica; more of them would tell the same."""
+"""Names of wrong answers that are asked of each replica; more of them would show the same."""
 ASKERS = 2
 """Pods with wrong answers that ask each replica, and one with right answers beside them."""
 
@@ -81,8 +81,8 @@ def _askers(
 class Replica:
     """What one replica said when it was asked by itself.
 
-    `wrong` are answers other than the truth. `silent` tells that it answered nobody, `lost` counts
-    questions without an answer.
+    `wrong` are answers other than the truth. `silent` says that it answered no question, `lost`
+    counts questions without an answer.
     """
 
     name: str
@@ -135,7 +135,7 @@ def _replica(name: str, node: str, row: Sequence[DnsObservation], expected: Expe
 
 
 def finding(found: Sequence[Replica], service: str) -> Finding | None:
-    """Where the DNS is at fault; None where what replicas say does not tell.
+    """Where the DNS is at fault; None where the replicas' answers do not show it.
 
     Either some replicas are at fault and others are not, or all are alike (then it is what they
     share), or each is right by itself (then it is the way through the service).

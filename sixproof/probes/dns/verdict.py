@@ -119,8 +119,8 @@ class DnsQuery:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsObservation:
-    """What came of a query. `latency` (to the answer), `waited` and `stalled` are seconds; the last
-    is how long the agent was too busy to tell."""
+    """The outcome of a query. `latency` (to the answer), `waited` and `stalled` are seconds; the
+    last is how long the agent was too busy to measure."""
 
     query: DnsQuery
     outcome: DnsOutcome

@@ -77,7 +77,7 @@ def _rules(seen: NodeSeen, family: Family) -> list[RuleSeen]:
 
 
 def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bool | None:
-    """Whether a rule is for such a packet, None where that cannot be told."""
+    """Whether a rule matches such a packet, None where that is not known."""
     if rule.mark or rule.device or (rule.source and source is None):
         return None
     there = not rule.destination or address in network(rule.destination)

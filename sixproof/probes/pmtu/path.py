@@ -62,8 +62,8 @@ class Path:
 
     @property
     def tellable(self) -> frozenset[int]:
-        """The MTUs that a sender may be told of: of each hop that is narrower than all before it,
-        and of the carriers that hold less than their tunnel."""
+        """The MTUs that may be reported to a sender: of each hop that is narrower than all earlier
+        ones, and of the carriers that hold less than their tunnel."""
         told, least = {hop.mtu for hop in self.overfull}, None
         for hop in self.hops:
             if not hop.carrier and (least is None or hop.mtu < least):
@@ -168,7 +168,7 @@ def path(
     path_topology: PathTopology,
     frontend: Endpoint | None = None,
 ) -> Path:
-    """The path of a pair, as far as agents could tell it.
+    """The path of a pair, as far as agents could report it.
 
     A `frontend` is the node at whose address the source dials: it is sent there first, and the
     frontend translates the address and sends on.

@@ -29,7 +29,7 @@ BULK = 300_000
 ATTEMPTS = 3
 """How often a pair is measured whose path changes meanwhile."""
 IN_TIME, STANDSTILL = 2.0, 1.0
-"""Seconds that bulk may take, and that it may stand still."""
+"""Seconds that bulk may take, and that it may stall."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ class PathProbe:
 
         In this order: routes and interfaces; full size at the first try; the plain socket's
         pattern; small and one byte too many; fragments; bulk over TCP; the routes again. A pair
-        whose path changed meanwhile (Felix lays its routes anew when an interface's MTU changes)
-        is measured again: what packets met cannot be held against the path that was.
+        whose path changed meanwhile (Felix reprograms its routes when an interface's MTU changes)
+        is measured again: the packets may not have taken the path that was read.
 
         Raises:
             InfrastructureError: an agent could not measure, or a path changed in every attempt.
@@ -196,7 +196,7 @@ class PathProbe:
         self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
     ) -> list[list[protocol.Sized]]:
         """Datagrams of these sizes on every flow. Where an agent was too busy to see an answer they
-        are sent once more, and waited for twice as long: what passes then was lost to nobody.
+        are sent once more, with twice the wait: what passes then was not lost on the path.
 
         Raises:
             InfrastructureError: an agent could not send, or was too busy again.
@@ -254,8 +254,8 @@ class PathProbe:
         return [found[i] for i in range(len(flows))], dict(sorted(doubtful.items()))
 
     def _transfer_in_time(self, flows: Sequence[Flow]) -> tuple[list[protocol.Bulk], list[float]]:
-        """What was carried, but slowly, is carried once more: a busy machine lets it stand still
-        once, a path that loses large packets does so every time."""
+        """What was carried, but slowly, is sent once more: a busy machine stalls it once, a path
+        that loses large packets does so every time."""
         bulk, lags = self._transfer(flows)
         slow = [i for i, (b, lag) in enumerate(zip(bulk, lags, strict=True)) if tardy(b, lag)]
         if slow:
@@ -327,8 +327,8 @@ def _hops(flow: Flow, topology: PathTopology) -> tuple[object, ...]:
 
 
 def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
-    """The routes as they are without what was learnt: for as long as a Packet Too Big is
-    remembered, the kernel tells that MTU in place of the route's own."""
+    """The routes without what was learnt: for as long as a Packet Too Big is remembered, the kernel
+    reports that MTU in place of the route's own."""
     routes = {
         ask: before.routes[ask]
         if route.expires is not None and route.device == before.routes[ask].device

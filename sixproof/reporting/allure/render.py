@@ -32,7 +32,7 @@ _SECONDS = 600
 def configuration(output: Path, history: Path | None) -> dict[str, object]:
     """Allure 3's configuration for one report.
 
-    The categories stand here because its report reads them here only; results carry a
+    The categories are here because its report reads them nowhere else; results carry a
     categories.json for other tools.
     """
     options: dict[str, object] = {
@@ -172,7 +172,7 @@ def shared_ids(results: Path) -> tuple[tuple[str, ...], ...]:
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            continue  # a worker was killed while it wrote; the file stands for no test
+            continue  # a worker was killed while it wrote; the file is no test's result
         parameters = [(p.get("name"), p.get("value")) for p in value.get("parameters", ())]
         said = value.get("fullName", "") + ("" if not parameters else f" {parameters}")
         names.setdefault(value.get("historyId", ""), {})[said] = None

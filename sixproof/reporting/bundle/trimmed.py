@@ -1,4 +1,4 @@
-"""Objects of the API server as a bundle shows them: what tells about the network.
+"""Objects of the API server as a bundle shows them: what concerns the network.
 
 Of kinds whose objects hold anything (pods with their variables, ConfigMaps) chosen fields are
 taken; Calico's own objects are taken whole.

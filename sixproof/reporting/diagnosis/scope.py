@@ -74,7 +74,7 @@ _OWN_LABEL = "sixproof.dev/"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a scope. `said` stands for a name that is not the reader's."""
+    """One side of a scope. `said` replaces a name that the reader does not know."""
 
     kind: SideKind = SideKind.ANY
     name: str = ""

@@ -113,7 +113,7 @@ def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
 
 
 class _Blame:
-    """Which families a test that did not pass speaks against."""
+    """Which families a test that did not pass is evidence against."""
 
     def __init__(self, results: Results) -> None:
         self._seen: dict[str, set[Family]] = {}
@@ -125,7 +125,7 @@ class _Blame:
 
     def named(self, case: Case) -> frozenset[Family]:
         """Those that its wrong answers were of, or that it could not measure: as it says itself,
-        else as its matrices do; empty where neither tells."""
+        else as its matrices do; empty where neither says so."""
         return frozenset(case.accuses or self._seen.get(case.nodeid, ()))
 
     def failed(self, case: Case, family: Family) -> bool:

@@ -14,7 +14,7 @@ from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.reporting.diagnosis.evidence import wrong
 
 TOLD = 4
-"""Passages told in full; the others by name only."""
+"""Passages shown in full; the others by name only."""
 
 
 def drawing(path_result: PathResult) -> Iterator[str]:

@@ -35,7 +35,7 @@ _FILES = (
     report_files.DIAGNOSTICS,
 )
 _DIRECTORIES = (report_files.ALLURE_RESULTS, report_files.PARTS)
-_HEAD = 400  # bytes of results.json in which its schema stands
+_HEAD = 400  # bytes of results.json that contain its schema
 
 
 class ReportDirectory:

@@ -16,7 +16,7 @@ KINDS = (MatrixKind.DNS_QUESTIONS, MatrixKind.DNS_ANSWERS)
 PORT = 53
 LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
-"""Of the questions to a silent replica that nobody got an answer to."""
+"""Of the questions to a silent replica, the share that got no answer."""
 _REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
 _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
