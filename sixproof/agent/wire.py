@@ -89,7 +89,7 @@ class Seal:
     def header(self, line: bytes) -> Header | None:
         """The header in a line without its end, None for one that was not written with this key.
 
-        Nothing of a line is looked at before its tag is known to be right.
+        No part of a line is parsed before its tag is verified.
         """
         said, _, tag = line.rpartition(b" ")
         if not same(tag, self._hash(b"probe", said).encode()):

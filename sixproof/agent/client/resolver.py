@@ -22,7 +22,7 @@ OWN_TROUBLE = ("EAI_MEMORY", "EAI_SYSTEM")
 
 
 def looked_up(lookup: protocol.Lookup) -> protocol.Found:
-    """One call of getaddrinfo, from a thread; whatever it meets is a result."""
+    """One call of getaddrinfo, from a thread; errors are returned as results."""
 
     def found(event: str, **fields: typing.Any) -> protocol.Found:
         fields.setdefault("addresses", [])

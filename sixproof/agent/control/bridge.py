@@ -17,7 +17,7 @@ import sys
 import time
 
 PATIENCE, FIRST_PATIENCE = 15.0, 60.0
-"""Seconds to wait for an agent that is still starting: when it is needed, and by who started it."""
+"""Seconds to wait for an agent that is still starting: for a request, and for ``listens``."""
 
 CHUNK = 1 << 16
 

@@ -69,7 +69,7 @@ class RuleSeen(Record):
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RouteHeld(Record):
     """A route of a table; `kind` is ``unicast``, ``blackhole``, ``unreachable``, ``prohibit``,
-    ``throw`` or ``local``. `protocol` is the number of who made it (rtnetlink(7)), `mtu` 0 unless
+    ``throw`` or ``local``. `protocol` is the number of its origin (rtnetlink(7)), `mtu` 0 unless
     the route carries one."""
 
     destination: str
@@ -94,7 +94,7 @@ class NeighbourSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ForwardingSeen(Record):
-    """An entry of a tunnel device's forwarding database: to whom frames for a link address go."""
+    """An entry of a tunnel device's forwarding database: where frames for a link address go."""
 
     link_address: str
     device: str

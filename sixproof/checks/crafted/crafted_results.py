@@ -1,4 +1,4 @@
-"""What became of every crafted packet of a run, and what must have become of it."""
+"""The outcome of every crafted packet of a run, and what it must be."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Wrong = Callable[[CraftedResult], str]
 
 @dataclasses.dataclass(frozen=True)
 class CraftedResults:
-    """What became of every crafted packet of the run; `closed` are flows on which none was fired,
+    """The outcome of every crafted packet of the run; `closed` are flows on which none was sent,
     by way, since policies of the cluster's owner close them."""
 
     crafted_results: tuple[CraftedResult, ...]

@@ -1,5 +1,5 @@
-"""What surrounds policies that are tried: those of the cluster's owner, what must come of flows
-under both, and what is left to be seen. Pure."""
+"""What surrounds policies that are tried: those of the cluster's owner, what flows must do under
+both, and what remains observable. Pure."""
 
 from __future__ import annotations
 

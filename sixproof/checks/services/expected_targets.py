@@ -1,4 +1,4 @@
-"""Expected targets: what flows dial, by name; what must come of them, and who may answer."""
+"""Expected targets: what flows dial, by name; their expected outcome, and which pods may answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sixproof.workloads.services.routing import ServiceTarget
 
 @dataclasses.dataclass(frozen=True)
 class ExpectedTargets:
-    """Targets by the name of their endpoint: what a flow must come to, and who may answer it.
+    """Targets by the name of their endpoint: the outcome of a flow, and which pods may answer it.
 
-    `former` is how many backends a target had before a change: one that lingers must be met.
+    `former` is how many backends a target had before a change: one that lingers must be hit.
     `existing` are the policies of the cluster's owner; without them every flow is open.
     """
 
@@ -66,7 +66,7 @@ class ExpectedTargets:
         return tuple(b.pod for b in self.target(flow).candidates(flow.source)) if works else ()
 
     def connections(self, flow: Flow) -> int:
-        """How many connections meet every backend that may answer, and any other one of the target
+        """How many connections hit every backend that may answer, and any other one of the target
         that might (see `spread.connections`); one where none may."""
         known = max(len(self.target(flow).backends), self.former)
         return connections(known) if self.candidates(flow) else 1

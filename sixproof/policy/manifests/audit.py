@@ -95,7 +95,7 @@ def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tup
 
 
 def _bounded(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
-    """The findings about one object, as many as anybody reads."""
+    """The findings about one object, up to a readable number."""
     every = _of_one(value, compiler)
     yield from itertools.islice(every, _MOST)
     if more := sum(1 for _ in every):

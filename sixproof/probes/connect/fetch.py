@@ -26,7 +26,7 @@ _SAID = 160
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """What came of asking for a page: the flow's outcome and, where it is ALLOWED, the `body`."""
+    """The result of asking for a page: the flow's outcome and, where it is ALLOWED, the `body`."""
 
     observation: Observation
     body: str = ""
@@ -45,7 +45,7 @@ class PageProbe:
         self._agents = agents
 
     def fetch(self, flows: Sequence[Flow], timeout: float) -> tuple[FetchedPage, ...]:
-        """What came of each flow (`asking`), in the order given; `timeout` is of each, in seconds.
+        """The result of each flow (`asking`), in the order given; `timeout` is of each, in seconds.
 
         An answer with a status other than 2xx is WRONG, with its text as the reason. A flow is
         tried once more, with twice the time, where an agent was too busy to measure it.

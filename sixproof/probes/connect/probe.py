@@ -199,7 +199,7 @@ class ConnectProbe:
 
 
 def _speaker(flow: Flow) -> tuple[str, Family]:
-    """To whom ICMP errors about a flow are sent."""
+    """The endpoint that ICMP errors about a flow are sent to."""
     return flow.source.name, flow.family
 
 

@@ -138,7 +138,7 @@ def rule(
 
 
 def told(flow: Flow, result: protocol.FlowResult) -> str:
-    """The error that a flow met, an ICMP error in words and with the name of who sent it."""
+    """The error that a flow received, an ICMP error in words and with the name of its sender."""
     error = icmp_error(result.icmp, flow.family)
     named = f"{error}{_whose(flow, error)}" if error else result.detail
     return ", ".join(part for part in (result.error, named) if part)

@@ -50,7 +50,7 @@ def _v6() -> ModuleType:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ends:
-    """Who a packet says it is from, and where it says it goes."""
+    """The source and the destination that a packet states."""
 
     source: IPAddress
     destination: IPAddress

@@ -69,7 +69,7 @@ class CraftedTarget:
 class CraftedPacket:
     """One datagram in one shape, as the packets that carry it.
 
-    `shape` names it, `story` the way it goes. `arrives` is what must be, `because` who says so.
+    `shape` names it, `story` its path. `arrives` is what must happen, `because` the source of that.
     `against` is the target whose baseline must have arrived. With `unseen` not one packet of it may
     even reach the server's interface.
     """
@@ -88,7 +88,7 @@ class CraftedPacket:
 
 
 class CraftedStatus(enum.Enum):
-    """What became of a crafted packet."""
+    """The outcome of a crafted packet."""
 
     ARRIVED = "arrived"
     ABSENT = "did not arrive"

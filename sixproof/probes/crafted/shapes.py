@@ -66,7 +66,7 @@ def without_the_first(length: int) -> Sequence[Cut]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
-    """How a datagram is fragmented, what must become of it, and who says so."""
+    """How a datagram is fragmented, whether it must arrive, and which source says so."""
 
     pieces: Pieces
     arrives: bool

@@ -82,7 +82,7 @@ def try_all(
 
 
 def violation(spoofed: SpoofedPtb) -> str:
-    """Which lie was believed, empty where none was."""
+    """Which spoofed message was believed, empty where none was."""
     seen = spoofed.after_spoofed
     if seen.expires is None:
         return ""

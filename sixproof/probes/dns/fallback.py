@@ -1,7 +1,7 @@
 """By name: which address a dual-stack client uses, and whether one family hides that another fails.
 
-A client that falls back (RFC 8305, or one address after the other) shows its user nothing of a
-broken family. So every address that a name leads to is tried by itself.
+A client that falls back (RFC 8305, or one address after the other) hides a broken family from its
+user. So every address that a name leads to is tried by itself.
 """
 
 from __future__ import annotations

@@ -183,7 +183,7 @@ def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> s
 
 
 def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:
-    """Wrong answers that look alike taken together: they differ by who asked, whom, and how."""
+    """Wrong answers that look alike taken together: they differ in client, server and transport."""
     groups: dict[tuple[object, ...], list[DnsDisagreement]] = {}
     for one in wrong:
         o = one.seen
@@ -291,12 +291,12 @@ class _Comparison:
 
 
 def _server_of(seen: DnsObservation) -> tuple[object, ...]:
-    """What is asked: what it says does not depend on who asks."""
+    """The server that is asked: its answer does not depend on the client."""
     return seen.query.server.name, seen.query.transport
 
 
 def _asked_of(seen: DnsObservation) -> tuple[object, ...]:
-    """Who asks what: whether an answer comes depends on both."""
+    """Client and server: whether an answer comes depends on both."""
     return seen.query.source.name, seen.query.server.name, seen.query.transport
 
 

@@ -1,4 +1,4 @@
-"""DNS results as matrices: who reaches which server and how, and what servers and resolvers say."""
+"""DNS results as matrices: which client reaches which server and how, and what the answers are."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def _question(seen: DnsObservation, ends: _Ends) -> Flow:
 
 
 def _came(seen: DnsObservation) -> str:
-    """What came of a wrong answer, alike for names that suffer alike."""
+    """The outcome of a wrong answer, the same for names with the same failure."""
     return f"{seen.came} {seen.reason}".strip()
 
 

@@ -49,8 +49,8 @@ def questions(
     """What to ask each replica: the names of some wrong answers, every type whose truth is known,
     over each family that both ends have. Nothing where replicas were asked directly already.
 
-    Some pods ask whose answers were wrong, and one whose answers were right where there is such:
-    what reaches no replica from one node alone is no fault of a replica.
+    Some pods with wrong answers ask, and one with right answers where there is one: what reaches no
+    replica from one node only is not a replica's fault.
     """
     behind = {replica.name for replica in replicas}
     through = [o for o in wrong if o.query.server.name not in behind and o.outcome.measured]
@@ -93,7 +93,7 @@ class Replica:
 
     @property
     def silent(self) -> bool:
-        """Whether it answered none of those who asked."""
+        """Whether it answered no client at all."""
         return not self.wrong and not self.right and self.lost > 0
 
     @property
@@ -105,7 +105,7 @@ class Replica:
     def fault(self) -> str:
         """What it does wrong, in words: ``answers NXDOMAIN to 4 of 8 questions``; "" for nothing.
 
-        A question that was lost on its way from some askers only is nothing that it does.
+        A question lost only on the path from some clients is not its fault.
         """
         total = len(self.wrong) + self.right + self.lost
         if self.silent:

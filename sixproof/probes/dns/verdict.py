@@ -99,7 +99,7 @@ class DnsServer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsQuery:
-    """A question on its way: who asks whom, and how."""
+    """A question as sent: its client, its server, and how it is asked."""
 
     source: Endpoint
     server: DnsServer

@@ -36,8 +36,8 @@ class RouteLookup:
         return self.open and self.route is not None and _length(self.route) == 0
 
     def refused(self, packets: str) -> str:
-        """What becomes of packets on a way that is not open, in words; "" for an open way. The
-        route is named with its table, and a rule where it is not one of the kernel's own."""
+        """What happens to packets on a closed way, in words; "" for an open one. The route is named
+        with its table, and a rule where it is not one of the kernel's own."""
         if self.open:
             return ""
         asked = "" if self.rule is None or is_usual(self.rule) else said_rule(self.rule)

@@ -51,7 +51,7 @@ def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:
 
 
 def unread(place: Endpoint, why: str) -> NodeReading:
-    """The reading of a place whose facts could not be had."""
+    """The reading of a place whose facts could not be read."""
     return NodeReading(name(place), missing=why[:300], called=_called(place))
 
 

@@ -85,7 +85,7 @@ class Path:
 
 
 Ask = tuple[str, IPAddress]
-"""Who is asked for a route (an endpoint's name), and to which address."""
+"""The endpoint that is asked for a route, by name, and the route's destination."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

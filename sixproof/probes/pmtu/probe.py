@@ -34,12 +34,12 @@ IN_TIME, STANDSTILL = 2.0, 1.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PathResult:
-    """One ordered pair over one family: what its path promises, and what packets met.
+    """One ordered pair over one family: what its path promises, and what happened to packets.
 
     `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
     byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
-    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed,
-    by who knows them. `back` is what the way back promises.
+    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
+    the endpoint that has them. `back` is what the reverse path promises.
     """
 
     flow: Flow
@@ -135,7 +135,7 @@ class PathProbe:
         )
 
     def _measure(self, flows: Sequence[Flow], known: PathTopology) -> list[PathResult]:
-        """What packets met on these flows; nothing is said yet of what kernels learnt."""
+        """What happened to packets on these flows; what kernels learnt is not filled in yet."""
         paths = [_path(f, known) for f in flows]
         back = [path(f.destination, f.source, f.family, known).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
@@ -219,7 +219,7 @@ class PathProbe:
         patience: float,
         fragment: bool,
     ) -> tuple[list[list[protocol.Sized]], dict[int, str]]:
-        """What became of them, and by index of what nothing can be said, and why."""
+        """What happened to them, and by index those that were not measured, and why."""
         specs = [
             protocol.SizedSpec(
                 address=str(flow.address),
@@ -339,7 +339,7 @@ def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
 
 
 def _learnt(flow: Flow, topology: PathTopology) -> tuple[tuple[str, protocol.RouteSeen], ...]:
-    """The routes of the flow that a Packet Too Big changed, by who knows them."""
+    """The routes of the flow that a Packet Too Big changed, by the endpoint that has them."""
     asks = (ask for ask in _asks([flow], topology.nodes) if _used(flow, ask))
     return tuple(
         (name, topology.routes[name, address])

@@ -4,7 +4,7 @@ RESULTS_DIR holds Allure results. OUT.html becomes one self-contained file, made
 results.json lies in or beside RESULTS_DIR, overview.html is written beside OUT.html too, which
 needs no Node.js. Exit status: 0 rendered, 1 Allure failed, 2 nothing to render or no Node.js (0
 with ``--if-possible``, and a hint in place of the report). With ``--if-new`` a report that is as
-new as its results stays, and no results are no error: what ends without a run renders nothing.
+new as its results is kept, and missing results are no error: without a run, nothing is rendered.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
     """The faults of a run, those that most tests show first, what was not measured last; what a
     cluster is known not to do is none.
 
-    Matrices that agree are diagnosed as one, so that a cause that many tests meet is one fault.
+    Matrices that agree are diagnosed as one, so that a cause that hits many tests is one fault.
     """
     found: list[_Found] = []
     for group in merged(results.telling()):
@@ -161,7 +161,7 @@ class _Found:
 
 
 def _silent_where_refused(pattern: Pattern) -> bool:
-    """Whether refusals were waited for in vain: by itself such a silence proves nothing."""
+    """Whether expected refusals did not come: by itself such a silence proves nothing."""
     return all(
         cell.expected.outcomes == {Outcome.REFUSED}
         and not cell.observation.outcome.measured

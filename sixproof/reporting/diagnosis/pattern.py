@@ -182,7 +182,7 @@ def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
 
 
 def _sent(cells: Iterable[Disagreement]) -> str:
-    """The ICMP errors that clients met, each with who sent it."""
+    """The ICMP errors that clients received, each with its senders."""
     senders: dict[str, dict[str, None]] = {}
     for error in (c.observation.icmp for c in cells):
         if error is not None:

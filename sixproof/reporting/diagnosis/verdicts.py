@@ -32,7 +32,7 @@ class FamilyVerdict:
     """One family: its cells over all judged matrices, and the tests that ask about it alone.
 
     `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
-    those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
+    those that did not pass, may concern it and do not name the family that was wrong. `latency`
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
     cells of tests that fail by a known limit of this cluster, in no other count. `unproven` counts
     tests that concern it and carried nothing of what they ask. `others` are results of other kinds

@@ -30,7 +30,7 @@ class FamilyTable:
 
     @property
     def caption(self) -> str:
-        """What the table is, for who hears it read."""
+        """What the table is, for screen readers."""
         title = f"{self.grid.title}, {self.grid.family}"
         return f"{title}: rows are sources, columns are destinations"
 

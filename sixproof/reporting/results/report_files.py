@@ -1,4 +1,4 @@
-"""The files of a run beside Allure's: what lies under reports/latest/."""
+"""The files of a run besides Allure's: what is under reports/latest/."""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 
 def _bad(wrong: list[Observation], asked: list[Observation]) -> list[Observation]:
-    """What makes a replica sick: lies that are no chance, or a silence to all who ask over a
-    family. What only some of those who ask lose is lost on their way."""
+    """What makes a replica faulty: more wrong answers than chance, or a silence to all clients over
+    a family. What only some clients lose is lost on the path."""
     wrong_answers = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
     if len(wrong_answers) >= max(2, len(asked) // 20):
         return wrong_answers

@@ -69,7 +69,7 @@ def _between_pods(_: Situation) -> Callable[[Disagreement], bool]:
 
 
 def _policies(_: Situation) -> Callable[[Disagreement], bool]:
-    """What a policy decides, and what it should have shut."""
+    """What a policy decides, and what it should have closed."""
     return lambda wrong: (
         wrong.expected.by_policy
         or state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK

@@ -64,8 +64,8 @@ class _Term:
 
 
 def takes(match: str, packet: FilteredPacket) -> bool:
-    """Whether a rule with this match may take the packet. Terms that say nothing of it, as a mark,
-    are no obstacle."""
+    """Whether a rule with this match may take the packet. Terms that say nothing about it, such as
+    a mark, are ignored."""
     return all(_holds(term, packet) for term in _terms(match))
 
 

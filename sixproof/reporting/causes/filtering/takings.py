@@ -52,7 +52,7 @@ HOOKS = {
     "output": "that the node itself sends",
     "forward": "that it forwards",
 }
-"""Which packets a chain sees, by its hook, where the match itself says nothing of it."""
+"""Which packets a chain sees, by its hook, where the match itself does not say."""
 
 
 @dataclasses.dataclass(frozen=True)

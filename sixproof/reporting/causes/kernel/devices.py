@@ -22,8 +22,8 @@ UNREACHED = "pods of other nodes are not reached"
 
 @dataclasses.dataclass
 class _Odd:
-    """What devices of a node have otherwise than they must; `what` follows their names, `effect`
-    is what comes of it, before the families, `carries` has the families that each carries."""
+    """What devices of a node have other than they must; `what` follows their names, `effect` is the
+    result, in front of the families, `carries` has the families that each carries."""
 
     node: str
     what: str
