@@ -42,7 +42,7 @@ class Control(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ControlResult(Record):
-    """What the server's own control came to, as an event of a flow."""
+    """The result of the server's own control, as an event of a flow."""
 
     protocol: str
     address: str

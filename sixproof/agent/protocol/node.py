@@ -1,4 +1,4 @@
-"""A node's facts: what the kernel would do with a packet, and how the node's daemons do."""
+"""A node's facts: what the kernel would do with a packet, and the health of the node's daemons."""
 
 from __future__ import annotations
 

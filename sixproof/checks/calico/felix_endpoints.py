@@ -1,4 +1,4 @@
-"""Asks Felix of every node for its health and its metrics, over each family."""
+"""Asks Felix on every node for its health and its metrics, over each family."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asks Felix of every node how it does: by its metrics, and by what it made on the node."""
+"""Checks Felix on every node: by its metrics, and by what it programmed on the node."""
 
 from __future__ import annotations
 

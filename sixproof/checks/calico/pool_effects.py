@@ -1,4 +1,4 @@
-"""What an own pool must bring about, and what of it is missing. Pure."""
+"""What one of the run's own pools must cause, and what of that is missing. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is fired at targets: packets of every shape, load after load."""
+"""What is sent to targets: packets of every shape, load after load."""
 
 from __future__ import annotations
 

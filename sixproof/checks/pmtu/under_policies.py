@@ -27,5 +27,5 @@ def watched(pods: tuple[Endpoint, ...], families: tuple[Family, ...]) -> list[Fl
 
 
 def is_enforced(seen: Observation) -> bool:
-    """Whether one of these flows came to what the policy says of its port."""
+    """Whether one of these flows had the outcome that the policy requires for its port."""
     return (seen.outcome is Outcome.ALLOWED) == (seen.flow.port == UDP.port)

@@ -117,7 +117,7 @@ def _placed(
     """The cluster with addresses in place of unknown ones, where they decide nothing.
 
     Raises:
-        UsageError: an end has no address, and a policy goes by addresses.
+        UsageError: an end has no address, and a policy matches addresses.
     """
     without = [end.endpoint for end in ends if not end.endpoint.addresses]
     outside = [e for e in without if e.kind not in _HAVE_IDENTITY]

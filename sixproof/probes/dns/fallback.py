@@ -37,7 +37,7 @@ class ByName:
         return Family.of(self.found.addresses[0]) if self.found.addresses else None
 
     def outcome(self, family: Family) -> Outcome:
-        """What a client that only has this family comes to."""
+        """The result for a client that only has this family."""
         if not self.found.outcome.measured:
             return Outcome.UNKNOWN
         known = [a for a in self.found.addresses if Family.of(a) is family]

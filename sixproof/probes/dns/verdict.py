@@ -21,7 +21,7 @@ from sixproof.probes.dns.message import DnsAnswer, DnsQuestion, MalformedAnswer,
 
 
 class DnsOutcome(enum.StrEnum):
-    """What a question came to, as a class."""
+    """The outcome of a question, as a class."""
 
     NOERROR = "NOERROR"  # records of the type that was asked for
     NODATA = "NODATA"  # the name exists, without such records (RFC 2308 section 2.2)

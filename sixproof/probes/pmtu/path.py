@@ -103,7 +103,7 @@ class PathTopology:
     def hop(self, asked: Endpoint, where: str, address: IPAddress) -> tuple[Hop, ...]:
         """The interface by which an endpoint sends to an address, and its route where narrower.
 
-        A route that carries an MTU of its own is what the kernel goes by, also where the interface
+        A route with an MTU of its own is what the kernel uses, also where the interface
         is narrower (Linux, ip_dst_mtu_maybe_forward): Felix' routes into a tunnel do.
         """
         route = self.routes.get((asked.name, address))

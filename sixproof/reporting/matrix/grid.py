@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from sixproof.model import Edge, Endpoint, Expectation, Family, Matrix, Observation, Outcome
 
 Expected = Mapping[tuple[Family, Edge], Expectation]
-"""What every cell of a matrix must come to."""
+"""The expected outcome of every cell of a matrix."""
 
 
 class CellState(enum.StrEnum):
@@ -117,7 +117,7 @@ class Square:
         return all(cell is None for cell in self.cells)
 
     def shown(self) -> tuple[Cell | None, ...]:
-        """The cells to draw: one where the ports agree, else one a port."""
+        """The cells to draw: one where the ports agree, else one per port."""
         if self.empty:
             return (None,)
         return self.cells if self.folded is None else (self.folded,)

@@ -1,4 +1,4 @@
-"""Packets of a flow at a node: its own, its answers, those that carry it and those it needs beside.
+"""Packets of a flow at a node: its own, its answers, its tunnel's, and others it depends on.
 
 A rule of the packet filter can only break a flow whose packets it can take.
 """

@@ -1,4 +1,4 @@
-"""Hop limit: packets die of it on the way, and a router says so."""
+"""Hop limit: packets exceed it on the path, and a router reports it."""
 
 from __future__ import annotations
 
