@@ -4,7 +4,7 @@ It is handed to ``python3 -c`` in a container beside the cluster. The first line
 JSON object: the ``files`` of the agent by path, the arguments with which Python starts it there
 (``serve``), the ``port_specs`` that it serves and the ``name`` by which it answers. It prints the
 folder of the agent's files and socket once the agent is there. When its input ends, as it does when
-whoever started it is killed, the agent ends and the folder goes.
+its parent is killed, the agent ends and the folder is removed.
 """
 
 import json

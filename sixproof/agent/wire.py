@@ -4,8 +4,8 @@ A probe is the line ``SIX1 <nonce> <upload> <download> <tag>`` and its upload; t
 line ``SIX1 <nonce> <ok|bad> <peer> <peer port> <host> <download>`` and its download. Payloads
 derive from the nonce, so each side can check what the other one sent.
 
-The tag is a keyed hash of the line before it (BLAKE2s, RFC 7693). Whoever does not hold the key of
-the run gets no answer, whatever else the line says.
+The tag is a keyed hash of the line before it (BLAKE2s, RFC 7693). A client without the run's key
+gets no answer, whatever else the line says.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Seal:
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
         self.mark = self._hash(b"mark", b"") if key else ""
-        """Tells a key from others and does not give it away; empty for none."""
+        """Identifies a key without giving it away; empty for none."""
 
     def _hash(self, use: bytes, data: bytes) -> str:
         return blake2s(data, digest_size=TAG // 2, key=self._key, person=use).hexdigest()
@@ -87,9 +87,9 @@ class Seal:
         return b"%s %s\n" % (said, self._hash(b"probe", said).encode())
 
     def header(self, line: bytes) -> Header | None:
-        """The header in a line without its end, None for one that nobody with this key wrote.
+        """The header in a line without its end, None for one that was not written with this key.
 
-        Nothing of a line is looked at before its tag is known to be right.
+        No part of a line is parsed before its tag is verified.
         """
         said, _, tag = line.rpartition(b" ")
         if not same(tag, self._hash(b"probe", said).encode()):

@@ -22,7 +22,7 @@ from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
 
 TOLD = 12
-"""Flows that one message tells of."""
+"""Flows listed in one message."""
 
 
 def require(recorder: Recorder, asked: Judged, step: str, family: Family | None = None) -> None:
@@ -74,7 +74,7 @@ def judged(
     kind: MatrixKind, title: str, seen: Iterable[Observation], wrong: Mapping[Flow, str]
 ) -> Judged:
     """One cell per flow: WRONG with what is wrong about it, else ALLOWED; of several observations
-    of one flow the last stands."""
+    of one flow the last counts."""
     cells = (
         dataclasses.replace(
             o,

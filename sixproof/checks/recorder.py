@@ -11,7 +11,7 @@ from sixproof.reporting.results.test_record import Convergence
 
 
 class Recorder:
-    """Notes what tests measure. `current` tells the node id of the test that runs."""
+    """Notes what tests measure. `current` returns the node id of the running test."""
 
     def __init__(self, notes: PartWriter, current: Callable[[], str]) -> None:
         self._notes = notes
@@ -31,7 +31,7 @@ class Recorder:
         self._notes.write(Measured(matrix, dict(expected), self._current(), headline))
 
     def finding(self, finding: Finding) -> None:
-        """Note what the test found of the cluster; tests that find the same are told once."""
+        """Note what the test found in the cluster; equal findings of tests are reported once."""
         self._notes.write(finding)
 
     def convergence(self, what: str, seconds: float, family: Family, rounds: int) -> None:

@@ -1,4 +1,4 @@
-"""The policy oracle: from manifests to the verdict that a flow must come to. Pure, no I/O."""
+"""The policy oracle: from manifests to the expected verdict on a flow. Pure, no I/O."""
 
 from sixproof.policy.engine.decision import Decision, Verdict
 from sixproof.policy.engine.judgement import Judgement, SideJudgement

@@ -85,7 +85,7 @@ class Attempt:
         self.noted = {"error": sockets.error_name(error), "icmp": icmp}
 
     def icmp_error(self) -> protocol.IcmpSeen | None:
-        """Which ICMP error came from whom; TCP sockets keep it since Linux 5.9."""
+        """The ICMP error and its sender; TCP sockets keep it since Linux 5.9."""
         if self.sock is None:
             return None
         try:
@@ -168,7 +168,7 @@ class SourcePorts:
 
     A kernel gives a random one. Connection tracking takes a flow from the port of an earlier one
     to the same server for that earlier one: it lets it through whatever policy says by then, and
-    leaves untranslated what met a service before the node had its rules.
+    leaves untranslated what reached a service before the node had its rules.
     """
 
     TRIES = 100

@@ -40,7 +40,7 @@ class Batch:
         try:
             await self.finished
         finally:
-            self.waiting.clear()  # cancelled: nobody waits for what has not been tried
+            self.waiting.clear()  # cancelled: what has not been tried is dropped
         return typing.cast(list[protocol.FlowResult], self.results)
 
     def fill(self) -> None:

@@ -1,4 +1,4 @@
-"""Bulk over TCP, and what the kernel tells an unprivileged process of it."""
+"""Bulk over TCP, and what the kernel reports about it to an unprivileged process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TCPI_OPT_TIMESTAMPS, TIMESTAMPS = 1, 12
 
 
 class TcpBulk(TcpAttempt):
-    """A TCP flow that is watched: how long it stood still, and what its socket knew at the end."""
+    """A TCP flow that is watched: how long it stalled, and what its socket knew at the end."""
 
     RESULT = protocol.Bulk
     LOOK = 0.05
@@ -54,7 +54,7 @@ class TcpBulk(TcpAttempt):
 
 
 def tcp_info(sock: socket.socket) -> dict[str, int]:
-    """Some fields of TCP_INFO, 0 where the kernel is too old to tell."""
+    """Some fields of TCP_INFO, 0 where the kernel is too old to report them."""
     data = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256).ljust(256, b"\0")
     words = {name: struct.unpack_from("=I", data, at)[0] for name, at in TCP_INFO_WORDS.items()}
     counts = {name: struct.unpack_from("=Q", data, at)[0] for name, at in TCP_INFO_COUNTS.items()}

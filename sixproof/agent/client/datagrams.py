@@ -53,8 +53,9 @@ class DatagramAttempt(Attempt):
     def suffer(self, error: OSError) -> None:
         """An error that ends the flow, or one that a later attempt may survive.
 
-        EPERM is the client's own filter eating what it sends, to be judged like any other silence.
-        EMSGSIZE without DF tells a path MTU to which the kernel fragments the next attempt.
+        EPERM is the client's own filter dropping what it sends, to be judged like any other
+        silence. EMSGSIZE without DF reports a path MTU; the kernel fragments the next attempt to
+        it.
         """
         fragments = error.errno == errno.EMSGSIZE and self.left and not self.spec.dont_fragment
         if error.errno == errno.EPERM or fragments:

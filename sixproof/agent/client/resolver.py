@@ -18,11 +18,11 @@ LOOKUP_LIMIT = 5000
 RESOLVER_FAMILIES = {"any": socket.AF_UNSPEC, "IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
 RESOLVER_ERRORS = {getattr(socket, name): name for name in dir(socket) if name.startswith("EAI_")}
 OWN_TROUBLE = ("EAI_MEMORY", "EAI_SYSTEM")
-"""Errors that speak of this process: out of memory, out of files."""
+"""Errors that concern this process: out of memory, out of files."""
 
 
 def looked_up(lookup: protocol.Lookup) -> protocol.Found:
-    """One call of getaddrinfo, from a thread; whatever it meets is a result."""
+    """One call of getaddrinfo, from a thread; errors are returned as results."""
 
     def found(event: str, **fields: typing.Any) -> protocol.Found:
         fields.setdefault("addresses", [])
@@ -77,7 +77,7 @@ class Resolver:
             self.busy -= 1
 
         def work() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits any more
                 while waiting:
                     try:
                         index, lookup = waiting.popleft()

@@ -1,4 +1,4 @@
-"""Datagrams of exact sizes: what a path carries, by what the kernel tells of it."""
+"""Datagrams of exact sizes: what a path carries, as the kernel reports it."""
 
 from __future__ import annotations
 

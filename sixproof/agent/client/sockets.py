@@ -1,4 +1,4 @@
-"""What a socket's kernel is told about ICMP errors and sizes, and what it tells of them."""
+"""Socket options for ICMP errors and sizes, and what the kernel reports about them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def offender(data: bytes) -> str:
 
 
 def event_of(number: int, sent: bool) -> str:
-    """The event that an errno stands for; `sent` tells whether anything left the socket before."""
+    """The event that an errno means; `sent` says whether anything left the socket earlier."""
     if number in (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE):
         return protocol.Event.RESET
     if number == errno.EMSGSIZE:

@@ -139,7 +139,7 @@ class Agent:
         return packet_filter()
 
     async def start_capture(self, request: protocol.StartCapture) -> protocol.CaptureStarted:
-        """Begin to keep packets; captures that nobody fetched make room, the oldest first."""
+        """Begin to keep packets; captures that were not fetched make room, the oldest first."""
         if request.name in self.captures:
             raise ValueError(f"there is a capture {request.name[:40]!r} already")
         if len(self.captures) >= CAPTURES:
@@ -219,7 +219,7 @@ class Lag:
         self._samples: collections.deque[tuple[float, float]] = collections.deque(maxlen=2000)
 
     async def watch(self) -> None:
-        """Sample for ever."""
+        """Sample until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             before = loop.time()

@@ -17,7 +17,7 @@ import sys
 import time
 
 PATIENCE, FIRST_PATIENCE = 15.0, 60.0
-"""Seconds to wait for an agent that is still starting: when it is needed, and by who started it."""
+"""Seconds to wait for an agent that is still starting: for a request, and for ``listens``."""
 
 CHUNK = 1 << 16
 
@@ -46,7 +46,7 @@ def copy(agent: int, stdin: int = 0, stdout: int = 1) -> None:
     """Copy both ways between descriptors until either side ends.
 
     Neither way waits for the other: a runner that only writes and an agent that only answers would
-    otherwise block each other for ever.
+    otherwise deadlock.
     """
     for number in (agent, stdout):
         os.set_blocking(number, False)

@@ -42,7 +42,7 @@ class Control(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ControlResult(Record):
-    """What the server's own control came to, as an event of a flow."""
+    """The result of the server's own control, as an event of a flow."""
 
     protocol: str
     address: str
@@ -65,8 +65,8 @@ class ControlResult(Record):
 class Evidence(Record):
     """Which of these nonces arrived, which handshakes hang, does the server answer itself?
 
-    `window` is how many seconds ago the oldest of the flows began. Without `handshakes` nobody
-    looks for those that hang, which takes some 20 ms of processor time on a busy node.
+    `window` is how many seconds ago the oldest of the flows began. Without `handshakes` those that
+    hang are not looked for, which takes some 20 ms of processor time on a busy node.
     """
 
     nonces: list[str]

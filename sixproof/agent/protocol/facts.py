@@ -1,4 +1,4 @@
-"""Facts: who an agent is, how it does, and what its kernel says of the pod's network."""
+"""Facts: an agent's identity and health, and what its kernel says about the pod's network."""
 
 from __future__ import annotations
 

@@ -73,7 +73,7 @@ class FlowResult(Record):
     """What was seen of a flow.
 
     `latency` is to the whole answer, `stage` connect or exchange. A silent flow may carry the last
-    error that did not end it, such as EPERM where the client's own filter eats what it sends.
+    error that did not end it, such as EPERM where the client's own filter drops what it sends.
     """
 
     nonce: str

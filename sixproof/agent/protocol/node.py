@@ -1,4 +1,4 @@
-"""A node's facts: what the kernel would do with a packet, and how the node's daemons do."""
+"""A node's facts: what the kernel would do with a packet, and the health of the node's daemons."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class LinkSeen(Record):
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class AddressHeld(Record):
     """An address of a device with its flags by name; `preferred` are the seconds for which it may
-    be used for new connections, None for ever (RFC 4862 section 5.5.4)."""
+    be used for new connections, None without limit (RFC 4862 section 5.5.4)."""
 
     device: str
     address: str
@@ -69,7 +69,7 @@ class RuleSeen(Record):
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class RouteHeld(Record):
     """A route of a table; `kind` is ``unicast``, ``blackhole``, ``unreachable``, ``prohibit``,
-    ``throw`` or ``local``. `protocol` is the number of who made it (rtnetlink(7)), `mtu` 0 unless
+    ``throw`` or ``local``. `protocol` is the number of its origin (rtnetlink(7)), `mtu` 0 unless
     the route carries one."""
 
     destination: str
@@ -94,7 +94,7 @@ class NeighbourSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ForwardingSeen(Record):
-    """An entry of a tunnel device's forwarding database: to whom frames for a link address go."""
+    """An entry of a tunnel device's forwarding database: where frames for a link address go."""
 
     link_address: str
     device: str
@@ -161,7 +161,7 @@ class NodeSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ReadFilter(Record):
-    """Read the packet filter (nftables). The kernel tells it to those with NET_ADMIN only."""
+    """Read the packet filter (nftables). The kernel shows it only to processes with NET_ADMIN."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +182,7 @@ class FilterRuleSeen(Record):
     ``reject``, ``accept``, ``return``, ``nat`` and ``rewrite`` for one that changes packets, ""
     for none), the chain it jumps to, and what it counted, None without a counter.
 
-    `match` says which packets it takes, as far as that can be told: ``iifname eth0, udp, dport
+    `match` says which packets it takes, as far as that is known: ``iifname eth0, udp, dport
     4789``; "" for all. `changes` is what ``nat`` translates and ``rewrite`` writes: ``the source
     address``, ``MSS to 1220``; "" where that is not known.
     """

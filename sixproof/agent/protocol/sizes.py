@@ -26,7 +26,7 @@ class SizedSpec(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Sized(Record):
-    """What came of one of them; `mtu` is the path MTU by the socket's kernel afterwards."""
+    """The result of one of them; `mtu` is the kernel's path MTU for the socket afterwards."""
 
     size: int
     event: str
@@ -38,7 +38,7 @@ class Sized(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class SizedSeen(Record):
-    """What came of all of them; `mtu` is the path MTU that the kernel began with."""
+    """The results of all of them; `mtu` is the path MTU that the kernel began with."""
 
     nonce: str
     mtu: int

@@ -101,7 +101,7 @@ class EchoPort:
         raise NotImplementedError
 
     def close(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         raise NotImplementedError
 
 
@@ -119,7 +119,7 @@ class EchoStreams(EchoPort):
         )
 
     def close(self) -> None:
-        """Accept no more."""
+        """Stop accepting."""
         self.server.close()
 
 
@@ -129,7 +129,7 @@ class EchoDatagrams(EchoPort):
     KIND = socket.SOCK_DGRAM
 
     async def open(self) -> None:
-        """Have the kernel tell which address was asked, and read."""
+        """Have the kernel report which address was asked, and read."""
         if self.sock.family == socket.AF_INET6:
             self.sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
         else:
@@ -138,7 +138,7 @@ class EchoDatagrams(EchoPort):
         asyncio.get_running_loop().add_reader(self.sock, self.readable)
 
     def close(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         asyncio.get_running_loop().remove_reader(self.sock)
         self.sock.close()
 

@@ -14,8 +14,8 @@ LOG_LIMIT = 16_384  # arrivals; a batch brings one server some hundred and asks 
 
 
 class Log:
-    """The arrival log, bounded; the oldest entry goes first. What is not of this run is no more
-    than counted: `foreign` by tcp and udp."""
+    """The arrival log, bounded; the oldest entry goes first. What is not of this run is only
+    counted: `foreign` by tcp and udp."""
 
     def __init__(self) -> None:
         self._arrivals: dict[str, protocol.Arrival] = {}

@@ -1,4 +1,4 @@
-"""The server's ports, each in both families unless told otherwise."""
+"""The server's ports, each in both families unless configured otherwise."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ANY_ADDRESS = {
     "4": (socket.AF_INET, "0.0.0.0"),  # noqa: S104 - a pod's every address
     "6": (socket.AF_INET6, "::"),
 }
-"""A family and all its addresses, by the digit that stands for it in ``tcp6/8080``."""
+"""A family and all its addresses, by its digit in ``tcp6/8080``."""
 
 
 class Server:

@@ -44,7 +44,7 @@ class Capture:
             except (BlockingIOError, InterruptedError):
                 return
             except OSError:
-                continue  # ENETDOWN, told once
+                continue  # ENETDOWN, reported once
             if kind in (ETH_P_IP, ETH_P_IPV6) and device != "lo":
                 self.keep(data, direction == PACKET_OUTGOING)
 

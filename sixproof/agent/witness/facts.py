@@ -23,7 +23,7 @@ IFA_FLAGS = {0x08: "dadfailed", 0x20: "deprecated", 0x40: "tentative", 0x80: "pe
 
 
 def rss_kib() -> int:
-    """This process's resident memory; getrusage would tell the peak of whoever started it."""
+    """This process's resident memory; getrusage would report the peak of its parent."""
     for line in files.read("/proc/self/status").splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])

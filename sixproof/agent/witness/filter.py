@@ -53,7 +53,7 @@ def packet_filter() -> protocol.FilterSeen:
 def _telling(
     bases: typing.Iterable[protocol.ChainSeen], dumped: typing.Iterable[bytes]
 ) -> list[tuple[bytes, protocol.FilterRuleSeen]]:
-    """The rules that say what becomes of packets, with their bytes."""
+    """The rules that decide about packets, with their bytes."""
     based = {(c.family, c.table, c.name) for c in bases}
     return [
         (data, r)

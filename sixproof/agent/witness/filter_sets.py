@@ -32,7 +32,7 @@ def wanted(rules: typing.Iterable[bytes]) -> list[Place]:
 
 
 def read(kernel: Netlink, place: Place) -> Members:
-    """A set's members; none where the kernel does not tell them (it was deleted meanwhile)."""
+    """A set's members; none where the kernel does not list them (it was deleted meanwhile)."""
     family, table, name = place
     body = struct.pack("!BBH", family, 0, 0) + _string(1, table) + _string(2, name)
     try:

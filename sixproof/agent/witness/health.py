@@ -11,7 +11,7 @@ import typing
 from sixproof.agent import protocol
 
 PATIENCE = 2.0
-"""Seconds that one may take: a process that stands still takes connections and answers none."""
+"""Seconds that one may take: a process that hangs accepts connections and answers none."""
 LONGEST = 4000
 """Bytes of an answer that are taken."""
 LOOPBACK = ("127.0.0.1", "::1")

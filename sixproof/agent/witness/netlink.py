@@ -13,7 +13,7 @@ ERROR, DONE, INTERRUPTED = 2, 3, 0x10
 PATIENCE = 2.0
 """Seconds that the kernel may take; it answers at once."""
 TRIES = 3
-"""Of a dump that changed while it was told."""
+"""Of a dump that changed while it was read."""
 
 
 class Refused(OSError):

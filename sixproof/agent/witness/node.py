@@ -60,7 +60,7 @@ Told = tuple[typing.Any, ...]
 
 
 class NodeReader:
-    """Reads them, each kind apart: what the kernel refuses is named, and the rest is told."""
+    """Reads them, each kind apart: what the kernel refuses is named, and the rest is reported."""
 
     def __init__(self) -> None:
         self.cut: list[str] = []
@@ -198,14 +198,14 @@ def rule_of(data: bytes) -> protocol.RuleSeen | None:
 
 
 def route(data: bytes) -> protocol.RouteHeld | None:
-    """A route (RTM_NEWROUTE); those to the node itself are its addresses, told elsewhere."""
+    """A route (RTM_NEWROUTE); those to the node itself are its addresses, reported elsewhere."""
     family, length, _, _, table, made_by, _, kind, _ = struct.unpack_from("=8BI", data)
     found = attributes(data[12:])
     table = number(found.get(15)) or table
     if family not in FAMILIES or table == TABLE_LOCAL or kind not in ROUTE_KINDS:
         return None
     device, gateway = found.get(4), literal(family, found.get(5))
-    if paths := found.get(9):  # several next hops: the first stands for all
+    if paths := found.get(9):  # several next hops: the first represents all
         device = paths[4:8]
         gateway = literal(family, attributes(paths[8:]).get(5))
     return protocol.RouteHeld(

@@ -1,4 +1,4 @@
-"""Routes, as rtnetlink(7) tells them."""
+"""Routes, as rtnetlink(7) reports them."""
 
 from __future__ import annotations
 

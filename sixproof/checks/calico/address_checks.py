@@ -102,7 +102,7 @@ class AddressChecks:
 
         Raises:
             VerdictError: something does not; the first that disagrees is named, for each pod.
-            NotAsked: neither Calico's annotations nor its IPAM tell anything.
+            NotAsked: neither Calico's annotations nor its IPAM have an address.
         """
         known = [(r, address) for r in self.records if (address := r.address(family))]
         if not self.ipam.blocks and all(r.noted is None for r, _ in known):
@@ -186,7 +186,7 @@ class AddressChecks:
         Raises:
             VerdictError: one is not.
             InfrastructureError: an agent could not be asked.
-            NotAsked: the method is not known, or what it chooses cannot be told.
+            NotAsked: the method, or what it chooses, is not known.
         """
         method = dict(self.state.autodetection).get(family)
         if method is None:
@@ -298,7 +298,7 @@ def chooses(pool: Pool) -> bool:
 def passed_over(pool: Pool, pod: Endpoint, nodes: Labelled, namespaces: Labelled) -> str:
     """Why a pod that names no pool cannot have got an address of this one, "" where it can.
 
-    What is not known of a node or a namespace is held against nobody.
+    A node or namespace whose labels are not known counts as selected.
 
     Raises:
         NotAsked: a selector cannot be read.

@@ -114,7 +114,7 @@ class BgpChecks:
         """Every node has every session of a family that BGPConfiguration and BGPPeers ask for.
 
         Raises:
-            VerdictError: one is not Established; BIRD's state of it is told, and since when.
+            VerdictError: one is not Established; reports BIRD's state of it, and since when.
             NotAsked: Calico asks for no session of this family.
         """
         mine = [session for session in self.wanted if session.family is family]

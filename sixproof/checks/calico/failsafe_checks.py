@@ -55,7 +55,7 @@ class FailsafeChecks:
         Raises:
             VerdictError: the policy closes a fail-safe port, or does not close the other one; or
                 one of them does not refuse before there is a policy.
-            NotAsked: somebody listens at one of the ports, or no host may be guarded.
+            NotAsked: something listens on one of the ports, or no host may be guarded.
         """
         flows = self._flows()
         before = self._connectivity.measure(f"{TITLE}, before", flows, self._options)

@@ -1,4 +1,4 @@
-"""Asks Felix of every node for its health and its metrics, over each family."""
+"""Asks Felix on every node for its health and its metrics, over each family."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class FelixEndpoints:
         return next((dataclasses.replace(flow, source=pod) for pod in others or pods), None)
 
     def _require_of_node(self, title: str, flows: Sequence[Flow], because: str) -> None:
-        """Nothing stands between a node and itself that could close these flows."""
+        """Nothing between a node and itself could block these flows."""
         matrix = self._measure(title, flows)
         self._connectivity.hold(matrix, _expecting(because))
 

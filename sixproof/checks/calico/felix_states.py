@@ -1,4 +1,4 @@
-"""Asks Felix of every node how it does: by its metrics, and by what it made on the node."""
+"""Checks Felix on every node: by its metrics, and by what it programmed on the node."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ class FelixStates:
         self._settle = settle
 
     def must_follow(self) -> None:
-        """Felix of every node is in sync with the datastore, takes a change over, and counts no
-        error while it does. Errors of one change that are not there with the next are told only:
-        Felix tries again, and others change rules at the same time.
+        """Felix on every node is in sync with the datastore, applies a change, and counts no error
+        while it does. Errors of one change that do not recur with the next are only reported:
+        Felix retries, and other components change rules at the same time.
 
         Raises:
             VerdictError: one is not, does not, or counts errors with each of two changes.
@@ -148,7 +148,7 @@ class FelixStates:
         self._require(PROGRAMS, "eBPF programs", found, wrong, hosts=hosts)
 
     def must_encrypt(self, family: Family) -> None:
-        """Every node has told a WireGuard key for a family and has the device up that encrypts it.
+        """Every node has published a WireGuard key for a family and has its WireGuard device up.
 
         Raises:
             VerdictError: one has not.

@@ -33,7 +33,7 @@ class InstallationChecks:
         """Every component of the operator says that it is available and not degraded.
 
         Raises:
-            VerdictError: one does not; its own words are told.
+            VerdictError: one does not; its own message is reported.
             NotAsked: no component says anything.
         """
         statuses = self._installation.statuses

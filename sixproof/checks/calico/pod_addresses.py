@@ -26,7 +26,7 @@ class PodRecord:
     noted: tuple[IPAddress, ...] | None
 
     def address(self, family: Family) -> IPAddress | None:
-        """Its address of a family by whoever knows one, None where nobody does."""
+        """Its address of a family, from its status or from Calico's annotation; None without."""
         return _of(self.pod_ips, family) or _of(self.noted or (), family)
 
 

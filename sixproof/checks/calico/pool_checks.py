@@ -147,10 +147,10 @@ class PoolChecks:
 
     def must_refuse(self, family: Family, why: str, home: PoolHome) -> None:
         """A pod that asks for a pool that is ``missing`` or ``disabled`` gets no address, and the
-        kubelet tells the reason of Calico, which names the pool.
+        kubelet reports Calico's reason, which names the pool.
 
         Raises:
-            VerdictError: it has an address, or nobody tells why it has none.
+            VerdictError: it has an address, or no reason is reported why it has none.
         """
         self._pool(Purpose.DISABLED, family)
         refusal = home.refuse(self._pools, family, why)

@@ -1,4 +1,4 @@
-"""What an own pool must bring about, and what of it is missing. Pure."""
+"""What one of the run's own pools must cause, and what of that is missing. Pure."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def blocks_of(pools: Sequence[OwnPool], ipam: Ipam) -> tuple[Block, ...]:
 def strangers(
     blocks: Sequence[Block], namespaces: Collection[str]
 ) -> Iterator[tuple[str, Subject]]:
-    """Who has an address of these blocks and is no pod of these namespaces."""
+    """Holders of addresses in these blocks that are not pods of these namespaces."""
     for block in blocks:
         for address, holder in block.assigned.items():
             if holder.namespace not in namespaces:
@@ -67,7 +67,7 @@ def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> str:
 
 
 def unrefused(refusal: Refusal, result: AddressResult) -> str:
-    """What is wrong with what became of a pod that must get no address, "" where nothing is."""
+    """What is wrong with a pod that must get no address, "" where nothing is."""
     who = f"pod {refusal.asking.name}, which asks for {refusal.words[0]},"
     if result.addresses:
         has = " and ".join(map(str, result.addresses))

@@ -1,8 +1,8 @@
 """What a test must have carried, and what to say where it carried nothing (contract 12). Pure.
 
-A cell shows what a test is about if it came to what the test itself expects. One that a policy of
-the cluster's owner closes shows nothing, nor does one of which either may come; and a pod that
-talks to itself shows nothing of the network, unless that is the question.
+A cell shows what a test is about if its outcome is what the test itself expects. One that a policy
+of the cluster's owner closes shows nothing, nor does one where either outcome is right; and a pod
+that talks to itself shows nothing about the network, unless that is the question.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def parted(
 
 
 def unproven(matrix: Matrix, expected: Expected) -> NotAsked | None:
-    """Why a matrix of which nothing is wrong proves nothing of some family; None where it does."""
+    """Why a matrix without a wrong cell proves nothing for some family; None where it does."""
     carried: set[Family] = set()
     for (family, edge), seen in relevant(matrix).items():
         if expected[family, edge].proven_by(seen.outcome):

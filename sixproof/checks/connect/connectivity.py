@@ -86,11 +86,11 @@ class Connectivity:
         brief: bool = False,
         context: Sequence[str] = (),
     ) -> None:
-        """The matrix must be what is expected of every cell; `context` is told where it is not.
+        """The matrix must be what is expected of every cell; `context` is reported where it is not.
 
-        The policies that stand in the cluster are asked first, then `expect`: what they close
-        meets nobody who could answer or refuse it. Where nothing is wrong and nothing of a family
-        was carried, the test ends as not proven.
+        The existing policies of the cluster are consulted first, then `expect`: what they close
+        reaches no server that could answer or refuse it. Where nothing is wrong and nothing of a
+        family was carried, the test ends as not proven.
 
         Raises:
             VerdictError: it is not; the message is the evidence.
@@ -111,9 +111,9 @@ class Connectivity:
         brief: bool = False,
         context: Sequence[str] = (),
     ) -> Mapping[tuple[Family, Edge], Expectation]:
-        """The matrix must be what `expect` says, which knows of the policies that stand; what was
-        expected is returned. A cell that such a policy closes and that could not be measured is
-        left out: nothing is asked of it.
+        """The matrix must be what `expect` says, which knows of the existing policies; returns what
+        was expected. A cell that such a policy closes and that could not be measured is left out:
+        nothing is required of it.
 
         `brief` attaches a matrix of which nothing is wrong as text only: for tests of many.
 

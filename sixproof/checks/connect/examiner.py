@@ -56,8 +56,8 @@ class Examiner:
         hurried: Callable[[], bool] = lambda: False,
     ) -> Examination:
         """What they say after the last one, once failing flows were sent again. `readers` None
-        leaves the packet filters unread. Once somebody is `hurried`, nothing more is begun that
-        takes long, and once the API server was given up, nothing that goes through it: streams to
+        leaves the packet filters unread. Once `hurried` is true, nothing that takes long is
+        started, and once the API server was given up, nothing that goes through it, as streams to
         agents do."""
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
@@ -143,7 +143,8 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
 
 def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
     """The run's pods that most wrong cells have as an end, those of its policy namespaces too, or
-    that failed tests without cells are about: what is wrong inside one is told by it."""
+    that failed tests without cells are about: only the pod itself can report what is wrong in it.
+    """
     prefix = topology.run.namespace("")
     known: dict[str, Endpoint] = {}
     counts: Counter[str] = Counter()

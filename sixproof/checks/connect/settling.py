@@ -52,8 +52,8 @@ class Settling:
 
     def wait(self, flows: Sequence[Flow]) -> str:
         """Return once all that no policy closes is open, twice in a row, or after the settle
-        time-out; the test itself judges. The time is recorded, and returned as a line for those who
-        read a failure; "" where nothing was dialled."""
+        time-out; the test itself judges. The time is recorded, and returned as a line for the
+        failure message; "" where nothing was dialled."""
         opened, _ = parted(flows, self._closes)
         if not opened:
             return ""

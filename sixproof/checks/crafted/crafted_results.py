@@ -1,4 +1,4 @@
-"""What became of every crafted packet of a run, and what must have become of it."""
+"""The outcome of every crafted packet of a run, and what it must be."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ ROUTE = "by a source route"
 FULL = "full size "
 """The prefix of the name of a way that a packet of full size takes."""
 TOLD = 8
-"""Crafted packets that one message tells of."""
+"""Crafted packets listed in one message."""
 Wrong = Callable[[CraftedResult], str]
 
 
 @dataclasses.dataclass(frozen=True)
 class CraftedResults:
-    """What became of every crafted packet of the run; `closed` are flows on which none was fired,
+    """The outcome of every crafted packet of the run; `closed` are flows on which none was sent,
     by way, since policies of the cluster's owner close them."""
 
     crafted_results: tuple[CraftedResult, ...]

@@ -1,4 +1,4 @@
-"""What is fired at targets: packets of every shape, load after load."""
+"""What is sent to targets: packets of every shape, load after load."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def source_routed(
 def forbidden(
     targets: Iterable[CraftedTarget], pods: Sequence[Endpoint]
 ) -> Iterator[CraftedPacket]:
-    """To the guarded pod beside each server: its open port is the baseline of its shut one."""
+    """To the guarded pod beside each server: its open port is the baseline of its closed one."""
     beside = {pod.node: pod for pod in pods}
     for target in targets:
         server = beside[target.server.node]
@@ -81,8 +81,8 @@ MORE_PATIENCE = 3
 def fire(
     loads: Iterable[PacketSource], agents: AgentClient, silence: float
 ) -> tuple[CraftedResult, ...]:
-    """What became of every load of packets: one load after the other, since a capture holds so many
-    packets and no more. `silence` seconds pass after the last packet of each.
+    """The outcome of every load of packets: one load after the other, since a capture holds a
+    limited number of packets. `silence` seconds pass after the last packet of each.
 
     Raises:
         InfrastructureError: an agent is lost.

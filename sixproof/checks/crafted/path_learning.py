@@ -43,7 +43,7 @@ def must_ignore_spoofed_ptbs(tried: Iterable[SpoofedPtb], recorder: Recorder) ->
 
 
 def paths_to_spoof(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
-    """The paths that lies are told about, IPv6 alone: from each pod to the next one."""
+    """The paths that spoofed messages are about, IPv6 only: from each pod to the next one."""
     pairs = zip(victims, (*victims[1:], *victims[:1]), strict=True)
     return tuple(
         flow
@@ -56,8 +56,8 @@ def paths_to_spoof(victims: Sequence[Endpoint]) -> tuple[Flow, ...]:
 def send_spoofed_ptbs(
     agents: AgentClient, flows: Iterable[Flow], forgers: Mapping[str, Endpoint], silence: float
 ) -> tuple[SpoofedPtb, ...]:
-    """Every lie, told to the source of each flow by the forger on its node; `silence` seconds are
-    waited for what it does.
+    """Send every spoofed message to the source of each flow, from the forger on its node, and wait
+    `silence` seconds for its effect.
 
     Raises:
         NotAsked: no source takes the message that it should believe, so that what it ignores shows

@@ -94,8 +94,8 @@ def narrowest(
     """The MTU of the narrowest hop between the nodes of a crafted packet, bytes, None where it is
     not known.
 
-    A node whose own address is dialled sends on into its tunnel, which is the one that counts then:
-    what comes to it from another node came without one.
+    A node whose own address is dialled forwards into its tunnel, which is the one that counts then:
+    packets reach it from another node without a tunnel.
     """
     frontends = {address: host.node for host in hosts for address in host.addresses}
     known = {

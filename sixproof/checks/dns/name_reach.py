@@ -212,7 +212,7 @@ def _classes(broken: Sequence[ByName], all_clients: Sequence[ByName]) -> list[Ca
 
 
 def _by_name(clients: Sequence[ByName], services: Sequence[TrueService]) -> Judged:
-    """What clients that only have one family come to by each service's name."""
+    """What clients with only one family reach by each service's name."""
     ends = {service.name: _endpoint(service) for service in services}
     cells = []
     for one in clients:

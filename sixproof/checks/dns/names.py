@@ -32,7 +32,7 @@ class Named:
     numbers: Iterator[int]
 
     def announce(self, cluster: Cluster, zone: str) -> str:
-        """Make a service that nobody has asked for yet; its absolute name."""
+        """Make a service whose name was never queried; returns its absolute name."""
         name, manifests = workload.sentinel(self.names, next(self.numbers))
         for manifest in manifests:
             cluster.apply(manifest)

@@ -35,7 +35,7 @@ QUICK = 0.6
 
 class Resolution:
     """Asks for names and judges the answers. `askers` ask where a test does not say who; `ways`
-    tells whom policies of the cluster's owner keep from which server: those are not asked."""
+    knows which servers the policies of the cluster's owner close to whom: those are not asked."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class Resolution:
         expected: Expected,
         beside: Expected | None = None,
     ) -> None:
-        """Every answer must be as expected; those to `beside` are told only where one is not.
+        """Every answer must be as expected; those to `beside` are reported only where one is not.
 
         Raises:
             VerdictError: one is not; the message is the evidence.
@@ -219,8 +219,8 @@ class Resolution:
         servers: Sequence[DnsServer],
         sources: Sequence[Endpoint],
     ) -> None:
-        """The control of a denial that is to come: somebody answers while nothing is denied yet.
-        Where nobody does, the test ends as not proven."""
+        """The control for a later denial: some server answers while nothing is denied yet. Where
+        none does, the test ends as not proven."""
         seen = self.ask(expected, servers=servers, sources=sources)
         if not any(o.outcome.answered for o in seen):
             why = f"{title}: no server answers even before anything is denied ({seen[0].outcome})"

@@ -1,9 +1,9 @@
-"""When every DNS server knows what the API server shows: told without asking for a tested name.
+"""When every DNS server knows what the API server shows: found without asking for a tested name.
 
-A server that is asked too early keeps the denial (for 30 s where CoreDNS runs as kubeadm sets it
-up), and a test would measure that cache. So a service that nobody has asked for yet is made after
-the ones under test; watches deliver changes in order, so a server that knows it knows those before
-it. While one does not, the next look asks for another new service.
+A server that is asked too early caches the negative answer (for 30 s where CoreDNS runs as kubeadm
+sets it up), and a test would measure that cache. So a service whose name was never queried is made
+after the ones under test; watches deliver changes in order, so a server that knows it knows the
+earlier ones. While one does not, the next round asks for another new service.
 """
 
 from __future__ import annotations

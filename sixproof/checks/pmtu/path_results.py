@@ -1,4 +1,4 @@
-"""Paths between pods that nobody has used yet, and what must come of each."""
+"""Paths between pods that have not been used yet, and what is required of each."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CARRIES: dict[str, Rule] = {
     "bulk passes both ways": pmtu_judge.bulk_in_time,
     "segments fill the path": pmtu_judge.segments,
 }
-"""What a path must carry, whoever translates addresses on it."""
+"""What a path must carry, even where addresses are translated on it."""
 
 
 def slugs(titles: Iterable[str]) -> list[str]:
@@ -80,7 +80,7 @@ class PathResults:
         return self._only(family, lambda p: signals.emitted(self.seen, p), why)
 
     def told(self, family: Family) -> PathResults:
-        """Only the paths whose sender was told so; skips without."""
+        """Only the paths whose sender received a Packet Too Big; skips without."""
         return self._only(
             family, lambda p: bool(pmtu_judge.signals(p)), "no sender received a Packet Too Big"
         )

@@ -18,7 +18,7 @@ def nothing_arrives(flow: Flow) -> Expectation:
 
 
 def watched(pods: tuple[Endpoint, ...], families: tuple[Family, ...]) -> list[Flow]:
-    """The flows that tell whether the policy is in force."""
+    """The flows that show whether the policy is enforced."""
     return [
         flow
         for port_spec in (UDP, DENIED)
@@ -27,5 +27,5 @@ def watched(pods: tuple[Endpoint, ...], families: tuple[Family, ...]) -> list[Fl
 
 
 def is_enforced(seen: Observation) -> bool:
-    """Whether one of these flows came to what the policy says of its port."""
+    """Whether one of these flows had the outcome that the policy requires for its port."""
     return (seen.outcome is Outcome.ALLOWED) == (seen.flow.port == UDP.port)

@@ -98,7 +98,7 @@ def _undone(before: Mapping[str, str], labels: Labels) -> Labels:
 
 
 class NewPods:
-    """Makes pods under policies that stand already, and watches them from their first packet."""
+    """Makes pods under policies that already exist, and watches them from their first packet."""
 
     def __init__(
         self,

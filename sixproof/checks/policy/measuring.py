@@ -1,7 +1,7 @@
 """Measuring under policies: sampled flows follow a change, then one patient round of all flows
 judges it.
 
-Decision 0047 tells why.
+Decision 0047 says why.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Note = Callable[[Seen], None]
 
 
 class Measuring:
-    """Measures flows, each of them one that nobody knew before (decision 0037).
+    """Measures flows, each of them one that no node has seen before (decision 0037).
 
     `deny` are the seconds of silence that prove a denial, `patience` those that a flow gets which
     must work, `settle` those that a change may take.
@@ -54,7 +54,7 @@ class Measuring:
         Cheap rounds dial sampled flows until both families agree; then every flow is dialled and
         gets its full time. Where that finds what the sampled flows did not meet, cheap rounds dial
         every flow until they agree twice in a row, and one more patient round is the judgement.
-        `note` is told of every cheap round.
+        `note` is called with every cheap round.
         """
         turns = itertools.count()
 

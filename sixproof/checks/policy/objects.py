@@ -51,8 +51,8 @@ class Objects:
             raise NotAsked(f"this cluster does not serve {kind} of {api_version}") from error
 
     def _create_in_turn(self, manifest: Manifest) -> None:
-        """Create the object of which there is one, once no other process of the harness holds it;
-        creating is what tells whose turn it is."""
+        """Create an object of which there can be only one, once no other process of the harness
+        holds it; the process that creates it has the turn."""
         patience = self._settle * TURNS
         if not wait.until(lambda: self._created(manifest), bool, timeout=patience).accepted:
             what = f"{manifest['kind']} {json_fields.name(manifest)}"
@@ -75,7 +75,7 @@ class Objects:
         return False
 
     def _holder(self, manifest: Manifest) -> dict[str, str] | None:
-        """The labels of the object that stands under a manifest's name, None without one."""
+        """The labels of the existing object of a manifest's name, None without one."""
         kind, name, _ = self._cluster.catalog.place(manifest)
         found = self._cluster.find(kind, name)
         return None if found is None else json_fields.labels(found)

@@ -1,5 +1,4 @@
-"""Policies of the user's own (--six-policies, --six-policies-of): tried on stand-ins, never where
-they stand."""
+"""The user's own policies (--six-policies, --six-policies-of): tried on stand-ins, not in place."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ class OwnPolicies:
 def staged(
     cluster: Cluster, read: Given | None, namespaces: tuple[str, ...]
 ) -> tuple[Given, StandIns]:
-    """The user's policies, of files and of namespaces, and what must stand in for what they mean.
+    """The user's policies, from files and namespaces, and the stand-ins for what they select.
 
     Raises:
         UsageError: a namespace is not there, or a policy cannot be tried.
@@ -72,7 +71,7 @@ def on_stand_ins(given: Given, policy_namespaces: PolicyNamespaces) -> tuple[Man
 
 
 def with_standing(cluster: Cluster, read: Given | None, namespaces: tuple[str, ...]) -> Given:
-    """What was read of files, and the policies that stand in these namespaces.
+    """What was read from files, and the policies that exist in these namespaces.
 
     Raises:
         UsageError: a namespace is not there, or a policy cannot be tried.

@@ -141,8 +141,8 @@ class PolicyChecker:
         snapshot: ClusterSnapshot | None = None,
         witnesses: Witnesses | None = None,
     ) -> Iterator[None]:
-        """These policies stand and their matrix agrees; they are deleted at the end, and all must
-        be as before them: what one node still enforces would be taken for the next test's fault.
+        """These policies are applied and their matrix agrees; they are deleted at the end, and all
+        must be as before: what a node still enforces would be blamed on the next test.
 
         Where policies of the owner close every flow of a family, or all in which something would
         change, the test ends as not proven."""
@@ -167,7 +167,7 @@ class PolicyChecker:
 
     @contextlib.contextmanager
     def existing(self, policies: Sequence[Manifest]) -> Iterator[Callable[[], None]]:
-        """What applies these policies; they are deleted at the end, whoever applied them."""
+        """Gives what applies these policies; they are deleted at the end, however applied."""
         try:
             yield lambda: self.apply(policies)
         finally:
@@ -263,9 +263,9 @@ class PolicyChecker:
             raise KnownLimit(str(known[0])) from None
 
     def _seen_to_come(self, stage: Stage) -> Sequence[Manifest]:
-        """The policies, with one more that shows where they change nothing by themselves.
+        """The policies; where they change no flow by themselves, with one more that does.
 
-        Nothing would tell when such policies have come, and the matrix agree before.
+        Otherwise nothing shows when they take effect: the matrix agrees beforehand.
         """
         if self.around.changes(stage.without_policies(), stage):
             return stage.policies
@@ -273,7 +273,7 @@ class PolicyChecker:
 
 
 def applied_last(policy_namespaces: PolicyNamespaces) -> Manifest:
-    """A policy that shuts one of the policy namespaces: it shows that those before it have come."""
+    """A policy that closes one of the policy namespaces: it shows that earlier ones are active."""
     shut = {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",

@@ -1,5 +1,5 @@
-"""What surrounds policies that are tried: those of the cluster's owner, what must come of flows
-under both, and what is left to be seen. Pure."""
+"""What surrounds policies that are tried: those of the cluster's owner, what flows must do under
+both, and what remains observable. Pure."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Flows = Sequence[Flow]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
-    """Policies that stand, and the flows that are judged under them. `snapshot` is the cluster
-    where it is another than that of the surroundings."""
+    """The policies in place, and the flows that are judged under them. `snapshot` is the cluster
+    where it differs from that of the surroundings."""
 
     policies: Sequence[Manifest]
     flows: Flows
@@ -58,7 +58,7 @@ class Surroundings:
 
     def must_show(self, title: str, before: Stage, after: Stage) -> None:
         """The policies of the owner leave open some flow of each family that a policy could close,
-        and something changes in each family in which it would if theirs did not stand.
+        and something changes in each family in which it would without theirs.
 
         Raises:
             NotAsked: as not proven, otherwise.
@@ -103,8 +103,8 @@ def _cell(flow: Flow) -> tuple[Family, tuple[str, str, str]]:
 
 
 def _may_be_closed(flow: Flow) -> bool:
-    """Pods reach themselves and are reached from their own node, whatever stands (NetworkPolicy
-    v1): that such flows are open shows nothing."""
+    """Pods reach themselves and are reached from their own node, whatever policies there are
+    (NetworkPolicy v1): that such flows are open shows nothing."""
     source, destination = flow.source, flow.destination
     from_its_node = source.kind is EndpointKind.HOST and source.node == destination.node
     return source != destination and not from_its_node

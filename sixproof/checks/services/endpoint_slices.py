@@ -1,4 +1,4 @@
-"""EndpointSlices: what stands behind a service, followed until it is as it should be."""
+"""EndpointSlices: the endpoints behind a service, followed until they are as they should be."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sixproof.workloads.services.slices import Behind, ListingSlice
 
 
 class SlicesOf:
-    """What stands behind services."""
+    """The endpoints behind services."""
 
     def __init__(self, cluster: Cluster, settle: float) -> None:
         self._cluster = cluster

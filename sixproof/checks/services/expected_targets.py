@@ -1,4 +1,4 @@
-"""Expected targets: what flows dial, by name; what must come of them, and who may answer."""
+"""Expected targets: what flows dial, by name; their expected outcome, and which pods may answer."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sixproof.workloads.services.routing import ServiceTarget
 
 @dataclasses.dataclass(frozen=True)
 class ExpectedTargets:
-    """Targets by the name of their endpoint: what a flow must come to, and who may answer it.
+    """Targets by the name of their endpoint: the outcome of a flow, and which pods may answer it.
 
-    `former` is how many backends a target had before a change: one that lingers must be met.
+    `former` is how many backends a target had before a change: one that lingers must be hit.
     `existing` are the policies of the cluster's owner; without them every flow is open.
     """
 
@@ -44,11 +44,11 @@ class ExpectedTargets:
         return self.targets[flow.destination.name]
 
     def expectation(self, flow: Flow) -> Expectation:
-        """What a flow must come to, under the policies that stand."""
+        """The outcome that a flow must have under the existing policies."""
         return self.gate(flow).expectation(self.target(flow).expectation(flow.source))
 
     def gate(self, flow: Flow) -> Gate:
-        """What the policies that stand say of a flow."""
+        """What the existing policies say of a flow."""
         if self.existing is None:
             return Gate(())
         found = self.gates.get(flow)
@@ -66,13 +66,13 @@ class ExpectedTargets:
         return tuple(b.pod for b in self.target(flow).candidates(flow.source)) if works else ()
 
     def connections(self, flow: Flow) -> int:
-        """How many connections meet every backend that may answer, and any other one of the target
+        """How many connections hit every backend that may answer, and any other one of the target
         that might (see `spread.connections`); one where none may."""
         known = max(len(self.target(flow).backends), self.former)
         return connections(known) if self.candidates(flow) else 1
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:
-        """Whose arrival logs can tell of each target."""
+        """The endpoints whose arrival logs are evidence for each target."""
         return {name: t.backends for name, t in self.targets.items()}
 
     def backend(self, seen: Observation) -> Endpoint | None:

@@ -1,5 +1,5 @@
-"""Service checks: measure services from many clients, and judge who answered and whom the server
-saw."""
+"""Service checks: measure services from many clients, and judge which backend answered and which
+client address it saw."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from sixproof.workloads.services.routing import ServiceTarget, flows_to
 from sixproof.workloads.services.source import Translation
 
 QUICK = 12
-"""Connections of a flow in a cheap round of convergence: three backends are all met in 98 of 100
+"""Connections of a flow in a cheap round of convergence: three backends are all hit in 98 of 100
 rounds."""
 REFUSALS = 7
 """Datagrams of a flow that must be refused."""
@@ -48,7 +48,7 @@ WATCHED = 20
 
 
 class ServiceChecks:
-    """Dials services and judges what comes of it.
+    """Dials services and judges the outcome.
 
     `settle` are the seconds that a change may take, `silence` those of a flow that must be denied.
     """
@@ -191,7 +191,7 @@ class ServiceChecks:
         """The flows that no policy of the cluster's owner closes. Where a family has none, what
         is left is measured, and then the test ends as not proven.
 
-        One that nobody may answer proves nothing where others are answered."""
+        A flow that no backend may answer proves nothing where others are answered."""
         opened, closed = parted(self._some(title, flows), expected_targets.closed_by)
         answered = [f for f in flows if expected_targets.target(f).candidates(f.source)]
         telling = [f.family for f in opened if f in answered or not answered]
@@ -216,10 +216,10 @@ class ServiceChecks:
         source_port: int = 0,
         port_specs: Sequence[PortSpec] | None = None,
     ) -> None:
-        """Make a change; from then on every client must soon meet what it made of the target.
+        """Make a change; soon after, every client must reach the target as changed.
 
-        Before it, every client must meet what was there. The time that it took is recorded, per
-        family. With a `source_port` every flow is one connection, always from that port.
+        Before it, every client must reach the target as it was. The time that it took is recorded,
+        per family. With a `source_port` every flow is one connection, always from that port.
 
         Raises:
             VerdictError: it was not so within the settle time-out; the message holds the last
@@ -303,8 +303,8 @@ class ServiceChecks:
             )
 
     def _options(self, expected: Expectation) -> ProbeOptions:
-        """Silence is given the time of a denial and no more, a refusal more than usual: kernels
-        send ICMP errors sparingly, and one that comes ends the wait."""
+        """A silence gets only the time of a denial, a refusal more than usual: kernels rate-limit
+        ICMP errors, and one that arrives ends the wait."""
         if expected.outcomes == {Outcome.DROPPED}:
             return ProbeOptions(timeout=self._silence)
         if Outcome.REFUSED in expected.outcomes:
@@ -324,7 +324,7 @@ class ServiceChecks:
         seen: Sequence[Observation],
         context: Sequence[str] = (),
     ) -> None:
-        """Outcomes first: who never answered is of interest only where the others were answered."""
+        """Outcomes first: a backend that never answered matters only if all flows were answered."""
         spread = Spread.of(seen)
         told = [*spread.lost(expected_targets.candidates)[:TOLD], *context]
         matrix = Matrix.of(title, worst_of(seen))
@@ -335,7 +335,7 @@ class ServiceChecks:
     def _require(
         self, kind: MatrixKind, title: str, wrong: Mapping[Flow, str], flows: Sequence[Flow]
     ) -> None:
-        """None of these flows is wrong; what became of each is noted."""
+        """None of these flows is wrong; the outcome of each is noted."""
         __tracebackhide__ = True
         seen = [Observation(flow, Outcome.ALLOWED) for flow in flows]
         require_right(self._recorder, kind, title, seen, wrong)
@@ -361,7 +361,7 @@ def _something_was_compared(
     expected_targets: ExpectedTargets,
     translation: Translation,
 ) -> None:
-    """Skips the test where of no flow it is known whose address must be seen."""
+    """Skips the test where the expected client address is known for no flow."""
     reasons: dict[str, None] = {}
     for o in seen:
         if (backend := expected_targets.backend(o)) is not None:

@@ -53,7 +53,7 @@ _WITHOUT_SERVICES = [
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RuleScope:
-    """Where a rule stands: the namespace of its policy, empty for global ones and profiles."""
+    """Where a rule belongs: the namespace of its policy, empty for global ones and profiles."""
 
     context: Context
     namespace: str = ""

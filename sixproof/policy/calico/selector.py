@@ -25,7 +25,7 @@ class All:
         return True
 
     def in_scope(self, prefix: str, everything: Selector) -> Selector:  # noqa: ARG002
-        """What stands for everything there: whatever has a namespace, or a service account."""
+        """What means everything there: whatever has a namespace, or a service account."""
         return everything
 
     def __str__(self) -> str:

@@ -4,8 +4,8 @@ A direction is decided by the first rule that matches, tier by tier (Calico's mo
 Kubernetes' tiers are a case). Where it cannot be known whether a rule matches, or which of two
 policies comes first, every possible decision is found, not one of them guessed.
 
-For speed, rules that cannot match are left out early: those that some subject can never meet,
-once per subject and family, and those that a port excludes, once per port.
+For speed, rules that cannot match are left out early: those that can never match a subject, once
+per subject and family, and those that a port excludes, once per port.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ Group = tuple[tuple[RuleMatch, ...], ...]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TierPlan:
-    """One tier as a subject meets it: only policies that select it, in order."""
+    """One tier as it applies to a subject: only policies that select it, in order."""
 
     tier: Tier
     groups: tuple[Group, ...]
@@ -115,7 +115,7 @@ class TierPlan:
         return go_on
 
     def for_subject(self, packet: Packet) -> TierPlan:
-        """This tier without the rules that the subject of the packet can never meet."""
+        """This tier without the rules that can never match the subject of the packet."""
         hits = (hit for group in self.groups for some in group for hit in some)
         if all(c.needs is not Needs.SUBJECT for hit in hits for c in hit.conditions):
             return self

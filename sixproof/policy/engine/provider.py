@@ -47,13 +47,12 @@ class TieBreak(enum.StrEnum):
 class ProviderProfile:
     """One provider's answers.
 
-    `calico_api` tells whether projectcalico.org/v3 is enforced; where it is, so is ICMP.
+    `calico_api` says whether projectcalico.org/v3 is enforced; where it is, so is ICMP.
     `icmp_policed` is for the others, and about NetworkPolicy only, which defines TCP, UDP and
-    SCTP. `deny_outcomes` is what a denied flow
-    may look like. `node_peers` and `domain_peers` tell whether those experimental peers of the
-    cluster-wide APIs are implemented; where they are not, rules with them fail closed.
-    `admin_named_ports` tells whether named ports of AdminNetworkPolicy and
-    BaselineAdminNetworkPolicy are; where they are not, a rule with one is for every port.
+    SCTP. `deny_outcomes` is what a denied flow may look like. `node_peers` and `domain_peers` say
+    whether those experimental peers of the cluster-wide APIs are implemented; where they are not,
+    rules with them fail closed. `admin_named_ports` says whether named ports of AdminNetworkPolicy
+    and BaselineAdminNetworkPolicy are; where they are not, a rule with one is for every port.
     """
 
     name: str

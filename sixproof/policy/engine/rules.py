@@ -119,7 +119,7 @@ class PolicyRef:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
-    """A policy: whom it selects, in which directions, with which rules.
+    """A policy: which endpoints it selects, in which directions, with which rules.
 
     `order` sorts it within its tier; where `undefined_ties`, the API leaves open which of two
     policies of equal order wins. `inert` says why a policy is never enforced on pods.

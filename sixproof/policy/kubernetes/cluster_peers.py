@@ -38,8 +38,8 @@ class ClusterPeer:
 
 
 def read_subject(field: Field, *, both: bool) -> tuple[str, Callable[[PolicyPeer], bool]]:
-    """Whom a cluster-wide policy selects. hostNetwork pods are never among them. With `both`,
-    pods are chosen by two selectors, of which neither may be left out (v1alpha1).
+    """The pods that a cluster-wide policy selects, never hostNetwork pods. With `both`, pods are
+    chosen by two selectors, neither of which may be left out (v1alpha1).
 
     Raises:
         ManifestError: it has not exactly one of `namespaces` and `pods`.

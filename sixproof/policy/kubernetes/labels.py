@@ -31,7 +31,7 @@ class Requirement:
     values: tuple[str, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels meet it. `NotIn` is met where the label is absent."""
+        """Whether labels satisfy it. `NotIn` is satisfied where the label is absent."""
         value = labels.get(self.key)
         match self.operator:
             case Operator.IN:
@@ -63,7 +63,7 @@ class LabelSelector:
     requirements: tuple[Requirement, ...] = ()
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Whether labels meet every requirement."""
+        """Whether labels satisfy every requirement."""
         return all(r.matches(labels) for r in self.requirements)
 
     def to_manifest(self) -> dict[str, object]:

@@ -103,7 +103,7 @@ def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PeerTest
 
 def _block(field: Field, context: Context) -> tuple[str, PeerTest]:
     """A block. The API server takes bits beyond the prefix (up to 1.33 always, later in policies
-    that are there already, KEP-4858), and providers mask them; `audit` tells of them."""
+    that exist already, KEP-4858), and providers mask them; `audit` reports them."""
     found = field.fields("cidr", "except")
     cidr = read_cidr(found.need("cidr"), masked=True)
     excepted = []

@@ -1,1 +1,1 @@
-"""Manifests that nobody vouches for: read with bounds, sorted, checked, audited."""
+"""Untrusted manifests: read with bounds, sorted, checked, audited."""

@@ -81,7 +81,7 @@ _REMEDIES = {
 
 
 _MOST = 40
-"""Findings about one object that are told one by one."""
+"""Findings about one object that are listed one by one."""
 
 
 def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tuple[Finding, ...]:
@@ -95,7 +95,7 @@ def audit(manifests: Iterable[object], profile: ProviderProfile = CALICO) -> tup
 
 
 def _bounded(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
-    """The findings about one object, as many as anybody reads."""
+    """The findings about one object, up to a readable number."""
     every = _of_one(value, compiler)
     yield from itertools.islice(every, _MOST)
     if more := sum(1 for _ in every):
@@ -131,7 +131,7 @@ def _group(value: object) -> str:
 
 
 def _is_policy(value: object) -> bool:
-    """Whether this means to be one: policies of all kinds, and what stands in their groups."""
+    """Whether this means to be one: policies of all kinds, and what else is in their API groups."""
     group = _group(value)
     return group in (CALICO_GROUP, ADMIN_GROUP) or (
         group == KUBERNETES_GROUP and "Policy" in text_at(value, "kind")
@@ -182,8 +182,8 @@ def _cidrs(value: object) -> Iterator[Finding]:
 
 
 def _bad_cidr(value: object, bad: CidrError) -> Finding:
-    """A NetworkPolicy with bits beyond a prefix holds all the same, up to Kubernetes 1.33 and where
-    it stands already (KEP-4858)."""
+    """A NetworkPolicy with bits beyond a prefix is still valid, up to Kubernetes 1.33 and where it
+    exists already (KEP-4858)."""
     taken = bad.flaw is Flaw.HOST_BITS and _masked(value)
     return FLAWS[bad.flaw].found(
         severity=Severity.WARNING if taken else Severity.ERROR,

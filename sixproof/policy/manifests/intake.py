@@ -1,9 +1,9 @@
-"""What a heap of objects holds: policies that the oracle judges, other objects, and what was left
+"""What a set of objects holds: policies that the oracle judges, other objects, and what was left
 out.
 
 Of a whole chart, a cluster dump or a directory the policies are judged, and the rest is left alone.
-What *means* to be a policy and is none, by a slip in its kind, its API group or its keys, is an
-error: left out in silence it would count as "no policy, so all is allowed".
+What *means* to be a policy and is none, by a typo in its kind, its API group or its keys, is an
+error: silently left out it would count as "no policy, so all is allowed".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sixproof.policy.manifests.manifest_compiler import (
 _GROUPS = {group for group, _ in KINDS}
 _BY_NAME = {kind.lower(): kind for _, kind in KINDS}
 _LONG_NAMES = [name for name in _BY_NAME if len(name) > len("networkset")]
-"""The kinds that a slip of the pen does not turn into a word of its own."""
+"""The kinds that a typo does not turn into another word."""
 _LIKE_OURS = {"networking.k8s.aws"}
 """API groups of others that only look like a misspelling."""
 _ROUTES = "EgressGatewayPolicy"
@@ -119,7 +119,7 @@ def joined(intakes: Iterable[Intake]) -> Intake:
 
 
 def in_namespace(value: Mapping[str, object], namespace: str) -> Mapping[str, object]:
-    """The object, standing in that namespace where it is of a namespaced kind and names none."""
+    """The object, put into that namespace where it is of a namespaced kind and names none."""
     meta = value.get("metadata")
     if value.get("kind") not in NAMESPACED or not isinstance(meta, Mapping):
         return value
@@ -194,7 +194,7 @@ def _check_list(found: Fields, kind: Field) -> None:
 
 
 def _like_ours(group: str) -> bool:
-    """Whether an API group is one of ours, or a slip of the pen away from it."""
+    """Whether an API group is one of ours, or a typo away from one."""
     known = (*_GROUPS, STORAGE_GROUP)
     close = difflib.get_close_matches(group[:64].lower(), known, n=1, cutoff=0.85)
     return bool(close) and group not in _LIKE_OURS
@@ -214,8 +214,8 @@ def _of_our_group(kind: Field, api: str, group: str, near: str | None) -> bool:
 
 
 def _incomplete(found: Fields) -> None:
-    """Refuse what lacks kind or apiVersion and yet means to be a policy or a list of objects.
-    Anything may stand in the values of a chart."""
+    """Refuse what lacks kind or apiVersion and yet means to be a policy or a list of objects. The
+    values of a chart may contain anything."""
     written, kind = found.values.get("apiVersion"), found.values.get("kind")
     if isinstance(kind, str) and (nearest(kind) or _list_of(kind)):
         found.need("apiVersion")

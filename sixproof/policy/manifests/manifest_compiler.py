@@ -25,7 +25,7 @@ ADMIN_GROUP = "policy.networking.k8s.io"
 CALICO_GROUP = "projectcalico.org"
 STORAGE_GROUP = "crd.projectcalico.org"
 OLD_GROUP = "extensions"
-"""Where NetworkPolicy stood until Kubernetes 1.15."""
+"""The API group of NetworkPolicy until Kubernetes 1.15."""
 
 KINDS = {
     (KUBERNETES_GROUP, "NetworkPolicy"): ("v1",),
@@ -59,7 +59,7 @@ NAMESPACED = [
 
 
 def own_tiers(profile: ProviderProfile) -> tuple[dict[str, Tier], dict[str, str]]:
-    """The provider's own tiers, and in which of them the kinds of the Kubernetes APIs stand."""
+    """The provider's own tiers, and in which of them the kinds of the Kubernetes APIs are."""
     if profile.calico_api:
         kinds = {
             "NetworkPolicy": calico.DEFAULT_TIER,

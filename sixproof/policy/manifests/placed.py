@@ -10,12 +10,12 @@ from sixproof.errors import ManifestError, UsageError
 from sixproof.policy.manifests.manifest_compiler import described
 
 MOST_TOLD = 20
-"""Errors that one message tells; the rest are counted."""
+"""Errors that one message lists; the rest are counted."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Placed:
-    """A value, and where it stands (``shop.yaml: document 2, line 14``)."""
+    """A value, and where it is (``shop.yaml: document 2, line 14``)."""
 
     value: object
     place: str = ""

@@ -47,13 +47,13 @@ def written(value: object) -> str:
 
 
 def text_at(value: object, *keys: str) -> str:
-    """The text that stands below these keys, empty where there is none."""
+    """The text below these keys, empty where there is none."""
     found = at(value, *keys)
     return found if isinstance(found, str) else ""
 
 
 def at(value: object, *keys: str) -> object:
-    """What stands below these keys, None where one is missing."""
+    """The value below these keys, None where one is missing."""
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value

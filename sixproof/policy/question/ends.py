@@ -1,5 +1,5 @@
-"""Who is asked about: the two ends of a question, found in the files or described by hand, and the
-cluster in which they stand."""
+"""Who is asked about: the two ends of a question, found in the files or described by hand, and
+their cluster."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from sixproof.policy.snapshot.snapshot import (
 
 _IN_NAMESPACE = (EndpointKind.POD, EndpointKind.HOST)
 _LENT = {4: ipaddress.ip_address("198.18.0.0"), 6: ipaddress.ip_address("2001:db8::")}
-"""Where addresses that stand in for unknown ones begin: RFC 2544 and RFC 3849."""
+"""The first of the addresses that replace unknown ones: RFC 2544 and RFC 3849."""
 _MOST_LENT = 100_000
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class End:
-    """One end of the question. `told`: an object tells of it, so that labels and ports which it
-    does not have are not unknown. `remark` says for what it stands."""
+    """One end of the question. `told`: an object describes it, so that labels and ports that are
+    not there are absent, not unknown. `remark` says what it represents."""
 
     endpoint: Endpoint
     said: EndpointSpec
@@ -44,7 +44,7 @@ class End:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Known:
-    """Everybody whom the files tell of: by objects (`roster`), and by names of the cluster file."""
+    """Endpoints that the files describe: by objects (`roster`) and by names of the cluster file."""
 
     snapshot: ClusterSnapshot
     roster: Roster
@@ -52,7 +52,7 @@ class Known:
 
     @classmethod
     def of(cls, written: ClusterSnapshot, roster: Roster) -> Known:
-        """What a cluster file and objects tell together; the file wins."""
+        """What a cluster file and objects say together; the file takes precedence."""
         by_name = {(s.namespace, s.name): s for s in roster.services()}
         by_name |= {(s.namespace, s.name): s for s in written.services}
         snapshot = ClusterSnapshot.of(
@@ -67,10 +67,10 @@ class Known:
 
     def find(self, text: str, home: str) -> End:
         """The end that a text means: a name of the cluster file, or an endpoint inline, of which
-        objects may tell more. A NAME alone is looked for in namespace `home`, then in all.
+        objects may say more. A NAME alone is looked for in namespace `home`, then in all.
 
         Raises:
-            UsageError: it cannot be read, or nobody is called so.
+            UsageError: it cannot be read, or no endpoint has that name.
         """
         who, comma, rest = (part.strip() for part in text.partition(","))
         if who in self.named:
@@ -175,8 +175,8 @@ def _either(one: Endpoint, other: Endpoint) -> Endpoint:
 
 
 def lend(snapshot: ClusterSnapshot, ends: Iterable[End]) -> tuple[ClusterSnapshot, list[End]]:
-    """Addresses that stand in for those which nobody told: for the ends, and for everybody in the
-    cluster who has none."""
+    """Give an address to every endpoint without one: to the ends, and to the backends of the
+    cluster's services."""
     count = iter(range(1, _MOST_LENT))
 
     def lent(one: Endpoint) -> Endpoint:

@@ -1,6 +1,6 @@
-"""Premises: what a verdict hangs on and nobody said.
+"""Premises: what a verdict depends on and no input states.
 
-Each is told only where a policy in play looks at it: one that is cluster-wide, or stands in the
+Each is reported only where a policy in play looks at it: one that is cluster-wide, or in the
 namespace of an end.
 """
 
@@ -54,7 +54,7 @@ class Looks:
 
 
 def _by_label(leaf: Leaf) -> bool:
-    """Whether a selector asks for a label that only files can tell."""
+    """Whether a selector asks for a label that only files can supply."""
     if leaf.key.lower().endswith("selector"):
         return leaf.field.value not in _EVERYTHING
     if "matchExpressions" in leaf.field.path:
@@ -121,7 +121,7 @@ def _named_ports(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[
 
 
 def unnamed(names: Sequence[str]) -> Iterator[str]:
-    """That these policies, which name no namespace, are taken to stand in ``default``."""
+    """That these policies, which name no namespace, are taken to be in ``default``."""
     if names:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         which = "which names none" if len(names) == 1 else "which name none"

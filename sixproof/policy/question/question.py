@@ -114,10 +114,10 @@ def _check_not_empty(stock: Inventory, question: Question) -> None:
 def _placed(
     snapshot: ClusterSnapshot, ends: tuple[End, End], looks: Looks
 ) -> tuple[ClusterSnapshot, tuple[End, End], tuple[str, ...]]:
-    """The cluster with addresses that stand in for those nobody told, where they decide nothing.
+    """The cluster with addresses in place of unknown ones, where they decide nothing.
 
     Raises:
-        UsageError: an end has no address, and a policy goes by addresses.
+        UsageError: an end has no address, and a policy matches addresses.
     """
     without = [end.endpoint for end in ends if not end.endpoint.addresses]
     outside = [e for e in without if e.kind not in _HAVE_IDENTITY]

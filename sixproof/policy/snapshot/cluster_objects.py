@@ -57,7 +57,7 @@ class _Chosen:
 
 @dataclasses.dataclass(slots=True)
 class Roster:
-    """What objects tell of a cluster, by name. `templates` are the pods of Deployments and the
+    """What objects say about a cluster, by name. `templates` are the pods of Deployments and the
     like, which have no address; `home` is the namespace of objects that name none."""
 
     home: str = "default"

@@ -21,7 +21,7 @@ class Flaw(enum.StrEnum):
 
 
 class CidrError(ManifestError):
-    """A CIDR is wrong; `flaw` tells in which way."""
+    """A CIDR is wrong; `flaw` says how."""
 
     def __init__(self, path: str, reason: str, flaw: Flaw) -> None:
         self.flaw = flaw
@@ -29,7 +29,7 @@ class CidrError(ManifestError):
 
 
 def read_cidr(field: Field, *, bare: bool = False, masked: bool = False) -> IPNetwork:
-    """The network here. With `bare`, an address without prefix length stands for itself; with
+    """The network here. With `bare`, an address without prefix length is a host prefix; with
     `masked`, bits beyond the prefix are cleared instead of refused.
 
     Text that is valid and not canonical (capitals, zeros written out) is taken as what it means.
@@ -62,7 +62,7 @@ def read_cidr(field: Field, *, bare: bool = False, masked: bool = False) -> IPNe
 
 
 def _why(text: str) -> str:
-    """Why an address does not parse, where it can be told."""
+    """Why an address does not parse, as far as that is known."""
     for group in text.split(":") if ":" in text else ():
         if group and "." not in group and not all(c in "0123456789abcdefABCDEF" for c in group):
             return f"{shown(group)} is not hexadecimal"

@@ -127,7 +127,7 @@ def converge(
     one (more for flows that must be refused: kernels send ICMP errors sparingly), `margin` what
     later ones get, in latencies of the slowest flow that worked (less where every silence is waited
     out). `confirm` measures the last round where it differs from the cheap ones; with `sure` the
-    last cheap round stands for it where every family agreed.
+    last cheap round replaces it where every family agreed.
 
     With `sample`, the cheap rounds are its own, of a few flows: one must agree, and the confirming
     round with it. Where that does not, the whole begins again without sampled flows, in the time

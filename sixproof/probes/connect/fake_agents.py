@@ -26,7 +26,7 @@ class FakeAgents:
         self.asked: list[tuple[str, object]] = []
 
     def has(self, endpoint: Endpoint) -> bool:
-        """As the real ones: whoever is a pod."""
+        """As with the real ones: true of every pod."""
         return bool(endpoint.pod)
 
     def ask(

@@ -21,12 +21,12 @@ GET = "GET "
 """How the question of a flow begins that asks for a page."""
 GOOD = range(200, 300)
 _SAID = 160
-"""Characters of a refusal that are told."""
+"""Characters of a refusal that are reported."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FetchedPage:
-    """What came of asking for a page: the flow's outcome and, where it is ALLOWED, the `body`."""
+    """The result of asking for a page: the flow's outcome and, where it is ALLOWED, the `body`."""
 
     observation: Observation
     body: str = ""
@@ -45,10 +45,10 @@ class PageProbe:
         self._agents = agents
 
     def fetch(self, flows: Sequence[Flow], timeout: float) -> tuple[FetchedPage, ...]:
-        """What came of each flow (`asking`), in the order given; `timeout` is of each, in seconds.
+        """The result of each flow (`asking`), in the order given; `timeout` is of each, in seconds.
 
-        An answer with another status than 2xx is WRONG, what it says is the reason. The same is
-        asked once more, with twice the time, where an agent was too busy to tell.
+        An answer with a status other than 2xx is WRONG, with its text as the reason. A flow is
+        tried once more, with twice the time, where an agent was too busy to measure it.
         """
         found = list(self._once(flows, timeout))
         if again := [i for i, one in enumerate(found) if one.observation.stalled]:

@@ -1,4 +1,4 @@
-"""ICMP errors that agents met, as values of the model."""
+"""ICMP errors that agents received, as values of the model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sixproof.model import Family, IcmpError
 
 
 def icmp_error(seen: IcmpSeen | None, family: Family) -> IcmpError | None:
-    """The error that a flow of this family met."""
+    """The error that a flow of this family received."""
     if seen is None:
         return None
     return IcmpError(family, seen.type, seen.code, seen.sender, seen.mtu)

@@ -29,7 +29,7 @@ Witnesses = Mapping[str, Sequence[Endpoint]]
 
 
 class AgentClient(Seam):
-    """Whoever can put a question to an endpoint's agent."""
+    """What can send a request to an endpoint's agent."""
 
     def has(self, endpoint: Endpoint) -> bool: ...
 
@@ -43,7 +43,7 @@ class ProbeOptions:
     """What a flow carries and how long it may take: bytes each way, seconds, datagram attempts.
 
     `source_port` 0 takes a fresh port for every flow. A `foreign` server (TCP) is no agent.
-    On a `closed` port nobody is meant to listen, and a refusal is what must come. Without
+    On a `closed` port nothing is meant to listen, and a refusal is what must come. Without
     `handshakes` servers are not asked for those that hang: cheaper, and what would be REPLY_LOST
     by them alone is DROPPED. TCP connections are held open for `hold` of the `timeout` seconds
     before the last byte is sent.
@@ -123,8 +123,8 @@ class ConnectProbe:
         options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
     ) -> tuple[Observation, ...]:
-        """The same, and once more, for twice as long, those flows of which an agent that was too
-        busy could tell nothing. What was measured stands."""
+        """The same; flows that an agent was too busy to measure are tried once more, for twice as
+        long. What was measured is kept."""
         options = options or ProbeOptions()
         seen = list(self.measure(flows, options, witnesses))
         if again := [i for i, one in enumerate(seen) if one.stalled]:
@@ -199,7 +199,7 @@ class ConnectProbe:
 
 
 def _speaker(flow: Flow) -> tuple[str, Family]:
-    """To whom ICMP errors about a flow are sent."""
+    """The endpoint that ICMP errors about a flow are sent to."""
     return flow.source.name, flow.family
 
 

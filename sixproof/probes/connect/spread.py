@@ -10,15 +10,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from sixproof.model import Family, Flow, Observation, Outcome
 
 CHANCE = 1e-9
-"""The probability of missing a backend by chance that is put up with, a flow and backend set."""
+"""The accepted probability of missing a backend by chance, per flow and backend set."""
 
 
 def connections(backends: int, chance: float = CHANCE) -> int:
-    """How many connections meet every one of `backends` but for a probability below `chance`.
+    """How many connections hit every one of `backends` except with a probability below `chance`.
 
-    Each connection picks one of n backends alike and independently (kube-proxy draws at random in
-    its iptables and nftables modes). Some backend is missed by k connections with a probability of
-    at most n (1 - 1/n)^k, the sum over backends: 54 for three, 31 for two.
+    Each connection picks one of n backends uniformly and independently (kube-proxy picks at random
+    in its iptables and nftables modes). Some backend is missed by k connections with a probability
+    of at most n (1 - 1/n)^k, the sum over backends: 54 for three, 31 for two.
     """
     if backends <= 1:
         return 1
@@ -35,7 +35,7 @@ def worst_of(observations: Iterable[Observation]) -> tuple[Observation, ...]:
 
 @dataclasses.dataclass(frozen=True)
 class Spread:
-    """Who answered how often, by flow; connections that did not work count under "" ."""
+    """How often each pod answered, by flow; connections that did not work count under "" ."""
 
     answers: Mapping[Flow, Counter[str]]
 

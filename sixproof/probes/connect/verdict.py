@@ -1,7 +1,7 @@
 """From what both sides saw to an outcome. Pure, and the one place where events become outcomes.
 
 The rules are design contracts 2 and 3: a denial is silence at the client, no arrival at the server
-and a server that answers its own control in the same window. What cannot be told is UNKNOWN.
+and a server that answers its own control in the same window. What cannot be decided is UNKNOWN.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ STALL_SHARE = 0.5
 class ServerEvidence:
     """What the server's side says of one flow.
 
-    `arrived` and `control` are None where nobody could be asked: then `silent_because` says whether
-    there is nobody to ask by nature (empty) or the agent could not be reached (its error). How
-    controls failed is in words in `control_failure`, and `control_refused` where a reset came.
-    `untold` are the names of those that could not. `closed` says that nobody is meant to listen:
-    then that is as it must be. `peer` is the address from which the flow arrived, "" where it did
-    not, or nobody knows.
+    `arrived` and `control` are None where no agent could be asked: then `silent_because` says
+    whether there is none by nature (empty) or it could not be reached (its error). How controls
+    failed is in words in `control_failure`, and `control_refused` where a reset came. `untold` are
+    the names of those that could not be asked. `closed` says that nothing is meant to listen: then
+    that is as it must be. `peer` is the address from which the flow arrived, "" where it did not,
+    or where that is not known.
     """
 
     arrived: bool | None = None
@@ -52,7 +52,7 @@ class ServerEvidence:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FlowVerdict:
-    """An outcome and its reason; `stalled`: seconds for which an agent was too busy to tell."""
+    """An outcome and its reason; `stalled`: seconds for which an agent was too busy to measure."""
 
     outcome: Outcome
     reason: str
@@ -138,14 +138,14 @@ def rule(
 
 
 def told(flow: Flow, result: protocol.FlowResult) -> str:
-    """The error that a flow met, an ICMP error in words and with the name of who sent it."""
+    """The error that a flow received, an ICMP error in words and with the name of its sender."""
     error = icmp_error(result.icmp, flow.family)
     named = f"{error}{_whose(flow, error)}" if error else result.detail
     return ", ".join(part for part in (result.error, named) if part)
 
 
 def _whose(flow: Flow, error: IcmpError) -> str:
-    """Which end of the flow sent it, empty for somebody between them."""
+    """Which end of the flow sent it, empty for a node between them."""
     there, here = flow.destination, flow.source
     if error.sender in map(str, (flow.address, *there.addresses)):
         return f" ({there.name})"

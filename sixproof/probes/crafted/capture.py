@@ -50,7 +50,7 @@ def _v6() -> ModuleType:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ends:
-    """Who a packet says it is from, and where it says it goes."""
+    """The source and the destination that a packet states."""
 
     source: IPAddress
     destination: IPAddress
@@ -167,7 +167,7 @@ class CapturedPacket:
     """What a captured packet is.
 
     `ports` are None where it has none (a later fragment); `fragment` is identification, first byte
-    and whether more follow. `error` is type and code of an ICMP error, with the `mtu` that it tells
+    and whether more follow. `error` is type and code of an ICMP error, with the `mtu` it reports
     and what it `quoted`. `mss` and `flags` are TCP's.
     """
 

@@ -69,7 +69,7 @@ class CraftedTarget:
 class CraftedPacket:
     """One datagram in one shape, as the packets that carry it.
 
-    `shape` names it, `story` the way it goes. `arrives` is what must be, `because` who says so.
+    `shape` names it, `story` its path. `arrives` is what must happen, `because` the source of that.
     `against` is the target whose baseline must have arrived. With `unseen` not one packet of it may
     even reach the server's interface.
     """
@@ -88,7 +88,7 @@ class CraftedPacket:
 
 
 class CraftedStatus(enum.Enum):
-    """What became of a crafted packet."""
+    """The outcome of a crafted packet."""
 
     ARRIVED = "arrived"
     ABSENT = "did not arrive"
@@ -101,7 +101,7 @@ class CraftedResult:
 
     `left` are its packets at the source's interface, `came` at the server's. `errors` are ICMP
     errors about it that came back. `doubt` says why it was not measured, `stalled` for how many
-    seconds an agent was too busy to tell.
+    seconds an agent was too busy to measure.
     """
 
     crafted_packet: CraftedPacket
@@ -351,7 +351,7 @@ def _icmp(seen: CapturedPacket) -> IcmpError:
 def misquoted(crafted_result: CraftedResult, narrowest: int | None) -> str:
     """What is wrong about a crafted packet that fills its source's link, empty where nothing is.
 
-    It arrives, or a Packet Too Big (over IPv4: fragmentation needed) tells the MTU of the
+    It arrives, or a Packet Too Big (over IPv4: fragmentation needed) reports the MTU of the
     `narrowest` hop, bytes, where that is known, and quotes the packet as its sender sent it: its
     own address, the one that it dialled, its ports (RFC 4443 section 3.2, RFC 5508 section 4).
     Call it only for what was measured.

@@ -1,4 +1,4 @@
-"""Shapes: a probe datagram as fragments, behind extension headers, and as nobody may take it."""
+"""Shapes: a probe datagram as fragments, with extension headers, and as no node may accept it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def without_the_first(length: int) -> Sequence[Cut]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Shape:
-    """How a datagram is fragmented, what must become of it, and who says so."""
+    """How a datagram is fragmented, whether it must arrive, and which source says so."""
 
     pieces: Pieces
     arrives: bool

@@ -1,8 +1,8 @@
-"""Spoofed Packet Too Big messages: which lies about its path a pod believes.
+"""Spoofed Packet Too Big messages: which of them a pod believes.
 
-A pod beside the victim tells them, since a node drops what quotes a flow that it never saw. That
-the victim ignores one proves something only where it takes another from the same sender: one about
-an echo request that it really sent, with an MTU that IPv6 allows.
+A pod on the victim's node sends them, since a node drops messages that quote a flow it never saw.
+That the victim ignores one proves something only where it accepts another from the same sender: one
+about an echo request that it really sent, with an MTU that IPv6 allows.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ SPOOFED = {
     SMALLEST + 21: "a TCP connection that does not exist (RFC 8201 section 4: validate)",
     SMALLEST + 42: "a UDP flow that does not exist (RFC 8201 section 4: validate)",
 }
-"""By the MTU that is told, what the message is about."""
+"""By the MTU that it reports, what the message is about."""
 PORT = 9
-"""Nobody listens there (discard, RFC 863)."""
+"""Nothing listens there (discard, RFC 863)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SpoofedPtb:
-    """A victim's route to its peer after the lies, and after the truth that must be believed."""
+    """A victim's route to its peer after the spoofed messages, and after the valid one."""
 
     victim: Endpoint
     peer: Endpoint
@@ -50,9 +50,10 @@ class SpoofedPtb:
 def try_all(
     agents: AgentClient, victim: Endpoint, peer: Endpoint, forger: Endpoint, silence: float
 ) -> SpoofedPtb:
-    """Tell every lie, wait `silence` seconds and look; then the truth, and look again.
+    """Send every spoofed message, wait `silence` seconds and look; then the valid one, and look
+    again.
 
-    The victim keeps the last for as long as its kernel keeps what it learnt; nobody else does.
+    The victim keeps the last for as long as its kernel keeps what it learnt; no other node does.
 
     Raises:
         InfrastructureError: an agent could not be asked.
@@ -81,7 +82,7 @@ def try_all(
 
 
 def violation(spoofed: SpoofedPtb) -> str:
-    """Which lie was believed, empty where none was."""
+    """Which spoofed message was believed, empty where none was."""
     seen = spoofed.after_spoofed
     if seen.expires is None:
         return ""

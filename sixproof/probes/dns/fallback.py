@@ -1,7 +1,7 @@
 """By name: which address a dual-stack client uses, and whether one family hides that another fails.
 
-A client that falls back (RFC 8305, or one address after the other) shows its user nothing of a
-broken family. So every address that a name leads to is tried by itself.
+A client that falls back (RFC 8305, or one address after the other) hides a broken family from its
+user. So every address that a name leads to is tried by itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ByName:
         return Family.of(self.found.addresses[0]) if self.found.addresses else None
 
     def outcome(self, family: Family) -> Outcome:
-        """What a client that only has this family comes to."""
+        """The result for a client that only has this family."""
         if not self.found.outcome.measured:
             return Outcome.UNKNOWN
         known = [a for a in self.found.addresses if Family.of(a) is family]

@@ -1,6 +1,6 @@
 """What answers must be, and what to say where they are not. Pure.
 
-A verdict leads with what all wrong answers share and what works beside them, then tells each kind
+A verdict leads with what all wrong answers share and what works beside them, then lists each kind
 of wrong answer once: question, server, transport, family, expected, seen, and the contrast.
 """
 
@@ -18,9 +18,9 @@ SAMPLES = 8
 """Pairs of a wrong and a right answer that it takes to blame a family where several replicas may
 have answered: with one replica of two at fault, chance alone makes them look so once in 256."""
 KINDS = 4
-"""Kinds of wrong answers told in one message."""
+"""Kinds of wrong answers listed in one message."""
 NAMES = 4
-"""Records or sources told of a list."""
+"""Records or sources shown of a list."""
 
 
 class Answered(Protocol):
@@ -103,9 +103,9 @@ def parity(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> 
     """How the families compare: by the records that were asked for, else by the way to the server.
 
     A family is broken where every measured wrong answer is of it and the same server, asked in the
-    same way, was right about the other. Behind a Service the replica that answers is drawn anew for
-    every question, so there it takes `SAMPLES` such pairs and no right answer of the family, or
-    replicas asked by themselves whose every wrong answer has its pair.
+    same way, was right about the other. Behind a Service another replica may answer every question,
+    so there it takes `SAMPLES` such pairs and no right answer of the family, or replicas asked by
+    themselves whose every wrong answer has its pair.
     """
     measured = [o for o in seen if o.outcome.measured]
     bad = [d.seen for d in wrong if d.seen.outcome.measured]
@@ -183,7 +183,7 @@ def _lead(seen: Sequence[DnsObservation], wrong: Sequence[DnsDisagreement]) -> s
 
 
 def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:
-    """Wrong answers that look alike taken together: they differ by who asked, whom, and how."""
+    """Wrong answers that look alike taken together: they differ in client, server and transport."""
     groups: dict[tuple[object, ...], list[DnsDisagreement]] = {}
     for one in wrong:
         o = one.seen
@@ -291,12 +291,12 @@ class _Comparison:
 
 
 def _server_of(seen: DnsObservation) -> tuple[object, ...]:
-    """What is asked: what it says does not depend on who asks."""
+    """The server that is asked: its answer does not depend on the client."""
     return seen.query.server.name, seen.query.transport
 
 
 def _asked_of(seen: DnsObservation) -> tuple[object, ...]:
-    """Who asks what: whether an answer comes depends on both."""
+    """Client and server: whether an answer comes depends on both."""
     return seen.query.source.name, seen.query.server.name, seen.query.transport
 
 

@@ -86,7 +86,7 @@ def verdict(
     wanted: Wanted,
     resolvers: Mapping[str, str],
 ) -> str:
-    """The message of a failing check. `resolvers` tells the nameservers of each source."""
+    """The message of a failing check. `resolvers` has the nameservers of each source."""
     groups: dict[tuple[object, ...], list[LookupObservation]] = defaultdict(list)
     for one in wrong:
         groups[(one.lookup.name, one.lookup.family, one.outcome, one.data)].append(one)

@@ -1,4 +1,4 @@
-"""DNS results as matrices: who reaches which server and how, and what servers and resolvers say."""
+"""DNS results as matrices: which client reaches which server and how, and what the answers are."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ _DENIED = Expectation(
 def questions(title: str, seen: Iterable[DnsObservation], expected: Expected) -> Judged:
     """Whether servers answer: a cell for each source, server, transport and family of the way.
 
-    Of several questions one that did not come to what it must stands for all. The family is that of
-    the server's address, whatever is asked for.
+    Of several questions one with a wrong outcome decides the cell. The family is that of the
+    server's address, whatever is asked for.
     """
     known, ends = _known(seen)
     cells: dict[tuple[Family, Edge], Observation] = {}
@@ -125,7 +125,7 @@ def matrix(
     """The matrix, and what is expected of it: every cell allowed.
 
     A cell is allowed if the answer was the expected one; another answer is DNS_FAILED. A cell takes
-    one question; of several the last one stands.
+    one question; of several the last one counts.
     """
     known, ends = _known(seen)
     found = Matrix.of(title, (_cell(o, ends, expected) for o in known))
@@ -187,7 +187,7 @@ def _question(seen: DnsObservation, ends: _Ends) -> Flow:
 
 
 def _came(seen: DnsObservation) -> str:
-    """What came of a wrong answer, alike for names that suffer alike."""
+    """The outcome of a wrong answer, the same for names with the same failure."""
     return f"{seen.came} {seen.reason}".strip()
 
 

@@ -25,7 +25,7 @@ NO_EDNS_LIMIT = 512
 
 
 _BESIDE = ("CNAME", "DNAME", "RRSIG")
-"""Types that may stand in the answer to a question for any other type."""
+"""Types that may be in the answer to a question for any other type."""
 
 
 class RecordType(enum.StrEnum):

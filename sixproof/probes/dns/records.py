@@ -137,7 +137,7 @@ def reverse_of_services(services: Iterable[TrueService], zone: str, family: Fami
 
 def reverse_of_endpoints(services: Iterable[TrueService], zone: str, family: Family) -> Answers:
     """Every ready endpoint with a host name must lead back to it (2.4.3), perhaps among others:
-    an address may stand behind several services."""
+    an address may be an endpoint of several services."""
     return {
         _reverse(e.address): DnsExpectation.records(
             [f"{e.hostname}.{s.fqdn(zone)}"], f"endpoint {e.hostname} of {s}", at_least=True
@@ -166,7 +166,7 @@ def reverse_name(address: IPAddress) -> str:
 
 
 def unknown(names: Iterable[str], family: Family, because: str) -> Answers:
-    """Names that nobody has must not exist."""
+    """Names of no object must not exist."""
     return {
         DnsQuestion(name, RecordType.of(family)): DnsExpectation.only(DnsOutcome.NXDOMAIN, because)
         for name in names

@@ -1,7 +1,7 @@
 """Which DNS replica answers what: the questions that came back wrong, put to each one by itself.
 
-Behind a Service nothing tells which replica answered. Asked at its own address, each one tells
-whether it is at fault, whatever the way through the service does. Pure.
+Behind a Service nothing shows which replica answered. Asked at its own address, each one shows
+whether it is at fault, whatever the path through the service does. Pure.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ DNS_REPLICA = FindingType(
 )
 
 NAMES = 4
-"""Names of wrong answers that are asked of each replica; more of them would tell the same."""
+"""Names of wrong answers that are asked of each replica; more of them would show the same."""
 ASKERS = 2
 """Pods with wrong answers that ask each replica, and one with right answers beside them."""
 
@@ -49,8 +49,8 @@ def questions(
     """What to ask each replica: the names of some wrong answers, every type whose truth is known,
     over each family that both ends have. Nothing where replicas were asked directly already.
 
-    Some pods ask whose answers were wrong, and one whose answers were right where there is such:
-    what reaches no replica from one node alone is no fault of a replica.
+    Some pods with wrong answers ask, and one with right answers where there is one: what reaches no
+    replica from one node only is not a replica's fault.
     """
     behind = {replica.name for replica in replicas}
     through = [o for o in wrong if o.query.server.name not in behind and o.outcome.measured]
@@ -81,8 +81,8 @@ def _askers(
 class Replica:
     """What one replica said when it was asked by itself.
 
-    `wrong` are answers other than the truth. `silent` tells that it answered nobody, `lost` counts
-    questions without an answer.
+    `wrong` are answers other than the truth. `silent` says that it answered no question, `lost`
+    counts questions without an answer.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Replica:
 
     @property
     def silent(self) -> bool:
-        """Whether it answered none of those who asked."""
+        """Whether it answered no client at all."""
         return not self.wrong and not self.right and self.lost > 0
 
     @property
@@ -105,7 +105,7 @@ class Replica:
     def fault(self) -> str:
         """What it does wrong, in words: ``answers NXDOMAIN to 4 of 8 questions``; "" for nothing.
 
-        A question that was lost on its way from some askers only is nothing that it does.
+        A question lost only on the path from some clients is not its fault.
         """
         total = len(self.wrong) + self.right + self.lost
         if self.silent:
@@ -135,7 +135,7 @@ def _replica(name: str, node: str, row: Sequence[DnsObservation], expected: Expe
 
 
 def finding(found: Sequence[Replica], service: str) -> Finding | None:
-    """Where the DNS is at fault; None where what replicas say does not tell.
+    """Where the DNS is at fault; None where the replicas' answers do not show it.
 
     Either some replicas are at fault and others are not, or all are alike (then it is what they
     share), or each is right by itself (then it is the way through the service).

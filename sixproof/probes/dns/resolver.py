@@ -43,7 +43,7 @@ class ResolverCall:
 @dataclasses.dataclass(frozen=True, slots=True)
 class LookupObservation:
     """What a call returned: `addresses` in the order in which a client would try them, `latency`
-    in seconds, and `stalled`: the seconds for which the agent was too busy to tell. `outcome` is
+    in seconds, and `stalled`: the seconds for which the agent was too busy to measure. `outcome` is
     NOERROR, NODATA, NXDOMAIN, SERVFAIL, TIMEOUT, ERROR or UNKNOWN."""
 
     lookup: ResolverCall
@@ -170,7 +170,7 @@ def _answered(
         return dataclasses.replace(
             seen, outcome=DnsOutcome.UNKNOWN, reason=_stall(lag), stalled=lag
         )
-    if outcome is DnsOutcome.SERVFAIL:  # EAI_AGAIN stands for both; the time tells
+    if outcome is DnsOutcome.SERVFAIL:  # EAI_AGAIN is either; the time decides
         return dataclasses.replace(seen, outcome=DnsOutcome.TIMEOUT)
     return seen
 

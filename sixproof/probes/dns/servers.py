@@ -1,4 +1,4 @@
-"""The DNS of a cluster: its zone, its servers, and how pods are told to use them."""
+"""The DNS of a cluster: its zone, its servers, and how pods are configured to use them."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class ResolvConf:
 class ClusterDns:
     """The DNS of a cluster. `service` is its Service (``kube-system/kube-dns``), `addresses` that
     service at each of its clusterIPs, `pods` every pod behind it at each address, `selector` the
-    labels by which it selects them. `falls_through` tells that CoreDNS hands reverse names on that
-    it does not know, with nobody to hand them to."""
+    labels by which it selects them. `falls_through` says that CoreDNS passes on reverse names that
+    it does not know, with no further plugin to pass them to."""
 
     zone: str
     service: str

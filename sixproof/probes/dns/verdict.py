@@ -21,7 +21,7 @@ from sixproof.probes.dns.message import DnsAnswer, DnsQuestion, MalformedAnswer,
 
 
 class DnsOutcome(enum.StrEnum):
-    """What a question came to, as a class."""
+    """The outcome of a question, as a class."""
 
     NOERROR = "NOERROR"  # records of the type that was asked for
     NODATA = "NODATA"  # the name exists, without such records (RFC 2308 section 2.2)
@@ -99,7 +99,7 @@ class DnsServer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsQuery:
-    """A question on its way: who asks whom, and how."""
+    """A question as sent: its client, its server, and how it is asked."""
 
     source: Endpoint
     server: DnsServer
@@ -119,8 +119,8 @@ class DnsQuery:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DnsObservation:
-    """What came of a query. `latency` (to the answer), `waited` and `stalled` are seconds; the last
-    is how long the agent was too busy to tell."""
+    """The outcome of a query. `latency` (to the answer), `waited` and `stalled` are seconds; the
+    last is how long the agent was too busy to measure."""
 
     query: DnsQuery
     outcome: DnsOutcome

@@ -1,1 +1,1 @@
-"""Nodes: what their kernels would do with a packet, and how their daemons do."""
+"""Nodes: what their kernels would do with a packet, and the health of their daemons."""

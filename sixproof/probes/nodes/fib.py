@@ -36,8 +36,8 @@ class RouteLookup:
         return self.open and self.route is not None and _length(self.route) == 0
 
     def refused(self, packets: str) -> str:
-        """What becomes of packets on a way that is not open, in words; "" for an open way. The
-        route is named with its table, and a rule where it is not one of the kernel's own."""
+        """What happens to packets on a closed way, in words; "" for an open one. The route is named
+        with its table, and a rule where it is not one of the kernel's own."""
         if self.open:
             return ""
         asked = "" if self.rule is None or is_usual(self.rule) else said_rule(self.rule)
@@ -77,7 +77,7 @@ def _rules(seen: NodeSeen, family: Family) -> list[RuleSeen]:
 
 
 def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bool | None:
-    """Whether a rule is for such a packet, None where that cannot be told."""
+    """Whether a rule matches such a packet, None where that is not known."""
     if rule.mark or rule.device or (rule.source and source is None):
         return None
     there = not rule.destination or address in network(rule.destination)

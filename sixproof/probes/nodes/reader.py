@@ -22,8 +22,9 @@ HEALTH = (KUBE_PROXY, FELIX, FELIX_READY, KUBELET)
 
 
 def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
-    """The facts of each host's node, and of each pod, all at once; whoever does not answer is told
-    as missing. A pod that is there no more, as one that the run itself removed, has no facts."""
+    """The facts of each host's node, and of each pod, all at once; one that does not answer is
+    reported as missing. A pod that is gone, such as one that the run itself removed, has no facts.
+    """
     asked = {
         place: agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE) for place in places
     }
@@ -50,7 +51,7 @@ def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:
 
 
 def unread(place: Endpoint, why: str) -> NodeReading:
-    """The reading of a place whose facts could not be had."""
+    """The reading of a place whose facts could not be read."""
     return NodeReading(name(place), missing=why[:300], called=_called(place))
 
 

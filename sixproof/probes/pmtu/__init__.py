@@ -1,1 +1,1 @@
-"""Path MTU: what a path carries, and who says that a packet is too big."""
+"""Path MTU: what a path carries, and which node reports that a packet is too big."""

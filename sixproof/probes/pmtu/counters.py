@@ -26,7 +26,7 @@ class Trace:
 
     @property
     def place(self) -> str:
-        """The node to look at, empty where counters tell none."""
+        """The node to look at, empty where counters show none."""
         makers = [node for node, _ in self.made or self.met]
         if self.came or not makers:
             return ""

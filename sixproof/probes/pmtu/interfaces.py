@@ -51,7 +51,7 @@ def inspected(agents: AgentClient, places: Sequence[Endpoint], patience: float =
 
 
 def own(seen: Inspected) -> Mapping[str, int]:
-    """The interfaces that somebody gave the pod, by name."""
+    """The MTU of each interface that the pod was given, by name; the kernel's own are left out."""
     return {name: mtu for name, mtu in seen.mtus.items() if name not in FALLBACK}
 
 

@@ -111,7 +111,7 @@ def nothing_learnt(p: PathResult) -> Violation | None:
 def segments(p: PathResult) -> Violation | None:
     """TCP's segments fill the path: MSS = path MTU less headers, less 12 with timestamps.
 
-    A SYN offers what the link leaves, or a hop that the sender was told of before.
+    A SYN offers what the link allows, or what a hop allows that was reported to the sender earlier.
     """
     bulk, promised = p.bulk, p.path.promised
     if bulk.event != Event.ECHOED or promised is None:
@@ -146,7 +146,7 @@ def bulk_in_time(p: PathResult) -> Violation | None:
 def plain_socket_converges(p: PathResult) -> Violation | None:
     """Of four datagrams of the sender's own MTU, one of a plain socket arrives, and all after it.
 
-    The first may be lost to a narrower link, which tells its MTU; a tunnel may take two.
+    The first may be lost to a narrower link, which reports its MTU; a tunnel may take two.
     """
     events = [s.event for s in p.pattern]
     arrived = events.index(Event.ECHOED) if Event.ECHOED in events else len(events)
@@ -166,7 +166,7 @@ def fragments_arrive(p: PathResult) -> Violation | None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Signal:
-    """A Packet Too Big (IPv4: fragmentation needed) as a socket was told of it."""
+    """A Packet Too Big (IPv4: fragmentation needed) as reported to a socket."""
 
     error: IcmpError
     kept: int
@@ -183,7 +183,7 @@ class Signal:
 
     @property
     def mtu(self) -> int:
-        """The MTU that it tells, in bytes."""
+        """The MTU that it reports, in bytes."""
         return self.error.mtu or 0
 
 
@@ -195,9 +195,9 @@ def signals(p: PathResult) -> tuple[Signal, ...]:
 
 
 def signals_are_exact(p: PathResult) -> Violation | None:
-    """Whoever says that a packet was too big says so with the right code and its hop's own MTU.
+    """A node that reports a packet as too big uses the right code and its own hop's MTU.
 
-    Of hops that narrow a path further and further each tells its own, in turn.
+    Where several hops narrow a path step by step, each reports its own MTU, in turn.
     """
     for s in signals(p):
         if not s.error.too_big:
@@ -210,7 +210,7 @@ def signals_are_exact(p: PathResult) -> Violation | None:
 
 
 def signals_are_honoured(p: PathResult) -> Violation | None:
-    """The sender's kernel works with the MTU that it was told, and what fits it passes."""
+    """The sender's kernel uses the MTU reported to it, and packets that fit it pass."""
     for s in signals(p):
         if not s.honoured:
             said = f"{s.sender} gave MTU {s.mtu}, the socket works with {s.kept}"

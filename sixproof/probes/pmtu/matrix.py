@@ -34,8 +34,8 @@ _SMALL = {Event.ECHOED: Outcome.ALLOWED, Event.SILENT: Outcome.DROPPED}
 def matrix(
     title: str, path_results: Iterable[PathResult], violations: Sequence[Violation]
 ) -> Judged:
-    """A cell a path: ALLOWED where it keeps the rule called `title`. Beside it stands what became
-    of a small packet, which tells a black hole from a path that carries nothing."""
+    """One cell per path: ALLOWED where it keeps the rule called `title`. Beside it is the outcome
+    of a small packet, which tells a black hole apart from a path that carries nothing."""
     broken: Mapping[tuple[Family, tuple[str, str]], Violation] = {
         (v.path_result.flow.family, v.path_result.ends): v for v in violations
     }

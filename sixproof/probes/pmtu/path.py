@@ -62,8 +62,8 @@ class Path:
 
     @property
     def tellable(self) -> frozenset[int]:
-        """The MTUs that a sender may be told of: of each hop that is narrower than all before it,
-        and of the carriers that hold less than their tunnel."""
+        """The MTUs that may be reported to a sender: of each hop that is narrower than all earlier
+        ones, and of the carriers that hold less than their tunnel."""
         told, least = {hop.mtu for hop in self.overfull}, None
         for hop in self.hops:
             if not hop.carrier and (least is None or hop.mtu < least):
@@ -85,7 +85,7 @@ class Path:
 
 
 Ask = tuple[str, IPAddress]
-"""Who is asked for a route (an endpoint's name), and to which address."""
+"""The endpoint that is asked for a route, by name, and the route's destination."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class PathTopology:
     def hop(self, asked: Endpoint, where: str, address: IPAddress) -> tuple[Hop, ...]:
         """The interface by which an endpoint sends to an address, and its route where narrower.
 
-        A route that carries an MTU of its own is what the kernel goes by, also where the interface
+        A route with an MTU of its own is what the kernel uses, also where the interface
         is narrower (Linux, ip_dst_mtu_maybe_forward): Felix' routes into a tunnel do.
         """
         route = self.routes.get((asked.name, address))
@@ -168,7 +168,7 @@ def path(
     path_topology: PathTopology,
     frontend: Endpoint | None = None,
 ) -> Path:
-    """The path of a pair, as far as agents could tell it.
+    """The path of a pair, as far as agents could report it.
 
     A `frontend` is the node at whose address the source dials: it is sent there first, and the
     frontend translates the address and sends on.

@@ -29,17 +29,17 @@ BULK = 300_000
 ATTEMPTS = 3
 """How often a pair is measured whose path changes meanwhile."""
 IN_TIME, STANDSTILL = 2.0, 1.0
-"""Seconds that bulk may take, and that it may stand still."""
+"""Seconds that bulk may take, and that it may stall."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PathResult:
-    """One ordered pair over one family: what its path promises, and what packets met.
+    """One ordered pair over one family: what its path promises, and what happened to packets.
 
     `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
     byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
-    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed,
-    by who knows them. `back` is what the way back promises.
+    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
+    the endpoint that has them. `back` is what the reverse path promises.
     """
 
     flow: Flow
@@ -106,8 +106,8 @@ class PathProbe:
 
         In this order: routes and interfaces; full size at the first try; the plain socket's
         pattern; small and one byte too many; fragments; bulk over TCP; the routes again. A pair
-        whose path changed meanwhile (Felix lays its routes anew when an interface's MTU changes)
-        is measured again: what packets met cannot be held against the path that was.
+        whose path changed meanwhile (Felix reprograms its routes when an interface's MTU changes)
+        is measured again: the packets may not have taken the path that was read.
 
         Raises:
             InfrastructureError: an agent could not measure, or a path changed in every attempt.
@@ -135,7 +135,7 @@ class PathProbe:
         )
 
     def _measure(self, flows: Sequence[Flow], known: PathTopology) -> list[PathResult]:
-        """What packets met on these flows; nothing is said yet of what kernels learnt."""
+        """What happened to packets on these flows; what kernels learnt is not filled in yet."""
         paths = [_path(f, known) for f in flows]
         back = [path(f.destination, f.source, f.family, known).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
@@ -196,7 +196,7 @@ class PathProbe:
         self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
     ) -> list[list[protocol.Sized]]:
         """Datagrams of these sizes on every flow. Where an agent was too busy to see an answer they
-        are sent once more, and waited for twice as long: what passes then was lost to nobody.
+        are sent once more, with twice the wait: what passes then was not lost on the path.
 
         Raises:
             InfrastructureError: an agent could not send, or was too busy again.
@@ -219,7 +219,7 @@ class PathProbe:
         patience: float,
         fragment: bool,
     ) -> tuple[list[list[protocol.Sized]], dict[int, str]]:
-        """What became of them, and by index of what nothing can be said, and why."""
+        """What happened to them, and by index those that were not measured, and why."""
         specs = [
             protocol.SizedSpec(
                 address=str(flow.address),
@@ -254,8 +254,8 @@ class PathProbe:
         return [found[i] for i in range(len(flows))], dict(sorted(doubtful.items()))
 
     def _transfer_in_time(self, flows: Sequence[Flow]) -> tuple[list[protocol.Bulk], list[float]]:
-        """What was carried, but slowly, is carried once more: a busy machine lets it stand still
-        once, a path that loses large packets does so every time."""
+        """What was carried, but slowly, is sent once more: a busy machine stalls it once, a path
+        that loses large packets does so every time."""
         bulk, lags = self._transfer(flows)
         slow = [i for i, (b, lag) in enumerate(zip(bulk, lags, strict=True)) if tardy(b, lag)]
         if slow:
@@ -327,8 +327,8 @@ def _hops(flow: Flow, topology: PathTopology) -> tuple[object, ...]:
 
 
 def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
-    """The routes as they are without what was learnt: for as long as a Packet Too Big is
-    remembered, the kernel tells that MTU in place of the route's own."""
+    """The routes without what was learnt: for as long as a Packet Too Big is remembered, the kernel
+    reports that MTU in place of the route's own."""
     routes = {
         ask: before.routes[ask]
         if route.expires is not None and route.device == before.routes[ask].device
@@ -339,7 +339,7 @@ def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
 
 
 def _learnt(flow: Flow, topology: PathTopology) -> tuple[tuple[str, protocol.RouteSeen], ...]:
-    """The routes of the flow that a Packet Too Big changed, by who knows them."""
+    """The routes of the flow that a Packet Too Big changed, by the endpoint that has them."""
     asks = (ask for ask in _asks([flow], topology.nodes) if _used(flow, ask))
     return tuple(
         (name, topology.routes[name, address])

@@ -22,7 +22,7 @@ SINCE = 60.0
 def needed(p: PathResult) -> bool:
     """Whether a hop beyond the sender's own link is too narrow for what the link takes.
 
-    So its node has to say; or somebody did say so.
+    Then its node has to report it; a report that was received also counts.
     """
     promised, own = p.path.promised, p.path.hops[0].mtu if p.path.hops else 0
     vanished = any(s.event == Event.SILENT for s in (p.first, *p.pattern))
@@ -48,7 +48,7 @@ def emitted(seen: PathRun, p: PathResult) -> bool:
 
 
 def delivered(p: PathResult) -> Violation | None:
-    """The sender's socket was told of it."""
+    """The error was reported to the sender's socket."""
     if not needed(p) or signals(p):
         return None
     said = f"{_size(p)} bytes were too big for a hop, and no ICMP error reached the sender"
@@ -56,7 +56,7 @@ def delivered(p: PathResult) -> Violation | None:
 
 
 def kept(p: PathResult) -> Violation | None:
-    """What was learnt is kept for as long as the standards ask, and not for ever."""
+    """What was learnt is kept for as long as the standards ask, and not indefinitely."""
     if not signals(p):
         return None
     mine = [s for who, s in p.learnt if who == p.flow.source.name and s.expires is not None]

@@ -4,7 +4,7 @@ RESULTS_DIR holds Allure results. OUT.html becomes one self-contained file, made
 results.json lies in or beside RESULTS_DIR, overview.html is written beside OUT.html too, which
 needs no Node.js. Exit status: 0 rendered, 1 Allure failed, 2 nothing to render or no Node.js (0
 with ``--if-possible``, and a hint in place of the report). With ``--if-new`` a report that is as
-new as its results stays, and no results are no error: what ends without a run renders nothing.
+new as its results is kept, and missing results are no error: without a run, nothing is rendered.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SECONDS = 600
 def configuration(output: Path, history: Path | None) -> dict[str, object]:
     """Allure 3's configuration for one report.
 
-    The categories stand here because its report reads them here only; results carry a
+    The categories are here because its report reads them nowhere else; results carry a
     categories.json for other tools.
     """
     options: dict[str, object] = {
@@ -172,7 +172,7 @@ def shared_ids(results: Path) -> tuple[tuple[str, ...], ...]:
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            continue  # a worker was killed while it wrote; the file stands for no test
+            continue  # a worker was killed while it wrote; the file is no test's result
         parameters = [(p.get("name"), p.get("value")) for p in value.get("parameters", ())]
         said = value.get("fullName", "") + ("" if not parameters else f" {parameters}")
         names.setdefault(value.get("historyId", ""), {})[said] = None

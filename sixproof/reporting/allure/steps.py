@@ -75,7 +75,7 @@ def label(
     """File the running test under epic, feature and story, and say what it asks.
 
     Labels may be given from the start of set-up on; title and description only in the call phase,
-    since Allure sets both anew after set-up. A label given twice is kept twice. `severity` is
+    since Allure sets both again after set-up. A label given twice is kept twice. `severity` is
     blocker, critical, normal, minor or trivial. `description` is Markdown, such as a docstring: its
     indentation, which would make it code, is taken off.
     """
@@ -97,7 +97,7 @@ def label(
 
 
 def parameter(name: str, value: object) -> None:
-    """Show a value of this run (an address, a pod's name) that must not tell tests apart."""
+    """Show a value of this run (an address, a pod's name) that is not part of a test's identity."""
     _deliver(allure.dynamic.parameter, name, str(value), excluded=True)
 
 
@@ -168,7 +168,7 @@ def attach_file_to_run(name: str, body: bytes, media_type: str, ending: str) -> 
 
 def run_errors(messages: Sequence[str]) -> None:
     """Say on the report's first page what is wrong with the run as a whole, in this order: in one
-    file, since nobody keeps the order of several."""
+    file, since the order of several is not kept."""
     at = round(time.time() * 1000)
     errors = [
         GlobalError(message=said, timestamp=at + number) for number, said in enumerate(messages)
@@ -182,8 +182,8 @@ def write_metadata(
 ) -> tuple[Path, ...]:
     """Write environment.properties, categories.json and executor.json.
 
-    Only at session finish and only on the controller: every worker that is told to clean the
-    directory wipes what was written before (allure-python issue 807).
+    Only at session finish and only on the controller: every worker set to clean the directory
+    wipes what was written earlier (allure-python issue 807).
 
     Raises:
         OSError: the directory cannot be written.

@@ -1,4 +1,4 @@
-"""The check-list: what whoever configures IPv6 looks at when it does not work, judged."""
+"""The check-list: what an administrator checks when IPv6 does not work, judged."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ITEMS: tuple[Item, ...] = (
     cluster_items.BLOCKS,
     cluster_items.BGP,
 )
-"""All items, in the order in which they are told."""
+"""All items, in the order in which they are shown."""
 
 
 def check_list(evidence: RunEvidence) -> tuple[Judged, ...]:

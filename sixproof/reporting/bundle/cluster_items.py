@@ -54,7 +54,7 @@ BGP = Item(
 )
 STALE = datetime.timedelta(minutes=5)
 """Age at which a CalicoNodeStatus, which calico-node writes every 10 s, or an event of a probe that
-fails says nothing of now."""
+fails is out of date."""
 _NO_SESSION = "BGP not established with"
 
 

@@ -1,4 +1,4 @@
-"""The files of a bundle but for its index: which there are, and what stands in them."""
+"""The files of a bundle except its index: which there are, and what they contain."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Content:
 
 @dataclasses.dataclass(frozen=True)
 class Written:
-    """A file as it goes into the archive; `entries` of `of` stand in it."""
+    """A file as it goes into the archive, with `entries` out of `of`."""
 
     content: Content
     body: bytes

@@ -18,7 +18,7 @@ class RunEvidence:
     """All of it.
 
     `taken` is the API server's time when the parts were read. `readings` are what host agents said
-    when the run began; what they said after the last test, where something failed, stands in
+    when the run began; what they said after the last test, where something failed, is in
     `examination` and is looked at first. `calico` is None where there is no Calico, or where it
     could not be read. `pods` are the run's probe pods, each with its addresses.
     """

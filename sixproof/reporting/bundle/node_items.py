@@ -139,7 +139,7 @@ def _addresses(evidence: RunEvidence) -> Judged:
 
 
 def _packet_filter(evidence: RunEvidence) -> Judged:
-    """Who is hooked in for one family, or on one node, is wanted for all."""
+    """An owner with hooks for one family, or on one node, is expected for all."""
     hooked = {node: _hooked(seen) for node, seen in sorted(evidence.filters.items())}
     if not hooked:
         return PACKET_FILTER.unseen("packet filters are read where a test failed (--six-raw)")
@@ -159,7 +159,8 @@ def _packet_filter(evidence: RunEvidence) -> Judged:
 
 
 def _hooked(seen: FilterSeen) -> Mapping[Family, set[str]]:
-    """Whose rules packets of a family meet: base chains in their tables, or jumps to theirs."""
+    """Owners of the rules that a family's packets traverse: by base chains in their tables, or by
+    jumps to theirs."""
     found: dict[Family, set[str]] = {family: set() for family in Family}
     for chain in seen.chains:
         for family in _FAMILIES.get(chain.family, ()):

@@ -1,9 +1,9 @@
-"""Leaving out of values what nobody may see, and what only takes space.
+"""Leaving out of values what is secret, and what only takes space.
 
-By name: what is called like a secret loses its value, wherever it stands. By form: keys and
-certificates in PEM, JSON web tokens, credentials in URLs and headers, in any text. A value that is
-called like nothing of this and looks like nothing of it cannot be told; so of what holds free text
-(pods, DaemonSets, ConfigMaps) only chosen fields come here at all (`trimmed`).
+By name: what is named like a secret loses its value, wherever it is. By form: keys and certificates
+in PEM, JSON web tokens, credentials in URLs and headers, in any text. A secret with neither such a
+name nor such a form cannot be recognised; so of objects with free text (pods, DaemonSets,
+ConfigMaps) only chosen fields come here at all (`trimmed`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _SHAPES = (
         ),
     ),
 )
-"""What must stand in a text, in small letters, for a form to be looked for, and the form."""
+"""What a text must contain, in lower case, for a form to be looked for, and the form."""
 
 
 def scrubbed(value: Any, depth: int = 0) -> Any:

@@ -1,7 +1,7 @@
-"""Objects of the API server as a bundle shows them: what tells about the network.
+"""Objects of the API server as a bundle shows them: what concerns the network.
 
-Of kinds whose objects hold anything (pods with their variables, ConfigMaps) chosen fields are
-taken; Calico's own objects are taken whole.
+Of kinds with arbitrary content (pods with their variables, ConfigMaps) chosen fields are taken;
+Calico's own objects are taken whole.
 """
 
 from __future__ import annotations
@@ -157,7 +157,7 @@ def _affinity(manifest: Manifest) -> Manifest:
 
 
 def _blocks(manifests: Iterable[Manifest]) -> list[Manifest]:
-    """Blocks with who has which address, which the objects keep as lists of numbers."""
+    """Blocks with the holder of each address, which the objects keep as lists of numbers."""
     return [
         {
             "cidr": str(block.cidr),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 class Confidence(enum.IntEnum):
     """How sure a cause is, if it explains what failed: of two that explain as much, the surer is
-    the cause and the other is told beside it."""
+    the cause and the other is reported beside it."""
 
     SIGN = 0  # it fits, and something else must be behind it: what drops solicitations
     FITS = 1  # it explains what failed; the facts do not prove that it did
@@ -30,9 +30,9 @@ class Cause:
 
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
     leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
-    whether a wrong cell can come of it, `must` whether a flow cannot work as long as it holds: one
-    that worked speaks against it. Of tests without cells it explains those that are about a part of
-    its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
+    whether a wrong cell can result from it, `must` whether a flow cannot work as long as it holds:
+    one that worked is evidence against it. Of tests without cells it explains those that concern a
+    part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
     """
 
     code: str
@@ -53,7 +53,7 @@ class Cause:
         return self.place in (subject.place, f"node {subject.node}")
 
     def is_of(self, subject: Subject) -> bool:
-        """Whether a subject is a part of its place that it speaks of."""
+        """Whether a subject is a part of its place that it concerns."""
         return self.place == subject.place and subject.part in self.parts
 
     @property

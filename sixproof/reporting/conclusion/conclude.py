@@ -1,8 +1,8 @@
 """Concluding: which causes explain what failed, and what none does.
 
 Causes are chosen as places are (decision 16): the one that explains most of what is left first, the
-surer of two that explain as much; a flow that works although the cause forbids it speaks against
-it. What it explains is taken away, and the rest is looked at again.
+surer of two that explain as much; a flow that works although the cause forbids it is evidence
+against it. What it explains is taken away, and the rest is looked at again.
 """
 
 from __future__ import annotations
@@ -140,8 +140,8 @@ def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
 
 
 def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
-    """The causes that rules find, and the rules that could not be applied: facts that nobody
-    thought of must not cost a run its report."""
+    """The causes that rules find, and the rules that could not be applied: unforeseen facts must
+    not cost a run its report."""
     causes: list[Cause] = []
     problems: list[str] = []
     for find, code in {rule.find: rule.code for rule in rules()}.items():
@@ -169,8 +169,8 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
 
 
 def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
-    """What tests said themselves, with the cause of which they broke, or which speaks of what they
-    are about: a device of a node, an address of it."""
+    """What tests said themselves, with the cause that broke them, or that concerns what they are
+    about: a device of a node, an address of it."""
     for cause in causes:
         if all(_speaks(case, cause) for case in told.cases):
             return dataclasses.replace(told, causes=(cause,))
@@ -178,8 +178,8 @@ def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
 
 
 def _speaks(case: Case, cause: Cause) -> bool:
-    """Whether a test without cells is a matter of this cause: it broke of it, or is about its
-    place, and there about a part that the cause speaks of."""
+    """Whether this cause applies to a test without cells: it broke the test, or the test is about
+    its place, and there about a part that it concerns."""
     here = all(map(cause.is_at, case.subjects)) and any(map(cause.is_of, case.subjects))
     return here or cause.broke(case)
 

@@ -14,7 +14,7 @@ from sixproof.reporting.conclusion.cause import Cause
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KnownFault:
-    """A fault that was met in the field: `cause` and `words` are its signature.
+    """A fault seen in the field: `cause` and `words` are its signature.
 
     All of `words` are in what the cause says, none of `without`. `title` is the fault in a few
     words, `sources` are public reports, as owner/repository and number.

@@ -14,7 +14,7 @@ def carried_over(flow: Flow) -> Family:
 
 
 def touches(flow: Flow, node: str) -> bool:
-    """Whether a flow starts or ends at a node, as far as its ends tell."""
+    """Whether a flow starts or ends at a node, as far as its ends show."""
     return node in (flow.source.node, flow.destination.node)
 
 
@@ -40,7 +40,7 @@ def came_back(wrong: Disagreement) -> bool:
 
 
 def crosses(flow: Flow, node: str) -> bool:
-    """Whether it touches the node and leaves it, or may: behind a service anybody answers."""
+    """Whether it touches the node and leaves it, or may: any backend of a service may answer."""
     if not touches(flow, node):
         return False
     return behind(flow.destination) or flow.source.node != flow.destination.node
@@ -52,7 +52,7 @@ def to_services_at(flow: Flow, node: str) -> bool:
 
 
 def between_pods_across(flow: Flow) -> bool:
-    """Whether it goes from a pod to a pod of another node, and nobody else may answer."""
+    """Whether it goes from a pod to a pod on another node, and no other endpoint may answer."""
     pods = flow.source.kind is flow.destination.kind is EndpointKind.POD
     return pods and flow.crosses_nodes
 

@@ -1,4 +1,4 @@
-"""All rules, found in the rooms of causes: each file there has some in its `RULES`."""
+"""All rules, found in the packages of causes: each file there has some in its `RULES`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The field of one family: its source and destination pairs as bits, so that scopes are masks.
 
-Bit *i* stands for the *i*-th pair. A matrix of thirty endpoints has some fifteen thousand candidate
-scopes; as masks they are weighed in a fraction of a second.
+Bit *i* is the *i*-th pair. A matrix of thirty endpoints has some fifteen thousand candidate scopes;
+as masks they are weighed in a fraction of a second.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class BitField:
         return {scope: mask for mask, scope in best.items()}
 
     def lonely(self, scope: Scope) -> tuple[str, ...]:
-        """What a scope of a node cannot tell from that node: its only endpoint."""
+        """What a scope of a node cannot tell apart from that node: its only endpoint."""
         named = (s for s in (scope.source, scope.destination) if s.kind is SideKind.NODE)
         found = (self.endpoints(side.name) for side in named)
         return tuple(names[0] for names in found if len(names) == 1)

@@ -20,7 +20,7 @@ _ONE_BROKEN = {Parity.IPV6_BROKEN: Family.IPV6, Parity.IPV4_BROKEN: Family.IPV4}
 
 
 class Category(enum.StrEnum):
-    """The classes, the most telling first: Allure 3 files a test under the first that matches."""
+    """The classes, the most specific first: Allure 3 files a test under the first that matches."""
 
     LEAK = "Policy leak"
     OVER_BLOCK = "Policy over-block"

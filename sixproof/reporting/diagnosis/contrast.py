@@ -1,4 +1,4 @@
-"""Contrasts: what works beside a pattern, which tells one cause from another."""
+"""Contrasts: what works beside a pattern, which tells causes apart."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sixproof.reporting.matrix.grid import CellState
 _PORTS = 4
 """Ports or questions that a contrast names."""
 Wrong = Mapping[tuple[Family, Edge], CellState]
-"""The wrong cells, and how they stand."""
+"""The wrong cells, and their states."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class _View:
         self._leak = pattern.state is not CellState.BLOCKED
 
     def only(self) -> str:
-        """What the matrix cannot tell from a node: the single endpoint on it."""
+        """What the matrix cannot tell apart from a node: the single endpoint on it."""
         names = self._fields[self._pattern.families[0]].lonely(self._scope)
         return f"{said_list(names)} is the only endpoint there" if len(names) == 1 else ""
 

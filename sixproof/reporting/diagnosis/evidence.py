@@ -31,9 +31,9 @@ Notes = Mapping[tuple[Family, Edge], str]
 """What else is known of a cell: ``last good hop: vxlan-v6.calico on worker``."""
 
 CELLS = 12
-"""Pairs of endpoints told in one message."""
+"""Pairs of endpoints listed in one message."""
 _DETAILED = 3
-"""Pairs of one pattern told with their evidence; the others of it look alike."""
+"""Pairs of one pattern shown with their evidence; the others look alike."""
 
 
 def require(
@@ -46,7 +46,7 @@ def require(
 ) -> None:
     """Hold the matrix against what was expected of it.
 
-    `context` is told before the class: ``converged after 1.2 s, 9 rounds``. With a `family`, cells
+    `context` comes before the class: ``converged after 1.2 s, 9 rounds``. With a `family`, cells
     of the other one are only compared with.
 
     Raises:
@@ -89,7 +89,7 @@ def verdict(
 ) -> str:
     """The message of a failing matrix, without the matrix itself.
 
-    A single wrong cell is told by itself; of many the diagnosis leads.
+    A single wrong cell is reported by itself; of many the diagnosis leads.
     """
     return _verdict(matrix, disagreements, context=context, notes=notes, cells=cells)[0]
 
@@ -155,7 +155,7 @@ def _facts(seen: Observation) -> Iterator[str]:
 
 
 def _between(flow: Flow) -> str:
-    """The nodes, where the names of pods do not tell them."""
+    """The nodes, where the names of pods do not show them."""
     ends = (flow.source, flow.destination)
     if all(end.node in end.name for end in ends):
         return ""
@@ -202,7 +202,7 @@ def _cells(patterns: Sequence[Pattern], notes: Notes | None, limit: int) -> Iter
             if number < _DETAILED:
                 yield first
                 yield second[2:]
-            else:  # a reason that stands above already is not said again
+            else:  # a reason already shown above is not repeated
                 yield first.removesuffix(f" ({because})")
             because = group[0].expected.because
     if left:

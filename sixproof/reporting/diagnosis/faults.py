@@ -1,4 +1,4 @@
-"""Faults: the patterns of a whole run, one cause told once."""
+"""Faults: the patterns of a whole run, each cause reported once."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
     """The faults of a run, those that most tests show first, what was not measured last; what a
     cluster is known not to do is none.
 
-    Matrices that agree are diagnosed as one, so that a cause that many tests meet is one fault.
+    Matrices that agree are diagnosed as one, so that a cause that hits many tests is one fault.
     """
     found: list[_Found] = []
     for group in merged(results.telling()):
@@ -101,8 +101,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
 def chosen(results: Results, found: Sequence[FailingPlace], limit: int) -> tuple[Measured, ...]:
     """The matrices worth a reader's time: one per fault, then the others of the headline.
 
-    A matrix that shows a fault already shown would tell nothing new; one of many questions is too
-    wide to be drawn.
+    A matrix whose fault is already shown adds nothing; one of many questions is too wide to draw.
     """
     worst = [fault.worst for fault in found if len(fault.worst.matrix.port_specs()) <= _WIDE]
     calm = [m for m in results.matrices if m.headline and not m.disagreements()]
@@ -112,7 +111,7 @@ def chosen(results: Results, found: Sequence[FailingPlace], limit: int) -> tuple
 
 @dataclasses.dataclass(slots=True)
 class _Found:
-    """A pattern on its way to a fault; others of the same cause are told with it."""
+    """A pattern on its way to a fault; others of the same cause are reported with it."""
 
     pattern: Pattern
     members: tuple[Measured, ...]
@@ -122,7 +121,7 @@ class _Found:
 
     def explains(self, other: Pattern) -> bool:
         """Whether the same fault would make the other pattern: it is the same one, or it lies
-        within this place, and what was to be refused or to be told apart could not even arrive."""
+        within this place, and what was to be refused or told apart could not even arrive."""
         mine = self.pattern
         if mine.kind not in (other.kind, MatrixKind.FLOWS):
             return False
@@ -152,7 +151,7 @@ class _Found:
         return any(scope.holds(*way) for way in (*ways, *((flow.source, d) for d in frontends)))
 
     def take(self, other: _Found) -> None:
-        """Tell the other one here."""
+        """Report the other one here."""
         self.services |= _through(other.pattern) and not _through(self.pattern)
         self.members = tuple({id(m): m for m in (*self.members, *other.members)}.values())
 
@@ -162,7 +161,7 @@ class _Found:
 
 
 def _silent_where_refused(pattern: Pattern) -> bool:
-    """Whether refusals were waited for in vain: by itself such a silence proves nothing."""
+    """Whether expected refusals did not come: by itself such a silence proves nothing."""
     return all(
         cell.expected.outcomes == {Outcome.REFUSED}
         and not cell.observation.outcome.measured

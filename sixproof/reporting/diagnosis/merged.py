@@ -24,7 +24,7 @@ from sixproof.model import (
 from sixproof.reporting.results.matrix_record import Measured
 
 _CONTRADICTION = 4
-"""Cells wrong in both that stand against one that is wrong in one of two matrices only."""
+"""Cells wrong in both that outweigh one that is wrong in only one of two matrices."""
 
 Key = tuple[Family, Edge]
 
@@ -43,7 +43,7 @@ class Merged:
 
 
 def merged(measured: Iterable[Measured]) -> tuple[Merged, ...]:
-    """As few matrices as tell no lie, of those with wrong cells and what was right beside them.
+    """As few matrices as stay true, of those with wrong cells and what was right beside them.
 
     Two matrices are not merged where they expect different things of a flow, know different
     endpoints by one name, or disagree about what fails: then they asked different questions (such
@@ -178,7 +178,7 @@ def _differ(one: Endpoint, other: Endpoint) -> bool:
 
 
 def _rank(seen: Observation, wrong: bool) -> int:
-    """What is wrong is told before what was not measured, and that before what is right."""
+    """What is wrong takes precedence over what was not measured, and that over what is right."""
     return int(wrong) + int(wrong and seen.outcome.measured)
 
 

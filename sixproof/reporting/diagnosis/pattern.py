@@ -34,7 +34,7 @@ class Pattern:
 
     `where` says the place in words and `port_specs` the ports as reports call them (empty for all
     of them). `total` counts the cells of the place that such a fault could have hit, `spared` those
-    that it could not (they were expected to fail anyhow). `scope` and `edge_ports` are what was
+    that it could not (they were expected to fail). `scope` and `edge_ports` are what was
     grouped by, None and empty where the cells have no common place. `kind` says what the cells are,
     `contrasts` what works nearby.
     """
@@ -128,7 +128,7 @@ class Pattern:
         return f"{words} " if words and told else ""
 
     def _because(self) -> str:
-        """What decided, where one reason of a policy stands for all cells."""
+        """What decided, where one reason of a policy holds for all cells."""
         reasons = {d.expected.because for d in self.cells}
         free = self.state is CellState.BLOCKED and not self.cells[0].expected.by_policy
         if len(reasons) > 1 or free:
@@ -182,7 +182,7 @@ def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
 
 
 def _sent(cells: Iterable[Disagreement]) -> str:
-    """The ICMP errors that clients met, each with who sent it."""
+    """The ICMP errors that clients received, each with its senders."""
     senders: dict[str, dict[str, None]] = {}
     for error in (c.observation.icmp for c in cells):
         if error is not None:
@@ -195,8 +195,8 @@ def _sent(cells: Iterable[Disagreement]) -> str:
 
 
 def categories_of(disagreement: Disagreement, *, blame_policies: bool = True) -> set[Category]:
-    """The classes of failure that one cell belongs to; whether a policy can have dropped it, its
-    place tells."""
+    """The classes of failure that one cell belongs to; its place decides whether a policy can have
+    dropped it."""
     seen, expected = disagreement.observation.outcome, disagreement.expected
     state = state_of(seen, expected)
     if state in _ALONE:
@@ -243,7 +243,7 @@ def said_ports(
     port_specs: Sequence[str], every: Sequence[str], families: Sequence[Family]
 ) -> tuple[str, ...]:
     """Ports as briefly as is true: none for all of several, ``TCP`` for all TCP ports. A service's
-    own port (``tcp/53``) is named: it stands for no other, as the ports of probe pods do."""
+    own port (``tcp/53``) is named: it represents no other, as the ports of probe pods do."""
 
     def protocols(names: Iterable[str]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}

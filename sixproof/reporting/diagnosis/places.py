@@ -47,8 +47,8 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
 
 
 def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
-    """The pattern of such a matrix. Where not flows are asked for, a node that one server stands
-    for is called by that server: "to coredns-x on worker2"."""
+    """The pattern of such a matrix. In a matrix of something other than flows, a node with only one
+    server is named by that server: "to coredns-x on worker2"."""
     servers = {(end := d.observation.flow.destination).name: end for d in pattern.cells}
     where = pattern.where
     if kind is not MatrixKind.FLOWS and len(servers) == 1:

@@ -1,6 +1,6 @@
 """Scopes: places in a matrix that one cause could explain, and how they are said.
 
-A scope is a source side, a destination side and how the two lie to each other: "from worker to
+A scope is a source side, a destination side and how the two are related: "from worker to
 worker2 and back", "to echo@worker2 from every other pod", "between nodes".
 """
 
@@ -27,7 +27,7 @@ class SideKind(enum.StrEnum):
 
 
 class Relation(enum.StrEnum):
-    """How source and destination lie to each other."""
+    """How source and destination are related."""
 
     ANY = "any"
     OTHERS = "others"  # not from an endpoint to itself
@@ -37,7 +37,7 @@ class Relation(enum.StrEnum):
     SELF = "self"  # from an endpoint to itself
 
     def holds(self, source: Endpoint, destination: Endpoint) -> bool:
-        """Whether two endpoints lie so."""
+        """Whether two endpoints are related so."""
         same = source.name == destination.name
         if self in (Relation.ANY, Relation.OTHERS, Relation.SELF):
             return self is Relation.ANY or same is (self is Relation.SELF)
@@ -74,7 +74,7 @@ _OWN_LABEL = "sixproof.dev/"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Side:
-    """One side of a scope. `said` stands for a name that is not the reader's."""
+    """One side of a scope. `said` replaces a name that the reader does not know."""
 
     kind: SideKind = SideKind.ANY
     name: str = ""

@@ -32,7 +32,7 @@ class FamilyVerdict:
     """One family: its cells over all judged matrices, and the tests that ask about it alone.
 
     `failed` counts tests whose wrong answers were of it, whatever they ask about, and `doubtful`
-    those that did not pass, may concern it and do not say whose their wrong answers were. `latency`
+    those that did not pass, may concern it and do not name the family that was wrong. `latency`
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
     cells of tests that fail by a known limit of this cluster, in no other count. `unproven` counts
     tests that concern it and carried nothing of what they ask. `others` are results of other kinds
@@ -113,7 +113,7 @@ def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
 
 
 class _Blame:
-    """Which families a test that did not pass speaks against."""
+    """Which families a test that did not pass is evidence against."""
 
     def __init__(self, results: Results) -> None:
         self._seen: dict[str, set[Family]] = {}
@@ -125,7 +125,7 @@ class _Blame:
 
     def named(self, case: Case) -> frozenset[Family]:
         """Those that its wrong answers were of, or that it could not measure: as it says itself,
-        else as its matrices do; empty where neither tells."""
+        else as its matrices do; empty where neither says so."""
         return frozenset(case.accuses or self._seen.get(case.nodeid, ()))
 
     def failed(self, case: Case, family: Family) -> bool:

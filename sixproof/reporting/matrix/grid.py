@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping
 from sixproof.model import Edge, Endpoint, Expectation, Family, Matrix, Observation, Outcome
 
 Expected = Mapping[tuple[Family, Edge], Expectation]
-"""What every cell of a matrix must come to."""
+"""The expected outcome of every cell of a matrix."""
 
 
 class CellState(enum.StrEnum):
-    """How a cell stands to what was expected of it."""
+    """How a cell compares to what was expected of it."""
 
-    WORKS = "works"  # ALLOWED, and nothing speaks against it
+    WORKS = "works"  # ALLOWED, and nothing says that it must not be
     DENIED = "denied as expected"
     CLOSED = "closed by a policy of the cluster"
     BLOCKED = "must be allowed"
@@ -50,7 +50,7 @@ _COUNTED = {
 
 
 def state_of(outcome: Outcome, expected: Expectation | None) -> CellState:
-    """How an outcome stands to an expectation, None where there is none."""
+    """How an outcome compares to an expectation, None where there is none."""
     if not outcome.measured:
         return CellState.UNKNOWN
     if expected is None:
@@ -85,7 +85,7 @@ class Cell:
 
     @property
     def meaning(self) -> str:
-        """What the mark stands for, as the legend says it."""
+        """What the mark means, in the words of the legend."""
         name = self.observation.outcome.value
         if self.state is CellState.DENIED:
             return f"{name} as expected"
@@ -106,7 +106,7 @@ class Square:
 
     @property
     def folded(self) -> Cell | None:
-        """The cell that stands for the whole square, None where its ports differ."""
+        """The cell that represents the whole square, None where its ports differ."""
         asked = [cell for cell in self.cells if cell is not None]
         kinds = {(cell.mark, cell.state) for cell in asked}
         return asked[0] if len(kinds) == 1 else None
@@ -117,7 +117,7 @@ class Square:
         return all(cell is None for cell in self.cells)
 
     def shown(self) -> tuple[Cell | None, ...]:
-        """The cells to draw: one where the ports agree, else one a port."""
+        """The cells to draw: one where the ports agree, else one per port."""
         if self.empty:
             return (None,)
         return self.cells if self.folded is None else (self.folded,)
@@ -169,7 +169,7 @@ class Grid:
         return tuple(c for square in self.squares.values() for c in square.cells if c is not None)
 
     def counts(self) -> Counter[CellState]:
-        """How many cells stand how."""
+        """How many cells are in each state."""
         return Counter(cell.state for cell in self.cells())
 
     def picture(self) -> tuple[tuple[str, ...], ...]:
@@ -179,7 +179,7 @@ class Grid:
         return (names, tuple(marks))
 
     def legend(self) -> tuple[Cell, ...]:
-        """One cell a mark, in the order in which the marks are explained."""
+        """One cell per mark, in the order in which the marks are explained."""
         order = list(CellState)
         first = {cell.mark: cell for cell in reversed(self.cells())}
         return tuple(sorted(first.values(), key=lambda c: (order.index(c.state), c.mark)))

@@ -30,7 +30,7 @@ class FamilyTable:
 
     @property
     def caption(self) -> str:
-        """What the table is, for who hears it read."""
+        """What the table is, for screen readers."""
         title = f"{self.grid.title}, {self.grid.family}"
         return f"{title}: rows are sources, columns are destinations"
 
@@ -54,7 +54,7 @@ class FamilyTable:
         return tuple((c, c.node != b.node) for c, b in zip(columns, before, strict=False))
 
     def role(self, column: Endpoint) -> str:
-        """What stands over a column whose node stands above."""
+        """The heading of a column whose node is named above."""
         return column.name.partition("@")[0] if column.node else column.name
 
     def paint(self, cell: Cell | None) -> Paint:
@@ -62,7 +62,7 @@ class FamilyTable:
         return NOT_ASKED if cell is None else PAINTS[cell.state]
 
     def words(self, square: Square) -> str:
-        """What a pointer resting on a square is told; only wrong squares say something."""
+        """The tooltip of a square; only wrong squares have one."""
         wrong = [
             f"{port_name(port_spec, self.grid.family)} {cell.meaning}"
             for port_spec, cell in zip(self.grid.port_specs, square.cells, strict=True)

@@ -1,4 +1,4 @@
-"""Colours of cells, told apart by readers who do not see red from green, and in grey print.
+"""Colours of cells, distinct for readers who cannot tell red from green, and in grey print.
 
 What is as expected is pale, what is wrong is dark; the letter says the rest. Every colour brings
 its own text colour (contrast at least 4.5 to 1), so a page may be light or dark around it.

@@ -1,4 +1,4 @@
-"""Paths as SVG: a bar a hop, as wide as its MTU."""
+"""Paths as SVG: one bar per hop, as wide as its MTU."""
 
 from __future__ import annotations
 

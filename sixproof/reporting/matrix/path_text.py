@@ -1,4 +1,4 @@
-"""Paths as text: every hop with its MTU, which sizes passed, and who said that one was too big."""
+"""Paths as text: every hop with its MTU, which sizes passed, and which hop reported Too Big."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.reporting.diagnosis.evidence import wrong
 
 TOLD = 4
-"""Passages told in full; the others by name only."""
+"""Passages shown in full; the others by name only."""
 
 
 def drawing(path_result: PathResult) -> Iterator[str]:
@@ -30,7 +30,7 @@ def drawing(path_result: PathResult) -> Iterator[str]:
 
 
 def sizes(path_result: PathResult) -> str:
-    """Which sizes passed, were refused or vanished, and what came of bulk."""
+    """Which sizes passed, were refused or vanished, and the result of bulk."""
     sent = sorted(
         (path_result.small, path_result.first, path_result.beyond, *path_result.pattern),
         key=lambda s: s.size,

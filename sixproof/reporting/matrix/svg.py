@@ -37,7 +37,7 @@ def grid_svg(grid: Grid) -> str:
 
 
 class _Plan:
-    """Where things stand: x of every column, y of every row."""
+    """The positions: x of every column, y of every row."""
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid

@@ -37,7 +37,7 @@ def matrix_lines(
     """The matrix of every family, with a legend and the parity of its edges.
 
     Families that look alike share one drawing; else the worse one comes first, and of one that is
-    all as expected beside it the count stands alone. `width` is the terminal's, in columns; a
+    all as expected beside it only the count. `width` is the terminal's, in columns; a
     longer line holds a single long name.
     """
     lines = [Text(matrix.title, Tone.HEAD)]

@@ -1,6 +1,6 @@
 """overview.html: the page that a reviewer reads first. It needs neither Node nor Allure.
 
-Verdict a family, what fails and where, findings, matrices, failing tests, the guide's coverage,
+Verdict per family, what fails and where, findings, matrices, failing tests, the guide's coverage,
 skips, times, environment; in the order of its template.
 """
 

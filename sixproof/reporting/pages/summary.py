@@ -48,7 +48,7 @@ def summary_lines(
 ) -> tuple[Text, ...]:
     """The conclusion, matrices, findings, skips, times, coverage, verdicts and where reports are.
 
-    `conclusions` are those of `conclude`, where the caller has them. The verdicts stand last, next
+    `conclusions` are those of `conclude`, where the caller has them. The verdicts come last, next
     to the prompt.
     """
     told = conclude(results) if conclusions is None else conclusions

@@ -1,4 +1,4 @@
-"""What a run could not prove, above all for policies of the cluster's owner: told first of all."""
+"""What a run could not prove, mostly due to policies of the cluster's owner: reported first."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def unproven(results: Results) -> tuple[str, ...]:
 
 
 def others(results: Results) -> tuple[Finding, ...]:
-    """The findings that are not told here."""
+    """The findings that are not reported here."""
     return tuple(f for f in results.findings if f not in _told(results))
 
 

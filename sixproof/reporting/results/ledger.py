@@ -19,7 +19,7 @@ class Coverage(enum.StrEnum):
     PASSED = "passed"
     PARTLY = "partly"  # what ran passed; some did not run, or is known not to work here
     FAILED = "failed"
-    BROKEN = "broken"  # a test could not tell
+    BROKEN = "broken"  # a test came to no verdict
     UNPROVEN = "not proven"  # what ran carried nothing
     SKIPPED = "skipped"
     NOT_RUN = "not run"

@@ -49,7 +49,7 @@ class Measured:
         return self.matrix.disagreements(self.expected)
 
     def states(self, family: Family) -> Counter[CellState]:
-        """How many cells of a family stand how."""
+        """How many cells of a family are in each state."""
         expected = self.expected or {}
         return Counter(
             state_of(seen.outcome, expected.get(key))

@@ -1,7 +1,7 @@
 """Part files: what each worker saw, as JSON lines that survive the worker.
 
-One object a line, ``{"kind": "matrix", "value": {...}}``, flushed at once. A worker that is killed
-while it writes leaves half a line; it is told as damage and the rest is read.
+One object per line, ``{"kind": "matrix", "value": {...}}``, flushed at once. A worker that is
+killed while it writes leaves half a line; that is reported as damage and the rest is read.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class PartFiles:
         """The parts of a directory, empty where there is none.
 
         Equal findings are kept once. A test may have been run again, by a plugin that retries or by
-        a worker that took over: of cases with one node id the last that ended badly stands, else
+        a worker that took over: of cases with one node id the last that ended badly counts, else
         the last.
         """
         found: list[Part] = []

@@ -1,4 +1,4 @@
-"""Where the files of a run lie: one directory per run, and ``latest``, a link to the last with
+"""Where the files of a run are: one directory per run, and ``latest``, a link to the last with
 results.
 
 A directory that the user names holds one report, and a new one takes the place of the last. What
@@ -35,7 +35,7 @@ _FILES = (
     report_files.DIAGNOSTICS,
 )
 _DIRECTORIES = (report_files.ALLURE_RESULTS, report_files.PARTS)
-_HEAD = 400  # bytes of results.json in which its schema stands
+_HEAD = 400  # bytes of results.json that contain its schema
 
 
 class ReportDirectory:
@@ -59,7 +59,7 @@ class ReportDirectory:
         """Make the directory, and keep other runs off it.
 
         Raises:
-            UsageError: nothing can be written there, another run writes there, or what lies there
+            UsageError: nothing can be written there, another run writes there, or what is there
                 is not ours; one line.
         """
         path = self.directory
@@ -113,7 +113,7 @@ class ReportDirectory:
         self._forget_old()
 
     def give_back(self) -> None:
-        """Let other runs write here; where this one never began, nothing of it stays."""
+        """Let other runs write here; where this one never began, it leaves nothing behind."""
         self._lock.release()
         if self._begun:
             return

@@ -1,4 +1,4 @@
-"""The files of a run beside Allure's: what lies under reports/latest/."""
+"""The files of a run besides Allure's: what is under reports/latest/."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def write_bundle(directory: Path, results: Results) -> tuple[Conclusions, dict[s
     """Write results.json and matrices.csv, then what is concluded: overview.html and summary.txt.
 
     Returns the conclusions, and what was written by name, the overview first, as `summary_lines`
-    takes it, and the diagnostics where they were written before. What was measured stands in its
-    files before anything is made of it.
+    takes it, and the diagnostics where they were written earlier. Measurements are on disk before
+    anything is concluded from them.
 
     Raises:
         OSError: the directory cannot be written.

@@ -1,6 +1,6 @@
-"""The rows of the guide that a run may cover: codes and titles, and nothing of pytest.
+"""The rows of the guide that a run may cover: codes and titles, without any pytest.
 
-A test names rows by code: ``S1``. Finer cases stand below a row: ``F2/M3`` is case M3 of row F2.
+A test names rows by code: ``S1``. A row may have cases: ``F2/M3`` is case M3 of row F2.
 The cases of path MTU and DNS may be named without their row where the code is theirs alone (``M3``,
 ``D5``); M1 and D1 by themselves are rows.
 """

@@ -53,7 +53,7 @@ class Results:
     ) -> Results:
         """The results of a run from its workers' parts.
 
-        `facts` and `cases`, where the controller knows them, stand before those of the parts.
+        `facts` and `cases`, where the controller knows them, take precedence over the parts'.
         """
         return cls(
             run=run,
@@ -75,7 +75,7 @@ class Results:
         return any(case.outcome.bad for case in self.cases)
 
     def limits(self) -> tuple[Case, ...]:
-        """The tests that failed as is known of this cluster: they are told, and are no fault."""
+        """The tests that failed as is known of this cluster: reported, but not as faults."""
         return tuple(c for c in self.cases if c.outcome is CaseOutcome.XFAILED)
 
     def telling(self) -> tuple[Measured, ...]:
@@ -91,7 +91,7 @@ class Results:
         return tuple(m for m in self.matrices if (m.test in known) is wanted)
 
     def families(self) -> tuple[Family, ...]:
-        """The families to speak of: what pods have or was measured, and always IPv6."""
+        """The families to report on: what pods have or was measured, and always IPv6."""
         known = {Family.IPV6, *(self.facts.pod_families if self.facts else ())}
         known |= {f for measured in self.matrices for f in measured.matrix.families()}
         return tuple(f for f in Family if f in known)

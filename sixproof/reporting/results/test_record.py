@@ -21,7 +21,7 @@ class CaseOutcome(enum.StrEnum):
     FAILED = "failed"
     BROKEN = "broken"
     SKIPPED = "skipped"
-    NOT_PROVEN = "not proven"  # somebody's policy closes all that it would have carried
+    NOT_PROVEN = "not proven"  # an existing policy closes all that it would have carried
     XFAILED = "xfailed"  # failed as it was marked to; not a success
     NOT_RUN = "not run"  # deselected, or the run ended before it
 
@@ -78,7 +78,7 @@ class Case:
 @dataclasses.dataclass(frozen=True, slots=True)
 class Foreign:
     """What an agent ignored since it began, by what one worker last heard: `datagrams` and TCP
-    `connections` that were not of this run. `agent` tells it from others, `place` is its node."""
+    `connections` that were not of this run. `agent` identifies it, `place` is its node."""
 
     agent: str
     place: str
@@ -87,7 +87,7 @@ class Foreign:
 
 
 def foreign_findings(heard: Iterable[Foreign]) -> tuple[Finding, ...]:
-    """A note for each place. Of what several workers heard of one agent the most stands."""
+    """A note for each place. Of what several workers heard from one agent the most counts."""
     most: dict[tuple[str, str], tuple[int, int]] = {}
     for one in heard:
         known = most.get((one.place, one.agent), (0, 0))

@@ -16,7 +16,7 @@ KINDS = (MatrixKind.DNS_QUESTIONS, MatrixKind.DNS_ANSWERS)
 PORT = 53
 LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
-"""Of the questions to a silent replica that nobody got an answer to."""
+"""Of the questions to a silent replica, the share that got no answer."""
 _REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
 _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
@@ -45,8 +45,8 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 
 def _bad(wrong: list[Observation], asked: list[Observation]) -> list[Observation]:
-    """What makes a replica sick: lies that are no chance, or a silence to all who ask over a
-    family. What only some of those who ask lose is lost on their way."""
+    """What makes a replica faulty: more wrong answers than chance, or a silence to all clients over
+    a family. What only some clients lose is lost on the path."""
     wrong_answers = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
     if len(wrong_answers) >= max(2, len(asked) // 20):
         return wrong_answers

@@ -69,7 +69,7 @@ def _between_pods(_: Situation) -> Callable[[Disagreement], bool]:
 
 
 def _policies(_: Situation) -> Callable[[Disagreement], bool]:
-    """What a policy decides, and what it should have shut."""
+    """What a policy decides, and what it should have closed."""
     return lambda wrong: (
         wrong.expected.by_policy
         or state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
@@ -118,7 +118,7 @@ def _claimed_twice(situation: Situation) -> Callable[[Disagreement], bool]:
 
 
 def _load_balancers(_: Situation) -> Callable[[Disagreement], bool]:
-    """Flows from outside the cluster to what stands behind a service."""
+    """Flows from outside the cluster to what is behind a service."""
     return lambda wrong: (
         wrong.observation.flow.source.kind is EndpointKind.OUTSIDE
         and wrong.observation.flow.destination.kind is EndpointKind.SERVICE

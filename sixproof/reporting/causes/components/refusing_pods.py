@@ -16,7 +16,7 @@ LEAST = 2
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each pod that refuses whoever asks, over a family, while its agent answers the run."""
+    """Each pod that refuses several clients over a family, while its agent answers the run."""
     alive = {r.node for r in situation.examination.inside if r.seen is not None}
     refused: dict[tuple[str, Family], list[Disagreement]] = defaultdict(list)
     for wrong in situation.wrong_of(MatrixKind.FLOWS):

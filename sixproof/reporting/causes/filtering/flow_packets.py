@@ -1,4 +1,4 @@
-"""Packets of a flow at a node: its own, its answers, those that carry it and those it needs beside.
+"""Packets of a flow at a node: its own, its answers, its tunnel's, and others it depends on.
 
 A rule of the packet filter can only break a flow whose packets it can take.
 """
@@ -38,8 +38,8 @@ from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 BGP = 179
 EPHEMERAL = ((45_000, 45_000),)
-"""A port that a client may be given (RFC 6056; Linux takes 32768 to 60999): one stands for all,
-since a rule for one of them meets nobody twice."""
+"""A port that a client may be given (RFC 6056; Linux takes 32768 to 60999): one represents all,
+since a rule for one of them hits no client twice."""
 TUNNEL_KINDS = ("vxlan", "geneve", "wireguard", "ipip", "sit", "gre", "ip6tnl", "ip6gre")
 TUNNEL_PORTS = (4789, 8472, 6081, 51820, 51821)
 """UDP ports of VXLAN (IANA's and Linux's own), Geneve and WireGuard as Calico sets it."""
@@ -53,7 +53,7 @@ OPTIONS = frozenset(("fragment", "hop-by-hop options", "destination options", "r
 
 ECHO = {Family.IPV4: ((0, 0), (8, 8)), Family.IPV6: ((128, 129),)}
 TOO_BIG = {Family.IPV4: (((3, 3),), ((4, 4),)), Family.IPV6: (((2, 2),), None)}
-"""Type and code of what a sender is told by whom its packet is too big for (RFC 4443, 1191)."""
+"""Type and code of the error that reports a packet as too big (RFC 4443, 1191)."""
 ERRORS = {Family.IPV4: ((3, 3), (11, 12)), Family.IPV6: ((1, 1), (3, 4))}
 DISCOVERY = ((130, 136), (143, 143))
 """Types of neighbour discovery (RFC 4861) and of the multicast listeners that it needs."""
@@ -158,7 +158,7 @@ class FlowPackets:
         return (flow.protocol.named_for(family).lower(),)
 
     def _message(self, family: Family, types: Spans, codes: Spans | None) -> FilteredPacket:
-        """An ICMP error, from whoever is on the way."""
+        """An ICMP error, from any node on the path."""
         known = self._cluster[family]
         name = Protocol.ICMP.named_for(family).lower()
         return FilteredPacket(
@@ -173,7 +173,7 @@ class FlowPackets:
         )
 
     def _carrying(self, family: Family, sized: bool) -> Iterator[FilteredPacket]:
-        """The outer packets of a tunnel: they end at this node, whoever their cargo is for."""
+        """The outer packets of a tunnel: they end at this node, whatever the inner destination."""
         known = self._cluster[family]
         ports = {link.port for link in self._situation.nodes[self._node].links} - {0}
         outer = FilteredPacket(

@@ -47,7 +47,7 @@ class _Node:
         self._packets = FlowPackets(situation, node)
 
     def breaks(self, taking: Taking, wrong: Disagreement) -> bool:
-        """Whether a wrong cell can come of a rule: it passes the node, it failed as such a rule
+        """Whether a wrong cell can result from a rule: it passes the node, it failed as such a rule
         makes flows fail, and a packet that it needs is one that the rule takes."""
         flow, rule = wrong.observation.flow, taking.rule
         if carried_over(flow) not in families_of(rule) or not self._situation.passes(
@@ -63,7 +63,7 @@ class _Node:
         )
 
     def broken(self, taking: Taking) -> tuple[Disagreement, ...]:
-        """The wrong cells of the run that can come of a rule."""
+        """The wrong cells of the run that can result from a rule."""
         return tuple(wrong for wrong in self._situation.wrong if self.breaks(taking, wrong))
 
     def confidence(self, taking: Taking, broken: Iterable[Disagreement]) -> Confidence:

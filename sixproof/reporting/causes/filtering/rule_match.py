@@ -1,4 +1,4 @@
-"""Matches: whether a rule can take a packet, by the words that tell its match (`filter_match`)."""
+"""Matches: whether a rule can match a packet, by the words of its match (`filter_match`)."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _TERM = re.compile(r"(not |below |at most |above |at least )?(.+)")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FilteredPacket:
-    """What a rule can ask of a packet. None is what nobody knows: any value may be meant.
+    """What a rule can ask of a packet. None is what is not known: it may have any value.
 
-    `arrives` and `leaves` are devices at the node, none for what the node itself takes or sends; a
-    name with a ``*`` at its end stands for all that begin so. `hooks` are those that it passes, and
+    `arrives` and `leaves` are devices at the node, none for what the node itself receives or sends;
+    a name that ends in ``*`` matches all with that prefix. `hooks` are those that it passes, and
     `headers` what it may have besides the usual ones.
     """
 
@@ -64,8 +64,8 @@ class _Term:
 
 
 def takes(match: str, packet: FilteredPacket) -> bool:
-    """Whether a rule with this match may take the packet. Terms that say nothing of it, as a mark,
-    are no obstacle."""
+    """Whether a rule with this match may take the packet. Terms that say nothing about it, such as
+    a mark, are ignored."""
     return all(_holds(term, packet) for term in _terms(match))
 
 
@@ -162,7 +162,7 @@ def _by_device(term: _Term, devices: frozenset[str]) -> bool:
 
 
 def same_device(one: str, other: str) -> bool:
-    """Whether two names of devices may mean the same one; a ``*`` stands for any end."""
+    """Whether two device names may mean the same device; a trailing ``*`` matches any ending."""
     ahead, behind = one.removesuffix("*"), other.removesuffix("*")
     if one == ahead and other == behind:
         return one == other

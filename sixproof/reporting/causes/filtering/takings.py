@@ -1,4 +1,4 @@
-"""Takings: rules of the packet filter that are nobody's known and took packets, in plain words."""
+"""Takings: packet filter rules of no known owner that took packets, in plain words."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ HOOKS = {
     "output": "that the node itself sends",
     "forward": "that it forwards",
 }
-"""Which packets a chain sees, by its hook, where the match itself says nothing of it."""
+"""Which packets a chain sees, by its hook, where the match itself does not say."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,7 +103,7 @@ class Taking:
 
 
 def takings(reading: FilterReading) -> Iterator[Taking]:
-    """Rules of nobody known that took packets."""
+    """Rules of no known owner that took packets."""
     earlier = {_key(rule): rule.packets or 0 for rule in reading.before.rules}
     chains = {(c.family, c.table, c.name): c for c in reading.after.chains}
     for rule in reading.after.rules:
@@ -163,7 +163,7 @@ def _taken(rule: FilterRuleSeen, hook: str) -> tuple[str, str]:
 
 
 def _without(terms: list[str], these: list[str]) -> list[str] | None:
-    """The terms without these, which stand in it one behind the other; None where they do not."""
+    """The terms without these, which are consecutive in it; None where they are not."""
     for at in range(len(terms) - len(these) + 1):
         if terms[at : at + len(these)] == these:
             return [*terms[:at], *terms[at + len(these) :]]

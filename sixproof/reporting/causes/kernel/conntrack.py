@@ -15,7 +15,7 @@ DROPS = "Conntrack_drop"
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Nodes whose table is full now, or dropped packets for want of room during the run."""
+    """Nodes whose table is full now, or was full and dropped packets during the run."""
     for node, seen in situation.nodes.items():
         count, limit = (int(seen.sysctls.get(name) or 0) for name in (COUNT, MAX))
         earlier = situation.earlier.get(node)

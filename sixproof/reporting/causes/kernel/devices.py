@@ -1,4 +1,4 @@
-"""Devices: a tunnel or link of a node differs from everybody else's, or is down."""
+"""Devices: a tunnel or link of a node differs from those of all other nodes, or is down."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ UNREACHED = "pods of other nodes are not reached"
 
 @dataclasses.dataclass
 class _Odd:
-    """What devices of a node have otherwise than they must; `what` follows their names, `effect`
-    is what comes of it, before the families, `carries` has the families that each carries."""
+    """What devices of a node have other than they must; `what` follows their names, `effect` is the
+    result, in front of the families, `carries` has the families that each carries."""
 
     node: str
     what: str
@@ -137,7 +137,7 @@ def _mtu(
     was = "" if before is None or before == link.mtu else f" ({before} when the run began)"
     measured = (
         situation.endpoints or link.kind not in SHARED
-    )  # else nobody knows what tunnels carry
+    )  # else it is unknown what tunnels carry
     told = f"; it carries {said_families(carries)}" if measured else ""
     yield Cause(
         "device-mtu",

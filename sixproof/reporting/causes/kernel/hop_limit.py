@@ -1,4 +1,4 @@
-"""Hop limit: packets die of it on the way, and a router says so."""
+"""Hop limit: packets exceed it on the path, and a router reports it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sixproof.reporting.diagnosis.pattern import said_some
 TIME_EXCEEDED = {Family.IPV6: (3, 0), Family.IPV4: (11, 0)}
 """Type and code of "exceeded in transit"."""
 SENDERS = 8
-"""Who said so, that the evidence names."""
+"""Senders of the error that the evidence names."""
 DEFAULT = {Family.IPV6: "net.ipv6.conf.*.hop_limit", Family.IPV4: "net.ipv4.ip_default_ttl"}
 """The setting that hosts take it from."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each family in which clients met Time Exceeded, with who sent it."""
+    """Each family in which clients received Time Exceeded, with its senders."""
     for family in Family:
         met = [w for w in situation.wrong_of(MatrixKind.FLOWS) if _exceeded(w, family)]
         if met:
@@ -63,7 +63,7 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
 
 
 def _near(family: Family, nodes: set[str]) -> Callable[[Disagreement], bool]:
-    """What met it, and what else of its family has an end on the nodes of those that did."""
+    """Flows that received it, and others of its family that start or end on the same nodes."""
 
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow

@@ -75,7 +75,7 @@ def _failed(seen: NodeSeen) -> Iterator[tuple[str, str]]:
 
 
 def _since(situation: Situation, node: str, known: Iterable[tuple[str, str]]) -> str:
-    """Whether one of them did not answer when the run began: what nobody asks for is forgotten."""
+    """Whether one of them did not answer when the run began: unused entries expire."""
     earlier = situation.earlier.get(node)
     return since(not set(known).isdisjoint(_failed(earlier))) if earlier else ""
 

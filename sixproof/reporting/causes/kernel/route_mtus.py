@@ -1,6 +1,6 @@
 """MTUs of routes: a node's route to other nodes' pods carries a smaller MTU than its device has.
 
-That alone loses nothing: whoever sends is told (RFC 8201). It is a sign of where a path is narrow.
+That alone loses nothing: it is reported to the sender (RFC 8201). It shows where a path is narrow.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class _WrongWay:
 
     @property
     def way(self) -> RouteLookup:
-        """One of them, which stands for all."""
+        """One of them, which represents all."""
         return self.ways[0]
 
     @property
@@ -53,7 +53,7 @@ class _WrongWay:
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Refused ways, then those that lead elsewhere than everybody else's."""
+    """Refused routes, then those that lead elsewhere than all other nodes' do."""
     for family in Family:
         usual = _routes_are_usual(situation, family)
         for node in situation.nodes:

@@ -15,7 +15,7 @@ MOST = 0.75
 """Of the cells that were not measured, those that begin or end at a node that is named: where all
 nodes are late alike, each of three is an end of five cells of nine."""
 TOLD = 3
-"""Nodes whose load is told."""
+"""Nodes whose load is reported."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:

@@ -30,7 +30,7 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 
 def _unknown(end: EndedPod) -> Callable[[Disagreement], bool]:
-    """Cells that were not measured for want of this pod."""
+    """Cells that were not measured because this pod had ended."""
 
     def is_it(endpoint: Endpoint) -> bool:
         return (endpoint.namespace, endpoint.pod) == (end.namespace, end.name)

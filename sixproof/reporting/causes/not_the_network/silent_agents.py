@@ -1,4 +1,4 @@
-"""What is not the network: a probe pod's agent, client and server in one, that stands still."""
+"""What is not the network: a probe pod's agent, client and server in one, that hangs."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ from sixproof.reporting.conclusion.situation import Situation
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each agent that was asked for its facts and did not answer, those of a whole node as one. Of
-    a pod that ended another rule tells, and where nobody answers it is not an agent's doing."""
+    """Each agent that was asked for its facts and did not answer, those of a whole node as one.
+    Pods that ended have a rule of their own, and where no agent answers, the agents are not at
+    fault."""
     if not situation.nodes:
         return
     ends = {reader.name(end): end for end in situation.endpoints}
@@ -74,17 +75,17 @@ def _cause(
 
 
 def _is_echo(seen: Observation, names: frozenset[str]) -> bool:
-    """Whether somebody else sent ICMP echo requests there: the kernel answers them."""
+    """Whether another endpoint sent ICMP echo requests there: the kernel answers them."""
     flow = seen.flow
     to_it = flow.destination.name in names and flow.source.name not in names
     return flow.protocol is Protocol.ICMP and to_it
 
 
 def _open(names: frozenset[str], *, reached: bool) -> Callable[[Disagreement], bool]:
-    """What such an agent leaves open: cells that it should have measured, or borne witness of, also
-    behind a service; and, where packets `reached` its kernel, silences of TCP and UDP there of
-    which it did not tell its side. Path checks and crafted packets, which have a question, ask for
-    no such side."""
+    """What such an agent leaves open: cells that it should have measured, or been a witness for,
+    also behind a service; and, where packets `reached` its kernel, silences of TCP and UDP there
+    for which it gave no server-side evidence. Path checks and crafted packets, which have a
+    question, need no such evidence."""
 
     def hits(wrong: Disagreement) -> bool:
         seen = wrong.observation
