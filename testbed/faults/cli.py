@@ -37,7 +37,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     inject.add_argument("--json", action="store_true")
     actions.add_parser("clear", help="undo every fault, also those of a run that was killed")
-    shown = actions.add_parser("status", help="the faults in force, proven anew")
+    shown = actions.add_parser("status", help="the faults in force, proven again")
     shown.add_argument("--json", action="store_true")
 
 

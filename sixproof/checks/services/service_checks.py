@@ -149,7 +149,7 @@ class ServiceChecks:
             VerdictError: a connection failed, or another backend answered.
         """
         if len(target.backends) < 2:
-            raise NotAsked(f"{title}: one backend is kept by everybody", "--six-nodes")
+            raise NotAsked(f"{title}: every proxy has one backend to choose from", "--six-nodes")
         expected_targets = self._expecting([target])
         flows = flows_to(clients, [target], self._families)
         with self._carrying(title, expected_targets, flows) as opened:

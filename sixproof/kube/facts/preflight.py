@@ -173,10 +173,10 @@ def _pod_remedy(facts: ClusterFacts, family: Family, has_range: bool) -> str:
             f'"assign_ipv{family.version}": "true" in the calico-ipam section of the CNI config'
         )
         if has_range:
-            return f"{setting}; pods get the family when they are made anew"
+            return f"{setting}; pods get the family when they are recreated"
         return f"create an {family} IPPool, and set {setting}"
     if has_range:
-        return "enable the family in the CNI's configuration, then make the pods anew"
+        return "enable the family in the CNI's configuration, then recreate the pods"
     return (
         "give kube-controller-manager --cluster-cidr=<IPv4>,<IPv6> and the CNI a range of its own"
     )

@@ -176,5 +176,5 @@ def _of_replicas(bad: Sequence[Replica], good: Sequence[Replica], namespace: str
         seen="; ".join([*dict.fromkeys(replica.fault for replica in bad), others]),
         remedy=f"see whether port 53 reaches it, and {logs}"
         if silent
-        else f"see whether it has lost its watch: {logs}; deleted, it starts anew from the API",
+        else f"see whether it has lost its watch: {logs}; deleted, it reads the API again",
     )

@@ -69,7 +69,7 @@ def _odd_mtu(reading: NodeReading, mtu: int, usual: int) -> Cause:
         "pod-mtu",
         f"pod {name}",
         f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {usual}",
-        f"Make the pod anew, and find who changed it: the CNI plugin sets {usual}",
+        f"Recreate the pod, and find who changed it: the CNI plugin sets {usual}",
         tuple(Family),
         Confidence.FITS,
         hits=lambda wrong: sized(wrong) and its_own(wrong.observation.flow),
@@ -83,11 +83,11 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
     for link in seen.links if family is Family.IPV6 else ():
         setting = f"net.ipv6.conf.{link.name}.disable_ipv6"
         if link.name != "lo" and seen.sysctls.get(setting.replace(".", "/")) == "1":
-            remedy = f"Find who sets it in the pod, and make the pod anew: {ANEW}"
+            remedy = f"Find who sets it in the pod, and recreate the pod: {ANEW}"
             return _cause(end, family, f"{what}: {setting} is 1", remedy)
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
             why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM}"
-            remedy = f"Give it the MTU of other pods, and make the pod anew: {ANEW}"
+            remedy = f"Give it the MTU of other pods, and recreate the pod: {ANEW}"
             return _cause(end, family, f"{what}: {why}", remedy, narrow=True)
     remedy = "See what took the address from the pod (the CNI plugins of its node)"
     return _cause(end, family, what, remedy)

@@ -34,7 +34,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 cell.observation.reason,
                 family,
                 pods,
-                "Delete the pod so that it gets its addresses anew; if it comes back, see Calico's "
+                "Delete the pod so that it gets new addresses; if it comes back, see Calico's "
                 f"CNI plugin on {node}",
             )
 

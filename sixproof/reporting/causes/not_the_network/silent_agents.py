@@ -66,7 +66,7 @@ def _cause(
         place,
         f"{who} not answer{alike(cells)}: {len(cells)} cells could not be measured, and this says "
         f"nothing about the network",
-        f"See why the process stands still on {node} (its state, memory, disk), and run again",
+        f"See why the process hangs on {node} (its state, memory, disk), and run again",
         tuple(Family),
         Confidence.SHOWN,
         hits=hits,
@@ -101,8 +101,8 @@ def _open(names: frozenset[str], *, reached: bool) -> Callable[[Disagreement], b
 RULES = (
     CauseRule(
         "agent-silent",
-        "A probe pod's agent stands still: not the network",
-        "cells that were not measured, and agents that do not tell their own facts",
+        "A probe pod's agent hangs: not the network",
+        "cells that were not measured, and agents that do not report their own facts",
         find,
         ("A4",),
     ),

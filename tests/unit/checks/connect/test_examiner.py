@@ -172,7 +172,7 @@ def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
 
 
 def test_what_was_not_measured_is_not_sent_again() -> None:
-    """It moves no counter, and an agent that stands still would cost the examination its time."""
+    """It moves no counter, and an agent that hangs would cost the examination its time."""
 
     def unknown(flow: Flow) -> Outcome:
         return Outcome.UNKNOWN if flow.source == pods()[0] else across(SIX, "worker")(flow)

@@ -85,7 +85,7 @@ def test_refusals_are_answers_to_who_has_little_time(silent: Cluster, api: FakeA
 
 
 def test_a_server_that_does_not_shake_hands_is_silent(api: FakeApi, tmp_path: Path) -> None:
-    """So a process that stands still meets new connections: its kernel takes them."""
+    """So a process that hangs meets new connections: its kernel takes them."""
     with (
         serve(api) as url,
         Cluster.connect(kubeconfig(tmp_path / "k", url)) as cluster,

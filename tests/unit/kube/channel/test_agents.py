@@ -211,7 +211,7 @@ def test_all_that_are_open_may_be_pinged(agents: Agents, pods: Pods) -> None:
 
 @pytest.fixture
 def stopped(agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch) -> str:
-    """An agent that was silent for all of its time, and stands still; why that request failed."""
+    """An agent that was silent for all of its time, and hangs; why that request failed."""
     monkeypatch.setattr(channel_module, "TICK", 0.02)
     monkeypatch.setattr(agents_module, "SECOND_CHANCE", 0.1)
     agents.open([ECHO])

@@ -98,7 +98,7 @@ def test_pods_without_the_family_although_there_is_a_range() -> None:
     assert finding.severity is Severity.ERROR
     assert "assign_ipv6" in finding.remedy
     [finding] = check(change(pod_families=(IPV4,), cni=""))
-    assert "made anew" in finding.remedy or "pods anew" in finding.remedy
+    assert "recreated" in finding.remedy or "recreate the pods" in finding.remedy
 
 
 def test_services_without_the_family() -> None:

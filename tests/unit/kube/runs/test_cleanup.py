@@ -230,7 +230,7 @@ def test_api_server_that_comes_back_is_swept_all_the_same(
 def test_api_server_that_is_away_when_a_sweep_begins_is_waited_for(
     cluster: Cluster, api: FakeApi, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that ends while the API server stands still leaves nothing either."""
+    """A run that ends while the API server hangs leaves nothing either."""
     away = [NoAnswer("list /apis: it was silent for 10 s", sent=True, silent=True)] * 2
 
     def begun(asked: Cluster) -> Search:

@@ -1,5 +1,5 @@
 """Causes that lie in one pod of the run: it ended, it refuses although its agent listens, or that
-agent stands still."""
+agent hangs."""
 
 from __future__ import annotations
 
@@ -117,8 +117,8 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     assert one.known is known
     if known:
         assert one.headline == (
-            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430. Make the pod "
-            "anew, and find who changed it: the CNI plugin sets 1430."
+            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430. Recreate the "
+            "pod, and find who changed it: the CNI plugin sets 1430."
         )
 
 
@@ -252,7 +252,7 @@ def test_an_agent_that_was_late_and_an_agent_that_is_silent_are_two_causes() -> 
 
 
 def test_a_witness_behind_a_service_is_named_by_its_cells() -> None:
-    """The service's only backend stands still: no end of the flow is its pod."""
+    """The service's only backend hangs: no end of the flow is its pod."""
     service = dataclasses.replace(
         pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
     )
