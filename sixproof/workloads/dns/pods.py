@@ -16,7 +16,7 @@ from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec, pod
 
 GATE = "sixproof.dev/never"
-"""A readiness gate that nobody ever opens."""
+"""A readiness gate that nothing ever sets."""
 
 
 def resolver_pod(

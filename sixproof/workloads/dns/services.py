@@ -1,8 +1,8 @@
-"""Services whose names are asked for: every family policy, headless, aliases, many addresses.
+"""Services whose names are looked up: every family policy, headless, aliases, many addresses.
 
-They stand side by side in one of the run's namespaces and need no traffic. Names carry a token, so
-that several processes of a run do not meet. Addresses of hand-made EndpointSlices are documentation
-addresses (RFC 3849, RFC 5737), which nobody reaches.
+They exist side by side in one of the run's namespaces and need no traffic. Names carry a token, so
+that several processes of a run do not collide. Addresses of hand-made EndpointSlices are
+documentation addresses (RFC 3849, RFC 5737), which are unreachable.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class NameSet:
         return f"{part}-{self.token}"
 
     def stacks(self) -> dict[str, tuple[Family, ...]]:
-        """The family policies that this cluster can give."""
+        """The family policies that this cluster can grant."""
         return {k: v for k, v in STACKS.items() if set(v) <= set(self.families)}
 
     def cluster_ip(self) -> tuple[str, ...]:
@@ -109,7 +109,7 @@ MOVING_AFTER = (ManualEndpoint(2, ready=False), ManualEndpoint(3), ManualEndpoin
 
 
 def services(names: NameSet, alias_target: str) -> list[Manifest]:
-    """The services; `alias_target` is what the ExternalName stands for."""
+    """The services; `alias_target` is the target of the ExternalName."""
     pods = {SET: names.token, PART: BACKEND}
     unready = {SET: names.token, PART: UNREADY}
     made = []

@@ -41,7 +41,7 @@ class ServiceFrontends:
         return routing.flows_to(machines.values(), ports, families)
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:
-        """Who can tell of a flow to a frontend."""
+        """The endpoints that may have seen a flow to a frontend."""
         return {t.endpoint.name: (self.backend,) for t in self.targets}
 
 

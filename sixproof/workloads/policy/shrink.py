@@ -19,8 +19,8 @@ _Path = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Shrunk:
-    """What is left, after how many questions; `minimal` where nothing more can be left out, or the
-    steps were used up before that was known."""
+    """What is left, after how many tries; `minimal` is false where the steps ran out before it was
+    known that nothing more can be left out."""
 
     policies: Policies
     steps: int
