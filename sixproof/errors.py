@@ -3,21 +3,21 @@
 ::
 
     SixproofError
-      UsageError               you asked for something that cannot be (options, files)
+      UsageError               you asked for something impossible (options, files)
         ManifestError          a manifest is wrong; carries the path inside it
       InfrastructureError      the cluster or the harness failed; never a network verdict
         ClusterUnreachable     no kubeconfig, wrong context, API server down
         ApiError               the API server refused or failed a request
-        NoAnswer             no answer came
+          NoAnswer             no answer came
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
-          AgentSilent          it said nothing for as long as it was given
+          AgentSilent          it did not answer within its time-out
         AgentError             an agent answered that it could not carry out a request
         NotMeasured            a check's answers are all UNKNOWN
-      NotAsked                 this cluster cannot be asked the question, or nothing was carried
+      NotAsked                 the check does not apply to this cluster, or nothing was carried
       KnownLimit               the network plugin is known not to do what the API asks for
-      RecordError              JSON is not of the form of a record; carries the path inside it
-      TextError                a text is no YAML that is read; who reads it says whose text it is
+      RecordError              JSON does not have the form of a record; carries the path inside it
+      TextError                a text is not readable YAML; the caller says whose text it is
     VerdictError (AssertionError)   the finding: the network did not do what it must
 
 pytest and Allure show `AssertionError` as *failed* and everything else as *broken*; the tree keeps

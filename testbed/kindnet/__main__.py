@@ -18,7 +18,7 @@ from testbed.kindnet.rules import ClusterView
 AGAIN_SECONDS = 10
 """Seconds after which anything removed from the node is restored."""
 GATHERING_SECONDS = 0.05
-"""Changes seldom come alone."""
+"""Seconds to wait for further changes: they seldom come alone."""
 CONFIG = Path("/etc/cni/net.d/10-kindnet.conflist")
 MTU = Path("/sys/class/net/eth0/mtu")
 SYSCTLS = {

@@ -1,8 +1,8 @@
 """A container beside the cluster, on the bed's network only: to its pods, the outside world.
 
 It has a global unicast address besides the network's unique local one, for policies that
-distinguish the two: RFC 4291 section 2.5.4 and RFC 4193. The prefix is one for documentation (RFC
-3849), which nothing routes.
+distinguish the two: RFC 4291 section 2.5.4 and RFC 4193. The prefix is one for documentation
+(RFC 3849), which nothing routes.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ def running(
 def remove(cluster: Cluster, names: NameSet) -> None:
     """Ask for every object of the set to be deleted.
 
-    What may not be deleted here goes with its namespace at the end of the run.
+    What may not be deleted here is removed with its namespace at the end of the run.
     """
     with contextlib.suppress(ApiError):
         cluster.delete_all(resources.POD, names.namespace, labels=names.selector, grace=0)

@@ -105,7 +105,7 @@ HOSTS = (
 )
 MOVING_BEFORE = (ManualEndpoint(1), ManualEndpoint(2), ManualEndpoint(3, ready=False))
 MOVING_AFTER = (ManualEndpoint(2, ready=False), ManualEndpoint(3), ManualEndpoint(4))
-"""One endpoint goes, one becomes unready, one becomes ready, one comes."""
+"""One endpoint is removed, one becomes unready, one becomes ready, one is added."""
 
 
 def services(names: NameSet, alias_target: str) -> list[Manifest]:
@@ -139,7 +139,7 @@ def service(
     *,
     headless: bool = False,
 ) -> Manifest:
-    """One service; without a selector its EndpointSlices are made by hand."""
+    """One service; without a selector its EndpointSlices are hand-made."""
     port_spec = POD_PORTS[0]
     spec: Manifest = {
         "ipFamilyPolicy": "RequireDualStack" if len(families) > 1 else "SingleStack",

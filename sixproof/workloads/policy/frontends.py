@@ -52,7 +52,7 @@ def open_frontends(
     nodes: Iterable[NodeFacts],
     proxy: KubeProxy,
 ) -> ServiceFrontends:
-    """Make the service of a file before the policy namespaces' pod ``shop/web``.
+    """Create the service of a file in front of the policy namespaces' pod ``shop/web``.
 
     Raises:
         ApiError: the API server refused it.

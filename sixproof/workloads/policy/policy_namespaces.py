@@ -158,7 +158,7 @@ def build(
     options: PodOptions,
     timeout: float,
 ) -> PolicyNamespaces:
-    """Make policy namespaces and wait `timeout` seconds until their pods are ready.
+    """Create policy namespaces and wait `timeout` seconds until their pods are ready.
 
     Raises:
         ApiError: an object was refused.

@@ -1,7 +1,7 @@
 """Creating own pools so that no other pod can ever get an address from one; and removing them.
 
-A pool is made disabled. It is enabled once the API server has shown that it kept every field that
-fences the pool off: one that does not know a field may leave it out.
+A pool is created disabled. It is enabled once the API server has returned every field that fences
+the pool off: a server that does not know a field may drop it.
 """
 
 from __future__ import annotations

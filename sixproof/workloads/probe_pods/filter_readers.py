@@ -23,7 +23,7 @@ ROLE = "filter"
 def build(
     cluster: Cluster, run: Run, nodes: Sequence[str], options: PodOptions, timeout: float
 ) -> tuple[Endpoint, ...]:
-    """One per node, as far as they become ready in `timeout` seconds.
+    """One per node; those that do not become ready in `timeout` seconds are missing.
 
     Raises:
         ApiError: the cluster does not admit such pods.

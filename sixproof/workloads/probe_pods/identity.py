@@ -1,4 +1,4 @@
-"""Who owns what: the run id on every object."""
+"""Ownership: the run id on every object."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ _VIP = ("", "VIP")
 @dataclasses.dataclass(frozen=True)
 class LoadBalancers:
     """Services of type LoadBalancer as they were when all had their addresses, or `seconds` after
-    they were made. Those that a cluster cannot grant (RequireDualStack of one family) are missing.
+    their creation. Those that a cluster cannot grant (RequireDualStack of one family) are missing.
     """
 
     services: Mapping[str, Service]
