@@ -14,7 +14,7 @@ from sixproof.explain.command import Told
 from sixproof.reporting.conclusion import known_faults, rules
 
 INTERRUPTED = 130
-"""The exit status after Ctrl-C, as shells have it."""
+"""The exit status after Ctrl-C, as in shells."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,8 +45,8 @@ def _run(arguments: argparse.Namespace) -> Told:
 
 
 def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments. What argparse prints goes through `terminal`: Python releases differ in
-    what becomes of help that cannot be written.
+    """The arguments. argparse's output goes through `terminal`: Python releases differ in how they
+    handle help that cannot be written.
 
     Raises:
         SystemExit: help was asked for, or the usage is wrong; with the exit status.

@@ -3,25 +3,25 @@
 ::
 
     SixproofError
-      UsageError               you asked for something that cannot be (options, files)
+      UsageError               you asked for something impossible (options, files)
         ManifestError          a manifest is wrong; carries the path inside it
       InfrastructureError      the cluster or the harness failed; never a network verdict
         ClusterUnreachable     no kubeconfig, wrong context, API server down
         ApiError               the API server refused or failed a request
-        NoAnswer             no answer came
+          NoAnswer             no answer came
         NotReady               an object did not become ready in time
         ChannelLost            the control channel to an agent broke
-          AgentSilent          it said nothing for as long as it was given
+          AgentSilent          it did not answer within its time-out
         AgentError             an agent answered that it could not carry out a request
         NotMeasured            a check's answers are all UNKNOWN
-      NotAsked                 this cluster cannot be asked the question, or nothing was carried
+      NotAsked                 the check does not apply to this cluster, or nothing was carried
       KnownLimit               the network plugin is known not to do what the API asks for
-      RecordError              JSON is not of the form of a record; carries the path inside it
-      TextError                a text is no YAML that is read; who reads it says whose text it is
+      RecordError              JSON does not have the form of a record; carries the path inside it
+      TextError                a text is not readable YAML; the caller says whose text it is
     VerdictError (AssertionError)   the finding: the network did not do what it must
 
 pytest and Allure show `AssertionError` as *failed* and everything else as *broken*; the tree keeps
-the two colours meaningful.
+the two meaningful.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 LONGEST = 300
-"""Characters of a reason, whatever is quoted in it."""
+"""Maximum length of a reason, whatever is quoted in it."""
 
 
 def brief(text: str, at_most: int = LONGEST) -> str:
-    """The text on one line; a long one loses its middle."""
+    """The text on one line; a long one is cut in the middle."""
     if len(text) > at_most:
         half = (at_most - 1) // 2
         text = f"{text[:half]}…{text[-half:]}"
@@ -42,7 +42,7 @@ def brief(text: str, at_most: int = LONGEST) -> str:
 
 
 def led_to(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those of which it came, the last one first; nothing for None."""
+    """An error and its causes, the last one first; nothing for None."""
     while error is not None:
         yield error
         error = error.__cause__
@@ -53,8 +53,8 @@ class Subject:
     """What an error or a verdict is about.
 
     `kind` is ``node``, ``pod`` or the kind of another object, `name` its name, with the namespace
-    where it has one (``shop/web``); `node` is where it lives, "" where it is on none; `part` is
-    what of it is meant: a device, an address.
+    where it has one (``shop/web``); `node` is where it lives, "" where it is on none; `part` is the
+    part in question: a device, an address.
     """
 
     kind: str
@@ -69,12 +69,12 @@ class Subject:
 
     @property
     def place(self) -> str:
-        """What it is called in a sentence: ``node worker``, ``IPPool blue``."""
+        """Its name in a sentence: ``node worker``, ``IPPool blue``."""
         return f"{self.kind} {self.name}"
 
 
 class SixproofError(Exception):
-    """Root of everything that sixproof raises by itself, except verdicts."""
+    """Root of everything that sixproof itself raises, except verdicts."""
 
 
 class UsageError(SixproofError):
@@ -93,7 +93,7 @@ class ManifestError(UsageError):
 class InfrastructureError(SixproofError):
     """The cluster or the harness failed; says nothing about the network under test.
 
-    `subjects` are the pods and nodes with which it did, where that is known.
+    `subjects` are the pods and nodes involved, where known.
     """
 
     def __init__(self, message: str = "", *, subjects: Iterable[Subject] = ()) -> None:
@@ -118,9 +118,9 @@ class ApiError(InfrastructureError):
 
 
 class NoAnswer(ApiError):
-    """No answer came (status 0). `sent` tells whether the server may have seen the request,
-    `silent` that it was connected and said nothing, `behind` that another one was to answer behind
-    the API server, over the cluster's network: an extension server, a kubelet."""
+    """No answer came (status 0). `sent` states whether the server may have seen the request,
+    `silent` that it was connected and did not answer, `behind` that another server, behind the API
+    server and over the cluster's network, had to answer: an extension server, a kubelet."""
 
     def __init__(
         self, message: str, *, sent: bool, silent: bool = False, behind: bool = False
@@ -140,7 +140,7 @@ class ChannelLost(InfrastructureError):
 
 
 class AgentSilent(ChannelLost):
-    """An agent said nothing for as long as it was given."""
+    """An agent did not answer within its time-out."""
 
 
 class AgentError(InfrastructureError):
@@ -148,15 +148,16 @@ class AgentError(InfrastructureError):
 
 
 class NotMeasured(InfrastructureError):
-    """What is not as expected of a check could not be measured; the message is the evidence."""
+    """What differs from a check's expectation could not be measured; the message is the
+    evidence."""
 
 
 class NotAsked(SixproofError):
-    """A check that says nothing: this cluster cannot be asked, or nothing of it was carried.
+    """A check without a result: it does not apply to this cluster, or nothing of it was carried.
 
-    `enable` says how to have it asked, "" where it is not to be had on this cluster. `unproven`
-    tells that it was asked, and that nothing of some family was carried; `families` of which one
-    (``IPv6``), empty where that may be any.
+    `enable` says how to make the check apply, "" where this cluster cannot. `unproven` means that
+    it did apply, but nothing of some family was carried; `families` says which (``IPv6``), empty
+    where that may be any.
     """
 
     def __init__(
@@ -174,11 +175,11 @@ class NotAsked(SixproofError):
 
 
 class KnownLimit(SixproofError):
-    """What was seen is wrong by the API, and known of this network plugin."""
+    """What was seen violates the API, and is known of this network plugin."""
 
 
 class RecordError(SixproofError):
-    """JSON is not of the form that a record has; `path` names the member: ``nodes[0].name``."""
+    """JSON does not have the form of a record; `path` names the member: ``nodes[0].name``."""
 
     def __init__(self, path: str, reason: str) -> None:
         self.path = path
@@ -187,7 +188,7 @@ class RecordError(SixproofError):
 
 
 class TextError(SixproofError):
-    """A text is no YAML that is read: in which document, on which line (both from 1), and why."""
+    """A text is not readable YAML: in which document, on which line (both from 1), and why."""
 
     def __init__(self, reason: str, document: int, line: int) -> None:
         self.reason = brief(reason)
@@ -199,9 +200,9 @@ class TextError(SixproofError):
 class VerdictError(AssertionError):
     """The network did not do what it must; the message is the evidence.
 
-    `families` are those that the wrong answers were of (``IPv6``), empty where they have none;
-    `categories` the classes of failure by which reports file it (``DNS``); `subjects` what it is
-    about where no cell of a matrix says so.
+    `families` are those of the wrong answers (``IPv6``), empty where they have none; `categories`
+    the classes of failure by which reports file it (``DNS``); `subjects` what it is about where no
+    cell of a matrix says so.
     """
 
     def __init__(

@@ -1,9 +1,9 @@
-"""Values as JSON: how everything that a run leaves behind is written down, and read back.
+"""Values as JSON: how everything that a run leaves behind is written, and read back.
 
-A dataclass is an object whose members stand in the order of its fields, named in camel case. Enums
-go by their values, addresses and networks are text, tuples are lists, and `seconds` are rounded to
-milliseconds. Members that are not known are passed over when an object is read, those that have a
-default may be missing. What a class has otherwise, its `Form` says.
+A dataclass is an object whose members are in the order of its fields, named in camel case. Enums
+are written as their values, addresses and networks as text, tuples as lists, and `seconds` are
+rounded to milliseconds. Unknown members are skipped when an object is read, those that have a
+default may be missing. Exceptions are defined by the class's `Form`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONVERTER = Converter()
 
 
 def to_json(value: object) -> Any:
-    """What `json.dumps` takes, and `from_json` makes the value of again."""
+    """What `json.dumps` takes, and `from_json` turns back into the value."""
     return _CONVERTER.unstructure(value)
 
 
@@ -39,7 +39,7 @@ def from_json(kind: type[T], value: object) -> T:
     """The value of that class.
 
     Raises:
-        RecordError: the JSON is not of its form; names the member.
+        RecordError: the JSON does not have its form; names the member.
     """
     try:
         return _CONVERTER.structure(value, kind)
@@ -48,7 +48,7 @@ def from_json(kind: type[T], value: object) -> T:
 
 
 def full(members: Mapping[str, Any]) -> Object:
-    """The members that say something: not None, not empty. False and 0 do."""
+    """The members with content: not None, not empty. False and 0 count as content."""
     return {k: v for k, v in members.items() if v is not None and v not in ("", [], ())}
 
 
@@ -85,13 +85,13 @@ _FORMS: dict[type, Form] = {
 
 
 def own_form(kind: type[T], written: Callable[[T], Object], read: Callable[[Object], T]) -> None:
-    """Leave a class to functions of its own; `read` raises KeyError, TypeError or ValueError."""
+    """Let own functions handle a class; `read` raises KeyError, TypeError or ValueError."""
     _CONVERTER.register_unstructure_hook(kind, written)
     _CONVERTER.register_structure_hook(kind, lambda value, _: read(_object(value)))
 
 
 def _must_be(wanted: str, *kinds: type) -> Reader:
-    """Reads what JSON has itself, and nothing that Python would make of something else."""
+    """Reads JSON's own types only, without Python's conversions."""
 
     def read(value: Any, kind: Any = None) -> Any:
         if type(value) not in kinds:
@@ -137,7 +137,7 @@ def _tuple_reader(kind: Any, converter: Converter) -> Reader:
 
 
 def _members(kind: type) -> dict[str, Any]:
-    """How cattrs is to take the fields of a dataclass."""
+    """How cattrs should handle the fields of a dataclass."""
     differs = _FORMS.get(kind, _USUAL)
     found = {}
     for field in dataclasses.fields(kind):
@@ -166,7 +166,7 @@ def _class_reader(kind: type, converter: Converter) -> Reader:
 
 
 def _first(error: Exception) -> RecordError:
-    """The first thing that is wrong, with the way to it."""
+    """The first error, with the path to it."""
     path = ""
     while isinstance(error, BaseValidationError):
         holder, error = error.cl, error.exceptions[0]

@@ -1,10 +1,10 @@
 """YAML: read with bounds, with one kind of error, as Kubernetes reads it; and written.
 
-Nobody need vouch for a text: manifests, kubeconfigs and what ConfigMaps hold come from anywhere.
+Texts are not trusted: manifests, kubeconfigs and the content of ConfigMaps come from anywhere.
 
-What a text would cost is counted before anything is made of it: how deep it goes (a reader that
-recurses, or looks back over all that is open, takes minutes for a megabyte of brackets), and what
-its aliases stand for (412 bytes of them can mean a billion values).
+The cost of a text is determined before anything is built from it: its depth (a reader that
+recurses, or looks back over all that is open, takes minutes for a megabyte of brackets), and the
+size of its expanded aliases (412 bytes of them can mean a billion values).
 
 Kubernetes reads YAML by way of JSON (sigs.k8s.io/yaml): what looks like a date or a number to base
 60 stays text, and integers beyond 64 bits are floating-point numbers.
@@ -23,15 +23,15 @@ import yaml
 from sixproof.errors import TextError, brief
 
 DEEPEST = 64
-"""Levels of lists and objects, aliases written out; a Kubernetes object has some twenty."""
+"""Levels of lists and objects, with aliases expanded; a Kubernetes object has some twenty."""
 MOST_ALIASED = 100_000
-"""Values that all aliases of a text may stand for; each 64 characters of a text count as one."""
+"""Values that all aliases of a text may expand to; each 64 characters of a text count as one."""
 LONGEST_NUMBER = 100
-"""Characters of a number."""
+"""Maximum length of a number in characters."""
 MOST_MERGED = 100
-"""Merge keys (``<<``) of one object; what they cost grows with their square."""
+"""Merge keys (``<<``) of one object; their cost grows with their square."""
 MOST_REPEATED = 20
-"""Repeated keys of a text that are told."""
+"""Maximum number of repeated keys reported per text."""
 
 _BASE: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:"
@@ -41,7 +41,7 @@ _TEMPLATE = re.compile(r"^[ \t]*(?:(?:-|[\w./\"'-]+:)[ \t]+)*\{\{", re.MULTILINE
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Repeated:
-    """A key that an object holds twice: the last one counts, without a word from the API server."""
+    """A key that an object holds twice: the last one counts, without an API server warning."""
 
     line: int
     key: str
@@ -61,12 +61,12 @@ class Document:
 
 
 def read(text: str) -> tuple[Document, ...]:
-    """The documents of a text, those that are empty left out.
+    """The documents of a text, without empty ones.
 
     Raises:
-        TextError: it is no YAML, nests deeper than `DEEPEST`, its aliases expand to more than
-            `MOST_ALIASED` values or hold themselves, an object merges more than `MOST_MERGED`
-            others, or a value is none of its kind.
+        TextError: it is not YAML, nests deeper than `DEEPEST`, its aliases expand to more than
+            `MOST_ALIASED` values or contain themselves, an object merges more than `MOST_MERGED`
+            others, or a value does not fit its tag.
     """
     survey = _Survey()
     try:
@@ -86,7 +86,7 @@ def read(text: str) -> tuple[Document, ...]:
 
 
 def documents(text: str) -> list[Any]:
-    """What the documents of a text hold, those that are empty left out.
+    """The content of a text's documents, without empty ones.
 
     Raises:
         TextError: as `read`.
@@ -109,10 +109,10 @@ def document(text: str) -> Any:
 
 
 def written(values: Iterable[Any]) -> str:
-    """A document for each of the values, which keep the order of their keys.
+    """A YAML document for each of the values, which keep the order of their keys.
 
     Raises:
-        TypeError: one holds what YAML has no name for.
+        TypeError: a value cannot be represented in YAML.
     """
     try:
         return str(yaml.safe_dump_all(values, sort_keys=False))
@@ -122,7 +122,7 @@ def written(values: Iterable[Any]) -> str:
 
 @dataclasses.dataclass(slots=True)
 class _Open:
-    """A list or an object that is not closed yet, as large as it is with aliases written out."""
+    """A list or an object that is not closed yet, with its size when aliases are expanded."""
 
     anchor: str | None
     keys: set[str] | None
@@ -132,7 +132,7 @@ class _Open:
     merged: int = 0
 
     def take(self, values: int, height: int) -> None:
-        """Count one that stands directly in it."""
+        """Count one that is directly in it."""
         self.values += values
         self.height = max(self.height, height + 1)
         self.at_key = not self.at_key
@@ -140,7 +140,7 @@ class _Open:
 
 @dataclasses.dataclass(slots=True)
 class _Survey:
-    """What is known of a text from its events alone."""
+    """What a text's events alone show about it."""
 
     starts: list[int] = dataclasses.field(default_factory=list)
     repeated: list[tuple[int, Repeated]] = dataclasses.field(default_factory=list)
@@ -150,7 +150,7 @@ class _Survey:
 
     @property
     def document(self) -> int:
-        """The document in which the reading stands."""
+        """The number of the document being read."""
         return max(1, len(self.starts))
 
     def repeated_in(self, document: int) -> tuple[Repeated, ...]:
@@ -200,7 +200,7 @@ class _Survey:
         self._add(values, 0)
 
     def _alias(self, event: Any) -> None:
-        size = self.sizes.get(event.anchor, (1, 0))  # of one not known, the loader tells
+        size = self.sizes.get(event.anchor, (1, 0))  # an unknown one is reported by the loader
         if size is None:
             raise self._error(event, f"anchor {brief(event.anchor, 60)} holds itself")
         values, height = size

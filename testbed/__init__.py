@@ -1,4 +1,4 @@
-"""A kind cluster with Calico to test dual stack on, also where no registry can be reached."""
+"""A kind cluster with Calico for dual-stack tests, even where no registry can be reached."""
 
 from __future__ import annotations
 

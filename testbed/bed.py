@@ -1,4 +1,4 @@
-"""Bringing a bed up and taking it down. Every step looks first whether it is already done."""
+"""Bringing a bed up and taking it down. Every step first checks whether it is already done."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ BGP_CRDS = tuple(f"crd/{kind}.crd.projectcalico.org" for kind in ("bgpconfigurat
 
 @contextmanager
 def locked(cache: Cache, say: Callable[[str], None]) -> Iterator[None]:
-    """One command at a time changes the bed; others wait and say so."""
+    """Only one command at a time changes the bed; others wait and report it."""
     cache.prepare()
     lock = FileLock(cache.root / "lock")
     try:
@@ -85,7 +85,7 @@ class Builder:
         return self.settle(supply, why)
 
     def mend(self, engine: Engine) -> None:
-        """Lift the faults that a killed run has left in force: a bed that is broken never settles.
+        """Lift the faults that a killed run has left in force: a broken bed never settles.
 
         Raises:
             BedError: one could not be undone.
@@ -95,7 +95,7 @@ class Builder:
             self.progress.say(f"a fault was in force, undone on {undone}")
 
     def healthy(self, engine: Engine | None) -> Bed | None:
-        """The recorded bed when every check of it holds."""
+        """The recorded bed if all its checks pass."""
         try:
             bed = record.read(self.cache.cluster(self.variant.cluster))
         except BedError:
@@ -118,7 +118,7 @@ class Builder:
                 (self.cache.root / INOTIFY).write_text(old)
 
     def create(self, supply: Supply) -> None:
-        """The cluster; one that was left half made, or is not running, is made afresh."""
+        """The cluster; one that is incomplete, or not running, is created afresh."""
         kind = self.kind(supply)
         whole = self.cache.cluster(self.variant.cluster) / CREATED
         if kind.exists():
@@ -183,7 +183,7 @@ class Builder:
             kubectl.apply(calico.api_server(docs, *calico.certificate()))
 
     def pools(self, kubectl: Kubectl, docs: list[dict[str, Any]]) -> None:
-        """Pools that must be there before calico-node is."""
+        """Pools that must exist before calico-node does."""
         if pools := calico_settings.pools(self.variant.stacks):
             kinds_ = [doc for doc in docs if doc["kind"] == "CustomResourceDefinition"]
             kubectl.apply(kinds_)
@@ -207,7 +207,7 @@ class Builder:
     def rack(
         self, engine: Engine, nodes: tuple[Machine, ...], supply: Supply
     ) -> tuple[Machine, Machine]:
-        """Router and client, started where they do not run."""
+        """Start router and client where they do not run."""
         folder = self.cache.cluster(self.variant.cluster)
         images_ = supply.probe_image, supply.node_image
         return router.ensure(engine, self.variant, nodes, *images_, folder)
@@ -222,7 +222,7 @@ class Builder:
         )
 
     def settle(self, supply: Supply, why: str) -> Bed:
-        """Wait until all of it works, then write the record."""
+        """Wait until everything works, then write the record."""
         engine, variant = supply.engine, self.variant
         beyond = outside.ensure(engine, variant, supply.probe_image, supply.node_image)
         kubectl = Kubectl(engine, variant.control_plane)
@@ -240,14 +240,14 @@ class Builder:
         return bed
 
     def harden(self, kubectl: Kubectl) -> None:
-        """What a strict owner has; the bed works by now, and keeps what runs already."""
+        """Apply a strict owner's settings; the bed works by now, and running pods stay."""
         with self.progress.step("taints, labels, admission and a default deny"):
             for words in hostile.node_commands(self.variant):
                 kubectl.run(*words)
             kubectl.apply(hostile.objects())
 
     def record(self, supply: Supply, beyond: record.Machine, why: str) -> Bed:
-        """What describe() is to say of the finished bed."""
+        """The record of the finished bed, for describe()."""
         engine, variant = supply.engine, self.variant
         nodes = self.machines(engine)
         beside = self.rack(engine, nodes, supply) if variant.bgp else (None, None)

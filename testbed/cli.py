@@ -137,7 +137,7 @@ def kubeconfig(args: argparse.Namespace) -> int:
 
 
 def variants(args: argparse.Namespace) -> int:
-    """Exit 0 when all were green, 1 when one was not, 130 when somebody interrupted."""
+    """Exit 0 when all were green, 1 when one was not, 130 when interrupted."""
     today = datetime.datetime.now(datetime.UTC).date()
     names = tour.chosen(tour.of_the_day(today) if args.of_the_day else args.only)
     words = shlex.split(args.pytest)
@@ -166,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"testbed: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        # Whoever read our output has seen enough.
+        # The reader of our output has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:

@@ -1,10 +1,10 @@
-"""The one error of the test bed. It says what was wanted, what was seen and what to do about it."""
+"""The test bed's only error. It says what was wanted, what was seen and what to do about it."""
 
 from __future__ import annotations
 
 
 class BedError(Exception):
-    """The bed cannot go on; nothing about a network under test follows from it."""
+    """The bed cannot go on; this proves nothing about a network under test."""
 
     def __init__(self, wanted: str, *, seen: str = "", remedy: str = "") -> None:
         self.wanted = wanted

@@ -1,4 +1,4 @@
-"""What is known of a bed: written by `up`, read by `describe()` and `status`."""
+"""The record of a bed: written by `up`, read by `describe()` and `status`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A bed as `up` left it. `outside` stands for the world beyond the cluster; `router` is what
+    """A bed as `up` left it. `outside` represents the world beyond the cluster; `router` is what
     nodes of a bed with BGP peer with, `rack` the client behind it."""
 
     variant: str
@@ -87,7 +87,7 @@ def parse(text: str) -> Bed:
 
 
 def read(folder: Path) -> Bed:
-    """The bed recorded in `folder`; raises BedError when there is none that was finished."""
+    """The bed recorded in `folder`; raises BedError if none was finished."""
     path = folder / FILE
     try:
         return parse(path.read_text())

@@ -1,4 +1,4 @@
-"""Taking a bed down: afterwards nothing of it is left but the caches."""
+"""Taking a bed down: afterwards only the caches remain."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from testbed.variants.variant import Variant
 
 
 def down(cache: Cache, variant: Variant, progress: Progress) -> None:
-    """Remove a variant's containers, network, fence and files; what is not there is no error."""
+    """Remove a variant's containers, network, fence and files; a missing one is not an error."""
     folder = cache.cluster(variant.cluster)
     engine = engines.existing(cache.engine)
     with progress.step(f"removing the bed {variant.cluster}"):
         if bridge.present(variant) and not engines.own(cache.engine):
-            # The engine that made it died; its containers did not.
+            # The engine that created it died; its containers did not.
             engine = engines.revive(cache.engine) or engine
         (folder / record.FILE).unlink(missing_ok=True)
         if engine is not None:
@@ -38,7 +38,7 @@ def down(cache: Cache, variant: Variant, progress: Progress) -> None:
 
 
 def stop(cache: Cache, progress: Progress) -> None:
-    """Stop the bed's own engine and give back what it and `up` changed on the machine."""
+    """Stop the bed's own engine and restore what it and `up` changed on the machine."""
     engine = engines.own(cache.engine)
     if engine:
         nodes.discard(engine)
@@ -61,7 +61,7 @@ def stop(cache: Cache, progress: Progress) -> None:
 
 
 def purge(cache: Cache) -> None:
-    """Remove what the bed keeps, and nothing else that may lie in the same folder."""
+    """Remove the bed's files, and nothing else in the same folder."""
     for folder in (cache.binaries, cache.layers, cache.engine, cache.logs, cache.clusters):
         shutil.rmtree(folder, ignore_errors=True)
     (cache.root / "lock").unlink(missing_ok=True)

@@ -1,7 +1,7 @@
 """A tour of the variants: each is brought up, the suites run on it, and it is taken down again.
 
-It goes on after a variant that is red. A bed that stood before is left standing. Suites are run as
-anybody runs them, and what they found is read from the summary that their report holds.
+It continues after a red variant. A bed that already existed is kept. Suites are run the usual way,
+and their result is read from the summary in their report.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ REPORTS = Path("reports/variants")
 SUMMARY = "summary.txt"
 JSON = "variants.json"
 MINUTES = 45
-"""What bringing a variant up and its suites may take together, unless told otherwise."""
+"""Maximum time for bringing a variant up and running its suites, by default."""
 DOWN_SECONDS = 600.0
 MANNERS = ((signal.SIGINT, 120.0), (signal.SIGTERM, 30.0), (signal.SIGKILL, 30.0))
-"""How a run whose time is over is ended, and how long it may clean up after each signal."""
+"""How a run that has exceeded its time is ended, and how long it may clean up after each signal."""
 
 FIT_FOR_CI = ("single",)
 """The variants of which CI runs one, another each day: those whose suites are known to be green and
-to end in time on two cores."""
+to finish in time on two cores."""
 
 
 class TourState(StrEnum):
     """How a variant's part of the tour ended."""
 
     GREEN = "green"
-    UP = "came up"  # no suites are run where the owner's policies close what they ask
+    UP = "came up"  # suites are skipped where the owner's policies close their flows
     RED = "red"
     NOT_UP = "did not come up"
     NO_TIME = "out of time"
@@ -55,8 +55,8 @@ class TourState(StrEnum):
 
 @dataclass
 class Stop:
-    """One variant. Times are in seconds; `counts` are tests by how they ended, `verdicts` words by
-    family, both as the suites' own summary has them. `exit_status` is that of pytest."""
+    """One variant. Times are in seconds; `counts` are tests by outcome, `verdicts` words by family,
+    both from the suites' own summary. `exit_status` is that of pytest."""
 
     variant: str
     state: TourState = TourState.INTERRUPTED
@@ -67,7 +67,7 @@ class Stop:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     report: str = ""
     removed: bool | None = None
-    """None for a bed that stood before and is kept."""
+    """None for a bed that existed before and is kept."""
 
     @property
     def green(self) -> bool:
@@ -76,8 +76,8 @@ class Stop:
 
 
 Run = Callable[[Sequence[str], Mapping[str, str], float], int | None]
-"""Runs a command with additions to the environment for at most some seconds: its exit status, None
-where its time was over."""
+"""Runs a command with additions to the environment for a limited number of seconds: its exit
+status, None on a time-out."""
 
 
 def of_the_day(day: datetime.date, fit: Sequence[str] = FIT_FOR_CI) -> str:
@@ -86,11 +86,11 @@ def of_the_day(day: datetime.date, fit: Sequence[str] = FIT_FOR_CI) -> str:
 
 
 def chosen(only: str) -> tuple[str, ...]:
-    """Names from a list with commas, all but the twin of the default for an empty one; the default
-    comes first.
+    """Names from a comma-separated list; for an empty one, all except the twin of the default. The
+    default comes first.
 
     Raises:
-        BedError: one of them is no variant.
+        BedError: one of them is not a variant.
     """
     every = tuple(name for name in variant.names() if name != variant.TWIN)
     names = tuple(dict.fromkeys(filter(None, re.split(r"[,\s]+", only)))) or every
@@ -100,8 +100,8 @@ def chosen(only: str) -> tuple[str, ...]:
 
 
 def run(words: Sequence[str], env: Mapping[str, str], seconds: float) -> int | None:
-    """Run a command in the checkout, on this terminal; ended with all it started when its time is
-    over or somebody interrupts."""
+    """Run a command in the checkout, on this terminal; ended with everything it started on a
+    time-out or interrupt."""
     with subprocess.Popen(
         words, cwd=ROOT, env={**os.environ, **env}, start_new_session=True
     ) as process:
@@ -116,7 +116,7 @@ def run(words: Sequence[str], env: Mapping[str, str], seconds: float) -> int | N
 
 
 def end(process: subprocess.Popen[bytes], manners: Sequence[tuple[int, float]] = MANNERS) -> None:
-    """End a process and its group, first so that it can clean up."""
+    """End a process and its group, first with a chance to clean up."""
     for number, seconds in manners:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
@@ -126,7 +126,7 @@ def end(process: subprocess.Popen[bytes], manners: Sequence[tuple[int, float]] =
 
 
 def visit(stop: Stop, cache: Cache, seconds: float, pytest_words: Sequence[str], go: Run) -> None:
-    """One variant of the tour; only an interruption comes out of it, after the bed is removed."""
+    """One variant of the tour; only an interrupt is raised, after the bed is removed."""
     stood = (cache.cluster(variant.load(stop.variant).cluster) / record.FILE).is_file()
     try:
         _measure(stop, seconds, pytest_words, go)
@@ -152,7 +152,7 @@ def _measure(stop: Stop, seconds: float, pytest_words: Sequence[str], go: Run) -
         return
     report = REPORTS / stop.variant
     stop.report = str(report)
-    (ROOT / report / SUMMARY).unlink(missing_ok=True)  # that of an earlier tour tells nothing
+    (ROOT / report / SUMMARY).unlink(missing_ok=True)  # that of an earlier tour says nothing
     provider = ("--six-provider", "kind", "--six-variant", stop.variant)
     go((sys.executable, "-m", "pytest", "--six-cleanup", *provider), env, left())
     since = time.monotonic()
@@ -178,7 +178,7 @@ def places(pytest_words: Sequence[str]) -> tuple[str, ...]:
 def judged(
     exit_status: int | None, counts: Mapping[str, int], verdicts: Mapping[str, str]
 ) -> TourState:
-    """A run of which nothing is known is not green, whatever its exit status."""
+    """A run without any known result is not green, whatever its exit status."""
     if exit_status is None:
         return TourState.NO_TIME
     if not counts.get("passed") or not verdicts:
@@ -187,8 +187,8 @@ def judged(
 
 
 def read(summary: Path) -> tuple[dict[str, int], dict[str, str]]:
-    """Tests by how they ended, and the verdict of each family; both empty where there is no
-    summary, or one of another form."""
+    """Tests by outcome, and the verdict of each family; both empty where there is no summary, or
+    one of another form."""
     try:
         text = summary.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -207,10 +207,10 @@ def tour(
     pytest_words: Sequence[str] = (),
     go: Run = run,
 ) -> tuple[list[Stop], bool]:
-    """Visit variants one after the other: what became of each, and whether somebody interrupted.
+    """Visit variants one after the other: the result of each, and whether the tour was interrupted.
 
     Raises:
-        BedError: this is no checkout, so that there are no suites.
+        BedError: this is not a checkout, so there are no suites.
     """
     if not (ROOT / "suites").is_dir():
         raise BedError("the suites beside the test bed", remedy="run this in a checkout")

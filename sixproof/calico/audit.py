@@ -1,4 +1,4 @@
-"""Judging Calico's settings: what is wrong, or will hurt, with the reason and the remedy."""
+"""Judging Calico's settings: what is or will be a problem, with the reason and the remedy."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Whether the address that Calico chose for a node is one that its autodetection method chooses.
 
-Methods as the Installation (``nodeAddressAutodetectionV6``) and calico-node's environment
-(``IP6_AUTODETECTION_METHOD``) write them (Calico reference, configuring calico/node).
+Methods as written in the Installation (``nodeAddressAutodetectionV6``) and calico-node's
+environment (``IP6_AUTODETECTION_METHOD``) (Calico reference, configuring calico/node).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ _EXCLUDED = (
     *("docker", "cbr", "dummy", "virbr", "lxcbr", "veth", "cali", "tunl", "flannel", "kube-ipvs"),
     *("cni", "vxlan.calico", "vxlan-v6.calico", "wireguard.cali", "wg-v6.cali", "nodelocaldns"),
 )
-"""Beginnings of devices that first-found passes over."""
+"""Prefixes of devices that first-found skips."""
 
 
 def disagreement(method: str, node: CalicoNode, family: Family, device: str) -> str:
-    """What is wrong with the address that Calico chose for a node; "" where nothing is, or where
-    it chose none, which is told elsewhere. `device` is what the node has the address on.
+    """What is wrong with the address that Calico chose for a node; "" where nothing is, or where it
+    chose none, which is reported elsewhere. `device` is the one that has the address on the node.
 
     Raises:
-        NotAsked: what the method chooses cannot be known from outside, or it cannot be read.
+        NotAsked: what the method chooses cannot be determined from outside, or it cannot be read.
     """
     chosen = node.address(family)
     if chosen is None:

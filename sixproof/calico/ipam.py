@@ -1,4 +1,4 @@
-"""Calico's IPAM: the blocks that nodes have, and who has which of their addresses.
+"""Calico's IPAM: the blocks of each node, and which pod or node each address is assigned to.
 
 Blocks are read from the store (crd.projectcalico.org/v1); projectcalico.org/v3 does not serve them.
 """
@@ -23,8 +23,7 @@ _CONFIRMED = "confirmed"
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Allocation:
-    """Who an address of a block is assigned to: a pod, or `use` (``vxlanTunnelAddress``) of a
-    node."""
+    """The owner of an address of a block: a pod, or `use` (``vxlanTunnelAddress``) of a node."""
 
     namespace: str = ""
     pod: str = ""
@@ -39,7 +38,7 @@ class Allocation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Block:
-    """A block of a pool. `node` is the one that takes addresses from it, "" where none does."""
+    """A block of a pool. `node` is the one that assigns addresses from it, "" for none."""
 
     cidr: IPNetwork
     node: str = ""
@@ -53,7 +52,7 @@ class Block:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Ipam:
-    """All blocks, and the `affinities` that are confirmed: which block is which node's."""
+    """All blocks, and the confirmed `affinities`: which block belongs to which node."""
 
     blocks: tuple[Block, ...] = ()
     affinities: Mapping[IPNetwork, str] = dataclasses.field(default_factory=dict)
@@ -74,13 +73,13 @@ def read(cluster: Cluster) -> Ipam:
 
 
 def ipam(blocks: Iterable[Manifest], affinities: Iterable[Manifest]) -> Ipam:
-    """The same from objects; what does not parse is left out, as is what is being deleted."""
+    """The same from objects; what does not parse, or is being deleted, is left out."""
     owners: dict[IPNetwork, str] = {}
     for affinity in affinities:
         spec = json_fields.mapping(affinity, "spec")
         cidr = json_fields.network(json_fields.text(spec, "cidr"))
         confirmed = json_fields.text(spec, "state") == _CONFIRMED
-        # Those of load balancer addresses are of no host (Calico's `virtual:load-balancer`).
+        # Those of load balancer addresses belong to no host (Calico's `virtual:load-balancer`).
         of_a_host = json_fields.text(spec, "type") in ("", "host")
         gone = json_fields.text(spec, "deleted") == "true"
         if cidr is not None and confirmed and of_a_host and not gone:

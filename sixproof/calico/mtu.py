@@ -1,6 +1,6 @@
-"""The MTU that pods and tunnels should have, computed, with where the number comes from.
+"""The computed MTU of pods and tunnels, with its source.
 
-Felix takes the lowest MTU of all tunnels that are on, of both families, writes it to
+Felix takes the lowest MTU of all enabled tunnels, of both families, writes it to
 /var/lib/calico/mtu, and the CNI gives it to new pods (Felix's `determinePodMTU` and
 `ConfigureDefaultMTUs` in felix/dataplane/linux/int_dataplane.go). So the pods of a dual-stack VXLAN
 cluster have the MTU that VXLAN over IPv6 leaves, for IPv4 too.
@@ -18,8 +18,7 @@ from sixproof.model import Family
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Encapsulation:
-    """A way of carrying packets of one family: its device, the bytes its headers take, and how they
-    add up."""
+    """An encapsulation of one family: its device, its header bytes, and how they add up."""
 
     name: str
     device: str
@@ -45,7 +44,7 @@ WIREGUARD_V6 = Encapsulation(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DeviceMtu:
-    """What one tunnel should have; `set_by_hand` where a setting says so, not the underlay."""
+    """The MTU that one tunnel should have; `set_by_hand` if from a setting, not the underlay."""
 
     tunnel: Encapsulation
     mtu: int
@@ -58,7 +57,7 @@ class DeviceMtu:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExpectedMtu:
-    """What pods should have, in bytes, over an underlay of `underlay`; `source` says why."""
+    """The MTU that pods should have over an underlay of `underlay`, in bytes; `source` says why."""
 
     mtu: int
     underlay: int
@@ -66,15 +65,15 @@ class ExpectedMtu:
     devices: tuple[DeviceMtu, ...] = ()
 
     def device(self, name: str) -> int | None:
-        """What a tunnel device should have, None where that tunnel is off."""
+        """The MTU that a tunnel device should have, None where that tunnel is off."""
         return next((d.mtu for d in self.devices if d.tunnel.device == name), None)
 
 
 def tunnels(state: CalicoState) -> tuple[tuple[Encapsulation, int | None], ...]:
-    """The tunnels that are on, with the MTU that a setting gives them.
+    """The enabled tunnels, with the MTU that a setting gives them.
 
-    Felix counts every pool, also a disabled one (felix/calc/encapsulation_resolver.go); settings
-    of its own override the pools for IPIP and for VXLAN over IPv4, not for VXLAN over IPv6.
+    Felix counts every pool, including disabled ones (felix/calc/encapsulation_resolver.go); its own
+    settings override the pools for IPIP and for VXLAN over IPv4, not for VXLAN over IPv6.
     """
     settings: Felix = state.felix
     found = (
@@ -88,7 +87,7 @@ def tunnels(state: CalicoState) -> tuple[tuple[Encapsulation, int | None], ...]:
 
 
 def expected(state: CalicoState, underlay: int = 1500) -> ExpectedMtu:
-    """What pods and tunnels should have over nodes' interfaces of `underlay` bytes."""
+    """The MTU that pods and tunnels should have over nodes' interfaces of `underlay` bytes."""
     devices = tuple(
         DeviceMtu(tunnel, mtu or underlay - tunnel.overhead, mtu is not None)
         for tunnel, mtu in tunnels(state)

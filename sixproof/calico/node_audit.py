@@ -89,7 +89,7 @@ def _tunnel(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
 
 
 def _subnets(state: CalicoState) -> Iterator[Finding]:
-    """A chosen address with a full prefix hides the subnet that CrossSubnet decides by."""
+    """A chosen address with a full-length prefix hides the subnet that CrossSubnet depends on."""
     for family in Family:
         if not any(p.encapsulation.endswith("CrossSubnet") for p in state.pools_of(family)):
             continue

@@ -1,4 +1,4 @@
-"""What Calico knows of each node: the addresses it chose, and its ends of the tunnels."""
+"""Calico's data about each node: the addresses it chose, and its tunnel addresses."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class TunnelAddress:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class CalicoNode:
-    """A node as calico-node wrote it into the Node's annotations (Kubernetes datastore).
+    """A node as calico-node describes it in the Node's annotations (Kubernetes datastore).
 
     `chosen` are the addresses that it found or was given, with the prefix length of their subnet;
     `interfaces` are all devices that it saw, with their addresses. A `reflector` has a
-    RouteReflectorClusterID and no part in the mesh. `wireguard_keys` are the families for which
-    Felix made a key there and told its public half, without which no peer encrypts.
+    RouteReflectorClusterID and is not part of the mesh. `wireguard_keys` are the families for which
+    Felix created a key there and published the public key, without which no peer encrypts.
     """
 
     name: str
@@ -56,7 +56,7 @@ class CalicoNode:
     wireguard_keys: tuple[Family, ...] = ()
 
     def address(self, family: Family) -> Interface | None:
-        """The address that Calico chose of a family."""
+        """The address of a family that Calico chose."""
         return next((i for i in self.chosen if Family.of(i.ip) is family), None)
 
     def tunnel(self, kind: str, family: Family) -> IPAddress | None:
@@ -65,7 +65,7 @@ class CalicoNode:
         return next(found, None)
 
     def device(self, family: Family) -> str:
-        """The device that the chosen address is on, "" where it is on none that Calico saw."""
+        """The device that has the chosen address, "" where Calico saw none that has."""
         chosen = self.address(family)
         names = (name for name, found in self.interfaces if chosen and chosen.ip in found)
         return next(names, "")

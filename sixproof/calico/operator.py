@@ -1,4 +1,4 @@
-"""The Tigera operator, where it installed Calico: what it was told and how it says it is doing."""
+"""The Tigera operator, where it installed Calico: its configuration and its reported status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _STATES = ("Available", "Progressing", "Degraded")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Status:
-    """One TigeraStatus: a component, whether it works, and its own words where it does not."""
+    """One TigeraStatus: a component, whether it works, and its message where it does not."""
 
     component: str
     available: bool
@@ -25,9 +25,9 @@ class Status:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Installation:
-    """What the operator's Installation asks for. `mtu` is None where it leaves that to Felix;
-    `pools` are those that it has made, named by it where they have no name; `autodetection` names
-    the method of each family, as ``firstFound=true``."""
+    """The content of the operator's Installation. `mtu` is None where it leaves that to Felix;
+    `pools` are those that it has created, named by it where they have no name; `autodetection`
+    names the method of each family, as ``firstFound=true``."""
 
     variant: str = ""
     bgp: str = ""
@@ -56,7 +56,7 @@ def installation(found: Manifest, statuses: Iterable[Manifest]) -> Installation 
 
 
 def installed_pools(installation: Manifest) -> tuple[Pool, ...]:
-    """Its pools, with what the operator takes where it says nothing (IPIP, source NAT, all nodes);
+    """Its pools, with the operator's defaults where fields are unset (IPIP, source NAT, all nodes);
     those whose cidr does not parse are left out."""
     found = json_fields.entries(installation, "spec", "calicoNetwork", "ipPools")
     return pools(_as_ip_pool(number, written) for number, written in enumerate(found))
@@ -79,8 +79,8 @@ def _as_ip_pool(number: int, written: Manifest) -> Manifest:
 
 
 def environment_methods(daemon: Manifest) -> tuple[tuple[Family, str], ...]:
-    """The autodetection method of each family that a manifest gives calico-node: the variables IP
-    and IP6 (``autodetect``) with their *_AUTODETECTION_METHOD, ``first-found`` where unset."""
+    """The autodetection method of each family that a manifest sets for calico-node: the variables
+    IP and IP6 (``autodetect``) with their *_AUTODETECTION_METHOD, ``first-found`` where unset."""
     env = cni.environment(daemon)
     told = {Family.IPV4: "IP", Family.IPV6: "IP6"}
     return tuple(

@@ -121,7 +121,7 @@ def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
 
 
 def _serves_nodes(pool: Pool) -> bool:
-    """Whether nodes take blocks of it; load balancer addresses are of no node."""
+    """Whether nodes take blocks from it; load balancer addresses belong to no node."""
     return any(use != "LoadBalancer" for use in pool.uses)
 
 
@@ -129,7 +129,7 @@ def _announcement(state: CalicoState) -> Iterator[Finding]:
     """Load balancer addresses of one family that are announced, and of another that are not."""
     announced = state.bgp.load_balancer_ips
     if not state.bgp.enabled or not announced:
-        return  # somebody else may lead traffic to the nodes
+        return  # another component may attract the traffic to the nodes
     for pool in state.pools:
         if "LoadBalancer" not in pool.uses or pool.disabled:
             continue
@@ -160,7 +160,7 @@ def _encapsulation(pool: Pool) -> Iterator[Finding]:
 
 
 def _outside(pool: Pool) -> Iterator[Finding]:
-    """How pods appear outside: unique local addresses need NAT, global ones do without."""
+    """How pods appear outside: unique local addresses need NAT, global ones do not."""
     subject, cidr = f"IPPool {pool.name}", pool.cidr
     if cidr.version != 6 or pool.disabled or "Workload" not in pool.uses:
         return

@@ -1,4 +1,4 @@
-"""IP pools: the ranges that pods get addresses from, and how their packets cross between nodes."""
+"""IP pools: the ranges of pod addresses, and how their packets cross between nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Pool:
 
     `block_size` is the prefix length of the blocks that nodes take from it. `encapsulation` is
     ``None``, ``IPIP``, ``VXLAN``, ``IPIPCrossSubnet`` or ``VXLANCrossSubnet``. `uses` are
-    ``Workload``, ``Tunnel``, ``LoadBalancer``. A `manual` pool serves only pods that ask for it.
+    ``Workload``, ``Tunnel``, ``LoadBalancer``. A `manual` pool serves only pods that request it.
     """
 
     name: str
@@ -40,12 +40,12 @@ class Pool:
 
     @property
     def blocks(self) -> int:
-        """How many blocks it has; 0 where not one fits."""
+        """How many blocks it has; 0 if none fits."""
         spare = self.block_size - self.cidr.prefixlen
         return 1 << spare if spare >= 0 else 0
 
     def encapsulates(self, tunnel: str) -> bool:
-        """Whether packets may travel in that tunnel (``IPIP``, ``VXLAN``)."""
+        """Whether packets may use that tunnel (``IPIP``, ``VXLAN``)."""
         return self.encapsulation.startswith(tunnel)
 
 

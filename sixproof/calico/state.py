@@ -1,4 +1,4 @@
-"""All of Calico's state that the API server holds, read in one wave."""
+"""All of Calico's state in the API server, read in one wave."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class CalicoState:
     """Calico as the API server describes it.
 
     `api` is the version that was read: projectcalico.org/v3 or, where that is not served or silent,
-    the store crd.projectcalico.org/v1, which is for reading only. `cni_mtu` is the pods' MTU in
-    bytes where the CNI configuration sets it. `assigns` are the families that calico-ipam gives
+    the store crd.projectcalico.org/v1, which is read-only. `cni_mtu` is the pods' MTU in bytes
+    where the CNI configuration sets it. `assigns` are the families that calico-ipam assigns to
     pods, empty where its configuration is not readable. `unknown` says what could not be read.
     """
 
@@ -50,13 +50,13 @@ class CalicoState:
     unknown: tuple[str, ...] = ()
 
     def pools_of(self, family: Family) -> tuple[Pool, ...]:
-        """The pools of a family that pods can get addresses from."""
+        """The pools of a family from which pods can get addresses."""
         return tuple(
             p for p in self.pools if p.family is family and not p.disabled and "Workload" in p.uses
         )
 
     def pool_of(self, address: IPAddress) -> Pool | None:
-        """The pool that an address is of, None where it is of none."""
+        """The pool of an address, None where it is in none."""
         family = Family.of(address)
         return next((p for p in self.pools if p.family is family and address in p.cidr), None)
 
@@ -96,9 +96,9 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
 
 
 def _answers(cluster: Cluster) -> bool:
-    """Whether Calico's API server says anything at all.
+    """Whether Calico's API server answers at all.
 
-    The API server reaches it over the cluster's own network; where that is broken, the store tells.
+    It is reached over the cluster's own network; where that is broken, the store is read instead.
     """
     try:
         cluster.list(Kind(CALICO_API, _LISTS[0], _LISTS[0], namespaced=False), patience=PATIENCE)
@@ -136,11 +136,11 @@ def _state(
 
 
 def _assigns(template: str) -> tuple[Family, ...]:
-    """The families of the calico-ipam section. The text is a template, not JSON: it holds marks
-    like ``__CNI_MTU__`` that calico-node fills in."""
+    """The families of the calico-ipam section. The text is a template, not JSON: it has
+    placeholders like ``__CNI_MTU__`` that calico-node fills in."""
     flat = template.replace(" ", "")
     if '"calico-ipam"' not in flat:
         return ()
     told = {f: f'"assign_ipv{f.version}":"true"' in flat for f in Family}
-    told[Family.IPV4] = '"assign_ipv4":"false"' not in flat  # the default is IPv4 alone
+    told[Family.IPV4] = '"assign_ipv4":"false"' not in flat  # the default is IPv4 only
     return tuple(f for f in Family if told[f])

@@ -29,7 +29,7 @@ from sixproof.policy.manifests.placed import Placed
 NEVER = "never"
 _RANK = (Severity.NOTE, Severity.WARNING, Severity.ERROR, Severity.BLOCKER)
 _TOLD_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
-"""Codes of Calico's audit whose objects the audit of manifests judges by their own words."""
+"""Codes of Calico's audit whose objects the manifest audit judges itself."""
 
 _EPILOG = """
 files:
@@ -54,7 +54,7 @@ an answer that could not be written
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PlacedFinding:
-    """A finding, and where its object stands: ``pools.yaml: document 2, line 14``."""
+    """A finding, and the location of its object: ``pools.yaml: document 2, line 14``."""
 
     finding: Finding
     place: str
@@ -129,7 +129,7 @@ def audit(arguments: argparse.Namespace) -> Told:
 
 
 def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
-    """Every object with the place of its document: lists are taken apart."""
+    """Every object with the location of its document: lists are split up."""
     for document in documents:
         for value in objects([document.value]):
             if value is not None:
@@ -147,7 +147,7 @@ def _found(every: Sequence[Placed], provider: str) -> Iterator[PlacedFinding]:
 
 
 def _place(finding: Finding, places: dict[str, str]) -> str:
-    """That of the object whose name the subject begins with; of two, the longer name."""
+    """The location of the object whose name the subject begins with; of two, the longer name."""
     named = [d for d in places if f"{finding.subject} ".startswith(f"{d} ")]
     if finding.subject == "Felix":
         named = [d for d in places if d.startswith("FelixConfiguration ")]
@@ -155,7 +155,7 @@ def _place(finding: Finding, places: dict[str, str]) -> str:
 
 
 def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
-    """What objects mean together: pools, ranges, Felix' settings."""
+    """What objects mean together: pools, ranges, Felix's settings."""
     written = [v for v in values if isinstance(v, dict)]
     configured = _of_kind(written, "FelixConfiguration")
     given = (
@@ -178,7 +178,7 @@ def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
 
 
 def _without_nat(finding: Finding) -> bool:
-    """Whether this is `ula-without-nat` in other words."""
+    """Whether this is the same as `ula-without-nat`."""
     return finding.code == "calico-pool-nat" and finding.severity is Severity.WARNING
 
 
@@ -187,7 +187,7 @@ def _of_kind(values: Iterable[Manifest], kind: str) -> list[Manifest]:
 
 
 def _subnets(values: Iterable[object], key: str) -> tuple[IPNetwork, ...]:
-    """The networks of kubeadm's and kind's `networking`, separated by commas."""
+    """The networks in kubeadm's and kind's `networking`, separated by commas."""
     texts = (json_fields.text(value, "networking", key) for value in values)
     return json_fields.networks(text for one in texts for text in one.split(","))
 

@@ -20,7 +20,7 @@ from sixproof.policy.question.report import explained, given_that, to_json
 Add = Callable[..., argparse.Action]
 
 MOST_NOTES = 50
-"""Notes that are told, findings about the policies first."""
+"""Maximum number of notes shown, findings about the policies first."""
 
 _EPILOG = """
 files:
@@ -130,7 +130,7 @@ def _add_answer(add: Add) -> None:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Told:
-    """What the command has to say, and its exit status."""
+    """The output of a command, and its exit status."""
 
     status: int
     text: str
@@ -138,7 +138,7 @@ class Told:
 
 
 def explain(arguments: argparse.Namespace) -> Told:
-    """Judge the flow asked about, in each family, and say why.
+    """Judge the flow in question, in each family, and say why.
 
     Raises:
         UsageError: an argument, a file or a manifest is wrong, or there is nothing to judge.
@@ -168,7 +168,7 @@ def explain(arguments: argparse.Namespace) -> Told:
 
 
 def few(notes: Sequence[str]) -> tuple[str, ...]:
-    """As many notes as anybody reads; the rest are counted."""
+    """As many notes as a reader can use; the rest are counted."""
     more = [f"and {len(notes) - MOST_NOTES} more"] if len(notes) > MOST_NOTES else []
     return (*notes[:MOST_NOTES], *more)
 
@@ -187,7 +187,7 @@ def tier(text: str) -> Placed:
     """``security=100`` or ``security=100,Pass`` as a Tier.
 
     Raises:
-        UsageError: the text is none.
+        UsageError: the text is not a tier.
     """
     name, _, rest = text.partition("=")
     order, comma, action = rest.partition(",")
@@ -206,7 +206,7 @@ def tier(text: str) -> Placed:
 
 
 def _snapshot(path: str | None, files: Files) -> Placed | None:
-    """The description of a cluster file; the Kubernetes objects in it join those of the files."""
+    """The description in a cluster file; the Kubernetes objects in it join those of the files."""
     if not path:
         return None
     there = Files.of([path])

@@ -1,5 +1,5 @@
-"""The files of a question: read whole, with the place of each document, and with everything that
-is wrong with them."""
+"""The files of a question: read completely, with the location of each document, and with everything
+that is wrong with them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from sixproof.errors import TextError, brief
 from sixproof.policy.manifests.placed import Placed
 
 SUFFIXES = (".yaml", ".yml", ".json")
-"""What files of a directory end in."""
+"""Suffixes of files read from a directory."""
 LARGEST = 64 << 20
-"""Bytes of a file; a dump of a cluster with a thousand pods has some twenty million."""
+"""Maximum bytes of a file; a dump of a cluster with a thousand pods has some twenty million."""
 MOST_FILES = 10_000
 STDIN = "-"
 
 
 @dataclasses.dataclass(slots=True)
 class Files:
-    """What files hold: documents with their places, why some cannot be read, and notes."""
+    """The content of files: documents with their locations, why some cannot be read, and notes."""
 
     documents: list[Placed] = dataclasses.field(default_factory=list)
     unread: list[str] = dataclasses.field(default_factory=list)
@@ -30,8 +30,8 @@ class Files:
 
     @classmethod
     def of(cls, paths: Iterable[str], *, deep: bool = False) -> Files:
-        """The documents of files, of the files in directories (`deep`: also in those below), and of
-        standard input (``-``). A file that is named and holds nothing is an error: what should have
+        """The documents of files, of the files in directories (`deep`: including subdirectories),
+        and of standard input (``-``). A named file without content is an error: what should have
         written it has failed."""
         files = cls()
         given = list(paths)
@@ -62,7 +62,7 @@ class Files:
                 self.notes.append(f"{_short(file)} holds no document")
 
     def _read(self, path: str) -> bool:
-        """Take in one file; whether it holds anything, be it unreadable."""
+        """Read one file; whether it has any content, even if unreadable."""
         name = "standard input" if path == STDIN else _short(path)
         try:
             found = yaml_text.read(_text(path))
@@ -90,7 +90,7 @@ def _text(path: str) -> str:
 
     Raises:
         OSError: it cannot be read.
-        ValueError: it is no UTF-8, or larger than `LARGEST`.
+        ValueError: it is not UTF-8, or larger than `LARGEST`.
     """
     if path == STDIN:
         if sys.stdin is None:

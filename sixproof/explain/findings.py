@@ -27,7 +27,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def every_finding() -> tuple[FindingType, ...]:
-    """What all rooms declare, by code."""
+    """All declared finding types, by code."""
     for name in _modules():
         importlib.import_module(name)
     return declared()
@@ -40,6 +40,6 @@ def _modules() -> Iterator[str]:
 
 
 def table() -> str:
-    """All of them as a table in Markdown."""
+    """All of them as a Markdown table."""
     rows = [(f"`{one.code}`", one.title, one.source) for one in every_finding()]
     return markdown.table(("code", "expected state", "source"), rows)

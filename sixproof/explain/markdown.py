@@ -1,4 +1,4 @@
-"""Tables in Markdown, as commands print them and pages of docs/ hold them."""
+"""Markdown tables, for command output and pages of docs/."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of these columns, a line each row."""
+    """A table of these columns, a line per row."""
     lines = (head, ["---"] * len(head), *rows)
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)

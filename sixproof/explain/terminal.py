@@ -1,5 +1,5 @@
 """Standard output and error of a command: streams that may be closed, full, or unable to show a
-character. Whatever becomes of them, there is one line and an exit status, never a traceback."""
+character. Whatever happens to them, there is one line and an exit status, never a traceback."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import TextIO
 
 FAILED = 2
-"""The exit status of what could not be told."""
+"""The exit status when the answer could not be written."""
 
 
 def make_lenient() -> None:
@@ -23,9 +23,9 @@ def make_lenient() -> None:
 
 def tell(text: str, status: int) -> int:
     """Write an answer to standard output; `status`, or `FAILED` where it cannot be written. An
-    empty one only sees to it that what was written before is out.
+    empty one only flushes what was written before.
 
-    A reader that has seen enough and closed the pipe (``| head -1``) is no failure.
+    A reader that has seen enough and closed the pipe (``| head -1``) is not a failure.
     """
     try:
         if sys.stdout is None:
@@ -44,7 +44,7 @@ def tell(text: str, status: int) -> int:
 
 
 def note(lines: Iterable[str]) -> None:
-    """Write lines to standard error, if that can be."""
+    """Write lines to standard error, if possible."""
     if sys.stderr is None:
         return
     try:
@@ -55,7 +55,7 @@ def note(lines: Iterable[str]) -> None:
 
 
 def _drop(stream: TextIO | None) -> None:
-    """Let what a stream still holds go nowhere: the interpreter would fail on it once more."""
+    """Discard what a stream still holds: the interpreter would fail on it once more."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())  # type: ignore[union-attr]  # None: AttributeError

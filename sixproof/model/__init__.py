@@ -1,4 +1,4 @@
-"""Frozen values that every room shares. Standard library only."""
+"""Frozen values shared by all packages. Standard library only."""
 
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind

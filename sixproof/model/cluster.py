@@ -1,4 +1,4 @@
-"""What is known of a cluster before anything is measured."""
+"""What is known about a cluster before anything is measured."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ LINUX = "linux"
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One node as the API server describes it; `addresses` are its InternalIPs in API order, `os`
-    and `architecture` what its kubelet says it is (``linux``, ``arm64``), "" where that is not
-    told."""
+    and `architecture` are as reported by its kubelet (``linux``, ``arm64``), "" if not reported."""
 
     name: str
     addresses: tuple[IPAddress, ...]
@@ -34,7 +33,7 @@ class NodeFacts:
         return next((a for a in self.addresses if Family.of(a) is family), None)
 
     def families(self) -> frozenset[Family]:
-        """The families that the node has an InternalIP of."""
+        """The families of the node's InternalIPs."""
         return frozenset(Family.of(a) for a in self.addresses)
 
 
@@ -42,8 +41,8 @@ class NodeFacts:
 class ClusterFacts:
     """A cluster as discovery saw it.
 
-    `service_families` and `pod_families` are what the cluster hands out; `cni` and `dataplane` are
-    empty where they could not be told. `pod_mtu` is in bytes.
+    `service_families` and `pod_families` are those that the cluster assigns; `cni` and `dataplane`
+    are empty if unknown. `pod_mtu` is in bytes.
     """
 
     server: str

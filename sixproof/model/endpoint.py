@@ -10,7 +10,7 @@ from sixproof.model.family import Family, IPAddress
 
 
 class EndpointKind(enum.StrEnum):
-    """What an endpoint is; it decides whose identity a policy sees."""
+    """What an endpoint is; it determines whose identity a policy sees."""
 
     POD = "pod"
     HOST = "host"  # a hostNetwork pod: its addresses are the node's
@@ -21,11 +21,11 @@ class EndpointKind(enum.StrEnum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A place that flows start from or go to.
+    """A source or destination of flows.
 
-    `name` is the role by which reports call it (``a@worker``), unique within a run. `addresses`
-    holds at most one address per family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs).
-    `labels` are sorted pairs, so that equal endpoints compare equal.
+    `name` is its role, used in reports (``a@worker``), unique within a run. `addresses` holds at
+    most one address per family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs). `labels`
+    are sorted pairs, so that equal endpoints compare equal.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Endpoint:
 
     @property
     def called(self) -> str:
-        """What a reader calls it, with its node: ``a@worker``, ``shop/web on worker``, ``the host
+        """Its name for readers, with its node: ``a@worker``, ``shop/web on worker``, ``the host
         network of worker``."""
         if self.kind is EndpointKind.HOST and self.node:
             return f"the host network of {self.node}"
@@ -52,12 +52,12 @@ class Endpoint:
         return f"{self.name} on {self.node}"
 
     def subject(self, part: str = "") -> Subject:
-        """It, or a part of it, as what an error or a verdict is about: a host-network pod has
-        its node's addresses and devices, and stands for the node."""
+        """It, or a part of it, as the subject of an error or a verdict: a host-network pod has its
+        node's addresses and devices, so its subject is the node."""
         if self.node and self.kind in (EndpointKind.HOST, EndpointKind.NODE):
             return Subject.of_node(self.node, part)
         return Subject(self.kind.value, self.called, self.node, part)
 
     def families(self) -> frozenset[Family]:
-        """The families that the endpoint has an address of."""
+        """The families of the endpoint's addresses."""
         return frozenset(Family.of(a) for a in self.addresses)

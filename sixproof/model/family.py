@@ -1,4 +1,4 @@
-"""IP families, addresses and how they are written."""
+"""IP families, addresses and their notation."""
 
 from __future__ import annotations
 

@@ -11,20 +11,20 @@ from sixproof.model.family import Family
 
 
 class Severity(enum.StrEnum):
-    """How much a finding weighs."""
+    """How serious a finding is."""
 
     BLOCKER = "blocker"  # nothing else can be measured
     ERROR = "error"  # something that must work does not
-    WARNING = "warning"  # works, and will hurt
+    WARNING = "warning"  # works, and will cause trouble
     NOTE = "note"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class FindingType:
-    """What findings of one code are about; declared where they are made, once for each code.
+    """What findings of one code are about; declared where they are made, once per code.
 
-    `title` says what holds where there is no such finding, `source` where that is written (RFC,
-    KEP, API reference). `declared` lists all, and docs/findings.md does.
+    `title` says what holds where there is no such finding, `source` where that is specified (RFC,
+    KEP, API reference). `declared` and docs/findings.md list all.
 
     Raises:
         ValueError: the code is declared already.
@@ -69,7 +69,7 @@ _DECLARED: dict[str, FindingType] = {}
 
 
 def declared() -> tuple[FindingType, ...]:
-    """What was declared by the modules that are imported, by code."""
+    """The finding types declared by the imported modules, by code."""
     return tuple(_DECLARED[code] for code in sorted(_DECLARED))
 
 
@@ -77,10 +77,10 @@ def declared() -> tuple[FindingType, ...]:
 class Finding:
     """A diagnosis.
 
-    `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong,
-    `wanted` what it should be, `remedy` what to do about it. `title` and `source` are those of its
-    `FindingType`, which makes findings. `families` are those whose traffic it may break (none:
-    this cannot be said), `node` the node at which it does ("": at all of them).
+    `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong, `wanted`
+    what it should be, `remedy` how to fix it. `title` and `source` are those of its `FindingType`,
+    which makes findings. `families` are those whose traffic it may break (none: unknown), `node`
+    the node at which it does ("": at all of them).
     """
 
     code: str
@@ -96,7 +96,7 @@ class Finding:
 
     @property
     def about(self) -> Subject:
-        """Its place, as what a verdict is about: the `subject` in its two words, kind and name."""
+        """Its place as a verdict's subject: `subject` split into kind and name."""
         kind, _, name = self.subject.rpartition(" ")
         return Subject(kind, name, self.node or (name if kind == "node" else ""))
 
@@ -108,9 +108,9 @@ class Finding:
 
 
 def merged_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings of one check about one place as one, in the order in which they came.
+    """Findings of one check about one place merged into one, in order of appearance.
 
-    What was seen are clauses between semicolons: each is said once, those that all share last.
+    `seen` consists of clauses between semicolons: each appears once, those shared by all last.
     """
     groups: dict[tuple[str, str, Severity, str, str], list[Finding]] = {}
     for one in findings:

@@ -11,12 +11,12 @@ from sixproof.model.protocol import Protocol
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Flow:
-    """What one probe asks: can `source` reach `destination` this way?
+    """The question of one probe: can `source` reach `destination` this way?
 
     `address` is the address that the client dials (a clusterIP differs from the backend's address);
     `port` is the port it dials, None for ICMP echo. `question` is what is asked beyond whether the
     flow is carried (``1430 bytes``, a name to resolve), "" for nothing. `about` is the family that
-    such a question concerns where it is not that of the address: AAAA records asked over IPv4.
+    such a question concerns if it differs from that of the address: AAAA records queried over IPv4.
     """
 
     source: Endpoint
@@ -29,7 +29,7 @@ class Flow:
 
     @property
     def family(self) -> Family:
-        """The family that is asked about: that of the dialled address unless `about` is set."""
+        """The family in question: that of the dialled address unless `about` is set."""
         return self.about or Family.of(self.address)
 
     @property

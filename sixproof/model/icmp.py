@@ -1,7 +1,7 @@
-"""ICMP errors: what a router, a host or a filter says of a packet, in the words of the RFCs.
+"""ICMP errors: what a router, a host or a filter reports about a packet, in the words of the RFCs.
 
-An agent sees numbers, type 3 and code 0 from 2001:db8::1; people are told
-``ICMPv6 Time Exceeded: hop limit exceeded in transit, from 2001:db8::1``.
+An agent sees numbers, type 3 and code 0 from 2001:db8::1; reports show ``ICMPv6 Time Exceeded: hop
+limit exceeded in transit, from 2001:db8::1``.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ _PROHIBITED = {
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class IcmpError:
-    """One error. `sender` is an address, empty where it is not known; `mtu`, bytes, is set where
-    the message tells one."""
+    """One error. `sender` is an address, empty if unknown; `mtu`, bytes, is set where the message
+    contains one."""
 
     family: Family
     kind: int
@@ -95,8 +95,8 @@ class IcmpError:
 
     @property
     def name(self) -> str:
-        """What it is: ``ICMPv6 Time Exceeded: hop limit exceeded in transit``. One that no RFC
-        names stays in numbers."""
+        """Its name: ``ICMPv6 Time Exceeded: hop limit exceeded in transit``. One that no RFC names
+        is shown in numbers."""
         protocol = Protocol.ICMP.named_for(self.family)
         if self.kind not in _TABLES[self.family]:
             return f"{protocol} type {self.kind} code {self.code}"
@@ -106,7 +106,7 @@ class IcmpError:
 
     @property
     def prohibited(self) -> bool:
-        """Whether a filter sends it (RFC 4443 section 3.1, RFC 1812 section 5.2.7.1)."""
+        """Whether it comes from a filter (RFC 4443 section 3.1, RFC 1812 section 5.2.7.1)."""
         return (self.kind, self.code) in _PROHIBITED[self.family]
 
     @property

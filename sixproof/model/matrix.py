@@ -1,4 +1,4 @@
-"""Matrices: many observations side by side, and how they differ from what was expected."""
+"""Matrices: many observations together, and how they differ from what was expected."""
 
 from __future__ import annotations
 
@@ -23,34 +23,34 @@ def edge_of(flow: Flow) -> Edge:
 
 
 class MatrixKind(enum.StrEnum):
-    """What the cells of a matrix are, in the words of a sentence about many of them.
+    """What the cells of a matrix are, worded for a sentence about many of them.
 
-    Cells of flows speak for or against a family. What other cells say of one, their test weighs:
+    Cells of flows are evidence for or against a family. Other cells are weighed by their test:
     which replica answered was chance, which family a name without addresses has is open.
     """
 
     FLOWS = "flows"
     DNS_QUESTIONS = "DNS questions"  # whether a server answers at all
-    DNS_ANSWERS = "DNS answers"  # whether what it says is true
-    LOOKUPS = "lookups"  # what a pod's resolver makes of a name
-    PATHS = "path checks"  # what a path does with packets of every size
+    DNS_ANSWERS = "DNS answers"  # whether its answer is true
+    LOOKUPS = "lookups"  # how a pod's resolver answers for a name
+    PATHS = "path checks"  # how a path carries packets of every size
     PACKETS = "crafted packets"
     SOURCES = "source addresses"
-    BACKENDS = "backends"  # who answered behind a service
+    BACKENDS = "backends"  # which backend of a service answered
     ROUTES = "routes"  # which way a node's kernel sends packets to a pod
-    ADDRESSES = "pod addresses"  # whether all that know an address say the same
+    ADDRESSES = "pod addresses"  # whether every source of an address agrees
     SESSIONS = "BGP sessions"
-    HEALTH = "health checks"  # what nodes tell a load balancer of a service
-    FELIX = "states of Felix"  # what Felix of a node says of itself
+    HEALTH = "health checks"  # a node's answer to a service's load balancer
+    FELIX = "states of Felix"  # the state that a node's Felix reports
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expectation:
-    """What a flow must come to: one of `outcomes`, because of `because` (the oracle's words).
+    """The required result of a flow: one of `outcomes`, because of `because` (the oracle's words).
 
-    `by_policy` says whether a policy decides it at either end, be it by letting the flow pass.
-    `closed_by` names the policies of the cluster's owner that close a flow which a test needs
-    open, "" where none does: what comes of such a flow proves nothing of the network.
+    `by_policy` says whether a policy decides it at either end, even by allowing the flow.
+    `closed_by` names the policies of the cluster's owner that close a flow which a test needs open,
+    "" for none: the result of such a flow proves nothing about the network.
     """
 
     outcomes: frozenset[Outcome]
@@ -64,8 +64,8 @@ class Expectation:
         return cls(frozenset({Outcome.ALLOWED}), because, by_policy)
 
     def proven_by(self, outcome: Outcome) -> bool:
-        """Whether this outcome shows what the test is about. A silence where either is expected
-        shows nothing, and neither does one that somebody's policy makes."""
+        """Whether this outcome proves what the test is about. A silence where either is expected
+        proves nothing, nor does one that the cluster owner's policies cause."""
         if self.closed_by or outcome not in self.outcomes:
             return False
         return outcome.works or Outcome.ALLOWED not in self.outcomes
@@ -76,7 +76,7 @@ class Expectation:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Disagreement:
-    """One cell that is not what was expected. `parity` compares it with the other family's cell."""
+    """A cell that differs from its expectation. `parity` compares it with the other family's."""
 
     observation: Observation
     expected: Expectation
@@ -141,9 +141,9 @@ class Matrix:
     def disagreements(
         self, expected: Mapping[tuple[Family, Edge], Expectation]
     ) -> tuple[Disagreement, ...]:
-        """The cells that are not what was expected.
+        """The cells that differ from their expectation.
 
-        An expected cell that was not measured is itself an error of the caller.
+        An expected cell that was not measured is an error of the caller.
 
         Raises:
             KeyError: an expectation has no cell, or a cell has no expectation.
@@ -165,4 +165,4 @@ class Matrix:
 
 
 Judged = tuple[Matrix, Mapping[tuple[Family, Edge], Expectation]]
-"""A matrix, and what is expected of each cell."""
+"""A matrix, and the expectation of each cell."""

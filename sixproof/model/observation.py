@@ -14,13 +14,13 @@ from sixproof.model.outcome import Outcome
 class Observation:
     """What was seen of one flow.
 
-    `latency` and `waited` are seconds: the time to the answer (None without one) and the time the
-    client gave it. `peer_saw` is the client's address as the server saw it, `answered_by` the
-    host name of the pod that answered. `arrived` tells whether the server's log holds the nonce
+    `latency` and `waited` are seconds: the time to the answer (None without one) and the time that
+    the client waited. `peer_saw` is the client's address as the server saw it, `answered_by` the
+    host name of the pod that answered. `arrived` states whether the server's log holds the nonce
     (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
-    kernel met. `untold` are the names of the servers, or backends, that did not tell their side of
-    it. `stalled` are the seconds for which an agent was too busy to tell (0.0: it was not): another
-    try may. `reason` says in a few words what led to the outcome.
+    kernel received. `untold` are the names of the servers, or backends, that did not report their
+    side of it. `stalled` are the seconds for which an agent was too busy to answer (0.0: it was
+    not): another try may succeed. `reason` says in a few words what led to the outcome.
     """
 
     flow: Flow

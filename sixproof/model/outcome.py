@@ -1,4 +1,4 @@
-"""Outcomes: what was seen of a flow, as a class and not as a boolean."""
+"""Outcomes: what was seen of a flow, as a class rather than a boolean."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Outcome(enum.StrEnum):
 
     @property
     def measured(self) -> bool:
-        """Whether this says anything about the network."""
+        """Whether this is evidence about the network."""
         return self is not Outcome.UNKNOWN
 
     @property

@@ -8,7 +8,7 @@ from sixproof.model.family import Family
 
 
 class Protocol(enum.StrEnum):
-    """What a flow carries. ``ICMP`` stands for ICMP over IPv4 and ICMPv6 over IPv6 (echo)."""
+    """What a flow carries. ``ICMP`` means ICMP over IPv4 and ICMPv6 over IPv6 (echo)."""
 
     TCP = "TCP"
     UDP = "UDP"
@@ -17,7 +17,7 @@ class Protocol(enum.StrEnum):
 
     @property
     def has_ports(self) -> bool:
-        """Whether flows of this protocol name a port."""
+        """Whether flows of this protocol have a port."""
         return self is not Protocol.ICMP
 
     def named_for(self, family: Family) -> str:

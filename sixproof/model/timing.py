@@ -1,4 +1,4 @@
-"""How long things may take: one value for a whole run."""
+"""Time-outs: one value for a whole run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import dataclasses
 class Timing:
     """Time-outs in seconds.
 
-    `connect` is for a flow that must work, `deny` the silence of one that must not, `settle` for a
-    change until the matrix agrees, `ready` for pods until they are ready.
+    `connect` is for a flow that must work, `deny` for the silence of one that must not, `settle`
+    for a change until the matrix agrees, `ready` for pods until they are ready.
     """
 
     connect: float = 3.0

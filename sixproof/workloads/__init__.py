@@ -1,1 +1,1 @@
-"""Pods, services and namespaces of a run: what they are made of, where they go, how they end."""
+"""Pods, services and namespaces of a run: their content, their placement, their removal."""

@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.feature("BGP"), pytest.mark.story("sessions")]
 def test_every_node_has_its_bgp_sessions(bgp_checks: BgpChecks, ip_family: Family) -> None:
     """Each session of the mesh, with route reflectors and with every BGPPeer is Established.
 
-    Why: a session carries the routes of its own family alone. Pods stay Ready when one is down, and
+    Why: a session carries only its own family's routes. Pods stay Ready when one is down, and
     graceful restart keeps its routes for minutes, so that traffic fails only later.
     """
     bgp_checks.must_be_established(ip_family)

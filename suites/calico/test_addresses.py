@@ -17,8 +17,8 @@ def test_api_server_calico_and_ipam_agree_about_pod_addresses(
     """A pod's podIPs are the addresses that Calico's CNI plugin noted at it, and the IPAM block of
     each assigns it to this pod.
 
-    Why: Felix and services go by the podIPs, which another plugin may have changed, and IPAM gives
-    an address that it believes to be free to the next pod.
+    Why: Felix and services use the podIPs, which another plugin may have changed, and IPAM assigns
+    an address that it considers free to the next pod.
     """
     address_checks.must_agree(ip_family)
 
@@ -42,8 +42,8 @@ def test_ipam_blocks_fit_their_pool_and_node(
 ) -> None:
     """Every IPAM block lies in a pool, has its blockSize, and belongs to a node that exists.
 
-    Why: nodes that were removed keep their blocks until Calico releases them, and a pool can run
-    out of blocks in one family alone.
+    Why: removed nodes keep their blocks until Calico releases them, and a pool can run out of
+    blocks in one family only.
     """
     address_checks.must_keep_its_blocks(node.name for node in facts.nodes)
 

@@ -17,7 +17,7 @@ def test_every_component_of_the_operator_is_available(
 ) -> None:
     """Every TigeraStatus is Available and not Degraded.
 
-    Why: a component that cannot be brought up leaves the earlier state running, and pods are Ready.
+    Why: if a component cannot be updated, its earlier state keeps running, and pods are Ready.
     """
     installation_checks.must_be_available()
 
@@ -27,7 +27,7 @@ def test_ip_pools_are_those_of_the_installation(installation_checks: Installatio
     """Every pool that the Installation names is an IPPool with the same block size, encapsulation,
     source NAT and nodeSelector.
 
-    Why: pools that were changed by hand, or could not be changed, differ from what is written down.
+    Why: pools that were changed by hand, or could not be changed, differ from the Installation.
     """
     installation_checks.must_have_its_pools()
 
@@ -36,7 +36,7 @@ def test_ip_pools_are_those_of_the_installation(installation_checks: Installatio
 def test_pods_have_the_mtu_of_the_installation(installation_checks: InstallationChecks) -> None:
     """The interface of every pod has the MTU that the Installation sets.
 
-    Why: pods keep the MTU that they were made with.
+    Why: pods keep the MTU that they were created with.
     """
     installation_checks.must_have_its_mtu()
 
@@ -48,7 +48,7 @@ def test_node_addresses_are_those_that_autodetection_chooses(
     """The address that Calico chose for a node fits the method that is set: its device, its range
     or the node's InternalIP.
 
-    Why: an address that was chosen before the method was changed stays until calico-node starts
-    again, and a device that comes up first may be the wrong one.
+    Why: an address chosen before the method was changed stays until calico-node restarts, and the
+    device that comes up first may be the wrong one.
     """
     address_checks.must_be_chosen_by_the_method(ip_family)

@@ -36,7 +36,7 @@ def test_blocks_of_a_pool_have_its_block_size(pool_checks: PoolChecks, ip_family
     """The IPAM block of a pod's address lies in its pool and has the pool's blockSize, which is
     another than that of the cluster's own pools.
 
-    Why: blockSize cannot be changed later, and says how many addresses a node takes at once.
+    Why: blockSize cannot be changed later, and determines how many addresses a node takes at once.
     """
     pool_checks.must_have_blocks(ip_family)
 
@@ -59,7 +59,7 @@ def test_pods_of_a_new_pool_and_others_reach_each_other(
     """Pods with addresses of a new pool reach ordinary pods and nodes on every node, and are
     reached from there.
 
-    Why: nodes learn of a new pool, its blocks and their routes while they run.
+    Why: running nodes must learn of a new pool, its blocks and their routes.
     """
     theirs, others = pool_checks.pods.masked, (*topology.in_namespace("a"), *topology.hosts)
     pairs = (*flows(theirs, others, [ip_family]), *flows(others, theirs, [ip_family]))

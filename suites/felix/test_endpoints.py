@@ -16,8 +16,8 @@ def test_felix_says_on_every_node_that_it_is_healthy(
 ) -> None:
     """Each node's Felix answers its own node and reports that it is live and ready.
 
-    Why: Felix listens on localhost unless healthHost says otherwise, which is IPv4 alone: whoever
-    asks over IPv6 gets no answer from a Felix that is well.
+    Why: Felix listens on localhost unless healthHost says otherwise, which is IPv4 only: over IPv6
+    a healthy Felix does not answer.
     """
     felix_endpoints.must_be_healthy(ip_family)
 
@@ -28,6 +28,6 @@ def test_metrics_of_felix_can_be_scraped_on_every_node(
 ) -> None:
     """Each node's Felix gives its metrics to its own node and to a pod of another one.
 
-    Why: Prometheus is a pod and scrapes over the family of the address that it was given.
+    Why: Prometheus is a pod and scrapes over the family of its configured address.
     """
     felix_endpoints.must_be_scraped(ip_family)

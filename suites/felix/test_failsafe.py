@@ -19,6 +19,6 @@ def test_no_policy_closes_fail_safe_ports_of_a_host(failsafe_checks: FailsafeChe
     from it, over each family; another port it closes.
 
     Why: fail-safe ports keep a node manageable under a wrong policy; a list with networks of one
-    family does so over that family alone.
+    family does so over that family only.
     """
     failsafe_checks.must_stay_open()

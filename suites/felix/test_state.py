@@ -15,7 +15,7 @@ pytestmark = pytest.mark.feature("Felix")
 def test_felix_takes_a_change_over_on_every_node(felix_states: FelixStates) -> None:
     """By its metrics each node's Felix is in sync, takes a change over, and counts no error then.
 
-    Why: pods stay Ready, and old flows go on, on a node whose Felix no longer follows.
+    Why: on a node whose Felix no longer follows, pods stay Ready and old flows continue.
     """
     felix_states.must_follow()
 

@@ -21,8 +21,8 @@ def test_load_balancers_have_an_address_of_each_family(
 ) -> None:
     """A load balancer has an address of each family of its service, and of no other.
 
-    Why: a service of both families whose load balancer has an address of one is reached over that
-    one alone, and nothing else about it looks wrong (KEP-563).
+    Why: a dual-stack service whose load balancer has an address of one family is reachable only
+    over that one, and nothing else about it looks wrong (KEP-563).
     """
     load_balancer_checks.must_have_addresses()
 

@@ -25,7 +25,7 @@ def test_load_balancers_answer_from_outside(
     """A client outside the cluster is answered on every port at every address of a load balancer,
     over TCP and UDP, with and without NodePorts behind it.
 
-    Why: allocateLoadBalancerNodePorts false takes the NodePorts away, not the service.
+    Why: allocateLoadBalancerNodePorts false removes the NodePorts, not the service.
     """
     services = [CLUSTER, LOCAL, WITHOUT_NODE_PORTS]
     load_balancer_checks.must_answer("load balancers from outside", [outside_client], services)
@@ -37,7 +37,7 @@ def test_load_balancers_answer_from_inside(
 ) -> None:
     """Pods and nodes are answered there too, wherever the backends are.
 
-    Why: kube-proxy takes such traffic on the client's own node; no announcement is needed.
+    Why: kube-proxy handles such traffic on the client's own node; no announcement is needed.
     """
     services = [CLUSTER, LOCAL]
     load_balancer_checks.must_answer("load balancers from inside", clients, services)
@@ -88,6 +88,6 @@ def test_health_checks_tell_which_nodes_have_a_backend(
 ) -> None:
     """At the healthCheckNodePort, a node with a backend says 200 and one without says 503.
 
-    Why: load balancers that find nodes by it would send traffic to nodes that drop it, or to none.
+    Why: if it is wrong, load balancers that rely on it use nodes that drop traffic, or none.
     """
     load_balancer_checks.must_tell_health(outside_client, covered_nodes, ip_family)

@@ -29,8 +29,8 @@ def test_ranges_of_one_family_leave_the_other_one_open(
 ) -> None:
     """Ranges of one family restrict that family alone: clients of the other one are admitted.
 
-    Why: kube-proxy takes ranges by family, and none means all clients. An owner who restricts IPv4
-    alone leaves the service open over IPv6.
+    Why: kube-proxy applies ranges by family, and none means all clients. An owner who restricts
+    only IPv4 leaves the service open over IPv6.
     """
     title = "source ranges of one family"
     load_balancer_checks.must_bar(title, outside_client, [one_family_ranges])

@@ -110,8 +110,8 @@ def test_a_handshake_announces_what_its_link_leaves(
     """The SYN of a connection announces its link's MTU less 60 bytes (IPv4: 40) as MSS, and arrives
     with the same value.
 
-    Why: a device that lowers it on the way takes the path for narrower than it is, and hides that
-    other protocols do not learn of it.
+    Why: a device that lowers it on the way treats the path as narrower than it is, and hides that
+    other protocols do not learn this.
     """
     path_learning.must_announce_its_link(syns, ip_family, recorder)
 

@@ -92,8 +92,8 @@ def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
 def test_the_check_list_of_ipv6_holds(item: str, item_must_hold: Callable[[str], None]) -> None:
     """The settings that one checks first when IPv6 does not work are right on every node.
 
-    Why: each of these is enough to end a family's traffic, some only later: a kernel that forwards
-    gives up the default route of a router advertisement unless accept_ra is 2 (Linux ip-sysctl).
+    Why: each of these is enough to stop a family's traffic, some only later: a forwarding kernel
+    drops the default route of a router advertisement unless accept_ra is 2 (Linux ip-sysctl).
     """
     item_must_hold(item)
 

@@ -98,7 +98,7 @@ def test_udp_from_a_port_in_use_reaches_the_backend_that_replaced_another(
     """A UDP client that keeps its source port reaches the new backend when a service's backend is
     replaced.
 
-    Why: connection tracking keeps the translation of a UDP flow as long as packets come; kube-proxy
+    Why: connection tracking keeps the translation of a UDP flow while packets arrive; kube-proxy
     must remove the entry, in the table of each family.
     """
     old, new = mutable_service_of_one.reserve[:2]

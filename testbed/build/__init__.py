@@ -1,1 +1,1 @@
-"""The bed's programs and images: made of Go modules and Debian packages, or pulled."""
+"""The bed's programs and images: built from Go modules and Debian packages, or pulled."""

@@ -1,4 +1,4 @@
-"""The machine's own apt configuration, read so that the bed's Debian packages come the same way."""
+"""The machine's own apt configuration, so that the bed uses the same Debian archives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Source:
     keyring: str = KEYRING
 
     def lines(self) -> Iterator[str]:
-        """The source in apt's one-line form, a line a suite."""
+        """The source in apt's one-line form, a line per suite."""
         for suite in self.suites:
             yield f"deb [signed-by={self.keyring}] {self.uri} {suite} {' '.join(self.components)}"
 
@@ -72,7 +72,7 @@ def parse_lines(text: str) -> Iterator[Source]:
 
 
 def debian(sources: Iterable[Source]) -> tuple[Source, ...]:
-    """Those that serve the release the bed is made of; raises BedError when there is none."""
+    """Those that serve the bed's Debian release; raises BedError when there is none."""
     chosen = []
     for source in sources:
         suites = tuple(s for s in source.suites if s == RELEASE or s.startswith(f"{RELEASE}-"))
@@ -90,7 +90,7 @@ def debian(sources: Iterable[Source]) -> tuple[Source, ...]:
 
 
 def configured(root: Path = Path("/etc/apt")) -> tuple[Source, ...]:
-    """Every binary source that apt on this machine is set up with."""
+    """Every binary source in this machine's apt configuration."""
     found: list[Source] = []
     main = root / "sources.list"
     if main.is_file():

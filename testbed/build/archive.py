@@ -26,7 +26,7 @@ class ArchiveEntry:
     owner: int = 0
 
     def identity(self) -> str:
-        """What the entry is, for a cache key; a file made elsewhere is named by its keyed path."""
+        """The entry's part of a cache key; a file built elsewhere is named by its keyed path."""
         return repr((self.path, str(self.source), self.text, self.link, self.mode, self.owner))
 
 
@@ -77,7 +77,7 @@ def digest(path: Path) -> str:
 
 
 def configuration(image: Image, digests: dict[Path, str]) -> bytes:
-    """The image's configuration as the OCI image specification lays it down."""
+    """The image's configuration as defined by the OCI image specification."""
     process: dict[str, object] = {
         "Entrypoint": list(image.entrypoint) or None,
         "Cmd": list(image.command) or None,

@@ -88,7 +88,7 @@ def go_version() -> str:
 
 
 def key(module: Module, version: str) -> str:
-    """Names a build by everything that goes into it: sources, flags, tool chain."""
+    """Names a build by all its inputs: sources, flags, tool chain."""
     digest = hashlib.sha256()
     for path in sorted(module.folder.rglob("*")):
         if path.is_file():
@@ -100,7 +100,7 @@ def key(module: Module, version: str) -> str:
 
 
 def source(module: Module, path: str) -> Path:
-    """The folder of a required module's files, as Go keeps it; BedError where it is not served."""
+    """The folder of a required module's files in Go's cache; BedError where it is not served."""
     found = command.run(
         ["go", "mod", "download", "-json", path],
         env=ENVIRONMENT,
@@ -153,7 +153,7 @@ def build(module: Module, into: Path, tell: Callable[[str], None]) -> Path:
 
 
 def _download(module: Module, env: Mapping[str, str], tell: Callable[[str], None]) -> None:
-    """Fetch what the targets import (not every module of the graph), naming each as it comes."""
+    """Fetch what the targets import (not every module of the graph), naming each as it arrives."""
     lines = _lines(["go", "list", "-deps", "-f", "{{.Name}}", *module.targets], module, env)
     fetched = 0
     for line in lines:
@@ -173,7 +173,7 @@ def _install(
 
 
 def _lines(argv: list[str], module: Module, env: Mapping[str, str]) -> Iterator[str]:
-    """Yield what `argv` says on either stream; raise BedError with its end when it fails."""
+    """Yield the output of `argv` on either stream; raise BedError with its end when it fails."""
     said: deque[str] = deque(maxlen=command.TAIL_LINES)
     with subprocess.Popen(
         argv,

@@ -61,7 +61,7 @@ def start_engine(cache: Cache, progress: Progress) -> tuple[Engine, Path | None]
 
 
 def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
-    """Build what is not there yet: programs one module after the other, Debian beside them."""
+    """Build what is missing: programs one module after the other, Debian in parallel."""
     machine.install(machine.BUILD_PACKAGES, progress.say)
     pause = shutil.which("catatonit")
     if pause is None:
@@ -104,7 +104,7 @@ def cold(cache: Cache) -> bool:
 
 
 def build(cache: Cache, progress: Progress) -> Supply:
-    """Images made here. Programs come before the engine, so that a failure comes early."""
+    """Images built here. Programs come before the engine, so that failures appear early."""
     need = machine.DISK_COLD_GIB if cold(cache) else machine.DISK_WARM_GIB
     machine.disk(cache.root, need)
     made = parts(cache, progress)

@@ -15,7 +15,7 @@ BAKERY = "six-bake"
 
 
 def key(parts: BuiltParts, strip_resource: bool) -> str:
-    """Names a node image by the layers and images it is made of."""
+    """Names a node image by the layers and images it consists of."""
     images = (recipes.node_image(parts, "node", strip_resource), *recipes.pod_images(parts))
     return hashlib.sha256(repr(images).encode()).hexdigest()[:16]
 
@@ -23,7 +23,7 @@ def key(parts: BuiltParts, strip_resource: bool) -> str:
 def ensure(
     engine: Engine, parts: BuiltParts, strip_resource: bool, tell: Callable[[str], None]
 ) -> str:
-    """Return the node image's reference, making the image when the engine has none of that key."""
+    """Return the node image's reference, building the image if the engine has none of that key."""
     name = key(parts, strip_resource)
     final, bare = f"{REPOSITORY}:{name}", f"{REPOSITORY}-bare:{name}"
     if engine.has_image(final) and engine.has_image(recipes.PROBE_IMAGE):
@@ -45,7 +45,7 @@ def ensure(
 
 
 def prune(engine: Engine, name: str) -> None:
-    """Remove node images of other keys; one that a cluster still runs stays."""
+    """Remove node images with other keys, except those that a cluster still runs."""
     for repository in (REPOSITORY, f"{REPOSITORY}-bare"):
         for tag in engine.run("images", "--format", "{{.Tag}}", repository).split():
             if tag != name:
@@ -73,5 +73,5 @@ def bake(engine: Engine, bare: str, images: Path, final: str, tell: Callable[[st
 
 
 def discard(engine: Engine) -> None:
-    """Remove the container in which a node image is made."""
+    """Remove the container in which a node image is built."""
     engine.attempt("rm", "--force", "--volumes", BAKERY)

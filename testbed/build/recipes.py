@@ -1,4 +1,4 @@
-"""What the bed's images are made of. Their names are what kubeadm and Calico ask for."""
+"""The contents of the bed's images. Their names are those that kubeadm and Calico expect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RUNC = "/usr/local/sbin/runc-nores"
 
 @dataclass(frozen=True, slots=True)
 class BuiltParts:
-    """The built things that images are made from; each path carries a content key."""
+    """The built parts that images consist of; each path carries a content key."""
 
     tools: Path
     node: Path
@@ -39,7 +39,7 @@ class BuiltParts:
 
 
 def layer(parts: BuiltParts, name: str, entries: list[ArchiveEntry]) -> Path:
-    """The file of a layer, written once for its content."""
+    """The file of a layer, written once per content."""
     identity = "\n".join(entry.identity() for entry in entries)
     key = hashlib.sha256(identity.encode()).hexdigest()[:16]
     path = parts.layers / f"{name}-{key}.tar"
@@ -148,7 +148,7 @@ def pod_images(parts: BuiltParts) -> tuple[Image, ...]:
 
 
 def kindnet_image(parts: BuiltParts) -> Image:
-    """The small network plugin, where it stands here, so that its modules find each other."""
+    """The small network plugin, under its path here, so that its modules find each other."""
     files = [
         ArchiveEntry(f"opt/{path.relative_to(ROOT)}", text=path.read_text(), mode=0o644)
         for path in sorted(KINDNET_FILES.glob("*.py"))

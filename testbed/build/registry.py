@@ -1,4 +1,4 @@
-"""Whether images can be pulled, or must be built here. SIX_IMAGES decides by hand."""
+"""Whether images can be pulled, or must be built here. SIX_IMAGES overrides the choice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 from testbed.errors import BedError
 
 SECONDS = 3.0
-# Where the images of pull mode come from; each must answer, half of them are of no use.
+# The registries of pull mode; all of them must answer.
 HOSTS = ("registry-1.docker.io", "registry.k8s.io", "quay.io")
 
 
@@ -36,7 +36,7 @@ def answers(host: str) -> bool:
 def choose(
     env: Mapping[str, str] = os.environ, probe: Callable[[str], bool] = answers
 ) -> tuple[Mode, str]:
-    """The mode and, in words, why."""
+    """The mode and the reason for it."""
     wish = env.get("SIX_IMAGES", "")
     if wish in tuple(Mode):
         return Mode(wish), f"SIX_IMAGES={wish}"

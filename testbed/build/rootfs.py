@@ -10,12 +10,12 @@ from pathlib import Path
 from testbed.build import aptsources
 from testbed.host import command
 
-# What every image of the bed has: tools that inject faults, look along a path or run the agent.
+# Packages of every image of the bed: tools that inject faults, trace a path or run the agent.
 TOOLS = (
     *("usr-is-merged", "python3", "iproute2", "iptables", "nftables", "ipset", "conntrack"),
     *("tcpdump", "ethtool", "socat", "procps", "kmod", "util-linux", "iputils-ping"),
 )
-# What only a node needs on top; with the packages that these alone pull in.
+# Further packages of nodes only, with the dependencies that only these need.
 NODE = (
     *("systemd", "systemd-sysv", "containerd", "runc", "mount"),
     *("libsystemd-shared", "libcryptsetup12", "libfdisk1", "libargon2-1"),
@@ -29,7 +29,7 @@ FORMAT = "3"
 
 
 def key() -> str:
-    """Names the base by what it is made of; packages have the versions of the day."""
+    """Names the base by its inputs; packages have the versions of the day."""
     return hashlib.sha256(repr((TOOLS, NODE, aptsources.RELEASE, FORMAT)).encode()).hexdigest()[:16]
 
 
@@ -49,7 +49,7 @@ def build(into: Path, tell: Callable[[str], None]) -> tuple[Path, Path]:
 
 
 def bootstrap(into: Path, packages: Sequence[str], variant: str = "minbase") -> None:
-    """Make a Debian root file system with packages as a tar file; the `variant` is mmdebstrap's."""
+    """Create a Debian root file system with packages as a tar file; `variant` is mmdebstrap's."""
     sources = aptsources.debian(aptsources.configured())
     lines = "\n".join(line for source in sources for line in source.lines())
     excluded = ("/usr/share/man/*", "/usr/share/doc/*", "/usr/share/locale/*", "/usr/share/info/*")
@@ -91,7 +91,8 @@ def split(whole: Path, tools: Path, node: Path) -> None:
         with tarfile.open(tools_part, "w") as first, tarfile.open(node_part, "w") as second:
             for member in archive:
                 target = second if belongs(member, alone) else first
-                # File capabilities: ping has one, and no pod without capabilities may start it.
+                # File capabilities: ping has one, and a pod without capabilities could not start
+                # it.
                 member.pax_headers = {}
                 data = archive.extractfile(member) if member.isreg() else None
                 target.addfile(member, data)
@@ -100,13 +101,13 @@ def split(whole: Path, tools: Path, node: Path) -> None:
 
 
 def belongs(member: tarfile.TarInfo, alone: set[str]) -> bool:
-    """Whether a member goes with the packages in `alone`; folders and links at the top never do."""
+    """Whether a member goes with the packages in `alone`; top-level folders and links never do."""
     name = canonical(member.name)
     return name in alone and "/" in name and not member.isdir()
 
 
 def canonical(name: str) -> str:
-    """A path without its leading dot and slash, and as it is on a system with merged /usr."""
+    """A path without its leading dot and slash, as on a system with merged /usr."""
     path = name.removeprefix(".").strip("/")
     top = path.split("/")[0]
     return f"usr/{path}" if top in ("bin", "sbin", "lib", "lib64") and path != top else path

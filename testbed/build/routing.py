@@ -1,7 +1,7 @@
 """BIRD and runit from Debian, and Calico's own files that run them, read from its Go module.
 
-Calico's image of calico-node has its own build of BIRD. Debian's 1.6 speaks the same configuration
-but for four statements about IP-in-IP, which are left out: a pool with IPIP is no pool for the bed.
+Calico's calico-node image has its own build of BIRD. Debian's 1.6 accepts the same configuration
+except for four statements about IP-in-IP, which are removed: the bed cannot use pools with IPIP.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ PROGRAMS = (
     *("usr/bin/chpst", "usr/bin/runsv", "usr/bin/runsvdir", "usr/bin/sv", "usr/bin/svlogd"),
 )
 LIVENESS = ArchiveEntry("usr/bin/birdcl", link="../sbin/birdc")
-"""What calico-node -bird-live runs as /bin/birdcl for both families; Debian calls it otherwise.
-Without it the kubelet ends calico-node once a minute."""
+"""The program that calico-node -bird-live runs as /bin/birdcl for both families; Debian has another
+name for it. Without it the kubelet ends calico-node once a minute."""
 _FILES = "node/filesystem"
 _CONFD = "confd/etc/calico/confd"
 _TEMPLATE = "templates/bird_ipam.cfg.template"
@@ -34,7 +34,7 @@ _TUNNEL = re.compile(r"^ *krt_tunnel = [^\n]*\n", re.M)
 
 
 def programs(into: Path, tell: Callable[[str], None]) -> Path:
-    """A folder with the programs of both packages; nothing of them is configured or started."""
+    """A folder with the programs of both packages; none of them is configured or started."""
     key = hashlib.sha256(repr((PACKAGES, PROGRAMS, rootfs.key())).encode()).hexdigest()[:16]
     done = into / f"routing-{key}"
     if all((done / name).is_file() for name in PROGRAMS):
@@ -56,13 +56,13 @@ def programs(into: Path, tell: Callable[[str], None]) -> Path:
 
 
 def bird(programs: Path) -> list[ArchiveEntry]:
-    """The programs, and the name of their client that Calico knows."""
+    """The programs, and their client under the name that Calico uses."""
     return [*(ArchiveEntry(name, source=programs / name) for name in PROGRAMS), LIVENESS]
 
 
 def supervised(module: Path) -> list[ArchiveEntry]:
-    """Calico's service folders, their start and the templates of BIRD's configuration, from the
-    folder of its module; files of modules have no execute bits.
+    """Calico's service folders, their start script and the templates of BIRD's configuration, from
+    its module's folder; module files have no execute bits.
 
     Raises:
         BedError: a template has statements that Debian's BIRD does not know.
@@ -82,7 +82,7 @@ def supervised(module: Path) -> list[ArchiveEntry]:
 
 
 def without_tunnels(template: str) -> str:
-    """The template of BIRD's filters without what says through which IP-in-IP device to send."""
+    """The template of BIRD's filters without the choice of an IP-in-IP device."""
     text = _TUNNEL.sub("", _CROSS_SUBNET.sub("", template))
     if "krt_tunnel" in text:
         raise BedError(

@@ -1,1 +1,1 @@
-"""The kind cluster: its nodes, the network plugin and DNS in it, and whether all of it works."""
+"""The kind cluster: its nodes, network plugin and DNS, and whether all of it works."""

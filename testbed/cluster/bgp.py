@@ -1,4 +1,4 @@
-"""Calico's BGP: the manifest with BIRD, and the objects that say with whom nodes peer."""
+"""Calico's BGP: the manifest with BIRD, and the objects that define the nodes' peers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CLUSTER_ID = "projectcalico.org/RouteReflectorClusterID=244.0.0.1"
 
 
 def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
-    """Have calico-node Ready when BIRD of each of these families is, not of IPv4 alone."""
+    """Make calico-node Ready when BIRD of each of these families is, not only of IPv4."""
     wanted = [f"-bird{'6' if f is Family.IPV6 else ''}" for f in families]
     container = pod["containers"][0]
     for probe, suffix in (("readinessProbe", "-ready"), ("livenessProbe", "-live")):
@@ -27,10 +27,10 @@ def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
 
 
 def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, Any]]:
-    """BGPConfiguration and BGPPeers: the router for every node, the reflector for each other.
+    """BGPConfiguration and BGPPeers: the router for every node, the reflector for all others.
 
-    Nodes announce the ranges of ClusterIPs and of load balancer addresses; of a service whose
-    external traffic is Local, those with a backend of it announce its addresses one by one.
+    Nodes announce the ranges of ClusterIPs and of load balancer addresses; for a service with
+    externalTrafficPolicy Local, nodes with a backend announce its addresses one by one.
     """
     mesh = bgp.peering is Peering.MESH
     balanced = [{"cidr": str(s.load_balancer)} for s in variant.stacks if s.load_balancer]

@@ -14,15 +14,15 @@ from testbed.host import command
 from testbed.variants.keys import Family
 from testbed.variants.variant import Variant
 
-# Without BIRD: Felix lays the routes, through tunnels or past them.
+# Without BIRD: Felix programs the routes, with or without tunnels.
 MANIFEST = "calico-vxlan.yaml"
 POOLS = "ippools.crd.projectcalico.org"
 IPAM = '"type": "calico-ipam"'
 USAGE = {"FELIX_USAGEREPORTINGENABLED": "false"}
-# On every address of both families: that is what an unspecified one means to Go, whichever family
-# it is of. calico-node's own probes ask at FELIX_HEALTHHOST, and would not find "::" in a URL.
+# On every address of both families: that is what an unspecified one means to Go, whichever its
+# family. calico-node's own probes use FELIX_HEALTHHOST, and would not accept "::" in a URL.
 ENDPOINTS = {"FELIX_PROMETHEUSMETRICSENABLED": "true", "FELIX_HEALTHHOST": "0.0.0.0"}  # noqa: S104
-# Programs built here have no cgo, so no BPF helpers; the first setting is for exactly this case.
+# Programs built here have no cgo, so no BPF helpers; the first setting exists for this case.
 WITHOUT_CGO = {"FELIX_DebugSkipCTLBCleanup": "true", "FELIX_XDPENABLED": "false"}
 BPF_VOLUMES = ("bpffs", "sys-fs", "nodeproc")
 CERTIFICATE_NAMES = "DNS:calico-api.calico-apiserver.svc"
@@ -34,7 +34,7 @@ def manifests() -> Path:
 
 
 def manifest(variant: Variant) -> str:
-    """The name of the manifest with what a variant needs: BIRD, or Felix alone."""
+    """The name of the manifest that a variant needs: with BIRD, or Felix only."""
     return bgp.MANIFEST if variant.bgp else MANIFEST
 
 
@@ -49,7 +49,7 @@ def set_env(container: dict[str, Any], values: Mapping[str, str]) -> None:
 
 
 def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dict[str, Any]]:
-    """Calico's manifest as the variant wants it; `built` for images made here."""
+    """Calico's manifest for the variant; `built` for images made here."""
     for doc in docs:
         if doc["kind"] == "ConfigMap" and "cni_network_config" in doc.get("data", {}):
             wanted = ", ".join([IPAM, *(assignment(variant, family) for family in Family)])
@@ -67,12 +67,12 @@ def patch(docs: list[dict[str, Any]], variant: Variant, built: bool) -> list[dic
 
 
 def assignment(variant: Variant, family: Family) -> str:
-    """Whether pods are given an address of a family, as the IPAM plugin is told."""
+    """Whether pods get an address of a family, as the IPAM plugin's setting."""
     return f'"assign_{family.lower()}": "{str(family in variant.families).lower()}"'
 
 
 def without_bpf(pod: dict[str, Any]) -> None:
-    """Take out what only upstream's image can do, and the one-time move from another IPAM."""
+    """Remove what only upstream's image can do, and the one-time migration from another IPAM."""
     pod["initContainers"] = [c for c in pod["initContainers"] if c["name"] == "install-cni"]
     node = pod["containers"][0]
     set_env(node, WITHOUT_CGO)
@@ -81,7 +81,7 @@ def without_bpf(pod: dict[str, Any]) -> None:
 
 
 def api_server(docs: list[dict[str, Any]], key: str, certificate: str) -> list[dict[str, Any]]:
-    """The Calico API server's manifest with its certificate, known to the aggregator."""
+    """The Calico API server's manifest with its certificate, trusted by the aggregator."""
     encoded = base64.b64encode(certificate.encode()).decode()
     for doc in docs:
         if doc["kind"] == "APIService":

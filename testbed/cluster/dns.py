@@ -1,4 +1,4 @@
-"""CoreDNS of the bed: the cluster's zone, a test zone served by itself, and nothing forwarded."""
+"""CoreDNS of the bed: the cluster's zone, a locally served test zone, and no forwarding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ V6, V4 = "2001:db8:6::", "192.0.2."
 
 
 def zone() -> str:
-    """The test zone, in documentation ranges: its names resolve, nothing is reached."""
+    """The test zone, in documentation ranges: its names resolve, but nothing is reachable."""
     big = "\n".join(f"big     IN AAAA {V6}b:{number:x}" for number in range(1, BIG + 1))
     return f"""$ORIGIN {ZONE}.
 $TTL 30
@@ -70,9 +70,9 @@ def config_map() -> dict[str, Any]:
 
 
 def deployment_patch(workers: int) -> dict[str, Any]:
-    """A strategic merge patch that mounts the zone beside the Corefile, lets a change in, and
-    spreads the replicas over the `workers`: the scheduler would as soon put both on one node, and
-    then DNS has no way across nodes to be tested, and faults no pod to be shown with."""
+    """A strategic merge patch that mounts the zone beside the Corefile, allows updates, and spreads
+    the replicas over the `workers`: the scheduler might put both on one node, and then there would
+    be no DNS path across nodes to test, and no pod to show faults with."""
     items = [{"key": name, "path": name} for name in ("Corefile", f"{ZONE}.zone")]
     volume = {"name": "config-volume", "configMap": {"name": "coredns", "items": items}}
     spread = {"affinity": ON_WORKERS, "topologySpreadConstraints": [EVENLY]} if workers else {}
@@ -100,6 +100,6 @@ EVENLY = {
     "topologyKey": "kubernetes.io/hostname",
     "whenUnsatisfiable": "DoNotSchedule",
     "labelSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
-    "matchLabelKeys": ["pod-template-hash"],  # replicas of the old template count for nothing
+    "matchLabelKeys": ["pod-template-hash"],  # replicas of the old template do not count
 }
 SERVICE_PATCH = {"spec": {"ipFamilyPolicy": "PreferDualStack"}}

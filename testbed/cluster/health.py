@@ -32,7 +32,7 @@ PLUGINS = {
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that must hold, and what was seen."""
+    """A condition that must hold, and what was seen."""
 
     name: str
     ok: bool
@@ -83,7 +83,7 @@ def api_check(service: dict[str, Any]) -> Check:
 
 
 def cluster(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
-    """What the API server says of nodes, workloads and, where Calico runs, of its API."""
+    """What the API server reports about nodes, workloads and, where Calico runs, its API."""
     listed = kubectl.attempt(
         *("get", "nodes,daemonsets,deployments,apiservices", "--all-namespaces"),
         "--output=json",
@@ -109,8 +109,8 @@ def cluster(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
 
 
 def across(engine: Engine, kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
-    """One packet of each family from every node to DNS pods on others, or to its own where no
-    other has any."""
+    """One packet of each family from every node to DNS pods on others, or to its own where no other
+    has any."""
     pods = kubectl.get("pods", "--namespace=kube-system", "--selector=k8s-app=kube-dns")["items"]
     for node in variant.nodes:
         others = [pod for pod in pods if pod["spec"].get("nodeName") != node]

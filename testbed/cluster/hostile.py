@@ -1,7 +1,7 @@
-"""What a strict owner has in a cluster: taints, odd labels, admission, quotas and a default deny.
+"""What a strict owner sets up: taints, odd labels, admission, quotas and a default deny.
 
-Namespaces of the system are left alone, as an owner would. All of it comes once the bed works, but
-for the API server's default of Pod Security, which it is started with.
+System namespaces are left alone, as an owner would. All of it is applied once the bed works, except
+the API server's default Pod Security level, which it starts with.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ REQUIRED = (
 
 
 def admission() -> dict[str, Any]:
-    """Pod Security: restricted wherever a namespace does not say otherwise."""
+    """Pod Security: restricted wherever a namespace does not define another level."""
     levels = dict.fromkeys(("enforce", "audit", "warn"), "restricted")
     return {
         "apiVersion": "apiserver.config.k8s.io/v1",
@@ -65,8 +65,8 @@ def cluster_configuration() -> dict[str, object]:
 
 
 def node_commands(variant: Variant) -> Iterator[tuple[str, ...]]:
-    """What kubectl is told of nodes: one worker is as usual but for its hostname, one has a taint,
-    the last is cordoned; nobody has the labels that one would look for."""
+    """kubectl commands for nodes: one worker is normal except for its hostname, one has a taint,
+    the last is cordoned; no node has the usual labels."""
     first, *_, tainted, cordoned = variant.nodes[1:]
     yield "taint", "--overwrite", "node", tainted, TAINT
     yield "cordon", cordoned
@@ -76,10 +76,11 @@ def node_commands(variant: Variant) -> Iterator[tuple[str, ...]]:
 
 
 def objects() -> list[dict[str, Any]]:
-    """Policies of admission and of the network, and a team's namespace with its limits.
+    """Admission and network policies, and a team's namespace with its limits.
 
-    Quotas belong to a namespace: to have them in each new one takes a controller. What a quota of
-    memory would refuse, pods that state none, the admission policy refuses everywhere.
+    Quotas belong to a namespace: adding them to each new one would take a controller. Pods that
+    state no memory, which a memory quota would refuse, are refused everywhere by the admission
+    policy.
     """
     inside = {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": list(SYSTEM)}
     pods = {
@@ -146,7 +147,7 @@ def _limits(home: str) -> Iterator[dict[str, Any]]:
 
 
 def _default_deny() -> dict[str, Any]:
-    """Nothing in and nothing out but questions to the cluster's DNS."""
+    """Deny everything both ways except queries to the cluster's DNS."""
     names = ", ".join(f'"{name}"' for name in SYSTEM)
     dns = {
         "namespaceSelector": 'projectcalico.org/name == "kube-system"',

@@ -86,7 +86,7 @@ def settings(
     variant: Variant, built: bool, wrapper: Path | None, folder: Path | None = None
 ) -> dict[str, object]:
     """kind's configuration; `built`: own node image, `wrapper`: replaces runc in upstream's,
-    `folder`: where the cluster's files are, of which a hostile one's nodes are given some."""
+    `folder`: the cluster's files, some of which a hostile one's nodes mount."""
     mounts: list[dict[str, object]] = []
     patches: list[str] = []
     if wrapper is not None and not built:
@@ -131,9 +131,9 @@ def settings(
 
 
 def networking(variant: Variant, built: bool = True) -> dict[str, object]:
-    """The cluster's network, which is left to the bed; kube-proxy takes iptables unless told.
+    """The cluster's network, which the bed sets up; kube-proxy uses iptables by default.
 
-    kind's node image, which is not `built` here, holds kind's own network plugin.
+    kind's node image, which is not `built` here, contains kind's own network plugin.
     """
     proxy = {"kubeProxyMode": "nftables"} if variant.data_plane is DataPlane.NFTABLES else {}
     return {

@@ -1,5 +1,5 @@
-"""The small network plugin of the bed (testbed/kindnet) as objects: who it is, what it may, where
-it runs. kind's node image has kind's own, which is installed by kind itself."""
+"""The bed's small network plugin (testbed/kindnet) as objects: its account, its permissions, and
+its pods. kind's node image has kind's own, which kind itself installs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from testbed.build.recipes import KINDNET_IMAGE
 from testbed.variants.variant import Variant
 
 NAME = "kindnet"
-"""That of kind's DaemonSet too: by it one tells which network plugin a cluster has."""
+"""Also the name of kind's DaemonSet: it identifies a cluster's network plugin."""
 NAMESPACE = "kube-system"
 CONFIG = "/etc/cni/net.d"
 MAY_READ = {"": ["namespaces", "nodes", "pods"], "networking.k8s.io": ["networkpolicies"]}
 
 
 def objects(variant: Variant) -> list[dict[str, Any]]:
-    """ServiceAccount, the right to read what rules are made from, and a pod on every node."""
+    """ServiceAccount, read permission for what rules are made from, and a pod on every node."""
     rbac = "rbac.authorization.k8s.io"
     return [
         {
@@ -53,7 +53,7 @@ def objects(variant: Variant) -> list[dict[str, Any]]:
 
 
 def pod(variant: Variant) -> dict[str, Any]:
-    """Privileged: it switches the node's forwarding on, which nobody else may through /proc/sys.
+    """Privileged: it enables forwarding on the node, which requires write access to /proc/sys.
 
     It is Ready once the node has its CNI configuration, which comes after rules and routes.
     """

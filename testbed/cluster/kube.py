@@ -1,4 +1,4 @@
-"""kubectl of the bed, run inside its control plane node: it needs nothing on this machine."""
+"""kubectl of the bed, run inside its control plane node: this machine needs no kubectl."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Kubectl:
         return json.loads(self.run("get", *words, "--output=json"))
 
     def apply(self, documents: Iterable[Any]) -> None:
-        """Server-side apply; conflicts go to the bed, whose fields these are."""
+        """Server-side apply; conflicts are resolved for the bed, which owns these fields."""
         self.run(
             *("apply", "--server-side", "--force-conflicts", "--field-manager=sixproof-testbed"),
             *("--filename=-",),
@@ -55,7 +55,7 @@ class Kubectl:
 
 
 def wait_for(what: str, seconds: float, look: Callable[[], str | None], remedy: str = "") -> None:
-    """Call `look` until it returns None (it holds); its text is what is still amiss."""
+    """Call `look` until it returns None (it holds); its text is what is still wrong."""
     deadline = time.monotonic() + seconds
     while (amiss := look()) is not None:
         if time.monotonic() > deadline:

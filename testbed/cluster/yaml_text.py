@@ -1,4 +1,4 @@
-"""YAML as kind, kubectl and Calico's manifests have it: the bed's own door, texts are trusted."""
+"""YAML as kind, kubectl and Calico's manifests use it: the bed's own reader, for trusted texts."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import yaml
 
 
 def documents(text: str) -> list[Any]:
-    """What the documents of a text hold, those that are empty left out."""
+    """The content of a text's documents, without empty ones."""
     return [document for document in yaml.safe_load_all(text) if document is not None]
 
 
 def written(values: Iterable[Any]) -> str:
-    """A document for each of the values, which keep the order of their keys."""
+    """A YAML document for each of the values, which keep the order of their keys."""
     return str(yaml.safe_dump_all(values, sort_keys=False))

@@ -42,7 +42,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def checks(at: Engine, nodes: Sequence[str]) -> list[Check]:
-    """A check that fails for each fault that a node's journal tells of."""
+    """A failing check for each fault recorded in a node's journal."""
     found = [
         Check("fault", False, f"{about['fault']} on {about['where']}, {about['family']}")
         for node in nodes
@@ -103,7 +103,7 @@ def clear(args: argparse.Namespace) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    """Exit 0 when no fault is in force, 1 when one is or was left half done."""
+    """Exit 0 when no fault is in force, 1 when one is or was left half undone."""
     found = list(journal.standing(engine(), variant.load(args.variant).nodes))
     if args.json:
         print(json.dumps([asdict(one) for one in found], indent=2))

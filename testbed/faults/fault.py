@@ -25,10 +25,10 @@ class Place(StrEnum):
 class Fault:
     """A fault. Scripts are POSIX shell on a node, with the variables of target.py set.
 
-    `save` prints what `undo` needs to give back (kept in $SAVED by the first injection); `inject`
-    and `undo` may run twice; `keep` runs five times a second while the fault is in force; `proof`
+    `save` prints what `undo` needs to restore (kept in $SAVED by the first injection); `inject` and
+    `undo` may run twice; `keep` runs five times a second while the fault is in force; `proof`
     prints the evidence and fails while the effect cannot be shown. A passing fault leaves nothing
-    to undo. A fault of `calico` acts on what Calico makes, and is for beds with Calico alone.
+    to undo. A fault of `calico` acts on Calico's objects, and is for beds with Calico only.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Fault:
     calico: bool = False
 
     def family(self, asked: str | None) -> str:
-        """The family that was asked for, else the fault's first; raises BedError for another."""
+        """The requested family, else the fault's first; raises BedError for another."""
         if asked is None:
             return self.families[0]
         if asked not in self.families:

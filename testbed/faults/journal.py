@@ -1,5 +1,5 @@
-"""Injecting, showing and undoing. What is done to a node is written there before it is done, so
-that `clear` needs no memory: a fault of a killed run is found, and undone, like any other."""
+"""Injecting, showing and undoing. A change is recorded on the node before it is made, so that
+`clear` needs no memory: a fault of a killed run is found, and undone, like any other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from testbed.host.engine import Engine
 
 PROOF_SECONDS = 20.0
 KEEPER = """while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done"""
-# Whatever a journal does not tell of any more: tables and routes that only faults make.
+# Leftovers that no journal records any more: tables and routes that only faults create.
 SWEEP = r"""
 sweep() {
   $IN nft list tables inet 2>/dev/null | awk '$3 ~ /^six_fault_/ {print $3}' |
@@ -49,7 +49,7 @@ exit ${failed:-0}
 
 @dataclass(frozen=True, slots=True)
 class Injection:
-    """A fault in force, or one that a journal tells of, with what proves it."""
+    """A fault in force, or one that a journal records, with its proof."""
 
     fault: str
     family: str
@@ -81,7 +81,7 @@ def files(target: FaultTarget) -> dict[str, str]:
 
 
 def writing(target: FaultTarget) -> str:
-    """A script that writes the journal, and saves what was there before the first injection."""
+    """A script that writes the journal, and saves the state before the first injection."""
     folder = target.variables["DIR"]
     lines = [f"mkdir -p {folder}"]
     for name, text in files(target).items():
@@ -166,7 +166,7 @@ def recorded(engine: Engine, node: str) -> list[tuple[str, dict[str, str]]]:
 
 
 def standing(engine: Engine, nodes: Sequence[str]) -> Iterator[Injection]:
-    """Every fault that a journal on the nodes tells of, with its proof taken anew."""
+    """Every fault recorded in a journal on the nodes, with its proof run again."""
     for node in nodes:
         for name, about in recorded(engine, node):
             proof = shell(engine, node, f"sh {STATE}/{name}/proof")

@@ -23,7 +23,7 @@ FUNCTIONS = (Path(__file__).parent / "functions.sh").read_text()
 
 @dataclass(frozen=True, slots=True)
 class FaultOptions:
-    """What the caller asks for beside the fault's name; None leaves the choice to the bed."""
+    """What the caller requests beside the fault's name; None leaves the choice to the bed."""
 
     node: str | None = None
     peer: str | None = None
@@ -83,7 +83,7 @@ def choose_node(
 
 
 def resolve(fault: Fault, bed: Bed, engine: Engine, options: FaultOptions) -> FaultTarget:
-    """Find everything that the fault's scripts need; raises BedError for what is not there."""
+    """Find everything that the fault's scripts need; raises BedError for anything missing."""
     if fault.calico and not variant.load(bed.variant).calico:
         raise BedError(
             f"a bed with Calico for fault {fault.name}",
@@ -122,8 +122,8 @@ def resolve(fault: Fault, bed: Bed, engine: Engine, options: FaultOptions) -> Fa
 
 
 def tunnel(bed: Bed, family: str) -> str:
-    """The device by which the bed's nodes send pods' packets of a family to each other: a tunnel,
-    or what they have on the bed's network."""
+    """The device that carries pods' packets of a family between the bed's nodes: a tunnel, or the
+    interface on the bed's network."""
     return variant.load(bed.variant).tunnel(family) or "eth0"
 
 

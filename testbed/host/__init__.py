@@ -1,1 +1,1 @@
-"""This machine: what it must have, programs and Docker engine on it, and what the bed keeps."""
+"""This machine: its requirements, programs and Docker engine, and the files that the bed keeps."""

@@ -28,13 +28,13 @@ class Result:
         return self.status == 0
 
     def tail(self) -> str:
-        """The last lines of what the program said, for an error message."""
+        """The last lines of the program's output, for an error message."""
         said = (self.err.strip() or self.out.strip() or "no output").splitlines()
         return "\n        ".join(said[-TAIL_LINES:])
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The caller's environment with `extra` laid over it."""
+    """The caller's environment, overridden by `extra`."""
     return {**os.environ, **(extra or {})}
 
 

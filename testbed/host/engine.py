@@ -1,4 +1,4 @@
-"""The Docker engine of the bed: one that answers already, or an own one."""
+"""The Docker engine of the bed: one that already answers, or its own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RESOURCE_BIT = 24  # CAP_SYS_RESOURCE, linux/capability.h
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """A reachable engine. `home` is the folder of the bed's own one, None for somebody else's."""
+    """A reachable engine. `home` is the folder of the bed's own one, None for any other engine."""
 
     address: str | None
     home: Path | None = None
@@ -71,7 +71,7 @@ def _own(home: Path) -> Engine:
 
 
 def living(file: Path, home: Path) -> int | None:
-    """The process of a pid file while it lives and is of this engine; a zombie is not."""
+    """The process of a pid file while it runs and is this engine's; a zombie does not count."""
     try:
         number = int(file.read_text())
         words = Path(f"/proc/{number}/cmdline").read_bytes()
@@ -92,7 +92,7 @@ def own(home: Path) -> Engine | None:
 
 
 def existing(home: Path) -> Engine | None:
-    """The bed's own engine if it runs, else one that answers by itself, else None."""
+    """The bed's own engine if it runs, else another one that answers, else None."""
     if running := own(home):
         return running
     other = Engine(os.environ.get("DOCKER_HOST"))
@@ -117,7 +117,7 @@ def ensure(home: Path, wrapper: Path | None) -> Engine:
 
 
 def revive(home: Path) -> Engine | None:
-    """Start the bed's own engine again as it was set up before, to clean up after one that died."""
+    """Restart the bed's own engine with its previous setup, to clean up after one that died."""
     settings = home / "daemon.json"
     if not settings.is_file():
         return None
@@ -126,7 +126,7 @@ def revive(home: Path) -> Engine | None:
 
 
 def _launch(home: Path, argv: list[str]) -> None:
-    """Start dockerd in a session of its own and wait until it answers."""
+    """Start dockerd in its own session and wait until it answers."""
     for file in (home / "docker.pid", home / "run" / "containerd" / "containerd.pid"):
         if living(file, home) is None:
             file.unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _arguments(home: Path, wrapper: Path | None) -> list[str]:
 
 
 def stop(home: Path) -> bool:
-    """Stop the bed's own engine and wait for its end; False when it did not run."""
+    """Stop the bed's own engine and wait until it has ended; False when it did not run."""
     number = pid(home)
     if number is None:
         return False

@@ -1,4 +1,4 @@
-"""Whether this machine can carry a bed: checks, each with a remedy, and needed packages."""
+"""Whether this machine can run a bed: checks, each with a remedy, and needed packages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from testbed.host import command
 
 GIB = 1 << 30
 MEMORY_GIB = 5
-# Module cache 4.7, build cache 3.7, layers and images 4; a bed whose parts are built needs little.
+# Module cache 4.7, build cache 3.7, layers and images 4; a bed with built parts needs little.
 DISK_COLD_GIB = 15
 DISK_WARM_GIB = 3
 INOTIFY = "fs.inotify.max_user_instances"
 INOTIFY_WANTED = 512
-# Debian's name of the package that brings a program.
+# Debian's name of the package that contains a program.
 PACKAGES = {"nft": "nftables", "ip": "iproute2", "openssl": "openssl"}
 ENGINE_PACKAGES = {
     "docker": "docker.io",
@@ -43,7 +43,7 @@ def missing(programs: Iterable[str]) -> list[str]:
 
 
 def install(packages: dict[str, str], say: Callable[[str], None]) -> None:
-    """Install the Debian packages of the programs that are not there, by apt-get, saying so."""
+    """Install the Debian packages of missing programs with apt-get, reporting it."""
     wanted = sorted({packages[program] for program in missing(packages)})
     if not wanted:
         return
@@ -85,9 +85,9 @@ def memory(text: str | None = None) -> None:
 
 
 def kernel(links: Iterable[Sequence[str]]) -> None:
-    """IPv6, overlayfs and kinds of links, which are tried in a network namespace of their own.
+    """IPv6, overlayfs and link types, which are tried in a separate network namespace.
 
-    `links` are each what `ip link add NAME type` takes: a kind and its arguments.
+    `links` are each what `ip link add NAME type` takes: a type and its arguments.
     """
     if not Path("/proc/net/if_inet6").exists():
         raise BedError(
@@ -111,7 +111,7 @@ def kernel(links: Iterable[Sequence[str]]) -> None:
 
 
 def inotify(say: Callable[[str], None]) -> str | None:
-    """Raise the limit that kubelets need; returns the old value when it was changed."""
+    """Raise the limit that kubelets need; returns the old value if it was changed."""
     path = Path("/proc/sys", INOTIFY.replace(".", "/"))
     old = path.read_text().strip()
     if int(old) >= INOTIFY_WANTED:

@@ -1,4 +1,4 @@
-"""Where the bed keeps what it makes: one folder outside the checkout."""
+"""Where the bed keeps its files: one folder outside the checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Cache:
-    """The folder of generated things and the names in it."""
+    """The folder of generated files and the names in it."""
 
     root: Path
 

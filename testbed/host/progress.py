@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TextIO
 
 QUIET_SECONDS = 15.0
-# A step that is over sooner is not worth a line.
+# A shorter step is not worth a line.
 SHORT_SECONDS = 0.7
 
 
@@ -39,7 +39,7 @@ class Count:
         self.total = max(self.total, self.done)
 
     def left(self) -> float | None:
-        """Seconds left at the pace so far; None until the pace can be told."""
+        """Seconds left at the pace so far; None until the pace is known."""
         elapsed = self.clock() - self.started
         if self.done < 5 or elapsed < 2:
             return None
@@ -54,7 +54,7 @@ class Count:
 
 
 class Progress:
-    """Prints steps; thread-safe. While a step says nothing, a heartbeat says that it still runs."""
+    """Prints steps; thread-safe. A heartbeat shows that a step without output still runs."""
 
     def __init__(self, stream: TextIO = sys.stderr, quiet: float = QUIET_SECONDS) -> None:
         self._stream = stream

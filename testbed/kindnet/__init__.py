@@ -1,5 +1,5 @@
-"""A small network plugin: what kind's own kindnet does for pods, written for the bed.
+"""A small network plugin: does for the bed's pods what kind's own kindnet does.
 
-All of it is delivered to an image in the same folder: standard library only, Python 3.11, and
-nothing of it imports another room of the bed.
+It is delivered to an image in the same folder: standard library only, Python 3.11, and no imports
+from other packages of the bed.
 """

@@ -16,22 +16,22 @@ from testbed.kindnet.api import Api, Mirror, Watched
 from testbed.kindnet.rules import ClusterView
 
 AGAIN_SECONDS = 10
-"""What somebody else removed from the node comes back after this time."""
+"""Seconds after which anything removed from the node is restored."""
 GATHERING_SECONDS = 0.05
-"""Changes seldom come alone."""
+"""Seconds to wait for further changes: they seldom come alone."""
 CONFIG = Path("/etc/cni/net.d/10-kindnet.conflist")
 MTU = Path("/sys/class/net/eth0/mtu")
 SYSCTLS = {
-    # Also while no pod is there, for which the ptp plugin would set them: a NodePort is forwarded.
+    # Also while there is no pod for which the ptp plugin would set them: a NodePort is forwarded.
     "net/ipv4/ip_forward": "1",
     "net/ipv6/conf/all/forwarding": "1",
-    # A pod's link has nobody else who could have the gateway's address; RFC 4862 section 5.1.
+    # On a pod's link no other node could have the gateway's address; RFC 4862 section 5.1.
     "net/ipv6/conf/default/dad_transmits": "0",
 }
 
 
 def tell(program: list[str], text: str) -> bool:
-    """Hand a program its commands; says what it complained of."""
+    """Pass commands to a program; prints its error output."""
     done = subprocess.run(program, input=text, text=True, capture_output=True, check=False)
     if done.returncode:
         print(f"{' '.join(program)}: {done.stderr.strip()[:2000]}", file=sys.stderr, flush=True)
@@ -39,7 +39,7 @@ def tell(program: list[str], text: str) -> bool:
 
 
 def prepare(root: Path = Path("/proc/sys")) -> None:
-    """Have the node forward, and pods' gateways answer from the first moment."""
+    """Enable forwarding, and make pods' gateways answer from the first moment."""
     for name, wanted in SYSCTLS.items():
         path = root / name
         if path.exists() and path.read_text().strip() != wanted:
@@ -48,7 +48,7 @@ def prepare(root: Path = Path("/proc/sys")) -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a node is to be like: its rules, its routes by IP version, and its CNI configuration,
+    """The wanted state of a node: its rules, its routes by IP version, and its CNI configuration,
     "" while it has no ranges."""
 
     rules: str
@@ -71,11 +71,11 @@ class Wanted:
 
 
 def carry_out(wanted: Wanted, config: Path = CONFIG) -> bool:
-    """Make the node so; False where something of it failed."""
+    """Apply it to the node; False where part of it failed."""
     well = tell(["nft", "-f", "-"], wanted.rules)
     for version, lines in wanted.routes.items():
         well &= tell(["ip", f"-{version}", "-batch", "-"], lines)
-    # Pods come last: none is to run before its node enforces policies.
+    # Pods come last: none may run before its node enforces policies.
     if well and wanted.config:
         cni.write(config, wanted.config)
     return well
@@ -92,7 +92,7 @@ def main() -> None:
         changed.wait(AGAIN_SECONDS)
         time.sleep(GATHERING_SECONDS)
         changed.clear()
-        # An object that is not known yet is no object that is not there.
+        # An object that is not known yet does not count as missing.
         if not all(mirror.known for mirror in mirrors.values()):
             continue
         wanted = Wanted.of(mirrors, node, ranges, int(MTU.read_text()))

@@ -1,4 +1,4 @@
-"""What the API server has, kept up to date by lists and watches (Kubernetes API concepts)."""
+"""The API server's objects, kept up to date by lists and watches (Kubernetes API concepts)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from typing import Any
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 WATCH_SECONDS = 60
-"""The API server ends a watch after this time; then all is listed anew, whatever was missed."""
+"""The API server ends a watch after this time; then all is listed again, in case of lost events."""
 CONNECT_SECONDS = 3.0
 SILENCE_SECONDS = 75.0
 PAUSE_SECONDS = 1.0
@@ -27,7 +27,7 @@ Manifest = dict[str, Any]
 
 
 class Watched(Enum):
-    """The kinds of objects that the plugin goes by, and where they are listed."""
+    """The kinds of objects that the plugin uses, and where they are listed."""
 
     nodes = "/api/v1/nodes"
     pods = "/api/v1/pods"
@@ -54,10 +54,10 @@ class Api:
         connection = http.client.HTTPSConnection(
             self.host, self.port, timeout=CONNECT_SECONDS, context=trust
         )
-        # Before kube-proxy has its rules, nobody answers there.
+        # Before kube-proxy has its rules, nothing answers there.
         connection.connect()
         connection.sock.settimeout(SILENCE_SECONDS)
-        # The kubelet writes a new token long before the old one ends.
+        # The kubelet writes a new token long before the old one expires.
         token = (self.account / "token").read_text().strip()
         connection.request(
             "GET", path, headers={"Authorization": f"Bearer {token}", "Connection": "close"}
@@ -71,7 +71,7 @@ class Api:
 
 
 class Mirror(threading.Thread):
-    """All objects of one kind, as of a moment ago; `changed` is called after each change."""
+    """All objects of one kind, almost up to date; `changed` is called after each change."""
 
     def __init__(self, api: Api, watched: Watched, changed: Callable[[], None]) -> None:
         super().__init__(name=watched.name, daemon=True)
@@ -93,7 +93,7 @@ class Mirror(threading.Thread):
                 time.sleep(PAUSE_SECONDS)
 
     def follow(self) -> None:
-        """List the objects, then take up what changes until the API server ends the watch."""
+        """List the objects, then process changes until the API server ends the watch."""
         with closing(self._api.get(f"{self._path}?resourceVersion=0")) as answer:
             listed = json.load(answer)
         with self._lock:
@@ -108,7 +108,7 @@ class Mirror(threading.Thread):
 
     def _take(self, event: Manifest) -> None:
         kind, thing = event["type"], event["object"]
-        if kind == "ERROR":  # the version is too old to be followed, say
+        if kind == "ERROR":  # for example because the version is too old to be watched
             raise OSError(str(thing.get("message", "the watch failed")))
         with self._lock:
             if kind == "DELETED":

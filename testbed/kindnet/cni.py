@@ -1,7 +1,7 @@
-"""How pods of a node get to the network: the CNI configuration, and routes to other nodes' pods.
+"""How a node's pods reach the network: the CNI configuration, and routes to other nodes' pods.
 
-The plugins are those of the CNI project: ptp joins a pod to its node by a pair of veths, host-local
-gives it addresses of the ranges that the node got, portmap serves hostPorts.
+The plugins are those of the CNI project: ptp connects a pod to its node by a veth pair, host-local
+assigns addresses from the node's ranges, portmap handles hostPorts.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 DEFAULT_ROUTES = {4: "0.0.0.0/0", 6: "::/0"}
-# Below /run: what a node had given out before it started again is free.
+# Below /run: the assignments of a node are released when it restarts.
 STATE = "/run/cni-ipam-state"
 METRIC = 100
-"""Routes that a fault or a person lays with a smaller one come first, and are left alone."""
+"""Routes with a lower metric, set by a fault or by hand, take precedence and are left alone."""
 
 Manifest = dict[str, Any]
 
@@ -50,7 +50,7 @@ def config(ranges: Sequence[str], mtu: int) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Put the configuration in place at once, under a name that no runtime reads before."""
+    """Write the configuration atomically, under a temporary name that no runtime reads."""
     if path.is_file() and path.read_text() == text:
         return
     part = path.with_suffix(".part")
@@ -59,7 +59,7 @@ def write(path: Path, text: str) -> None:
 
 
 def routes(nodes: Iterable[Manifest], own: str) -> dict[int, list[str]]:
-    """What ip-route(8) is told of the pods of all other nodes, by IP version: each node's ranges
+    """The ip-route(8) commands for the pods of all other nodes, by IP version: each node's ranges
     are behind its InternalIP of that family."""
     told: dict[int, list[str]] = {}
     for node in nodes:

@@ -1,8 +1,8 @@
 """NetworkPolicy (networking.k8s.io/v1) and source NAT as nftables rules of one node.
 
 A pod that a policy selects is isolated in the directions that the policy has: what no rule of its
-policies allows is dropped. The rules look at packets that the node forwards, after kube-proxy has
-put a pod's address for a service's, and at those that a pod sends to its own node. What a node
+policies allows is dropped. The rules see packets that the node forwards, after kube-proxy has
+replaced a service's address with a pod's, and those that a pod sends to its own node. What a node
 itself sends to its pods is neither, so the kubelet's probes always pass.
 """
 
@@ -20,19 +20,19 @@ ENDED = ("Succeeded", "Failed")
 PROTOCOLS = {"TCP": "tcp", "UDP": "udp", "SCTP": "sctp"}
 KEYWORDS = {4: "ip", 6: "ip6"}
 NEIGHBOURS = "nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert"
-"""RFC 4861, in nft's words."""
+"""RFC 4861, in nft's syntax."""
 
 Manifest = dict[str, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Ports = tuple[str, tuple[tuple[int, int], ...]]
-"""A protocol in nft's words and ranges of its ports, none for all of them."""
+"""A protocol in nft's syntax and ranges of its ports, none for all of them."""
 Match = tuple[str, ...]
-"""What packets must be like, in nft's words."""
+"""The match on packets, in nft's syntax."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """A pod that has addresses of its own. `ports` are its named ones: name, protocol, number."""
+    """A pod with its own addresses. `ports` are its named ones: name, protocol, number."""
 
     namespace: str
     name: str
@@ -48,7 +48,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class ClusterView:
-    """What rules are made from: pods, the labels of namespaces by name, and policies."""
+    """The input of the rules: pods, the labels of namespaces by name, and policies."""
 
     pods: tuple[Pod, ...]
     namespaces: dict[str, dict[str, str]]
@@ -79,7 +79,7 @@ class ClusterView:
         ]
 
     def peers(self, peer: Manifest, namespace: str) -> list[Network]:
-        """The addresses that a peer of a policy of a namespace stands for."""
+        """The addresses that a policy's peer covers in a namespace."""
         if block := peer.get("ipBlock"):
             return without(block["cidr"], block.get("except") or ())
         return [
@@ -99,7 +99,7 @@ class ClusterView:
 
 
 def ruleset(cluster: ClusterView, node: str, ranges: Sequence[str]) -> str:
-    """What `nft -f` is given: the whole table at once, so that no packet meets half of it."""
+    """The input of `nft -f`: the whole table at once, so that no packet meets half of it."""
     chains: list[str] = []
     maps: dict[tuple[str, int], list[str]] = {}
     local = [pod for pod in cluster.pods if pod.node == node]
@@ -113,7 +113,7 @@ def ruleset(cluster: ClusterView, node: str, ranges: Sequence[str]) -> str:
                 match for policy in policies for match in _allowed(cluster, pod, policy, direction)
             )
             lines = "".join(f"    {' '.join([*rule, 'return'])}\n" for rule in rules)
-            # No name of Kubernetes has quotation marks; nft takes comments of 128 bytes.
+            # Kubernetes names contain no quotation marks; nft allows comments of 128 bytes.
             about = f'    comment "{f"{pod.namespace}/{pod.name}"[:120]}"\n'
             chains.append(f"  chain {name} {{\n{about}{lines}    drop\n  }}\n")
             for address in pod.addresses:
@@ -127,9 +127,9 @@ def ruleset(cluster: ClusterView, node: str, ranges: Sequence[str]) -> str:
         )
         for field in ("saddr", "daddr")
     )
-    # A pod may be sender and receiver of what is forwarded: both are asked.
+    # A pod may be the sender and another the receiver of a forwarded packet: both are checked.
     forward = _hooked("forward", "", sending + receiving)
-    # A pod finds its gateway by neighbour discovery, which no policy speaks of.
+    # A pod finds its gateway by neighbour discovery, which no policy covers.
     to_the_node = _hooked("input", f"    icmpv6 type {{ {NEIGHBOURS} }} accept\n", sending)
     return (
         f"add table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{''.join(chains)}"
@@ -138,14 +138,14 @@ def ruleset(cluster: ClusterView, node: str, ranges: Sequence[str]) -> str:
 
 
 def _hooked(hook: str, first: str, jumps: str) -> str:
-    """A base chain: what belongs to a known connection passes, the rest is asked."""
+    """A base chain: packets of a known connection pass, the rest is checked."""
     where = f"    type filter hook {hook} priority filter; policy accept;\n"
     known = "    ct state established,related accept\n"
     return f"  chain {hook} {{\n{where}{known}{first}{jumps}  }}\n"
 
 
 def _masquerade(ranges: Sequence[str]) -> str:
-    """What leaves the pods' ranges does so under its node's address: nobody routes to pods."""
+    """Packets that leave the pods' ranges get their node's address: pods are not routed outside."""
     rules = "".join(
         f"    {KEYWORDS[version(one)]} saddr {one} {KEYWORDS[version(one)]} daddr != {one}"
         " masquerade\n"
@@ -156,7 +156,7 @@ def _masquerade(ranges: Sequence[str]) -> str:
 
 
 def _allowed(cluster: ClusterView, pod: Pod, policy: Manifest, direction: str) -> Iterator[Match]:
-    """The matches of what a policy lets an isolated pod have."""
+    """The matches of the traffic that a policy allows an isolated pod."""
     key, peers_key, field = (
         ("ingress", "from", "saddr") if direction == "Ingress" else ("egress", "to", "daddr")
     )
@@ -175,8 +175,8 @@ def _allowed(cluster: ClusterView, pod: Pod, policy: Manifest, direction: str) -
 def _resolved(
     cluster: ClusterView, pod: Pod, port: Manifest, networks: list[Network] | None, direction: str
 ) -> Iterator[tuple[list[Network] | None, Ports]]:
-    """A port of a rule with the addresses it is allowed for. A name is a port of the pod that is
-    dialled: of this one on the way in, of each of the others on the way out."""
+    """A port of a rule with the addresses it is allowed for. A name is a port of the dialled pod:
+    of this one on ingress, of each of the others on egress."""
     asked = port.get("protocol", "TCP")
     protocol, value = PROTOCOLS[asked], port.get("port")
     if not isinstance(value, str):
@@ -201,7 +201,7 @@ def _resolved(
 
 
 def _matches(field: str, networks: list[Network] | None, ports: Ports | None) -> Iterator[Match]:
-    """A match for each family that has addresses in it; one without words is for all packets."""
+    """A match for each family that has addresses in it; an empty one matches all packets."""
     last = () if ports is None else (_port_words(ports),)
     if networks is None:
         yield last
@@ -222,12 +222,12 @@ def _port_words(ports: Ports) -> str:
 
 
 def collapsed(networks: Iterable[Network]) -> list[Network]:
-    """Networks of one family without overlaps, which a set of nft does not take."""
+    """Networks of one family without overlaps, which an nft set does not accept."""
     return list(ipaddress.collapse_addresses(networks))  # type: ignore[type-var]
 
 
 def without(cidr: str, excepted: Iterable[str]) -> list[Network]:
-    """The networks of a range that are left when others are taken out of it."""
+    """The networks of a range that remain when others are excluded from it."""
     left: list[Network] = [ipaddress.ip_network(cidr, strict=False)]
     for text in excepted:
         gone = ipaddress.ip_network(text, strict=False)
@@ -281,7 +281,7 @@ def _has_addresses(pod: Manifest) -> bool:
 
 def _pod(pod: Manifest) -> Pod:
     about = pod["metadata"]
-    # Sidecars are init containers that go on; their ports are the pod's as well.
+    # Sidecars are init containers that keep running; their ports are the pod's as well.
     spec = pod["spec"]
     containers = [*spec.get("initContainers", ()), *spec.get("containers", ())]
     return Pod(

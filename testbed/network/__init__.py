@@ -1,1 +1,1 @@
-"""What nodes stand on: a bridge, the fence around it, and a container outside the cluster."""
+"""The nodes' network: a bridge, the fence around it, and a container outside the cluster."""

@@ -1,4 +1,4 @@
-"""The bed's own Docker network: both families, an own bridge, no way out."""
+"""The bed's own Docker network: both families, its own bridge, no way out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def free(taken: Iterable[Network]) -> str:
 
 
 def ensure(engine: Engine, variant: Variant) -> None:
-    """Create the network unless it is there."""
+    """Create the network if it does not exist."""
     if engine.attempt("network", "inspect", variant.network).ok:
         return
     routes = command.run(["ip", "-json", "-4", "route", "show", "table", "all"]).out
@@ -56,12 +56,12 @@ def ensure(engine: Engine, variant: Variant) -> None:
 
 
 def present(variant: Variant) -> bool:
-    """Whether the kernel has the network's bridge, whatever an engine knows of it."""
+    """Whether the kernel has the network's bridge, whatever an engine knows about it."""
     return Path("/sys/class/net", variant.bridge).exists()
 
 
 def remove(engine: Engine, variant: Variant) -> None:
-    """Remove the network, and endpoints that an engine which died has left on it."""
+    """Remove the network, and endpoints left on it by an engine that died."""
     name = variant.network
     if (
         engine.attempt("network", "inspect", name).ok

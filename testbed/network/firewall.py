@@ -35,7 +35,7 @@ table inet {table(bridge)} {{
 
 
 def raise_fence(bridge: str) -> None:
-    """Lay the fence; laying it again replaces it."""
+    """Set up the fence; doing it again replaces it."""
     command.run(["nft", "-f", "-"], stdin=rules(bridge), remedy=REMEDY)
 
 
@@ -44,5 +44,5 @@ def standing(bridge: str) -> bool:
 
 
 def remove(bridge: str) -> None:
-    """Take the fence away; nothing happens when there is none."""
+    """Remove the fence, if there is one."""
     command.attempt(["nft", "delete", "table", "inet", table(bridge)])

@@ -1,8 +1,8 @@
-"""A container beside the cluster, on the bed's network only: the world outside, to its pods.
+"""A container beside the cluster, on the bed's network only: to its pods, the outside world.
 
-It has a global unicast address besides the network's unique local one, so that policies which tell
-the two apart have both to rule on: RFC 4291 section 2.5.4 and RFC 4193. The prefix is one for
-documentation (RFC 3849), which nothing routes.
+It has a global unicast address besides the network's unique local one, for policies that
+distinguish the two: RFC 4291 section 2.5.4 and RFC 4193. The prefix is one for documentation
+(RFC 3849), which nothing routes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def address(engine: Engine, container: str, network: str, role: str) -> Machine:
 
 
 def ensure(engine: Engine, variant: Variant, image: str, node_image: str) -> Machine:
-    """Start the container unless it runs; it waits, and `docker exec` starts what a test needs."""
+    """Start the container unless it runs; it idles, and `docker exec` starts what a test needs."""
     if not engine.running(variant.outside):
         remove(engine, variant)
         engine.run(
@@ -48,7 +48,7 @@ def ensure(engine: Engine, variant: Variant, image: str, node_image: str) -> Mac
 
 
 def globalise(engine: Engine, variant: Variant, node_image: str) -> None:
-    """Give the container its global address, and the nodes the way to it; both may stand."""
+    """Give the container its global address, and the nodes the route to it; both may exist."""
     engine.run(
         *beside(variant.outside, node_image, "ip"),
         *("-6", "address", "replace", f"{GLOBAL}/64", "dev", "eth0", "nodad"),
@@ -65,7 +65,7 @@ def reached(engine: Engine, variant: Variant) -> Iterator[tuple[str, bool]]:
 
 
 def command(bed: Bed) -> tuple[str, ...]:
-    """What runs a program in the container, as nobody, with a standard input."""
+    """Command prefix that runs a program in the container, as user nobody, with standard input."""
     return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
 
 
@@ -76,7 +76,7 @@ def rack_command(bed: Bed) -> tuple[str, ...]:
 
 
 def forget_command(bed: Bed) -> tuple[str, ...]:
-    """What empties the container's kernel of the path MTUs that it learnt (ip-route(8))."""
+    """The command that clears the container kernel's learnt path MTUs (ip-route(8))."""
     return (*_docker(bed), *beside(bed.outside.name, bed.node_image, "sh"), "-c", FORGET)
 
 
@@ -89,10 +89,10 @@ def _docker(bed: Bed) -> tuple[str, ...]:
 
 
 def beside(container: str, image: str, program: str, *options: str) -> tuple[str, ...]:
-    """What runs a program of the node image in the network namespace of a container, with further
-    options of ``docker run``.
+    """Command prefix that runs a program of the node image in the network namespace of a container,
+    with further options of ``docker run``.
 
-    Privileged, since /proc/sys is not to be written to otherwise.
+    Privileged, since /proc/sys is not writable otherwise.
     """
     network = f"container:{container}"
     words = ("run", "--rm", "--privileged", "--pull", "never", "--network", network)

@@ -1,7 +1,7 @@
 """A router beside the cluster with which the nodes peer by BGP, and a client in a rack behind it.
 
 The router runs BIRD, one daemon per family, and forwards between the bed's network and the rack, a
-link of its own to the client. It learns the nodes' routes and announces the rack's network: how
+separate link to the client. It learns the nodes' routes and announces the rack's network: how
 traffic from outside enters a cluster whose pods are not hidden behind tunnels.
 """
 
@@ -20,9 +20,9 @@ from testbed.variants.variant import Variant
 RACK_DEVICE = "rack"
 FOLDER = "/etc/router"
 ROUTER_ID = "192.0.2.254"
-"""32 bits that tell BGP speakers apart, from a range for documentation (RFC 5737)."""
+"""The 32-bit BGP identifier, from a range for documentation (RFC 5737)."""
 HOLD_SECONDS = 30
-"""How long a session lives without a word of the other side (RFC 4271 section 4.2)."""
+"""Seconds without a message from the peer after which a session ends (RFC 4271 section 4.2)."""
 _DAEMONS = {Family.IPV4: "bird", Family.IPV6: "bird6"}
 _CLIENTS = {Family.IPV4: "birdc", Family.IPV6: "birdc6"}
 _START = (
@@ -63,7 +63,7 @@ template bgp nodes {{
 
 
 def session_name(node: str) -> str:
-    """A node's session, by a name that BIRD takes."""
+    """A node's session, by a name that BIRD accepts."""
     return f"to_{re.sub('[^a-z0-9]', '_', node)}"
 
 

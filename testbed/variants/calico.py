@@ -1,4 +1,4 @@
-"""What a variant's keys mean to calico-node: settings that follow from them stand in no file."""
+"""What a variant's keys mean to calico-node: the settings that follow from them are in no file."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ POOL_MODES = {
 def settings(
     stacks: Sequence[Stack], data_plane: DataPlane, *, bgp: bool = False
 ) -> dict[str, str]:
-    """Environment of calico-node. It makes the first IP pools, which have source NAT in both
-    families; of a cluster without IPv4 they are made beforehand (`pools`)."""
+    """Environment of calico-node. It creates the first IP pools, which have source NAT in both
+    families; in a cluster without IPv4 they are created beforehand (`pools`)."""
     ipv6 = any(stack.family is Family.IPV6 for stack in stacks)
     if not any(stack.family is Family.IPV4 for stack in stacks):
         return {
@@ -33,7 +33,7 @@ def settings(
             for stack in stacks
         },
         "CALICO_IPV6POOL_NAT_OUTGOING": "true",
-        # The manifest with BIRD has IPIP for the first pool, which the bed's BIRD does not know.
+        # The manifest with BIRD has IPIP for the first pool, which the bed's BIRD does not support.
         **({"CALICO_IPV4POOL_IPIP": "Never"} if bgp else {}),
         **_shared(data_plane, ipv6=ipv6, bgp=bgp),
     }
@@ -49,10 +49,10 @@ def _shared(data_plane: DataPlane, *, ipv6: bool, bgp: bool) -> dict[str, str]:
 
 
 def load_balancer_pools(stacks: Sequence[Stack]) -> list[dict[str, object]]:
-    """The pools of which Calico's kube-controllers give services of type LoadBalancer addresses.
+    """The pools from which Calico's kube-controllers assign addresses to LoadBalancer services.
 
-    They are made once calico-node has made the pools of pods: it makes none of a family that has
-    one already. kube-controllers v3.31 end where such a pool has no `assignmentMode`.
+    They are created once calico-node has created the pools of pods: it creates none of a family
+    that has one already. kube-controllers v3.31 exit where such a pool has no `assignmentMode`.
     """
     return [
         {
@@ -81,7 +81,7 @@ def load_balancer_pool(family: Family) -> str:
 
 
 def pools(stacks: Sequence[Stack]) -> list[dict[str, object]]:
-    """The pools that are made before calico-node starts: those of a cluster without IPv4.
+    """The pools that are created before calico-node starts: those of a cluster without IPv4.
 
     calico-node v3.31 reads the encapsulation of its first IPv6 pool only beside an IPv4 pool.
     """

@@ -1,4 +1,4 @@
-"""The values that keys of a variant take, and what a variant is made of in one family."""
+"""The values that keys of a variant accept, and what a variant consists of in one family."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Family(StrEnum):
 
 
 class Encapsulation(StrEnum):
-    """Calico's words for how pods' packets go from node to node.
+    """Calico's names for how pods' packets travel between nodes.
 
-    Across subnets only, VXLAN lets the packets of a bed, whose nodes have one subnet, go as they
-    are: Felix lays routes through the nodes' own interfaces. With none, BIRD lays them.
+    With cross-subnet VXLAN the packets of a bed, whose nodes share a subnet, are not encapsulated:
+    Felix programs routes through the nodes' own interfaces. With none, BIRD programs them.
     """
 
     VXLAN = "VXLAN"
@@ -39,14 +39,14 @@ class DataPlane(StrEnum):
 
 
 class NetworkPlugin(StrEnum):
-    """What connects pods: Calico, or what kind has for itself."""
+    """What connects pods: Calico, or kind's own plugin."""
 
     CALICO = "calico"
     KINDNET = "kindnet"
 
 
 class Peering(StrEnum):
-    """How the nodes of a cluster tell each other their routes by BGP."""
+    """How the nodes of a cluster exchange their routes by BGP."""
 
     MESH = "mesh"
     REFLECTORS = "route reflectors"
@@ -65,8 +65,8 @@ class Bgp:
 class Tunnel:
     """Calico's tunnel device of a family.
 
-    `headers` is what they take of each packet, in bytes; `link` are the words by which ip-link(8)
-    makes a device of its kind.
+    `headers` is its overhead per packet, in bytes; `link` are the arguments with which ip-link(8)
+    creates a device of its type.
     """
 
     device: str
@@ -75,7 +75,7 @@ class Tunnel:
 
 
 _VXLAN = ("vxlan", "id", "6", "dstport", "4789")
-# RFC 7348: 8 VXLAN, 8 UDP and 14 Ethernet besides the outer header. Both encapsulations have it.
+# RFC 7348: 8 VXLAN, 8 UDP and 14 Ethernet besides the outer header, in both modes.
 TUNNELS = {
     Family.IPV4: Tunnel("vxlan.calico", 20 + 30, _VXLAN),
     Family.IPV6: Tunnel("vxlan-v6.calico", 40 + 30, _VXLAN),
@@ -84,9 +84,9 @@ TUNNELS = {
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """One family of a variant. `rack` is the range of the network behind the router that nodes
-    peer with; a variant without BGP has none. `load_balancer` is the range of which services of
-    type LoadBalancer get an address, None where nobody gives them one."""
+    """One family of a variant. `rack` is the range of the network behind the router that nodes peer
+    with; a variant without BGP has none. `load_balancer` is the address range for services of type
+    LoadBalancer, None where nothing assigns them one."""
 
     family: Family
     pods: Network
@@ -97,5 +97,5 @@ class Stack:
 
     @property
     def tunnel(self) -> Tunnel | None:
-        """None where pods' packets go as they are."""
+        """None where pods' packets are not encapsulated."""
         return None if self.encapsulation is Encapsulation.NONE else TUNNELS[self.family]

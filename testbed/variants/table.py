@@ -1,4 +1,4 @@
-"""Reading a table of a TOML file key by key: what is wrong with a key is said with its name."""
+"""Reading a table of a TOML file key by key: an error names its key."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 
 class Table:
-    """A table whose keys are taken one by one; `end` refuses those that nobody took.
+    """A table whose keys are read one by one; `end` refuses those that were not read.
 
-    Every method raises BedError for a key that is missing or whose value is none of its kind.
+    Every method raises BedError for a key that is missing or whose value has the wrong type.
     """
 
     def __init__(self, place: str, values: Mapping[str, object]) -> None:
@@ -66,11 +66,11 @@ class Table:
         return Table(f"[{key}] of {self.place}", value)
 
     def has(self, key: str) -> bool:
-        """Whether a key that may be left out is there."""
+        """Whether an optional key is present."""
         return key in self._left
 
     def flag(self, key: str) -> bool:
-        """Whether a key that may be left out is true."""
+        """Whether an optional key is true."""
         if key not in self._left:
             return False
         value = self._take(key)
@@ -79,14 +79,14 @@ class Table:
         return value
 
     def texts(self, key: str) -> dict[str, str]:
-        """A table of texts by name, which may be left out."""
+        """A table of texts by name, which is optional."""
         if key not in self._left:
             return {}
         values = self.table(key)
         return {name: values.text(name, ".+", "text in quotes") for name in list(values._left)}
 
     def end(self) -> None:
-        """Refuse the keys that nobody took."""
+        """Refuse the keys that were not read."""
         if self._left:
             raise BedError(
                 f"no other keys in {self.place} than {', '.join(self._taken)}",

@@ -24,25 +24,25 @@ from testbed.variants.table import Network, Table
 FOLDER = Path(__file__).parent
 DEFAULT = "dual"
 TWIN = "twin"
-"""The default once more, beside it: two beds of one kind can be broken at the same time."""
+"""A second bed of the default kind: two beds of one kind can be broken at the same time."""
 VARIABLE = "SIX_VARIANT"
-"""The environment's way to ask for another one; the suites read it too."""
+"""The environment variable that selects another variant; the suites read it too."""
 LEAST_POD_MTU = 1280
 """The smallest MTU of a link with IPv6, in bytes (RFC 8200 section 5)."""
 MOST_MTU = 65535
 HOSTILE_WORKERS = 3
-"""One that is as usual, one with a taint, one cordoned."""
+"""One normal, one with a taint, one cordoned."""
 MOST_AS = 4294967294
-"""RFC 7300: the last of 32 bits is reserved."""
+"""RFC 7300: the last 32-bit AS number is reserved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a kind of bed is made of. Containers, network and bridge are named by the cluster.
+    """What a kind of bed consists of. Containers, network and bridge are named after the cluster.
 
     `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
     first; `calico_env` holds settings of calico-node that do not follow from the other keys. With
-    `bgp`, nodes run BIRD and peer with a router of the bed, behind which a client stands. A
+    `bgp`, nodes run BIRD and peer with a router of the bed, which has a client behind it. A
     `hostile` one has what a strict owner would have in a cluster (testbed/cluster/hostile.py).
     """
 
@@ -111,22 +111,22 @@ class Variant:
 
     @property
     def pod_mtu(self) -> int:
-        """What the widest tunnel leaves to pods, in bytes: Felix gives all of them the same."""
+        """The MTU that the tunnel with the largest headers leaves, in bytes; all pods get it."""
         return self.mtu - headers(self.stacks)
 
     @property
     def links(self) -> tuple[tuple[str, ...], ...]:
-        """The kinds of links that nodes make, as ip-link(8) is asked for them."""
+        """The types of links that nodes create, as arguments of ip-link(8)."""
         return tuple(sorted({stack.tunnel.link for stack in self.stacks if stack.tunnel}))
 
     @property
     def calico_settings(self) -> dict[str, str]:
-        """The whole environment of calico-node that the variant decides."""
+        """The part of calico-node's environment that the variant determines."""
         decided = calico.settings(self.stacks, self.data_plane, bgp=self.bgp is not None)
         return {**decided, **self.calico_env}
 
     def tunnel(self, family: str) -> str:
-        """The name of the tunnel's device of a family, "" where it has none."""
+        """The name of a family's tunnel device, "" where it has none."""
         tunnels = (stack.tunnel for stack in self.stacks if stack.family == family)
         return next((tunnel.device for tunnel in tunnels if tunnel), "")
 
@@ -144,7 +144,7 @@ class Variant:
 
 
 def headers(stacks: tuple[Stack, ...]) -> int:
-    """What tunnels take of each packet at most, in bytes."""
+    """The largest overhead of the tunnels per packet, in bytes."""
     return max(stack.tunnel.headers if stack.tunnel else 0 for stack in stacks)
 
 
@@ -153,7 +153,7 @@ def names() -> tuple[str, ...]:
 
 
 def asked() -> str:
-    """The name of the variant that the environment asks for, else the default."""
+    """The name of the variant that the environment selects, else the default."""
     return os.environ.get(VARIABLE) or DEFAULT
 
 
@@ -171,14 +171,14 @@ def load(name: str = DEFAULT) -> Variant:
 def parse(name: str, text: str) -> Variant:
     """A variant from its file's text; missing, unknown and wrong keys are BedErrors."""
     top = table.read(f"{name}.toml", text)
-    # A bed without IPv6 would show nothing that this project is about.
+    # A bed without IPv6 would show nothing relevant to this project.
     families = [f for f in Family if f is Family.IPV6 or top.has(f)]
     tables = {family: top.table(family) for family in families}
     bgp = _bgp(top)
     stacks = tuple(_stack(family, found, bgp) for family, found in tables.items())
     variant = Variant(
         name=name,
-        # Linux takes 15 characters for the bridge, which is called br-CLUSTER.
+        # Linux allows 15 characters for the bridge, which is called br-CLUSTER.
         cluster=top.text(
             "cluster", "[a-z]([a-z0-9-]{0,10}[a-z0-9])?", "at most 12 of a-z, 0-9 and -"
         ),
@@ -241,7 +241,7 @@ def _apart(variant: Variant) -> None:
 
 
 def _said_once(variant: Variant) -> None:
-    """Refuse settings of Calico that other keys decide, whatever these say now."""
+    """Refuse settings of Calico that other keys determine, whatever their value."""
     bgp = variant.bgp is not None
     decided = {k for plane in DataPlane for k in calico.settings(variant.stacks, plane, bgp=bgp)}
     twice = sorted(decided & variant.calico_env.keys())
@@ -254,7 +254,7 @@ def _said_once(variant: Variant) -> None:
 
 
 def _routed(variant: Variant) -> None:
-    """Refuse a family whose packets nothing would lay routes for."""
+    """Refuse a family whose packets nothing would route."""
     bare = [s.family for s in variant.stacks if s.encapsulation is Encapsulation.NONE]
     if bare and variant.bgp is None and variant.calico:
         raise BedError(
@@ -265,7 +265,7 @@ def _routed(variant: Variant) -> None:
 
 
 def _calicos_own(variant: Variant) -> None:
-    """Refuse what only Calico does where another network plugin is asked for."""
+    """Refuse what only Calico supports where another network plugin is selected."""
     if variant.calico:
         return
     wrapped = [s.family for s in variant.stacks if s.encapsulation is not Encapsulation.NONE]
@@ -282,7 +282,7 @@ def _calicos_own(variant: Variant) -> None:
 
 
 def _strict(variant: Variant) -> None:
-    """Refuse a hostile bed that lacks what it is to be hostile with."""
+    """Refuse a hostile bed that lacks what makes it hostile."""
     if variant.hostile and not (variant.calico and variant.workers >= HOSTILE_WORKERS):
         raise BedError(
             f"{variant.name}.toml with hostile = true to have Calico and at least"
@@ -293,7 +293,7 @@ def _strict(variant: Variant) -> None:
 
 
 def _balanced(variant: Variant) -> None:
-    """Refuse load balancer addresses that nobody announces, or that one family alone has."""
+    """Refuse load balancer addresses that nothing announces, or that only one family has."""
     wanted = [s.family for s in variant.stacks if s.load_balancer]
     if wanted and variant.bgp is None:
         raise BedError(

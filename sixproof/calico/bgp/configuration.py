@@ -1,4 +1,4 @@
-"""BGP: whether Calico speaks it, and with whom."""
+"""BGP: whether Calico uses it, and with which peers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family, IPAddress, IPNetwork
 
-_DEFAULT_AS = 64512  # the private AS number that Calico takes where none is set
+_DEFAULT_AS = 64512  # the private AS number that Calico uses by default
 _DEFAULT_PORT = 179
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class BgpPeer:
     """One BGPPeer. `address` is as written, with or without a port, "" for peers that are nodes
-    chosen by `peer_selector`; `nodes` says which nodes speak with it."""
+    chosen by `peer_selector`; `nodes` is the selector of the nodes that peer with it."""
 
     name: str
     address: str = ""
@@ -44,7 +44,7 @@ class BgpPeer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Bgp:
-    """What BGPConfiguration `default` says; `configured` tells whether there is one at all.
+    """The content of BGPConfiguration `default`; `configured` states whether it exists.
 
     `enabled` is false where calico-node runs without BIRD (backend ``vxlan`` or ``none``).
     """
@@ -95,7 +95,7 @@ def peer(manifest: Manifest) -> BgpPeer:
 
 
 def _as_number(spec: Manifest, key: str) -> int | None:
-    """An AS number, also in the dotted form of RFC 5396 (``1.10`` is 65546)."""
+    """An AS number, possibly in the dotted form of RFC 5396 (``1.10`` is 65546)."""
     high, dot, low = json_fields.text(spec, key).partition(".")
     try:
         return (int(high) << 16) + int(low) if dot else int(high)

@@ -1,7 +1,7 @@
-"""CalicoNodeStatus: what BIRD of a node says of its BGP sessions, by way of the API server.
+"""CalicoNodeStatus: what a node's BIRD reports about its BGP sessions, through the API server.
 
-calico-node writes it for objects that ask for it (Calico API reference, CalicoNodeStatus), so that
-nobody needs to run a command inside its pod.
+calico-node writes it for objects that request it (Calico API reference, CalicoNodeStatus), so that
+no command needs to run inside its pod.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ KIND = "CalicoNodeStatus"
 CLASSES = ("Agent", "BGP")
 _DAEMONS = {Family.IPV4: "birdV4", Family.IPV6: "birdV6"}
 PEERS = {Family.IPV4: "peersV4", Family.IPV6: "peersV6"}
-"""Where the object has the sessions of a family."""
+"""The field with the sessions of a family."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -33,8 +33,8 @@ class SeenSession:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """What one node says. `updated` is false as long as it has said nothing; `daemons` is the state
-    of BIRD by family (``Ready``), for those families that it told."""
+    """What one node reports. `updated` is false until the first report; `daemons` is the state of
+    BIRD by family (``Ready``), for the families in the report."""
 
     node: str
     updated: bool = False
@@ -46,12 +46,12 @@ class NodeStatus:
         return next((s for s in self.sessions if s.peer == peer), None)
 
     def daemon(self, family: Family) -> str:
-        """The state of a family's BIRD, "" where it was not told."""
+        """The state of a family's BIRD, "" if not reported."""
         return dict(self.daemons).get(family, "")
 
 
 def request(api: str, name: str, node: str, period: int) -> Manifest:
-    """The object that asks a node to say how its sessions are, every `period` seconds."""
+    """The object that requests a report on a node's sessions, every `period` seconds."""
     return {
         "apiVersion": api,
         "kind": KIND,
@@ -61,7 +61,7 @@ def request(api: str, name: str, node: str, period: int) -> Manifest:
 
 
 def node_status(manifest: Manifest) -> NodeStatus:
-    """What a CalicoNodeStatus object says; sessions whose peer is no address are left out."""
+    """The content of a CalicoNodeStatus object, without sessions whose peer is no address."""
     status = json_fields.mapping(manifest, "status")
     states = ((f, json_fields.text(status, "agent", key, "state")) for f, key in _DAEMONS.items())
     return NodeStatus(

@@ -1,8 +1,8 @@
 """Which BGP sessions each node must have, by BGPConfiguration, BGPPeers and nodes. Pure.
 
 Calico's rules (API reference, BGPConfiguration and BGPPeer; confd's templates of v3.31): the mesh
-is among nodes that are no route reflectors. A BGPPeer with an address is a peer of the nodes that
-it selects. One with a peerSelector has the selected nodes and the nodes that match it peer with
+connects nodes that are not route reflectors. A BGPPeer with an address is a peer of the nodes that
+it selects. One with a peerSelector makes the selected nodes and the nodes that match it peer with
 each other, whichever side is asked. A session carries the family of its addresses.
 """
 
@@ -20,7 +20,7 @@ from sixproof.policy.calico.selector_text import parse_selector
 @dataclasses.dataclass(frozen=True, slots=True)
 class WantedSession:
     """A session that a node must have. `peer_node` names the peer where it is a node of the
-    cluster, `why` the mesh or the BGPPeer that asks for it."""
+    cluster, `why` the mesh or the BGPPeer that requires it."""
 
     node: str
     family: Family
@@ -55,7 +55,7 @@ def _wanted(bgp: Bgp, nodes: Sequence[CalicoNode]) -> Iterator[WantedSession]:
 def _outward(
     peer: BgpPeer, chosen: Iterable[CalicoNode], nodes: Sequence[CalicoNode], why: str
 ) -> Iterator[WantedSession]:
-    """Sessions with the peer of an address, which may be a node itself."""
+    """Sessions with the peer at an address, which may itself be a node."""
     address = peer.host
     if address is None:
         return
@@ -68,7 +68,7 @@ def _outward(
 def _between(
     nodes: Iterable[CalicoNode], others: Sequence[CalicoNode], why: str
 ) -> Iterator[WantedSession]:
-    """Sessions of these nodes with those, over each family that both have."""
+    """Sessions between these nodes and those, over each family that both have."""
     for node in nodes:
         for other in others:
             for family in Family:
@@ -82,8 +82,8 @@ def _has(node: CalicoNode, address: IPAddress) -> bool:
 
 
 def _selects(selector: str, node: CalicoNode) -> bool:
-    """Whether a selector, or the name of one node, chooses a node; an unreadable one chooses none,
-    as Calico has it."""
+    """Whether a selector, or the name of one node, selects a node; an unreadable one selects none,
+    as in Calico."""
     if selector == node.name:
         return True
     try:

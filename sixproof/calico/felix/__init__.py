@@ -1,1 +1,1 @@
-"""Felix: its settings, whether they are sound, where it listens, and what its metrics say."""
+"""Felix: its settings, whether they are sound, where it listens, and its metrics."""

@@ -1,5 +1,5 @@
-"""Judging Felix's settings: IPv6 at all, MTUs that do not fit, fail-safe ports of one family, and
-what was set in vain."""
+"""Judging Felix's settings: IPv6 support, MTUs that do not fit, fail-safe ports of one family, and
+settings without effect."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _KNOWN = (
     ("nftablesMode", "nftables", ("Enabled", "Disabled", "Auto")),
 )
 """Settings with the field of `Felix` that holds each, and the values that Felix knows."""
-_LEAST = 1280  # RFC 8200 section 5: every link that carries IPv6 carries this much
+_LEAST = 1280  # RFC 8200 section 5: the minimum MTU of every IPv6 link
 
 
 def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
@@ -108,8 +108,8 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
 def _unknown_values(
     felix: Felix, subject: str, node: str = "", *, beside: Felix | None = None
 ) -> Iterator[Finding]:
-    """Values that Felix does not know: it takes its default then. Those that a node shares with the
-    settings of the cluster, `beside`, are told there."""
+    """Values that Felix does not know: it uses its default then. Values that a node shares with the
+    settings of the cluster, `beside`, are reported there."""
     for setting, field, known in _KNOWN:
         value = getattr(felix, field)
         told = beside is not None and value == getattr(beside, field)
@@ -125,7 +125,7 @@ def _unknown_values(
 
 
 def _mtu(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
-    # An underlay that was not measured is taken for Ethernet's: larger ones are chosen on purpose.
+    # An unmeasured underlay is assumed to have Ethernet's MTU: larger ones are chosen on purpose.
     link = underlay or 1500
     where = f"{link} bytes" if underlay else f"an Ethernet of {link} bytes"
     for tunnel, wanted in mtu.tunnels(state):

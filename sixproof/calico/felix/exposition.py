@@ -1,7 +1,7 @@
-"""Prometheus's text format, read with bounds: what an endpoint says is not to be trusted.
+"""Prometheus's text format, read with bounds: an endpoint's answer is not trusted.
 
-Prometheus documentation, Exposition formats, text format 0.0.4. Of a sample its name, labels and
-value are taken; comments and timestamps are not. A line that is none is counted and left out.
+Prometheus documentation, Exposition formats, text format 0.0.4. Name, labels and value of a sample
+are read; comments and timestamps are not. An invalid line is counted and left out.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import dataclasses
 import re
 
 MOST = 20_000
-"""Samples that are taken."""
+"""Maximum number of samples."""
 LONGEST = 4000
-"""Characters of a line that is looked at."""
+"""Maximum number of characters read from a line."""
 _NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 _QUOTED = r'"(?:[^"\\]|\\.)*"'
 _SAMPLE = re.compile(
@@ -38,7 +38,7 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exposition:
-    """What an endpoint exposes: its samples, and how many lines were none."""
+    """What an endpoint exposes: its samples, and the number of invalid lines."""
 
     samples: tuple[Sample, ...] = ()
     malformed: int = 0
@@ -65,7 +65,7 @@ def _sample(line: str) -> Sample | None:
     if found is None:
         return None
     try:
-        value = float(found["value"])  # NaN, +Inf and -Inf are of the format
+        value = float(found["value"])  # the format includes NaN, +Inf and -Inf
     except ValueError:
         return None
     labels = _LABEL.findall(found["labels"] or "")

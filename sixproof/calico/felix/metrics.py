@@ -1,9 +1,9 @@
-"""Where Felix listens, and its metrics: whether it is in sync, which errors it counted, and which
-rules it made. Pure.
+"""Where Felix listens, and its metrics: whether it is in sync, its error counters, and its rules.
+Pure.
 
-The names are those of Calico v3.31 (Calico documentation, Felix Prometheus metrics; those that it
-leaves out are told by the endpoint itself). Gauges of rules exist for the backend that is not used
-as well, with the value 0: Felix looks after what another backend may have left.
+The names are those of Calico v3.31 (Calico documentation, Felix Prometheus metrics; those missing
+there are documented by the endpoint itself). Rule gauges exist for the unused backend as well, with
+the value 0: Felix checks for leftovers of another backend.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ STATE = "felix_resync_state"
 IN_SYNC = 3.0
 _STATES = {1.0: "waiting for the datastore", 2.0: "reading the datastore", IN_SYNC: "in sync"}
 PROCESSED = "felix_calc_graph_updates_processed"
-"""Updates of the datastore that Felix's calculation graph has taken, by type."""
+"""Datastore updates that Felix's calculation graph has received, by type."""
 APPLIED = "felix_int_dataplane_apply_time_seconds_count"
-"""Times that Felix has written to its dataplane since the first time, well or not."""
+"""Times that Felix has written to its dataplane since the first time, successfully or not."""
 RULES = {"iptables": "felix_iptables_rules", "nftables": "felix_nft_rules"}
 ERRORS = {
     "felix_int_dataplane_failures": "updates of the dataplane that failed",
@@ -36,7 +36,7 @@ ERRORS = {
     "felix_nft_list_errors": "failed nft listings",
     "felix_nft_set_errors": "failed transactions of nft sets",
 }
-"""Counters of errors, and what each counts. Felix tries again after all of them."""
+"""Error counters, and what each counts. Felix retries after all of them."""
 _PROGRAMS = "felix_bpf_dataplane_endpoints"
 _DIRTY_PROGRAMS = "felix_bpf_dirty_dataplane_endpoints"
 _LOCALHOST = "localhost"
@@ -45,10 +45,10 @@ _LOOPBACK = ipaddress.ip_address("127.0.0.1")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Listening:
-    """An endpoint's host, as it is set, and its port: of metrics, or of health.
+    """The host and port of an endpoint, metrics or health, as configured.
 
-    Felix hands its setting to Go's net.Listen: no host and an unspecified address (``::``,
-    ``0.0.0.0``) are every address of both families, ``localhost`` is the first that resolves, IPv4
+    Felix passes its setting to Go's net.Listen: no host and an unspecified address (``::``,
+    ``0.0.0.0``) mean every address of both families, ``localhost`` is the first that resolves, IPv4
     before IPv6.
     """
 
@@ -70,7 +70,7 @@ class Listening:
         return not self.host or (literal is not None and literal.is_unspecified)
 
     def address(self, family: Family, node: Endpoint) -> IPAddress | None:
-        """The address of a family at which it is asked on a node; None where it has none."""
+        """The address of a family at which to reach it on a node; None where it has none."""
         if self.everywhere:
             return node.address(family)
         literal = _LOOPBACK if self.host == _LOCALHOST else json_fields.address(self.host)
@@ -122,8 +122,8 @@ def out_of_sync(metrics: Metrics) -> str:
 
 def lagging(before: Metrics, now: Metrics) -> str:
     """What Felix has not done between two readings in which pods started on its node, "" where it
-    took an update of the datastore and wrote to its dataplane; a process that started anew reads
-    and writes all."""
+    received a datastore update and wrote to its dataplane; a restarted process reads and writes
+    everything."""
     if before.started != now.started:
         return ""
     for name, what in (
@@ -137,8 +137,8 @@ def lagging(before: Metrics, now: Metrics) -> str:
 
 
 def errors(before: Metrics, now: Metrics) -> tuple[str, ...]:
-    """The counters of errors that rose between two readings. One that fell began anew with the
-    process: then all that it counts is new."""
+    """The error counters that rose between two readings. One that fell was reset by a restart: then
+    everything it counts is new."""
     return tuple(
         f"{name} rose from {_number(then)} to {_number(value)} ({what})"
         for name, what in ERRORS.items()
@@ -151,16 +151,16 @@ def _since(before: Metrics, now: Metrics, name: str) -> float:
 
 
 def counted(metrics: Metrics) -> Iterator[str]:
-    """What was counted since Felix started: past errors, which it has got over."""
+    """What was counted since Felix started: past errors, which it has recovered from."""
     for name, what in ERRORS.items():
         if value := metrics.value(name):
             yield f"{name} {_number(value)} ({what})"
 
 
 def misplaced_rules(felix: Felix, family: Family, metrics: Metrics) -> str:
-    """What is wrong about the rules of a family, by the settings of the node: there are none, there
-    are some although Felix is to leave the family alone, or they are in the other backend; "" where
-    all is as it was set. Felix chooses itself with nftablesMode Auto."""
+    """What is wrong with the rules of a family, by the settings of the node: there are none, there
+    are some although Felix should leave the family alone, or they are in the other backend; ""
+    where all is as configured. With nftablesMode Auto Felix chooses itself."""
     version = str(family.version)
     found = {b: metrics.value(name, ip_version=version) or 0.0 for b, name in RULES.items()}
     made = {backend for backend, rules in found.items() if rules}
@@ -179,7 +179,7 @@ def misplaced_rules(felix: Felix, family: Family, metrics: Metrics) -> str:
 
 
 def failed_programs(metrics: Metrics) -> str:
-    """What is wrong with the programs of the eBPF dataplane, "" where they are as they must be."""
+    """What is wrong with the programs of the eBPF dataplane, "" where nothing is."""
     programs, dirty = metrics.value(_PROGRAMS), metrics.value(_DIRTY_PROGRAMS)
     if not programs:
         return f"{_PROGRAMS} is {_number(programs or 0.0)}: no interface has a program"

@@ -18,12 +18,12 @@ EBPF = FindingType(
     "Calico documentation: eBPF dataplane",
 )
 DEVICES = {Family.IPV4: "wireguard.cali", Family.IPV6: "wg-v6.cali"}
-"""The devices that carry a family's encrypted packets, as Felix calls them by default."""
+"""The devices that carry a family's encrypted packets, by Felix's default names."""
 SETTINGS = {Family.IPV4: "wireguardEnabled", Family.IPV6: "wireguardEnabledV6"}
 
 
 def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
-    """Which of these modes Calico is in, and what is wrong with WireGuard's."""
+    """Which of these modes are on, and what is wrong with WireGuard."""
     yield from _wireguard(state, facts)
     if state.felix.bpf:
         yield EBPF.found(

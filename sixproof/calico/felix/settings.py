@@ -1,4 +1,4 @@
-"""Felix's settings as they take effect: its environment, then FelixConfiguration `default`."""
+"""Felix's effective settings: its environment, then FelixConfiguration `default`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sixproof.kube.api.json_fields import Manifest, one_line
 from sixproof.model import Family
 
 _NODE = "node."
-"""How the names of objects begin that are for one node."""
+"""Prefix of the names of objects for a single node."""
 _MOST_SETTINGS = 8
-"""Settings of such an object that are told."""
+"""Maximum number of settings of such an object that are reported."""
 _ENVIRONMENT = {
-    # Felix's own names of settings; those of the object follow from them but for IPIP.
+    # Felix's own names of settings; those of the object follow from them except for IPIP.
     "ipipEnabled": "FELIX_IPINIPENABLED",
     "ipipMTU": "FELIX_IPINIPMTU",
 }
@@ -49,18 +49,18 @@ class Failsafe:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeFelix:
-    """A node with a FelixConfiguration of its own: its settings as they are written, by name,
-    whether Felix does IPv6 there, and what all settings come to."""
+    """A node with its own FelixConfiguration: its settings as written, by name, whether Felix
+    handles IPv6 there, and all effective settings."""
 
     node: str
     settings: tuple[tuple[str, str], ...] = ()
     ipv6: bool = True
-    felix: Felix | None = None  # all settings as they take effect there
+    felix: Felix | None = None  # all effective settings there
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overridden:
-    """A setting of FelixConfiguration that has no effect: calico-node's environment is above it."""
+    """A setting of FelixConfiguration without effect: calico-node's environment overrides it."""
 
     setting: str
     value: str
@@ -70,8 +70,8 @@ class Overridden:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Felix:
-    """The settings that decide about IPv6. MTUs are in bytes, None where Felix finds them itself;
-    `ipip` and `vxlan` override what the pools say, None where they do not. `failsafe_*` is None for
+    """The settings that matter for IPv6. MTUs are in bytes, None where Felix determines them
+    itself; `ipip` and `vxlan` override the pools, None where they do not. `failsafe_*` is None for
     Felix's defaults, which cover both families."""
 
     ipv6: bool = True
@@ -98,7 +98,7 @@ class Felix:
     overridden: tuple[Overridden, ...] = ()
 
     def at(self, node: str) -> Felix:
-        """The settings as they take effect on a node."""
+        """The effective settings on a node."""
         own = next((n for n in self.per_node if n.node == node), None)
         if own is None:
             return self
@@ -108,10 +108,10 @@ class Felix:
 def felix(configurations: Iterable[Manifest], environment: Mapping[str, str]) -> Felix:
     """The settings of the cluster.
 
-    `environment` is that of calico-node: Felix puts its environment above all objects.
+    `environment` is that of calico-node: Felix's environment overrides all objects.
     """
     by_name = {json_fields.name(c): json_fields.mapping(c, "spec") for c in configurations}
-    # Felix takes its variables in any spelling: FELIX_Ipv6Support as well.
+    # Felix accepts its variables in any case: FELIX_Ipv6Support as well.
     above = {name.upper(): value for name, value in environment.items()}
     spec = by_name.get("default", {})
     return dataclasses.replace(
@@ -150,7 +150,7 @@ def _settings(spec: _Settings) -> Felix:
 
 
 def _overridden(spec: Manifest, above: Mapping[str, str]) -> Iterator[Overridden]:
-    """Settings of the object that the environment sets as well, and otherwise."""
+    """Settings of the object that the environment sets to another value."""
     for key in spec:
         variable = _variable(key)
         value, effective = json_fields.text(spec, key), above.get(variable, "")
@@ -166,7 +166,7 @@ def _overridden(spec: Manifest, above: Mapping[str, str]) -> Iterator[Overridden
 def _of_node(
     name: str, by_name: Mapping[str, Manifest], environment: Mapping[str, str]
 ) -> NodeFelix:
-    """What a node's own object makes of the cluster's; the environment is above both."""
+    """The cluster's settings with a node's own object applied; the environment overrides both."""
     own = by_name[name]
     merged = _Settings({**by_name.get("default", {}), **own}, environment)
     told = tuple(
@@ -185,7 +185,7 @@ def _text(value: object) -> str:
 
 
 def _variable(key: str) -> str:
-    """The variable by which calico-node's environment has a setting."""
+    """The variable for a setting in calico-node's environment."""
     return _ENVIRONMENT.get(key, f"FELIX_{key.upper()}")
 
 
@@ -204,8 +204,9 @@ class _Settings:
         return json_fields.number(self.text(key)) or None  # 0 leaves it to Felix
 
     def for_health(self) -> _Settings:
-        """Those by which the health endpoint is started: where the environment switches it on, it
-        is started before any object is read, and stays as it is (felix/daemon of Calico v3.31)."""
+        """The settings by which the health endpoint is started: where the environment enables it,
+        it is started before any object is read, and stays as it is (felix/daemon of Calico
+        v3.31)."""
         alone = _Settings({}, self.environment)
         return alone if alone.flag(_HEALTH_ENABLED) else self
 
@@ -219,7 +220,7 @@ class _Settings:
         """Ports that no policy closes; None for Felix's own."""
         if written := self.environment.get(_variable(key)):
             found = (_FAILSAFE_PORT.fullmatch(word.strip()) for word in written.split(","))
-            return tuple(map(_written, filter(None, found)))  # "none" is none
+            return tuple(map(_written, filter(None, found)))  # "none" means no ports
         if key not in self.spec:
             return None
         return tuple(
@@ -233,5 +234,5 @@ class _Settings:
 
 
 def _written(found: re.Match[str]) -> Failsafe:
-    """A port as the environment writes it."""
+    """A port in the environment's notation."""
     return Failsafe((found["protocol"] or "tcp").upper(), int(found["port"]), found["net"] or "")

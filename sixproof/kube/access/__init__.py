@@ -1,1 +1,1 @@
-"""Getting in: kubeconfig, credentials, proxy and TLS, read as client-go and kubectl read them."""
+"""Access: kubeconfig, credentials, proxy and TLS, read as client-go and kubectl read them."""

@@ -1,4 +1,4 @@
-"""Where requests go: the API server's URL, and the proxy in between, as client-go takes them."""
+"""Where requests go: the API server's URL, and the proxy in between, as client-go handles them."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from sixproof.kube.api.json_fields import one_line
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy: its URL without what logs in there, and the headers that do. `source` names where it
-    is set: ``proxy-url of cluster 'c'``, ``$HTTPS_PROXY``."""
+    """A proxy: its URL without credentials, and the headers that carry them. `source` names where
+    it is set: ``proxy-url of cluster 'c'``, ``$HTTPS_PROXY``."""
 
     url: str
     headers: dict[str, str]
@@ -26,10 +26,10 @@ class Proxy:
 
 def server(text: str, name: str, *, secured: bool) -> str:
     """The URL of an API server; one without a scheme is https where the cluster or the user has
-    certificates (`secured`), as client-go takes it.
+    certificates (`secured`), as in client-go.
 
     Raises:
-        ClusterUnreachable: it is empty or no URL of a server.
+        ClusterUnreachable: it is empty or not the URL of a server.
     """
     whose = f"cluster {one_line(repr(name), 120)}"
     if not text.strip():
@@ -52,7 +52,7 @@ def proxy(host: str, url: str, name: str) -> Proxy | None:
     """The proxy to a server: the cluster's `url`, else that of the environment, if any.
 
     Raises:
-        ClusterUnreachable: it is none that requests and exec streams both can go through.
+        ClusterUnreachable: not a kind of proxy that both requests and exec streams can use.
     """
     source = f"proxy-url of cluster {one_line(repr(name), 120)}"
     if not url:
@@ -66,7 +66,7 @@ def proxy(host: str, url: str, name: str) -> Proxy | None:
     parts = _split(url)
     shown = one_line(repr(_without_login(url)), 200)
     if parts is None or parts.scheme != "http":
-        # Exec streams, through which agents are asked, go through no other kind.
+        # Exec streams, which carry the requests to agents, support no other kind.
         raise ClusterUnreachable(
             f"{source} is {shown}; only http://HOST:PORT can be used as a proxy"
             + (", for SOCKS forward a port (ssh -L)" if url.lower().startswith("socks") else "")
@@ -90,7 +90,7 @@ def _split(url: str) -> urllib.parse.SplitResult | None:
 
 
 def is_host_name(name: str) -> bool:
-    """Whether a name can be looked up and stand in a certificate: one in IDNA (RFC 5890)."""
+    """Whether a name can be looked up and appear in a certificate: one in IDNA (RFC 5890)."""
     try:
         return bool(name.encode("idna"))
     except UnicodeError:
@@ -116,7 +116,7 @@ def _without_login(url: str) -> str:
 
 
 def _is_local(host: str) -> bool:
-    """Whether the server is this machine, to which Go never takes the environment's proxy."""
+    """Whether the server is this machine, for which Go never uses the environment's proxy."""
     name = (urllib.parse.urlsplit(host).hostname or "").lower()
     try:
         return ipaddress.ip_address(name).is_loopback

@@ -1,4 +1,4 @@
-"""Certificates of a kubeconfig: put where the TLS library can read them, and checked in words."""
+"""Certificates of a kubeconfig: stored where the TLS library can read them, and checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def client(entry: KubeconfigEntry, name: str, files: PrivateFiles) -> tuple[Path
     """The certificate of a user and its key, None where it has none.
 
     Raises:
-        ClusterUnreachable: one of them is missing or cannot be read, or they are no pair.
+        ClusterUnreachable: one of them is missing or cannot be read, or they do not match.
     """
     whose = f"user {_quoted(name)}"
     certificate = _file(entry, "client-certificate", whose, files)
@@ -50,9 +50,9 @@ def client(entry: KubeconfigEntry, name: str, files: PrivateFiles) -> tuple[Path
 
 
 def check_pair(certificate: Path, key: Path, whose: str) -> None:
-    """Raises: ClusterUnreachable where the TLS library cannot use the pair."""
+    """Raises: ClusterUnreachable if the TLS library cannot use the pair."""
 
-    def no_passphrase() -> str:  # else OpenSSL would ask at the terminal, and wait
+    def no_passphrase() -> str:  # otherwise OpenSSL would prompt at the terminal, and wait
         raise ValueError("it is encrypted")
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -69,14 +69,14 @@ def check_pair(certificate: Path, key: Path, whose: str) -> None:
 
 
 def ended(certificate: str | None) -> str:
-    """When the validity of a certificate ended, "" where it has not or that cannot be told."""
+    """When a certificate expired, "" where it has not or that is unknown."""
     end = _end(certificate)
     past = end is not None and end < datetime.datetime.now(datetime.UTC)
     return f"{end:%Y-%m-%d %H:%M} UTC" if past else ""
 
 
 def _end(certificate: str | None) -> datetime.datetime | None:
-    # The standard library decodes the certificate of a peer only; this is the function behind it.
+    # The standard library decodes only a peer's certificate; this is the function behind it.
     decode = getattr(getattr(ssl, "_ssl", None), "_test_decode_cert", None)
     if not certificate or decode is None:
         return None
@@ -88,7 +88,7 @@ def _end(certificate: str | None) -> datetime.datetime | None:
 
 
 def _file(entry: KubeconfigEntry, key: str, whose: str, files: PrivateFiles) -> Path | None:
-    """The file of a field or of its ``-data`` twin, which goes first."""
+    """The file of a field or of its ``-data`` twin, which takes precedence."""
     if data := entry.text(f"{key}-data"):
         try:
             return files.write(f"{key}.pem", base64.b64decode("".join(data.split()), validate=True))

@@ -1,7 +1,7 @@
 """Where the API server is and who we are: kubeconfig files and the service account of a pod.
 
-Every way in which a kubeconfig can be wrong becomes one line that says what to do, before anything
-is made on a cluster.
+Every error in a kubeconfig becomes one line that says what to do, before anything is created on a
+cluster.
 """
 
 from __future__ import annotations
@@ -66,9 +66,8 @@ class Access:
 def load(path: Path | None, context: str | None, say: Say | None = None) -> Access:
     """The access that a kubeconfig gives, or the service account where there is no kubeconfig.
 
-    Without `path` the files named by $KUBECONFIG are taken, else ~/.kube/config. A pipe is read
-    once and kept, so that other processes can read it too. A credential plugin speaks to the user
-    through `say`.
+    Without `path` the files named by $KUBECONFIG are read, else ~/.kube/config. A pipe is read once
+    and kept, so that other processes can read it too. A credential plugin's messages go to `say`.
 
     Raises:
         ClusterUnreachable: no file, a broken file, an unknown context, a failed credential plugin.
@@ -108,7 +107,7 @@ def _from_files(paths: list[Path], wanted: str, context: str, say: Say | None) -
         proxy,
         chosen.context,
         f"context {one_line(repr(chosen.context), 120)} of {config.where}",
-        # Absolute: whoever reads it may stand elsewhere.
+        # Absolute: a reader may have another working directory.
         os.pathsep.join(str(p.absolute()) for p in paths),
         chosen.context,
         files,
@@ -116,7 +115,7 @@ def _from_files(paths: list[Path], wanted: str, context: str, say: Say | None) -
 
 
 def _lasting(path: Path, number: int, files: PrivateFiles) -> Path:
-    """The file, or a copy of what comes from a pipe: that can be read once, here and now."""
+    """The file, or a copy of a pipe's content, which can be read only once."""
     if not path.is_fifo():
         return path
     try:
@@ -126,7 +125,7 @@ def _lasting(path: Path, number: int, files: PrivateFiles) -> Path:
 
 
 def _transport(chosen: Chosen, files: PrivateFiles) -> tuple[Configuration, Proxy | None]:
-    """Everything about the connection but the credentials that are renewed."""
+    """Everything about the connection except credentials that are renewed."""
     cluster, name = chosen.cluster, chosen.cluster_name
     insecure = cluster.value.get("insecure-skip-tls-verify") or False
     if not isinstance(insecure, bool):
@@ -217,7 +216,7 @@ def _from_service_account() -> Access:
 
 
 def _fresh(host: str) -> Configuration:
-    """A configuration without a proxy: the library's choice of one differs from kubectl's."""
+    """A configuration without a proxy: the library chooses one differently from kubectl."""
     configuration = Configuration(host=host, no_proxy="")
     configuration.proxy = None
     # Retries are ours (rest.py): the library's would multiply every time-out by four.

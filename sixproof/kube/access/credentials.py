@@ -23,10 +23,10 @@ from sixproof.kube.api.json_fields import Manifest
 TOKEN_FILE_PERIOD = 60.0
 """Seconds after which a file with a token is read again, as client-go does."""
 EARLY = 60.0
-"""Seconds before their end in which credentials are renewed; less for those that live shortly."""
+"""Seconds before their end in which credentials are renewed; less for short-lived ones."""
 
 AT_LEAST = 5.0
-"""Seconds for which what a plugin gave is used, whatever end it names."""
+"""Minimum seconds for which a plugin's credentials are used, whatever expiry they have."""
 
 
 class Credentials(Protocol):
@@ -37,12 +37,12 @@ class Credentials(Protocol):
         ...
 
     def refused(self, header: str) -> bool:
-        """Whether there may be better ones, now that the API server has refused this header."""
+        """Whether better ones may exist, now that the API server has refused this header."""
         ...
 
 
 class Fixed:
-    """A token or a password that stands in the kubeconfig, or nothing at all."""
+    """A token or a password from the kubeconfig, or nothing at all."""
 
     def __init__(self, header: str = "") -> None:
         self._header = header
@@ -57,7 +57,7 @@ class Fixed:
 
 
 class TokenFile:
-    """A file that somebody else keeps fresh."""
+    """A file that another process keeps up to date."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic) -> None:
         """Raises: ClusterUnreachable where the file cannot be read or is empty."""
@@ -68,7 +68,7 @@ class TokenFile:
         self._read_at = clock()
 
     def header(self) -> str:
-        """The token; one that cannot be read anew is kept."""
+        """The token; if the file cannot be read again, the last one is kept."""
         with self._lock:
             if self._clock() - self._read_at > TOKEN_FILE_PERIOD:
                 self._renew()
@@ -82,13 +82,14 @@ class TokenFile:
 
     def _renew(self) -> None:
         self._read_at = self._clock()
-        # One that cannot be read is being replaced, most likely; what is too old will be refused.
+        # One that cannot be read is probably being replaced; if the token is too old it will be
+        # refused.
         with contextlib.suppress(ClusterUnreachable):
             self._token = self._read()
 
     def _read(self) -> str:
         try:
-            # Spaces and the line's end that an editor leaves belong to no token.
+            # Trailing spaces and newlines from an editor are not part of the token.
             token = self._path.read_text().strip() if self._path.is_file() else ""
         except (OSError, ValueError) as error:
             raise ClusterUnreachable(f"tokenFile {self._path} cannot be read: {error}") from error
@@ -99,10 +100,9 @@ class TokenFile:
 
 
 class FromPlugin:
-    """What a credential plugin gave, until it ends or is refused; then the plugin is run again.
+    """A credential plugin's credentials, until they expire or are refused; then it is run again.
 
-    A certificate is written to `certificate`, with its key: connections that are made later take
-    the new one.
+    A certificate is written to `certificate`, with its key: later connections use the new one.
     """
 
     def __init__(self, plugin: Plugin, files: PrivateFiles, say: Say | None) -> None:
@@ -117,7 +117,7 @@ class FromPlugin:
         self._keep(plugin.run(say))
 
     def header(self) -> str:
-        """The token, "" where the plugin gives a certificate alone."""
+        """The token, "" where the plugin gives only a certificate."""
         with self._lock:
             now = datetime.datetime.now(datetime.UTC)
             if self._renew_at is not None and now >= self._renew_at:
@@ -126,7 +126,8 @@ class FromPlugin:
                 except ClusterUnreachable:
                     if self._end is None or now >= self._end:
                         raise
-                    # What we have is still good; a plugin that fails is not run for each request.
+                    # The current credentials are still good; a failing plugin is not run for each
+                    # request.
                     self._renew_at = min(self._end, now + datetime.timedelta(seconds=EARLY / 4))
             return self._header
 
@@ -154,7 +155,7 @@ class FromPlugin:
 
 
 def bearer(token: str, what: str) -> str:
-    """The header of a bearer token (RFC 6750); a refusal never shows the token.
+    """The header of a bearer token (RFC 6750); an error never shows the token.
 
     Raises:
         ClusterUnreachable: no header can carry it.

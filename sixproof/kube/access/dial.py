@@ -1,4 +1,4 @@
-"""A connected socket to the API server, by the same way as requests: proxy, TLS, certificates."""
+"""A connected socket to the API server, on the same path as requests: proxy, TLS, certificates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def connect(access: Access, timeout: float) -> socket.socket:
     """Connect; each step may take `timeout` seconds, and so may each later read and write.
 
     Raises:
-        urllib3.exceptions.HTTPError, OSError: there is no way to the server.
+        urllib3.exceptions.HTTPError, OSError: the server cannot be reached.
     """
     connection = _connection(access, timeout)
     try:

@@ -1,7 +1,7 @@
 """Credential plugins: the commands of a kubeconfig that log in (``exec:``), as client-go runs them.
 
-The client library's own runner hands its child `sys.stdin`, which pytest has replaced, and shows
-nothing of what the child asks; so the protocol is spoken here.
+The client library's own runner gives its child `sys.stdin`, which pytest has replaced, and shows
+none of the child's prompts; so the protocol is implemented here.
 Source: Kubernetes, "client-go credential plugins"; API client.authentication.k8s.io.
 """
 
@@ -30,13 +30,13 @@ from sixproof.kube.api.json_fields import Manifest, one_line
 Say = Callable[[str], None]
 
 LIMIT = 60.0
-"""Seconds that a plugin may take where nobody can answer it."""
+"""Seconds that a plugin may take where no one can answer it."""
 INTERACTIVE_LIMIT = 300.0
-"""Seconds that a plugin may take which has a terminal: somebody may be typing a code elsewhere."""
+"""Seconds that a plugin with a terminal may take: the user may be typing a code elsewhere."""
 FIRST_WORD = 5.0
-"""Seconds after which the user is told what is being waited for."""
+"""Seconds after which the user is informed what the run is waiting for."""
 NEXT_WORD = 30.0
-"""Seconds between later words about that."""
+"""Seconds between further messages about that."""
 _PROMPT = 0.3  # seconds after which half a line is shown: a prompt has no end of line
 _LARGEST = 1 << 20  # bytes of an answer
 _LONGEST = 4000  # bytes of a line, and of what is kept for an error
@@ -44,7 +44,7 @@ _LONGEST = 4000  # bytes of a line, and of what is kept for an error
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plugin:
-    """What a kubeconfig says of a plugin. `mode` is ``Never``, ``IfAvailable`` or ``Always``."""
+    """A kubeconfig's settings for a plugin. `mode` is ``Never``, ``IfAvailable`` or ``Always``."""
 
     user: str
     api_version: str
@@ -52,11 +52,11 @@ class Plugin:
     env: dict[str, str]
     mode: str
     hint: str
-    cluster: Manifest | None  # for KUBERNETES_EXEC_INFO, where it is asked for
+    cluster: Manifest | None  # for KUBERNETES_EXEC_INFO, if requested
 
     @classmethod
     def of(cls, user: str, entry: KubeconfigEntry, cluster: Manifest) -> Plugin:
-        """The plugin of a user. Raises: ClusterUnreachable where it names no command."""
+        """The plugin of a user. Raises: ClusterUnreachable if it names no command."""
         told = json_fields.mapping(entry.value, "exec")
         command = json_fields.text(told, "command")
         version = json_fields.text(told, "apiVersion")
@@ -107,8 +107,8 @@ class Plugin:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=self._environment(terminal is not None),
-            # Of its own group it can be ended with its children; at a terminal it must stay in
-            # this one, which alone may read there.
+            # In its own process group it can be ended with its children; at a terminal it must stay
+            # in this one, which alone may read there.
             process_group=0 if terminal is None else None,
         )
         talk = _Conversation(process, say, f"credential plugin {self.command}")
@@ -158,7 +158,8 @@ class Plugin:
 
 
 def cluster_info(cluster: KubeconfigEntry) -> Manifest:
-    """A cluster as plugins are told of it; certificates as data, the plugin's own settings apart.
+    """The cluster information for plugins; certificates as data, the plugin's own settings
+    separate.
 
     Raises:
         ClusterUnreachable: its certificates cannot be read.
@@ -182,9 +183,10 @@ def cluster_info(cluster: KubeconfigEntry) -> Manifest:
 
 
 class _Conversation:
-    """What a running plugin says: standard output is its answer, standard error is for the user.
+    """The output of a running plugin: standard output is its answer, standard error is for the
+    user.
 
-    Threads read both, since a child of the plugin may hold them open for ever.
+    Threads read both, since a child of the plugin may hold them open forever.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], say: Say | None, name: str) -> None:
@@ -203,7 +205,7 @@ class _Conversation:
             reader.start()
 
     def until_end(self, limit: float) -> int | None:
-        """Pass on what it says until it ends; its exit status, None where the time was up."""
+        """Pass on its output until it ends; its exit status, None on a time-out."""
         begun = time.monotonic()
         told = 0.0
         while (status := self._process.poll()) is None:
@@ -272,9 +274,9 @@ class _Conversation:
 
 @contextlib.contextmanager
 def _terminal() -> Iterator[int | None]:
-    """The terminal of this process where it may read from it, else None.
+    """The terminal of this process if it may read from it, else None.
 
-    Neither `sys.stdin` nor descriptor 0 tell: pytest replaces both.
+    Neither `sys.stdin` nor descriptor 0 shows this: pytest replaces both.
     """
     try:
         descriptor = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
@@ -289,7 +291,7 @@ def _terminal() -> Iterator[int | None]:
 
 
 def _end(process: subprocess.Popen[bytes], *, whole_group: bool) -> None:
-    """End a plugin, with its children where it has a group of its own."""
+    """End a plugin, with its children where it has its own process group."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if whole_group:

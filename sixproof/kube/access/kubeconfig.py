@@ -1,8 +1,8 @@
-"""Kubeconfig files, read and merged as kubectl does, so that a run goes where kubectl shows.
+"""Kubeconfig files, read and merged as kubectl does, so that a run uses the cluster kubectl shows.
 
-Rules of client-go's ``clientcmd``, tried against kubectl 1.27 and 1.33: the first file that sets
-``current-context`` decides, the first entry of a name is taken whole, a name twice in one file is
-an error, missing and empty files of a list are passed over, a relative path belongs to its file.
+Rules of client-go's ``clientcmd``, checked against kubectl 1.27 and 1.33: the first file that sets
+``current-context`` decides, the first entry of a name is taken whole, a duplicate name in one file
+is an error, missing and empty files of a list are skipped, a relative path is relative to its file.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest, one_line
 
 PIPE_PATIENCE = 60.0
-"""Seconds that whatever writes into a pipe (``<(vault read …)``) may take."""
+"""Seconds that the writer of a pipe (``<(vault read …)``) may take."""
 LARGEST = 16 << 20
-"""Bytes that a kubeconfig may have."""
+"""Maximum size of a kubeconfig in bytes."""
 _SHOWN = 300  # characters of a list of names in an error
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class KubeconfigEntry:
-    """One named cluster, user or context; `file` is where it stands."""
+    """One named cluster, user or context; `file` is where it is defined."""
 
     value: Manifest
     file: Path
@@ -48,7 +48,7 @@ class KubeconfigEntry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Chosen:
-    """What a context names. `user` is None where the context names none: an anonymous user."""
+    """What a context refers to. `user` is None where the context names none: an anonymous user."""
 
     context: str
     cluster_name: str
@@ -69,10 +69,10 @@ class Kubeconfig:
     documents: dict[Path, Manifest]
 
     def choose(self, context: str = "") -> Chosen:
-        """The cluster and the user of a context, of the current one where none is named.
+        """The cluster and the user of a context, by default the current one.
 
         Raises:
-            ClusterUnreachable: there is no such context, or it names what is not defined.
+            ClusterUnreachable: there is no such context, or it refers to something undefined.
         """
         if not self.contexts:
             raise ClusterUnreachable(
@@ -107,12 +107,12 @@ class Kubeconfig:
 
 
 def read(paths: Iterable[Path], where: str) -> Kubeconfig:
-    """The kubeconfig that these files make together; missing ones are passed over.
+    """The kubeconfig merged from these files; missing ones are skipped.
 
     `where` is what errors call them.
 
     Raises:
-        ClusterUnreachable: one of them cannot be read or is no kubeconfig.
+        ClusterUnreachable: one of them cannot be read or is not a kubeconfig.
     """
     merged = Kubeconfig(where, "", {}, {}, {}, {})
     current = ""
@@ -137,7 +137,7 @@ def read(paths: Iterable[Path], where: str) -> Kubeconfig:
 
 
 def text_of(path: Path) -> str:
-    """What a file or a pipe holds, "" where there is none.
+    """The content of a file or a pipe, "" where it does not exist.
 
     Raises:
         OSError: it cannot be read. ValueError: it is too large, or a pipe stays silent.
@@ -182,7 +182,7 @@ def _from_pipe(path: Path) -> Iterator[bytes]:
 
 
 def _document(path: Path) -> Manifest | None:
-    """The first document of a file, which is all that kubectl reads; None where it is empty."""
+    """The first document of a file, which is all that kubectl reads; None if empty."""
     found = yaml_text.documents(text_of(path))
     if not found:
         return None

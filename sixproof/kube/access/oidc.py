@@ -1,4 +1,4 @@
-"""The one auth-provider that Kubernetes still knows (``oidc``), as the client library speaks it."""
+"""The only auth-provider that Kubernetes still supports (``oidc``), by the client library."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _REMOVED = {
     "gcp": "gke-gcloud-auth-plugin",
     "azure": "kubelogin",
 }
-# What the library raises for a provider that is not complete or does not answer.
+# What the library raises for a provider that is incomplete or does not answer.
 _BROKEN = (
     ConfigException,
     OAuth2Error,
@@ -34,13 +34,13 @@ _BROKEN = (
 
 class OidcToken:
     """A token that is renewed at its issuer. The new one is written into the kubeconfig, as kubectl
-    does: a rotated refresh token that is not kept would lock the user out."""
+    does: losing a rotated refresh token would lock the user out."""
 
     def __init__(self, user: str, provider: Manifest, keep: Callable[[], None]) -> None:
         """`provider` is the kubeconfig's own ``auth-provider``; `keep` writes it back.
 
         Raises:
-            ClusterUnreachable: a provider that was removed from Kubernetes, or one that fails.
+            ClusterUnreachable: the provider was removed from Kubernetes, or it fails.
         """
         name = json_fields.text(provider, "name")
         if name != "oidc":
@@ -69,12 +69,12 @@ class OidcToken:
             )
 
     def header(self) -> str:
-        """The token, renewed where it ends soon."""
+        """The token, renewed where it expires soon."""
         with self._lock:
             return self._call(lambda: None)
 
     def refused(self, header: str) -> bool:  # noqa: ARG002 - the protocol's name
-        """What ended was renewed already."""
+        """An expired token was renewed already."""
         return False
 
     def _call(self, prepare: Callable[[], object]) -> str:

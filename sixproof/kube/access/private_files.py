@@ -1,6 +1,6 @@
-"""Files with secrets that others must read by path: certificates, keys, a kubeconfig from a pipe.
+"""Files with secrets that are read by path: certificates, keys, a kubeconfig from a pipe.
 
-Only the user may read them, and they are gone when the process ends.
+Only the user may read them, and they are deleted when the process ends.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from pathlib import Path
 
 
 class PrivateFiles:
-    """A folder that is made when first needed and removed when the process ends, if not before."""
+    """A folder created when first needed and removed when the process ends, if not before."""
 
     def __init__(self) -> None:
         self._folder: Path | None = None
 
     def write(self, name: str, data: bytes) -> Path:
-        """Write a file, whole or not at all: a reader of the same name sees the old or the new.
+        """Write a file atomically: a reader of the same name sees the old or the new one.
 
         Raises:
-            OSError: there is no place for it.
+            OSError: it cannot be written.
         """
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="sixproof-"))

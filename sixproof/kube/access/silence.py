@@ -1,4 +1,4 @@
-"""An API server that takes requests and does not answer any: one patience for all of them."""
+"""An API server that accepts requests and answers none: one patience for all of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable
 from sixproof.errors import NoAnswer
 
 SAY_EVERY = 8.0
-"""Seconds between two lines about silence."""
+"""Seconds between two messages about silence."""
 AFTERWARDS = 1.0
 """Seconds after giving up in which other requests are given up at once: those that queued."""
 
 
 @dataclasses.dataclass
 class _Spell:
-    """The silence of one server: since when, and when a request was given up for it."""
+    """The silence of one server: since when, and when a request was given up because of it."""
 
     since: float | None = None
     given_up: float | None = None
@@ -25,11 +25,11 @@ class _Spell:
 
 
 class Silence:
-    """What all threads know of an API server's silence; any answer breaks it.
+    """What all threads know of an API server's silence; any answer ends it.
 
-    Without it each of many requests would use up a patience of its own, wave after wave. Extension
-    servers count apart: they may be silent, over the very network under test, while the API server
-    itself is well.
+    Without it each of many requests would use up its own patience, wave after wave. Extension
+    servers count separately: they may be silent, over the very network under test, while the API
+    server itself is well.
     """
 
     def __init__(
@@ -41,8 +41,8 @@ class Silence:
         *,
         final: bool = False,
     ) -> None:
-        """`patience` and `timeout`, after which one try counts as silent, in seconds. `final` says
-        that once a request was given up no other is sent: to who has little time, a server that
+        """`patience` and `timeout`, after which one try counts as silent, in seconds. `final` means
+        that once a request was given up no other is sent: with little time left, a server that
         cannot be reached is as good as silent."""
         self._patience = patience
         self._timeout = timeout
@@ -54,15 +54,15 @@ class Silence:
         self._said = float("-inf")
 
     def broken(self, path: str) -> None:
-        """An answer came to a request for this path."""
+        """A request for this path was answered."""
         with self._lock:
             if not (self._final and self._given_up(path)):
                 self._spells.pop(server_of(path), None)
 
     def patience(self, path: str, error: NoAnswer) -> float:
-        """The seconds, since a request was first sent, for which it is worth trying again.
+        """The seconds, since a request was first sent, for which it is worth retrying.
 
-        Refused connections keep the whole patience: that is how a restart looks.
+        Refused connections keep the whole patience: a restart looks like that.
         """
         if not (error.silent or self._final):
             return self._patience
@@ -82,10 +82,10 @@ class Silence:
         return self._patience
 
     def check(self, path: str, purpose: str) -> None:
-        """Before a request is sent; later ones have a patience of their own again.
+        """Called before a request is sent; later ones have their own patience again.
 
         Raises:
-            NoAnswer: another to the same server was given up just now.
+            NoAnswer: another request to the same server was given up just now.
         """
         with self._lock:
             now = self._clock()
@@ -114,7 +114,7 @@ class Silence:
 
 
 def server_of(path: str) -> str:
-    """Who answers for a path: "" for the API server, else the group of an extension server."""
+    """The server for a path: "" for the API server, else the group of an extension server."""
     parts = path.split("/")
     group = parts[2] if path.startswith("/apis/") and len(parts) > 2 else ""
     return "" if "." not in group or group.endswith(".k8s.io") else group

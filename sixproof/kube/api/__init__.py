@@ -1,1 +1,1 @@
-"""Requests to the API server, and what its objects hold."""
+"""Requests to the API server, and the content of its objects."""

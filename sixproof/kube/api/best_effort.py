@@ -1,4 +1,4 @@
-"""Looking around with whatever permissions there are: what may not be read is empty, and noted."""
+"""Reading with whatever permissions there are: what may not be read is empty, and recorded."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
 
 # Seconds for a busy server; an absent extension server, which is refused with 503, must not hold up
-# the rest. Silence is given the connection's own patience.
+# the rest. Silence gets the connection's own patience.
 PATIENCE = 2.0
 
 
 class BestEffortReader:
-    """Reads of a cluster that never fail because of a refusal; safe on many threads."""
+    """Reads of a cluster that never fail because of a refusal; thread-safe."""
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
@@ -39,8 +39,8 @@ class BestEffortReader:
     ) -> tuple[Manifest, ...]:
         """Objects of a kind; none where they may not be read or the kind is not served.
 
-        `aside` is for kinds of an extension server: that may be silent for its own reasons, over
-        the very network that is tested, so its silence is noted like a refusal.
+        `aside` is for kinds of an extension server: it may be silent for its own reasons, over the
+        very network under test, so its silence is recorded like a refusal.
 
         Raises:
             ApiError: the API server is gone (status 0).
@@ -66,12 +66,12 @@ class BestEffortReader:
             return {}
 
     def note(self, error: ApiError, *, aside: bool = False) -> None:
-        """Note a refusal; what does not exist is no refusal. Raises: ApiError (status 0)."""
+        """Record a refusal; a missing object is not one. Raises: ApiError (status 0)."""
         if error.status == 0 and not aside:
             raise error
         if error.status == 404:
             return
-        # The API server's sentence repeats the purpose, and names the user, in every refusal.
+        # In every refusal the API server's sentence repeats the purpose, and names the user.
         refused = error.status == 403 and error.reason == "Forbidden"
         reason = f"{str(error).partition(': 403')[0]} (not allowed)" if refused else str(error)
         with self._lock:

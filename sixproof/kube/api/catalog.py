@@ -1,7 +1,7 @@
-"""What the API server serves: groups, versions and kinds, each asked for once.
+"""What the API server serves: groups, versions and kinds, each requested once.
 
 The client library's dynamic client keeps its discovery in a file shared by all processes, named
-by the server's address alone; a kind cluster made again on the same port is then taken for the old
+only by the server's address; a kind cluster recreated on the same port is then taken for the old
 one. Here a kind costs one small request, or none where it is built in.
 """
 
@@ -44,7 +44,7 @@ class Catalog:
     def kinds(self, api_version: str, *, patience: float | None = None) -> tuple[Kind, ...]:
         """The kinds that an API version serves; empty where it is not served.
 
-        `patience` bounds the seconds of tries while the server behind it is not available.
+        `patience` bounds the seconds of retries while the server behind it is not available.
 
         Raises: ApiError.
         """
@@ -57,7 +57,7 @@ class Catalog:
             except ApiError as error:
                 if error.status != 404:
                     raise
-                return ()  # not kept: its CRDs may still come
+                return ()  # not cached: its CRDs may still come
             known = self._served[api_version] = resources.from_discovery(api_version, answer)
         return known
 

@@ -29,11 +29,11 @@ _APPLY = "application/apply-patch+yaml"  # JSON is YAML
 
 class Cluster:
     """One cluster. `name` is the context (or ``in-cluster``), `server` the API server's URL,
-    `version` its version (``v1.34.1``, "" where it is not told), `access` how it is reached. Any
-    thread may call any method.
+    `version` its version (``v1.34.1``, "" if not reported), `access` how it is reached. Any thread
+    may call any method.
 
-    Every verb raises `ApiError` when the API server refuses or does not answer; `patience` says for
-    how many seconds this request is tried again while it is refused for a reason that passes.
+    Every verb raises `ApiError` when the API server refuses or does not answer; `patience` is the
+    number of seconds for which a request is retried after transient refusals.
     """
 
     def __init__(self, rest: Rest, version: str, skew: datetime.timedelta) -> None:
@@ -59,8 +59,8 @@ class Cluster:
         """The cluster that a kubeconfig names, or the one that this pod runs in.
 
         `timeout` (seconds) bounds every try of a request, `patience` all tries of a request that
-        later meets a busy or restarting API server. Connecting itself is tried once. `say` gets the
-        lines for the user: what a credential plugin asks, and what keeps us waiting.
+        later meets a busy or restarting API server. Connecting itself is tried once. `say` gets
+        messages for the user: prompts of a credential plugin, and what the run is waiting for.
 
         Raises:
             ClusterUnreachable: no kubeconfig, unknown context, no or a foreign server.
@@ -81,13 +81,13 @@ class Cluster:
         return cls(connection, version, skew)
 
     def hasty(self, seconds: float) -> Cluster:
-        """The same cluster for who has little time: a request gets `seconds`, and once one was not
-        answered in them no other is sent. To be closed by itself."""
+        """The same cluster for callers with little time: a request gets `seconds`, and once one is
+        not answered in that time no other is sent. It must be closed separately."""
         return Cluster(self._rest.hasty(seconds), self.version, self._skew)
 
     @property
     def given_up(self) -> str:
-        """The request that was given up last, and why; "" where the API server answers."""
+        """The last request that was given up, and why; "" where the API server answers."""
         return self._rest.given_up
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Cluster:
         self._rest.close()
 
     def now(self) -> datetime.datetime:
-        """The API server's clock, to the second: what to compare its time stamps with."""
+        """The API server's clock, to the second, for comparison with its time stamps."""
         return datetime.datetime.now(datetime.UTC) + self._skew
 
     def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
@@ -110,7 +110,7 @@ class Cluster:
         return self._rest.authorized(purpose, attempt)
 
     def gather(self, calls: Iterable[Callable[[], T]]) -> list[T]:
-        """What independent calls return, in their order; they run side by side on few threads.
+        """The results of independent calls, in order; they run in parallel on a few threads.
 
         The first error, in that order, is raised after all calls have ended.
         """
@@ -158,20 +158,20 @@ class Cluster:
             except ApiError as error:
                 if error.status != 410 or "continue" not in query:
                     raise
-                # The list grew too old between two pages (etcd compaction): take it whole.
+                # The list expired between two pages (etcd compaction): read it in one piece.
                 query = {**query, "limit": "0", "continue": ""}
                 found.clear()
                 continue
             for item in entries(page, "items"):
-                # List items name neither; whoever keeps one may want to apply it again.
+                # List items have neither; a caller that keeps one may want to apply it again.
                 found.append({"apiVersion": kind.api_version, "kind": kind.kind, **item})
             query["continue"] = text(page, "metadata", "continue")
             if limit or not query["continue"]:
                 return tuple(found)
 
     def create(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """Create the object (status 409 where it exists); with `dry_run` the API server only checks
-        and completes it."""
+        """Create the object (status 409 where it exists); with `dry_run` the API server only
+        validates and completes it."""
         kind, named, namespace = self.catalog.place(manifest)
         return self._rest.change(
             "POST",
@@ -183,7 +183,7 @@ class Cluster:
         )
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """Create the object or bring it to the manifest (server-side apply, taking over fields)."""
+        """Create or update the object (server-side apply, taking over fields)."""
         kind, named, namespace = self.catalog.place(manifest)
         return self._rest.change(
             "PATCH",
@@ -218,7 +218,7 @@ class Cluster:
     def delete(
         self, kind: Kind, name: str, namespace: str = "", *, grace: int | None = None
     ) -> bool:
-        """Ask for an object to be deleted; False where it was gone already.
+        """Request deletion of an object; False where it was gone already.
 
         `grace` are the seconds a pod gets to end, None for its own `terminationGracePeriodSeconds`.
         """
@@ -234,7 +234,7 @@ class Cluster:
     def delete_all(
         self, kind: Kind, namespace: str, *, labels: str = "", grace: int | None = None
     ) -> None:
-        """Ask for all objects of a kind in a namespace to be deleted."""
+        """Request deletion of all objects of a kind in a namespace."""
         purpose = f"delete all {_where(kind, '', namespace)}"
         path = kind.path(namespace=namespace)
         self._rest.change(
@@ -250,15 +250,15 @@ class Cluster:
 
 
 def _where(kind: Kind, name: str, namespace: str) -> str:
-    """What errors call an object or a collection: ``pods web/client``, ``pods in web``."""
+    """An object or a collection as named in errors: ``pods web/client``, ``pods in web``."""
     if name:
         return f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
     return f"{kind} in {namespace}" if namespace else str(kind)
 
 
 def _query(dry_run: bool) -> dict[str, str]:
-    # Strict: a field with a typing error is refused; by default it would silently be left out, and
-    # a policy without that field be tested.
+    # Strict: a misspelt field is refused; by default it would silently be dropped, and a policy
+    # without that field be tested.
     return {
         "fieldManager": FIELD_MANAGER,
         "fieldValidation": "Strict",

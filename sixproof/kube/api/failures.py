@@ -1,4 +1,4 @@
-"""What went wrong with a request: the client library's errors become one `ApiError` of one line."""
+"""Failed requests: the client library's errors become one `ApiError` of one line."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ FOREIGN = (urllib3.exceptions.HTTPError, ApiException, OSError)
 
 _BUSY = frozenset({429, 502, 503, 504})  # the request was not carried out, and may be soon
 # Refusals that pass by themselves: a new namespace gets its service account a moment later, etcd
-# elects a leader, and pods created side by side race for the counter of their quota.
+# elects a leader, and pods created in parallel race for their quota counter.
 _PASSING = ("error looking up service account", "etcdserver:", "on resourcequotas")
-# All ways not to connect are kinds of urllib3's ConnectTimeoutError; it is raised from the cause.
+# Every failure to connect is a kind of urllib3's ConnectTimeoutError, raised from the cause.
 _UNSENT = (urllib3.exceptions.ConnectTimeoutError, ConnectionRefusedError)
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 _TITLE = re.compile(r"<title[^>]*>(.{0,200}?)</title", re.IGNORECASE | re.DOTALL)
@@ -60,7 +60,7 @@ def no_answer(
 def refusal(
     purpose: str, status: int, body: bytes, headers: Mapping[str, str] = _NOTHING
 ) -> ApiError:
-    """The error for an answer that is none of 2xx; its text is the API server's own."""
+    """The error for an answer other than 2xx; its text is the API server's own."""
     try:
         told = json.loads(body)
     except ValueError:
@@ -111,13 +111,13 @@ def credentials_refused(access: Access) -> str:
 
 
 def _ended(access: Access) -> str:
-    """That our client certificate has ended, "" where it has not."""
+    """That our client certificate has expired, "" where it has not."""
     when = certificates.ended(access.configuration.cert_file)
     return f"the client certificate of the kubeconfig ended on {when}" if when else ""
 
 
 def is_transient(error: BaseException, *, repeatable: bool) -> bool:
-    """Whether the request may succeed in a moment; `repeatable` ones may have been carried out."""
+    """Whether a retry may succeed in a moment; `repeatable` requests may have been carried out."""
     if isinstance(error, NoAnswer):
         return repeatable or not error.sent
     if isinstance(error, ApiError):
@@ -159,20 +159,20 @@ def _why(chain: Sequence[BaseException], access: Access, timeouts: tuple[float, 
         why = one_line(root)
     if access.proxy and _at_proxy(chain):
         return f"the proxy {access.proxy.url} ({access.proxy.source}): {why}"
-    # With TLS 1.3 a server that does not like our certificate just hangs up.
+    # With TLS 1.3 a server that rejects our certificate just closes the connection.
     cut = tls is not None or isinstance(root, ConnectionError | http.client.HTTPException)
     hint = _ended(access) if cut and not isinstance(root, ConnectionRefusedError) else ""
     return f"{why}; {hint}" if hint else why
 
 
 def _is_slow_tls(chain: Sequence[BaseException]) -> bool:
-    """Whether the server was connected and did not answer the TLS handshake: a process that stands
-    still looks so, since its kernel connects."""
+    """Whether the server was connected and did not answer the TLS handshake: a stopped process
+    looks like this, since its kernel accepts connections."""
     return any("handshake operation timed out" in str(e) for e in chain)
 
 
 def _at_proxy(chain: Sequence[BaseException]) -> bool:
-    """Whether the way ended at the proxy: it was not reached, or refused the tunnel."""
+    """Whether the path ended at the proxy: it was not reached, or refused the tunnel."""
     kinds = (*_UNSENT, urllib3.exceptions.ProxyError, socket.gaierror)
     return any(isinstance(e, kinds) or "Tunnel connection failed" in str(e) for e in chain)
 
@@ -196,7 +196,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, access: Access) -> str:
 
 
 def _tls(error: ssl.SSLError) -> str:
-    """Another complaint of the TLS library, in words where they are known."""
+    """Another error of the TLS library, in plain words where known."""
     reason = (error.reason or "").upper()
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):
         return f"it refuses our client certificate ({_plain(reason.partition('ALERT_')[2])})"

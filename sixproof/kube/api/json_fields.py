@@ -1,7 +1,7 @@
-"""Reading fields of API objects, whose every part may be absent or of another shape.
+"""Reading fields of API objects, any part of which may be absent or of another shape.
 
-What a server sends is data of somebody else: a reader takes what has the wanted type and treats
-the rest as absent, so that one odd object never ends discovery.
+What a server sends is foreign data: a reader takes values of the expected type and treats the rest
+as absent, so that one odd object never ends discovery.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Manifest = dict[str, Any]
 
 
 def at(value: Any, *path: str) -> Any:
-    """The value below `path`, None where any part of the way is missing."""
+    """The value below `path`, None where any part of it is missing."""
     for key in path:
         if not isinstance(value, dict):
             return None
@@ -99,7 +99,7 @@ def time_of(value: Any, *path: str) -> datetime.datetime | None:
 
 
 def address(value: str) -> IPAddress | None:
-    """The address, None where the text is none."""
+    """The address, None where the text is not one."""
     try:
         return ipaddress.ip_address(value.strip())
     except ValueError:
@@ -112,7 +112,7 @@ def addresses(values: Iterable[str]) -> tuple[IPAddress, ...]:
 
 
 def network(value: str) -> IPNetwork | None:
-    """The network, its host bits cleared; None where the text is none."""
+    """The network, its host bits cleared; None where the text is not one."""
     try:
         return ipaddress.ip_network(value.strip(), strict=False)
     except ValueError:
@@ -125,7 +125,7 @@ def networks(values: Iterable[str]) -> tuple[IPNetwork, ...]:
 
 
 def families(values: Iterable[IPAddress | IPNetwork]) -> tuple[Family, ...]:
-    """The families met among addresses or networks, in the order in which they first appear."""
+    """The families of addresses or networks, in the order in which they first appear."""
     return tuple(dict.fromkeys(Family.of(v) for v in values))
 
 

@@ -1,4 +1,4 @@
-"""Kinds of API objects: how a kind is called and where the API server keeps it."""
+"""Kinds of API objects: what a kind is called and where the API server serves it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Requests to the API server: each with a time-out, every failure an `ApiError`.
 
-Each thread has an `ApiClient` of its own.
+Each thread has its own `ApiClient`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Request:
-    """One request; `purpose` is how errors call it (``get pods default/web``).
+    """One request; `purpose` is its name in errors (``get pods default/web``).
 
     `repeatable` requests may be sent again although an earlier try may have been carried out.
     """
@@ -52,7 +52,7 @@ _GREETING = Request("GET", "/version", "connect")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """The body of a successful answer, and the API server's clock where it told it."""
+    """The body of a successful answer, and the API server's clock if the answer has it."""
 
     body: bytes
     date: datetime.datetime | None
@@ -71,7 +71,7 @@ class Rest:
         final: bool = False,
     ) -> None:
         """`timeout` is for one try, `patience` for all tries of a request, both in seconds; `say`
-        is told when the API server keeps a request waiting. `final` as for `Silence`."""
+        gets a message when the API server keeps a request waiting. `final` as for `Silence`."""
         self.access = access
         self.patience = patience
         self._timeouts = (min(timeout, _CONNECT), timeout)
@@ -90,7 +90,7 @@ class Rest:
         return self._silence.given_up()
 
     def greet(self) -> tuple[str, datetime.timedelta]:
-        """The API server's version ("" where it does not tell), and how far its clock is ahead.
+        """The API server's version ("" if not reported), and how far its clock is ahead.
 
         Raises:
             ApiError: no answer, refused credentials, or not an API server.
@@ -144,11 +144,11 @@ class Rest:
         return _decode(request, self.send(request))
 
     def send(self, request: Request, *, patience: float | None = None) -> ApiResponse:
-        """Send a request, again while the API server is busy or away.
+        """Send a request; retry while the API server is busy or away.
 
-        `patience` bounds the tries after refusals that pass. Silence is met with this connection's
-        own patience, whatever is given here: one try may have used up a short one all alone. 0 ends
-        both at the first try.
+        `patience` bounds the retries after transient refusals. Silence is met with this
+        connection's own patience, whatever is given here: a single try may have used up a short
+        one. 0 ends both at the first try.
 
         Raises:
             ApiError: the last try failed; status 0 means that no answer came.
@@ -168,11 +168,11 @@ class Rest:
         return wait.retry(lambda: self._once(request), lasting)
 
     def authorized(self, purpose: str, attempt: Callable[[str], T]) -> T:
-        """What `attempt` returns, given the ``Authorization`` header ("" for none). Where the API
-        server refuses the credentials and there are newer ones, it is called again with them.
+        """The result of `attempt`, given the ``Authorization`` header ("" for none). Where the API
+        server refuses the credentials and newer ones exist, it is called again with them.
 
         Raises:
-            ApiError: as `attempt`; status 401 where no credentials are to be had.
+            ApiError: as `attempt`; status 401 where no credentials are available.
         """
         credentials = self.access.credentials
         try:
@@ -183,7 +183,7 @@ class Rest:
                 if error.status != 401 or not credentials.refused(header):
                     raise
             client = self._client()
-            client.rest_client.close()  # its connections may have shown an old certificate
+            client.rest_client.close()  # its connections may have presented an old certificate
             return attempt(credentials.header())
         except ClusterUnreachable as error:
             raise ApiError(f"{purpose}: {error}", status=401) from error
@@ -235,8 +235,8 @@ class Rest:
 
 
 class _Unverified(HTTPSConnectionPool):
-    """Connections to a server that need not prove who it is. That is said once to the user, not
-    warned of at each request, since such warnings may be errors where we run."""
+    """Connections to a server whose certificate is not verified. The user is informed once instead
+    of being warned at each request, since such warnings may be errors where we run."""
 
     def _validate_conn(self, conn: Any) -> None:
         if conn.is_closed:
@@ -244,7 +244,7 @@ class _Unverified(HTTPSConnectionPool):
 
 
 def _address(client: ApiClient, request: Request, authorization: str) -> tuple[str, dict[str, Any]]:
-    """The URL and the headers, credentials among them."""
+    """The URL and the headers, including credentials."""
     headers: dict[str, Any] = {"Accept": JSON}
     if authorization:
         headers["Authorization"] = authorization

@@ -1,6 +1,6 @@
-"""Waiting: the only module of this room that sleeps.
+"""Waiting: the only module of this package that sleeps.
 
-Convergence is polled, never slept out, and every wait has an end.
+Convergence is polled, never slept out, and every wait has a limit.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waited(Generic[T]):
-    """What a wait ended with: the last value, whether it was accepted, and the seconds it took."""
+    """How a wait ended: the last value, whether it was accepted, and the seconds it took."""
 
     value: T
     accepted: bool
@@ -33,11 +33,10 @@ def until(
     first: float = 0.1,
     longest: float = 1.0,
 ) -> Waited[T]:
-    """Look again and again until the value is accepted or `timeout` seconds have passed.
+    """Poll until the value is accepted or `timeout` seconds have passed.
 
-    The pauses grow from `first` to `longest` seconds: what is quick is seen at once, what is slow
-    costs the API server one request a second. At least one look is taken. What `look` raises is
-    passed on.
+    The pauses grow from `first` to `longest` seconds: fast changes are seen at once, slow ones cost
+    the API server one request a second. At least one look is taken. Errors of `look` are passed on.
     """
     begun = time.monotonic()
     retrying = tenacity.Retrying(
@@ -56,10 +55,10 @@ def until(
 
 
 def retry(call: Callable[[], T], patience: Callable[[BaseException], float]) -> T:
-    """Call again after errors, each for as many seconds since the first call as `patience` has for
-    it; 0 ends it at once.
+    """Call again after errors, each for as many seconds since the first call as `patience` returns
+    for it; 0 gives up at once.
 
-    The last error is raised as it was.
+    The last error is raised unchanged.
     """
 
     def worn_out(state: tenacity.RetryCallState) -> bool:

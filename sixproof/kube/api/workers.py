@@ -1,4 +1,4 @@
-"""The one bounded pool of threads on which independent requests run side by side."""
+"""The one bounded pool of threads on which independent requests run in parallel."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ class Workers:
         self._inside = threading.local()
 
     def gather(self, calls: Iterable[Callable[[], T]]) -> list[T]:
-        """What the calls return, in their order.
+        """The results of the calls, in order.
 
         All calls have ended when this returns or raises; it raises the first error in that order.
-        Within a call it works the calls one by one: a worker that waited for workers could starve.
+        When called within a call it runs the calls one by one: a worker waiting for workers could
+        starve.
         """
         if getattr(self._inside, "worker", False):
             return [call() for call in calls]
@@ -32,7 +33,7 @@ class Workers:
         try:
             futures = [self._pool.submit(self._work, batch, call) for call in calls]
             concurrent.futures.wait(futures)
-        except BaseException:  # Ctrl-C: who cleans up after it must find all that was made
+        except BaseException:  # Ctrl-C: the clean-up must find everything that was created
             batch.stop()
             raise
         return [future.result() for future in futures]
@@ -48,7 +49,7 @@ class Workers:
 
 
 class _Batch:
-    """The calls of one gathering. It counts what is under way by itself: an interrupt may come
+    """The calls of one gathering. It keeps its own count of running calls: an interrupt may come
     between the start of a call and the caller's knowledge of it."""
 
     def __init__(self) -> None:
@@ -75,7 +76,7 @@ class _Batch:
                 self._changed.notify_all()
 
     def stop(self) -> None:
-        """Begin no more calls; return once those that began have ended."""
+        """Start no more calls; return once the running ones have ended."""
         with self._changed:
             self._stopped = True
             self._changed.wait_for(lambda: not self._running)

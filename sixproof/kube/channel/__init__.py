@@ -1,1 +1,1 @@
-"""The control channel: how agents in pods are asked, past the network under test."""
+"""The control channel: how agents in pods are reached, bypassing the network under test."""

@@ -1,4 +1,4 @@
-"""The agents of a run: which endpoint has one, and how to ask it."""
+"""The agents of a run: which endpoint has one, and how to send it requests."""
 
 from __future__ import annotations
 
@@ -17,25 +17,26 @@ A = TypeVar("A")
 OPENERS = 8
 """Exec streams that are opened at the same time."""
 SECOND_CHANCE = 1.0
-"""Seconds that an agent which was silent has for a heart-beat before it is asked anything else."""
+"""Seconds for the heart-beat of an agent that was silent, before it gets another request."""
 
 _Key = tuple[str, str]  # namespace and pod
 
 
 class Agents:
-    """Asks agents by endpoint; opens their channels when first needed and again after a loss.
+    """Sends requests to agents by endpoint; opens their channels when first needed and again after
+    a loss.
 
-    A lost channel fails what was in flight; the next request gets a new stream. It is never retried
-    by itself: a repeated probe would be another measurement.
+    A lost channel fails what was in flight; the next request gets a new stream. A request is never
+    retried automatically: a repeated probe would be another measurement.
 
-    An agent that was silent for all of its time is asked for a heart-beat first. Without one the
-    next request fails for the same reason, soon; with one the agent is used again.
+    An agent that was silent for its whole time-out must answer a heart-beat first. If it does not,
+    the next request soon fails for the same reason; if it does, the agent is used again.
     """
 
     def __init__(
         self, opener: Opener, key: str = "", multiplexer: StreamMultiplexer | None = None
     ) -> None:
-        """`key` is the mark of the run's key; agents that hold another refuse every request."""
+        """`key` is the mark of the run's key; agents with another key refuse every request."""
         self._opener = opener
         self._key = key
         self._multiplexer = multiplexer or StreamMultiplexer()
@@ -46,11 +47,11 @@ class Agents:
         self._silent: dict[_Key, AgentSilent] = {}
 
     def has(self, endpoint: Endpoint) -> bool:
-        """Whether an agent runs behind an endpoint."""
+        """Whether an endpoint has an agent."""
         return bool(endpoint.pod)
 
     def open(self, endpoints: Iterable[Endpoint]) -> None:
-        """Open the channels of these endpoints side by side, and wait for all.
+        """Open the channels of these endpoints in parallel, and wait for all.
 
         Raises:
             InfrastructureError: one could not be opened.
@@ -61,7 +62,7 @@ class Agents:
     def ask(
         self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
     ) -> concurrent.futures.Future[A]:
-        """Ask the agent of an endpoint; see `Channel.ask`."""
+        """Send a request to the agent of an endpoint; see `Channel.ask`."""
         why = self._silent.get(_key(endpoint))
         if why is None:
             return self._send(endpoint, request, answer, timeout)
@@ -74,7 +75,7 @@ class Agents:
             if error := future.exception():
                 result.set_exception(why if isinstance(error, AgentSilent) else error)
                 return
-            try:  # not on this thread: it is the multiplexer's, and a full channel makes wait
+            try:  # not on this thread: it is the multiplexer's, and a full channel blocks
                 self._pool.submit(send)
             except RuntimeError:  # the pool is shut down
                 result.set_exception(_closed(endpoint))
@@ -86,8 +87,8 @@ class Agents:
     def _send(
         self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
     ) -> concurrent.futures.Future[A]:
-        """Ask; whether the agent was silent is noted before the answer is seen. A heart-beat has
-        little time, and its loss alone calls nobody silent."""
+        """Send; whether the agent was silent is recorded before the answer is seen. A heart-beat
+        has little time, and its loss alone does not make an agent silent."""
         result: concurrent.futures.Future[A] = answer_to_come()
 
         def note(error: BaseException | None) -> None:
@@ -110,7 +111,7 @@ class Agents:
     def pinged(self, timeout: float) -> dict[Endpoint, protocol.Pong]:
         """The heart-beats of all agents whose channels are open and that answer in time, seconds.
 
-        None is opened for it: an agent that nobody asked has nothing to tell.
+        No channel is opened for it: an agent that got no request has nothing to report.
         """
         with self._lock:
             there = [e for key, e in self._met.items() if _is_open(self._channels[key])]

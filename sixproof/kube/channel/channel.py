@@ -29,15 +29,15 @@ A = TypeVar("A")
 
 STDOUT, STDERR, STATUS = 1, 2, 3
 HEARTBEAT = 5.0
-"""Seconds between heart-beats of a channel on which nothing else is heard."""
+"""Seconds between heart-beats of an otherwise idle channel."""
 SILENCE = 20.0
-"""Seconds without a word after which a channel counts as lost."""
+"""Seconds of silence after which a channel counts as lost."""
 TICK = 1.0
-"""Seconds after which overdue requests and silent channels are looked for at the latest."""
+"""Maximum seconds between checks for overdue requests and silent channels."""
 QUEUE_LIMIT = 48
 """Requests that one channel takes before `ask` waits for room (back-pressure).
 
-Fewer than an agent works on at once (`Session.IN_FLIGHT`), so that an agent never stops reading:
+Fewer than an agent handles at once (`Session.IN_FLIGHT`), so that an agent never stops reading:
 otherwise both sides could wait for the other to read.
 """
 
@@ -62,8 +62,8 @@ class _Pending:
 
 
 def _why(status: bytes) -> str:
-    """Why a stream ended, in the words of the Status that its last channel holds
-    (``v4.channel.k8s.io``); "" where it ended well or nothing was said."""
+    """Why a stream ended, from the Status on its last channel (``v4.channel.k8s.io``); "" where it
+    ended well or there is no Status."""
     try:
         told = json.loads(status)
         said = json_fields.text(told, "message") or json_fields.text(told, "reason")
@@ -74,7 +74,7 @@ def _why(status: bytes) -> str:
 
 class Channel:
     """One pod's stream. All methods may be called from any thread. `key` is the mark of the run's
-    key, which every request bears; `subjects` are what its errors are about."""
+    key, which every request carries; `subjects` are what its errors are about."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Channel:
         return future
 
     def close(self) -> None:
-        """End the stream; what is unanswered fails."""
+        """End the stream; unanswered requests fail."""
         self._multiplexer.remove(self)
         self.break_off("closed by the runner")
 
@@ -140,7 +140,7 @@ class Channel:
         return int(self._stream.sock.sock.fileno())  # type: ignore[attr-defined]
 
     def work(self, readable: bool) -> None:
-        """Write what waits, read what came, fail what is overdue."""
+        """Write what is queued, read what arrived, fail what is overdue."""
         try:
             while self._outbox:
                 self._stream.write_stdin(self._outbox.popleft())
@@ -152,7 +152,7 @@ class Channel:
         self._tick()
 
     def break_off(self, reason: str, kind: type[ChannelLost] = ChannelLost) -> None:
-        """The stream is gone: everything unanswered fails for the reason, with a `kind`."""
+        """The stream is gone: every unanswered request fails for the reason, with a `kind`."""
         with self._lock:
             if not self.lost:
                 said = bytes(self._stderr[-300:]).decode(errors="replace").strip()
@@ -172,8 +172,8 @@ class Channel:
             self._stream.update(timeout=0)
             self._stderr += self._stream.read_channel(STDERR)
             del self._stderr[:-2000]
-            # Last, since reading any channel may take more from the socket, and what then lies in
-            # the stream's own buffer makes no descriptor readable.
+            # Last, since reading any channel may take more from the socket, and data in the
+            # stream's own buffer makes no descriptor readable.
             self._collect(self._stream.read_channel(STDOUT))
             raw = self._stream.sock.sock  # type: ignore[attr-defined]
             if not (isinstance(raw, ssl.SSLSocket) and raw.pending()):
@@ -195,7 +195,7 @@ class Channel:
 
     def _take(self, line: bytes) -> None:
         value = protocol.decode_line(line)
-        if value["id"] == 0 and "error" in value:  # it could not even read which request
+        if value["id"] == 0 and "error" in value:  # it could not even read the request's number
             raise ConnectionError(f"the agent refused a line: {value['error']}")
         with self._lock:
             item = self._pending.pop(value["id"], None)
@@ -245,7 +245,7 @@ class StreamMultiplexer:
         self._thread.start()
 
     def add(self, channel: Channel) -> None:
-        """Take over a channel's stream; close it where this multiplexer is closed already."""
+        """Take over a channel's stream; close it if this multiplexer is closed already."""
         with self._lock:
             closed = self._stop
             if not closed:
@@ -255,13 +255,13 @@ class StreamMultiplexer:
         self.wake()
 
     def remove(self, channel: Channel) -> None:
-        """Let go of a channel's stream."""
+        """Release a channel's stream."""
         with self._lock:
             self._channels.discard(channel)
         self.wake()
 
     def wake(self) -> None:
-        """Something waits to be written."""
+        """Wake the thread: something is queued to be written."""
         with contextlib.suppress(BlockingIOError, OSError):
             self._ringer.send(b"!")
 
@@ -280,7 +280,7 @@ class StreamMultiplexer:
     def _run(self) -> None:
         while not self._stop:
             ready = self._wait(self._live())
-            # Looked up again: the bell that was just emptied may have rung for a new channel.
+            # Looked up again: the wake-up that was just drained may have been for a new channel.
             for channel in self._live():
                 channel.work(readable=channel in ready)
 
@@ -305,7 +305,7 @@ class StreamMultiplexer:
 
 
 def answer_to_come() -> concurrent.futures.Future[A]:
-    """A future that its holder cannot cancel: the answer will come all the same."""
+    """A future that its holder cannot cancel: the answer will arrive anyway."""
     future: concurrent.futures.Future[A] = concurrent.futures.Future()
     future.set_running_or_notify_cancel()
     return future

@@ -38,7 +38,7 @@ class ExecStream:
         return self._open
 
     def update(self, timeout: float = 0) -> None:
-        """Read the frames that have come."""
+        """Read the frames that have arrived."""
         while self._open and self._readable(timeout):
             timeout = 0
             opcode, frame = self.sock.recv_data_frame(True)
@@ -50,7 +50,7 @@ class ExecStream:
                     self._read[data[0]] = self._read.get(data[0], b"") + data[1:]
 
     def read_channel(self, channel: int, timeout: float = 0) -> bytes:
-        """What has come on a channel since the last call."""
+        """The data that arrived on a channel since the last call."""
         if channel not in self._read:
             self.update(timeout)
         return self._read.pop(channel, b"")
@@ -60,7 +60,7 @@ class ExecStream:
         self.sock.send_binary(_STDIN + data)
 
     def close(self) -> None:
-        """Say goodbye and hang up, without waiting for the other side's farewell."""
+        """Send a close frame and hang up, without waiting for the other side's."""
         self._open = False
         with contextlib.suppress(Exception):
             self.sock.send_close()
@@ -70,7 +70,7 @@ class ExecStream:
         raw: Any = self.sock.sock
         if isinstance(raw, ssl.SSLSocket) and raw.pending():
             return True
-        poll = select.poll()  # select() knows no descriptor above 1023
+        poll = select.poll()  # select() supports no descriptor above 1023
         poll.register(raw, select.POLLIN)
         return bool(poll.poll(timeout * 1000))
 
@@ -78,12 +78,11 @@ class ExecStream:
 def opener(
     cluster: Cluster, container: str, command: Sequence[str], timeout: float = CONNECT_TIMEOUT
 ) -> Opener:
-    """An opener that starts `command` in a container of the pod it is asked for, in `timeout`
-    seconds.
+    """An opener that starts `command` in a container of the pod passed to it, in `timeout` seconds.
 
-    The client library's `stream()` swaps a method of the shared ApiClient for the time of a call,
-    keeps all output for ever, waits without end for a server that is silent, and knows fewer
-    proxies than requests do: so the socket is ours, and websocket-client speaks on it.
+    The client library's `stream()` swaps a method of the shared ApiClient during a call, keeps all
+    output forever, waits without limit for a silent server, and supports fewer proxies than
+    requests do: so the socket is ours, and websocket-client uses it.
     """
 
     def open_stream(namespace: str, pod: str) -> Stream:
@@ -104,7 +103,7 @@ def opener(
 def _open(
     access: Access, path: str, purpose: str, authorization: str, timeout: float
 ) -> websocket.WebSocket:
-    """Raises: ApiError where no answer comes, or a refusal."""
+    """Raises: ApiError if no answer comes, or a refusal."""
     # Imported here: the client library takes 0.3 s, which `pytest --help` need not pay.
     import urllib3.exceptions
     import websocket

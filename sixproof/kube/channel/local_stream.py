@@ -1,5 +1,5 @@
 """A stream over a local socket, in place of an exec stream: to an agent outside the cluster, and to
-one that a test plays."""
+one that a test simulates."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class SocketHolder:
 class LocalStream:
     """One end of a socket pair whose other end is the standard input and output of a bridge.
 
-    `stderr`, if given, carries what the bridge says there. `ended` is called once, when this side
-    closes, and `status` tells how the other side ended.
+    `stderr`, if given, carries the bridge's standard error. `ended` is called once, when this side
+    closes, and `status` returns how the other side ended.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class LocalStream:
         return self._open
 
     def update(self, timeout: float = 0) -> None:  # noqa: ARG002 - the client library's name
-        """Take in what has come."""
+        """Read what has arrived."""
         if not self._open:
             return
         if self._stderr is not None:
@@ -59,7 +59,7 @@ class LocalStream:
                 self._keep(STATUS, self._status())
 
     def read_channel(self, channel: int, timeout: float = 0) -> bytes:
-        """What has come on a channel since it was last read."""
+        """The data that arrived on a channel since it was last read."""
         if channel not in self._read:
             self.update(timeout)
         return self._read.pop(channel, b"")
@@ -83,7 +83,7 @@ class LocalStream:
 
 
 class FarEnd:
-    """The pod's end of a local stream, where a test plays the agent."""
+    """The pod's end of a local stream, where a test simulates the agent."""
 
     def __init__(self, sock: socket.socket, stderr: socket.socket) -> None:
         sock.settimeout(10)

@@ -1,4 +1,4 @@
-"""Which families and CIDRs a cluster hands out, from the several places that tell."""
+"""Which families and CIDRs a cluster assigns, from the several places that show it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def service_families(
     """The families of ClusterIPs, the default one first.
 
     Where no range is known, the API server is asked to complete a PreferDualStack service without
-    creating it; where it refuses that too, the services that exist tell what they have.
+    creating it; if it refuses that too, the families of existing services are used.
     """
     if cidrs:
         return json_fields.families(cidrs)
@@ -62,7 +62,7 @@ def service_families(
 def pod_families(pods: Iterable[Manifest], cidrs: Sequence[IPNetwork]) -> tuple[Family, ...]:
     """The families that running pods have, IPv4 first; those of the ranges where no pod runs.
 
-    Pods of the host network tell nothing: their addresses are the node's.
+    Pods of the host network show nothing: their addresses are the node's.
     """
     found: set[Family] = set()
     for pod in pods:

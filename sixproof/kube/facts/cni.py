@@ -1,4 +1,4 @@
-"""Which CNI runs, and how it carries packets, as far as the API server can tell."""
+"""Which CNI runs, and how it carries packets, as far as the API server shows it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _DAEMONS = {
     "weave-net": "Weave",
     "kube-router": "kube-router",
 }
-"""DaemonSets that install a CNI, the first match names it."""
+"""DaemonSets that install a CNI; the first match names it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Cni:
-    """A CNI. What cannot be told is empty. `mtu` is that of pods, in bytes, where it is set and not
+    """A CNI. Unknown values are empty. `mtu` is that of pods, in bytes, where it is set and not
     left to the CNI; `pod_cidrs` are its own pools."""
 
     name: str = ""
@@ -42,7 +42,7 @@ class Cni:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sources:
-    """The objects that tell about the CNI; empty ones were absent or may not be read."""
+    """The objects that describe the CNI; empty ones were absent or may not be read."""
 
     daemon_sets: tuple[Manifest, ...] = ()
     pools: tuple[Manifest, ...] = ()  # Calico's IPPools
@@ -84,7 +84,7 @@ def encapsulation(pool: Manifest) -> str:
 
 
 def environment(daemon: Manifest, config_maps: Iterable[Manifest] = ()) -> dict[str, str]:
-    """The variables of a DaemonSet's first container, those of config maps looked up."""
+    """The variables of a DaemonSet's first container, with those from config maps resolved."""
     known = {json_fields.name(c): json_fields.mapping(c, "data") for c in config_maps}
     found: dict[str, str] = {}
     for container in json_fields.entries(daemon, "spec", "template", "spec", "containers")[:1]:
@@ -100,7 +100,7 @@ def environment(daemon: Manifest, config_maps: Iterable[Manifest] = ()) -> dict[
 
 
 def image_tag(daemon: Manifest) -> str:
-    """The tag of a DaemonSet's first container (``v3.31.0``), "" where a digest alone names it."""
+    """The tag of a DaemonSet's first container (``v3.31.0``), "" where only a digest names it."""
     for container in json_fields.entries(daemon, "spec", "template", "spec", "containers")[:1]:
         image = json_fields.text(container, "image").partition("@")[0]
         return image.rpartition("/")[2].partition(":")[2]
@@ -134,13 +134,13 @@ def _calico(cni: Cni, sources: Sources, env: Mapping[str, str]) -> Cni:
 
 
 def _serves_pods(pool: Manifest) -> bool:
-    """Whether pods get addresses of an IPPool: it is on, and not for load balancers alone."""
+    """Whether pods get addresses from an IPPool: it is enabled, and not for load balancers only."""
     uses = json_fields.strings(pool, "spec", "allowedUses")
     return not json_fields.flag(pool, "spec", "disabled") and set(uses) != {"LoadBalancer"}
 
 
 def _calico_dataplane(sources: Sources, env: Mapping[str, str]) -> str:
-    """``iptables``, ``nftables`` or ``eBPF``. Felix takes its environment before its object."""
+    """``iptables``, ``nftables`` or ``eBPF``. Felix's environment overrides its object."""
     spec = {**json_fields.mapping(sources.felix, "spec")}
     spec.update({"bpfEnabled": env["FELIX_BPFENABLED"]} if env.get("FELIX_BPFENABLED") else {})
     spec.update(

@@ -1,4 +1,4 @@
-"""The cluster's own pods that carry traffic or answer for it, and their settings."""
+"""The cluster's own pods that carry traffic or report on it, and their settings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WORDS = 200
 
 @dataclasses.dataclass(frozen=True)
 class ComponentPod:
-    """A pod of the cluster's own: `component` is what it is (``kube-proxy``, ``CoreDNS``, ...),
+    """One of the cluster's own pods: `component` is what it is (``kube-proxy``, ``CoreDNS``, ...),
     `started` an ISO 8601 time, `addresses` its podIPs."""
 
     component: str
@@ -56,8 +56,8 @@ def pods(cluster: Cluster, cni_namespace: str = "") -> tuple[list[ComponentPod],
 
 @dataclasses.dataclass(frozen=True)
 class StrayEndpoint:
-    """A ready address of an EndpointSlice that no pod of its namespace has, nor a node. `kept_by`
-    names the controller that keeps the slice, "" where none does."""
+    """A ready address of an EndpointSlice that neither a pod of its namespace nor a node has.
+    `kept_by` names the controller that manages the slice, "" for none."""
 
     namespace: str
     service: str
@@ -69,7 +69,7 @@ class StrayEndpoint:
 @dataclasses.dataclass(frozen=True)
 class EndedPod:
     """A pod of a run whose `container` ended, or which the kubelet or the API server ended as a
-    whole (""): `how` says it in their words, `when` is an ISO 8601 time or ""."""
+    whole (""): `how` gives the reason in their words, `when` is an ISO 8601 time or ""."""
 
     namespace: str
     name: str
@@ -81,7 +81,7 @@ class EndedPod:
 
 @dataclasses.dataclass(frozen=True)
 class RunSeen:
-    """What the API shows of a run's own objects that may explain what failed; `problems` say what
+    """What the API shows of a run's own objects that may explain a failure; `problems` list what
     could not be read."""
 
     strays: list[StrayEndpoint] = dataclasses.field(default_factory=list)

@@ -1,6 +1,6 @@
-"""What diagnostic commands show, as the API server's objects: a few bounded lists side by side.
+"""What diagnostic commands show, as the API server's objects: a few bounded lists in parallel.
 
-Each part is read by itself: what is refused, not served or late is a problem of that part alone.
+Each part is read separately: a refused, unserved or late request is a problem of that part only.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from sixproof.kube.runs import ownership
 from sixproof.model import ClusterFacts
 
 MOST = 300
-"""Objects of one request that are taken."""
+"""Maximum number of objects per request."""
 NEWEST = 200
-"""Events that are kept, the newest ones."""
+"""Maximum number of events, the newest ones."""
 SECONDS = 6.0
-"""Seconds after which no further request is begun; one lasts at most the connection's time-out."""
+"""Seconds after which no request is started; one lasts at most the connection's time-out."""
 NODES, PODS, DAEMON_SETS = "nodes", "components/pods", "components/daemonsets"
 CONFIG_MAPS, RUN_PODS, EVENTS = "components/configmaps", "run/pods", "events"
 SERVICES, ENDPOINT_SLICES = "dns/services", "dns/endpointslices"
 BLOCKS, AFFINITIES = "calico/ipamblocks", "calico/blockaffinities"
 NODE_STATUSES = "calico/caliconodestatuses"
-"""Names of parts, as the files of a bundle are called."""
+"""Names of parts, used as file names in a bundle."""
 
 _CALICO_LISTS = ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
 _DAEMONS = ("calico-node", "canal", "kube-proxy")
@@ -46,8 +46,8 @@ _CALICO_GROUP = CALICO_API.partition("/")[0]
 class Part:
     """What was read for one file of a diagnostics bundle.
 
-    `name` is its path without an ending (``calico/ippools``), `command` what shows the same by
-    hand. `problems` say what of it could not be read; `cut` tells that there are more objects.
+    `name` is its path without an extension (``calico/ippools``), `command` shows the same by hand.
+    `problems` say what of it could not be read; `cut` means that there are more objects.
     """
 
     name: str
@@ -80,11 +80,11 @@ def read(
     only: Collection[str] = (),
     hurried: Callable[[], bool] = lambda: False,
 ) -> tuple[Part, ...]:
-    """The parts, in the order of their names; those named by `only` where it names some.
+    """The parts, in order of name; only those in `only`, if given.
 
     `calico_api` is the version that Calico's objects are read from (projectcalico.org/v3 or its
-    store), "" for none. Once somebody is `hurried`, nothing more is begun. Nothing is raised for
-    what the API server refuses or does not answer.
+    store), "" for none. Once `hurried` is true, no further request is started. Nothing is raised
+    for what the API server refuses or does not answer.
     """
     reader = _Reader(cluster, hurried)
     wanted = [
@@ -142,7 +142,7 @@ def _of_calico(facts: ClusterFacts, api: str) -> Plan:
 
 
 def _events(reader: _Reader, facts: ClusterFacts, run_id: str) -> Part:
-    """Warnings of the components' namespaces and of the run's, the newest first."""
+    """Warnings from the components' namespaces and the run's, newest first."""
     labels = ownership.selector(run_id)
     homes = reader.part("", "", [_Ask(resources.NAMESPACE, labels=labels)])
     names = (*spaces(facts), *map(json_fields.name, homes.objects))
@@ -171,7 +171,7 @@ class _Reader:
         self._gone = threading.Event()
 
     def part(self, name: str, command: str, asks: list[_Ask]) -> Part:
-        """What these requests give together."""
+        """The combined result of these requests."""
         answers = self._cluster.gather([functools.partial(self._answer, ask) for ask in asks])
         objects = [one for found, _ in answers for one in found[:MOST]]
         if name == DAEMON_SETS:
@@ -187,7 +187,7 @@ class _Reader:
         )
 
     def _answer(self, ask: _Ask) -> tuple[tuple[Manifest, ...], str]:
-        """The objects, one more than are taken where there are more, and why there are none."""
+        """The objects, one more than the limit where there are more, and why there are none."""
         where = f"{ask.kind}{f' of {ask.namespace}' if ask.namespace else ''}"
         if self._hurried():
             return (), f"{where}: not read, the run was to end at once"
@@ -207,14 +207,14 @@ class _Reader:
         except ApiError as error:
             if (
                 error.status == 0 and ask.kind.group != _CALICO_GROUP
-            ):  # an extension server is not all
+            ):  # one extension server is not all of them
                 self._gone.set()
             return (), self._why(ask, where, error)
 
     @staticmethod
     def _why(ask: _Ask, where: str, error: ApiError) -> str:
         if error.status == 404 and ask.name:
-            return ""  # an object that there need not be
+            return ""  # an object that need not exist
         if error.status == 404:
             return f"{where}: not served by this cluster"
         if error.status == 403:

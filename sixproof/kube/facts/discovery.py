@@ -1,7 +1,7 @@
-"""What a cluster is, before anything is measured: one wave of small requests, side by side.
+"""What a cluster is, before anything is measured: one wave of small requests in parallel.
 
-Nothing here fails for want of a permission: what cannot be read is empty in the facts, and
-`facts.extra` says under ``unknown`` what that was.
+Nothing here fails for lack of a permission: what cannot be read is empty in the facts, and
+`facts.extra` lists it under ``unknown``.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CALICO_STORE = (
 )
 OS_LABEL = "kubernetes.io/os"
 _SYSTEM = "kube-system"
-_PODS = 100  # running pods that are looked at for their families
+_PODS = 100  # running pods that are checked for their families
 
 
 def discover(cluster: Cluster) -> ClusterFacts:
@@ -188,7 +188,7 @@ def node_facts(node: Manifest) -> NodeFacts:
 
 
 def _os(told: str, labelled: str) -> str:
-    """A node's operating system: what is not Linux counts, whether the kubelet or the label says
+    """A node's operating system: anything but Linux counts, whether the kubelet or the label says
     so; schedulers go by the label."""
     return next((os for os in (told, labelled) if os and os != LINUX), told or labelled)
 

@@ -17,7 +17,7 @@ _OLD = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotRunningReason:
-    """Why something does not run: in the cluster's words, and what helps. `final` causes do not go
+    """Why something does not run, in the cluster's words, and what helps. `final` causes do not go
     away by waiting."""
 
     what: str
@@ -29,7 +29,7 @@ class NotRunningReason:
 
 
 def explain(cluster: Cluster, namespace: str, pod: str) -> str:
-    """Why a pod is not ready, in one line; says so where that cannot be told."""
+    """Why a pod is not ready, in one line; says so where that is unknown."""
     try:
         found = cluster.find(resources.POD, pod, namespace)
         selector = f"involvedObject.name={pod}" if found else ""
@@ -112,7 +112,7 @@ def how_ended(status: Manifest) -> str:
 
 
 def _ended(status: Manifest) -> str:
-    """The same, with its last words."""
+    """The same, with its last output."""
     how, said = how_ended(status), json_fields.text(_terminated(status), "message")
     return one_line(f"{how}: {said}") if said else how
 
@@ -145,7 +145,7 @@ def _message(event: Manifest) -> str:
 
 
 def last_seen(event: Manifest) -> datetime.datetime:
-    """When an event was seen last, with its zone; long ago where it does not tell."""
+    """When an event was last seen, with its zone; a time long ago if it does not say."""
     times = [
         json_fields.time_of(event, *path)
         for path in (
@@ -159,7 +159,7 @@ def last_seen(event: Manifest) -> datetime.datetime:
 
 
 def _with_remedy(what: str, remedies: Sequence[tuple[str, str]]) -> NotRunningReason:
-    """The cause with every remedy whose pattern it matches: a scheduler names all its obstacles."""
+    """The cause with every remedy whose pattern it matches: a scheduler lists all obstacles."""
     fitting = [remedy for pattern, remedy in remedies if re.search(pattern, what, re.IGNORECASE)]
     return NotRunningReason(one_line(what), "; ".join(fitting))
 
@@ -167,7 +167,7 @@ def _with_remedy(what: str, remedies: Sequence[tuple[str, str]]) -> NotRunningRe
 # kubelet's message holds the CNI plugin's own reason as its last part.
 _CNI = re.compile(r'plugin type="(?P<plugin>[^"]+)"[^:]*failed \(add\):\s*(?P<said>.+)', re.DOTALL)
 
-# Reasons of the kubelet that no waiting changes.
+# Reasons of the kubelet that waiting does not change.
 _FINAL = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 
 _IMAGES = (
@@ -196,7 +196,7 @@ _SCHEDULING = (
     (r"too many pods|insufficient|OutOf", "free the node, or name others with --six-nodes"),
     (r"sysctl", "the node's kubelet forbids a sysctl: --six-nodes names others"),
 )
-# Reasons of events that tell why a pod does not start, with what helps.
+# Reasons of events that explain why a pod does not start, with what helps.
 _TELLING: dict[str, Sequence[tuple[str, str]]] = {
     "Failed": _IMAGES,
     "BackOff": (),

@@ -1,4 +1,4 @@
-"""What the harness may do here, asked before it starts, and the RBAC it needs, as YAML."""
+"""What the harness may do here, checked before it starts, and the RBAC it needs, as YAML."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _APPLY = ("get", "list", "create", "patch", "delete")
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Need:
-    """Verbs on a resource that the harness wants, and what for.
+    """Verbs on a resource that the harness needs, and what for.
 
-    `resource` may name a subresource (``pods/exec``), `names` the only objects that are meant.
-    Those that are not `required` cost only what `purpose` says.
+    `resource` may name a subresource (``pods/exec``), `names` restricts it to these objects. Those
+    that are not `required` cost only what `purpose` says.
     """
 
     verbs: tuple[str, ...]
@@ -114,7 +114,7 @@ CALICO_NEEDS = (
              required=False, namespaced=False)
         for verb, plural in (("get", "installations"), ("list", "tigerastatuses"))
     ),
-    # Calico's API server asks for the tier too when a policy is read or written.
+    # Calico's API server checks access to the tier too when a policy is read or written.
     *(
         Need(_APPLY, f"tier.{plural}", "projectcalico.org", "Calico policies under test",
              required=False, namespaced=False)
@@ -130,18 +130,18 @@ POOL_NEEDS = (
     Need(("create", "patch", "delete"), "ippools", "projectcalico.org",
          "IP pools of the run's own (--six-disruptive)", required=False, namespaced=False),
 )  # fmt: skip
-"""Wanted only by tests that make pools; who may not is told by the test."""
+"""Needed only by tests that create pools; a missing permission is reported by the test."""
 
 HOST_NEEDS = (
     Need(("create", "delete"), "hostendpoints", "projectcalico.org",
          "a host endpoint of the run's own (--six-disruptive)", required=False, namespaced=False),
 )  # fmt: skip
-"""Wanted only by the test of fail-safe ports."""
+"""Needed only by the test of fail-safe ports."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Permissions:
-    """What may be done; `missing` holds the needs cut down to the verbs that are refused.
+    """What is permitted; `missing` holds the needs reduced to the verbs that are refused.
 
     `unknown` says why the API server could not be asked, "" where it was.
     """
@@ -158,9 +158,9 @@ def needs(
     pools: bool = False,
     hosts: bool = False,
 ) -> tuple[Need, ...]:
-    """Everything that the harness asks for, where these APIs are served; `pull_secret` names the
-    secret that is copied into the run's namespaces, `pools` tells whether it makes IPPools, `hosts`
-    whether it makes a HostEndpoint."""
+    """Everything that the harness needs, where these APIs are served; `pull_secret` names the
+    secret that is copied into the run's namespaces, `pools` and `hosts` state whether it creates
+    IPPools and a HostEndpoint."""
     return (
         *NEEDS,
         *(_pull_secret(pull_secret) if pull_secret else ()),
@@ -172,7 +172,7 @@ def needs(
 
 
 def serves_admin_policies(cluster: Cluster) -> bool:
-    """Whether the API server has the policy API; False where that is not told."""
+    """Whether the API server has the policy API; False where that is unknown."""
     try:
         return ADMIN_NEEDS[0].group in cluster.catalog.groups(patience=0)
     except ApiError:
@@ -184,9 +184,9 @@ def _pull_secret(name: str) -> tuple[Need, ...]:
 
 
 def check(cluster: Cluster, *, calico_api: bool, pull_secret: str = "") -> Permissions:
-    """Ask the API server about each need, side by side (SelfSubjectAccessReview).
+    """Ask the API server about each need, in parallel (SelfSubjectAccessReview).
 
-    Namespaced resources are asked about for all namespaces, since the run's does not exist yet.
+    Namespaced resources are checked for all namespaces, since the run's does not exist yet.
 
     Raises:
         ApiError: the API server is gone.
@@ -228,7 +228,7 @@ def _allowed(cluster: Cluster, need: Need, verb: str) -> bool:
 
 
 def rbac(wanted: Iterable[Need], name: str = "sixproof") -> str:
-    """A ClusterRole with these needs as YAML, each rule under a comment that says what for."""
+    """A ClusterRole with these needs as YAML, each rule under a comment with its purpose."""
     lines = [
         "apiVersion: rbac.authorization.k8s.io/v1",
         "kind: ClusterRole",

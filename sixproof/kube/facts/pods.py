@@ -1,4 +1,4 @@
-"""Pods that run: waiting for them, and their addresses in both families."""
+"""Running pods: waiting for them, and their addresses in both families."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def wait_ready(
 ) -> dict[str, RunningPod]:
     """The named pods, by name, once all are ready and have addresses.
 
-    One list request (by label `selector`) asks for all of them, ten times a second at first and
-    once a second later. `timeout` is in seconds; a pod that can never start ends the wait at once.
+    One list request (by label `selector`) covers all of them, ten times a second at first and once
+    a second later. `timeout` is in seconds; a pod that can never start ends the wait at once.
 
     Raises:
         NotReady: some are not ready in time; the message says why.
@@ -72,7 +72,7 @@ class Settled:
 def settle(
     cluster: Cluster, namespace: str, selector: str, names: Iterable[str], timeout: float
 ) -> Settled:
-    """The named pods once each is ready or can never be, or `timeout` seconds have passed.
+    """The named pods once each is ready or never can be, or `timeout` seconds have passed.
 
     Raises:
         ApiError: the API server refused or is gone.
@@ -95,7 +95,7 @@ def settle(
 
 
 def running_pod(pod: Manifest) -> RunningPod | None:
-    """The pod where it is ready and has addresses, else None."""
+    """The pod if it is ready and has addresses, else None."""
     ips = [json_fields.text(entry, "ip") for entry in json_fields.entries(pod, "status", "podIPs")]
     addresses = json_fields.addresses(ips)
     ready = json_fields.text(json_fields.condition(pod, "Ready"), "status") == "True"

@@ -1,4 +1,4 @@
-"""The policies that stand in a cluster, as manifests for the oracle."""
+"""The policies in a cluster, as manifests for the oracle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CLUSTER_WIDE = {
 }
 """Kinds whose objects may select the pods of any namespace."""
 SETS = ("GlobalNetworkSet", "NetworkSet")
-"""What rules of Calico's policies name by label; read only where such a policy stands."""
+"""What rules of Calico's policies refer to by label; read only where such a policy exists."""
 
 _Listing = Callable[[], tuple[Manifest, ...]]
 _COPIES = ("knp.default.", "kanp.", "kbanp.")
@@ -29,21 +29,21 @@ _NAMING = ("GlobalNetworkPolicy", "NetworkPolicy")
 
 
 def is_away(error: ApiError) -> bool:
-    """Whether an extension server, such as Calico's, is not reached now; others may answer."""
+    """Whether an extension server, such as Calico's, is unavailable now; others may answer."""
     return failures.is_transient(error, repeatable=True)
 
 
 def existing(
     cluster: Cluster, namespaces: tuple[str, ...], *, calico: bool = True
 ) -> tuple[Manifest, ...]:
-    """Every policy that may concern pods of these namespaces; without Calico's, which an extension
-    server may serve that is away, where `calico` is False.
+    """Every policy that may concern pods of these namespaces; without Calico's, whose extension
+    server may be away, where `calico` is False.
 
     Calico's own copies of Kubernetes policies (``knp.default.…``) are left out: they would count
     twice. So are those of the harness, which come and go with its tests and concern no other pods.
 
     Raises:
-        ApiError: a policy that is served may not be read; what holds could then not be told.
+        ApiError: a policy that is served may not be read; the effective rules are then unknown.
     """
     wanted = [
         kind
@@ -64,8 +64,8 @@ def existing(
 
 
 def of_namespaces(cluster: Cluster, namespaces: tuple[str, ...]) -> tuple[Manifest, ...]:
-    """The policies that stand in these namespaces, Kubernetes' and Calico's; copies and the
-    harness's own are left out as in `existing`.
+    """The policies in these namespaces, Kubernetes' and Calico's; copies and the harness's own are
+    left out as in `existing`.
 
     Raises:
         ApiError: they may not be read.

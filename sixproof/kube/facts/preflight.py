@@ -1,6 +1,6 @@
-"""Can this cluster be tested at all? Findings from facts alone, root causes first.
+"""Can this cluster be tested at all? Findings from facts only, root causes first.
 
-A BLOCKER stops the run: nothing could be measured, or everything would fail for that one reason.
+A BLOCKER stops the run: nothing could be measured, or everything would fail for that reason.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _DOCUMENTATION = "2001:db8::/32"
 def check(
     facts: ClusterFacts, permissions: Permissions, required_families: Collection[Family]
 ) -> tuple[Finding, ...]:
-    """What is wrong with a cluster, or will hurt; root causes before their consequences.
+    """What is wrong with a cluster, or will cause trouble; root causes before their consequences.
 
-    `required_families` are those that the user demands. What discovery could not tell (no
+    `required_families` are those that the user requires. What discovery could not find out (no
     permission) is never held against the cluster.
     """
     wanted = tuple(family for family in Family if family in required_families)
@@ -53,7 +53,7 @@ def check(
 
 
 def unseen(facts: ClusterFacts, permissions: Permissions) -> dict[str, str]:
-    """The codes of findings that say nothing by their absence, each with what could not be seen.
+    """The codes of findings whose absence proves nothing, each with what could not be seen.
 
     A check that looked at nothing has not passed.
     """
@@ -200,7 +200,7 @@ def _services(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding
 
 
 def ranges(facts: ClusterFacts) -> Iterator[Finding]:
-    """Ranges that collide, and ranges that are not for this use."""
+    """Ranges that overlap, and ranges that are not meant for this use."""
     pods = [(f"pod range {cidr}", cidr) for cidr in facts.pod_cidrs]
     services = [(f"service range {cidr}", cidr) for cidr in facts.service_cidrs]
     for subject, cidr in pods:
@@ -244,7 +244,7 @@ def _misuse(subject: str, cidr: IPNetwork) -> Iterator[Finding]:
 
 
 def _not_for_pods(address: IPAddress) -> str:
-    """Why an address is not fit for pods or services, "" where it is."""
+    """Why an address is unsuitable for pods or services, "" where it is not."""
     if address.is_link_local:
         return "link-local (RFC 4291 section 2.5.6): it does not leave a link"
     if address.is_multicast:

@@ -1,1 +1,1 @@
-"""Whose objects are whose: ownership, clean-up, what dead runs left, and rehearsals."""
+"""Which run owns which objects: ownership, clean-up, leftovers of dead runs, and rehearsals."""

@@ -1,6 +1,6 @@
-"""Nothing is left behind: deleting what a run made, and waiting until it is gone.
+"""Clean-up: deleting what a run created, and waiting until it is gone.
 
-Namespaces take everything inside with them; what lives outside of them goes by the run's label.
+Namespaces take everything inside with them; objects outside are found by the run's label.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from sixproof.kube.runs import ownership
 from sixproof.kube.runs.search import FoundObject, FoundObjects, Search
 
 TIMEOUT = 60.0
-"""Seconds that a sweep waits at most."""
+"""Maximum seconds that a sweep waits."""
 
-_CONTAINERS = frozenset({"Tier", "IPPool"})  # refuse to go while others are in them
-# Conditions of a namespace that does not go; the others (content remains) pass by themselves.
+_CONTAINERS = frozenset({"Tier", "IPPool"})  # are not deleted while others are in them
+# Conditions of a namespace that does not go away; the others (content remains) pass by themselves.
 _STUCK = frozenset(
     {
         "NamespaceDeletionDiscoveryFailure",
@@ -34,9 +34,9 @@ _STUCK = frozenset(
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sweep:
-    """What a sweep did: objects that are gone, that the API server agreed to delete and is busy
-    with, and that stay or could not be looked for, with the reason. `notes` name kinds that this
-    user may not list."""
+    """What a sweep did: objects that are gone, that the API server has accepted for deletion, and
+    that remain or could not be looked for, with the reason. `notes` name kinds that this user may
+    not list."""
 
     run_id: str
     deleted: tuple[str, ...]
@@ -64,10 +64,10 @@ def sweep(
     timeout: float = TIMEOUT,
     hurried: Callable[[], bool] = lambda: False,
 ) -> Sweep:
-    """Delete everything that a run made, and wait until it is gone, `timeout` seconds at most.
+    """Delete everything that a run created, and wait until it is gone, `timeout` seconds at most.
 
-    The namespace controller lets 5 s pass before it begins, so that no sweep is shorter; with a
-    `timeout` of 0, or once it is `hurried`, the deletion is only asked for. What the API server
+    The namespace controller waits 5 s before it begins, so that no sweep is shorter; with a
+    `timeout` of 0, or once `hurried` is true, deletion is only requested. What the API server
     refuses is in the report. One that does not answer is waited for as long.
     """
     search = wait.until(
@@ -119,9 +119,9 @@ def _search(cluster: Cluster) -> Search | ApiError:
 
 
 def _delete(cluster: Cluster, items: Sequence[FoundObject]) -> dict[str, str]:
-    """Ask for the deletion of what is not going yet; what refused, and why."""
+    """Request deletion of what is not being deleted yet; what was refused, and why."""
     staying = [item for item in items if not item.going]
-    # What holds others waits for them: the next round deletes it.
+    # Containers wait for their content: the next round deletes them.
     first = [item for item in staying if item.kind.kind not in _CONTAINERS] or staying
     answers = cluster.gather(functools.partial(_delete_one, cluster, item) for item in first)
     return {str(item): why for item, why in zip(first, answers, strict=True) if why}
@@ -130,8 +130,8 @@ def _delete(cluster: Cluster, items: Sequence[FoundObject]) -> dict[str, str]:
 def _delete_one(cluster: Cluster, item: FoundObject) -> str:
     """Why an object may not be deleted, "" where it may."""
     if item.kind is resources.NAMESPACE:
-        # The namespace controller waits for each pod's grace time; there is none to keep. Where
-        # this is refused, deletion takes longer.
+        # The namespace controller waits for each pod's grace time, which none needs here. If this
+        # is refused, deletion takes longer.
         with contextlib.suppress(ApiError):
             cluster.delete_all(resources.POD, item.name, grace=0)
     try:
@@ -142,9 +142,9 @@ def _delete_one(cluster: Cluster, item: FoundObject) -> str:
 
 
 def _stuck(manifest: Manifest) -> str:
-    """Why an object that is being deleted stays, "" where it is on its way."""
+    """Why an object that is being deleted remains, "" where deletion progresses."""
     for entry in json_fields.entries(manifest, "status", "conditions"):
-        # The namespace controller's words, as for an extension server that does not answer.
+        # The namespace controller's message, as for an extension server that does not answer.
         if entry.get("status") == "True" and entry.get("type") in _STUCK:
             return json_fields.text(entry, "message")
     finalizers = ", ".join(json_fields.strings(manifest, "metadata", "finalizers"))

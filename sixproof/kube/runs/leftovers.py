@@ -18,10 +18,10 @@ from sixproof.kube.runs.search import FoundObject, Search
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Leftover:
-    """A run of which something is in the cluster.
+    """A run that still has objects in the cluster.
 
-    `objects` are named ``Kind name``; `age` is in seconds since the oldest of them was made, `idle`
-    since the run last said that it lives. `why` says why it is taken for dead or alive.
+    `objects` are named ``Kind name``; `age` is in seconds since the oldest of them was created,
+    `idle` since the run's last sign of life. `why` is the reason why it counts as dead or alive.
     """
 
     run_id: str
@@ -89,7 +89,7 @@ def _judge(
     times = (json_fields.time_of(item.manifest, "metadata", "creationTimestamp") for item in items)
     made = [time or now for time in times]
     lease = leases.get(run_id, {})
-    # A run makes its namespace before its lease: without one it may be just beginning.
+    # A run creates its namespace before its lease: without one it may be just beginning.
     renewed = ownership.renewed_at(lease) or max(made)
     idle = max(0.0, (now - renewed).total_seconds())
     alive, why = _state(Holder.parse(json_fields.text(lease, "spec", "holderIdentity")), idle)

@@ -1,7 +1,7 @@
-"""Whose an object is: labels on everything that a run makes, and a lease that says it lives.
+"""Ownership: labels on everything that a run creates, and a lease that shows it is alive.
 
-A lease (coordination.k8s.io) is renewed while its run lives. Whether a run is dead is told by the
-API server's own clock, so that runners with wrong clocks do not sweep each other away.
+A lease (coordination.k8s.io) is renewed while its run lives. The API server's own clock decides
+whether a run is dead, so that runners with wrong clocks do not sweep each other away.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ LEASE_NAME = "sixproof-run"
 RENEWAL = 15.0
 """Seconds between two renewals of a run's lease."""
 EXPIRY = 60.0
-"""Seconds without a renewal after which a run is taken for dead."""
+"""Seconds without a renewal after which a run counts as dead."""
 
 
 def labels(run_id: str) -> dict[str, str]:
@@ -51,8 +51,8 @@ def owned(manifest: Manifest, run_id: str) -> Manifest:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Holder:
-    """A process, told apart from a later one of the same number: `machine` is the host's name, boot
-    and PID namespace, `started` the kernel's start time of the process in clock ticks."""
+    """A process, distinguished from a later one with the same number: `machine` is the host's name,
+    boot and PID namespace, `started` the kernel's start time of the process in clock ticks."""
 
     machine: str
     pid: int
@@ -65,7 +65,7 @@ class Holder:
 
     @classmethod
     def parse(cls, text: str) -> Holder | None:
-        """The holder that `str` wrote, None for anything else."""
+        """The holder from `str`'s output, None for anything else."""
         machine, _, process = text.rpartition("/")
         pid, _, started = process.partition(".")
         return cls(machine, int(pid), started) if machine and pid.isdigit() else None
@@ -97,7 +97,7 @@ def _start_time(pid: int) -> str:
 
 
 def renewed_at(lease: Manifest) -> datetime.datetime | None:
-    """When a lease was last renewed, by the API server's clock where it noted that.
+    """When a lease was last renewed, by the API server's clock where it is recorded.
 
     `managedFields` times are the server's (to the second); `renewTime` is the runner's.
     """
@@ -110,10 +110,10 @@ def renewed_at(lease: Manifest) -> datetime.datetime | None:
 
 
 class Heartbeat:
-    """Keeps the lease of a run renewed from a thread of its own, from `start` to `stop`.
+    """Keeps the lease of a run renewed from its own thread, from `start` to `stop`.
 
-    A renewal that fails is tried again at the next one: an API server that is away for a while must
-    not end a run, and sweeping needs it as well.
+    A renewal that fails is retried at the next one: an API server that is away for a while must not
+    end a run, and sweeping needs it as well.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
 
     def start(self) -> Self:
-        """Write the lease, then keep it. Raises: ApiError."""
+        """Write the lease, then keep renewing it. Raises: ApiError."""
         self.beat()
         self._thread.start()
         return self

@@ -1,8 +1,8 @@
-"""A rehearsal: what makes objects is run against nothing, and what it would make is written down.
+"""A rehearsal: code that creates objects runs against nothing, and its objects are recorded.
 
-The plan of a run is what the very functions that make objects hand over here. Nothing is sent: a
-pod is ready at once, with addresses of the documentation prefixes (RFC 5737, RFC 3849), and a
-service has its clusterIPs.
+The plan of a run is what the real functions that create objects pass to it. Nothing is sent: a pod
+is ready at once, with addresses of the documentation prefixes (RFC 5737, RFC 3849), and a service
+has its clusterIPs.
 """
 
 from __future__ import annotations
@@ -31,11 +31,10 @@ _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Rehearsal(Cluster):
-    """A cluster that takes every object and keeps it: `made` holds them as they were asked for, in
-    that order; what is asked for again as it stands there, once. `families` are those that its pods
-    and services get.
+    """A cluster that accepts and keeps every object: `made` holds them as requested, in order; an
+    object that is requested again, once. `families` are those that its pods and services get.
 
-    Objects of others are not there to be read, but a secret, which is empty.
+    Objects of others cannot be read, except a secret, which is empty.
     """
 
     def __init__(self, name: str, families: Sequence[Family]) -> None:
@@ -56,10 +55,10 @@ class Rehearsal(Cluster):
         return [call() for call in calls]
 
     def apply(self, manifest: Manifest, *, dry_run: bool = False) -> Manifest:
-        """Take the object, or give back what stands under its name.
+        """Take the object, or return the existing one of its name.
 
         Raises:
-            ApiError: it has a name that the API server refuses.
+            ApiError: its name is one that the API server refuses.
         """
         if not _NAME.fullmatch(json_fields.name(manifest)):
             what = f"{manifest['kind']} {json_fields.name(manifest)}"
@@ -119,13 +118,13 @@ class Rehearsal(Cluster):
         subresource: str = "",
         strategic: bool = False,
     ) -> Manifest:
-        """Changes of what is there make nothing."""
+        """Changes to existing objects create nothing."""
         return self.get(kind, name, namespace)
 
     def delete(
         self, kind: Kind, name: str, namespace: str = "", *, grace: int | None = None
     ) -> bool:
-        """What goes may come again, and is written down once."""
+        """A deleted object may be created again, and is recorded once."""
         return (kind.kind, namespace, name) in self._there
 
     def delete_all(
@@ -174,7 +173,7 @@ def _labels(manifest: Manifest) -> dict[str, str]:
 
 
 def _pinned(pod: Manifest) -> str:
-    """The node of a pod that is pinned by its affinity, "" of any other."""
+    """The node of a pod that is pinned by its affinity, "" for any other."""
     affinity = json_fields.mapping(pod, "spec", "affinity", "nodeAffinity")
     for required in affinity.values():
         for term in json_fields.entries(required, "nodeSelectorTerms"):

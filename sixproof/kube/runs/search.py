@@ -1,7 +1,7 @@
-"""Finding what runs made: namespaces, and what lives outside of them, by label.
+"""Finding what runs created: namespaces, and objects outside of them, by label.
 
-Outside of namespaces lie policies, tiers and pools of Calico and policies of the policy API; every
-cluster-scoped kind that those groups serve is looked through.
+Outside of namespaces are Calico's policies, tiers and pools, and policies of the policy API; every
+cluster-scoped kind that those groups serve is searched.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class FoundObject:
 class FoundObjects:
     """What a search found.
 
-    `skipped` are kinds that this user may not list, and hence never used; `blind` are failures
+    `skipped` are kinds that this user may not list, and hence never created; `blind` are failures
     that leave it open whether something is there.
     """
 
@@ -61,10 +61,10 @@ class FoundObjects:
 
 
 class Search:
-    """Looks for objects by label; what to look through is asked for once."""
+    """Searches objects by label; the kinds to search are requested once."""
 
     def __init__(self, cluster: Cluster) -> None:
-        """Raises: ApiError where not even the API groups can be listed."""
+        """Raises: ApiError if not even the API groups can be listed."""
         self._cluster = cluster
         groups = cluster.catalog.groups()
         self._kinds = [resources.NAMESPACE]
@@ -78,7 +78,7 @@ class Search:
             self._kinds += [k for k in served if _is_searched(k)]
 
     def find(self, selector: str) -> FoundObjects:
-        """The objects that a label selector matches. Never raises for what is refused."""
+        """The objects that a label selector matches. Never raises for refusals."""
         answers = self._cluster.gather(
             functools.partial(self._look, kind, selector) for kind in self._kinds
         )
@@ -90,7 +90,7 @@ class Search:
 
     def _look(self, kind: Kind, selector: str) -> FoundObjects:
         try:
-            # Who looks again need not be patient: an extension server that is away would hold up
+            # A repeated search need not be patient: an extension server that is away would hold up
             # what the API server itself can delete.
             patience = None if kind is resources.NAMESPACE else 0.0
             listed: Sequence[Manifest] = self._cluster.list(

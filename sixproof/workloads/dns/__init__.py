@@ -1,1 +1,1 @@
-"""Services and pods whose names are asked for."""
+"""Services and pods whose names are looked up."""

@@ -16,7 +16,7 @@ from sixproof.workloads.probe_pods.deploy import endpoint_of, pod_name
 from sixproof.workloads.probe_pods.probe_pod import PodOptions, PodSpec, pod
 
 GATE = "sixproof.dev/never"
-"""A readiness gate that nobody ever opens."""
+"""A readiness gate that nothing ever sets."""
 
 
 def resolver_pod(
@@ -86,7 +86,7 @@ def running(
 def remove(cluster: Cluster, names: NameSet) -> None:
     """Ask for every object of the set to be deleted.
 
-    What may not be deleted here goes with its namespace at the end of the run.
+    What may not be deleted here is removed with its namespace at the end of the run.
     """
     with contextlib.suppress(ApiError):
         cluster.delete_all(resources.POD, names.namespace, labels=names.selector, grace=0)

@@ -1,8 +1,8 @@
-"""Services whose names are asked for: every family policy, headless, aliases, many addresses.
+"""Services whose names are looked up: every family policy, headless, aliases, many addresses.
 
-They stand side by side in one of the run's namespaces and need no traffic. Names carry a token, so
-that several processes of a run do not meet. Addresses of hand-made EndpointSlices are documentation
-addresses (RFC 3849, RFC 5737), which nobody reaches.
+They exist side by side in one of the run's namespaces and need no traffic. Names carry a token, so
+that several processes of a run do not collide. Addresses of hand-made EndpointSlices are
+documentation addresses (RFC 3849, RFC 5737), which are unreachable.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class NameSet:
         return f"{part}-{self.token}"
 
     def stacks(self) -> dict[str, tuple[Family, ...]]:
-        """The family policies that this cluster can give."""
+        """The family policies that this cluster can grant."""
         return {k: v for k, v in STACKS.items() if set(v) <= set(self.families)}
 
     def cluster_ip(self) -> tuple[str, ...]:
@@ -105,11 +105,11 @@ HOSTS = (
 )
 MOVING_BEFORE = (ManualEndpoint(1), ManualEndpoint(2), ManualEndpoint(3, ready=False))
 MOVING_AFTER = (ManualEndpoint(2, ready=False), ManualEndpoint(3), ManualEndpoint(4))
-"""One endpoint goes, one becomes unready, one becomes ready, one comes."""
+"""One endpoint is removed, one becomes unready, one becomes ready, one is added."""
 
 
 def services(names: NameSet, alias_target: str) -> list[Manifest]:
-    """The services; `alias_target` is what the ExternalName stands for."""
+    """The services; `alias_target` is the target of the ExternalName."""
     pods = {SET: names.token, PART: BACKEND}
     unready = {SET: names.token, PART: UNREADY}
     made = []
@@ -139,7 +139,7 @@ def service(
     *,
     headless: bool = False,
 ) -> Manifest:
-    """One service; without a selector its EndpointSlices are made by hand."""
+    """One service; without a selector its EndpointSlices are hand-made."""
     port_spec = POD_PORTS[0]
     spec: Manifest = {
         "ipFamilyPolicy": "RequireDualStack" if len(families) > 1 else "SingleStack",

@@ -1,4 +1,4 @@
-"""What the policies of the cluster's owner leave of a run's flows, found before the first test."""
+"""How the policies of the cluster's owner restrict a run's flows, found before the first test."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ EXISTING_POLICIES = FindingType(
 )
 
 FINDINGS = 6
-"""Policies that are told of one by one; the ones that close most come first."""
+"""Policies that are reported individually; those that close most come first."""
 REMEDY = (
     "let the policy leave out namespaces with the label "
     f"{ownership.MANAGED_BY}={ownership.MANAGER}, or allow the flows between them"
 )
-"""What the owner of a policy does to have the flows measured."""
+"""What the owner of a policy can do to have the flows measured."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -39,9 +39,9 @@ class Closed:
 
 
 def findings(policies: ExistingPolicies, topology: ProbeTopology) -> tuple[Finding, ...]:
-    """One finding a policy that closes flows between probe pods, or between them and nodes.
+    """One finding per policy that closes flows between probe pods, or between them and nodes.
 
-    What cannot be read or judged is a finding too: what is allowed is not known then.
+    What cannot be read or judged is a finding too: it is then unknown what is allowed.
     """
     try:
         judged = [policies.judge(flow) for flow in _asked(topology)]
@@ -86,7 +86,7 @@ def _closed(judgement: Judgement) -> Closed | None:
 def _told(
     closed: Sequence[Closed], judged: Sequence[Judgement], topology: ProbeTopology
 ) -> Iterator[Finding]:
-    """Policies of one kind and name, as admission puts them into each namespace, are one."""
+    """Policies of one kind and name, as admission puts them into each namespace, count as one."""
     groups: defaultdict[tuple[str, str, bool], list[Closed]] = defaultdict(list)
     for one in closed:
         for key in dict.fromkeys((ref.kind, ref.name, ref.calico) for ref, _ in one.by):

@@ -1,7 +1,7 @@
 """The policies of the cluster's owner, and which flows of a run they close.
 
 Policies are read when a flow first touches a namespace: admission may put a default deny into a
-namespace that the run made a moment ago.
+namespace that the run has just created.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from sixproof.policy import (
 
 Expect = Callable[[Flow], Expectation]
 SHOWN = 3
-"""Policies that one text names."""
+"""The most policies that one text names."""
 
 
 class ExistingPolicies:
-    """What the policies that are in the cluster make of flows.
+    """How the policies that already exist in the cluster affect flows.
 
     `nodes` are the nodes with every address that their own traffic may carry.
     """
@@ -51,15 +51,15 @@ class ExistingPolicies:
         """
 
     def __call__(self, flow: Flow) -> Expectation:
-        """What a flow must come to that nothing but such a policy may deny."""
+        """The outcome required of a flow that only such a policy may deny."""
         return self.expectation(self.judge(flow))
 
     def judge(self, flow: Flow, service: ServiceSnapshot | None = None) -> Judgement:
-        """What they say of a flow; `service` is the one at whose address or port it goes.
+        """How the policies judge a flow; `service` is the one at whose address or port it goes.
 
         Raises:
             ApiError: they may not be read.
-            ManifestError: one of them is none that can be judged.
+            ManifestError: one of them cannot be judged.
         """
         backends = service.backends if service else ()
         ends = (flow.source, flow.destination, *backends)
@@ -76,8 +76,8 @@ class ExistingPolicies:
         )
 
     def first(self, expect: Expect) -> Expect:
-        """What must come of a flow that a test has its own expectation of: policies are asked
-        first, for what they drop meets nobody who could refuse it."""
+        """The outcome required of a flow for which a test has its own expectation: policies come
+        first, since a packet they drop reaches no host that could refuse it."""
 
         def expected(flow: Flow) -> Expectation:
             judged = self(flow)
@@ -140,7 +140,7 @@ def closed_by(judgement: Judgement) -> str:
 
 
 def decided_by(judgement: Judgement) -> str:
-    """The policies that decide about a flow, be it by letting it pass; "" where none does."""
+    """The policies that decide about a flow, including those that allow it; "" where none does."""
     sides = (judgement.egress, judgement.ingress)
     return listed(called(side.policy) for side in sides if side.policy is not None)
 

@@ -1,7 +1,7 @@
-"""What the policies of the cluster's owner leave of flows to services.
+"""How the policies of the cluster's owner restrict flows to services.
 
-A flow to a service meets policy as a flow to each backend that may answer it, with the addresses
-that translation leaves on it; one that nobody may answer meets it as it was dialled.
+To policy, a flow to a service is a flow to each backend that may answer it, with the addresses that
+translation leaves on it; if no backend may answer, it is a flow to the dialled address.
 """
 
 from __future__ import annotations
@@ -20,30 +20,30 @@ _AT_NODES = (FrontendType.NODE_PORT, FrontendType.HOST_PORT)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Gate:
-    """What policies say of one flow to a target: of each way that it may take."""
+    """What policies say of one flow to a target, for each path that it may take."""
 
     judgements: tuple[Judgement, ...]
 
     @property
     def open(self) -> bool:
-        """Whether no policy is known to stand in any way; of what could not be judged at all, as
-        where a HostEndpoint guards a node, none is."""
+        """Whether no policy is known to block any path; if nothing can be judged, as where a
+        HostEndpoint guards a node, none is known to."""
         return all(j.allowed or j.unknown for j in self.judgements)
 
     @property
     def closed(self) -> bool:
-        """Whether every way is denied."""
+        """Whether every path is denied."""
         return all(j.verdict is Verdict.DENIED for j in self.judgements)
 
     @property
     def closed_by(self) -> str:
-        """The policies that deny one of the ways, or what is not known of them; "" if open."""
+        """The policies that deny one of the paths, or what is not known of them; "" if open."""
         if self.open:
             return ""
         return listed(filter(None, map(closed_by, self.judgements)))
 
     def expectation(self, own: Expectation) -> Expectation:
-        """What must come of the flow, where `own` is what must without policies."""
+        """The required outcome of the flow; `own` is the one without policies."""
         if self.open:
             return own
         because = "; ".join(dict.fromkeys(j.because for j in self.judgements if closed_by(j)))
@@ -71,8 +71,7 @@ def _to(flow: Flow, backend: Endpoint) -> Flow:
 
 
 def _as_dialled(flow: Flow, target: ServiceTarget) -> Flow:
-    """With nobody behind it, policy sees the address that was dialled: a node's, or one of
-    nobody."""
+    """Without backends, policy sees the dialled address: a node's, or one that no host has."""
     kind = EndpointKind.NODE if target.frontend in _AT_NODES else EndpointKind.OUTSIDE
     place = Endpoint(target.endpoint.name, kind, target.endpoint.addresses)
     if kind is EndpointKind.NODE:

@@ -1,9 +1,9 @@
 """Policy cases: files of manifests with a number and a title, made for policy namespaces.
 
 A file is named ``NUMBER-what-it-shows.yaml`` and begins with a comment that is its title. In the
-text, ``${shop}`` stands for the namespace of that name, ``${namespaces}`` for the label of all
-three, ``${shop/web.v6}`` for an address of a pod; ``${pods.v6}``, ``${nodes.v6}`` and
-``${services.v6}`` for a block of each family.
+text, ``${shop}`` is replaced by the namespace of that name, ``${namespaces}`` by the label of all
+three, ``${shop/web.v6}`` by an address of a pod; ``${pods.v6}``, ``${nodes.v6}`` and
+``${services.v6}`` by a block of each family.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class PolicyCase:
         return self.name
 
     def lacks(self, values: Values) -> tuple[str, ...]:
-        """What it asks for and this cluster does not have, such as addresses of a family."""
+        """What it needs and this cluster does not have, such as addresses of a family."""
         return tuple(sorted(set(_Text(self.text).get_identifiers()) - values.keys()))
 
     def manifests(
@@ -116,7 +116,7 @@ def _reaches_out(manifest: Manifest, policy_namespaces: PolicyNamespaces) -> str
 
 
 def values(policy_namespaces: PolicyNamespaces, facts: ClusterFacts) -> dict[str, str]:
-    """What the texts of cases may ask for."""
+    """The values that the texts of cases may use."""
     found = {"namespaces": policy_namespaces.id, **policy_namespaces.homes}
     for family in policy_namespaces.families():
         v = f"v{family.version}"

@@ -1,9 +1,9 @@
-"""Policies of the user's own, from a directory or as they stand in a cluster: read strictly, and
-nothing but namespaced ones.
+"""The user's own policies, from a directory or from a cluster: read strictly, and namespaced ones
+only.
 
-Neither is trusted. Files are read whole before anything is made of them; every error names
-the file, the document, the line and the path within it. What stands beside the policies (values
-of a chart, a kustomization, bundles of other objects) is left alone.
+Neither is trusted. Files are read completely before anything is created from them; every error
+names the file, the document, the line and the path within it. Anything beside the policies (values
+of a chart, a kustomization, bundles of other objects) is ignored.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from sixproof.yaml_text import Document
 
 SUFFIXES = (".yaml", ".yml", ".json")
 LARGE = 1 << 20
-"""Bytes of a file from which on only those documents are read that may hold policies."""
+"""File size in bytes above which only documents that may hold policies are read."""
 LARGEST = 16 << 20
-"""Bytes of a file that holds policies."""
+"""Maximum size in bytes of a file that holds policies."""
 KINDS = {
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("projectcalico.org/v3", "NetworkPolicy"),
@@ -43,7 +43,7 @@ _PLAIN_KIND = re.compile(r"""^kind:[ \t]*["']?(\w+)["']?[ \t]*$""", re.MULTILINE
 @dataclasses.dataclass(frozen=True)
 class Given:
     """The policies, the labels of the namespaces that the files describe, what else they hold
-    and is left alone (``Deployment shop/web``), and what is taken otherwise than it is written."""
+    (``Deployment shop/web``), which is ignored, and what is not taken as it is written."""
 
     policies: tuple[Manifest, ...]
     namespaces: Mapping[str, Mapping[str, str]]
@@ -53,7 +53,7 @@ class Given:
 
 @dataclasses.dataclass
 class _Heap:
-    """What is found while files are read."""
+    """What has been found so far while files are read."""
 
     policies: list[Manifest] = dataclasses.field(default_factory=list)
     namespaces: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
@@ -62,10 +62,10 @@ class _Heap:
 
 
 def read(directory: Path) -> Given:
-    """Everything in the files of a directory; those of folders below are not looked at.
+    """Everything in the files of a directory; subfolders are not read.
 
     Raises:
-        UsageError: a file cannot be read or holds no policies that can be tried; names the place.
+        UsageError: a file cannot be read or holds no policies that can be tested; names the place.
     """
     try:
         found = sorted(p for p in directory.iterdir() if p.suffix in SUFFIXES and p.is_file())
@@ -91,7 +91,7 @@ def read(directory: Path) -> Given:
 
 
 def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
-    """Policies as an API server holds them, which may stand in these tiers.
+    """Policies as an API server holds them, which may belong to these tiers.
 
     Raises:
         UsageError: there are none, or one cannot be judged; names it and the place.
@@ -111,7 +111,7 @@ def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
 
 
 def home_of(policy: Manifest) -> str:
-    """The namespace that a policy stands in, as its author calls it."""
+    """The namespace of a policy, by the name that its author gave it."""
     return json_fields.namespace(policy) or "default"
 
 

@@ -41,7 +41,7 @@ class ServiceFrontends:
         return routing.flows_to(machines.values(), ports, families)
 
     def witnesses(self) -> dict[str, tuple[Endpoint, ...]]:
-        """Who can tell of a flow to a frontend."""
+        """The endpoints that may have seen a flow to a frontend."""
         return {t.endpoint.name: (self.backend,) for t in self.targets}
 
 
@@ -52,7 +52,7 @@ def open_frontends(
     nodes: Iterable[NodeFacts],
     proxy: KubeProxy,
 ) -> ServiceFrontends:
-    """Make the service of a file before the policy namespaces' pod ``shop/web``.
+    """Create the service of a file in front of the policy namespaces' pod ``shop/web``.
 
     Raises:
         ApiError: the API server refused it.

@@ -1,9 +1,9 @@
 """Random policies for policy namespaces: the same seed and number give the same policies, with the
 addresses that the policy namespaces have.
 
-Drawn are NetworkPolicies and Calico's NetworkPolicies from the policy namespaces' labels, ports
-and addresses of both families, so that most rules match something. Nothing is drawn that the API
-leaves open for its own sake; where it is open all the same, the oracle says UNDEFINED.
+Drawn are NetworkPolicies and Calico's NetworkPolicies from the policy namespaces' labels, ports and
+addresses of both families, so that most rules match something. Anything that the API leaves
+undefined is avoided; where some remains, the oracle says UNDEFINED.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def draw(
 
 
 class _Draw:
-    """One stream of random choices, and what may be chosen."""
+    """One stream of random choices, and the values to choose from."""
 
     def __init__(
         self, chance: random.Random, policy_namespaces: PolicyNamespaces, values: Values

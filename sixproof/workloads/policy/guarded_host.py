@@ -1,8 +1,8 @@
-"""A node that a HostEndpoint of the run guards for a while, so that a policy speaks of its host.
+"""A node that a HostEndpoint of the run guards for a while, so that policy applies to its host.
 
-A HostEndpoint closes all that no policy allows (Calico documentation, Host endpoints). This one
-cannot cut a node off: its profile allows what no policy says, and its only policy denies ports that
-nobody uses and allows the rest. Where a policy of somebody else might select it, none is made.
+A HostEndpoint closes everything that no policy allows (Calico documentation, Host endpoints). This
+one cannot cut a node off: its profile allows what no policy covers, and its only policy denies
+unused ports and allows the rest. Where another policy might select it, none is created.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ _ALLOWS = "projectcalico-default-allow"
 _GUARDS = "sixproof.dev/guards"
 _CONTROL_PLANE = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 _DEFAULTS = tuple(Failsafe("TCP", port) for port in (22, 179, 2379, 2380, 5473, 6443, 6666, 6667))
-"""TCP ports that no policy closes inbound unless Felix is told others; outbound all but 22."""
+"""TCP ports that policies cannot close inbound, by Felix's default; outbound all but 22."""
 _IN_USE = frozenset({22, 179, 2379, 2380, 5473, 6443})
-"""Those of them at which somebody may listen: SSH, BGP, etcd, Typha, the API server."""
+"""Those of them that may have a listener: SSH, BGP, etcd, Typha, the API server."""
 _CLOSED = range(6668, 6700)
-"""Ports of which one that is no fail-safe port is denied, to show that the policy is in force."""
+"""Of these, one that is not a fail-safe port is denied, to show that the policy is in force."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class GuardedHost:
-    """The guarded node's host network, another node's as its peer, and TCP ports at which nobody
-    listens: fail-safe ones to the node and from it, and one that is none."""
+    """The guarded node's host network, another node's as its peer, and TCP ports without a
+    listener: fail-safe ones to and from the node, and one that is not fail-safe."""
 
     run: Run
     host: Endpoint
@@ -52,7 +52,7 @@ class GuardedHost:
 
     @property
     def name(self) -> str:
-        """Of both objects."""
+        """The name of both objects."""
         return f"six-{self.run.id}-failsafe"
 
     def manifests(self) -> tuple[Manifest, Manifest]:
@@ -83,10 +83,10 @@ class GuardedHost:
 
     @contextmanager
     def standing(self, cluster: Cluster) -> Iterator[None]:
-        """Guard the node, and stop at the end, however it ends.
+        """Guard the node; stop at the end, however it ends.
 
         Raises:
-            NotAsked: somebody else's policy might select it, or this account may not make it.
+            NotAsked: another policy might select it, or this account may not create it.
             ApiError: the API server failed.
         """
         _must_be_alone(cluster, self.host.node)
@@ -107,7 +107,7 @@ class GuardedHost:
 def choose(
     run: Run, hosts: Sequence[Endpoint], nodes: Sequence[CalicoNode], felix: Felix
 ) -> GuardedHost:
-    """The last covered node that is no control plane, with another one as its peer.
+    """The last covered node that is not a control plane, with another one as its peer.
 
     Raises:
         NotAsked: there is none, Felix refuses what it denies, or has no such fail-safe ports.
@@ -142,7 +142,7 @@ def choose(
 
 
 def _unused(ports: Sequence[Failsafe], setting: str) -> int:
-    """A fail-safe TCP port, open for every peer, at which nobody is meant to listen."""
+    """A fail-safe TCP port, open for every peer, which should have no listener."""
     found = [
         port.port
         for port in ports
@@ -163,7 +163,7 @@ def _denying(*ports: int) -> list[Manifest]:
 
 
 def _must_be_alone(cluster: Cluster, node: str) -> None:
-    """Whether nobody else guards the node, or has a policy that might select a host endpoint."""
+    """Require that no other HostEndpoint is on the node, and no policy might select the run's."""
     try:
         endpoints = cluster.list(HOST_ENDPOINT)
         policies = cluster.list(GLOBAL_POLICY)

@@ -1,4 +1,4 @@
-"""Policies for paths: nothing may pass but one port between the pods of a set."""
+"""Policies for paths: only one port between the pods of a set is allowed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sixproof.workloads.probe_pods.ports import PortSpec
 def default_deny(
     run: Run, namespace: str, pods: Iterable[Endpoint], allowed: Iterable[PortSpec], serial: str
 ) -> tuple[dict[str, Any], ...]:
-    """Manifests: these pods of a namespace are cut off both ways, but for some ports between them.
+    """Manifests: these pods of a namespace are isolated, except for some ports between them.
 
-    Nothing allows ICMP: a Packet Too Big comes through as part of the flow that it is about.
-    `serial` tells their names from those of other processes of the run in the same namespace.
+    Nothing allows ICMP: a Packet Too Big passes as part of the flow that it belongs to. `serial`
+    keeps names apart from those of other processes of the run in the same namespace.
     """
     named = [pod.pod for pod in pods]
     chosen = {"matchExpressions": [{"key": ROLE, "operator": "In", "values": named}]}

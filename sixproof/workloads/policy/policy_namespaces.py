@@ -1,9 +1,9 @@
-"""The policy namespaces: three namespaces of three pods that policies may shut, of one process
-alone.
+"""The policy namespaces: three namespaces of three pods that policies may close, for one process
+only.
 
-Each process of a run has policy namespaces of its own, so that the policies of a test disturb no
-other test. Every pair of nodes has pods of every namespace at both ends, and every node pods of
-each.
+Each process of a run has its own policy namespaces, so that the policies of a test do not disturb
+other tests. Every pair of nodes has pods of every namespace at both ends, and every node has pods
+of each.
 """
 
 from __future__ import annotations
@@ -84,9 +84,8 @@ ACCOUNTS: Mapping[str, Mapping[str, str]] = {"front": {"access": "public"}}
 @dataclasses.dataclass(frozen=True)
 class PolicyNamespaces:
     """The endpoints of policy namespaces, called ``shop/web``. `id` is the value of their label,
-    `homes` are their names in the cluster by the name that policies call them.
-    `outside` are places beyond the cluster that pods can dial, and that can dial nodes but no
-    pod."""
+    `homes` maps the name that policies use to the name in the cluster. `outside` are endpoints
+    beyond the cluster that pods can dial, and that can dial nodes but not pods."""
 
     run: Run
     serial: str
@@ -97,7 +96,7 @@ class PolicyNamespaces:
 
     @property
     def id(self) -> str:
-        """What tells these policy namespaces from others on the cluster."""
+        """What distinguishes these policy namespaces from others on the cluster."""
         return f"{self.run.id}-{self.serial}"
 
     def pod(self, name: str) -> Endpoint:
@@ -159,7 +158,7 @@ def build(
     options: PodOptions,
     timeout: float,
 ) -> PolicyNamespaces:
-    """Make policy namespaces and wait `timeout` seconds until their pods are ready.
+    """Create policy namespaces and wait `timeout` seconds until their pods are ready.
 
     Raises:
         ApiError: an object was refused.
@@ -210,7 +209,7 @@ def pod_manifest(
     options: PodOptions,
     name: str = "",
 ) -> Manifest:
-    """The Pod of a part, called `name` where there is another one of it."""
+    """The Pod of a part, called `name` if it is an additional one."""
     labels = {POLICY_NAMESPACES: f"{run.id}-{serial}", **part.labels}
     spec = PodSpec(name or part.name, home, node, tuple(labels.items()))
     made = pod(run, spec, options)

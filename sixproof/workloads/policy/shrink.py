@@ -1,7 +1,7 @@
 """Shrinking: from policies that disagree with the oracle to few that still do.
 
-Each step leaves out one thing (a policy, a rule, a peer, a label) and asks again; what still
-disagrees is taken. The large things are tried first, so that few steps do most of the work.
+Each step leaves out one thing (a policy, a rule, a peer, a label) and tests again; what still
+disagrees is kept. The large things are tried first, so that few steps do most of the work.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _Path = tuple[str | int, ...]
 
 @dataclasses.dataclass(frozen=True)
 class Shrunk:
-    """What is left, after how many questions; `minimal` where nothing more can be left out, or the
-    steps were used up before that was known."""
+    """What is left, after how many tries; `minimal` is false where the steps ran out before it was
+    known that nothing more can be left out."""
 
     policies: Policies
     steps: int
@@ -38,8 +38,8 @@ def shrink(
     disagrees: Callable[[Sequence[Manifest]], bool],
     steps: int,
 ) -> Shrunk:
-    """Leave out what is not needed for `disagrees`, which is asked at most `steps` times, and only
-    of policies that are `valid`."""
+    """Leave out what is not needed for `disagrees`, which is called at most `steps` times, and only
+    with policies that are `valid`."""
     left = copy.deepcopy(list(policies))
     asked = 0
     refused: list[Policies] = []
@@ -75,7 +75,7 @@ def _smaller(policies: Policies) -> Iterator[Policies]:
 
 
 def _turn(path: _Path) -> tuple[bool, int]:
-    """What is high up goes first; directions last, since without them rules decide those."""
+    """Upper levels come first; directions last, since without them rules decide those."""
     return bool({"types", "policyTypes"} & set(path)), len(path)
 
 

@@ -1,8 +1,8 @@
-"""Stand-ins for the namespaces and pods that policies of the user's own select.
+"""Stand-ins for the namespaces and pods that the user's own policies select.
 
-Each namespace of a policy gets a stand-in, and so does each that a selector means and that none of
-the others can play. In each there are pods with the fewest labels that each selector asks for, and
-one pod with none. They serve the ports that the policies name, and one that none names.
+Each namespace of a policy gets a stand-in, and so does each that a selector means and for which no
+other fits. Each has pods with the fewest labels that each selector needs, and one pod without
+labels. They serve the ports that the policies name, and one that none names.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sixproof.workloads.policy.files import Given, home_of
 from sixproof.workloads.probe_pods.ports import PortSpec
 
 STANDS_FOR = "sixproof.dev/stands-for"
-"""The label of stand-ins and their pods: the namespace's own name, where policies go by names."""
+"""The label of stand-ins and their pods: the namespace's own name, for policies that go by name."""
 BYSTANDER, ELSEWHERE = "somebody", "(elsewhere)"
 MOST_PODS, MOST_PORTS = 24, 6
 
@@ -45,7 +45,7 @@ class Selects(Shape):
 
 @dataclasses.dataclass(frozen=True)
 class Home:
-    """A stand-in: the name of what it stands for, its labels, and its pods' labels by name."""
+    """A stand-in: the name of the namespace that it replaces, its labels, its pods' by name."""
 
     name: str
     labels: Labels
@@ -54,8 +54,7 @@ class Home:
 
 @dataclasses.dataclass(frozen=True)
 class StandIns:
-    """The stand-ins, what their pods serve, which of it by name, and ports left out for want of
-    room."""
+    """The stand-ins, their pods' ports, the named ones, and ports left out for lack of room."""
 
     homes: tuple[Home, ...]
     port_specs: tuple[PortSpec, ...]
@@ -65,8 +64,8 @@ class StandIns:
 
 @dataclasses.dataclass(frozen=True)
 class _Role:
-    """Somebody whom a policy means: a pod that `pod` selects, in a namespace that `home` selects,
-    or in the policy's own one."""
+    """A peer or subject of a policy: a pod that `pod` selects, in a namespace that `home` selects,
+    or in the policy's own namespace."""
 
     own: str
     home: tuple[Selects, tuple[tuple[str, str], ...]] | None
@@ -74,7 +73,7 @@ class _Role:
 
 
 def build(given: Given, known: Mapping[str, Labels]) -> StandIns:
-    """The stage for these policies; `known` are labels of namespaces that the cluster has.
+    """The stand-ins for these policies; `known` are labels of namespaces that the cluster has.
 
     Raises:
         UsageError: it would need more pods than `MOST_PODS`.
@@ -104,7 +103,7 @@ def build(given: Given, known: Mapping[str, Labels]) -> StandIns:
 
 
 def translated(policy: Manifest) -> Manifest:
-    """The policy with its spec alone, and what it says of namespaces by name said by a label."""
+    """The policy with its spec only, with namespace names replaced by a label."""
     text = {"name": policy["metadata"]["name"], "namespace": home_of(policy)}
     spec = _renamed(copy.deepcopy(policy["spec"]))
     return {k: policy[k] for k in ("apiVersion", "kind")} | {"metadata": text, "spec": spec}
@@ -138,7 +137,7 @@ def _roles(policy: Manifest) -> Iterator[_Role]:
 
 
 def _selector(value: Any) -> tuple[Selects, tuple[tuple[str, str], ...]] | None:
-    """A selector, and the labels that it speaks of."""
+    """A selector, and the labels that it names."""
     if value is None:
         return None
     if isinstance(value, str):

@@ -1,1 +1,1 @@
-"""IP pools of a run's own, which serve nobody that does not ask, and pods that ask for them."""
+"""IP pools of a run, which serve only pods that request them, and pods that do."""

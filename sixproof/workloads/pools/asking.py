@@ -1,4 +1,4 @@
-"""Pods that ask for a pool by annotation, pods that do not, and what becomes of those refused."""
+"""Pods that request a pool by annotation, pods that do not, and what happens to those refused."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.probe_pod import Manifest, PodOptions, PodSpec, pod
 
 ANNOTATION = {f: f"cni.projectcalico.org/ipv{f.version}pools" for f in Family}
-"""The annotations by which a pod asks for pools: a JSON list of names or ranges (Calico reference,
+"""The annotations by which a pod requests pools: a JSON list of names or ranges (Calico reference,
 "Configure the Calico CNI plugins")."""
 REFUSED = ("missing", "disabled")
-"""Why a pod is refused that asks for a pool."""
+"""Why a pod that requests a pool is refused."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Asking:
-    """A pod to make. `asks` are the pools that it names, by family; of others it gets what any pod
-    gets."""
+    """A pod to create. `asks` are the pools that it names, by family; for other families it gets
+    what any pod gets."""
 
     role: str
     namespace: str
@@ -53,8 +53,8 @@ class Asking:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Refusal:
-    """A pod that must get no address, and the words by one of which Calico's reason names the pool
-    that it asks for: its name, or its range."""
+    """A pod that must get no address, and words of which one occurs where Calico's reason names the
+    requested pool: its name, or its range."""
 
     asking: Asking
     words: tuple[str, ...]
@@ -62,15 +62,15 @@ class Refusal:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class AddressResult:
-    """What became of a pod: the addresses that it has, and why it has none, in Calico's words as
-    the kubelet tells them ("" where nobody says)."""
+    """What became of a pod: its addresses, and why it has none, in Calico's words as the kubelet
+    reports them ("" where there is no report)."""
 
     addresses: tuple[IPAddress, ...]
     reason: str
 
 
 def asking(pools: Iterable[OwnPool], purpose: Purpose, namespace: str, node: str) -> Asking:
-    """A pod that asks for the pools of a purpose, one of each family that has one."""
+    """A pod that requests the pools of a purpose, one of each family that has one."""
     asks = tuple((p.family, p.name) for p in pools if p.purpose is purpose)
     return Asking(purpose.value, namespace, node, asks)
 
@@ -78,8 +78,8 @@ def asking(pools: Iterable[OwnPool], purpose: Purpose, namespace: str, node: str
 def refusals(
     pools: Sequence[OwnPool], family: Family, namespace: str, node: str
 ) -> Mapping[str, Refusal]:
-    """Pods that ask for a pool of the family that is ``missing``, and one that is ``disabled``, and
-    in the other family for one that they would get; by what is in `REFUSED`."""
+    """Pods that request a pool of the family that is ``missing``, and one that is ``disabled``, and
+    in the other family one that they would get; by what is in `REFUSED`."""
     disabled = find(pools, Purpose.DISABLED, family)
     nobodys = f"six-{disabled.run.id}-no-such-pool"
     usable = {p.family: p.name for p in pools if p.purpose is Purpose.MASKED}
@@ -104,7 +104,7 @@ def refusals(
 def make(
     cluster: Cluster, run: Run, wanted: Sequence[Asking], options: PodOptions, timeout: float
 ) -> tuple[Endpoint, ...]:
-    """Make pods side by side and wait until they are ready, `timeout` seconds at most.
+    """Create pods in parallel and wait until they are ready, `timeout` seconds at most.
 
     Raises:
         ApiError: a pod was refused.
@@ -120,7 +120,7 @@ def make(
 
 
 def begin(cluster: Cluster, run: Run, wanted: Sequence[Asking], options: PodOptions) -> None:
-    """Make pods side by side.
+    """Create pods in parallel.
 
     Raises:
         ApiError: a pod was refused.
@@ -129,7 +129,7 @@ def begin(cluster: Cluster, run: Run, wanted: Sequence[Asking], options: PodOpti
 
 
 def remove(cluster: Cluster, wanted: Iterable[Asking]) -> None:
-    """Delete pods without grace, and wait for nobody.
+    """Delete pods without grace, and do not wait.
 
     Raises:
         ApiError: the API server refused.
@@ -141,8 +141,8 @@ def remove(cluster: Cluster, wanted: Iterable[Asking]) -> None:
 
 
 def result(cluster: Cluster, refusal: Refusal, timeout: float) -> AddressResult:
-    """What becomes of a pod that is to be refused: the wait ends once it has an address, or once
-    the reason names the pool, `timeout` seconds at most.
+    """The outcome of a pod that is to be refused: the wait ends once it has an address, or once the
+    reason names the pool, `timeout` seconds at most.
 
     Raises:
         ApiError: the API server refused or is gone.

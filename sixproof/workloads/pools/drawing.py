@@ -1,4 +1,4 @@
-"""Drawing own pools for a cluster: what it has already, and what its own pools are like."""
+"""Drawing own pools for a cluster: which pools it has, and what its own pools are like."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def drawer(
     topology: ProbeTopology,
     serial: str,
 ) -> Callable[[], tuple[OwnPool, ...]]:
-    """What draws the pools of a process, each time from what the cluster has then. There is no
-    SEGMENT where IPAM might not keep other pods off it.
+    """A function that draws the pools of a process, each time from the cluster's current state.
+    There is no SEGMENT where IPAM might not keep other pods off it.
 
     Raises:
-        NotAsked: Calico's API is not served, so that nobody checks what is made, or the cluster
+        NotAsked: Calico's API is not served, so that nothing validates new objects, or the cluster
             has no pool that serves pods.
         ApiError: the API server refused or is gone.
     """
@@ -61,8 +61,8 @@ def drawer(
 
 
 def in_use(listed: Iterable[Manifest], topology: ProbeTopology) -> dict[Family, Manifest]:
-    """By family the IPPool that the run's pods have their addresses from or, where that cannot be
-    told, the first that serves pods."""
+    """By family the IPPool that the run's pods have their addresses from or, if unknown, the first
+    that serves pods."""
     read = [(m, pool) for m in listed if (pool := calico_pools.pool(m)) is not None]
     serving = [(m, pool) for m, pool in read if not pool.disabled and "Workload" in pool.uses]
     found: dict[Family, Manifest] = {}

@@ -1,8 +1,8 @@
-"""A pool of a run's own: what it is for, and why no other pod gets an address of it. Pure.
+"""A run's own pool: what it is for, and why no other pod gets an address from it. Pure.
 
 Calico gives an ordinary pod an address of any enabled pool whose selectors match, unless the pool
-is assigned by hand (`assignmentMode` Manual). A pod whose annotation names a pool gets one of it
-whatever the selectors say (projectcalico/calico, libcalico-go/lib/ipam, determinePools).
+is assigned manually (`assignmentMode` Manual). A pod whose annotation names a pool gets an address
+from it whatever the selectors say (projectcalico/calico, libcalico-go/lib/ipam, determinePools).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ IP_POOL = Kind(CALICO_API, "IPPool", "ippools", namespaced=False)
 NOBODY = "!all()"
 """A nodeSelector that selects no node: every version of Calico's IPAM keeps ordinary pods away."""
 ROLE = "pools"
-"""The role of the namespace of pods that ask for own pools."""
+"""The role of the namespace of pods that request own pools."""
 HOSTNAME = "kubernetes.io/hostname"
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 
@@ -39,18 +39,18 @@ class Purpose(enum.StrEnum):
     """What an own pool is for."""
 
     MASKED = "masked"
-    """For pods that ask; natOutgoing is on."""
+    """For pods that request it; natOutgoing is on."""
     BARE = "bare"
     """The same with natOutgoing off."""
     DISABLED = "disabled"
-    """Nobody can get an address of it."""
+    """No pod can get an address from it."""
     SEGMENT = "segment"
-    """For the pods of one namespace on one node, without asking."""
+    """For the pods of one namespace on one node, without a request."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OwnPool:
-    """A pool that a run makes.
+    """A pool that a run creates.
 
     `way` are the fields that say how packets cross between nodes, those of the pool that the
     cluster's pods use. A SEGMENT is for pods in `namespace` on `node`, which has this `hostname`
@@ -79,13 +79,13 @@ class OwnPool:
 
     @property
     def pool(self) -> Pool:
-        """The pool as Calico has it, once it is made."""
+        """The pool as Calico has it, once it exists."""
         found = calico_pools.pool(self.manifest(disabled=not self.enabled))
         assert found is not None
         return found
 
     def manifest(self, *, disabled: bool) -> Manifest:
-        """The IPPool. Every field is set: nothing rests on what an API server fills in."""
+        """The IPPool. Every field is set: nothing depends on API server defaults."""
         segment = self.purpose is Purpose.SEGMENT
         chosen = f"{HOSTNAME} == '{self.hostname}'" if segment else NOBODY
         only = {"namespaceSelector": f"{NAMESPACE_NAME} == '{self.namespace}'"} if segment else {}
@@ -104,7 +104,7 @@ class OwnPool:
                 "nodeSelector": chosen,
                 **only,
                 "assignmentMode": "Automatic" if segment else "Manual",
-                "allowedUses": ["Workload"],  # with Tunnel, nodes might take their addresses of it
+                "allowedUses": ["Workload"],  # with Tunnel, nodes might take addresses from it
             },
         }
 
@@ -123,10 +123,10 @@ def plan(
     """A pool of each of the purposes and of each family of `used`: the IPPool that the cluster's
     pods get their addresses from.
 
-    `serial` tells the processes of a run apart. `node` is that of the SEGMENT, by its name and its
-    hostname label. Pools lie `before` the block of this name where they can, so that IPAM tries
-    their blocks first where nothing else keeps it off. `others` are ranges to keep clear of. A
-    family is left out where no free range was met.
+    `serial` keeps the processes of a run apart. `node` is that of the SEGMENT, by its name and its
+    hostname label. Pools sort `before` the block of this name where possible, so that IPAM tries
+    their blocks first where nothing else keeps it off. `others` are ranges to avoid. A family is
+    left out where no free range was found.
     """
     drawn = chance or random.SystemRandom()
     known, wanted = list(others), tuple(purposes)
@@ -156,7 +156,7 @@ def plan(
 
 
 def home(serial: str) -> str:
-    """The role of the namespace of a process whose pods ask for its pools."""
+    """The role of the namespace in which a process's pods request its pools."""
     return f"{ROLE}-{serial}"
 
 
@@ -173,6 +173,6 @@ def find(pools: Iterable[OwnPool], purpose: Purpose, family: Family) -> OwnPool:
 
 
 def _other_size(family: Family, pool: Manifest) -> int:
-    """A small block that is not of the size that the cluster's own pool has."""
+    """A small block size that differs from that of the cluster's own pool."""
     first, second = _BLOCK_SIZES[family]
     return second if json_fields.number(pool, "spec", "blockSize") == first else first

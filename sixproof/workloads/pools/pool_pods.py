@@ -1,4 +1,4 @@
-"""The pods of own pools: what a process of a run makes to see what pools do."""
+"""The pods of own pools: what a process of a run creates to see what pools do."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services.backends import open_namespace
 
 NODES = 3
-"""Nodes on which pods ask, at most."""
+"""The most nodes on which pods request pools."""
 UNASKED = "unasked"
-"""The role of a pod beside those that ask, which asks for nothing."""
+"""The role of a pod beside them that requests nothing."""
 HOLDER, PLAIN = "holder", "plain"
-"""Roles of pods around a SEGMENT: those that ask for it, and those that ask for nothing."""
+"""Roles of pods around a SEGMENT: those that request it, and those that request nothing."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PoolPods:
-    """Pods that asked for the MASKED pools, one per node, one that asked for the BARE ones, and
-    then, on a node that has blocks of both, one that asked for nothing: `unasked`."""
+    """Pods that requested the MASKED pools, one per node, one that requested the BARE ones, and
+    then, on a node that has blocks of both, one that requested nothing: `unasked`."""
 
     masked: tuple[Endpoint, ...]
     bare: tuple[Endpoint, ...]
     unasked: Endpoint
 
     def of(self, purpose: Purpose) -> tuple[Endpoint, ...]:
-        """Those that asked for the pools of a purpose."""
+        """Those that requested the pools of a purpose."""
         return {Purpose.MASKED: self.masked, Purpose.BARE: self.bare}[purpose]
 
     @property
     def every(self) -> tuple[tuple[Endpoint, Purpose], ...]:
-        """All that asked, each with what it asked for."""
+        """All that made a request, each with what it requested."""
         return (
             *((pod, Purpose.MASKED) for pod in self.masked),
             *((pod, Purpose.BARE) for pod in self.bare),
@@ -47,9 +47,9 @@ class PoolPods:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SegmentPods:
-    """Pods that ask for nothing in the namespace of a SEGMENT: `inside` on its node, `elsewhere` on
-    another. On both nodes a `holder` asked for it by name, so that both have a block of it: what a
-    node has a block of it takes from first."""
+    """Pods that request nothing in the namespace of a SEGMENT: `inside` on its node, `elsewhere` on
+    another. On both nodes a `holder` requested it by name, so that both have a block of it: a node
+    allocates first from the blocks it has."""
 
     inside: Endpoint
     elsewhere: Endpoint
@@ -57,7 +57,7 @@ class SegmentPods:
 
 
 class PoolHome:
-    """The namespace of a process whose pods ask for its own pools, and all that it makes there."""
+    """The namespace of a process whose pods request its own pools, and what it creates there."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class PoolHome:
         self.namespace = open_namespace(cluster, run, home(serial), options)
 
     def ask(self, pools: Sequence[OwnPool]) -> PoolPods:
-        """Pods that ask, ready.
+        """Pods that request pools, ready.
 
         Raises:
             ApiError: the API server refused.
@@ -93,7 +93,7 @@ class PoolHome:
         return PoolPods(made[:-1], made[-1:], unasked)
 
     def segment(self, pools: Sequence[OwnPool]) -> SegmentPods:
-        """Pods on the node of the SEGMENT, and on another; two covered nodes at least.
+        """Pods on the node of the SEGMENT, and on another; needs two covered nodes.
 
         Raises:
             ApiError: the API server refused.
@@ -107,8 +107,8 @@ class PoolHome:
         return SegmentPods(plain[0], plain[1], holders)
 
     def refuse(self, pools: Sequence[OwnPool], family: Family, why: str) -> Refusal:
-        """Make a pod that must get no address, because the pool that it asks for is ``missing`` or
-        ``disabled``.
+        """Create a pod that must get no address, because the pool that it requests is ``missing``
+        or ``disabled``.
 
         Raises:
             ApiError: the API server refused.
@@ -118,7 +118,8 @@ class PoolHome:
         return refusal
 
     def result(self, refusal: Refusal) -> AddressResult:
-        """What becomes of it; it is deleted then: the kubelet would try again and again.
+        """The outcome of a refused pod, which is then deleted: the kubelet would try again and
+        again.
 
         Raises:
             ApiError: the API server refused.
@@ -129,7 +130,7 @@ class PoolHome:
             asking.remove(self._cluster, [refusal.asking])
 
     def close(self) -> None:
-        """Delete its pods, that no pool goes before them; the namespace goes with the run.
+        """Delete its pods, so that no pool is deleted before them; the namespace goes with the run.
 
         Raises:
             ApiError: the API server refused.

@@ -1,4 +1,4 @@
-"""Ranges that overlap nothing that is known of a cluster: where a run's own pools lie. Pure."""
+"""Ranges that overlap nothing that is known of a cluster, for a run's own pools. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sixproof.model import ClusterFacts, Family, IPNetwork
 PREFIX = {Family.IPV4: 25, Family.IPV6: 121}
 """The length of an own pool's prefix: 128 addresses."""
 TRIES = 400
-"""Ranges that are looked at before the search is given up."""
+"""Ranges that are tried before the search is given up."""
 
 _PRIVATE = tuple(  # RFC 1918 section 3
     map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
@@ -24,8 +24,8 @@ _LOW = ipaddress.IPv6Network("fd00::/31")  # of it, what sorts before most
 def taken(
     facts: ClusterFacts, pools: Iterable[Pool], subnets: Iterable[IPNetwork] = ()
 ) -> tuple[IPNetwork, ...]:
-    """Every range that is known to be somebody's: those of services, pods and pools, whether they
-    are enabled or not, the nodes' addresses, and the `subnets` that these are in."""
+    """Every range known to be in use: those of services, pods and pools, whether they are enabled
+    or not, the nodes' addresses, and the `subnets` that these are in."""
     return (
         *facts.service_cidrs,
         *facts.pod_cidrs,
@@ -39,10 +39,10 @@ def taken(
 def free(
     family: Family, others: Sequence[IPNetwork], chance: random.Random, *, before: str = ""
 ) -> IPNetwork | None:
-    """A private range that overlaps none of the others, None where none was met in `TRIES` tries.
+    """A private range that overlaps none of the others, None where none was found in `TRIES` tries.
 
     Where `before` is the written name of a block (`written`), the range is one whose name sorts
-    before it, if such a one is met.
+    before it, if one is found.
     """
     met: IPNetwork | None = None
     for found in _drawn(family, chance):
@@ -60,7 +60,7 @@ def written(cidr: IPNetwork) -> str:
 
 
 def _drawn(family: Family, chance: random.Random) -> Iterator[IPNetwork]:
-    """Ranges by chance; every second IPv6 range is a low one."""
+    """Random ranges; every second IPv6 range is a low one."""
     homes: Sequence[IPNetwork] = _PRIVATE if family is Family.IPV4 else (_LOCAL, _LOW)
     length = PREFIX[family]
     for number in range(TRIES):

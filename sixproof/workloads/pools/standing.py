@@ -1,7 +1,7 @@
-"""Making own pools stand, so that at no moment another pod can get an address of one; and ending.
+"""Creating own pools so that no other pod can ever get an address from one; and removing them.
 
-A pool is made disabled. It is enabled once the API server has shown that it kept every field that
-fences the pool off: one that does not know a field may leave it out.
+A pool is created disabled. It is enabled once the API server has returned every field that fences
+the pool off: a server that does not know a field may drop it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ FENCES = ("nodeSelector", "namespaceSelector", "assignmentMode", "allowedUses")
 RULES = "the RBAC rules that --six-plan prints: create, patch and delete on ippools"
 CALICO = "Calico 3.31 or later"
 SEGMENTS_SINCE = (3, 31)
-"""The first version of Calico whose IPAM heeds namespaceSelector."""
+"""The first version of Calico whose IPAM honours namespaceSelector."""
 
 
 TRIES = 3
-"""Times that ranges are drawn anew because somebody else took one at the same moment."""
+"""Times that ranges are drawn again because another process took one at the same moment."""
 
 
 class _Overlapping(Exception):
-    """A pool's range meets one that another process made meanwhile."""
+    """A pool's range overlaps one that another process created meanwhile."""
 
 
 def segments_are_safe(version: str) -> bool:
-    """Whether IPAM of this version of Calico (``v3.31.0``) heeds namespaceSelector; False where the
-    version cannot be told: a pool of a node would serve every new pod there."""
+    """Whether IPAM of this version of Calico (``v3.31.0``) honours namespaceSelector; False where
+    the version is unknown: a pool of a node would serve every new pod there."""
     parts = version.removeprefix("v").split(".")
     try:
         return (int(parts[0]), int(parts[1])) >= SEGMENTS_SINCE
@@ -42,12 +42,12 @@ def segments_are_safe(version: str) -> bool:
 
 
 def stand(cluster: Cluster, plan: Callable[[], Sequence[OwnPool]]) -> tuple[OwnPool, ...]:
-    """Make the pools that `plan` draws, and enable those that are to be; where one is refused, none
-    is left.
+    """Create the pools that `plan` draws, and enable those that should be; if one is refused, none
+    remains.
 
     Raises:
-        NotAsked: this account may not make pools, this Calico does not know how to fence one off,
-            or every range that was drawn overlaps a pool.
+        NotAsked: this account may not create pools, this Calico cannot fence one off, or every
+            range that was drawn overlaps a pool.
         ApiError: the API server failed.
     """
     met = ""
@@ -101,7 +101,7 @@ def _make(cluster: Cluster, pool: OwnPool) -> None:
 
 
 def _unfenced(cluster: Cluster, pool: OwnPool) -> list[str]:
-    """The fields of a pool that are not what was asked for, with what they are instead."""
+    """The fields of a pool that are not what was requested, with their actual values."""
     wanted = pool.manifest(disabled=True)["spec"]
     found: Manifest = json_fields.mapping(cluster.get(IP_POOL, pool.name), "spec")
     return [

@@ -1,1 +1,1 @@
-"""Probe pods: where they go, what they are made of, and how they end."""
+"""Probe pods: where they run, what they consist of, and how they end."""

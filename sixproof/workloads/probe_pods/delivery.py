@@ -1,8 +1,8 @@
-"""How the agent is delivered: its package, in the folders that it has here, and how it is started.
+"""How the agent is delivered: its package, in the same folders as here, and how it is started.
 
-``HOME/sixproof/agent/client/tcp.py`` is what it is in this library, so that modules import each
-other alike on both sides. A ConfigMap has no folders: its keys have dots instead, and the volume
-says which path each becomes.
+``HOME/sixproof/agent/client/tcp.py`` is what it is in this library, so that imports work alike on
+both sides. A ConfigMap has no folders: its keys have dots instead, and the volume maps each key to
+its path.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from sixproof.agent.identity import KEY_FILE
 
 PACKAGE = "sixproof/agent"
 KEY_PATH = f"{PACKAGE}/{KEY_FILE}"
-"""Where the run's key goes."""
+"""The path of the run's key."""
 LAUNCHER = "launcher.py"
-"""What is handed to an interpreter instead, where nothing can be delivered beforehand."""
+"""What is passed to an interpreter instead, where nothing can be delivered beforehand."""
 SERVE = ("python3", "-s", "-E", "-B", "-m", "sixproof.agent", "serve")
 """The command of the agent, started in the folder of the delivery."""
 
@@ -44,7 +44,7 @@ def launcher() -> str:
 
 
 def map_key(path: str) -> str:
-    """The key in a ConfigMap of what goes to a path."""
+    """The ConfigMap key for a path."""
     return path.replace("/", ".")
 
 

@@ -1,4 +1,4 @@
-"""Deployment: makes the probe topology on a cluster and waits until every agent's pod runs."""
+"""Deployment: creates the probe topology on a cluster and waits until every agent's pod runs."""
 
 from __future__ import annotations
 
@@ -111,9 +111,8 @@ def cover(
     timeout: float,
     progress: Progress,
 ) -> ProbeTopology:
-    """The same as `fill`, but a node on which some pod does not become ready is left out, and named
-    with the reason in `ProbeTopology.failed`; its pods are deleted, so that none joins a service
-    later.
+    """Like `fill`, but a node on which some pod does not become ready is left out, and named with
+    the reason in `ProbeTopology.failed`; its pods are deleted, so that none joins a service later.
 
     Raises:
         ApiError: an object was refused.
@@ -198,7 +197,7 @@ def _pull_secrets(cluster: Cluster, run: Run, wanted: DeployPlan) -> list[Manife
 
 
 def pod_name(role: str, node: str) -> str:
-    """A pod name that tells role and node, within the 63 characters of a host name."""
+    """A pod name with role and node, within the 63 characters of a host name."""
     name = f"{role}-{node.replace('.', '-')}"
     return name[:63].rstrip("-")
 

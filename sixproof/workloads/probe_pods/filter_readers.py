@@ -1,7 +1,7 @@
 """Filter readers: pods in the host network of nodes that may read the packet filter (NET_ADMIN).
 
-The kernel tells nobody else which rules drop and what they counted. They are made only once
-something failed, in the namespace of the host agents, and go with the run.
+The kernel shows only these which rules drop and what they counted. They are created only after a
+failure, in the namespace of the host agents, and are removed with the run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROLE = "filter"
 def build(
     cluster: Cluster, run: Run, nodes: Sequence[str], options: PodOptions, timeout: float
 ) -> tuple[Endpoint, ...]:
-    """One a node, as far as they become ready in `timeout` seconds.
+    """One per node; those that do not become ready in `timeout` seconds are missing.
 
     Raises:
         ApiError: the cluster does not admit such pods.

@@ -1,4 +1,4 @@
-"""Fresh pods: made for one test, gone with it."""
+"""Fresh pods: created for one test and removed with it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who owns what: the run id on every object."""
+"""Ownership: the run id on every object."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLE = "sixproof.dev/role"
 class Run:
     """One run of the harness. `id` is a DNS label of lower-case letters and digits.
 
-    `key` is what its agents know each other's probes by: text of at most 32 characters, which no
+    `key` is how its agents recognise each other's probes: text of at most 32 characters, which no
     report and no message shows.
     """
 
@@ -34,7 +34,7 @@ class Run:
 
     @property
     def seal(self) -> Seal:
-        """What makes and knows the run's probes."""
+        """Creates and recognises the run's probes."""
         return Seal(self.key.encode())
 
     @property

@@ -1,4 +1,4 @@
-"""A place outside the cluster: an agent in the container that the test bed has beside its nodes."""
+"""An endpoint outside the cluster: an agent in the test bed's container beside its nodes."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from sixproof.workloads.probe_pods.ports import POD_PORTS
 
 NAME = "outside"
 PATIENCE = 20.0
-"""Seconds that starting the agent, or ending it, may take."""
+"""Seconds that starting or ending the agent may take."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class OutsidePlace:
     """A machine outside the cluster.
 
-    `addresses` has one of each family, by which it is known and from which it sends, `further` what
-    it answers at besides. `command` are the words before a command run on it, `forget` a command
-    that empties its kernel of the path MTUs that it learnt; none where nobody may. Reports call it
-    by its `name`.
+    `addresses` has one of each family, by which it is known and from which it sends; `further` are
+    other addresses on which it answers. `command` is the prefix of a command run on it, `forget` a
+    command that clears its kernel's learnt path MTUs; empty where this is not permitted. Reports
+    call it by its `name`.
     """
 
     addresses: tuple[IPAddress, ...]
@@ -42,7 +42,7 @@ class OutsidePlace:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outside:
-    """An agent on a machine that is no node: `bridge` is the command that talks to it.
+    """An agent on a machine that is not a node: `bridge` is the command that connects to it.
 
     `others` are its further addresses, as endpoints that can be dialled but do not dial.
     """
@@ -54,14 +54,14 @@ class Outside:
 
     @property
     def endpoints(self) -> tuple[Endpoint, ...]:
-        """All that can be dialled."""
+        """Every endpoint that can be dialled."""
         return (self.endpoint, *self.others)
 
     def forget_paths(self) -> bool:
-        """Empty its kernel of the path MTUs that it learnt; False where nobody may.
+        """Clear its kernel's learnt path MTUs; False where this is not permitted.
 
         Raises:
-            InfrastructureError: it was not done.
+            InfrastructureError: it failed.
         """
         if not self.forget:
             return False
@@ -114,7 +114,7 @@ class OutsideLauncher:
             process.stdin.write(asked)
             process.stdin.flush()
         except BrokenPipeError:
-            pass  # what it said tells more
+            pass  # what it printed says more
         home = process.stdout.readline().decode().strip()
         if not home:
             process.kill()

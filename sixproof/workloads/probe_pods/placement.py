@@ -9,7 +9,7 @@ from sixproof.errors import UsageError
 from sixproof.model import LINUX, ClusterFacts, NodeFacts
 
 DEFAULT_LIMIT = 6
-"""Nodes that are covered unless the user says otherwise; the matrix grows with their square."""
+"""Nodes covered unless the user says otherwise; the matrix grows with their square."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ def choose(
 ) -> Placement:
     """Choose ready, schedulable nodes that run Linux.
 
-    `names` picks nodes by name, each once, and overrides the rest but the operating system: what
-    cannot run a probe is never asked. `labelled` tells which nodes a node selector accepts (None:
+    `names` picks nodes by name, each once, and overrides everything but the operating system: what
+    cannot run a probe is never used. `labelled` states which nodes a node selector accepts (None:
     all); `limit` bounds their number.
 
     Raises:

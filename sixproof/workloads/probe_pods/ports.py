@@ -33,7 +33,7 @@ POD_PORTS = (
 """What every probe pod serves."""
 
 HOST_AGENT_PORTS = (PortSpec(Protocol.TCP, 28080), PortSpec(Protocol.UDP, 28080))
-"""What a hostNetwork probe pod serves, on ports of the node: below the range of NodePorts (30000 to
+"""Ports that a hostNetwork probe pod serves on its node: below the range of NodePorts (30000 to
 32767) and that of ephemeral ports (from 32768: a connection of the node's own may hold any)."""
 
 CLOSED_PORT = 8099

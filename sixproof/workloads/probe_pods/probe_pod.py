@@ -44,11 +44,11 @@ class PodOptions:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class PodSpec:
-    """One probe pod: `role` names it, `node` pins it, `labels` come on top of the run's,
-    `annotations` are all that it has.
+    """One probe pod: `role` names it, `node` pins it, `labels` are added to the run's,
+    `annotations` are the only ones it has.
 
     One with a `capability` (NET_RAW, NET_ADMIN) is admitted by Pod Security "privileged" only; with
-    NET_ADMIN it reads the packet filter and serves nobody.
+    NET_ADMIN it reads the packet filter and serves no ports.
     """
 
     role: str
@@ -78,8 +78,8 @@ def agent_config_map(run: Run, namespace: str) -> Manifest:
 
 
 def key_secret(run: Run, namespace: str) -> Manifest:
-    """The Secret that carries the run's key into a namespace: reading Secrets takes more than
-    reading what a namespace holds. It cannot change under an agent that has read it."""
+    """The Secret that carries the run's key into a namespace: reading Secrets takes more permission
+    than reading other objects in a namespace. It cannot change under an agent that has read it."""
     return {
         "apiVersion": "v1",
         "kind": "Secret",
@@ -165,7 +165,7 @@ def _container(spec: PodSpec, image: str) -> Manifest:
         "imagePullPolicy": "IfNotPresent",
         "command": [*delivery.SERVE, SOCKET, *map(str, port_specs)],
         "workingDir": HOME,
-        # Until it ends the kubelet calls no pod ready: ready means listening. A probe would come
+        # Until it ends the kubelet considers no pod ready: ready means listening. A probe would run
         # again and again, or cross the network under test.
         "lifecycle": {"postStart": {"exec": {"command": list(LISTENS)}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -201,7 +201,7 @@ def _added(spec: PodSpec) -> Manifest:
 
 
 def _pod_security(spec: PodSpec) -> Manifest:
-    user = 0 if spec.capability else NOBODY  # the runtime gives capabilities to root alone
+    user = 0 if spec.capability else NOBODY  # the runtime gives capabilities to root only
     security: Manifest = {
         "runAsNonRoot": not spec.capability,
         "runAsUser": user,

@@ -1,8 +1,8 @@
-"""Raw pods: what may send and capture whole packets, in a namespace of its own.
+"""Raw pods: pods that may send and capture whole packets, in their own namespace.
 
-NET_RAW is beyond what "baseline" admits, so the namespace is "privileged"; the pods are restricted
-in all else: no service-account token, read-only root, every other capability dropped. They run as
-root because a container runtime gives capabilities to nobody else.
+NET_RAW is beyond what "baseline" admits, so the namespace is "privileged"; otherwise the pods are
+restricted: no service-account token, read-only root, every other capability dropped. They run as
+root because a container runtime gives capabilities to root only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sixproof.workloads.services.backends import open_namespace
 
 GUARDED = "sixproof.dev/guarded"
 ROLES = ("raw", "guarded")
-"""Pods that nobody shuts, and pods that a policy of the tests selects."""
+"""Pods that no policy isolates, and pods that a policy of the tests selects."""
 
 
 def build(
@@ -34,7 +34,7 @@ def build(
     options: PodOptions,
     timeout: float,
 ) -> dict[str, tuple[Endpoint, ...]]:
-    """One pod of each role a node, in a namespace of this process alone; they go with the run.
+    """One pod of each role per node, in a namespace of this process only; they go with the run.
 
     Raises:
         ApiError: the cluster does not admit such pods.

@@ -1,4 +1,4 @@
-"""The probe topology: probe pods of several namespaces on every covered node, made once a run."""
+"""The probe topology: probe pods of several namespaces on every covered node, once per run."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOST_ROLE = "host"
 
 
 def _written(members: records.Object) -> records.Object:
-    """With the key of the run beside its id; no report may hold this."""
+    """With the run's key beside its id; no report may contain this."""
     run = members.pop("run")
     return {"run": run["id"], "key": run["key"], **members}
 
@@ -31,7 +31,7 @@ def _read(members: records.Object) -> records.Object:
 class ProbeTopology:
     """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes.
 
-    `left_out` are the nodes that were not asked for pods, `failed` those on which a pod did not
+    `left_out` are the nodes on which no pods were created, `failed` those on which a pod did not
     become ready, each with the reason.
     """
 

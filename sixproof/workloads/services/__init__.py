@@ -1,1 +1,1 @@
-"""Services of a run, what stands behind them, and what each must look like."""
+"""Services of a run, their backends, and what each must look like."""

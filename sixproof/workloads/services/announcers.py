@@ -1,4 +1,4 @@
-"""Announcers: who draws the traffic of a load balancer's address to nodes, as far as is told."""
+"""Announcers: what attracts traffic for a load balancer's address to nodes, as far as known."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from sixproof.model import IPAddress
 from sixproof.workloads.services.manifests import Service
 
 L2_STATUSES = Kind("metallb.io/v1beta1", "ServiceL2Status", "servicel2statuses")
-"""MetalLB's own word for which node answers neighbour solicitations and ARP for a service."""
+"""MetalLB's statement of which node answers neighbour solicitations and ARP for a service."""
 _UNREAD = (403, 404)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Announcers:
-    """What is known of them: Calico's settings, and the node that MetalLB announces a service from
-    at the link (L2), by namespace and name."""
+    """What is known of them: Calico's settings, and the node from which MetalLB announces a service
+    on the link (L2), by namespace and name."""
 
     calico: CalicoState | None = None
     at_the_link: Mapping[tuple[str, str], str] = dataclasses.field(default_factory=dict)
 
     def of(self, found: Service) -> str:
-        """One phrase about a service that has addresses: who announces each of them."""
+        """One phrase about a service that has addresses: what announces each of them."""
         if node := self.at_the_link.get((found.namespace, found.name)):
             return f"MetalLB announces it from {node} (L2)"
         told = dict.fromkeys(map(self._address, found.load_balancer_addresses))
@@ -38,8 +38,8 @@ class Announcers:
         return ", ".join(filter(None, told))
 
     def strays(self, services: Iterable[Service]) -> dict[str, Subject]:
-        """Addresses of none of Calico's pools, where it gave others: one provider gives all that
-        ask for none by name (loadBalancerClass)."""
+        """Addresses outside Calico's pools where Calico assigned others: one provider assigns all
+        addresses of services that name none (loadBalancerClass)."""
         given = [(one, a) for one in services for a in one.load_balancer_addresses]
         ours = [a for _, a in given if self._address(a)]
         return {
@@ -64,7 +64,7 @@ class Announcers:
 
 
 def read(cluster: Cluster, calico: CalicoState | None) -> Announcers:
-    """What the cluster says; what it does not serve, or may not be read, is empty.
+    """What the cluster reports; what it does not serve, or may not be read, is empty.
 
     Raises:
         ApiError: the API server failed otherwise.

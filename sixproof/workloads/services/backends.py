@@ -1,9 +1,9 @@
-"""Backends: agent pods behind services, whose readiness and labels the runner changes at will.
+"""Backends: agent pods behind services, whose readiness and labels the runner changes.
 
 A *gated* pod has a readiness gate, a condition of its own beside the kubelet's (KEP-580). The
 runner sets it through `pods/status`; no probe, no shell and no message to the agent is needed, and
-the agent goes on serving, so that whoever still reaches an unready backend gets an answer that
-names it.
+the agent keeps serving, so that any client that still reaches an unready backend gets an answer
+that names it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from sixproof.workloads.probe_pods.probe_pod import (
 )
 
 GROUP = "sixproof.dev/backends"
-"""The label that tells which group of backends a pod belongs to."""
+"""The label with the group of backends that a pod belongs to."""
 SERVES = "sixproof.dev/serves"
 """The label by which a pod of the reserve is put behind a service."""
 GATE = "sixproof.dev/serving"
@@ -41,8 +41,9 @@ Manifest = dict[str, Any]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Backend:
-    """One backend to make. `group` names it in reports (``web@worker``), `serial` tells its pod
-    from others of the group on that node, `host_port` publishes port 8080 on that port of the node.
+    """One backend to create. `group` names it in reports (``web@worker``), `serial` distinguishes
+    its pod from others of the group on that node, `host_port` publishes port 8080 on that port of
+    the node.
     """
 
     group: str
@@ -78,7 +79,7 @@ class Backend:
 def open_namespace(
     cluster: Cluster, run: Run, role: str, options: PodOptions, level: str = "restricted"
 ) -> str:
-    """A namespace of the run that is ready to take probe pods; made again, it stays as it is.
+    """A namespace of the run that is ready to take probe pods; an existing one is kept.
 
     Raises:
         ApiError: the API server refused.
@@ -94,7 +95,7 @@ def open_namespace(
 def create(
     cluster: Cluster, run: Run, wanted: Sequence[Backend], options: PodOptions, timeout: float
 ) -> tuple[Endpoint, ...]:
-    """Make backends side by side and wait until their agents run; see `begin` and `wait_running`.
+    """Create backends in parallel and wait until their agents run; see `begin` and `wait_running`.
 
     Raises:
         ApiError: a pod was refused.
@@ -105,7 +106,7 @@ def create(
 
 
 def begin(cluster: Cluster, run: Run, wanted: Sequence[Backend], options: PodOptions) -> None:
-    """Make backends side by side.
+    """Create backends in parallel.
 
     Applying is idempotent: two processes that ask for the same backends share them.
 
@@ -150,7 +151,7 @@ def set_ready(cluster: Cluster, backends: Iterable[Endpoint], ready: bool) -> No
 
 
 def label(cluster: Cluster, backends: Iterable[Endpoint], labels: Mapping[str, str | None]) -> None:
-    """Set labels of backends, or take them off (None).
+    """Set labels of backends, or remove them (None).
 
     Raises:
         ApiError: the API server refused.

@@ -70,7 +70,7 @@ _ORDERS: tuple[tuple[Family, ...], ...] = (
 )
 
 WISHES = tuple(FamilyWish(policy, order) for policy in FamilyPolicy for order in _ORDERS)
-"""Every policy with every order of families, those that no cluster grants among them."""
+"""Every policy with every order of families, including those that no cluster grants."""
 
 GRANTABLE = tuple(wish for wish in WISHES if wish.granted((Family.IPV4, Family.IPV6)))
 """Those that a dual-stack cluster grants."""

@@ -1,4 +1,4 @@
-"""kube-proxy's settings that decide whose address a server sees."""
+"""kube-proxy's settings that determine which source address a server sees."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class KubeProxy:
     """kube-proxy as its configuration describes it.
 
     `mode` is ``iptables``, ``nftables``, ``ipvs``, or empty where no kube-proxy runs or nothing is
-    known of it. `detect_local` is how it tells this node's pods from everybody else.
+    known of it. `detect_local` is how it recognises this node's pods.
     """
 
     mode: str = ""
@@ -26,7 +26,7 @@ class KubeProxy:
 
     @property
     def known(self) -> bool:
-        """Whether a kube-proxy carries services here, in a mode whose behaviour is documented."""
+        """Whether a kube-proxy handles services here, in a mode whose behaviour is documented."""
         return self.mode in ("iptables", "nftables", "ipvs")
 
     @property
@@ -36,7 +36,7 @@ class KubeProxy:
         return self.mode in ("iptables", "nftables")
 
     def takes_for_local(self, address: IPAddress, node: NodeFacts) -> bool:
-        """Whether the kube-proxy of a pod's own node takes the pod's address for a local pod's."""
+        """Whether the kube-proxy of a pod's own node treats the pod's address as a local pod's."""
         if self.detect_local == "NodeCIDR":
             return any(address in cidr for cidr in node.pod_cidrs)
         if self.detect_local == "ClusterCIDR":

@@ -1,8 +1,8 @@
 """Load balancers: services of type LoadBalancer, and what must answer at their addresses.
 
 Semantics: Service v1 API (externalTrafficPolicy, healthCheckNodePort, loadBalancerSourceRanges,
-allocateLoadBalancerNodePorts), KEP-1860 (ipMode), KEP-563 (families), and what kube-proxy makes of
-them: it takes source ranges family by family.
+allocateLoadBalancerNodePorts), KEP-1860 (ipMode), KEP-563 (families), and kube-proxy's
+implementation: it applies source ranges family by family.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ CLUSTER, LOCAL = "balanced", "balanced-local"
 """Services of every family with externalTrafficPolicy Cluster, and Local with one backend."""
 WITHOUT_NODE_PORTS = "balanced-no-node-port"
 ADMITS, DENIES = "balanced-admits", "balanced-denies"
-"""Services whose source ranges hold the client outside, and none of anybody."""
+"""Services whose source ranges contain the client outside, or contain no client."""
 ONE_FAMILY = {family: f"balanced-denies-{family.lower()}" for family in Family}
-"""Those with such a range of one family alone."""
+"""Those with such a range of one family only."""
 WISHES = {
     f"balanced-{wish.name}": wish
     for wish in (
@@ -41,9 +41,9 @@ WISHES = {
         FamilyWish(FamilyPolicy.REQUIRE, (Family.IPV6, Family.IPV4)),
     )
 }
-"""Services that ask for families."""
+"""Services that request families."""
 NOBODY = {Family.IPV4: "203.0.113.0/24", Family.IPV6: "2001:db8:ffff::/48"}
-"""Ranges for documentation, of which nobody sends (RFC 5737, RFC 3849)."""
+"""Documentation ranges, from which nothing sends (RFC 5737, RFC 3849)."""
 
 _REFUSED = 422
 _VIP = ("", "VIP")
@@ -52,7 +52,7 @@ _VIP = ("", "VIP")
 @dataclasses.dataclass(frozen=True)
 class LoadBalancers:
     """Services of type LoadBalancer as they were when all had their addresses, or `seconds` after
-    they were made. Those that a cluster cannot grant (RequireDualStack of one family) are missing.
+    their creation. Those that a cluster cannot grant (RequireDualStack of one family) are missing.
     """
 
     services: Mapping[str, Service]
@@ -60,7 +60,7 @@ class LoadBalancers:
 
     @property
     def nobody_gives_any(self) -> bool:
-        """Whether not one has an address or a host name."""
+        """Whether none of them has an address or a host name."""
         return not any(found.ingress for found in self.services.values())
 
 
@@ -71,10 +71,10 @@ def stand(
     client: Endpoint | None,
     timeout: float,
 ) -> LoadBalancers:
-    """Make the services, or find them made, and wait for their addresses at most `timeout` seconds.
+    """Create the services, or find them, and wait for their addresses at most `timeout` seconds.
 
-    They stand in the namespace of the shared services and have their backends. `client` is whom a
-    service with source ranges admits.
+    They are in the namespace of the shared services and have their backends. `client` is the one
+    that a service with source ranges admits.
 
     Raises:
         ApiError: the API server refused what it must grant.
@@ -93,10 +93,10 @@ def stand(
 
 
 def must_be_given(found: LoadBalancers) -> LoadBalancers:
-    """The services, where somebody gives them addresses.
+    """The services, where a provider assigns them addresses.
 
     Raises:
-        NotAsked: nobody does on this cluster, or gives names of hosts instead.
+        NotAsked: no provider does on this cluster, or one assigns host names instead.
     """
     enable = "MetalLB, IPPools of Calico for LoadBalancer, or a cloud's controller; on the test "
     enable += "bed --six-variant bgp"
@@ -110,10 +110,10 @@ def must_be_given(found: LoadBalancers) -> LoadBalancers:
 
 
 def amiss(found: Service, inside: Sequence[IPNetwork] = ()) -> str:
-    """What is wrong about the addresses of a service's load balancer, "" where nothing is.
+    """What is wrong with the addresses of a service's load balancer, "" where nothing is.
 
-    It must have an address of each of its families and none of another, nor one of the ranges of
-    pods and services (`inside`). Their order is open: the API says nothing of it, and Calico's
+    It must have an address of each of its families and of no other, and none from the ranges of
+    pods and services (`inside`). Their order is free: the API does not specify it, and Calico's
     follows none.
     """
     if any(one.host for one in found.ingress):
@@ -145,8 +145,8 @@ def lacking(found: Service) -> tuple[Family, ...]:
 def bars(found: Service, address: IPAddress) -> str:
     """Why a service's source ranges bar an address, "" where they do not.
 
-    kube-proxy takes the ranges of the packet's own family; where there is none of it, or one of
-    length 0, everybody of that family is admitted (pkg/proxy/serviceport.go).
+    kube-proxy applies the ranges of the packet's own family; where there is none, or one of length
+    0, all clients of that family are admitted (pkg/proxy/serviceport.go).
     """
     family = Family.of(address)
     mine = [n for n in found.source_ranges if Family.of(n) is family]
@@ -189,7 +189,7 @@ def at_load_balancer(
 def for_client(
     target: ServiceTarget, found: Service, client: Endpoint
 ) -> tuple[ServiceTarget, ...]:
-    """The same for a client, a target for each family, since source ranges may bar one alone."""
+    """The same for a client, a target for each family, since source ranges may bar one only."""
     targets = []
     for address in target.endpoint.addresses:
         family = Family.of(address)

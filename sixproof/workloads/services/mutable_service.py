@@ -1,4 +1,4 @@
-"""The mutable service: one service of a test's own, whose backends and families change under its
+"""The mutable service: one service for a single test, whose backends and families change under its
 clients."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sixproof.workloads.services.routing import ServiceTarget, at_cluster_ip
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Change:
-    """A change that is yet to be made: `make` makes it and returns what clients must meet then.
+    """A change yet to be made: `make` makes it and returns what clients must meet then.
 
     `before` is what they meet until then, None where there is nothing to dial yet.
     """
@@ -33,10 +33,10 @@ class Change:
 
 
 class MutableService:
-    """A service of its own name, in the namespace of the reserve of backends.
+    """A service with its own name, in the namespace of the reserve of backends.
 
-    `reserve` are gated backends, ready and behind nothing. Methods that return a Change make it
-    only when it is made. `close` takes everything back.
+    `reserve` are gated backends, ready and behind no service. Methods that return a Change do not
+    make it yet. `close` undoes everything.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class MutableService:
         self._service: Service | None = None
 
     def stage(self, *added: Endpoint) -> None:
-        """Put backends behind the service now, be it open or yet to come."""
+        """Put backends behind the service now, whether it exists yet or not."""
         self._label(added, self.name)
         self._behind = (*self._behind, *added)
 
@@ -73,7 +73,7 @@ class MutableService:
         return self._change("endpoint added", lambda: self.stage(*added))
 
     def take(self, *removed: Endpoint) -> Change:
-        """Take backends away by their label; they run on, and answer whoever still reaches them."""
+        """Remove backends by their label; they keep running, and answer any client they get."""
 
         def act() -> None:
             self._label(removed, None)
@@ -82,7 +82,7 @@ class MutableService:
         return self._change("endpoint removed", act)
 
     def replace(self, old: Endpoint, new: Endpoint) -> Change:
-        """Put one backend in another's place."""
+        """Replace one backend with another."""
 
         def act() -> None:
             self.stage(new)
@@ -92,7 +92,7 @@ class MutableService:
         return self._change("endpoint replaced", act)
 
     def unready(self, *chosen: Endpoint) -> Change:
-        """Make backends unready; they run on, and answer whoever still reaches them."""
+        """Make backends unready; they keep running, and answer clients that still reach them."""
 
         def act() -> None:
             backends.set_ready(self._cluster, chosen, ready=False)
@@ -110,7 +110,7 @@ class MutableService:
         return self._change("endpoint deleted", act)
 
     def recreate(self, *behind: Endpoint) -> Change:
-        """Delete the service and make it again at the same clusterIPs, for other backends."""
+        """Delete the service and create it again at the same clusterIPs, for other backends."""
         again = f"{self.name}-again"
         addresses = [str(a) for a in self.target().endpoint.addresses]
 
@@ -147,7 +147,7 @@ class MutableService:
         )
 
     def close(self) -> None:
-        """Delete the service, and make the reserve as it was."""
+        """Delete the service, and restore the reserve."""
         self._cluster.delete(resources.SERVICE, self.name, self._home)
         self._label(self.reserve, None)
         backends.set_ready(self._cluster, self.reserve, ready=True)

@@ -1,9 +1,9 @@
-"""Routing: which backends may answer a client, by the frontend at which it comes in.
+"""Routing: which backends may answer a client, by the frontend that it dials.
 
 Semantics: kubernetes.io "Virtual IPs and Service Proxies", KEP-2086 (internalTrafficPolicy), and
 what kube-proxy does with external traffic that starts inside the cluster: it never leaves by the
-frontend it came in at. No endpoint at all is refused; no endpoint on the node that a Local policy
-ties the traffic to is dropped (kubernetes/kubernetes#106497, #121371).
+frontend it came in at. Without any endpoint, traffic is refused; without an endpoint on the node
+that a Local policy ties it to, it is dropped (kubernetes/kubernetes#106497, #121371).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class FrontendType(enum.StrEnum):
 class ServiceTarget:
     """Something that clients dial, and the ready backends behind it.
 
-    `local` tells whether the traffic policy of this frontend is Local. `absent` says why a
+    `local` states whether the traffic policy of this frontend is Local. `absent` says why a
     frontend that clients dial must be closed: it has no such family, or it is another node's.
-    `barred` says why what comes there is dropped (loadBalancerSourceRanges), `announced` who draws
-    the traffic of a load balancer's address to the nodes. `proxy` is the kube-proxy that carries
-    it. `ports` are those of the service, which say at which port a backend is reached; without them
-    at the one that is dialled.
+    `barred` says why traffic to it is dropped (loadBalancerSourceRanges), `announced` what attracts
+    the traffic of a load balancer's address to the nodes. `proxy` is the kube-proxy that handles
+    it. `ports` are those of the service, which map to the backends' ports; without them a backend
+    is reached at the dialled port.
     """
 
     endpoint: Endpoint
@@ -58,8 +58,8 @@ class ServiceTarget:
         if self.absent or self.barred:
             return ()
         if not self.local or self.frontend is FrontendType.LOAD_BALANCER:
-            # With Local, who announces the address leads traffic to nodes that have a backend; from
-            # inside the cluster every backend is reached.
+            # With Local, the announcer sends traffic to nodes that have a backend; from inside the
+            # cluster every backend is reached.
             return self.backends
         if self.frontend is FrontendType.CLUSTER_IP:
             return tuple(b for b in self.backends if b.node == client.node)
@@ -68,7 +68,7 @@ class ServiceTarget:
         return tuple(b for b in self.backends if b.node == self.endpoint.node)
 
     def expectation(self, client: Endpoint) -> Expectation:
-        """What a connection of this client must come to."""
+        """The required outcome of a connection from this client."""
         name, frontend = self.endpoint.name, self.frontend
         if self.absent:
             return Expectation(frozenset({Outcome.REFUSED}), self.absent)

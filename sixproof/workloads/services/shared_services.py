@@ -1,4 +1,4 @@
-"""The shared services: one set for all tests that only look, made once a run."""
+"""The shared services: one set for all read-only tests, created once per run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PLAIN = (
     "unready",
     "unready-published",
 )
-"""Services that are applied as their files say; each is called like its file."""
+"""Services that are applied as their files say; each is named after its file."""
 
 SELECTING = (*(name for name in PLAIN if name != "external-name"), "host-network")
 """Those whose backends are found by labels."""
@@ -48,11 +48,11 @@ _REFUSED = 422
 
 @dataclasses.dataclass(frozen=True)
 class SharedServices:
-    """What stands while a run lasts.
+    """The services and backends that exist while a run lasts.
 
     `wishes` holds what the API server made of each family wish, None where it refused. `web` are
-    the backends of most services, one per node; the first of them has a place of its own behind the
-    services that are Local. `unready` runs and is never ready, `published` has a HostPort.
+    the backends of most services, one per node; the first of them is the only backend of the
+    Local services. `unready` runs and is never ready, `published` has a HostPort.
     """
 
     services: Mapping[str, Service]
@@ -89,7 +89,7 @@ class SharedServices:
 def stand(
     cluster: Cluster, topology: ProbeTopology, options: PodOptions, manifests: Path, timeout: float
 ) -> SharedServices:
-    """Make the set, or find it made: applying is idempotent, so that processes share one set.
+    """Create the set, or find it: applying is idempotent, so that processes share one set.
 
     Raises:
         ApiError: the API server refused what it must grant.
@@ -129,11 +129,11 @@ def mark(
     serial: str,
     timeout: float,
 ) -> Service:
-    """A service that is made once the EndpointSlices of all others are complete, or `timeout`
+    """A service that is created once the EndpointSlices of all others are complete, or `timeout`
     seconds later.
 
-    kube-proxy hears of services in the order in which they were made, and of slices: the node that
-    serves the marker has taken up everything before it. `serial` tells processes apart.
+    kube-proxy sees services in the order in which they were created, and slices too: a node that
+    serves the marker has programmed everything before it. `serial` keeps processes apart.
 
     Raises:
         ApiError: the API server refused.
@@ -178,7 +178,7 @@ def _manifests(topology: ProbeTopology, home: str, folder: Path) -> list[Manifes
 
 
 def _services(cluster: Cluster, wanted: list[Manifest]) -> dict[str, Service]:
-    """The services by name, those found made already and those made now."""
+    """The services by name, both existing ones and those created now."""
     homes = dict.fromkeys(map(json_fields.namespace, wanted))
     there = {
         json_fields.name(found): service(found)
@@ -193,8 +193,8 @@ def _services(cluster: Cluster, wanted: list[Manifest]) -> dict[str, Service]:
 def _apply(cluster: Cluster, manifest: Manifest) -> Service | None:
     """The service, None where the API server refuses it as invalid.
 
-    Another process may apply it at the same time; whoever comes second is refused where the service
-    was granted more families than it asked for, since families are not taken back that way.
+    Another process may apply it at the same time; the second one is refused where the service was
+    granted more families than it asked for, since families are not taken back that way.
     """
     try:
         return service(cluster.apply(manifest))

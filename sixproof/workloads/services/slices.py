@@ -1,4 +1,4 @@
-"""EndpointSlices: which addresses stand behind a service, and which should."""
+"""EndpointSlices: which addresses are behind a service, and which should be."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def listed(cluster: Cluster, service: Service) -> frozenset[Behind]:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ListingSlice:
-    """An EndpointSlice, and who keeps it ("" for nobody)."""
+    """An EndpointSlice, and the name of its manager ("" for none)."""
 
     namespace: str
     name: str
@@ -86,7 +86,7 @@ def wanted(cluster: Cluster, service: Service) -> frozenset[Behind]:
 
 
 def incomplete(cluster: Cluster, services: Iterable[Service]) -> tuple[str, ...]:
-    """The services whose EndpointSlices do not list what they must; two requests a namespace.
+    """The services whose EndpointSlices do not list what they must; two requests per namespace.
 
     Raises:
         ApiError: slices or pods cannot be read.
@@ -120,7 +120,7 @@ def ready(slices: Iterable[Manifest]) -> frozenset[Behind]:
 
 
 def selected(pods: Iterable[Manifest], service: Service) -> frozenset[Behind]:
-    """What stands behind a service by its selector, of these pods of its namespace."""
+    """The addresses that a service selects among these pods of its namespace."""
     return frozenset(
         Behind(Family.of(address), port.protocol, number, address)
         for pod in pods

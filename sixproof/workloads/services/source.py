@@ -1,9 +1,9 @@
-"""Source addresses: whose address a server must see, and why.
+"""Source addresses: which one a server must see, and why.
 
-Three things translate it: kube-proxy (masquerade of what it does not take for a local pod's, of
+Three things translate it: kube-proxy (masquerade of what it does not treat as a local pod's, of
 hairpins, and of external traffic unless its policy is Local), the CNI's natOutgoing for what leaves
 the pools, and the kernel's choice for packets that start on a node. Everything else keeps the
-client's own address, as the network model asks.
+client's own address, as the network model requires.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sixproof.workloads.services.routing import FrontendType, ServiceTarget, is_
 
 _BY_PROXY = (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT, FrontendType.LOAD_BALANCER)
 _ANYWHERE = (FrontendType.CLUSTER_IP, FrontendType.LOAD_BALANCER)
-"""Frontends that clients in the cluster meet on their own node."""
+"""Frontends that clients in the cluster reach on their own node."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Outgoing:
     """What the CNI does with packets that leave the pods' ranges.
 
     `pools` are all ranges, `masqueraded` those whose pods leave them under their node's address,
-    None where that is not known. `hosts_too` tells whether nodes count as outside.
+    None where that is not known. `hosts_too` states whether nodes count as outside.
     """
 
     pools: tuple[IPNetwork, ...] = ()
@@ -35,8 +35,8 @@ class Outgoing:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ExpectedSource:
-    """The addresses of which a server must see one, and the reason; empty where nothing is known
-    of this cluster that would tell."""
+    """The addresses of which a server must see one, and the reason; empty where it is unknown for
+    this cluster."""
 
     addresses: frozenset[IPAddress]
     because: str
@@ -56,7 +56,7 @@ class Translation:
     def source(
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
     ) -> ExpectedSource:
-        """Whose address `backend` must see when `client` dials `target`."""
+        """The address that `backend` must see when `client` dials `target`."""
         if target.frontend in _BY_PROXY and not self.proxy.known:
             return ExpectedSource(frozenset(), "nothing is known of this cluster's service proxy")
         if target.frontend is FrontendType.LOAD_BALANCER and not client.node:
@@ -67,7 +67,7 @@ class Translation:
     def _from_outside(
         self, client: Endpoint, target: ServiceTarget, family: Family
     ) -> ExpectedSource:
-        """Of a client that is on no node, behind a load balancer that translates nothing itself."""
+        """For a client on no node, behind a load balancer that translates nothing itself."""
         own = client.address(family)
         if target.local and own is not None:
             because = "externalTrafficPolicy Local: no node translates the client's address"
@@ -81,7 +81,7 @@ class Translation:
     def _masquerade(
         self, client: Endpoint, target: ServiceTarget, backend: Endpoint, family: Family
     ) -> ExpectedSource | None:
-        """The address that kube-proxy (for a HostPort the CNI's portmap) puts in, None for none."""
+        """The address that kube-proxy (for a HostPort the CNI's portmap) sets, None for none."""
         if target.frontend is FrontendType.DIRECT:
             return None
         node = client.node if target.frontend in _ANYWHERE else target.endpoint.node
@@ -108,7 +108,7 @@ class Translation:
 
     def _by_portmap(self, client: Endpoint, node: str, family: Family) -> ExpectedSource | None:
         """Where the CNI is not known: its portmap masquerades the backend's whole subnet, which is
-        that pod alone where IPAM gives it a prefix of full length, as Calico's does."""
+        that pod only where IPAM gives it a full-length prefix, as Calico's does."""
         own = client.address(family)
         if self.outgoing.masqueraded is not None or own is None or is_on_the_host(client):
             return None
@@ -125,7 +125,7 @@ class Translation:
         if is_on_the_host(client):
             return self._node(client.node, family, "it starts on the node: the kernel's choice")
         # A packet to another node's port reaches that node first; behind any other frontend it goes
-        # where the backend is.
+        # to the backend's node.
         elsewhere = (
             target.endpoint.node
             if target.frontend in (FrontendType.NODE_PORT, FrontendType.HOST_PORT)
