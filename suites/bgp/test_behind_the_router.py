@@ -13,6 +13,7 @@ from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint, Family
 from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 from sixproof.workloads.services.routing import ServiceTarget
+from sixproof.workloads.services.source import Translation
 
 pytestmark = [pytest.mark.feature("BGP"), pytest.mark.covers("B1", "B2")]
 
@@ -45,3 +46,45 @@ def test_advertised_cluster_ips_answer_behind_the_router(
     """ClusterIPs in the ranges that nodes advertise answer a client outside the cluster, over each
     family."""
     service_checks.must_answer("ClusterIP from behind the router", [rack], advertised_services)
+
+
+@pytest.mark.story("external IPs")
+@pytest.mark.disruptive
+def test_external_ips_answer_behind_the_router(
+    rack: Endpoint,
+    reached_external_ips: tuple[ServiceTarget, ...],
+    service_checks: ServiceChecks,
+) -> None:
+    """External IPs of a service, in the ranges that nodes advertise, answer a client outside the
+    cluster on every port, over each family.
+
+    Why: the API assigns no such address and checks none; what attracts its traffic is the route
+    alone (Service v1 API, externalIPs).
+    """
+    service_checks.must_answer("external IP from behind the router", [rack], reached_external_ips)
+
+
+@pytest.mark.story("external IPs")
+@pytest.mark.disruptive
+def test_external_ips_answer_inside_the_cluster(
+    clients: tuple[Endpoint, ...],
+    reached_external_ips: tuple[ServiceTarget, ...],
+    service_checks: ServiceChecks,
+) -> None:
+    """Pods and nodes are answered at external IPs too: kube-proxy serves them on every node."""
+    service_checks.must_answer("external IP from inside", clients, reached_external_ips)
+
+
+@pytest.mark.story("source address")
+@pytest.mark.disruptive
+def test_traffic_to_external_ips_comes_from_a_node(
+    rack: Endpoint,
+    reached_external_ips: tuple[ServiceTarget, ...],
+    service_checks: ServiceChecks,
+    translation: Translation,
+) -> None:
+    """A server sees an address of a node, over each family, when a client outside the cluster dials
+    an external IP: the node that receives its traffic masquerades it."""
+    service_checks.must_show_source(
+        "external IP, source addresses", [rack], reached_external_ips, translation
+    )

@@ -29,18 +29,21 @@ def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
 def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, Any]]:
     """BGPConfiguration and BGPPeers: the router for every node, the reflector for all others.
 
-    Nodes announce the ranges of ClusterIPs and of load balancer addresses; for a service with
-    externalTrafficPolicy Local, nodes with a backend announce its addresses one by one.
+    Nodes announce the ranges of ClusterIPs, load balancer addresses and external IPs; for a service
+    with externalTrafficPolicy Local, nodes with a backend announce its addresses one by one.
     """
     mesh = bgp.peering is Peering.MESH
-    balanced = [{"cidr": str(s.load_balancer)} for s in variant.stacks if s.load_balancer]
+    announced = {
+        "serviceLoadBalancerIPs": [s.load_balancer for s in variant.stacks if s.load_balancer],
+        "serviceExternalIPs": [s.external for s in variant.stacks if s.external],
+    }
     yield _object(
         "BGPConfiguration",
         "default",
         asNumber=bgp.as_number,
         nodeToNodeMeshEnabled=mesh,
         serviceClusterIPs=[{"cidr": cidr} for cidr in variant.service_subnets],
-        **({"serviceLoadBalancerIPs": balanced} if balanced else {}),
+        **{key: [{"cidr": str(r)} for r in ranges] for key, ranges in announced.items() if ranges},
     )
     for family in variant.families:
         address = router.ipv6 if family is Family.IPV6 else router.ipv4

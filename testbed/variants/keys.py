@@ -86,7 +86,8 @@ TUNNELS = {
 class Stack:
     """One family of a variant. `rack` is the range of the network behind the router that nodes peer
     with; a variant without BGP has none. `load_balancer` is the address range for services of type
-    LoadBalancer, None where nothing assigns them one."""
+    LoadBalancer, None where nothing assigns them one, `external` the range of external IPs that
+    nodes advertise, None where they advertise none."""
 
     family: Family
     pods: Network
@@ -94,6 +95,12 @@ class Stack:
     encapsulation: Encapsulation
     rack: Network | None = None
     load_balancer: Network | None = None
+    external: Network | None = None
+
+    def outside_ranges(self) -> dict[str, Network]:
+        """The ranges from which services have addresses outside of the cluster, by their key."""
+        found = {"load_balancer": self.load_balancer, "external": self.external}
+        return {key: network for key, network in found.items() if network}
 
     @property
     def tunnel(self) -> Tunnel | None:

@@ -136,9 +136,9 @@ class Variant:
         found |= {f"{stack.family}.services": stack.services for stack in self.stacks}
         found |= {f"{stack.family}.rack": stack.rack for stack in self.stacks if stack.rack}
         found |= {
-            f"{stack.family}.load_balancer": stack.load_balancer
+            f"{stack.family}.{key}": network
             for stack in self.stacks
-            if stack.load_balancer
+            for key, network in stack.outside_ranges().items()
         }
         return {**found, "IPv6.nodes": self.node_network_ipv6}
 
@@ -226,6 +226,7 @@ def _stack(family: Family, keys: Table, bgp: Bgp | None) -> Stack:
         load_balancer=(
             keys.network("load_balancer", family.version) if keys.has("load_balancer") else None
         ),
+        external=keys.network("external", family.version) if keys.has("external") else None,
     )
 
 
@@ -293,17 +294,18 @@ def _strict(variant: Variant) -> None:
 
 
 def _balanced(variant: Variant) -> None:
-    """Refuse load balancer addresses that nothing announces, or that only one family has."""
-    wanted = [s.family for s in variant.stacks if s.load_balancer]
-    if wanted and variant.bgp is None:
-        raise BedError(
-            f"[bgp] in {variant.name}.toml, since {' and '.join(wanted)} has load_balancer",
-            seen="no such table",
-            remedy=f"add it, or remove load_balancer; {table.REMEDY}",
-        )
-    if wanted and len(wanted) < len(variant.stacks):
-        raise BedError(
-            f"load_balancer in every family of {variant.name}.toml, or in none",
-            seen=f"in [{wanted[0]}] alone",
-            remedy=f"add it to the other one, or remove it; {table.REMEDY}",
-        )
+    """Refuse addresses of services that nothing announces, or that only one family has."""
+    for key in ("load_balancer", "external"):
+        wanted = [s.family for s in variant.stacks if key in s.outside_ranges()]
+        if wanted and variant.bgp is None:
+            raise BedError(
+                f"[bgp] in {variant.name}.toml, since {' and '.join(wanted)} has {key}",
+                seen="no such table",
+                remedy=f"add it, or remove {key}; {table.REMEDY}",
+            )
+        if wanted and len(wanted) < len(variant.stacks):
+            raise BedError(
+                f"{key} in every family of {variant.name}.toml, or in none",
+                seen=f"in [{wanted[0]}] alone",
+                remedy=f"add it to the other one, or remove it; {table.REMEDY}",
+            )

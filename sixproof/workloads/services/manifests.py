@@ -45,7 +45,7 @@ class Service:
     """A service as the API server completed it. `selector` are sorted pairs, empty without one.
 
     `ingress`, `health_port` (healthCheckNodePort), `source_ranges` (loadBalancerSourceRanges) and
-    `load_balancer_class` are those of type LoadBalancer.
+    `load_balancer_class` are those of type LoadBalancer; `external_ips` are its externalIPs.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Service:
     health_port: int | None = None
     source_ranges: tuple[IPNetwork, ...] = ()
     load_balancer_class: str = ""
+    external_ips: tuple[IPAddress, ...] = ()
 
     def subject(self, part: str = "") -> Subject:
         """It, or a part of it, as what a verdict is about."""
@@ -156,6 +157,7 @@ def service(manifest: Mapping[str, Any]) -> Service:
             text.strip() for text in json_fields.strings(spec, "loadBalancerSourceRanges")
         ),
         load_balancer_class=json_fields.text(spec, "loadBalancerClass"),
+        external_ips=json_fields.addresses(json_fields.strings(spec, "externalIPs")),
     )
 
 

@@ -27,6 +27,7 @@ class FrontendType(enum.StrEnum):
     NODE_PORT = "NodePort"
     HOST_PORT = "HostPort"
     LOAD_BALANCER = "load balancer"
+    EXTERNAL_IP = "external IP"
     DIRECT = "its own address"
 
 

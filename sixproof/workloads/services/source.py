@@ -15,8 +15,10 @@ from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, NodeFacts
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget, is_on_the_host
 
-_BY_PROXY = (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT, FrontendType.LOAD_BALANCER)
-_ANYWHERE = (FrontendType.CLUSTER_IP, FrontendType.LOAD_BALANCER)
+_EXTERNAL = (FrontendType.LOAD_BALANCER, FrontendType.EXTERNAL_IP)
+"""Frontends whose addresses are no node's and no cluster IP."""
+_BY_PROXY = (FrontendType.CLUSTER_IP, FrontendType.NODE_PORT, *_EXTERNAL)
+_ANYWHERE = (FrontendType.CLUSTER_IP, *_EXTERNAL)
 """Frontends that clients in the cluster reach on their own node."""
 
 
@@ -59,7 +61,7 @@ class Translation:
         """The address that `backend` must see when `client` dials `target`."""
         if target.frontend in _BY_PROXY and not self.proxy.known:
             return ExpectedSource(frozenset(), "nothing is known of this cluster's service proxy")
-        if target.frontend is FrontendType.LOAD_BALANCER and not client.node:
+        if target.frontend in _EXTERNAL and not client.node:
             return self._from_outside(client, target, family)
         masqueraded = self._masquerade(client, target, backend, family)
         return masqueraded or self._unmasqueraded(client, target, backend, family)
@@ -96,7 +98,7 @@ class Translation:
         if target.frontend is FrontendType.NODE_PORT and not target.local:
             why = "externalTrafficPolicy Cluster: the node that was dialled masquerades"
             return self._node(node, family, why)
-        if target.frontend is FrontendType.LOAD_BALANCER and not target.local:
+        if target.frontend in _EXTERNAL and not target.local:
             why = "externalTrafficPolicy Cluster: the client's own node masquerades"
             return self._node(node, family, why)
         if target.frontend is FrontendType.CLUSTER_IP and self.proxy.masquerade_all:

@@ -1,5 +1,5 @@
 """BGP, on a bed of its own whose nodes speak it: sessions of one family that are gone, a password
-that the router does not have, and load balancers of one family that nobody announces."""
+that the router does not have, and addresses of services of one family that are not announced."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ DEAD = {
     "test_local_external_traffic_keeps_the_address_of_a_client_outside",
     "test_source_ranges_bar_clients_of_each_family",
 }
+EXTERNAL = "test_external_ips_answer_behind_the_router"
+EXTERNAL_INSIDE = "test_external_ips_answer_inside_the_cluster"
 HEALTH = "test_health_checks_tell_which_nodes_have_a_backend"
 
 
@@ -112,3 +114,20 @@ def test_b1l_addresses_of_one_family_are_announced_to_nobody(
     assert_first_line(suite_run, "serviceLoadBalancerIPs", families=[family])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", LOAD_BALANCERS))
+
+
+def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: Path) -> None:
+    """B1L of external IPs: a client behind the router is answered over the other family alone, pods
+    and nodes over both. The external IP is named. All is well afterwards."""
+    suites = ("suites/bgp", "-k", "external_ips")
+    suite_run = run_suites(
+        tmp_path / "broken",
+        *suites,
+        breaking="B1L --family IPv6 --value serviceExternalIPs",
+        after="external_ip_targets",
+    )
+    assert EXTERNAL in suite_run.red()
+    assert EXTERNAL_INSIDE in suite_run.green()
+    assert {o.flow.family for o in suite_run.wrong_cells(EXTERNAL)} == {Family.IPV6}
+    assert_first_line(suite_run, "external-ips", families=[Family.IPV6])
+    assert_green(run_suites(tmp_path / "after", *suites))

@@ -33,6 +33,12 @@ def test_nodes_announce_load_balancer_addresses_of_each_family_where_there_are_a
     assert "serviceLoadBalancerIPs" not in made("rr")["BGPConfiguration/default"]
 
 
+def test_nodes_announce_external_ips_of_each_family_where_there_are_any() -> None:
+    announced = made("bgp")["BGPConfiguration/default"]["serviceExternalIPs"]
+    assert announced == [{"cidr": "10.109.57.0/24"}, {"cidr": "fd00:10:109:57::/112"}]
+    assert "serviceExternalIPs" not in made("rr")["BGPConfiguration/default"]
+
+
 def test_reflectors_take_the_place_of_the_mesh() -> None:
     found = made("rr")
     assert found["BGPConfiguration/default"]["nodeToNodeMeshEnabled"] is False

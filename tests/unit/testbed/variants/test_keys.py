@@ -153,13 +153,14 @@ def test_bgp_needs_a_network_behind_the_router_in_each_family() -> None:
     assert found.calico_settings["CALICO_IPV4POOL_IPIP"] == "Never"
 
 
-def test_load_balancer_addresses_need_bgp_and_both_families() -> None:
+@pytest.mark.parametrize("key", ["load_balancer", "external"])
+def test_addresses_of_services_outside_need_bgp_and_both_families(key: str) -> None:
     bgp = (variant.FOLDER / "bgp.toml").read_text()
-    assert variant.parse("mine", bgp).stacks[0].load_balancer is not None
-    alone = re.sub(r"load_balancer = .fd.*\n", "", bgp)
-    assert refused(alone).wanted == "load_balancer in every family of mine.toml, or in none"
-    dual = TEXT.replace("[IPv6]\n", '[IPv6]\nload_balancer = "fd00:9::/112"\n')
-    assert refused(dual).wanted == "[bgp] in mine.toml, since IPv6 has load_balancer"
+    assert key in variant.parse("mine", bgp).stacks[0].outside_ranges()
+    alone = re.sub(rf"{key} = .fd.*\n", "", bgp)
+    assert refused(alone).wanted == f"{key} in every family of mine.toml, or in none"
+    dual = TEXT.replace("[IPv6]\n", f'[IPv6]\n{key} = "fd00:9::/112"\n')
+    assert refused(dual).wanted == f"[bgp] in mine.toml, since IPv6 has {key}"
 
 
 def test_without_bgp_nothing_lays_routes_for_packets_that_go_as_they_are() -> None:

@@ -49,6 +49,7 @@ LOCAL1, LOCAL2 = (dialled(FrontendType.NODE_PORT, n, local=True) for n in ("n1",
 HOST_PORT1 = dialled(FrontendType.HOST_PORT, "n1")
 
 BALANCED = dialled(FrontendType.LOAD_BALANCER)
+EXTERNAL = dialled(FrontendType.EXTERNAL_IP)
 BALANCED_LOCAL = dialled(FrontendType.LOAD_BALANCER, local=True)
 RACK = Endpoint("rack", EndpointKind.OUTSIDE, addresses("10.102.0.2", "fd00:102::2"), pod="rack")
 
@@ -95,6 +96,8 @@ WAYS = [
     (A1, BALANCED, WEB1, N1),
     (A1, BALANCED, WEB2, N1),
     (HOST1, BALANCED, WEB2, N1),
+    (A1, EXTERNAL, WEB2, N1),
+    (HOST1, EXTERNAL, WEB2, N1),
     (A1, BALANCED_LOCAL, WEB1, OWN),
     (A1, BALANCED_LOCAL, WEB2, OWN),
     (HOST1, BALANCED_LOCAL, WEB2, N1),
