@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sixproof.calico import pool_audit
 from sixproof.calico.felix import audit as felix_audit
@@ -138,12 +138,22 @@ def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
 
 def _found(every: Sequence[Placed], provider: str) -> Iterator[PlacedFinding]:
     places: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for one in every:
         places.setdefault(described(one.value), one.place)
+        texts[one.place] = texts.get(one.place, "") + json.dumps(one.value, default=str)
     values = [one.value for one in every]
     found = dict.fromkeys((*audit_manifests(values, PROFILES[provider]), *_of_the_cluster(values)))
     for finding in sorted(found, key=lambda f: -_RANK.index(f.severity)):
-        yield PlacedFinding(finding, _place(finding, places))
+        yield PlacedFinding(finding, _place(finding, places) or _of_ranges(finding, texts))
+
+
+def _of_ranges(finding: Finding, texts: Mapping[str, str]) -> str:
+    """The locations of the objects that have the ranges which a finding names, each once: `texts`
+    are the objects by their location."""
+    ranges = [w.strip("(),;") for w in f"{finding.subject} {finding.seen}".split() if "/" in w]
+    found = [next((p for p, text in texts.items() if r in text), "") for r in ranges]
+    return "; ".join(dict.fromkeys(filter(None, found)))
 
 
 def _place(finding: Finding, places: dict[str, str]) -> str:

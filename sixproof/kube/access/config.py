@@ -79,9 +79,9 @@ def load(path: Path | None, context: str | None, say: Say | None = None) -> Acce
     if path is None and not context and Path(SERVICE_TOKEN_FILENAME).is_file():
         return _from_service_account()
     where = "" if path else " and this is not a pod with a service account"
+    what = f"{one_line(wanted)} does not exist" if paths else "KUBECONFIG lists no file"
     raise ClusterUnreachable(
-        f"no kubeconfig: {one_line(wanted)} does not exist{where}; "
-        "name one with --six-kubeconfig or KUBECONFIG"
+        f"no kubeconfig: {what}{where}; name one with --six-kubeconfig or KUBECONFIG"
     )
 
 

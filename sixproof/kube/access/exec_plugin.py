@@ -132,6 +132,8 @@ class Plugin:
         return {**os.environ, **self.env, "KUBERNETES_EXEC_INFO": json.dumps(info)}
 
     def _status(self, answer: bytes) -> Manifest:
+        if not answer.strip():
+            raise self._failure("answered nothing", "no ExecCredential on its standard output")
         try:
             told = json.loads(answer)
         except ValueError as error:

@@ -18,7 +18,8 @@ class SideJudgement:
 
     `decisions` are all that are possible: one, or several that agree, or the verdict is
     UNDEFINED, and `open` says what is not known. `tier`, `policy` and `rule` (its index in the
-    manifest's list) are those of the first decision that gives the verdict.
+    manifest's list) are those of the first decision that gives the verdict. `subjects` name the
+    endpoint of each decision where they have several: the backends of a service.
     """
 
     direction: Direction
@@ -28,6 +29,7 @@ class SideJudgement:
     open: tuple[str, ...]
     plan: EvaluationPlan | None
     packets: tuple[Packet, ...]
+    subjects: tuple[str, ...] = ()
 
     @property
     def _decisive(self) -> Decision | None:
@@ -51,12 +53,14 @@ class SideJudgement:
     @property
     def reason(self) -> str:
         """Why, on one line."""
+        subjects = self.subjects or (self.subject,) * len(self.decisions)
+        pairs = tuple(zip(self.decisions, subjects, strict=True))
         if self._decisive is not None:
-            return self._decisive.reason(self.subject)
+            return next(d.reason(who) for d, who in pairs if d is self._decisive)
         if not self.decisions:
             return ", ".join(self.open)
         text = f"it is not known {', '.join(dict.fromkeys(self.open))}"
-        reasons = dict.fromkeys(d.reason(self.subject) for d in self.decisions)
+        reasons = dict.fromkeys(d.reason(who) for d, who in pairs)
         return f"{text}; {', or '.join(reasons)}"
 
     def walk(self, policies: tuple[Policy, ...] = ()) -> tuple[Step, ...]:

@@ -146,12 +146,13 @@ def _both(egress: SideJudgement, ingress: SideJudgement) -> Verdict:
 
 
 def _merged(sides: tuple[SideJudgement, ...]) -> SideJudgement:
-    """One side over all the ways of a flow."""
-    first = sides[0]
+    """One side over all the ways of a flow; a way that is not allowed is the one that is walked."""
     if len(sides) == 1:
-        return first
+        return sides[0]
+    first = next((side for side in sides if side.verdict is not Verdict.ALLOWED), sides[0])
     return dataclasses.replace(
         first,
+        subjects=tuple(side.subject for side in sides for _ in side.decisions),
         verdict=agreed({side.verdict for side in sides}),
         decisions=tuple(d for side in sides for d in side.decisions),
         open=("which endpoint of the service answers", *(o for s in sides for o in s.open)),

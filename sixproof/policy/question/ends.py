@@ -73,8 +73,7 @@ class Known:
             UsageError: it cannot be read, or no endpoint has that name.
         """
         who, comma, rest = (part.strip() for part in text.partition(","))
-        if who in self.named:
-            known = self.named[who]
+        if known := self._written(who):
             said = parse_parts(text, EndpointSpec(known.kind, known.namespace, known.pod))
             if known.kind in _IN_NAMESPACE:
                 known = dataclasses.replace(known, name=f"{known.namespace}/{known.pod}")
@@ -90,6 +89,22 @@ class Known:
             bare = dataclasses.replace(said.endpoint, addresses=tuple(firsts.values()))
             return End(said.on(bare), said)
         return self._pod(said)
+
+    def _written(self, who: str) -> Endpoint | None:
+        """The endpoint of the cluster file that a text names: by its key, or as NAMESPACE/POD."""
+        prefix, colon, place = who.rpartition(":")
+        namespace, slash, pod = place.partition("/")
+        if who in self.named or not slash or prefix not in ("", "host"):
+            return self.named.get(who)
+        kinds = (EndpointKind.HOST,) if colon else _IN_NAMESPACE
+        return next(
+            (
+                one
+                for one in self.named.values()
+                if one.kind in kinds and (one.namespace, one.pod) == (namespace, pod)
+            ),
+            None,
+        )
 
     def _called(self, name: str, home: str) -> str:
         every = (*self.roster.pods, *self.roster.templates)
@@ -107,6 +122,8 @@ class Known:
 
     def _pod(self, said: EndpointSpec) -> End:
         where = (said.namespace, said.name)
+        if phase := self.roster.ended.get(where):
+            raise UsageError(f"{'/'.join(where)} has ended (phase {phase}): it sends nothing")
         known = self.roster.pods.get(where)
         if known is not None:
             return End(said.on(known), said, told=True)
@@ -128,6 +145,11 @@ class Known:
         if found.headless:
             pods = _few(backend.name for backend in found.backends) or "none is known"
             raise UsageError(f"{name} is headless, its name means its pods: ask for one ({pods})")
+        if found.alias:
+            raise UsageError(
+                f"{name} is of type ExternalName, a name for {shown(found.alias)}: it has no pods; "
+                "write outside and its address"
+            )
         addresses = said.addresses or found.addresses
         end = Endpoint(name, EndpointKind.SERVICE, addresses, said.namespace)
         return End(end, said, told=True)
@@ -207,12 +229,15 @@ def dialled(
     """The protocol and the number of a port, which the destination may know by name.
 
     Raises:
-        UsageError: it knows none of that name, or several.
+        UsageError: it knows none of that name, or several; a service does not have that port.
     """
-    if not isinstance(port_spec.port, str):
-        return port_spec.protocol or Protocol.TCP, port_spec.port
     one = end.endpoint
     service = snapshot.service(one.namespace, end.said.name)
+    if not isinstance(port_spec.port, str):
+        asked = port_spec.protocol or Protocol.TCP, port_spec.port
+        if one.kind is EndpointKind.SERVICE and service is not None:
+            _check_served(asked, one, service)
+        return asked
     known: Iterable[NamedPort | ServicePortSnapshot] = snapshot.ports_of(one)
     if one.kind is EndpointKind.SERVICE and service is not None:
         known = service.ports
@@ -231,6 +256,17 @@ def dialled(
         f"{one.name} has no port named {shown(port_spec.port)} (named ports: {names}): write its "
         f"number, or say it with the endpoint, as in port:{port_spec.port[:15]}=tcp/8080"
     )
+
+
+def _check_served(
+    asked: tuple[Protocol, int | None], one: Endpoint, service: ServiceSnapshot
+) -> None:
+    protocol, number = asked
+    has = [(p.protocol, n) for p in service.ports for n in (p.port, p.node_port) if n]
+    if not has or protocol is Protocol.ICMP or asked in has:
+        return
+    ports = _few(f"{p.lower()}/{n}" for p, n in has)
+    raise UsageError(f"{one.name} has no port {protocol.lower()}/{number} (it has {ports})")
 
 
 def _few(names: Iterable[str]) -> str:

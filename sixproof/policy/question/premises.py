@@ -14,6 +14,7 @@ from sixproof.errors import brief
 from sixproof.model import EndpointKind
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.route import NODE_NETWORK, node_name
+from sixproof.policy.engine.rules import Policy
 from sixproof.policy.manifests.manifest_compiler import ADMIN_GROUP, NAMESPACED, described
 from sixproof.policy.manifests.tree import Leaf, at, leaves
 from sixproof.policy.question.ends import End
@@ -91,7 +92,7 @@ def premises(looks: Looks, ends: tuple[End, End], snapshot: ClusterSnapshot) -> 
 def _of_pod(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
     if looks.labels and not one.labels and not end.told:
-        yield f"{one.name} is taken to have no labels: none were given, and no file has it"
+        yield f"{one.name} is taken to have no labels: none are known"
     told = one.namespace in snapshot.namespaces or end.said.namespace_labels
     if (
         not told
@@ -137,3 +138,11 @@ def not_enforced(policies: Policies, profile: ProviderProfile) -> Iterator[str]:
         if (kind == "ClusterNetworkPolicy") is (profile.name == "calico-3.31"):
             which = "up to 3.31" if kind == "ClusterNetworkPolicy" else "from 3.32 on"
             yield f"{kind} is judged as the API says; Calico {which} does not enforce it"
+
+
+def all_inert(policies: Sequence[Policy]) -> Iterator[str]:
+    """That none of the policies is enforced on pods, so that nothing is denied."""
+    if policies and all(policy.inert for policy in policies):
+        reasons = ", ".join(dict.fromkeys(policy.inert for policy in policies))
+        more = f" and {len(policies) - 1} more" if len(policies) > 1 else ""
+        yield f"no policy here is enforced on pods: {policies[0].ref}{more} ({reasons})"

@@ -15,7 +15,14 @@ from sixproof.policy.manifests.manifest_compiler import described
 from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.question.endpoint_text import parse_port
 from sixproof.policy.question.ends import End, Known, dialled, lend, staged
-from sixproof.policy.question.premises import Looks, looks_of, not_enforced, premises, unnamed
+from sixproof.policy.question.premises import (
+    Looks,
+    all_inert,
+    looks_of,
+    not_enforced,
+    premises,
+    unnamed,
+)
 from sixproof.policy.question.snapshot_file import read_snapshot
 from sixproof.policy.snapshot.address import read_address
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot
@@ -85,6 +92,7 @@ def answer(
         *premises(looks, ends, place),
         *lent,
         *not_enforced(policies, question.profile),
+        *all_inert(oracle.policies),
     )
     return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
 

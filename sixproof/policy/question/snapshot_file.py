@@ -60,12 +60,16 @@ def _endpoint(name: str, field: Field) -> tuple[Endpoint, tuple[NamedPort, ...]]
     kind = found.get("kind")
     chosen = EndpointKind.POD if kind is None else EndpointKind(kind.choice(*_KINDS))
     in_namespace = chosen in (EndpointKind.POD, EndpointKind.HOST)
+    home, slash, short = name.rpartition("/")
+    namespace = found.need("namespace").text() if in_namespace and not slash else home
+    if in_namespace and (said := found.text("namespace")) and said != namespace:
+        raise field.error(f"is in namespace {shown(namespace)} by its name, in {shown(said)} below")
     endpoint = Endpoint(
         name=name,
         kind=chosen,
         addresses=_addresses(found),
-        namespace=found.need("namespace").text() if in_namespace else "",
-        pod=(found.text("pod") or name) if in_namespace else "",
+        namespace=namespace if in_namespace else "",
+        pod=(found.text("pod") or short) if in_namespace else "",
         node=found.text("node"),
         labels=read_labels(found.get("labels")),
         service_account=found.text("serviceAccount") or ("default" if in_namespace else ""),

@@ -58,13 +58,15 @@ class _Chosen:
 @dataclasses.dataclass(slots=True)
 class Roster:
     """What objects say about a cluster, by name. `templates` are the pods of Deployments and the
-    like, which have no address; `home` is the namespace of objects that name none."""
+    like, which have no address; `ended` are pods that have ended, with their phase; `home` is the
+    namespace of objects that name none."""
 
     home: str = "default"
     namespaces: dict[str, Labels] = dataclasses.field(default_factory=dict)
     nodes: dict[str, Node] = dataclasses.field(default_factory=dict)
     pods: dict[Name, Endpoint] = dataclasses.field(default_factory=dict)
     templates: dict[Name, Endpoint] = dataclasses.field(default_factory=dict)
+    ended: dict[Name, str] = dataclasses.field(default_factory=dict)
     ports: dict[Name, tuple[NamedPort, ...]] = dataclasses.field(default_factory=dict)
     accounts: dict[Name, Labels] = dataclasses.field(default_factory=dict)
     chosen: list[_Chosen] = dataclasses.field(default_factory=list)
@@ -101,7 +103,8 @@ class Roster:
 
     def _pod(self, top: Fields, where: Name, labels: tuple[tuple[str, str], ...]) -> None:
         status = _object(top, "status")
-        if status.text("phase") in ("Succeeded", "Failed"):
+        if (phase := status.text("phase")) in ("Succeeded", "Failed"):
+            self.ended[where] = phase
             return
         ips = [_object_at(field).need("ip") for field in status.list("podIPs")]
         single = status.get("podIP")
@@ -226,6 +229,7 @@ def _service(top: Fields, where: Name) -> _Chosen:
         ports=tuple(map(_service_port, spec.list("ports"))),
         local=spec.text("externalTrafficPolicy") == "Local",
         headless=any(f.value == "None" for f in ips),
+        alias=spec.text("externalName") if spec.text("type") == "ExternalName" else "",
     )
     return _Chosen(service, read_labels(spec.get("selector")))
 

@@ -49,7 +49,8 @@ class ServicePortSnapshot:
 class ServiceSnapshot:
     """A service. `addresses` are its clusterIPs, `external` its load balancer and external IPs,
     `backends` its endpoints. `local`: `externalTrafficPolicy` is Local, client addresses stay.
-    `headless`: its clusterIP is None, names lead to its endpoints themselves.
+    `headless`: its clusterIP is None, names lead to its endpoints themselves. `alias` is the
+    externalName of a service that is only a name for it.
     """
 
     namespace: str
@@ -60,6 +61,7 @@ class ServiceSnapshot:
     backends: tuple[Endpoint, ...] = ()
     local: bool = False
     headless: bool = False
+    alias: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

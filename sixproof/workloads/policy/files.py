@@ -82,7 +82,8 @@ def read(directory: Path) -> Given:
             except ManifestError as error:
                 raise UsageError(f"{where}: {error}") from error
     if not heap.policies:
-        raise UsageError(f"{directory}: holds no NetworkPolicy in files ending in {SUFFIXES}")
+        suffixes = ", ".join(SUFFIXES)
+        raise UsageError(f"{directory}: holds no NetworkPolicy in files ending in {suffixes}")
     try:
         Oracle.of(heap.policies, ClusterSnapshot.of({}), CALICO)
     except ManifestError as error:

@@ -27,6 +27,10 @@ READERS = {option.switch: option.parse for option in OPTIONS}
         ("--six-policies", "nowhere"),
         ("--six-policies", "pyproject.toml"),
         ("--six-policies-of", "shop,Shop"),
+        ("--six-node-selector", "zone in (a"),
+        ("--six-node-selector", "zone a"),
+        ("--six-node-selector", "zone=a,,gpu"),
+        ("--six-variant", "nosuch"),
     ],
 )
 def test_a_value_that_cannot_be_is_refused(option: str, value: str) -> None:
@@ -44,6 +48,8 @@ def test_a_value_that_cannot_be_is_refused(option: str, value: str) -> None:
         ("--six-tolerations", "node-role.kubernetes.io/control-plane:NoSchedule,team=net"),
         ("--six-nodes", "worker-1.example,worker-2"),
         ("--six-policies-of", "shop,front-end"),
+        ("--six-node-selector", "kubernetes.io/os=linux,!gpu,zone notin (a, b),tier!=x, spot"),
+        ("--six-variant", "ipv6"),
     ],
 )
 def test_right_values_are_taken(option: str, value: str) -> None:

@@ -122,6 +122,22 @@ def test_lists_are_taken_apart(capsys: pytest.CaptureFixture[str], tmp_path: Pat
     assert {f["place"].rpartition("given.yaml: ")[2] for f in found} == {"document 1, line 1"}
 
 
+def test_ranges_that_overlap_are_placed_where_each_is_written(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Both documents, each once."""
+    text = (
+        "kind: Cluster\nnetworking: {podSubnet: 10.1.0.0/16}\n---\n"
+        "kind: Cluster\nnetworking: {serviceSubnet: 10.1.128.0/20}\n"
+    )
+    _, found = told(capsys, tmp_path, text)
+    (place,) = {f["place"] for f in found if f["code"] == "range-overlap"}
+    assert [p.rpartition("given.yaml: ")[2] for p in place.split("; ")] == [
+        "document 1, line 1",
+        "document 2, line 4",
+    ]
+
+
 @pytest.mark.parametrize(
     ("level", "status"), [("error", 0), ("warning", 1), ("note", 1), ("never", 0)]
 )

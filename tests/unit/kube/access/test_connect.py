@@ -38,6 +38,11 @@ def test_kubeconfig_that_does_not_exist(tmp_path: Path) -> None:
     assert "--six-kubeconfig" in message
 
 
+def test_a_list_without_a_file_is_said_to_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", ":")
+    assert "no kubeconfig: KUBECONFIG lists no file" in failure(None)
+
+
 def test_no_kubeconfig_anywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "gone"))
     assert "not a pod with a service account" in failure(None)

@@ -181,6 +181,7 @@ def test_plugin_that_hangs_is_named_and_ended(
         ("exit 3", {}, "ended with status 3"),
         ("echo 'no session: run aws sso login' >&2; exit 255", {}, "run aws sso login"),
         ("echo hello", {}, "answered what is no JSON"),
+        ("true", {}, "answered nothing"),
         ("echo '[]'", {}, "the kubeconfig asks for"),
         (answering({"token": "t"}, "client.authentication.k8s.io/v1beta1"), {}, "v1beta1"),
         (answering({}), {}, "answered neither a token nor a certificate"),
@@ -196,8 +197,8 @@ def test_plugin_that_hangs_is_named_and_ended(
         ("head -c 3000000 /dev/zero >&2; exit 1", {}, "ended with status 1"),
     ],
     ids=[
-        "status", "words", "text", "list", "version", "nothing", "half", "no-command", "no-version",
-        "missing", "hint", "flood",
+        "status", "words", "text", "silence", "list", "version", "nothing", "half", "no-command",
+        "no-version", "missing", "hint", "flood",
     ],
 )  # fmt: skip
 def test_plugin_of_no_use(tmp_path: Path, body: str, more: dict[str, Any], words: str) -> None:

@@ -143,6 +143,109 @@ def test_services_stand_for_the_pods_that_their_labels_choose() -> None:
     assert verdicts(outside) == ["IPv4 DENIED"]
 
 
+CLIENT = pod("client", {"app": "web"}, "10.244.1.9", "fd00::1:9")
+QUIET = network_policy("quiet", {"podSelector": {"matchLabels": {"role": "b"}}, "ingress": []})
+BACKS = [
+    pod(f"back-{n}", {"app": "back", "role": n}, f"10.244.3.{i}", f"fd00::3:{i}")
+    for i, n in enumerate("ab", 1)
+]
+IN_FRONT = thing(
+    "v1", "Service", "back", "shop",
+    spec={"clusterIP": "10.96.0.8", "clusterIPs": ["10.96.0.8"], "selector": {"app": "back"},
+          "ports": [{"port": 80, "targetPort": 8080, "nodePort": 30081}]})  # fmt: skip
+
+
+def test_backends_that_fare_differently_are_named_each_for_its_reason() -> None:
+    """The policy that selects one of two is told of that one; what it denies is what is walked."""
+    found = ask("client", "svc:shop/back", "80", QUIET, CLIENT, *BACKS, IN_FRONT)
+    (judgement,) = found.judgements
+    assert verdicts(found) == ["IPv4 UNDEFINED"]
+    assert "no policy selects shop/back-a for ingress" in judgement.because
+    assert "shop/quiet selects shop/back-b and no rule matches" in judgement.because
+    assert "shop/quiet" in {str(step.policy) for step in judgement.ingress.walk()}
+    both = network_policy("both", {"podSelector": {"matchLabels": {"app": "back"}}, "ingress": []})
+    (denied,) = ask("client", "svc:shop/back", "80", both, CLIENT, *BACKS, IN_FRONT).judgements
+    assert "shop/both selects shop/back-a and no rule matches" in denied.because
+
+
+@pytest.mark.parametrize(("port", "served"), [("80", True), ("30081", True), ("8080", False)])
+def test_a_port_that_a_service_does_not_have_is_an_error(port: str, served: bool) -> None:
+    """Its target port is no port of it, its node port is one; ICMP has none."""
+    some = (QUIET, CLIENT, *BACKS, IN_FRONT)
+    if served:
+        assert ask("client", "svc:shop/back", port, *some, via="10.96.0.8").judgements
+    else:
+        said = r"svc:shop/back has no port tcp/8080 \(it has tcp/80, tcp/30081\)"
+        with pytest.raises(UsageError, match=said):
+            ask("client", "svc:shop/back", port, *some)
+    assert ask("client", "svc:shop/back", "icmp", *some).judgements
+
+
+def test_policies_that_are_not_enforced_are_said_not_to_be() -> None:
+    """All of them: one that is enforced decides, and the premise would mislead."""
+    staged = thing(
+        "projectcalico.org/v3", "StagedNetworkPolicy", "trial", "shop",
+        spec={"selector": "all()", "types": ["Ingress"]})  # fmt: skip
+    found = ask("client", "shop/back-a", "80", staged, CLIENT, *BACKS)
+    assert set(verdicts(found)) == {"IPv4 ALLOWED", "IPv6 ALLOWED"}
+    assert found.premises == (
+        "no policy here is enforced on pods: StagedNetworkPolicy shop/trial (staged, not enforced)",
+    )
+    with_other = ask("client", "shop/back-a", "80", staged, QUIET, CLIENT, *BACKS)
+    assert "enforced" not in " ".join(with_other.premises)
+
+
+def test_a_service_that_is_only_a_name_has_no_pods() -> None:
+    """ExternalName: its address is outside."""
+    spec = {"type": "ExternalName", "externalName": "db.example.com"}
+    alias = thing("v1", "Service", "alias", "shop", spec=spec)
+    said = "svc:shop/alias is of type ExternalName, a name for 'db.example.com'"
+    with pytest.raises(UsageError, match=said):
+        ask("client", "svc:shop/alias", "80", QUIET, CLIENT, alias)
+
+
+def test_a_pod_that_has_ended_sends_nothing() -> None:
+    """A completed Job's pod keeps its labels and its address in the files."""
+    done = pod("done", {"app": "web"}, "10.244.1.8")
+    done["status"]["phase"] = "Succeeded"
+    for source, to in (("shop/done", "client"), ("client", "shop/done")):
+        with pytest.raises(UsageError, match=r"shop/done has ended \(phase Succeeded\)"):
+            ask(source, to, "80", QUIET, CLIENT, done)
+
+
+def clustered(*keys: str, **more: Any) -> Object:
+    """A cluster file in which pods of namespace shop have these keys, and a client of blog."""
+    shop = {"namespace": "shop", "labels": {"role": "b"}, "addresses": ["10.0.0.2"], **more}
+    client = {"namespace": "blog", "addresses": ["10.0.0.1"]}
+    return {"endpoints": {**dict.fromkeys(keys, shop), "client": client}}
+
+
+def test_an_endpoint_of_the_cluster_file_is_found_by_namespace_and_name_too() -> None:
+    """Its labels and addresses are known, whatever its key and however it is asked for."""
+    for key, asked in (("back", "back"), ("back", "shop/back"), ("shop/back", "shop/back")):
+        described = clustered(key)
+        if "/" in key:
+            del described["endpoints"][key]["namespace"]
+        found = ask("blog/client", asked, "80", QUIET, snapshot=described)
+        assert verdicts(found) == ["IPv4 DENIED"]
+        assert found.judgements[0].flow.destination.name == "shop/back"
+    other = clustered("one", pod="back")
+    assert verdicts(ask("client", "shop/back", "80", QUIET, snapshot=other)) == ["IPv4 DENIED"]
+    hosted = clustered("back", kind="host")
+    (judgement,) = ask("client", "host:shop/back", "80", QUIET, snapshot=hosted).judgements
+    assert judgement.flow.destination.kind is EndpointKind.HOST
+    (bare,) = ask(
+        "client", "host:shop/back,10.0.0.9", "80", QUIET, snapshot=clustered("back")
+    ).judgements
+    assert str(bare.flow.address) == "10.0.0.9"
+
+
+def test_a_key_and_a_namespace_that_differ_are_refused() -> None:
+    """Of a cluster file."""
+    with pytest.raises(Refusals, match="in namespace 'blog' by its name, in 'shop' below"):
+        ask("client", "blog/back", "80", QUIET, snapshot=clustered("blog/back"))
+
+
 def test_a_headless_service_names_the_pods_to_ask_for() -> None:
     """Its name leads to pods, and the verdict may differ from one to the other."""
     service = thing("v1", "Service", "web", "shop",
@@ -279,7 +382,7 @@ CALICO_TEAM = thing("projectcalico.org/v3", "GlobalNetworkPolicy", "p", spec={
         "destination": {"ports": ["80:90", 1]}}]})  # fmt: skip
 FAR = network_policy("db", FROM_WEB["spec"], "far")
 A, B = "shop/a,10.0.0.1", "shop/b,10.0.0.2"
-NO_LABELS = "is taken to have no labels: none were given, and no file has it"
+NO_LABELS = "is taken to have no labels: none are known"
 
 
 @pytest.mark.parametrize(
