@@ -119,14 +119,15 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     rule = first.rule
     families = tuple(f for f in Family if any(f in families_of(r.rule) for r in rules))
     sent = situation.examination.resent
-    again = f": {first.rose} packets while {sent} failing flows were sent again"
-    many = len(rules) > 1
+    again = f"{first.rose} packets while {sent} failing flows were sent again"
+    again = again if first.rose and sent else ""
+    many = len(rules) > 1  # then the sentence is long without the number
     told = _told_once(rules)
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"a packet filter rule {said_some(told, 2)}{again if first.rose and sent else ''}",
+        f"a packet filter rule {said_some(told, 2)}{f': {again}' if again and not many else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -134,6 +135,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
         evidence=(
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
+            *([again] if again and many else []),
             *(f"{r.place}: {r.said} ({r.removal})" for r in rules),
         ),
     )

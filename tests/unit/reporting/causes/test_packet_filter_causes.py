@@ -627,6 +627,21 @@ def test_rules_that_differ_in_their_match_alone_are_told_once() -> None:
     assert causes._told_once([plain, plain]) == ["drops fragments"]
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> None:
+    """Of several the line would be too long; then it is evidence."""
+    rules = [
+        dataclasses.replace(drop(20, "IPv6, udp", chain="forward"), handle=7 + number)
+        for number in range(count)
+    ]
+    examination = examined(filters=filters(*rules, rose=9))
+    flows = [flow(HERE, pods()[0], protocol=Protocol.UDP)]
+    one = told(ran(MatrixKind.FLOWS, flows, examination=examination))
+    counted = "9 packets while 4 failing flows were sent again"
+    assert (counted in one.headline) is (count == 1)
+    assert (counted in one.evidence) is (count > 1)
+
+
 @pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])
 def test_tables_of_network_plugins_are_not_somebody_else_s(table: str) -> None:
     rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, "")
