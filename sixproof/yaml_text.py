@@ -39,6 +39,20 @@ _RENDER = "is a Helm template ({{ … }}), no manifest yet: render it first (hel
 _TEMPLATE = re.compile(r"^[ \t]*(?:(?:-|[\w./\"'-]+:)[ \t]+)*\{\{", re.MULTILINE)
 
 
+def decoded(raw: bytes) -> str:
+    """The text of a file, which is UTF-8 whatever the locale, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is not; the message has the line (from 1).
+    """
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as bad:
+        line = bad.object.count(b"\n", 0, bad.start) + 1
+        byte = bad.object[bad.start]
+        raise ValueError(f"line {line} is no UTF-8 text (byte 0x{byte:02x})") from bad
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Repeated:
     """A key that an object holds twice: the last one counts, without an API server warning."""

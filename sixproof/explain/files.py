@@ -101,7 +101,7 @@ def _text(path: str) -> str:
             raw = stream.read(LARGEST + 1)
     if len(raw) > LARGEST:
         raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-    return raw.decode("utf-8-sig")
+    return yaml_text.decoded(raw)
 
 
 def _short(path: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import Any
 
@@ -227,3 +228,21 @@ def test_no_text_raises_anything_else(text: str) -> None:
         return
     assert min(told.document, told.line) >= 1
     assert len(str(told)) < 400
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"a: 1\nb: \x80\n", "line 2 is no UTF-8 text (byte 0x80)"),
+        (b"\xff\xfea\x00", "line 1 is no UTF-8 text (byte 0xff)"),
+    ],
+)
+def test_bytes_that_are_no_text_are_named_by_their_line(raw: bytes, why: str) -> None:
+    """A UTF-16 file of an editor, a binary."""
+    with pytest.raises(ValueError, match=re.escape(why)):
+        yaml_text.decoded(raw)
+
+
+def test_a_byte_order_mark_is_no_content() -> None:
+    """As editors on Windows write it."""
+    assert yaml_text.decoded(b"\xef\xbb\xbfa: \xc3\xa4") == "a: \u00e4"

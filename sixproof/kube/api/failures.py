@@ -153,6 +153,10 @@ def _why(chain: Sequence[BaseException], access: Access, timeouts: tuple[float, 
         why = "its name does not resolve"
     elif tls is not None:
         why = _tls(tls)
+    elif isinstance(root, http.client.IncompleteRead):
+        partial: object = root.partial  # bytes; of urllib3's own subclass their number
+        came = len(partial) if isinstance(partial, bytes) else partial
+        why = f"the connection ended in the middle of it, after {came} bytes"
     elif isinstance(root, OSError) and root.strerror:
         why = root.strerror.lower()
     else:

@@ -125,15 +125,15 @@ def _documents(path: Path, heap: _Heap) -> Iterator[Document]:
             return
         if size > LARGEST:
             raise UsageError(f"{path}: is larger than {LARGEST >> 20} MiB: give its policies alone")
-        text = path.read_bytes().decode("utf-8")
+        text = yaml_text.decoded(path.read_bytes())
         lighter = _lighter(text) if size > LARGE else text
         if lighter != text:
             heap.left.append(f"documents of other kinds in {path.name}")
         yield from yaml_text.read(lighter)
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read: {brief(str(error))}") from error
     except TextError as error:
         raise UsageError(f"{path}: no readable YAML: {error}") from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read: {brief(str(error))}") from error
 
 
 def _names_a_policy(path: Path) -> bool:

@@ -57,7 +57,7 @@ def test_find_is_none_where_there_is_none(cluster: Cluster, api: FakeApi) -> Non
             "https://login.example/; something else than an API server",
         ),
         (Reply(delay=3), 0, "silent for 1 s"),
-        (Reply({"kind": "Pod"}, cut=True), 0, "no answer from"),
+        (Reply({"kind": "Pod"}, cut=True), 0, "ended in the middle of it, after 15 bytes"),
         (Reply(hang_up=True), 0, "no answer from"),
         (Reply('{"kind": "Po'), 0, "not JSON"),
     ],
