@@ -83,7 +83,7 @@ KNOWN = (
     KnownFault(
         "node-port-addresses",
         (),
-        "nodePortAddresses names ranges of one family only",
+        "nodePortAddresses has no range with a node of one family",
         ("kubernetes/kubernetes 122899",),
     ),
     KnownFault(

@@ -11,9 +11,7 @@ TITLE = "Conclusion"
 FACTS = 2
 """Faults that an explanation names; of more only the number is said."""
 
-HIDDEN = (
-    "nothing came through on this path: it may hide a second fault there; run again once it is gone"
-)
+HIDDEN = "no flow on this path worked: it may hide a second fault there; run again once it is gone"
 
 DOUBTS = {
     Confidence.SHOWN: "",

@@ -95,7 +95,10 @@ class FamilyVerdict:
         if self.failed:
             parts.append(f"{_tests(self.failed)} found it wrong")
         if asked := self.cases.total():
-            parts.append(f"{self.cases[CaseOutcome.PASSED]} of {asked} tests of this family passed")
+            passed = self.cases[CaseOutcome.PASSED]
+            parts.append(
+                f"of {asked} {'test' if asked == 1 else 'tests'} of it alone {passed} passed"
+            )
         if self.unproven:
             verb = "is" if self.unproven == 1 else "are"
             parts.append(f"{_tests(self.unproven)} that may concern it {verb} not proven")

@@ -49,7 +49,7 @@ FORWARDS_NOT = node("worker", sysctls={"net/ipv6/conf/all/forwarding": "0"})
 
 
 def test_a_second_fault_hidden_behind_the_first_is_said_to_be_possible() -> None:
-    """Where nothing came through that takes this way; the last thing that is said of a cause."""
+    """Where no flow worked that takes this way; the last thing that is said of a cause."""
     results = run(across(SIX, "worker"), examined({"worker": FORWARDS_NOT}))
     (one,) = conclude(results).every
     assert not one.alone
