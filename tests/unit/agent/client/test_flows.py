@@ -572,7 +572,7 @@ def reply(data: bytes, kind: int) -> bytes:
     ("change", "event"),
     [
         (lambda d: d, Event.ECHOED),
-        (lambda d: d[:-1] + b"!", Event.CORRUPTED),
+        (lambda d: d[:-1] + bytes([d[-1] ^ 1]), Event.CORRUPTED),
         (lambda d: d[:-1], Event.CORRUPTED),
         (lambda d: d[:7], None),
         (lambda d: b"\x03" + d[1:], None),
