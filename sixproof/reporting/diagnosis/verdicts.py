@@ -96,9 +96,7 @@ class FamilyVerdict:
             parts.append(f"{_tests(self.failed)} found it wrong")
         if asked := self.cases.total():
             passed = self.cases[CaseOutcome.PASSED]
-            parts.append(
-                f"of {asked} {'test' if asked == 1 else 'tests'} of it alone {passed} passed"
-            )
+            parts.append(f"{passed} of {asked} tests of this family alone passed")
         if self.unproven:
             verb = "is" if self.unproven == 1 else "are"
             parts.append(f"{_tests(self.unproven)} that may concern it {verb} not proven")

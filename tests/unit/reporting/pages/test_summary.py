@@ -36,7 +36,7 @@ def test_each_family_gets_its_verdict() -> None:
     assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
     assert ipv6.reason == (
         "1188 of 1296 cells as expected, 108 fail but must be allowed, 1 test found it wrong, "
-        "of 2 tests of it alone 0 passed, 1 test that may concern it did not pass, "
+        "0 of 2 tests of this family alone passed, 1 test that may concern it did not pass, "
         "median answer in 0.4 ms"
     )
     assert headline(broken()) == "IPv6 broken, IPv4 works - 1 failed, 1 broken of 4 tests"
@@ -124,7 +124,9 @@ def test_a_family_is_not_accused_because_a_failing_test_asks_about_it() -> None:
     passed = Case("t.py::test_b", CaseOutcome.PASSED, family=Family.IPV4)
     ipv4, ipv6 = verdicts(Results(RUN, cases=(case, passed), matrices=(broken_mesh,)))
     assert (ipv4.word, ipv6.word) == (Word.WORKS, Word.BROKEN)
-    assert ipv4.reason.startswith("324 of 324 cells as expected, of 1 test of it alone 1 passed")
+    assert ipv4.reason.startswith(
+        "324 of 324 cells as expected, 1 of 1 tests of this family alone passed"
+    )
     assert "1 test found it wrong" in ipv6.reason
 
 
