@@ -130,4 +130,5 @@ def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: P
     assert EXTERNAL_INSIDE in suite_run.green()
     assert {o.flow.family for o in suite_run.wrong_cells(EXTERNAL)} == {Family.IPV6}
     assert_first_line(suite_run, "from the outside to services", families=[Family.IPV6])
+    faults("clear")
     assert_green(run_suites(tmp_path / "after", *suites))
