@@ -25,6 +25,7 @@ from sixproof.policy import PROFILES
 from sixproof.policy.manifests.audit import audit as audit_manifests
 from sixproof.policy.manifests.manifest_compiler import described, objects
 from sixproof.policy.manifests.placed import Placed
+from sixproof.policy.manifests.tree import leaves
 
 NEVER = "never"
 _RANK = (Severity.NOTE, Severity.WARNING, Severity.ERROR, Severity.BLOCKER)
@@ -138,22 +139,36 @@ def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
 
 def _found(every: Sequence[Placed], provider: str) -> Iterator[PlacedFinding]:
     places: dict[str, str] = {}
-    texts: dict[str, str] = {}
     for one in every:
         places.setdefault(described(one.value), one.place)
-        texts[one.place] = texts.get(one.place, "") + json.dumps(one.value, default=str)
     values = [one.value for one in every]
     found = dict.fromkeys((*audit_manifests(values, PROFILES[provider]), *_of_the_cluster(values)))
-    for finding in sorted(found, key=lambda f: -_RANK.index(f.severity)):
-        yield PlacedFinding(finding, _place(finding, places) or _of_ranges(finding, texts))
+    placed = [
+        PlacedFinding(finding, _place(finding, places))
+        for finding in sorted(found, key=lambda f: -_RANK.index(f.severity))
+    ]
+    homes = {} if all(one.place for one in placed) else _homes_of_ranges(every)
+    for found_one in placed:
+        finding = found_one.finding
+        yield PlacedFinding(finding, found_one.place or _of_ranges(finding, homes))
 
 
-def _of_ranges(finding: Finding, texts: Mapping[str, str]) -> str:
-    """The locations of the objects that have the ranges which a finding names, each once: `texts`
-    are the objects by their location."""
-    ranges = [w.strip("(),;") for w in f"{finding.subject} {finding.seen}".split() if "/" in w]
-    found = [next((p for p, text in texts.items() if r in text), "") for r in ranges]
-    return "; ".join(dict.fromkeys(filter(None, found)))
+def _homes_of_ranges(every: Sequence[Placed]) -> dict[IPNetwork, str]:
+    """The location of the first object that has a range, for each range."""
+    homes: dict[IPNetwork, str] = {}
+    for one in every:
+        texts = (leaf.field.value for leaf in leaves(one.value))
+        words = (word.strip() for t in texts if isinstance(t, str) for word in t.split(","))
+        for network in json_fields.networks(word for word in words if "/" in word):
+            homes.setdefault(network, one.place)
+    return homes
+
+
+def _of_ranges(finding: Finding, homes: Mapping[IPNetwork, str]) -> str:
+    """The locations of the ranges that a finding names, each once."""
+    words = (word.strip("(),;") for word in f"{finding.subject} {finding.seen}".split())
+    named = json_fields.networks(word for word in words if "/" in word)
+    return "; ".join(dict.fromkeys(homes[n] for n in named if n in homes))
 
 
 def _place(finding: Finding, places: dict[str, str]) -> str:

@@ -138,6 +138,20 @@ def test_ranges_that_overlap_are_placed_where_each_is_written(
     ]
 
 
+def test_a_range_is_not_found_in_the_text_of_another(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """110.1.0.0/16 holds the characters of 10.1.0.0/16; a list of ranges holds each of them."""
+    text = (
+        "kind: Cluster\nnetworking: {podSubnet: 110.1.0.0/16}\n---\n"
+        "kind: Cluster\nnetworking: {podSubnet: 'fd00::/64,10.1.0.0/16', "
+        "serviceSubnet: 10.1.128.0/20}\n"
+    )
+    _, found = told(capsys, tmp_path, text)
+    (place,) = {f["place"] for f in found if f["code"] == "range-overlap"}
+    assert place.endswith("given.yaml: document 2, line 4")
+
+
 @pytest.mark.parametrize(
     ("level", "status"), [("error", 0), ("warning", 1), ("note", 1), ("never", 0)]
 )
