@@ -67,6 +67,11 @@ class Subject:
         """A node, or a part of it."""
         return cls("node", name, name, part)
 
+    @classmethod
+    def of_pod(cls, namespace: str, name: str, node: str) -> Subject:
+        """A pod by its object, ready or not."""
+        return cls("pod", f"{namespace}/{name}", node)
+
     @property
     def place(self) -> str:
         """Its name in a sentence: ``node worker``, ``IPPool blue``."""

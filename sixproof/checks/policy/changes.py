@@ -165,9 +165,8 @@ class NewPods:
             json_fields.text(e, "ip") for e in json_fields.entries(waited.value, "status", "podIPs")
         )
         if not waited.accepted:
-            subject = Subject("pod", f"{home}/{name}", node)
             said = f"{home}/{name} has no address after {waited.seconds:.0f} s"
-            raise NotReady(said, subjects=[subject])
+            raise NotReady(said, subjects=[Subject.of_pod(home, name, node)])
         born = Endpoint(
             name=f"{home}/{name}",
             kind=EndpointKind.POD,

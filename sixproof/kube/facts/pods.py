@@ -118,7 +118,7 @@ def _subjects(
 ) -> Iterator[Subject]:
     for name in names:
         node = json_fields.text(seen.get(name, {}), "spec", "nodeName")
-        yield Subject("pod", f"{namespace}/{name}", node)
+        yield Subject.of_pod(namespace, name, node)
 
 
 def _look(cluster: Cluster, namespace: str, selector: str) -> dict[str, Manifest]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.agent.protocol import Inspect, Inspected
 from sixproof.errors import Subject
@@ -91,16 +91,16 @@ def tunnels(seen: Seen, wanted: Mapping[str, int]) -> Said:
     }
 
 
-def usual(underlay: Mapping[str, int]) -> int:
+def usual(mtus: Iterable[int]) -> int:
     """The MTU that most of the nodes' interfaces have, in bytes; the larger where as many do, 0
     without any."""
-    seen = list(underlay.values())
+    seen = list(mtus)
     return max(sorted(set(seen), reverse=True), key=seen.count, default=0)
 
 
 def mixed(underlay: Mapping[str, int]) -> Said:
     """Nodes that send to others by an interface of another MTU than most do."""
-    most = usual(underlay)
+    most = usual(underlay.values())
     return {
         f"{node}: sends to other nodes by an interface of MTU {mtu}, most have {most}": (
             Subject.of_node(node, UNDERLAY)

@@ -42,7 +42,7 @@ class Asking:
 
     def subject(self) -> Subject:
         """It, as what a verdict is about."""
-        return Subject("pod", f"{self.namespace}/{self.name}", self.node)
+        return Subject.of_pod(self.namespace, self.name, self.node)
 
     def manifest(self, run: Run, options: PodOptions) -> Manifest:
         """The probe pod with its annotations."""

@@ -61,7 +61,7 @@ class Backend:
 
     def subject(self) -> Subject:
         """It, as what an error is about."""
-        return Subject("pod", f"{self.namespace}/{self.name}", self.node)
+        return Subject.of_pod(self.namespace, self.name, self.node)
 
     def manifest(self, run: Run, options: PodOptions) -> Manifest:
         """The Pod: a probe pod with the gate and the port of the node, where asked for."""

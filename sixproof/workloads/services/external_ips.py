@@ -14,12 +14,12 @@ from pathlib import Path
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, IPNetwork
+from sixproof.model import Endpoint, Family, IPAddress, IPNetwork
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services.families import FamilyPolicy, FamilyWish
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.manifests import Service, by_turns, load, service
-from sixproof.workloads.services.routing import FrontendType, ServiceTarget
+from sixproof.workloads.services.manifests import Service, load, service
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget, at_addresses
 from sixproof.workloads.services.shared_services import ROLE
 
 MANIFEST = "external-ips.yaml"
@@ -38,9 +38,11 @@ def stand(
     that no other service has them.
 
     Raises:
-        NotAsked: a family has no range or no free address there, services may not be listed, or
-            admission refuses external IPs (DenyServiceExternalIPs).
+        NotAsked: there is no range, a family has none or no free address there, services may not
+            be listed, or admission refuses external IPs (DenyServiceExternalIPs).
     """
+    if not ranges:
+        raise NotAsked("Calico advertises no range of external IPs", ENABLE)
     home = topology.run.namespace(ROLE)
     try:
         known = [service(found) for found in cluster.list(resources.SERVICE)]
@@ -69,19 +71,8 @@ def stand(
 def at_external_ips(
     found: Service, backends: Iterable[Endpoint], proxy: KubeProxy
 ) -> tuple[ServiceTarget, ...]:
-    """The service at its external IPs: a target for the first of each family, and so on."""
-    behind = tuple(backends)
-    return tuple(
-        ServiceTarget(
-            Endpoint(found.name, EndpointKind.SERVICE, addresses, found.namespace),
-            FrontendType.EXTERNAL_IP,
-            found.port_specs,
-            behind,
-            proxy=proxy,
-            ports=found.ports,
-        )
-        for addresses in by_turns(found.external_ips)
-    )
+    """The service at its external IPs."""
+    return at_addresses(found, found.external_ips, FrontendType.EXTERNAL_IP, backends, proxy)
 
 
 def _free(

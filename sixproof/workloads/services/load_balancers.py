@@ -16,13 +16,13 @@ from typing import Any
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, IPNetwork
+from sixproof.model import Endpoint, Family, IPAddress, IPNetwork
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 from sixproof.workloads.services.backends import GROUP
 from sixproof.workloads.services.families import FamilyPolicy, FamilyWish
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.manifests import Manifest, Service, by_turns, load, service
-from sixproof.workloads.services.routing import FrontendType, ServiceTarget
+from sixproof.workloads.services.manifests import Manifest, Service, load, service
+from sixproof.workloads.services.routing import FrontendType, ServiceTarget, at_addresses
 from sixproof.workloads.services.shared_services import ROLE
 
 MANIFEST = "load-balancer.yaml"
@@ -164,25 +164,15 @@ def at_load_balancer(
     local: bool = False,
     announced: str = "",
 ) -> tuple[ServiceTarget, ...]:
-    """A service at every address of its load balancer: a target for the first of each family,
-    another one for the second of each, and so on."""
-    return tuple(
-        ServiceTarget(
-            Endpoint(
-                name=found.name + (f" ({number})" if number > 1 else ""),
-                kind=EndpointKind.SERVICE,
-                addresses=addresses,
-                namespace=found.namespace,
-            ),
-            FrontendType.LOAD_BALANCER,
-            found.port_specs,
-            backends,
-            local=local,
-            proxy=proxy,
-            ports=found.ports,
-            announced=announced,
-        )
-        for number, addresses in enumerate(by_turns(found.load_balancer_addresses), 1)
+    """A service at every address of its load balancer."""
+    return at_addresses(
+        found,
+        found.load_balancer_addresses,
+        FrontendType.LOAD_BALANCER,
+        backends,
+        proxy,
+        local=local,
+        announced=announced,
     )
 
 

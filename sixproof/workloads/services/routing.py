@@ -12,10 +12,19 @@ import dataclasses
 import enum
 from collections.abc import Iterable
 
-from sixproof.model import Endpoint, EndpointKind, Expectation, Family, Flow, NodeFacts, Outcome
+from sixproof.model import (
+    Endpoint,
+    EndpointKind,
+    Expectation,
+    Family,
+    Flow,
+    IPAddress,
+    NodeFacts,
+    Outcome,
+)
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.services.kube_proxy import KubeProxy
-from sixproof.workloads.services.manifests import Service, ServicePort
+from sixproof.workloads.services.manifests import Service, ServicePort, by_turns
 
 _DENIED = frozenset({Outcome.DROPPED, Outcome.REFUSED, Outcome.REJECTED})
 
@@ -109,6 +118,39 @@ def at_cluster_ip(
         local=local,
         proxy=proxy,
         ports=service.ports,
+    )
+
+
+def at_addresses(
+    service: Service,
+    addresses: tuple[IPAddress, ...],
+    frontend: FrontendType,
+    backends: Iterable[Endpoint],
+    proxy: KubeProxy,
+    *,
+    local: bool = False,
+    announced: str = "",
+) -> tuple[ServiceTarget, ...]:
+    """A service at addresses that are no node's: a target for the first of each family, another one
+    for the second of each, and so on."""
+    behind = tuple(backends)
+    return tuple(
+        ServiceTarget(
+            Endpoint(
+                name=service.name + (f" ({number})" if number > 1 else ""),
+                kind=EndpointKind.SERVICE,
+                addresses=some,
+                namespace=service.namespace,
+            ),
+            frontend,
+            service.port_specs,
+            behind,
+            local=local,
+            proxy=proxy,
+            ports=service.ports,
+            announced=announced,
+        )
+        for number, some in enumerate(by_turns(addresses), 1)
     )
 
 

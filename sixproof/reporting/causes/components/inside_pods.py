@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Disagreement, Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
-from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM, POD_INTERFACE
+from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM, POD_INTERFACE, usual
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over, sized
 from sixproof.reporting.conclusion.situation import Situation
@@ -22,11 +21,11 @@ UNUSABLE = {"tentative", "dadfailed"}
 def find(situation: Situation) -> Iterator[Cause]:
     """Addresses of the API that no interface of the pod has, with the reason as far as it shows,
     and interfaces with another MTU than other pods have."""
-    usual = _usual_mtu(situation)
+    most = _usual_mtu(situation)
     for reading in situation.examination.inside:
         for link in reading.seen.links if reading.seen else ():
-            if link.name == POD_INTERFACE and usual and link.mtu != usual:
-                yield _odd_mtu(reading, link.mtu, usual)
+            if link.name == POD_INTERFACE and most and link.mtu != most:
+                yield _odd_mtu(reading, link.mtu, most)
     ends = {reader.name(end): end for end in situation.endpoints if end.pod}
     for reading in situation.examination.inside:
         end = ends.get(reading.node)
@@ -50,16 +49,15 @@ def find(situation: Situation) -> Iterator[Cause]:
 def _usual_mtu(situation: Situation) -> int:
     """The MTU that most pods have, by the nodes' ends of their links: network plugins give both
     ends the same, and the node's another name. 0 where no node has such a link."""
-    counts = Counter(
+    return usual(
         link.mtu
         for seen in situation.nodes.values()
         for link in seen.links
         if link.kind == "veth" and link.name != POD_INTERFACE
     )
-    return max(counts, key=lambda mtu: (counts[mtu], mtu), default=0)
 
 
-def _odd_mtu(reading: NodeReading, mtu: int, usual: int) -> Cause:
+def _odd_mtu(reading: NodeReading, mtu: int, most: int) -> Cause:
     name = reading.called
 
     def its_own(flow: Flow) -> bool:
@@ -68,8 +66,8 @@ def _odd_mtu(reading: NodeReading, mtu: int, usual: int) -> Cause:
     return Cause(
         "pod-mtu",
         f"pod {name}",
-        f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {usual}",
-        f"Recreate the pod, and find who changed it: the CNI plugin sets {usual}",
+        f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most}",
+        f"Recreate the pod, and find who changed it: the CNI plugin sets {most}",
         tuple(Family),
         Confidence.FITS,
         hits=lambda wrong: sized(wrong) and its_own(wrong.observation.flow),

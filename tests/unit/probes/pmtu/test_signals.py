@@ -107,8 +107,8 @@ def test_nodes_of_mixed_mtu_are_named() -> None:
     """The odd one out, whichever way it differs; of two, the smaller."""
     assert interfaces.mixed({"a": 1500, "b": 1500, "c": 1500}) == {}
     assert interfaces.mixed({}) == {}
-    assert interfaces.usual({}) == 0
-    assert interfaces.usual({"a": 1500, "b": 9000, "c": 1500}) == 1500
+    assert interfaces.usual([]) == 0
+    assert interfaces.usual([1500, 9000, 1500]) == 1500
     (said,) = interfaces.mixed({"a": 1500, "b": 1400, "c": 1500})
     assert said == "b: sends to other nodes by an interface of MTU 1400, most have 1500"
     ((said, subject),) = interfaces.mixed({"a": 1500, "b": 9000}).items()
