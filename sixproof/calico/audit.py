@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sixproof.calico import node_audit, pool_audit
+from sixproof.calico.bgp import audit as bgp_audit
 from sixproof.calico.felix import audit as felix_audit
 from sixproof.calico.felix import modes
 from sixproof.calico.state import CalicoState
@@ -33,6 +34,7 @@ def audit(
     return (
         *_api(state),
         *pool_audit.audit(state, facts),
+        *bgp_audit.audit(state, facts),
         *felix_audit.audit(state, underlay),
         *modes.audit(state, facts),
         *node_audit.audit(state, facts),

@@ -44,11 +44,6 @@ POOL_NAT = FindingType(
     "Pods reach the outside with addresses to which replies can return",
     "RFC 4193 section 4.3",
 )
-POOL_ANNOUNCED = FindingType(
-    "calico-pool-announced",
-    "Load balancer addresses of every family are announced where those of one are",
-    "Calico API reference: BGPConfiguration serviceLoadBalancerIPs",
-)
 
 _BLOCK_SIZES = {Family.IPV4: (20, 32), Family.IPV6: (116, 128)}  # what Calico accepts
 _UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")  # RFC 4193
@@ -62,7 +57,6 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
         yield from _size(pool, facts)
         yield from _encapsulation(pool)
         yield from _outside(pool)
-    yield from _announcement(state)
     for one, other in itertools.combinations(state.pools, 2):
         if one.family is other.family and one.cidr.overlaps(other.cidr):
             yield POOL_OVERLAP.found(
@@ -123,28 +117,6 @@ def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
 def _serves_nodes(pool: Pool) -> bool:
     """Whether nodes take blocks from it; load balancer addresses belong to no node."""
     return any(use != "LoadBalancer" for use in pool.uses)
-
-
-def _announcement(state: CalicoState) -> Iterator[Finding]:
-    """Load balancer addresses of one family that are announced, and of another that are not."""
-    announced = state.bgp.load_balancer_ips
-    if not state.bgp.enabled or not announced:
-        return  # another component may attract the traffic to the nodes
-    for pool in state.pools:
-        if "LoadBalancer" not in pool.uses or pool.disabled:
-            continue
-        mine = [n for n in announced if Family.of(n) is pool.family]
-        if any(n.overlaps(pool.cidr) for n in mine):
-            continue
-        yield POOL_ANNOUNCED.found(
-            Severity.ERROR,
-            f"IPPool {pool.name}",
-            f"no range of serviceLoadBalancerIPs holds {pool.cidr}, so no node announces its "
-            f"addresses; announced are {', '.join(map(str, announced))}",
-            f"{pool.cidr} in serviceLoadBalancerIPs of BGPConfiguration default",
-            f"add {pool.cidr} to serviceLoadBalancerIPs of BGPConfiguration default",
-            families=[pool.family],
-        )
 
 
 def _encapsulation(pool: Pool) -> Iterator[Finding]:

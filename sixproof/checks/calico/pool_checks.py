@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Concatenate, ParamSpec
 
 from sixproof.checks.calico import pool_effects
 from sixproof.checks.calico.address_checks import AddressChecks
 from sixproof.checks.connect.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.judged import seen_and_wrong
-from sixproof.errors import NotAsked
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import ApiError, NotAsked, VerdictError
+from sixproof.kube.api.client import Cluster
 from sixproof.model import (
     Endpoint,
     Family,
@@ -21,6 +25,7 @@ from sixproof.model import (
 )
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
+from sixproof.workloads.pools import stored
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find
 from sixproof.workloads.pools.pool_pods import PoolHome, PoolPods, SegmentPods
 from sixproof.workloads.probe_pods.topology import different_nodes, flows
@@ -32,6 +37,25 @@ SOURCES = {
     Purpose.MASKED: "source addresses outside of the pools, natOutgoing on",
     Purpose.BARE: "source addresses outside of the pools, natOutgoing off",
 }
+
+
+_P = ParamSpec("_P")
+_Check = Callable[Concatenate["PoolChecks", Family, _P], None]
+
+
+def _seeing_changes(check: _Check[_P]) -> _Check[_P]:
+    """The check; where it is wrong, a pool that somebody changed is a finding of the run."""
+
+    @functools.wraps(check)
+    def checked(self: PoolChecks, family: Family, /, *args: _P.args, **kwargs: _P.kwargs) -> None:
+        __tracebackhide__ = True
+        try:
+            check(self, family, *args, **kwargs)
+        except VerdictError:
+            self.note_changes(family)
+            raise
+
+    return checked
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -49,14 +73,28 @@ class PoolChecks:
 
     def __init__(
         self,
+        cluster: Cluster,
+        recorder: Recorder,
         pools: Sequence[OwnPool],
         pods: PoolPods,
         known: AddressChecks,
     ) -> None:
+        self._cluster = cluster
+        self._recorder = recorder
         self._pools = pools
         self.pods = pods
         self._known = known
 
+    def note_changes(self, family: Family) -> None:
+        """Note which pools of a family somebody changed, where the API server tells; they are gone
+        when the run is concluded."""
+        try:
+            for finding in stored.changes(self._cluster, self._pools_of(family)):
+                self._recorder.finding(finding)
+        except ApiError as error:
+            steps.attach_text("the run's pools could not be read", str(error))
+
+    @_seeing_changes
     def must_be_served(self, family: Family) -> None:
         """Each pod has an address of the pool that its annotation names, and the API server,
         Calico's CNI plugin and its IPAM agree about it.
@@ -72,6 +110,7 @@ class PoolChecks:
         self._known.require(MatrixKind.ADDRESSES, ASKED, *seen_and_wrong(said), family)
         self._known.must_agree(family)
 
+    @_seeing_changes
     def must_have_blocks(self, family: Family) -> None:
         """The IPAM block of each pod's address lies in the pool that it asked for, and has its
         blockSize.
@@ -87,6 +126,7 @@ class PoolChecks:
             said[self._asked(pod, pool, "block")] = pool_effects.odd_block(pod, pool, ipam)
         self._known.require(MatrixKind.ADDRESSES, BLOCKS, *seen_and_wrong(said), family)
 
+    @_seeing_changes
     def must_serve_nobody_else(self, family: Family) -> None:
         """No address of an own pool is assigned to anything but the pods of this process, and none
         of a pool for those that ask to the one that does not.
@@ -95,15 +135,15 @@ class PoolChecks:
             VerdictError: one is; the pods are named.
             NotAsked: IPAM cannot be read, or has no block of the pools.
         """
-        pools = [pool for pool in self._pools if pool.family is family]
+        pools = self._pools_of(family)
         blocks = pool_effects.blocks_of(pools, self._known.read_ipam())
         if not blocks:
             raise NotAsked(f"IPAM has no block of the run's {family} pools")
-        wrong = dict(pool_effects.strangers(blocks, {self.pods.unasked.namespace}))
-        if said := pool_effects.unasked_for(self.pods.unasked, pools):
-            wrong[said] = self.pods.unasked.subject()
+        wrong = dict(pool_effects.strangers(blocks, pools, {self.pods.unasked.namespace}))
+        wrong |= dict(pool_effects.unasked_for(self.pods.unasked, pools))
         evidence.require_none(wrong, family)
 
+    @_seeing_changes
     def must_be_routed(self, family: Family) -> None:
         """Every node's kernel sends packets for each pod by the device that the encapsulation of
         its pool means.
@@ -114,6 +154,7 @@ class PoolChecks:
         """
         self._known.must_route(family)
 
+    @_seeing_changes
     def must_serve_its_node_alone(self, family: Family, pods: SegmentPods) -> None:
         """A pod that asks for nothing gets an address of a pool that selects its node, and on
         another node it gets none of it, though that node has a block of the pool.
@@ -145,6 +186,7 @@ class PoolChecks:
                 "a cluster whose pools leave a node to the run",
             )
 
+    @_seeing_changes
     def must_refuse(self, family: Family, why: str, home: PoolHome) -> None:
         """A pod that asks for a pool that is ``missing`` or ``disabled`` gets no address, and the
         kubelet reports Calico's reason, which names the pool.
@@ -152,15 +194,17 @@ class PoolChecks:
         Raises:
             VerdictError: it has an address, or no reason is reported why it has none.
         """
-        self._pool(Purpose.DISABLED, family)
+        disabled = self._pool(Purpose.DISABLED, family)
         refusal = home.refuse(self._pools, family, why)
         result = home.result(refusal)
         steps.attach_text(
             f"why {refusal.asking.name} has no address", result.reason or "no reason was given"
         )
         said = pool_effects.unrefused(refusal, result)
-        evidence.require_none({said: refusal.asking.subject()} if said else {}, family)
+        about = refusal.asking.subject() if why == "missing" else disabled.subject()
+        evidence.require_none({said: about} if said else {}, family)
 
+    @_seeing_changes
     def must_leave(
         self, family: Family, purpose: Purpose, outskirts: Outskirts, connectivity: Connectivity
     ) -> None:
@@ -198,6 +242,9 @@ class PoolChecks:
         self._known.require(
             MatrixKind.SOURCES, f"{title}: as servers saw them", seen, wrong, family
         )
+
+    def _pools_of(self, family: Family) -> list[OwnPool]:
+        return [pool for pool in self._pools if pool.family is family]
 
     def _pool(self, purpose: Purpose, family: Family) -> OwnPool:
         try:

@@ -43,27 +43,28 @@ def blocks_of(pools: Sequence[OwnPool], ipam: Ipam) -> tuple[Block, ...]:
 
 
 def strangers(
-    blocks: Sequence[Block], namespaces: Collection[str]
+    blocks: Sequence[Block], pools: Sequence[OwnPool], namespaces: Collection[str]
 ) -> Iterator[tuple[str, Subject]]:
-    """Holders of addresses in these blocks that are not pods of these namespaces."""
+    """Holders of addresses in these blocks that are not pods of these namespaces, with the pool
+    that a block is taken from."""
     for block in blocks:
+        pool = next(pool for pool in pools if _within(block, pool))
         for address, holder in block.assigned.items():
             if holder.namespace not in namespaces:
-                said = f"IPAM block {block.cidr}, of a pool of the run, gave {address} to {holder}"
-                yield said, Subject("IPAM block", str(block.cidr), block.node, str(address))
+                said = f"IPAM block {block.cidr} of IPPool {pool.name} gave {address} to {holder}"
+                yield said, pool.subject()
 
 
-def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> str:
-    """Which of the pools serves a pod that asked for none although it is for those that ask, ""
-    where none does."""
+def unasked_for(pod: Endpoint, pools: Sequence[OwnPool]) -> Iterator[tuple[str, Subject]]:
+    """The pool that serves a pod that asked for none although it is for those that ask."""
     for pool in pools:
         address = pod.address(pool.family)
         if pool.purpose is not Purpose.SEGMENT and address is not None and address in pool.cidr:
-            return (
+            said = (
                 f"{pod.name} names no pool and has {address} of IPPool {pool.name}, which is "
                 f"Manual and selects no node"
             )
-    return ""
+            yield said, pool.subject()
 
 
 def unrefused(refusal: Refusal, result: AddressResult) -> str:

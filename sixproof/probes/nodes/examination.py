@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from sixproof.agent.protocol import FilterSeen, NodeSeen
 from sixproof.kube.facts.components import ComponentPod, EndedPod, StrayEndpoint
+from sixproof.model import Finding
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Examination:
     most wrong cells have as an end, by ``namespace/name``.
 
     `strays` and `ended` are endpoints and pods of the run itself that are not what they should be.
+    `findings` are what was wrong with Calico's settings now and not when the run began.
     `settings` are texts of the cluster's own configuration by name (``kube-proxy``, ``Corefile``).
     `resent` counts the failing flows that were sent again between two readings of the packet
     filter, `still` those of them that failed again. `problems` say what could not be read.
@@ -52,6 +54,7 @@ class Examination:
     pods: list[ComponentPod] = dataclasses.field(default_factory=list)
     strays: list[StrayEndpoint] = dataclasses.field(default_factory=list)
     ended: list[EndedPod] = dataclasses.field(default_factory=list)
+    findings: list[Finding] = dataclasses.field(default_factory=list)
     settings: dict[str, str] = dataclasses.field(default_factory=dict)
     resent: int = 0
     still: int = 0

@@ -66,6 +66,12 @@ class Results:
             damaged=parts.damaged,
         )
 
+    def examined(self, examination: Examination | None) -> Results:
+        """The same with what nodes and the cluster say at the end."""
+        new = examination.findings if examination else ()
+        findings = merged_findings((*self.findings, *new))
+        return dataclasses.replace(self, examination=examination, findings=findings)
+
     def counts(self) -> Counter[CaseOutcome]:
         """How many cases ended how."""
         return Counter(case.outcome for case in self.cases)

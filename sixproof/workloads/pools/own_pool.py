@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.calico import pools as calico_pools
 from sixproof.calico.pools import Pool
+from sixproof.errors import Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
@@ -52,8 +53,9 @@ class Purpose(enum.StrEnum):
 class OwnPool:
     """A pool that a run creates.
 
-    `way` are the fields that say how packets cross between nodes, those of the pool that the
-    cluster's pods use. A SEGMENT is for pods in `namespace` on `node`, which has this `hostname`
+    Its name begins with that of the namespace whose pods are to use it (`serves`). `way` are the
+    fields that say how packets cross between nodes, those of the pool that the cluster's pods use.
+    A SEGMENT is for pods in `namespace` on `node`, which has this `hostname`
     label.
     """
 
@@ -71,6 +73,10 @@ class OwnPool:
     def family(self) -> Family:
         """The family of its addresses."""
         return Family.of(self.cidr)
+
+    def subject(self) -> Subject:
+        """It, as what a verdict is about."""
+        return Subject(IP_POOL.kind, self.name)
 
     @property
     def enabled(self) -> bool:
@@ -142,7 +148,7 @@ def plan(
             made.append(
                 OwnPool(
                     run=run,
-                    name=f"six-{run.id}-{serial}-{purpose}-{family.lower()}",
+                    name=f"{run.namespace(home(serial))}-{purpose}-{family.lower()}",
                     purpose=purpose,
                     cidr=cidr,
                     block_size=_other_size(family, pool),
@@ -158,6 +164,11 @@ def plan(
 def home(serial: str) -> str:
     """The role of the namespace in which a process's pods request its pools."""
     return f"{ROLE}-{serial}"
+
+
+def serves(pool: str, namespace: str) -> bool:
+    """Whether an own pool of this name is for pods of a namespace."""
+    return bool(namespace) and pool.startswith(f"{namespace}-")
 
 
 def find(pools: Iterable[OwnPool], purpose: Purpose, family: Family) -> OwnPool:

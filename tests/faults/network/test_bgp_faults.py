@@ -118,7 +118,7 @@ def test_b1l_addresses_of_one_family_are_announced_to_nobody(
 
 def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: Path) -> None:
     """B1L of external IPs: a client behind the router is answered over the other family alone, pods
-    and nodes over both. The place is named, not the cause. All is well afterwards."""
+    and nodes over both. The setting is named. All is well afterwards."""
     suites = ("suites/bgp", "-k", "external_ips")
     suite_run = run_suites(
         tmp_path / "broken",
@@ -129,6 +129,6 @@ def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: P
     assert EXTERNAL in suite_run.red()
     assert EXTERNAL_INSIDE in suite_run.green()
     assert {o.flow.family for o in suite_run.wrong_cells(EXTERNAL)} == {Family.IPV6}
-    assert_first_line(suite_run, "from the outside to services", families=[Family.IPV6])
+    assert_first_line(suite_run, "serviceExternalIPs has no IPv6 range", families=[Family.IPV6])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", *suites))

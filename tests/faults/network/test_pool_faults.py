@@ -8,7 +8,7 @@ import pytest
 
 from sixproof.model import Family
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import assert_green, run_suites
+from tests.faults.conftest import assert_first_line, assert_green, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 
@@ -48,7 +48,8 @@ def test_own_pools_are_green_and_go_with_the_run(tmp_path: Path) -> None:
 def test_l5_a_field_of_a_pool_that_does_not_hold_is_red_in_its_test(
     tmp_path: Path, field: str, after: str, red: set[str]
 ) -> None:
-    """L5: one field, one family; what else the field decides may follow."""
+    """L5: one field, one family; what else the field decides may follow. The pool and the field are
+    named first."""
     only = " or ".join(test.partition("[")[0] for test in red)
     suite_run = run_suites(
         tmp_path,
@@ -59,6 +60,9 @@ def test_l5_a_field_of_a_pool_that_does_not_hold_is_red_in_its_test(
     assert suite_run.cases(CaseOutcome.BROKEN) == (), suite_run.output[-3000:]
     assert set(suite_run.red()) == red, suite_run.output[-3000:]
     assert all(case.family is Family.IPV6 for case in suite_run.red().values())
+    purpose = {"nodeSelector": "segment", "disabled": "disabled"}.get(field, "masked")
+    words = (f"-{purpose}-ipv6: ", f"{field} is ", " instead of ")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])
 
 
 def test_i10_a_blackhole_for_a_new_pools_block_is_red_where_kernels_are_asked(

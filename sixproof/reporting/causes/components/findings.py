@@ -9,11 +9,12 @@ from sixproof.model import (
     Disagreement,
     EndpointKind,
     Finding,
+    Flow,
     IPAddress,
     MatrixKind,
     Severity,
 )
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import (
     between_pods_across,
     came_back,
@@ -29,14 +30,17 @@ Reach = Callable[[Situation], Callable[[Disagreement], bool]]
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Findings that say that something cannot work, where it does not."""
+    """Findings that say that something cannot work, where it does not; of those that arose during
+    the run also such that are no errors by themselves."""
     for finding in situation.results.findings:
         reach = REACHES.get(finding.code)
-        if reach and finding.severity in (Severity.BLOCKER, Severity.ERROR):
-            yield _cause(finding, reach(situation))
+        new = finding in situation.examination.findings
+        grave = finding.severity in (Severity.BLOCKER, Severity.ERROR)
+        if reach and (grave or (new and finding.severity is Severity.WARNING)):
+            yield _cause(finding, new, reach(situation))
 
 
-def _cause(finding: Finding, reached: Callable[[Disagreement], bool]) -> Cause:
+def _cause(finding: Finding, new: bool, reached: Callable[[Disagreement], bool]) -> Cause:
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
         here = not finding.node or touches(flow, finding.node)
@@ -50,6 +54,7 @@ def _cause(finding: Finding, reached: Callable[[Disagreement], bool]) -> Cause:
         finding.families,
         Confidence.FITS,
         hits=hits,
+        since=since(same=False) if new else "",
         evidence=(f"finding {finding.code}: wanted {finding.wanted}",) if finding.wanted else (),
     )
 
@@ -117,22 +122,49 @@ def _claimed_twice(situation: Situation) -> Callable[[Disagreement], bool]:
     return reached
 
 
-def _load_balancers(_: Situation) -> Callable[[Disagreement], bool]:
-    """Flows from outside the cluster to what is behind a service."""
-    return lambda wrong: (
-        wrong.observation.flow.source.kind is EndpointKind.OUTSIDE
-        and wrong.observation.flow.destination.kind is EndpointKind.SERVICE
+def _from_outside(flow: Flow) -> bool:
+    """Whether a client outside the cluster dials a service."""
+    return (
+        flow.source.kind is EndpointKind.OUTSIDE and flow.destination.kind is EndpointKind.SERVICE
     )
 
 
+def _is_cluster_ip(situation: Situation, address: IPAddress) -> bool:
+    facts = situation.results.facts
+    return facts is not None and any(address in cidr for cidr in facts.service_cidrs)
+
+
+def _cluster_ips(situation: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from outside the cluster to ClusterIPs."""
+
+    def reached(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return _from_outside(flow) and _is_cluster_ip(situation, flow.address)
+
+    return reached
+
+
+def _outside_addresses(situation: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from outside the cluster to addresses of services that are no ClusterIPs: those of
+    load balancers, and external IPs."""
+
+    def reached(wrong: Disagreement) -> bool:
+        flow = wrong.observation.flow
+        return _from_outside(flow) and not _is_cluster_ip(situation, flow.address)
+
+    return reached
+
+
 REACHES: Mapping[str, Reach] = {
+    "calico-cluster-ips-announced": _cluster_ips,
+    "calico-external-ips-announced": _outside_addresses,
     "calico-felix-ipv6": _policies,
     "calico-ipam-family": _pods,
     "calico-mtu": _sizes,
     "calico-node-address": _across,
     "calico-node-tunnel": _across,
     "calico-operator": _lost_at_pods,
-    "calico-pool-announced": _load_balancers,
+    "calico-pool-announced": _outside_addresses,
     "calico-pool-encapsulation": _between_pods,
     "calico-pool-family": _pods,
     "calico-pool-overlap": _pods,
@@ -144,8 +176,9 @@ RULES = (
     CauseRule(
         "finding",
         "A setting that was found wrong explains what fails",
-        "findings of severity error: Calico's settings, pools, operator, node addresses and MTUs; "
-        "ranges that overlap",
+        "findings of severity error, and warnings that arose during the run: Calico's settings, "
+        "pools, operator, node addresses and MTUs, ranges of services that are announced; ranges "
+        "that overlap",
         find,
         ("B1L",),
         "Calico API reference",

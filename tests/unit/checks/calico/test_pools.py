@@ -15,11 +15,15 @@ from sixproof.checks.calico import address_checks, pool_effects
 from sixproof.checks.calico.address_checks import AddressChecks
 from sixproof.checks.calico.pool_checks import Outskirts, PoolChecks
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.errors import NotAsked, VerdictError
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import ApiError, NotAsked, VerdictError
+from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import (
     Endpoint,
     EndpointKind,
     Family,
+    Finding,
     Flow,
     Matrix,
     Observation,
@@ -29,6 +33,7 @@ from sixproof.model import (
 from sixproof.workloads.pools.asking import AddressResult, Asking, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find
 from sixproof.workloads.pools.pool_pods import PoolHome, PoolPods, SegmentPods
+from tests.unit.workloads.pools.pool_api import PoolApi
 from tests.unit.workloads.pools.test_own_pool import drawn
 from tests.unit.workloads.two_nodes import HOST1, HOST2, NODES, addresses
 
@@ -119,11 +124,40 @@ class Known:
         self.routed.append(family)
 
 
+class Noted:
+    """What is noted for the report."""
+
+    def __init__(self) -> None:
+        self.found: list[Finding] = []
+
+    def finding(self, finding: Finding) -> None:
+        """A finding of a test."""
+        self.found.append(finding)
+
+
+def standing_pools(pools: Sequence[OwnPool] = POOLS) -> PoolApi:
+    """The API server with the pools as they were made."""
+    api = PoolApi()
+    for pool in pools:
+        api.create(pool.manifest(disabled=not pool.enabled))
+    return api
+
+
 def checks(
-    pods: PoolPods = PODS, pools: Sequence[OwnPool] = POOLS, known: Known | None = None
+    pods: PoolPods = PODS,
+    pools: Sequence[OwnPool] = POOLS,
+    known: Known | None = None,
+    api: PoolApi | None = None,
+    noted: Noted | None = None,
 ) -> PoolChecks:
     """The checks of a process."""
-    return PoolChecks(pools, pods, cast(AddressChecks, known or Known()))
+    return PoolChecks(
+        cast(Cluster, api or standing_pools(pools)),
+        cast(Recorder, noted or Noted()),
+        pools,
+        pods,
+        cast(AddressChecks, known or Known()),
+    )
 
 
 @pytest.mark.parametrize("family", Family)
@@ -147,11 +181,42 @@ def test_an_address_of_another_pool_is_named() -> None:
     )
     asked = checks(PoolPods((MASKED[0], other), (BARE,), UNASKED))
     asked.must_be_served(FOUR)
-    with pytest.raises(VerdictError, match=r"fd00::9 is none of .* six-abc123-gw0-masked-ipv6"):
+    with pytest.raises(
+        VerdictError, match=r"fd00::9 is none of .* six-abc123-pools-gw0-masked-ipv6"
+    ):
         asked.must_be_served(SIX)
     alone = dataclasses.replace(BARE, addresses=BARE.addresses[:1])
     with pytest.raises(VerdictError, match="it has no IPv6 address"):
         checks(PoolPods(MASKED, (alone,), UNASKED)).must_be_served(SIX)
+
+
+def test_a_pool_that_somebody_changed_is_a_finding_where_a_check_is_wrong() -> None:
+    """L5: that pool of that family alone; nothing is read while all is well, and the verdict stays
+    where the pools cannot be read."""
+    served = PoolPods(MASKED, (BARE,), endpoint("unasked", "n1", 5, Purpose.MASKED))
+    pool = find(POOLS, Purpose.MASKED, SIX)
+    api, noted = standing_pools(), Noted()
+    api.pools[pool.name]["spec"]["assignmentMode"] = "Automatic"
+    checks(api=api, noted=noted).must_serve_nobody_else(SIX)
+    assert noted.found == []
+    asked = checks(served, api=api, noted=noted)
+    with pytest.raises(VerdictError) as caught:
+        asked.must_serve_nobody_else(SIX)
+    assert caught.value.subjects == (pool.subject(),)
+    assert [one.subject for one in noted.found] == [pool.subject().place]
+    with pytest.raises(VerdictError):
+        asked.must_serve_nobody_else(FOUR)
+    assert len(noted.found) == 1, "the IPv4 pools are as they were"
+    silent, noted = PoolApi(), Noted()
+    silent.list = refused  # type: ignore[method-assign]
+    with pytest.raises(VerdictError):
+        checks(served, api=silent, noted=noted).must_serve_nobody_else(SIX)
+    assert noted.found == []
+
+
+def refused(*_: object, **__: object) -> tuple[Manifest, ...]:
+    """The API server is gone."""
+    raise ApiError("no answer")
 
 
 def test_blocks_of_another_size_or_place_are_named() -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 
 from sixproof.calico import audit as calico_audit
+from sixproof.calico.bgp import audit as bgp_audit
+from sixproof.calico.bgp.audit import POOL_ANNOUNCED
 from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.node_audit import NODE_TUNNEL
 from sixproof.calico.operator import Installation, Status
-from sixproof.calico.pool_audit import POOL_ANNOUNCED, POOL_ENCAPSULATION, audit
+from sixproof.calico.pool_audit import POOL_ENCAPSULATION
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
 from sixproof.explain.findings import every_finding
@@ -296,7 +298,7 @@ def test_addresses_that_nobody_announces_explain_a_client_outside(lost: Family) 
     state = CalicoState("projectcalico.org/v3", pools=tuple(pools), bgp=bgp)
     (finding,) = [
         f
-        for f in audit(state, ClusterFacts(server="", version="", nodes=()))
+        for f in bgp_audit.audit(state, ClusterFacts(server="", version="", nodes=()))
         if f.code == POOL_ANNOUNCED.code
     ]
     found = conclude(dataclasses.replace(balanced(lost), findings=(finding,))).every
@@ -304,6 +306,46 @@ def test_addresses_that_nobody_announces_explain_a_client_outside(lost: Family) 
     if lost is SIX:
         assert found[0].headline.startswith("IPPool load-balancer-ipv6: no range of serviceLoadB")
         assert len(found[0].headline) <= 280
+
+
+EXTERNAL = ipaddress.ip_network("10.107.57.0/24")
+SERVICES = ipaddress.ip_network("fd00:10:107:57::/112")
+
+
+def announced(code: str, cluster_ips: bool, *, new: bool, severity: Severity) -> Conclusion:
+    """What is concluded of a client outside that is not answered over IPv6, where a finding of this
+    code was there when the run began, or was not. The address is a ClusterIP, or is none."""
+    kind = next(kind for kind in every_finding() if kind.code == code)
+    said = "serviceExternalIPs has no IPv6 range"
+    finding = kind.found(severity, "BGPConfiguration default", said, "", "add it", families=[SIX])
+    cidrs = (SERVICES,) if cluster_ips else ()
+    facts = ClusterFacts("https://x", "v1.37.0", (), service_cidrs=cidrs)
+    results = dataclasses.replace(balanced(SIX), facts=facts, findings=(finding,))
+    found = [finding] if new else []
+    (one,) = conclude(results.examined(examined(findings=found))).every
+    return one
+
+
+def test_addresses_that_are_no_longer_announced_explain_a_client_outside() -> None:
+    """B1L of external IPs: what was announced when the run began, in one line with the setting. Of
+    ClusterIPs the other setting is the cause."""
+    external, cluster = "calico-external-ips-announced", "calico-cluster-ips-announced"
+    warning = Severity.WARNING
+    told = announced(external, False, new=True, severity=warning)
+    assert told.headline == (
+        "BGPConfiguration default: serviceExternalIPs has no IPv6 range (since the run began). "
+        "Add it."
+    )
+    assert announced(cluster, True, new=True, severity=warning).known
+    assert not announced(external, True, new=True, severity=warning).known
+    assert not announced(cluster, False, new=True, severity=warning).known
+
+
+def test_a_warning_that_was_there_before_is_no_cause() -> None:
+    """It did not keep anything from working; a note never is one."""
+    code = "calico-external-ips-announced"
+    assert not announced(code, False, new=False, severity=Severity.WARNING).known
+    assert not announced(code, False, new=True, severity=Severity.NOTE).known
 
 
 def test_every_code_that_has_a_reach_is_a_finding() -> None:

@@ -10,7 +10,7 @@ from sixproof.calico import pools as calico_pools
 from sixproof.kube.runs import ownership
 from sixproof.model import Family
 from sixproof.policy.calico.selector_text import parse_selector
-from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find, plan
+from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find, plan, serves
 from sixproof.workloads.probe_pods.identity import Run
 from tests.unit.workloads.pools.pool_api import DEFAULTS, SIZES, ip_pool
 from tests.unit.workloads.two_nodes import networks
@@ -31,12 +31,21 @@ def test_there_is_a_pool_of_each_purpose_and_family() -> None:
     assert {(p.purpose, p.family) for p in made} == {(p, f) for p in Purpose for f in Family}
     assert len({p.name for p in made}) == len(made)
     for one in made:
-        assert one.name == f"six-abc123-gw0-{one.purpose}-{one.family.lower()}"
+        assert one.name == f"six-abc123-pools-gw0-{one.purpose}-{one.family.lower()}"
         assert not any(
             o is not one and o.family is one.family and o.cidr.overlaps(one.cidr) for o in made
         )
         labels = one.manifest(disabled=True)["metadata"]["labels"]
         assert labels == ownership.labels("abc123")
+
+
+def test_a_pool_is_named_after_the_namespace_whose_pods_use_it() -> None:
+    """And after no other one, not even that of a process whose number begins alike."""
+    for one in drawn():
+        assert serves(one.name, "six-abc123-pools-gw0")
+        assert not any(
+            serves(one.name, other) for other in ("", "six-abc123-pools-gw", "six-abc123-a", "shop")
+        )
 
 
 @pytest.mark.parametrize("one", drawn(), ids=lambda one: one.name)

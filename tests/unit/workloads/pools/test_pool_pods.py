@@ -45,7 +45,9 @@ def test_pods_name_the_pools_of_their_purpose() -> None:
     assert made.of(Purpose.BARE) == made.bare
     assert [purpose for _, purpose in made.every] == [Purpose.MASKED] * 2 + [Purpose.BARE]
     found = pods(api)
-    assert named(found["masked-n2"]) == {f: [f"six-abc123-gw0-masked-{f.lower()}"] for f in Family}
+    assert named(found["masked-n2"]) == {
+        f: [f"six-abc123-pools-gw0-masked-{f.lower()}"] for f in Family
+    }
     assert named(found["unasked-n1"]) == {}
     assert "annotations" not in found["unasked-n1"]["metadata"]
     assert node_of(found["masked-n2"]) == "n2"
@@ -77,7 +79,7 @@ def test_who_is_to_be_refused_names_a_pool_that_serves_nobody(family: Family, wh
     refusal = home.refuse(POOLS, family, why)
     (pod,) = pods(api).values()
     asked = named(pod)
-    assert asked[family.other] == [f"six-abc123-gw0-masked-{family.other.lower()}"]
+    assert asked[family.other] == [f"six-abc123-pools-gw0-masked-{family.other.lower()}"]
     (name,) = asked[family]
     disabled = next(p for p in POOLS if (p.purpose, p.family) == (Purpose.DISABLED, family))
     assert (name == disabled.name) is (why == "disabled")

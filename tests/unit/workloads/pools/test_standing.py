@@ -48,7 +48,7 @@ def test_a_calico_that_does_not_keep_a_fence_gets_no_pool(field: str) -> None:
     """None is ever enabled, none is left, and the field is named."""
     api = PoolApi()
     api.forgets = {field}
-    with pytest.raises(NotAsked, match=f"{field} of six-abc123-gw0"):
+    with pytest.raises(NotAsked, match=f"{field} of six-abc123-pools-gw0"):
         stand(api)
     assert api.pools.keys() == THEIRS
     assert not any(line.startswith("patch") for line in api.log)

@@ -1,0 +1,70 @@
+"""Judging BGPConfiguration: which addresses of services nodes advertise, of which families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sixproof.calico.state import CalicoState
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
+
+POOL_ANNOUNCED = FindingType(
+    "calico-pool-announced",
+    "Load balancer addresses of every family are announced where those of one are",
+    "Calico API reference: BGPConfiguration serviceLoadBalancerIPs",
+)
+CLUSTER_IPS = FindingType(
+    "calico-cluster-ips-announced",
+    "ClusterIPs of every family are announced where those of one are",
+    "Calico API reference: BGPConfiguration serviceClusterIPs",
+)
+EXTERNAL_IPS = FindingType(
+    "calico-external-ips-announced",
+    "External IPs of every family are announced where those of one are",
+    "Calico API reference: BGPConfiguration serviceExternalIPs",
+)
+_SUBJECT = "BGPConfiguration default"
+
+
+def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
+    """What nodes advertise of one family and not of another; nothing without BGP."""
+    if not state.bgp.enabled:
+        return
+    yield from _load_balancer_pools(state)
+    for kind, setting, ranges in (
+        (CLUSTER_IPS, "serviceClusterIPs", state.bgp.cluster_ips),
+        (EXTERNAL_IPS, "serviceExternalIPs", state.bgp.external_ips),
+    ):
+        announced = {Family.of(network) for network in ranges}
+        for family in facts.service_families:
+            if announced and family not in announced:
+                yield kind.found(
+                    Severity.WARNING,
+                    _SUBJECT,
+                    f"{setting} has no {family} range, so no node advertises such addresses; it "
+                    f"has {', '.join(map(str, ranges))}",
+                    f"a range of {family} in {setting}",
+                    f"add the {family} range to {setting}",
+                    families=[family],
+                )
+
+
+def _load_balancer_pools(state: CalicoState) -> Iterator[Finding]:
+    """Load balancer addresses of one family that are announced, and of another that are not."""
+    announced = state.bgp.load_balancer_ips
+    if not announced:
+        return  # another component may attract the traffic to the nodes
+    for pool in state.pools:
+        if "LoadBalancer" not in pool.uses or pool.disabled:
+            continue
+        mine = [n for n in announced if Family.of(n) is pool.family]
+        if any(n.overlaps(pool.cidr) for n in mine):
+            continue
+        yield POOL_ANNOUNCED.found(
+            Severity.ERROR,
+            f"IPPool {pool.name}",
+            f"no range of serviceLoadBalancerIPs holds {pool.cidr}, so no node announces its "
+            f"addresses; announced are {', '.join(map(str, announced))}",
+            f"{pool.cidr} in serviceLoadBalancerIPs of BGPConfiguration default",
+            f"add {pool.cidr} to serviceLoadBalancerIPs of BGPConfiguration default",
+            families=[pool.family],
+        )
