@@ -49,7 +49,7 @@ def test_a_pool_of_manual_assignment_serves_only_pods_that_ask_for_it(
 
     Why: Calico API reference, IPPool assignmentMode, nodeSelector and allowedUses.
     """
-    pool_checks.must_serve_nobody_else(ip_family)
+    pool_checks.must_serve_no_others(ip_family)
 
 
 @pytest.mark.covers("L1")

@@ -46,5 +46,5 @@ def test_an_unused_address_has_no_name(
     Why: servers that log or check their clients' names wait and retry after SERVFAIL.
     """
     nobody = ipaddress.ip_address(truth.names.address("hosts", ip_family, 250))
-    expected = records.nobodys([nobody])
+    expected = records.unassigned([nobody])
     resolution.must_answer("an unused address backwards", expected)

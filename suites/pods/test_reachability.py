@@ -99,10 +99,10 @@ def test_a_closed_port_is_refused_at_once(
     pairs = flows(topology.pods, topology.pods, [ip_family], closed)
     options = ProbeOptions(timeout=connectivity.patience, closed=True)
     matrix = connectivity.measure("closed ports", pairs, options)
-    connectivity.check(matrix, nobody_listens)
+    connectivity.check(matrix, nothing_listens)
 
 
-def nobody_listens(flow: Flow) -> Expectation:
+def nothing_listens(flow: Flow) -> Expectation:
     """The destination must refuse: it serves no such port."""
     because = f"{flow.destination.name} does not listen on {flow.port_spec}"
     return Expectation(frozenset({Outcome.REFUSED}), because)

@@ -127,7 +127,7 @@ class PoolChecks:
         self._known.require(MatrixKind.ADDRESSES, BLOCKS, *seen_and_wrong(said), family)
 
     @_seeing_changes
-    def must_serve_nobody_else(self, family: Family) -> None:
+    def must_serve_no_others(self, family: Family) -> None:
         """No address of an own pool is assigned to anything but the pods of this process, and none
         of a pool for those that ask to the one that does not.
 

@@ -148,7 +148,7 @@ def reverse_of_endpoints(services: Iterable[TrueService], zone: str, family: Fam
     }
 
 
-def nobodys(addresses: Iterable[IPAddress]) -> Answers:
+def unassigned(addresses: Iterable[IPAddress]) -> Answers:
     """Addresses that are not in use have no name."""
     return {
         _reverse(a): DnsExpectation.only(DnsOutcome.NXDOMAIN, f"{a} is not in use")

@@ -29,10 +29,12 @@ def doubt(conclusion: Conclusion) -> str:
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
-    """What a cause explains: how many tests and wrong results, then these by place."""
+    """What a cause explains: how many tests and wrong results, then these by place. A result that
+    several tests saw is counted once."""
     cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
     tests = len(conclusion.tests)
-    lead = _counted(tests, "test") + (f", {_counted(cells, 'wrong result')}" if cells else "")
+    wrong = "different wrong result" if min(tests, cells) > 1 else "wrong result"
+    lead = _counted(tests, "test") + (f", {_counted(cells, wrong)}" if cells else "")
     facts = [fault.pattern.fact for fault in conclusion.faults[:FACTS]]
     rest = conclusion.faults[FACTS:]
     if rest:

@@ -81,10 +81,10 @@ def refusals(
     """Pods that request a pool of the family that is ``missing``, and one that is ``disabled``, and
     in the other family one that they would get; by what is in `REFUSED`."""
     disabled = find(pools, Purpose.DISABLED, family)
-    nobodys = f"six-{disabled.run.id}-no-such-pool"
+    missing = f"six-{disabled.run.id}-no-such-pool"
     usable = {p.family: p.name for p in pools if p.purpose is Purpose.MASKED}
     asked = {
-        "missing": (nobodys, (nobodys,)),
+        "missing": (missing, (missing,)),
         "disabled": (disabled.name, (disabled.name, str(disabled.cidr))),
     }
     return {

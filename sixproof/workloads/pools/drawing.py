@@ -14,7 +14,7 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.facts.discovery import CALICO_API
 from sixproof.model import ClusterFacts, Endpoint, Family, IPNetwork
-from sixproof.workloads.pools import ranges, standing
+from sixproof.workloads.pools import creation, ranges
 from sixproof.workloads.pools.own_pool import HOSTNAME, IP_POOL, OwnPool, Purpose, plan
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
@@ -36,7 +36,7 @@ def drawer(
     """
     if state.api != CALICO_API:
         raise NotAsked(f"{CALICO_API} does not answer", "Calico's API server")
-    safe = standing.segments_are_safe(facts.cni_version)
+    safe = creation.segments_are_safe(facts.cni_version)
     inside = topology.nodes[0]
     label = {json_fields.name(n): json_fields.labels(n) for n in cluster.list(resources.NODE)}
     hostname = label.get(inside, {}).get(HOSTNAME, "")

@@ -29,7 +29,7 @@ _TRIES = 256
 _FORBIDDEN = 403
 
 
-def stand(
+def create(
     cluster: Cluster, topology: ProbeTopology, manifests: Path, ranges: Sequence[IPNetwork]
 ) -> Service:
     """Create the service, or find it, at one address of each family of the topology.

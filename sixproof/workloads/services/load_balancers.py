@@ -59,12 +59,12 @@ class LoadBalancers:
     seconds: float
 
     @property
-    def nobody_gives_any(self) -> bool:
+    def none_assigned(self) -> bool:
         """Whether none of them has an address or a host name."""
         return not any(found.ingress for found in self.services.values())
 
 
-def stand(
+def create(
     cluster: Cluster,
     topology: ProbeTopology,
     manifests: Path,
@@ -92,7 +92,7 @@ def stand(
     return LoadBalancers(waited.value, waited.seconds)
 
 
-def must_be_given(found: LoadBalancers) -> LoadBalancers:
+def must_be_assigned(found: LoadBalancers) -> LoadBalancers:
     """The services, where a provider assigns them addresses.
 
     Raises:
@@ -100,7 +100,7 @@ def must_be_given(found: LoadBalancers) -> LoadBalancers:
     """
     enable = "MetalLB, IPPools of Calico for LoadBalancer, or a cloud's controller; on the test "
     enable += "bed --six-variant bgp"
-    if found.nobody_gives_any:
+    if found.none_assigned:
         why = "services of type LoadBalancer are given no address: none of "
         why += f"{len(found.services)} had one after the settle time-out"
         raise NotAsked(why, enable)

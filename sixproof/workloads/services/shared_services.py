@@ -86,7 +86,7 @@ class SharedServices:
         return self.web[:1]
 
 
-def stand(
+def create(
     cluster: Cluster, topology: ProbeTopology, options: PodOptions, manifests: Path, timeout: float
 ) -> SharedServices:
     """Create the set, or find it: applying is idempotent, so that processes share one set.

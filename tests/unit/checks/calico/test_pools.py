@@ -167,7 +167,7 @@ def test_pools_that_do_what_they_say_are_green(family: Family) -> None:
     asked = checks(known=known)
     asked.must_be_served(family)
     asked.must_have_blocks(family)
-    asked.must_serve_nobody_else(family)
+    asked.must_serve_no_others(family)
     asked.must_be_routed(family)
     asked.must_serve_its_node_alone(family, SEGMENT)
     assert (known.agreed, known.routed) == ([family], [family])
@@ -197,20 +197,20 @@ def test_a_pool_that_somebody_changed_is_a_finding_where_a_check_is_wrong() -> N
     pool = find(POOLS, Purpose.MASKED, SIX)
     api, noted = standing_pools(), Noted()
     api.pools[pool.name]["spec"]["assignmentMode"] = "Automatic"
-    checks(api=api, noted=noted).must_serve_nobody_else(SIX)
+    checks(api=api, noted=noted).must_serve_no_others(SIX)
     assert noted.found == []
     asked = checks(served, api=api, noted=noted)
     with pytest.raises(VerdictError) as caught:
-        asked.must_serve_nobody_else(SIX)
+        asked.must_serve_no_others(SIX)
     assert caught.value.subjects == (pool.subject(),)
     assert [one.subject for one in noted.found] == [pool.subject().place]
     with pytest.raises(VerdictError):
-        asked.must_serve_nobody_else(FOUR)
+        asked.must_serve_no_others(FOUR)
     assert len(noted.found) == 1, "the IPv4 pools are as they were"
     silent, noted = PoolApi(), Noted()
     silent.list = refused  # type: ignore[method-assign]
     with pytest.raises(VerdictError):
-        checks(served, api=silent, noted=noted).must_serve_nobody_else(SIX)
+        checks(served, api=silent, noted=noted).must_serve_no_others(SIX)
     assert noted.found == []
 
 
@@ -249,17 +249,17 @@ def test_who_else_has_an_address_of_a_pool_is_named(holder: Allocation, words: s
     assigned = {**block.assigned, block.cidr[7]: holder}
     known.blocks[0] = dataclasses.replace(block, assigned=assigned)
     with pytest.raises(VerdictError, match=words):
-        checks(known=known).must_serve_nobody_else(FOUR)
-    checks(known=known).must_serve_nobody_else(SIX)
+        checks(known=known).must_serve_no_others(FOUR)
+    checks(known=known).must_serve_no_others(SIX)
 
 
 def test_a_pod_that_asked_for_nothing_and_was_served_is_named() -> None:
     """Although nothing of the pool selects it."""
     served = endpoint("unasked", "n1", 5, Purpose.BARE)
     with pytest.raises(VerdictError, match=r"unasked@n1 names no pool and has .*-bare-ipv6"):
-        checks(PoolPods(MASKED, (BARE,), served)).must_serve_nobody_else(SIX)
+        checks(PoolPods(MASKED, (BARE,), served)).must_serve_no_others(SIX)
     segments = endpoint("unasked", "n1", 5, Purpose.SEGMENT)  # which is for it as well
-    checks(PoolPods(MASKED, (BARE,), segments)).must_serve_nobody_else(SIX)
+    checks(PoolPods(MASKED, (BARE,), segments)).must_serve_no_others(SIX)
 
 
 def test_without_blocks_nothing_is_shown() -> None:
@@ -267,7 +267,7 @@ def test_without_blocks_nothing_is_shown() -> None:
     known = Known()
     known.blocks.clear()
     with pytest.raises(NotAsked, match="no block of the run's IPv6 pools"):
-        checks(known=known).must_serve_nobody_else(SIX)
+        checks(known=known).must_serve_no_others(SIX)
 
 
 def test_a_pool_that_serves_another_node_is_named() -> None:

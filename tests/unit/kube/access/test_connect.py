@@ -100,7 +100,7 @@ def test_credential_plugin_that_fails_is_quoted(
     assert capfd.readouterr().err == ""
 
 
-def test_nobody_listens(tmp_path: Path) -> None:
+def test_nothing_listens(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path / "k", f"http://127.0.0.1:{free_port()}")
     message = failure(path)
     assert "context 'bed'" in message

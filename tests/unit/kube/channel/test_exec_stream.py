@@ -218,7 +218,7 @@ def test_stream_that_is_refused(tmp_path: Path, answer: bytes, status: int, word
     assert not isinstance(caught.value, NoAnswer) or caught.value.behind, "a kubelet's, it may be"
 
 
-def test_nobody_listens_any_more(tmp_path: Path) -> None:
+def test_nothing_listens_any_more(tmp_path: Path) -> None:
     """A server that has gone."""
     with pod() as server:
         cluster = Cluster.connect(kubeconfig(tmp_path / "k", server.url))

@@ -154,7 +154,7 @@ def test_addresses_lead_back() -> None:
         "endpoint right of Service shop/web": ["right.web.shop.svc.cluster.local."],
     }
     assert all(e.at_least for e in endpoint_answers.values())
-    (nobody,) = records.nobodys([ip("fd00::1")]).values()
+    (nobody,) = records.unassigned([ip("fd00::1")]).values()
     assert nobody.outcomes == {DnsOutcome.NXDOMAIN}
 
 
@@ -210,6 +210,6 @@ def test_objects_are_read() -> None:
 
 
 def test_denied_questions_get_no_answer() -> None:
-    (denied,) = records.silent(records.nobodys([ip("fd00::1")]), "a policy").values()
+    (denied,) = records.silent(records.unassigned([ip("fd00::1")]), "a policy").values()
     assert denied.outcomes == {DnsOutcome.TIMEOUT, DnsOutcome.UNREACHABLE}
     assert denied.because == "a policy"

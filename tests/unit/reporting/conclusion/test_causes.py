@@ -905,6 +905,8 @@ def test_what_a_cause_explains_adds_up() -> None:
     (place,) = one.faults
     cells = len(place.pattern.cells)
     assert words.explains(one) == (f"1 test, {cells} wrong results", place.pattern.fact)
+    twice = dataclasses.replace(one, cases=(Case("suites/pods/t.py::other", CaseOutcome.FAILED),))
+    assert words.explains(twice)[0] == f"2 tests, {cells} different wrong results"
     many = dataclasses.replace(one, faults=(place,) * 4)
     lead, *named, rest = words.explains(many)
     assert lead == f"1 test, {4 * cells} wrong results"

@@ -8,7 +8,7 @@ import pytest
 
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Family, Finding
-from sixproof.workloads.pools import standing, stored
+from sixproof.workloads.pools import creation, stored
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, find
 from tests.unit.workloads.pools.pool_api import PoolApi
 from tests.unit.workloads.pools.test_own_pool import drawn
@@ -19,7 +19,7 @@ SIX = Family.IPV6
 def made() -> tuple[PoolApi, tuple[OwnPool, ...]]:
     """The pools of a process, as the API returns them: without fields that are false or empty."""
     api = PoolApi()
-    pools = standing.stand(cast(Cluster, api), drawn)
+    pools = creation.create(cast(Cluster, api), drawn)
     for one in pools:
         spec = api.pools[one.name]["spec"]
         for field in [field for field, value in spec.items() if not value]:

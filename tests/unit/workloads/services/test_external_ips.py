@@ -43,7 +43,7 @@ class Refusing(MemoryCluster):
 
 
 def stood(cluster: Any, ranges: Any = RANGES, mesh: ProbeTopology = MESH) -> Service:
-    return external_ips.stand(cluster, mesh, MANIFESTS, ranges)
+    return external_ips.create(cluster, mesh, MANIFESTS, ranges)
 
 
 def test_one_address_of_each_family_out_of_the_ranges() -> None:

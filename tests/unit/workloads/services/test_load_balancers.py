@@ -69,7 +69,7 @@ class Balanced(MemoryCluster):
 
 
 def stood(cluster: Any, client: Endpoint | None = RACK) -> LoadBalancers:
-    return load_balancers.stand(cluster, MESH, MANIFESTS, client, 0.0)
+    return load_balancers.create(cluster, MESH, MANIFESTS, client, 0.0)
 
 
 def test_services_are_of_the_run_and_admit_the_client_outside() -> None:
@@ -107,12 +107,12 @@ def test_nothing_is_asked_where_nobody_gives_addresses(
     ingress: tuple[Ingress, ...], why: str
 ) -> None:
     with pytest.raises(NotAsked, match=why):
-        load_balancers.must_be_given(LoadBalancers({"a": with_ingress(*ingress)}, 30.0))
+        load_balancers.must_be_assigned(LoadBalancers({"a": with_ingress(*ingress)}, 30.0))
 
 
 def test_one_address_is_enough_to_ask() -> None:
     found = LoadBalancers({"a": BOTH, "b": with_ingress()}, 30.0)
-    assert load_balancers.must_be_given(found) is found
+    assert load_balancers.must_be_assigned(found) is found
 
 
 @pytest.mark.parametrize(

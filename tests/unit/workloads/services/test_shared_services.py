@@ -19,8 +19,8 @@ from sixproof.workloads.services.shared_services import (
     PLAIN,
     SELECTING,
     SharedServices,
+    create,
     mark,
-    stand,
 )
 from sixproof.workloads.services.slices import SERVICE_NAME
 from tests.unit.workloads.memory import MemoryCluster
@@ -38,7 +38,7 @@ def cluster() -> MemoryCluster:
 
 def stood(cluster: Any) -> SharedServices:
     """The set."""
-    return stand(cluster, MESH, PodOptions("image"), MANIFESTS, timeout=1)
+    return create(cluster, MESH, PodOptions("image"), MANIFESTS, timeout=1)
 
 
 def test_the_whole_set(cluster: MemoryCluster) -> None:

@@ -41,7 +41,7 @@ def segments_are_safe(version: str) -> bool:
         return False
 
 
-def stand(cluster: Cluster, plan: Callable[[], Sequence[OwnPool]]) -> tuple[OwnPool, ...]:
+def create(cluster: Cluster, plan: Callable[[], Sequence[OwnPool]]) -> tuple[OwnPool, ...]:
     """Create the pools that `plan` draws, and enable those that should be; if one is refused, none
     remains.
 
@@ -54,7 +54,7 @@ def stand(cluster: Cluster, plan: Callable[[], Sequence[OwnPool]]) -> tuple[OwnP
     for _ in range(TRIES):
         pools = tuple(plan())
         try:
-            _stand(cluster, pools)
+            _create_all(cluster, pools)
         except _Overlapping as error:
             met = str(error)
             continue
@@ -71,7 +71,7 @@ def remove(cluster: Cluster, pools: Sequence[OwnPool]) -> None:
     cluster.gather(functools.partial(cluster.delete, IP_POOL, pool.name) for pool in pools)
 
 
-def _stand(cluster: Cluster, pools: Sequence[OwnPool]) -> None:
+def _create_all(cluster: Cluster, pools: Sequence[OwnPool]) -> None:
     try:
         cluster.gather(functools.partial(_make, cluster, pool) for pool in pools)
         if lost := [said for pool in pools for said in _unfenced(cluster, pool)]:

@@ -11,7 +11,7 @@ import pytest
 from sixproof.errors import ApiError, NotAsked
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Family
-from sixproof.workloads.pools import standing
+from sixproof.workloads.pools import creation
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose, plan
 from tests.unit.workloads.pools.pool_api import PoolApi
 from tests.unit.workloads.pools.test_own_pool import RUN, USED
@@ -25,31 +25,31 @@ def drawing() -> Callable[[], tuple[OwnPool, ...]]:
     return lambda: plan(RUN, "gw0", ("n1", "n1.example"), USED, (), chance=chance)
 
 
-def stand(api: PoolApi) -> tuple[OwnPool, ...]:
+def create(api: PoolApi) -> tuple[OwnPool, ...]:
     """Make them."""
-    return standing.stand(cast(Cluster, api), drawing())
+    return creation.create(cast(Cluster, api), drawing())
 
 
 def test_all_are_made_disabled_and_enabled_once_all_stand() -> None:
     """At no moment a pool is enabled that is not fenced off."""
     api = PoolApi()
-    made = stand(api)
+    made = create(api)
     patched = [line for line in api.log if line.startswith("patch")]
     assert api.log[-len(patched) :] == patched
     assert {line.split()[-1] for line in patched} == {p.name for p in made if p.enabled}
     for one in made:
         assert api.pools[one.name]["spec"]["disabled"] is (one.purpose is Purpose.DISABLED)
-    standing.remove(cast(Cluster, api), made)
+    creation.remove(cast(Cluster, api), made)
     assert api.pools.keys() == THEIRS
 
 
-@pytest.mark.parametrize("field", standing.FENCES)
+@pytest.mark.parametrize("field", creation.FENCES)
 def test_a_calico_that_does_not_keep_a_fence_gets_no_pool(field: str) -> None:
     """None is ever enabled, none is left, and the field is named."""
     api = PoolApi()
     api.forgets = {field}
     with pytest.raises(NotAsked, match=f"{field} of six-abc123-pools-gw0"):
-        stand(api)
+        create(api)
     assert api.pools.keys() == THEIRS
     assert not any(line.startswith("patch") for line in api.log)
 
@@ -60,8 +60,8 @@ def test_a_calico_that_does_not_know_a_fence_says_so() -> None:
     said = 'strict decoding error: unknown field "spec.assignmentMode"'
     api.refuses = [ApiError(said, status=400)]
     with pytest.raises(NotAsked, match="does not know how to keep pods off") as caught:
-        stand(api)
-    assert caught.value.enable == standing.CALICO
+        create(api)
+    assert caught.value.enable == creation.CALICO
     assert api.pools.keys() == THEIRS
 
 
@@ -70,7 +70,7 @@ def test_who_may_not_make_pools_is_told_what_it_takes() -> None:
     api = PoolApi()
     api.refuses = [ApiError("ippools is forbidden", status=403)]
     with pytest.raises(NotAsked, match="pools may not be made") as caught:
-        stand(api)
+        create(api)
     assert "--six-plan" in caught.value.enable
 
 
@@ -78,11 +78,11 @@ def test_a_range_that_somebody_took_meanwhile_is_drawn_anew() -> None:
     """A few times; then the test says so."""
     api = PoolApi()
     api.refuses = [ApiError("IPPool CIDR overlaps with IPPool other", status=422)]
-    assert {p.family for p in stand(api)} == set(Family)
+    assert {p.family for p in create(api)} == set(Family)
     api = PoolApi()
     api.refuses = [ApiError("IPPool CIDR overlaps with IPPool other", status=422)] * 3
     with pytest.raises(NotAsked, match="no range is free"):
-        stand(api)
+        create(api)
     assert api.pools.keys() == THEIRS
 
 
@@ -91,7 +91,7 @@ def test_what_else_goes_wrong_is_passed_on_and_nothing_is_left() -> None:
     api = PoolApi()
     api.refuses = [ApiError("gone", status=503)]
     with pytest.raises(ApiError, match="gone"):
-        stand(api)
+        create(api)
     assert api.pools.keys() == THEIRS
 
 
@@ -102,4 +102,4 @@ def test_what_else_goes_wrong_is_passed_on_and_nothing_is_left() -> None:
 )  # fmt: skip
 def test_segments_are_made_where_ipam_heeds_namespaces(version: str, safe: bool) -> None:
     """A version that cannot be read is not trusted."""
-    assert standing.segments_are_safe(version) is safe
+    assert creation.segments_are_safe(version) is safe
