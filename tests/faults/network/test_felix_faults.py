@@ -65,6 +65,19 @@ def test_c2_a_felix_that_stands_still_answers_nobody(
     assert_green(run_suites(tmp_path / "after", SUITE))
 
 
+def test_c5_a_felix_to_which_no_change_comes(workers: tuple[str, str], tmp_path: Path) -> None:
+    """C5: Felix answers and calls itself alive, and what it does not take over names the node. All
+    is well afterwards."""
+    suite_run = run_suites(
+        tmp_path / "broken", SUITE, "-k", FOLLOWS, breaking=f"C5 --node {workers[0]}"
+    )
+    assert_red_is_exactly(suite_run, {FOLLOWS}, None)
+    words = (workers[0], "although a pod started there")
+    assert_first_line(suite_run, *words, families=list(Family))
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", SUITE, "-k", FOLLOWS))
+
+
 @pytest.mark.parametrize("family", list(Family), ids=str)
 def test_c4_a_fail_safe_port_of_one_family_is_dropped(
     workers: tuple[str, str], family: Family, tmp_path: Path

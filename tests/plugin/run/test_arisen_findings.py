@@ -48,6 +48,13 @@ def test_what_was_not_there_before_is_new(monkeypatch: pytest.MonkeyPatch) -> No
     assert arisen(monkeypatch, LOST, WELL) == ([], [])
 
 
+def test_a_note_is_not_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calico's API server may be silent because of what failed: the store is read then."""
+    stored = dataclasses.replace(WELL, api="crd.projectcalico.org/v1")
+    assert {one.code for one in audit(stored, FACTS)} == {"calico-api"}
+    assert arisen(monkeypatch, WELL, stored) == ([], [])
+
+
 def test_what_cannot_be_read_again_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is new then; without Calico nothing is read."""
     new, problems = arisen(monkeypatch, WELL, ApiError("no answer"))

@@ -47,7 +47,7 @@ RULES = (
         "Felix of a node does not follow changes, or has not applied its settings",
         "Felix's metrics of each node, and what its settings ask for (suites/felix)",
         find,
-        (),
+        ("C5",),
         "Calico documentation, Felix Prometheus metrics",
     ),
 )

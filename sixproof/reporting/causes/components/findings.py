@@ -35,8 +35,7 @@ def find(situation: Situation) -> Iterator[Cause]:
     for finding in situation.results.findings:
         reach = REACHES.get(finding.code)
         new = finding in situation.examination.findings
-        grave = finding.severity in (Severity.BLOCKER, Severity.ERROR)
-        if reach and (grave or (new and finding.severity is Severity.WARNING)):
+        if reach and (finding.severity in (Severity.BLOCKER, Severity.ERROR) or new):
             yield _cause(finding, new, reach(situation))
 
 
