@@ -37,9 +37,10 @@ class PathResult:
     """One ordered pair over one family: what its path promises, and what happened to packets.
 
     `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
-    byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
-    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
-    the endpoint that has them. `back` is what the reverse path promises.
+    byte more) follow it. `lost_once` says that it is the second of its size: the one before was
+    lost, though four after it passed. `pattern` are datagrams of the source's own MTU from a plain
+    socket, `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big
+    changed, by the endpoint that has them. `back` is what the reverse path promises.
     """
 
     flow: Flow
@@ -53,6 +54,7 @@ class PathResult:
     learnt: tuple[tuple[str, protocol.RouteSeen], ...] = ()
     lag: float = 0.0
     back: int | None = None
+    lost_once: bool = False
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -144,11 +146,16 @@ class PathProbe:
         pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
         later = self._send(flows, [[SMALL, size + 1] for size in full])
         fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
+        alone = _lost_alone(flows, first, pattern)
+        for i in alone:
+            (first[i],) = self._send([flows[i]], [[full[i]]])
         bulk, lags = self._transfer_in_time(flows)
         return [
-            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r)
-            for f, p, a, b, c, d, e, lag, r in zip(
-                flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True
+            PathResult(
+                f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, i in alone and _came(a)
+            )
+            for i, (f, p, a, b, c, d, e, lag, r) in enumerate(
+                zip(flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True)
             )
         ]
 
@@ -294,6 +301,31 @@ class PathProbe:
             upload=BULK,
             download=BULK,
         )
+
+
+def _lost_alone(
+    flows: Sequence[Flow],
+    first: Sequence[Sequence[protocol.Sized]],
+    pattern: Sequence[Sequence[protocol.Sized]],
+) -> tuple[int, ...]:
+    """The first packets that were lost by chance, at most one of a family: all that followed it in
+    that size passed, with no Packet Too Big. What is too large for a path is lost each time.
+
+    Networks may lose a datagram; kube-proxy does, since 1.32: when it programs rules it deletes the
+    connection tracking of UDP flows to NodePorts of other nodes, and an answer that is on its way
+    is not translated back (kubernetes/kubernetes, pkg/proxy/conntrack, CleanStaleEntries).
+    """
+    lost: dict[Family, list[int]] = defaultdict(list)
+    for i, flow in enumerate(flows):
+        (sent,), after = first[i], pattern[i]
+        followed = all(one.event == Event.ECHOED and not one.icmp for one in after)
+        if sent.event == Event.SILENT and followed and {s.size for s in after} == {sent.size}:
+            lost[flow.family].append(i)
+    return tuple(those[0] for those in lost.values() if len(those) == 1)
+
+
+def _came(sent: Sequence[protocol.Sized]) -> bool:
+    return sent[0].event == Event.ECHOED
 
 
 def tardy(bulk: protocol.Bulk, lag: float) -> bool:

@@ -13,6 +13,7 @@ from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.pmtu.probe import PathProbe, PathRun
+from sixproof.reporting.matrix import path_text
 from tests.unit.probes.pmtu.samples import HERE, NODES, THERE
 
 MTUS = {"eth0": 1430, "vxlan-v6.calico": 1430, "vxlan.calico": 1450, "cali1": 1430}
@@ -31,6 +32,8 @@ class Kernel:
     sent: int = 0
     own: tuple[int, ...] = (0,)
     stalls: tuple[float, ...] = ()
+    loses: tuple[str, ...] = ()
+    again: str = Event.ECHOED
 
     def __call__(self, request: object) -> object:
         if isinstance(request, protocol.Inspect):
@@ -55,8 +58,12 @@ class Kernel:
         return RouteSeen(address, "eth0", mtu=self.own[0])
 
     def sized(self, spec: protocol.SizedSpec) -> SizedSeen:
-        """All of them alike."""
-        return SizedSeen(spec.nonce, 1430, [Sized(size, self.event) for size in spec.sizes])
+        """All of them alike, but for the first to an address that `loses` names, and the one that
+        is sent in its place."""
+        event = self.event
+        if spec.address in self.loses and spec.sizes == [1430]:
+            event = Event.SILENT if self.sent == 1 else self.again
+        return SizedSeen(spec.nonce, 1430, [Sized(size, event) for size in spec.sizes])
 
 
 def flows() -> list[Flow]:
@@ -167,6 +174,35 @@ def test_bulk_that_stood_still_is_carried_once_more(stalls: tuple[float, ...], k
     asked = [n for n, request in agents.asked if isinstance(request, protocol.Transfer)]
     assert asked.count(HERE.name) == (2 if stalls[0] > 1 else 1)
     assert asked.count(THERE.name) == 1
+
+
+FAR = str(THERE.address(Family.IPV6))
+
+
+def test_a_packet_that_was_lost_alone_is_sent_once_more() -> None:
+    """Four of its size passed after it: it was not lost for its size. The report says so."""
+    seen, agents = explored(here=Kernel(loses=(FAR,)))
+    (lost,) = [p for p in seen.path_results if p.lost_once]
+    assert (lost.flow.source, lost.flow.family) == (HERE, Family.IPV6)
+    assert lost.first.event == Event.ECHOED
+    assert "1430 lost once, before it passed" in path_text.sizes(lost)
+    sent = [r for n, r in agents.asked if n == HERE.name and isinstance(r, protocol.SendSized)]
+    assert [[s.sizes for s in r.specs] for r in sent[4:]] == [[[1430]]], "its flow alone"
+
+
+def test_a_packet_that_is_lost_again_stays_lost() -> None:
+    """And so does one on each of two paths, or one that none of its size followed."""
+    seen, _ = explored(here=Kernel(loses=(FAR,), again=Event.SILENT))
+    (lost,) = [p for p in seen.path_results if p.first.event == Event.SILENT]
+    assert not lost.lost_once
+    back = str(HERE.address(Family.IPV6))
+    seen, agents = explored(here=Kernel(loses=(FAR,)), there=Kernel(loses=(back,)))
+    assert [p.first.event for p in seen.over(Family.IPV6)] == [Event.SILENT] * 2
+    assert not any(p.lost_once for p in seen.path_results)
+    kinds = [type(r) for n, r in agents.asked if n == HERE.name]
+    assert kinds.count(protocol.SendSized) == 4
+    seen, _ = explored(here=Kernel(event=Event.SILENT))
+    assert not any(p.lost_once for p in seen.path_results), "a black hole"
 
 
 @pytest.mark.parametrize(
