@@ -8,11 +8,13 @@ import io
 import sys
 from collections.abc import Sequence
 
-from sixproof.errors import UsageError
+from sixproof.errors import UsageError, brief
 from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Told
 from sixproof.reporting.conclusion import known_faults, rules
 
+LONGEST_LINE = 600
+"""Characters of a line of usage: arguments have no end of their own."""
 INTERRUPTED = 130
 """The exit status after Ctrl-C, as in shells."""
 
@@ -57,7 +59,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
             return parser().parse_args(argv)
     except SystemExit as asked:
         status = asked.code if isinstance(asked.code, int) else terminal.FAILED
-        terminal.note(err.getvalue().splitlines())
+        terminal.note(brief(line, LONGEST_LINE) for line in err.getvalue().splitlines())
         raise SystemExit(terminal.tell(out.getvalue(), status)) from None
 
 

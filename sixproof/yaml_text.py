@@ -39,6 +39,12 @@ _RENDER = "is a Helm template ({{ … }}), no manifest yet: render it first (hel
 _TEMPLATE = re.compile(r"^[ \t]*(?:(?:-|[\w./\"'-]+:)[ \t]+)*\{\{", re.MULTILINE)
 
 
+_PAIR = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE
+)
+"""A character beyond 16 bits as JSON escapes it (RFC 8259 section 7), which YAML does not know."""
+
+
 def decoded(raw: bytes) -> str:
     """The text of a file, which is UTF-8 whatever the locale, with or without a byte order mark.
 
@@ -82,6 +88,8 @@ def read(text: str) -> tuple[Document, ...]:
             `MOST_ALIASED` values or contain themselves, an object merges more than `MOST_MERGED`
             others, or a value does not fit its tag.
     """
+    if text.lstrip()[:1] in ("{", "["):  # JSON
+        text = _PAIR.sub(_joined, text)
     survey = _Survey()
     try:
         for event in yaml.parse(text, _BASE):
@@ -97,6 +105,11 @@ def read(text: str) -> tuple[Document, ...]:
         for number, (line, value) in places
         if value is not None
     )
+
+
+def _joined(pair: re.Match[str]) -> str:
+    high, low = (int(digits, 16) for digits in pair.groups()[1:])
+    return f"{pair[1]}\\U{0x10000 + ((high & 0x3FF) << 10) + (low & 0x3FF):08x}"
 
 
 def documents(text: str) -> list[Any]:

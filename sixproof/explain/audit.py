@@ -24,7 +24,7 @@ from sixproof.model import ClusterFacts, Finding, IPNetwork, Severity
 from sixproof.policy import PROFILES
 from sixproof.policy.manifests.audit import audit as audit_manifests
 from sixproof.policy.manifests.manifest_compiler import described, objects
-from sixproof.policy.manifests.placed import Placed
+from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.manifests.tree import leaves
 
 NEVER = "never"
@@ -116,7 +116,7 @@ def audit(arguments: argparse.Namespace) -> Told:
     """
     files = Files.of(arguments.files, deep=arguments.recursive)
     if files.unread:
-        raise UsageError("\n".join(files.unread))
+        raise Refusals(files.unread)
     every = list(_apart(files.documents))
     if not every:
         raise UsageError("there is no object in what was given")
@@ -133,7 +133,7 @@ def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
     """Every object with the location of its document: lists are split up."""
     for document in documents:
         for value in objects([document.value]):
-            if value is not None:
+            if isinstance(value, dict):
                 yield Placed(value, document.place)
 
 

@@ -15,7 +15,7 @@ from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.manifest import shown
 from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.question.question import Explanation, Question, answer
-from sixproof.policy.question.report import explained, given_that, to_json
+from sixproof.policy.question.report import cut, explained, given_that, to_json
 
 Add = Callable[..., argparse.Action]
 
@@ -160,11 +160,16 @@ def explain(arguments: argparse.Namespace) -> Told:
     files.documents += map(tier, arguments.tier)
     snapshot = _snapshot(arguments.cluster, files)
     found = answer(question, files.documents, snapshot, unread=files.unread)
-    unexpected = [j for j in found.judgements if arguments.expect not in (None, j.verdict)]
+    expect = arguments.expect
+    unexpected = [j for j in found.judgements if expect not in (None, j.verdict)]
+    hollow = bool(expect) and not (found.decided or arguments.no_policies)
     text = _json(found) if arguments.json else _words(found, everything=arguments.all)
     findings = map(str, audit(found.policies, question.profile))
     notes = (*findings, *files.notes, *found.notes)
-    return Told(1 if unexpected else 0, text, few(notes))
+    if hollow:
+        said = f"--expect {expect} is not met: nothing in the files can allow or deny"
+        notes = (said, *notes)
+    return Told(1 if unexpected or hollow else 0, text, few(notes))
 
 
 def few(notes: Sequence[str]) -> tuple[str, ...]:
@@ -179,7 +184,8 @@ def _words(found: Explanation, *, everything: bool) -> str:
 
 
 def _json(found: Explanation) -> str:
-    objects = [{**to_json(j), "premises": list(found.premises)} for j in found.judgements]
+    premises = [cut(premise) for premise in found.premises]
+    objects = [{**to_json(j), "premises": premises} for j in found.judgements]
     return "".join(f"{json.dumps(one)}\n" for one in objects)
 
 

@@ -38,7 +38,7 @@ class Files:
         if given.count(STDIN) > 1:
             files.unread.append("standard input is named twice, it can be read once")
         for path in dict.fromkeys(given):
-            if path != STDIN and Path(path).is_dir():
+            if path != STDIN and _is_directory(path):
                 files._directory(Path(path), deep=deep)
             elif not files._read(path):
                 said = "standard input is empty" if path == STDIN else f"{_short(path)}: is empty"
@@ -79,6 +79,14 @@ class Files:
             place = f"{name}: document {one.number}, line {one.line}"
             self.documents.append(Placed(one.value, place))
         return bool(found)
+
+
+def _is_directory(path: str) -> bool:
+    """Whether it is one; what cannot be looked at is read as a file, which says why not."""
+    try:
+        return Path(path).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def _inside(path: Path, *, deep: bool) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from typing import Any
@@ -246,3 +247,17 @@ def test_bytes_that_are_no_text_are_named_by_their_line(raw: bytes, why: str) ->
 def test_a_byte_order_mark_is_no_content() -> None:
     """As editors on Windows write it."""
     assert yaml_text.decoded(b"\xef\xbb\xbfa: \xc3\xa4") == "a: \u00e4"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (r'{"a": "\ud83d\ude00"}', "\U0001f600"),
+        (r'{"a": "x\\\ud83d\ude00"}', "x\\\U0001f600"),
+        (r'{"a": "\\ud83d\\ude00"}', r"\ud83d\ude00"),
+    ],
+)
+def test_json_escapes_characters_beyond_16_bits_by_pairs(text: str, value: str) -> None:
+    """RFC 8259 section 7: what programs write that print ASCII. A backslash of its own is none."""
+    (found,) = yaml_text.documents(text)
+    assert found == {"a": value} == json.loads(text)

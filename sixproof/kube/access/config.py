@@ -72,8 +72,10 @@ def load(path: Path | None, context: str | None, say: Say | None = None) -> Acce
     Raises:
         ClusterUnreachable: no file, a broken file, an unknown context, a failed credential plugin.
     """
-    wanted = str(path) if path else os.environ.get("KUBECONFIG") or "~/.kube/config"
-    paths = _paths(wanted)
+    listed = "" if path else os.environ.get("KUBECONFIG", "")
+    wanted = str(path) if path else listed or "~/.kube/config"
+    # As kubectl: a list is taken apart and nothing in it expanded, which is the shell's to do.
+    paths = _list(listed) if listed else _paths(wanted)
     if any(p.exists() for p in paths):
         return _from_files(paths, wanted, context or "", say)
     if path is None and not context and Path(SERVICE_TOKEN_FILENAME).is_file():
@@ -89,7 +91,11 @@ def _paths(wanted: str) -> list[Path]:
     whole = Path(wanted).expanduser()
     if whole.exists():
         return [whole]
-    return [Path(p).expanduser() for p in wanted.split(os.pathsep) if p]
+    return [path.expanduser() for path in _list(wanted)]
+
+
+def _list(paths: str) -> list[Path]:
+    return [Path(p) for p in paths.split(os.pathsep) if p]
 
 
 def _from_files(paths: list[Path], wanted: str, context: str, say: Say | None) -> Access:

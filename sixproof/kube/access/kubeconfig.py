@@ -37,7 +37,13 @@ class KubeconfigEntry:
     file: Path
 
     def text(self, key: str) -> str:
-        """The string of a field, "" where it is not set."""
+        """The string of a field, "" where it is not set.
+
+        Raises:
+            ClusterUnreachable: it is a list or an object: what is not read must not be ignored.
+        """
+        if isinstance(self.value.get(key), list | dict):
+            raise ClusterUnreachable(f"{self.file}: {key} must be text")
         return json_fields.text(self.value, key)
 
     def path(self, key: str) -> Path | None:

@@ -47,9 +47,14 @@ def flag(value: Any, *path: str) -> bool | None:
 
 
 def mapping(value: Any, *path: str) -> Manifest:
-    """The object below `path`, empty where there is none."""
+    """The object below `path`, empty where there is none; without keys that are no text, which
+    YAML has and the API has not."""
     found = at(value, *path)
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    if all(isinstance(key, str) for key in found):
+        return found
+    return {key: inner for key, inner in found.items() if isinstance(key, str)}
 
 
 def entries(value: Any, *path: str) -> tuple[Manifest, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.errors import ManifestError, brief
 from sixproof.model import Family, Finding, FindingType, Severity
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import CALICO, ProviderProfile
+from sixproof.policy.manifests.intake import judged, keyed
 from sixproof.policy.manifests.manifest import Field, shown
 from sixproof.policy.manifests.manifest_compiler import (
     ADMIN_GROUP,
@@ -119,6 +120,8 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
         )
     elif all(f.severity is Severity.WARNING for f in cidrs) and _is_policy(value):
         yield from _refused(value, compiler)
+    elif isinstance(value, Mapping):
+        yield from _misnamed(value, compiler)
     yield from _one_family(value)
     yield from _mixed_families(value)
     yield from _bare_addresses(value)
@@ -149,6 +152,17 @@ def _refused(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
             severity=Severity.ERROR,
             subject=_place(value, bad.path),
             seen=bad.reason,
+        )
+
+
+def _misnamed(value: Mapping[object, object], compiler: ManifestCompiler) -> Iterator[Finding]:
+    """What means to be a policy and is none, by a typo in its kind, or its API group."""
+    try:
+        if judged(keyed(value)):
+            compiler.admit(value)
+    except ManifestError as bad:
+        yield MANIFEST_REFUSED.found(
+            severity=Severity.ERROR, subject=_place(value, bad.path), seen=bad.reason
         )
 
 

@@ -30,7 +30,7 @@ _GROUPS = {group for group, _ in KINDS}
 _BY_NAME = {kind.lower(): kind for _, kind in KINDS}
 _LONG_NAMES = [name for name in _BY_NAME if len(name) > len("networkset")]
 """The kinds that a typo does not turn into another word."""
-_LIKE_OURS = {"networking.k8s.aws"}
+_LIKE_OURS = {"networking.k8s.aws", "networking.gke.io"}
 """API groups of others that only look like a misspelling."""
 _ROUTES = "EgressGatewayPolicy"
 """A kind of Calico's group that chooses ways, and neither allows nor denies."""
@@ -151,6 +151,8 @@ def judged(found: Fields) -> bool:
     if written is None or kind is None:
         _incomplete(found)
         return False
+    if not isinstance(written.value, str) and not isinstance(kind.value, str):
+        return False  # values of a chart, not an object of the API
     api, name = written.text(), kind.text()
     group = api.rpartition("/")[0]
     if (group, name) in KINDS:
@@ -225,8 +227,14 @@ def _incomplete(found: Fields) -> None:
         right = {"kind": "kind", "apiversion": "apiVersion"}.get(key.lower(), key)
         if right != key:
             raise found.here.child(key, None).error(f"unknown field, did you mean {right}?")
-    if kind is None and isinstance(found.values.get("items"), list):
+    items = found.values.get("items")
+    if kind is None and isinstance(items, list) and any(map(is_like_an_object, items)):
         found.need("kind")
+
+
+def is_like_an_object(value: object) -> bool:
+    """Whether a value may be an object of the API, by what such objects have."""
+    return isinstance(value, Mapping) and bool({"apiVersion", "kind"} & value.keys())
 
 
 def _left(found: Fields) -> Left:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from sixproof.errors import ManifestError, brief
 
+RENDER = "is of a Helm template: render it first (helm template)"
 _LONGEST_PATH = 160
 _LONGEST_KEY = 64
 
@@ -286,7 +287,7 @@ def _name(field: Field, at_most: int, *, dots: bool) -> str:
     if not name:
         raise field.error("is empty")
     if "{{" in name:
-        raise field.error(f"{shown(name)} is of a Helm template: render it first (helm template)")
+        raise field.error(f"{shown(name)} {RENDER}")
     if len(name) > at_most or not (_SUBDOMAIN if dots else _LABEL).fullmatch(name):
         signs = "small letters, digits, - and ." if dots else "small letters, digits and -"
         wanted = f"at most {at_most} {signs}, a letter or a digit at both ends"

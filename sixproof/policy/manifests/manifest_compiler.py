@@ -206,7 +206,9 @@ class ManifestCompiler:
             if policy.tier not in by_tier:
                 with naming(value):
                     missing = "is not among the manifests, so its place is not known"
-                    raise Field(policy.tier, "spec.tier").error(f"tier {policy.tier} {missing}")
+                    raise Field(policy.tier, "spec.tier").error(
+                        f"tier {brief(policy.tier, 60)} {missing}"
+                    )
             by_tier[policy.tier].append(policy)
         tie = _by_name if self.profile.tie_break is TieBreak.NAME else _by_key
         return tuple(

@@ -24,6 +24,8 @@ _PORT = re.compile(
     re.IGNORECASE,
 )
 _PORT_FORMS = "write tcp/80, udp/53, sctp/9, 80/tcp, 80 (TCP), the name of a port, or icmp"
+LONGEST_NAME, LONGEST_LABEL = 253, 63
+"""Characters of a name, and of a namespace's (RFC 1123)."""
 _HEAD = re.compile(r"(?:(?P<prefix>host|svc):)?(?P<namespace>[^/:,\s]+)/(?P<name>[^/:,\s]+)")
 
 
@@ -126,9 +128,9 @@ def parse_parts(text: str, head: EndpointSpec) -> EndpointSpec:
         head,
         addresses=_one_each(addresses, text),
         node=found.get("@", [""])[-1],
-        labels=tuple(sorted(map(_pair, found.get("=", [])))),
+        labels=tuple(sorted(_pairs(found.get("=", []), "label"))),
         service_account=found.get("sa", [""])[-1],
-        namespace_labels=tuple(map(_pair, found.get("ns", []))),
+        namespace_labels=tuple(_pairs(found.get("ns", []), "label of the namespace")),
         ports=tuple(map(named_port, found.get("port", []))),
     )
 
@@ -144,13 +146,26 @@ def _head(who: str) -> EndpointSpec:
     if who == "outside":
         return EndpointSpec(EndpointKind.OUTSIDE, name=who)
     if who.startswith("node:") and len(who) > len("node:"):
-        return EndpointSpec(EndpointKind.NODE, name=who.removeprefix("node:"))
+        name = who.removeprefix("node:")
+        return EndpointSpec(EndpointKind.NODE, name=_named(name, who, LONGEST_NAME))
     found = _HEAD.fullmatch(who)
     if found is None:
         raise UsageError(f"{shown(who)} is no endpoint: write {INLINE}")
     kinds = {"host": EndpointKind.HOST, "svc": EndpointKind.SERVICE}
     kind = kinds.get(found["prefix"], EndpointKind.POD)
-    return EndpointSpec(kind, found["namespace"], found["name"])
+    namespace = _named(found["namespace"], who, LONGEST_LABEL)
+    if "." in namespace:
+        hint = (
+            ": a range of addresses is no endpoint, give one" if found["name"].isdecimal() else ""
+        )
+        raise UsageError(f"{shown(who)} is no endpoint: a namespace has no dots{hint}")
+    return EndpointSpec(kind, namespace, _named(found["name"], who, LONGEST_NAME))
+
+
+def _named(name: str, who: str, longest: int) -> str:
+    if len(name) > longest:
+        raise UsageError(f"{shown(who)}: a name there has at most {longest} characters")
+    return name
 
 
 def _part(part: str) -> tuple[str, str]:
@@ -164,9 +179,12 @@ def _part(part: str) -> tuple[str, str]:
     raise UsageError(f"{shown(part)} cannot be read: write {INLINE}")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    key, _, value = text.partition("=")
-    return key, value
+def _pairs(texts: list[str], what: str) -> list[tuple[str, str]]:
+    pairs = [(key, value) for key, _, value in (text.partition("=") for text in texts)]
+    keys = [key for key, _ in pairs]
+    if twice := next((key for key in keys if keys.count(key) > 1), ""):
+        raise UsageError(f"the {what} {shown(twice)} is given twice")
+    return pairs
 
 
 def named_port(text: str) -> NamedPort:

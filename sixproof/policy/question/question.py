@@ -58,6 +58,14 @@ class Explanation:
     premises: tuple[str, ...]
     notes: tuple[str, ...]
 
+    @property
+    def decided(self) -> bool:
+        """Whether some policy or profile could have decided: what none can is no answer that
+        anything was expected to give."""
+        sides = [side for j in self.judgements for side in (j.egress, j.ingress)]
+        enforced = any(not policy.inert for policy in self.oracle.policies)
+        return enforced or any(side.policy is not None for side in sides)
+
 
 def answer(
     question: Question,
@@ -88,13 +96,20 @@ def answer(
     oracle = Oracle.of(policies, place, question.profile)
     judgements = tuple(map(oracle.judge, _flows(question, ends, place)))
     told = (
-        *unnamed(() if question.namespace else stock.intake.defaulted),
+        *unnamed(() if question.namespace else (*stock.intake.defaulted, *_homeless(stock, ends))),
         *premises(looks, ends, place),
         *lent,
         *not_enforced(policies, question.profile),
         *all_inert(oracle.policies),
     )
     return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
+
+
+def _homeless(stock: Inventory, ends: Iterable[End]) -> list[str]:
+    """The ends of the question whose objects name no namespace."""
+    names = [(end.endpoint.namespace, end.said.name or end.endpoint.pod) for end in ends]
+    known = stock.roster.homeless
+    return [known[name] for name in names if name in known]
 
 
 def _written(snapshot: Placed | None) -> tuple[ClusterSnapshot, tuple[str, ...]]:

@@ -15,10 +15,10 @@ _LONGEST = 600
 
 def explained(oracle: Oracle, judgement: Judgement, *, everything: bool = False) -> str:
     """A judgement with its walk; `everything` lists the policies that do not apply too."""
-    lines = [f"{judgement.flow}: {judgement.verdict}", f"  because {_cut(judgement.because)}"]
+    lines = [f"{judgement.flow}: {judgement.verdict}", f"  because {cut(judgement.because)}"]
     policies = oracle.policies if everything else ()
     for side in (judgement.egress, judgement.ingress):
-        lines.append(f"  {side.direction}: {side.verdict}, {_cut(side.reason)}")
+        lines.append(f"  {side.direction}: {side.verdict}, {cut(side.reason)}")
         lines.extend(f"    {line}" for line in _aligned(side.walk(policies)))
     if not judgement.allowed:
         looks = " or ".join(sorted(judgement.deny_outcomes))
@@ -28,10 +28,11 @@ def explained(oracle: Oracle, judgement: Judgement, *, everything: bool = False)
 
 def given_that(premises: Sequence[str]) -> list[str]:
     """The premises of an answer, as lines below it."""
-    return ["given that", *(f"  {_cut(premise)}" for premise in premises)] if premises else []
+    return ["given that", *(f"  {cut(premise)}" for premise in premises)] if premises else []
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """A reason or a premise, of a length that can be read."""
     return brief(text, _LONGEST)
 
 
@@ -43,7 +44,7 @@ def _aligned(steps: tuple[Step, ...]) -> Iterator[str]:
     widths = [max((len(row[i]) for row in rows), default=0) for i in range(3)]
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-        yield "  ".join([*cells, _cut(row[3])])
+        yield "  ".join([*cells, cut(row[3])])
 
 
 def to_json(judgement: Judgement) -> dict[str, object]:
@@ -57,7 +58,7 @@ def to_json(judgement: Judgement) -> dict[str, object]:
         "protocol": flow.protocol.value,
         "port": flow.port,
         "verdict": judgement.verdict.value,
-        "because": _cut(judgement.because),
+        "because": cut(judgement.because),
         "denyOutcomes": sorted(outcome.value for outcome in judgement.deny_outcomes),
         "egress": _side_json(judgement.egress),
         "ingress": _side_json(judgement.ingress),
@@ -70,5 +71,5 @@ def _side_json(side: SideJudgement) -> dict[str, object]:
         "tier": side.tier or None,
         "policy": None if side.policy is None else str(side.policy),
         "rule": side.rule,
-        "reason": _cut(side.reason),
+        "reason": cut(side.reason),
     }

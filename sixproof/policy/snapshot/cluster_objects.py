@@ -59,7 +59,8 @@ class _Chosen:
 class Roster:
     """What objects say about a cluster, by name. `templates` are the pods of Deployments and the
     like, which have no address; `ended` are pods that have ended, with their phase; `home` is the
-    namespace of objects that name none."""
+    namespace of objects that name none, which are `homeless`. `repeated` are objects that are
+    given twice and differ."""
 
     home: str = "default"
     namespaces: dict[str, Labels] = dataclasses.field(default_factory=dict)
@@ -70,9 +71,13 @@ class Roster:
     ports: dict[Name, tuple[NamedPort, ...]] = dataclasses.field(default_factory=dict)
     accounts: dict[Name, Labels] = dataclasses.field(default_factory=dict)
     chosen: list[_Chosen] = dataclasses.field(default_factory=list)
+    homeless: dict[Name, str] = dataclasses.field(default_factory=dict)
+    repeated: list[str] = dataclasses.field(default_factory=list)
+    _seen: dict[tuple[str, Name], Mapping[str, object]] = dataclasses.field(default_factory=dict)
 
-    def take(self, value: Mapping[str, object]) -> None:
-        """Take in one object of the kinds in `CLUSTER`.
+    def take(self, value: Mapping[str, object]) -> bool:
+        """Take in one object of the kinds in `CLUSTER`; whether it says anything of the cluster: a
+        patch of a Deployment need not.
 
         Raises:
             ManifestError: a part of it that matters is malformed.
@@ -86,7 +91,12 @@ class Roster:
             if not text or len(text) > _LONGEST_NAME:
                 wrong = f"is longer than {_LONGEST_NAME} characters" if text else "is required"
                 raise meta.here.child(key, None).error(wrong)
-        where = (namespace, name)
+        where = ("", name) if kind in ("Namespace", "Node") else (namespace, name)
+        called = f"{kind} {'/'.join(filter(None, where))}"
+        if self._seen.setdefault((kind, where), value) != value and meta.text("name"):
+            self.repeated.append(called)
+        if where[0] and not meta.text("namespace"):
+            self.homeless[where] = called
         match kind:
             case "Namespace":
                 self.namespaces[name] = dict(labels)
@@ -99,7 +109,8 @@ class Roster:
             case "Pod":
                 self._pod(top, where, labels)
             case _:
-                self._template(top, where)
+                return self._template(top, where)
+        return True
 
     def _pod(self, top: Fields, where: Name, labels: tuple[tuple[str, str], ...]) -> None:
         status = _object(top, "status")
@@ -111,13 +122,16 @@ class Roster:
         addresses = _addresses(ips or ([single] if single else []))
         self.pods[where] = self._endpoint(_object(top, "spec"), where, labels, addresses)
 
-    def _template(self, top: Fields, where: Name) -> None:
+    def _template(self, top: Fields, where: Name) -> bool:
         spec = _object(top, "spec")
         job = spec.get("jobTemplate")
         spec = spec if job is None else _object(job.mapping(), "spec")
+        if spec.get("template") is None:
+            return False
         template = spec.need("template").mapping()
         labels = read_labels(_object(template, "metadata").get("labels"))
         self.templates[where] = self._endpoint(_object(template, "spec"), where, labels, ())
+        return True
 
     def _endpoint(
         self,

@@ -14,6 +14,8 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
+_SAID = frozenset({MatrixKind.ADDRESSES, MatrixKind.ROUTES})
+"""Kinds of results that are read, not measured by packets of their family."""
 _GOOD = (CellState.WORKS, CellState.DENIED)
 
 
@@ -75,7 +77,15 @@ class FamilyVerdict:
             return Word.UNPROVEN
         if self.unproven or (self.cells.total() and not self.cells[CellState.WORKS]):
             return Word.UNPROVEN
-        return Word.WORKS if self.right or self.cases[CaseOutcome.PASSED] else Word.UNMEASURED
+        return Word.WORKS if self._carried else Word.UNMEASURED
+
+    @property
+    def _carried(self) -> bool:
+        """Whether something of it crossed the network, and all did as it must: what objects and
+        kernels say of addresses and routes is right without one packet."""
+        crossed = [count for kind, count in self.others.items() if kind not in _SAID]
+        short = any(right < total for right, total in self.others.values())
+        return bool(self.right or crossed) and not short
 
     @property
     def reason(self) -> str:

@@ -23,6 +23,47 @@ spec: {cidr: "fd00:10:244:2::/64", blockSize: 64, ipipMode: Always}
 GOOD = POOLS.partition("---")[0]
 
 
+def test_keys_that_are_no_text_are_none_of_the_api(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """YAML reads ``on`` as true."""
+    text = "apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\n"
+    assert told(capsys, tmp_path, text + "metadata: {name: default}\nspec: {on: 1}") == (0, [])
+
+
+@pytest.mark.parametrize("written", ["networking.k8s.io/v1", "extensions/v1beta1", "v1"])
+def test_what_means_to_be_a_policy_and_is_none_is_found(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, written: str
+) -> None:
+    """By a typo in its kind, or another API group: no API server enforces it."""
+    kind = "Networkpolicy" if "networking" in written else "NetworkPolicy"
+    text = f"apiVersion: {written}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n"
+    status, found = told(capsys, tmp_path, text)
+    assert (status, [one["code"] for one in found]) == (1, ["manifest-refused"])
+
+
+@pytest.mark.parametrize("text", ["[]", "foo", "3"])
+def test_a_text_without_an_object_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str
+) -> None:
+    """Nothing was found because nothing was there."""
+    path = tmp_path / "given.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert main(["audit", str(path)]) == 2
+    assert "there is no object in what was given" in capsys.readouterr().err
+
+
+def test_many_files_that_cannot_be_read_are_counted(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Twenty are named."""
+    for number in range(120):
+        (tmp_path / f"{number}.yaml").write_text("a: [", encoding="utf-8")
+    assert main(["audit", str(tmp_path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert (len(lines), lines[-1]) == (21, "error: and 100 more")
+
+
 def told(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, *options: str
 ) -> tuple[int, list[dict[str, str]]]:

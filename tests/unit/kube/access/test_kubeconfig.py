@@ -87,6 +87,28 @@ def test_first_of_each_name_wins(
     assert where(list_of_files, monkeypatch) == (current, server, f"Bearer {token}")
 
 
+def test_a_list_is_taken_apart_and_nothing_in_it_expanded(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As kubectl does: a tilde is the shell's, and a file that is called like the list is none."""
+    monkeypatch.setenv("HOME", str(files))
+    first, second = where("a", monkeypatch), where("b", monkeypatch)
+    assert first != second
+    assert where("~/a:b", monkeypatch) == second
+    Path("a:b").write_text(json.dumps(FILES["b"]))
+    assert where("a:b", monkeypatch)[1] == first[1]
+
+
+def test_a_setting_that_is_no_text_is_not_ignored(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its proxy a run would go another way."""
+    content = json.loads(json.dumps(FILES["a"]))
+    content["clusters"][0]["cluster"]["proxy-url"] = ["http://proxy:3128"]
+    Path("a").write_text(json.dumps({**content, "current-context": "a"}))
+    assert "proxy-url must be text" in failure(monkeypatch, "a")
+
+
 @pytest.mark.skipif(not shutil.which("kubectl"), reason="needs kubectl")
 @pytest.mark.parametrize("list_of_files", LISTS)
 def test_kubectl_goes_to_the_same_cluster(

@@ -84,9 +84,11 @@ CASES = {
     "storage-group": (pool("2001:db8:2::/56", kind="crd.projectcalico.org/v1"), ["storage-group"]),
     "refused": (network_policy("p", "{podSelektor: {}}"), ["manifest-refused"]),
     "refused-policy-of-no-kind": (
-        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolcy, metadata: {name: x}}", []),
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolcy, metadata: {name: x}}",
+        ["manifest-refused"]),
     "refused-misspelt": (
-        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicies, metadata: {name: x}}", []),
+        "{apiVersion: networking.k8s.io/v1, kind: NetworkPolicies, metadata: {name: x}}",
+        ["manifest-refused"]),
     "refused-unknown-policy": (
         "{apiVersion: networking.k8s.io/v1, kind: OtherPolicy, metadata: {name: x}}",
         ["manifest-refused"]),

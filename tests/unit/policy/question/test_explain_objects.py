@@ -94,6 +94,25 @@ def test_pods_bring_labels_addresses_node_and_ports() -> None:
     assert found.premises == found.notes == ()
 
 
+def test_a_workload_without_a_namespace_is_said_to_be_in_default() -> None:
+    """What helm prints often names none: the policies of another namespace do not select it."""
+    web = thing("apps/v1", "Deployment", "web", spec=template({"app": "web"}))
+    found = ask("web", "db-0", "sql", FROM_WEB, web, DB)
+    (premise,) = [one for one in found.premises if "namespace default" in one]
+    assert premise.startswith("namespace default is taken for Deployment default/web, which names")
+    named = ask("web", "db-0", "sql", FROM_WEB, web, DB, namespace="shop")
+    assert not any("namespace default" in one for one in named.premises)
+
+
+def test_objects_of_one_name_that_differ_are_noted() -> None:
+    """The last one counts, which may turn the answer."""
+    other = thing("v1", "Namespace", "shop", meta={"labels": {"team": "b"}})
+    found = ask("web", "db-0", "sql", FROM_WEB, WEB, WEB_A, DB, SHOP, other, other)
+    assert "Namespace shop is given twice, the last one counts" in found.notes
+    assert not any("twice" in one for one in ask("web", "db-0", "sql", FROM_WEB, WEB_A, WEB, SHOP,
+                                                 SHOP, DB).notes)  # fmt: skip
+
+
 def test_a_deployment_stands_for_its_pods() -> None:
     """The pods have addresses, the template has none."""
     found = ask("web", "db-0", "sql", FROM_WEB, WEB, WEB_A, WEB_B, DB, SHOP)
@@ -540,7 +559,6 @@ TYPO = {"apiVersion": "networking.k8s.io/v1", "kind": "Networkpolicy", "metadata
         (TYPO, "did you mean NetworkPolicy?"),
         (thing("v1", "Pod", ""), "metadata.name: is required"),
         (thing("v1", "Service", "s", spec={"ports": [{}]}), "spec.ports[0].port: is required"),
-        (thing("apps/v1", "Deployment", "d"), "spec.template: is required"),
         (thing("v1", "Pod", "p" * 300), "metadata.name: is longer than 253 characters"),
         (pod("p", {}, "fe80::1%eth0"), "has a zone"),
         (pod("p", {}, "10.0.0.1", containers=[{"ports": [

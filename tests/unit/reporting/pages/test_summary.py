@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.model import Family, Flow, Outcome
+from sixproof.model import Family, Flow, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.faults import chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.pages.overview import overview
@@ -67,7 +67,7 @@ def test_what_is_not_proven_stands_below_what_is_wrong() -> None:
         (Results(RUN, matrices=(Measured(topology(works)),)), Word.UNMEASURED),
         (Results(RUN, matrices=(measured(works),)), Word.WORKS),
         (Results(RUN, matrices=(measured(lambda _: Outcome.UNKNOWN),)), Word.UNPROVEN),
-        (Results(RUN, cases=(Case("t", CaseOutcome.PASSED, family=Family.IPV6),)), Word.WORKS),
+        (Results(RUN, cases=(Case("t", CaseOutcome.PASSED, family=Family.IPV6),)), Word.UNMEASURED),
         (Results(RUN, cases=(Case("t", CaseOutcome.FAILED, family=Family.IPV6),)), Word.UNPROVEN),
         (
             Results(RUN, cases=(Case("t", CaseOutcome.FAILED, accuses=(Family.IPV6,)),)),
@@ -94,6 +94,21 @@ def test_what_is_not_proven_stands_below_what_is_wrong() -> None:
 def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
     verdict = next(v for v in verdicts(results) if v.family is Family.IPV6)
     assert verdict.word is word
+
+
+def test_a_family_of_which_nothing_was_carried_is_not_said_to_work() -> None:
+    """Not by right addresses and routes, and not by tests that read objects: no packet crossed."""
+
+    def told(kind: MatrixKind, *more: Measured) -> Word:
+        matrix = dataclasses.replace(measured(works).matrix, kind=kind)
+        one = dataclasses.replace(measured(works), matrix=matrix)
+        case = Case("t", CaseOutcome.PASSED, family=Family.IPV6)
+        found = verdicts(Results(RUN, matrices=(one, *more), cases=(case,)))
+        return next(v.word for v in found if v.family is Family.IPV6)
+
+    assert told(MatrixKind.ADDRESSES) is told(MatrixKind.ROUTES) is Word.UNMEASURED
+    assert told(MatrixKind.PATHS) is told(MatrixKind.DNS_ANSWERS) is Word.WORKS
+    assert told(MatrixKind.ADDRESSES, measured(works)) is Word.WORKS
 
 
 @pytest.mark.parametrize(
