@@ -28,6 +28,8 @@ BULK = 300_000
 """Bytes each way: enough that TCP leaves its first window behind."""
 ATTEMPTS = 3
 """How often a pair is measured whose path changes meanwhile."""
+CHANCE = 0.25
+"""Share of a family's paths on which datagrams may be lost by chance, one path in any case."""
 IN_TIME, STANDSTILL = 2.0, 1.0
 """Seconds that bulk may take, and that it may stall."""
 
@@ -37,10 +39,10 @@ class PathResult:
     """One ordered pair over one family: what its path promises, and what happened to packets.
 
     `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
-    byte more) follow it. `lost_once` says that it is the second of its size: the one before was
-    lost, though four after it passed. `pattern` are datagrams of the source's own MTU from a plain
-    socket, `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big
-    changed, by the endpoint that has them. `back` is what the reverse path promises.
+    byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
+    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
+    the endpoint that has them. `back` is what the reverse path promises. `lost` are the sizes of
+    datagrams that were lost by chance: sent once more, they passed, and count as passed.
     """
 
     flow: Flow
@@ -54,7 +56,7 @@ class PathResult:
     learnt: tuple[tuple[str, protocol.RouteSeen], ...] = ()
     lag: float = 0.0
     back: int | None = None
-    lost_once: bool = False
+    lost: tuple[int, ...] = ()
 
     @property
     def ends(self) -> tuple[str, str]:
@@ -86,6 +88,21 @@ class PathRun:
         wanted = (flow.destination.name, flow.source.name)
         ways = [p for p in self.over(flow.family) if p.ends == wanted]
         return ways[0] if ways else path_result
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Lost:
+    """One datagram of a flow: at `index` of the `row` in which it was sent."""
+
+    flow: int
+    row: list[protocol.Sized]
+    index: int
+    fragment: bool = False
+
+    @property
+    def sent(self) -> protocol.Sized:
+        """What came of it."""
+        return self.row[self.index]
 
 
 class PathProbe:
@@ -146,18 +163,29 @@ class PathProbe:
         pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
         later = self._send(flows, [[SMALL, size + 1] for size in full])
         fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
-        alone = _lost_alone(flows, first, pattern)
-        for i in alone:
-            (first[i],) = self._send([flows[i]], [[full[i]]])
+        lost = self._once_more(flows, _by_chance(flows, first, pattern, later, fragments))
         bulk, lags = self._transfer_in_time(flows)
         return [
-            PathResult(
-                f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, i in alone and _came(a)
-            )
+            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, tuple(lost[i]))
             for i, (f, p, a, b, c, d, e, lag, r) in enumerate(
                 zip(flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True)
             )
         ]
+
+    def _once_more(self, flows: Sequence[Flow], lost: Sequence[_Lost]) -> dict[int, list[int]]:
+        """Send these once more; what passes takes the place of what was lost. Returns the sizes of
+        those, by the flow's index."""
+        found: dict[int, list[int]] = defaultdict(list)
+        for fragment in (False, True):
+            some = [one for one in lost if one.fragment is fragment]
+            if not some:
+                continue
+            rows = [flows[one.flow] for one in some], [[one.sent.size] for one in some]
+            for one, (again,) in zip(some, self._send(*rows, fragment=fragment), strict=True):
+                if again.event == Event.ECHOED:
+                    one.row[one.index] = again
+                    found[one.flow].append(again.size)
+        return found
 
     def _topology(
         self,
@@ -303,29 +331,42 @@ class PathProbe:
         )
 
 
-def _lost_alone(
+def _by_chance(
     flows: Sequence[Flow],
-    first: Sequence[Sequence[protocol.Sized]],
-    pattern: Sequence[Sequence[protocol.Sized]],
-) -> tuple[int, ...]:
-    """The first packets that were lost by chance, at most one of a family: all that followed it in
-    that size passed, with no Packet Too Big. What is too large for a path is lost each time.
+    first: Sequence[list[protocol.Sized]],
+    pattern: Sequence[list[protocol.Sized]],
+    small: Sequence[list[protocol.Sized]],
+    fragments: Sequence[list[protocol.Sized]],
+) -> list[_Lost]:
+    """The datagrams that were not lost for their size: the path carried others of it, or larger
+    ones, and on most paths of the family nothing was lost. Whatever is too large for a path is lost
+    each time. The first one is not among them where a Packet Too Big followed.
 
     Networks may lose a datagram; kube-proxy does, since 1.32: when it programs rules it deletes the
     connection tracking of UDP flows to NodePorts of other nodes, and an answer that is on its way
     is not translated back (kubernetes/kubernetes, pkg/proxy/conntrack, CleanStaleEntries).
     """
-    lost: dict[Family, list[int]] = defaultdict(list)
+    lost: dict[Family, dict[int, list[_Lost]]] = defaultdict(lambda: defaultdict(list))
     for i, flow in enumerate(flows):
-        (sent,), after = first[i], pattern[i]
-        followed = all(one.event == Event.ECHOED and not one.icmp for one in after)
-        if sent.event == Event.SILENT and followed and {s.size for s in after} == {sent.size}:
-            lost[flow.family].append(i)
-    return tuple(those[0] for those in lost.values() if len(those) == 1)
-
-
-def _came(sent: Sequence[protocol.Sized]) -> bool:
-    return sent[0].event == Event.ECHOED
+        sent = pattern[i]
+        passed = [one.size for one in sent if one.event == Event.ECHOED]
+        if not passed:
+            continue
+        told = any(one.icmp for one in sent)
+        begun = [one.event for one in sent].index(Event.ECHOED)
+        mine = [_Lost(i, sent, k, fragment=True) for k in range(begun + 1, len(sent))]
+        mine += [_Lost(i, first[i], 0)] * (first[i][0].size in passed and not told)
+        mine += [_Lost(i, small[i], 0), _Lost(i, fragments[i], 0, fragment=True)]
+        if those := [one for one in mine if one.sent.event == Event.SILENT]:
+            lost[flow.family][i] += those
+    few = {f: sum(flow.family is f for flow in flows) * CHANCE for f in lost}
+    return [
+        one
+        for family, paths in lost.items()
+        if len(paths) <= max(1, few[family])
+        for those in paths.values()
+        for one in those
+    ]
 
 
 def tardy(bulk: protocol.Bulk, lag: float) -> bool:

@@ -44,8 +44,8 @@ def sizes(path_result: PathResult) -> str:
         if those
     ]
     told = dict.fromkeys(f"{s.sender} gave MTU {s.mtu}" for s in signals(path_result))
-    if path_result.lost_once:
-        parts.append(f"{path_result.first.size} lost once, before it passed")
+    if path_result.lost:
+        parts.append(f"{', '.join(map(str, path_result.lost))} lost once, by chance")
     bulk = path_result.bulk
     carried = f"{bulk.event} after {bulk.elapsed:.2f} s, MSS {bulk.segment}"
     return "; ".join([*parts, *told, f"TCP bulk {carried}"])
