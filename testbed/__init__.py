@@ -19,12 +19,14 @@ __all__ = [
     "outside_command",
     "outside_forget",
     "rack_command",
+    "router_command",
     "variant",
 ]
 
 outside_command = outside.command
 outside_forget = outside.forget_command
 rack_command = outside.rack_command
+router_command = outside.router_command
 
 
 def describe(name: str = variant.DEFAULT) -> Bed:

@@ -21,7 +21,7 @@ from sixproof.kube.facts.discovery import CALICO_API, CALICO_STORE
 from sixproof.model import ClusterFacts, Family, IPAddress
 
 _NAMESPACES = ("kube-system", "calico-system")  # of the manifest and of the operator
-_LISTS = ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
+_LISTS = ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers", "bgpfilters")
 _OPERATOR = "operator.tigera.io/v1"
 _INSTALLATION = Kind(_OPERATOR, "Installation", "installations", namespaced=False)
 _STATUS = Kind(_OPERATOR, "TigeraStatus", "tigerastatuses", namespaced=False)
@@ -92,7 +92,7 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
         ]
     )
     daemon = next((d for d in objects[:2] if d), {})
-    return _state(api, listed, daemon, objects[2], installation(objects[3], listed[5]), look)
+    return _state(api, listed, daemon, objects[2], installation(objects[3], listed[6]), look)
 
 
 def _answers(cluster: Cluster) -> bool:
@@ -122,8 +122,8 @@ def _state(
         api=api,
         pools=pools(listed[0]),
         felix=felix(listed[1], environment),
-        bgp=bgp(listed[2], listed[3], backend),
-        nodes=calico_nodes(listed[4]),
+        bgp=bgp(listed[2], listed[3], backend, listed[4]),
+        nodes=calico_nodes(listed[5]),
         backend=backend,
         autodetection=methods,
         cni_mtu=(installed.mtu if installed else None)

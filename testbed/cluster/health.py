@@ -41,7 +41,7 @@ class Check:
 
 def containers(engine: Engine, variant: Variant) -> Iterator[Check]:
     wanted = [*variant.nodes, variant.outside]
-    wanted += [variant.router, variant.rack] if variant.bgp else []
+    wanted += router.containers(variant) if variant.bgp else ()
     listed = engine.attempt("ps", "--format", "{{.Names}}", timeout=20).out.split()
     for name in wanted:
         yield Check(f"container {name}", name in listed, "runs" if name in listed else "absent")

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from testbed.host.engine import Engine
 from testbed.record import Bed, Machine
+from testbed.variants import variant as variants
 from testbed.variants.variant import Variant
 
 WAIT = "import signal; signal.sigwait([signal.SIGTERM, signal.SIGINT])"
@@ -73,6 +74,12 @@ def rack_command(bed: Bed) -> tuple[str, ...]:
     """The same in the client behind the router of a bed with BGP."""
     assert bed.rack is not None
     return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.rack.name)
+
+
+def router_command(bed: Bed) -> tuple[str, ...]:
+    """The same in the network of the router of a bed with BGP."""
+    beside_it = variants.load(bed.variant).router_agent
+    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", beside_it)
 
 
 def forget_command(bed: Bed) -> tuple[str, ...]:

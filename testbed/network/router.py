@@ -82,7 +82,8 @@ def ensure(
     node_image: str,
     at: Path,
 ) -> tuple[Machine, Machine]:
-    """Start router and client unless they run. `image` has Python, `node_image` BIRD; `at` is the
+    """Start router and client unless they run, and beside the router a container in which an agent
+    can read its kernel's routes. `image` has Python, `node_image` BIRD; `at` is the
     folder of the router's files. Returns both, the client with its addresses in the rack."""
     folder = at / "router"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,7 +94,7 @@ def ensure(
     changed = [path for path, text in told.items() if _other(path, text)]
     for path in changed:
         path.write_text(told[path])
-    if changed or not (engine.running(variant.router) and engine.running(variant.rack)):
+    if changed or not all(map(engine.running, containers(variant))):
         _start(engine, variant, image, node_image, folder)
     four, six = (
         next((ends(s)[1].partition("/")[0] for s in variant.stacks if s.family is family), "")
@@ -101,6 +102,11 @@ def ensure(
     )
     router = outside.address(engine, variant.router, variant.network, "router")
     return router, Machine(variant.rack, "rack", four, six)
+
+
+def containers(variant: Variant) -> tuple[str, ...]:
+    """The router, what runs Python in its network, and the client."""
+    return variant.router, variant.router_agent, variant.rack
 
 
 def _other(path: Path, text: str) -> bool:
@@ -116,6 +122,10 @@ def _start(engine: Engine, variant: Variant, image: str, node_image: str, folder
         *("--sysctl", "net.ipv4.ip_forward=1", "--sysctl", "net.ipv6.conf.all.forwarding=1"),
         *("--sysctl", "net.ipv6.conf.all.disable_ipv6=0"),
         *("--volume", f"{folder}:{FOLDER}:ro", "--entrypoint", "sh", node_image, "-c", _START),
+    )
+    engine.run(
+        *("run", "--detach", "--name", variant.router_agent, *label),
+        *("--network", f"container:{variant.router}", image, "python3", "-c", outside.WAIT),
     )
     engine.run(
         *("run", "--detach", "--name", variant.rack, "--hostname", "rack", *label),
@@ -166,5 +176,5 @@ def sessions(engine: Engine, variant: Variant) -> Iterator[tuple[str, Family, st
 
 
 def remove(engine: Engine, variant: Variant) -> None:
-    """Remove both containers; their link ends with them."""
-    engine.attempt("rm", "--force", "--volumes", variant.router, variant.rack)
+    """Remove the containers; their link ends with them."""
+    engine.attempt("rm", "--force", "--volumes", *reversed(containers(variant)))

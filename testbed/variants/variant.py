@@ -88,6 +88,11 @@ class Variant:
         return f"{self.cluster}-router"
 
     @property
+    def router_agent(self) -> str:
+        """The container with Python that shares the router's network."""
+        return f"{self.router}-agent"
+
+    @property
     def rack(self) -> str:
         return f"{self.cluster}-rack"
 

@@ -1,11 +1,12 @@
-"""Judging BGPConfiguration: which addresses of services nodes advertise, of which families."""
+"""Judging BGPConfiguration and BGPFilters: what nodes announce to their peers of one family only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from sixproof.calico.bgp.filters import kept_back
 from sixproof.calico.state import CalicoState
-from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
+from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork, Severity
 
 POOL_ANNOUNCED = FindingType(
     "calico-pool-announced",
@@ -22,6 +23,11 @@ EXTERNAL_IPS = FindingType(
     "External IPs of every family are announced where those of one are",
     "Calico API reference: BGPConfiguration serviceExternalIPs",
 )
+FILTER = FindingType(
+    "calico-bgp-filter",
+    "A BGPFilter keeps nothing of one family back that passes in the other",
+    "Calico API reference: BGPFilter",
+)
 _SUBJECT = "BGPConfiguration default"
 
 
@@ -30,6 +36,7 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
     if not state.bgp.enabled:
         return
     yield from _load_balancer_pools(state)
+    yield from _filters(state)
     for kind, setting, ranges in (
         (CLUSTER_IPS, "serviceClusterIPs", state.bgp.cluster_ips),
         (EXTERNAL_IPS, "serviceExternalIPs", state.bgp.external_ips),
@@ -44,6 +51,34 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
                     f"has {', '.join(map(str, ranges))}",
                     f"a range of {family} in {setting}",
                     f"add the {family} range to {setting}",
+                    families=[family],
+                )
+
+
+def _filters(state: CalicoState) -> Iterator[Finding]:
+    """What filters keep from a peer of one family, while there is a range of it in the other that
+    passes."""
+    ranges: dict[str, Sequence[IPNetwork]] = {
+        "pods": [p.cidr for p in state.pools if not p.disabled and "Workload" in p.uses],
+        "serviceClusterIPs": state.bgp.cluster_ips,
+        "serviceExternalIPs": state.bgp.external_ips,
+        "serviceLoadBalancerIPs": state.bgp.load_balancer_ips,
+    }
+    for peer in state.bgp.peers:
+        applied = [one for one in state.bgp.filters if one.name in peer.filters]
+        kept = kept_back(applied, ranges)
+        for family in [peer.family] if peer.family else Family:
+            names = [name for name in kept[family] if name not in kept[family.other]]
+            if names:
+                by = " and ".join(one.name for one in applied if dict(one.exports).get(family))
+                key = f"exportV{family.version}"
+                yield FILTER.found(
+                    Severity.WARNING,
+                    f"BGPPeer {peer.name}",
+                    f"BGPFilter {by} ({key}) keeps all {family} routes of {' and '.join(names)} "
+                    f"from it",
+                    f"{family} routes as those of {family.other}",
+                    f"see {key} of BGPFilter {by}, or take it out of filters of the BGPPeer",
                     families=[family],
                 )
 

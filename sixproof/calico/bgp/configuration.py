@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from sixproof.calico.bgp.filters import BgpFilter, bgp_filter
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.model import Family, IPAddress, IPNetwork
@@ -16,7 +17,8 @@ _DEFAULT_PORT = 179
 @dataclasses.dataclass(frozen=True, slots=True)
 class BgpPeer:
     """One BGPPeer. `address` is as written, with or without a port, "" for peers that are nodes
-    chosen by `peer_selector`; `nodes` is the selector of the nodes that peer with it."""
+    chosen by `peer_selector`; `nodes` is the selector of the nodes that peer with it, `filters` are
+    the BGPFilters that apply to it."""
 
     name: str
     address: str = ""
@@ -24,6 +26,7 @@ class BgpPeer:
     nodes: str = "all()"
     peer_selector: str = ""
     password: bool = False
+    filters: tuple[str, ...] = ()
 
     @property
     def host(self) -> IPAddress | None:
@@ -59,9 +62,15 @@ class Bgp:
     load_balancer_ips: tuple[IPNetwork, ...] = ()
     communities: tuple[str, ...] = ()
     peers: tuple[BgpPeer, ...] = ()
+    filters: tuple[BgpFilter, ...] = ()
 
 
-def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: str) -> Bgp:
+def bgp(
+    configurations: Iterable[Manifest],
+    peers: Iterable[Manifest],
+    backend: str,
+    filters: Iterable[Manifest] = (),
+) -> Bgp:
     """The BGP state. `backend` is calico-node's CALICO_NETWORKING_BACKEND."""
     found = next((c for c in configurations if json_fields.name(c) == "default"), None)
     spec = json_fields.mapping(found, "spec")
@@ -78,6 +87,7 @@ def bgp(configurations: Iterable[Manifest], peers: Iterable[Manifest], backend: 
             json_fields.text(c, "value") for c in json_fields.entries(spec, "communities")
         ),
         peers=tuple(map(peer, sorted(peers, key=json_fields.name))),
+        filters=tuple(map(bgp_filter, sorted(filters, key=json_fields.name))),
     )
 
 
@@ -91,6 +101,7 @@ def peer(manifest: Manifest) -> BgpPeer:
         nodes=json_fields.text(spec, "node") or json_fields.text(spec, "nodeSelector") or "all()",
         peer_selector=json_fields.text(spec, "peerSelector"),
         password=bool(json_fields.mapping(spec, "password")),
+        filters=json_fields.strings(spec, "filters"),
     )
 
 

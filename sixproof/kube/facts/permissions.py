@@ -71,7 +71,7 @@ NEEDS = (
     *(
         Need(("list",), plural, "crd.projectcalico.org", "Calico's BGP without its API",
              required=False, namespaced=False)
-        for plural in ("bgpconfigurations", "bgppeers", "caliconodestatuses")
+        for plural in ("bgpconfigurations", "bgppeers", "bgpfilters", "caliconodestatuses")
     ),
 )  # fmt: skip
 
@@ -90,7 +90,9 @@ CALICO_NEEDS = (
     *(
         Need(("get", "list"), plural, "projectcalico.org", "Calico's state in the report",
              required=False, namespaced=False)
-        for plural in ("ippools", "felixconfigurations", "bgpconfigurations", "bgppeers")
+        for plural in (
+            "ippools", "felixconfigurations", "bgpconfigurations", "bgppeers", "bgpfilters"
+        )
     ),
     Need(_APPLY, "networkpolicies", "projectcalico.org", "Calico policies under test",
          required=False),

@@ -14,6 +14,9 @@ from tests.faults.conftest import assert_first_line, assert_green, faults, run_s
 
 pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("own-bed")]
 SESSIONS = "test_every_node_has_its_bgp_sessions"
+LED = "test_the_router_sends_packets_for_every_pod_to_its_node"
+LED_TO_SERVICES = "test_the_router_sends_packets_for_ranges_of_services_to_nodes"
+REACHED = "test_a_client_behind_the_router_reaches_every_pod"
 LOAD_BALANCERS = "suites/loadbalancer"
 OUTSIDE = "test_load_balancers_answer_from_outside"
 INSIDE = {
@@ -80,6 +83,23 @@ def test_b2_a_password_that_the_router_does_not_have(
     assert f"{SESSIONS}[{family.other}]" not in red
     address = router.ipv6 if family is Family.IPV6 else router.ipv4
     assert_first_line(suite_run, address, "passwords differ", families=[family])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b3_a_filter_keeps_pods_routes_of_one_family_from_the_router(
+    node: str, family: Family, tmp_path: Path
+) -> None:
+    """B3: the router lacks that family's routes to pods, and the client behind it is not answered;
+    sessions and services are well. The filter is named. All is well afterwards."""
+    faults("inject", "B3", "--family", family.value)
+    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    red = set(suite_run.red())
+    assert {f"{LED}[{family}]", f"{REACHED}[{family}]"} <= red
+    well = {f"{test}[{f}]" for test in (SESSIONS, LED_TO_SERVICES) for f in Family}
+    assert well | {f"{LED}[{family.other}]", f"{REACHED}[{family.other}]"} <= suite_run.green()
+    assert_first_line(suite_run, "BGPFilter six-fault-b3", families=[family])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", "suites/bgp"))
 

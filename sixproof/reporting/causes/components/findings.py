@@ -35,7 +35,8 @@ def find(situation: Situation) -> Iterator[Cause]:
     for finding in situation.results.findings:
         reach = REACHES.get(finding.code)
         new = finding in situation.examination.findings
-        if reach and (finding.severity in (Severity.BLOCKER, Severity.ERROR) or new):
+        grave = finding.severity in (Severity.BLOCKER, Severity.ERROR)
+        if reach and (grave or new or finding.code in ANNOUNCED):
             yield _cause(finding, new, reach(situation))
 
 
@@ -154,7 +155,16 @@ def _outside_addresses(situation: Situation) -> Callable[[Disagreement], bool]:
     return reached
 
 
+def _outside(_: Situation) -> Callable[[Disagreement], bool]:
+    """Flows from outside the cluster or to there, and routes of a router outside."""
+    return lambda wrong: (
+        EndpointKind.OUTSIDE
+        in (wrong.observation.flow.source.kind, wrong.observation.flow.destination.kind)
+    )
+
+
 REACHES: Mapping[str, Reach] = {
+    "calico-bgp-filter": _outside,
     "calico-cluster-ips-announced": _cluster_ips,
     "calico-external-ips-announced": _outside_addresses,
     "calico-felix-ipv6": _policies,
@@ -171,6 +181,14 @@ REACHES: Mapping[str, Reach] = {
 }
 """By the finding's code."""
 
+ANNOUNCED = (
+    "calico-bgp-filter",
+    "calico-cluster-ips-announced",
+    "calico-external-ips-announced",
+)
+"""What says that routes are missing outside: no error, for it may be meant so, but a cause where
+just that traffic fails."""
+
 RULES = (
     CauseRule(
         "finding",
@@ -179,7 +197,7 @@ RULES = (
         "pools, operator, node addresses and MTUs, ranges of services that are announced; ranges "
         "that overlap",
         find,
-        ("B1L",),
+        ("B1L", "B3"),
         "Calico API reference",
     ),
 )

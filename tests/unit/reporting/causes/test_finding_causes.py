@@ -308,7 +308,7 @@ def test_addresses_that_nobody_announces_explain_a_client_outside(lost: Family) 
         assert len(found[0].headline) <= 280
 
 
-EXTERNAL = ipaddress.ip_network("10.107.57.0/24")
+STRANGE = dataclasses.replace(NO_TUNNEL, severity=Severity.WARNING)
 SERVICES = ipaddress.ip_network("fd00:10:107:57::/112")
 
 
@@ -343,8 +343,13 @@ def test_addresses_that_are_no_longer_announced_explain_a_client_outside() -> No
 
 def test_a_warning_that_was_there_before_is_no_cause() -> None:
     """It did not keep anything from working."""
-    code = "calico-external-ips-announced"
-    assert not announced(code, False, new=False, severity=Severity.WARNING).known
+    results = run(lost_at("worker", SIX), examined())
+    (one,) = conclude(dataclasses.replace(results, findings=(STRANGE,))).every
+    assert not one.known
+    (one,) = conclude(dataclasses.replace(results).examined(examined(findings=[STRANGE]))).every
+    assert one.known
+    external = "calico-external-ips-announced"
+    assert announced(external, False, new=False, severity=Severity.WARNING).known, "it may be meant"
 
 
 def test_every_code_that_has_a_reach_is_a_finding() -> None:

@@ -1,0 +1,123 @@
+"""Asks the kernel of a router outside for its routes into the cluster, and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sixproof.agent import protocol
+from sixproof.calico.state import CalicoState
+from sixproof.checks.calico import routes
+from sixproof.checks.calico.routes import ExpectedRoute
+from sixproof.checks.judged import judged, require, seen_and_wrong
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import NotAsked
+from sixproof.kube.api import wait
+from sixproof.model import (
+    Endpoint,
+    EndpointKind,
+    Family,
+    Flow,
+    IPAddress,
+    MatrixKind,
+    Protocol,
+)
+from sixproof.probes.connect.probe import SLACK, AgentClient
+from sixproof.workloads.probe_pods.topology import ProbeTopology
+
+PODS = "routes of the router outside to every pod"
+SERVICES = "routes of the router outside to ranges of services"
+
+Wanted = Sequence[tuple[Endpoint, IPAddress, ExpectedRoute]]
+"""Destinations, the address that is asked for, and the way that packets to it must take."""
+
+
+class PeerRoutes:
+    """What one run asks of a `router` that peers with the nodes by BGP. `settle` is how many
+    seconds a route may take to be there."""
+
+    def __init__(
+        self,
+        agents: AgentClient,
+        router: Endpoint,
+        topology: ProbeTopology,
+        state: CalicoState,
+        recorder: Recorder,
+        settle: float,
+    ) -> None:
+        self._agents = agents
+        self._router = router
+        self._topology = topology
+        self._state = state
+        self._recorder = recorder
+        self._settle = settle
+
+    def must_lead_to_pods(self, family: Family) -> None:
+        """The router sends packets for every pod to the pod's own node.
+
+        Raises:
+            VerdictError: it has no route to one, or the next hop is another.
+            InfrastructureError: its agent could not be asked.
+        """
+        nodes = {node.name: node for node in self._state.nodes}
+
+        def way(pod: Endpoint) -> ExpectedRoute:
+            chosen = nodes[pod.node].address(family) if pod.node in nodes else None
+            hops = (chosen.ip,) if chosen else ()
+            return ExpectedRoute(gateways=hops, tunnel=False, why=f"{pod.node}'s own address")
+
+        pods = [(pod, a, way(pod)) for pod in self._topology.pods if (a := pod.address(family))]
+        self._require(PODS, pods, family)
+
+    def must_lead_to_services(self, family: Family) -> None:
+        """The router sends packets for the ranges of service addresses that nodes advertise to a
+        node.
+
+        Raises:
+            VerdictError: it has no route to one, or the next hop is no node.
+            InfrastructureError: its agent could not be asked.
+            NotAsked: no range of this family is advertised.
+        """
+        found = list(self._ranges(family))
+        if not found:
+            raise NotAsked(
+                f"Calico advertises no range of {family} service addresses",
+                "serviceClusterIPs, serviceExternalIPs or serviceLoadBalancerIPs of "
+                "BGPConfiguration",
+            )
+        self._require(SERVICES, found, family)
+
+    def _ranges(self, family: Family) -> Iterator[tuple[Endpoint, IPAddress, ExpectedRoute]]:
+        chosen = (node.address(family) for node in self._state.nodes)
+        way = ExpectedRoute(
+            gateways=tuple(one.ip for one in chosen if one), tunnel=False, why="a node's address"
+        )
+        bgp = self._state.bgp
+        for setting, ranges in (
+            ("serviceClusterIPs", bgp.cluster_ips),
+            ("serviceExternalIPs", bgp.external_ips),
+            ("serviceLoadBalancerIPs", bgp.load_balancer_ips),
+        ):
+            for network in ranges:
+                if Family.of(network) is family:
+                    address = network[min(1, network.num_addresses - 1)]
+                    name = f"{network} ({setting})"
+                    yield Endpoint(name, EndpointKind.SERVICE, (address,)), address, way
+
+    def _require(self, title: str, wanted: Wanted, family: Family) -> None:
+        def look() -> dict[Flow, str]:
+            answer = self._agents.ask(
+                self._router,
+                protocol.RouteGet([str(address) for _, address, _ in wanted]),
+                protocol.RoutesSeen,
+                SLACK,
+            ).result()
+            return {
+                Flow(self._router, end, address, Protocol.ICMP, question="route"): routes.misled(
+                    seen, way
+                )
+                for seen, (end, address, way) in zip(answer.routes, wanted, strict=True)
+            }
+
+        said = wait.until(look, lambda found: not any(found.values()), timeout=self._settle).value
+        asked = judged(MatrixKind.ROUTES, title, *seen_and_wrong(said))
+        require(self._recorder, asked, f"Then {title} over {family} lead to nodes")
