@@ -40,6 +40,7 @@ class EchoStream(asyncio.Protocol):
         self.header: wire.Header | None = None
         self.transport: typing.Any = None
         self.watch: asyncio.TimerHandle | None = None
+        self.refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the idle clock."""
@@ -47,9 +48,11 @@ class EchoStream(asyncio.Protocol):
         self.watch = asyncio.get_running_loop().call_later(IDLE_LIMIT, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """Stop the idle clock."""
+        """Stop the idle clock; who never ended a line is none of this run."""
         if self.watch:
             self.watch.cancel()
+        if self.buffer and self.header is None and not self.refused:
+            self.log.foreign["tcp"] += 1
 
     def data_received(self, data: bytes) -> None:
         """Collect the header, then the upload, then answer once."""
@@ -72,6 +75,7 @@ class EchoStream(asyncio.Protocol):
 
     def refuse(self) -> None:
         """Cut off what is not of this run."""
+        self.refused = True
         self.log.foreign["tcp"] += 1
         self.transport.abort()
 

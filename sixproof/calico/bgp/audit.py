@@ -1,4 +1,4 @@
-"""Judging BGPConfiguration and BGPFilters: what nodes announce to their peers of one family only."""
+"""Judging BGPConfiguration and BGPFilters: what nodes announce of one family only."""
 
 from __future__ import annotations
 

@@ -42,9 +42,11 @@ def server(text: str, name: str, *, secured: bool) -> str:
     parts = _split(url)
     if parts is None or parts.scheme not in ("http", "https"):
         raise ClusterUnreachable(
-            f"server of {whose} is {one_line(repr(text), 200)}; "
+            f"server of {whose} is {one_line(repr(_without_login(text)), 200)}; "
             "wanted is a URL such as https://HOST:PORT"
         )
+    if parts.username is not None:  # it would be in every report
+        raise ClusterUnreachable(f"server of {whose} holds a login; write it as that of the user")
     return url.rstrip("/")
 
 

@@ -31,7 +31,6 @@ from sixproof.kube.access.exec_plugin import Plugin, Say, cluster_info
 from sixproof.kube.access.kubeconfig import Chosen, Kubeconfig
 from sixproof.kube.access.oidc import OidcToken
 from sixproof.kube.access.private_files import PrivateFiles
-from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import one_line
 
 
@@ -75,8 +74,14 @@ def load(path: Path | None, context: str | None, say: Say | None = None) -> Acce
     listed = "" if path else os.environ.get("KUBECONFIG", "")
     wanted = str(path) if path else listed or "~/.kube/config"
     # As kubectl: a list is taken apart and nothing in it expanded, which is the shell's to do.
-    paths = _list(listed) if listed else _paths(wanted)
-    if any(p.exists() for p in paths):
+    try:
+        paths = _list(listed) if listed else _paths(wanted)
+        found = any(p.exists() for p in paths)
+    except (OSError, ValueError, RuntimeError) as error:  # no home, no right, too long
+        raise ClusterUnreachable(
+            f"no kubeconfig: {one_line(wanted, 200)}: {one_line(error, 200)}"
+        ) from error
+    if found:
         return _from_files(paths, wanted, context or "", say)
     if path is None and not context and Path(SERVICE_TOKEN_FILENAME).is_file():
         return _from_service_account()
@@ -182,13 +187,13 @@ def _credentials(
             f"user {name!r} impersonates another user (as: …), which is not supported; "
             "use a kubeconfig with that one's own credentials"
         )
-    if provider := json_fields.mapping(user.value, "auth-provider"):
+    if provider := user.mapping("auth-provider"):
         return OidcToken(name, provider, lambda: _write_back(config, user.file))
     if path := user.path("tokenFile"):
         return TokenFile(path)
     if token := user.text("token").strip():
         return Fixed(bearer(token, f"the token of user {name!r}"))
-    if user.value.get("exec"):
+    if user.mapping("exec"):
         return FromPlugin(Plugin.of(name, user, cluster_info(chosen.cluster)), files, say)
     if user.text("username"):
         return Fixed(basic(user.text("username"), user.text("password")))

@@ -68,7 +68,7 @@ class Plugin:
         return cls(
             user,
             version,
-            (command, *(str(a) for a in told.get("args") or ())),
+            (command, *_arguments(told.get("args"), user)),
             {
                 json_fields.text(e, "name"): json_fields.text(e, "value")
                 for e in json_fields.entries(told, "env")
@@ -101,16 +101,19 @@ class Plugin:
 
     def _converse(self, terminal: int | None, say: Say | None) -> bytes:
         limit = LIMIT if terminal is None else INTERACTIVE_LIMIT
-        process = subprocess.Popen(
-            self.argv,
-            stdin=subprocess.DEVNULL if terminal is None else terminal,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment(terminal is not None),
-            # In its own process group it can be ended with its children; at a terminal it must stay
-            # in this one, which alone may read there.
-            process_group=0 if terminal is None else None,
-        )
+        try:
+            process = subprocess.Popen(
+                self.argv,
+                stdin=subprocess.DEVNULL if terminal is None else terminal,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment(terminal is not None),
+                # In its own process group it can be ended with its children; at a terminal it must
+                # stay in this one, which alone may read there.
+                process_group=0 if terminal is None else None,
+            )
+        except (OSError, ValueError) as error:  # no program, or an environment that cannot be
+            raise self._failure("cannot be started", one_line(error)) from error
         talk = _Conversation(process, say, f"credential plugin {self.command}")
         try:
             status = talk.until_end(limit)
@@ -136,7 +139,7 @@ class Plugin:
             raise self._failure("answered nothing", "no ExecCredential on its standard output")
         try:
             told = json.loads(answer)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._failure("answered what is no JSON", one_line(error)) from error
         version = json_fields.text(told, "apiVersion")
         if version != self.api_version:
@@ -157,6 +160,12 @@ class Plugin:
             f"credential plugin {self.command} of user {one_line(repr(self.user), 120)} "
             f"{one_line(what, 200)}{f': {one_line(more)}' if more else ''}"
         )
+
+
+def _arguments(told: object, user: str) -> list[str]:
+    if told is not None and not isinstance(told, list):
+        raise ClusterUnreachable(f"args of the exec plugin of user {user!r} must be a list")
+    return [str(one) for one in told or ()]
 
 
 def cluster_info(cluster: KubeconfigEntry) -> Manifest:

@@ -47,9 +47,28 @@ class KubeconfigEntry:
         return json_fields.text(self.value, key)
 
     def path(self, key: str) -> Path | None:
-        """The path in a field, relative ones from the folder of the kubeconfig."""
+        """The path in a field, relative ones from the folder of the kubeconfig.
+
+        Raises:
+            ClusterUnreachable: it can be no path: of a user that does not exist.
+        """
         name = self.text(key)
-        return self.file.parent / Path(name).expanduser() if name else None
+        if "\0" in name:
+            raise ClusterUnreachable(f"{self.file}: {key} is no path")
+        try:
+            return self.file.parent / Path(name).expanduser() if name else None
+        except RuntimeError as error:
+            raise ClusterUnreachable(f"{self.file}: {key}: {one_line(error)}") from error
+
+    def mapping(self, key: str) -> Manifest:
+        """The object of a field, empty where it is not set.
+
+        Raises:
+            ClusterUnreachable: it is no object: what is not read must not be ignored.
+        """
+        if not isinstance(self.value.get(key), dict | None):
+            raise ClusterUnreachable(f"{self.file}: {key} must be an object")
+        return json_fields.mapping(self.value, key)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -114,7 +114,9 @@ class Silence:
 
 
 def server_of(path: str) -> str:
-    """The server for a path: "" for the API server, else the group of an extension server."""
+    """The server for a path: "" for the API server, else the group of an extension server. What is
+    stored as custom resources (crd.projectcalico.org) the API server answers itself."""
     parts = path.split("/")
     group = parts[2] if path.startswith("/apis/") and len(parts) > 2 else ""
-    return "" if "." not in group or group.endswith(".k8s.io") else group
+    own = "." not in group or group.endswith(".k8s.io") or group.startswith("crd.")
+    return "" if own else group

@@ -135,6 +135,8 @@ def families(values: Iterable[IPAddress | IPNetwork]) -> tuple[Family, ...]:
 
 
 def one_line(error: BaseException | str, limit: int = 400) -> str:
-    """The message of an error on one line, without the library's own decoration."""
+    """The message of an error on one line, without the library's own decoration, and without
+    characters that a terminal obeys."""
     words = " ".join(str(error).split()) or type(error).__name__
+    words = words if words.isprintable() else "".join(c if c.isprintable() else "?" for c in words)
     return words if len(words) <= limit else f"{words[: limit - 3]}..."

@@ -271,6 +271,7 @@ def _decode(request: Request, answer: ApiResponse) -> Manifest:
 
 def _date(headers: Mapping[str, str]) -> datetime.datetime | None:
     try:
-        return email.utils.parsedate_to_datetime(headers.get("Date", ""))
+        date = email.utils.parsedate_to_datetime(headers.get("Date", ""))
     except ValueError:
         return None
+    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)

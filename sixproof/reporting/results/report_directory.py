@@ -63,11 +63,10 @@ class ReportDirectory:
                 is not ours; one line.
         """
         path = self.directory
-        self._made = [
-            p for p in (path / report_files.ALLURE_RESULTS, path, *path.parents) if not p.exists()
-        ]
-        self._was_ours = (path / MARKER).exists()
         try:
+            within = (path / report_files.ALLURE_RESULTS, path, *path.parents)
+            self._made = [p for p in within if not p.exists()]
+            self._was_ours = (path / MARKER).exists()
             foreign = [] if self._is_ours() else [n for n in _names() if (path / n).exists()]
             if foreign:
                 raise UsageError(
@@ -100,13 +99,19 @@ class ReportDirectory:
         """Let ``latest`` lead here, and remove the oldest runs.
 
         Raises:
-            OSError: the link cannot be made.
+            OSError: the link cannot be made, or something is in its place that is not ours.
         """
         if self._latest is None:
             return
-        if self._latest.is_dir() and not self._latest.is_symlink():  # of an earlier version
+        linked = self._latest.is_symlink()
+        if not linked and _has_results(self._latest):  # of an earlier version
             made = datetime.datetime.fromtimestamp(self._latest.stat().st_mtime, datetime.UTC)
             self._latest.rename(self.directory.parent / _name(made))
+        ours = linked and self._latest.readlink().parent == Path(RUNS)
+        if not ours and (linked or self._latest.exists()):
+            raise FileExistsError(
+                None, "it was not made by sixproof and stays as it is", str(self._latest)
+            )
         link = self._latest.with_name(f".{LATEST}-{self.directory.name}")
         link.symlink_to(Path(RUNS, self.directory.name))
         link.replace(self._latest)
@@ -123,13 +128,7 @@ class ReportDirectory:
         self._remove_what_is_empty()
 
     def _is_ours(self) -> bool:
-        if self._was_ours:
-            return True
-        try:
-            with (self.directory / report_files.RESULTS).open("rb") as stream:
-                return b"sixproof/results/v" in stream.read(_HEAD)
-        except FileNotFoundError:
-            return False
+        return self._was_ours or _has_results(self.directory)
 
     def _remove_what_is_empty(self) -> None:
         with contextlib.suppress(OSError):
@@ -142,6 +141,19 @@ class ReportDirectory:
         for old in sorted(p for p in others if _NAME.fullmatch(p.name))[: 1 - KEPT]:
             with contextlib.suppress(Timeout, OSError), FileLock(old / MARKER, timeout=0):
                 shutil.rmtree(old)
+
+
+def _has_results(directory: Path) -> bool:
+    """Whether a directory holds the results of a run.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with (directory / report_files.RESULTS).open("rb") as stream:
+            return b"sixproof/results/v" in stream.read(_HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def _name(moment: datetime.datetime) -> str:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +109,30 @@ def test_worker_goes_to_the_cluster_of_the_run(tmp_path: Path) -> None:
         kubeconfig(path, elsewhere)
         with pytest.raises(ClusterUnreachable, match="the kubeconfig changed during the run"):
             connect(kept)
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM"])
+def test_a_clean_up_that_is_interrupted_ends_in_one_line(
+    project: pytest.Pytester, signal_name: str
+) -> None:
+    """While a credential plugin hangs: it is ended too."""
+    script = project.path / "log-in"
+    script.write_text(f"#!/bin/sh\ntouch {project.path}/asked\nexec sleep 300\n")
+    script.chmod(0o755)
+    path = written(project.path, {"exec": {"apiVersion": PLUGIN, "command": "./log-in"}})
+    argv = [sys.executable, "-m", "pytest", "--six-cleanup", "--six-kubeconfig", str(path)]
+    process = subprocess.Popen(
+        argv, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    try:
+        for _ in range(600):
+            if (project.path / "asked").exists():
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.Signals[signal_name])
+        output, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 2, output
+    assert "interrupted: --six-cleanup removes what is left" in output
+    assert "Traceback" not in output

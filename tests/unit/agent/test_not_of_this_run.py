@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import dataclasses
 import ipaddress
@@ -135,6 +136,28 @@ def test_foreign_traffic_is_counted_by_kind(ip_family: Family) -> None:
             return dict(server.log.foreign)
 
     assert run(scenario()) == {"udp": 2, "tcp": 1}
+
+
+def test_a_stream_that_ends_before_its_line_is_counted() -> None:
+    """And one that brings nothing, as a health check does, is not."""
+
+    port = free_port()
+
+    async def scenario() -> dict[str, int]:
+        async with serving(f"tcp/{port}") as server:
+            for text in (b"", b"GET / HT"):
+                _, writer = await asyncio.open_connection("::1", port)
+                writer.write(text)
+                await writer.drain()
+                writer.close()
+                await writer.wait_closed()
+            for _ in range(100):
+                if server.log.foreign["tcp"]:
+                    break
+                await asyncio.sleep(0.02)
+            return dict(server.log.foreign)
+
+    assert run(scenario())["tcp"] == 1
 
 
 def test_foreign_datagrams_push_nothing_out_of_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

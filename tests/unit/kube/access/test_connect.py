@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -173,3 +175,43 @@ def test_the_client_library_is_imported_only_to_connect() -> None:
         assert not [m for m in sys.modules if m.startswith("kubernetes")]
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True, timeout=60)
+
+
+def test_a_kubeconfig_that_cannot_be_looked_at_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its content in place of its path, a user that does not exist, a folder without the right."""
+    monkeypatch.setenv("KUBECONFIG", "x" * 5000)
+    assert "File name too long" in failure(None)
+    assert "no kubeconfig: ~no-such-user/x" in failure(Path("~no-such-user/x"))
+
+    def refused(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refused)
+    assert "Permission denied" in failure(tmp_path / "k")
+
+
+@pytest.mark.parametrize(
+    ("user", "cluster", "words"),
+    [
+        ({"tokenFile": "~no-such-user/t"}, {}, "tokenFile: Could not determine home"),
+        ({"token": ["x"]}, {}, "token must be text"),
+        ({"auth-provider": "gcp"}, {}, "auth-provider must be an object"),
+        ({"exec": "aws"}, {}, "exec must be an object"),
+        ({}, {"certificate-authority": "a\0b"}, "certificate-authority is no path"),
+        ({}, {"server": "https://u:secret@127.0.0.1:9"}, "holds a login"),
+    ],
+    ids=lambda value: next(iter(value), "") if isinstance(value, dict) else None,
+)
+def test_a_setting_that_cannot_be_meant_is_one_line(
+    tmp_path: Path, user: dict[str, Any], cluster: dict[str, Any], words: str
+) -> None:
+    """It is not passed over, and no secret in it is shown."""
+    path = kubeconfig(tmp_path / "k", "https://127.0.0.1:9", user=user)
+    content = json.loads(path.read_text())
+    content["clusters"][0]["cluster"].update(cluster)
+    path.write_text(json.dumps(content))
+    said = failure(path)
+    assert words in said
+    assert "secret" not in said

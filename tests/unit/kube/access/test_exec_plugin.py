@@ -345,3 +345,23 @@ def test_certificate_of_a_plugin_is_shown_and_renewed(api: FakeApi, tmp_path: Pa
             pair = Path(str(cluster.access.configuration.cert_file)).read_text()
     assert (tmp_path / "ca" / "second.crt").read_text().strip() in pair
     assert len(runs.read_text().splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "more", "words"),
+    [
+        ("echo", {}, "cannot be started: [Errno 8] Exec format error"),
+        ("#!/no/such/interpreter\n", {}, "cannot be started: [Errno 2]"),
+        ("#!/bin/sh\n", {"env": [{"name": "A=B", "value": "c"}]}, "cannot be started: illegal"),
+        ("#!/bin/sh\n", {"args": 5}, "args of the exec plugin of user 'u' must be a list"),
+        (f"#!/bin/sh\nprintf '%s' '{'[' * 5000}'\n", {}, "answered what is no JSON"),
+    ],
+    ids=["no shebang", "no interpreter", "environment", "arguments", "nested"],
+)
+def test_a_plugin_that_cannot_be_started_is_one_line(
+    tmp_path: Path, head: str, more: dict[str, Any], words: str
+) -> None:
+    """Whatever the system says of it, and an answer without an end."""
+    user = plugin(tmp_path, "", **more)
+    (tmp_path / "log-in").write_text(head)
+    assert words in failure(kubeconfig(tmp_path / "k", "http://127.0.0.1:9", user=user))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sixproof.errors import ApiError, NoAnswer
-from sixproof.kube.access.silence import AFTERWARDS, SAY_EVERY, Silence
+from sixproof.kube.access.silence import AFTERWARDS, SAY_EVERY, Silence, server_of
 from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.workers import WORKERS
@@ -214,3 +214,9 @@ def test_server_that_answers_again_is_waited_for(api: FakeApi, tmp_path: Path) -
         Cluster.connect(kubeconfig(tmp_path / "k", url), timeout=0.5, patience=20) as cluster,
     ):
         assert cluster.list(resources.NODE) == ()
+
+
+def test_custom_resources_are_of_the_api_server_itself() -> None:
+    """Calico's store has no server of its own, its API has: each silence costs its own patience."""
+    assert server_of("/apis/crd.projectcalico.org/v1/ippools") == server_of("/api/v1/nodes") == ""
+    assert server_of("/apis/projectcalico.org/v3/ippools") == "projectcalico.org"

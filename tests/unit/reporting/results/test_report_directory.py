@@ -65,11 +65,12 @@ def test_runs_do_not_pile_up(tmp_path: Path) -> None:
 def test_a_report_of_an_earlier_version_is_kept_as_a_run(tmp_path: Path) -> None:
     """`latest` was a directory once; its report stays."""
     (tmp_path / "latest").mkdir()
-    (tmp_path / "latest/results.json").write_text("old")
+    old = '{"schema": "sixproof/results/v1"}'
+    (tmp_path / "latest/results.json").write_text(old)
     new = ran(ReportDirectory.of_a_run(tmp_path), "new")
     assert (tmp_path / "latest/results.json").read_text() == "new"
     others = [p for p in (tmp_path / "runs").iterdir() if p != new.directory]
-    assert [(p / "results.json").read_text() for p in others] == ["old"]
+    assert [(p / "results.json").read_text() for p in others] == [old]
 
 
 @pytest.mark.parametrize("name", ["results.json", "junit.xml"])
@@ -111,3 +112,28 @@ def test_where_nothing_can_be_written_one_line_says_so(tmp_path: Path, place: st
     assert "--six-report-dir" in str(refused.value)
     assert "\n" not in str(refused.value)
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_name_that_cannot_be_looked_at_is_one_line(tmp_path: Path) -> None:
+    """The system takes no name of that length."""
+    with pytest.raises(UsageError, match="File name too long"):
+        ReportDirectory(tmp_path / ("x" * 300)).take()
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "link"])
+def test_what_is_called_latest_and_is_not_ours_stays(tmp_path: Path, kind: str) -> None:
+    """No link leads to the report then, however many runs there are."""
+    latest, mine = tmp_path / "latest", tmp_path / "elsewhere"
+    mine.mkdir()
+    (mine / "mine.txt").write_text("x", encoding="utf-8")
+    if kind == "directory":
+        mine.rename(latest)
+    elif kind == "link":
+        latest.symlink_to(mine)
+    else:
+        latest.write_text("x", encoding="utf-8")
+    for _ in range(KEPT + 1):
+        with pytest.raises(FileExistsError, match="stays as it is"):
+            ran(ReportDirectory.of_a_run(tmp_path))
+    text = latest if kind == "file" else latest / "mine.txt"
+    assert text.read_text(encoding="utf-8") == "x"
