@@ -15,7 +15,7 @@ OWN_POOL = FindingType(
     "A pool of the run stays as the run made it",
     "Calico API reference: IPPool",
 )
-_REMEDY = "see who writes it: kubectl get ippools {} -o yaml --show-managed-fields"
+REMEDY = "see who writes it (its managedFields)"
 
 
 def changes(cluster: Cluster, pools: Sequence[OwnPool]) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def changes(cluster: Cluster, pools: Sequence[OwnPool]) -> Iterator[Finding]:
                 pool.subject().place,
                 said,
                 "a pool that only its run changes",
-                _REMEDY.format(pool.name),
+                REMEDY,
                 families=[pool.family],
             )
 
@@ -48,7 +48,7 @@ def _said(pool: OwnPool, found: Manifest) -> str:
         for field, wanted in made.items()
         if (spec.get(field) or None) != (wanted or None)
     )
-    return f"{differ}: not as the run made it" if differ else ""
+    return f"{differ}, as the run made it" if differ else ""
 
 
 def _shown(value: object) -> str:

@@ -23,6 +23,10 @@ def find(situation: Situation) -> Iterator[Cause]:
                 finding.families,
                 Confidence.SHOWN,
                 hits=_of_its_pods(finding),
+                evidence=(
+                    f"to see it: kubectl get ippools {finding.about.name} -o yaml "
+                    f"--show-managed-fields",
+                ),
                 since=since(same=False),
                 parts=("",),
             )
