@@ -69,7 +69,10 @@ def test_c5_a_felix_to_which_no_change_comes(workers: tuple[str, str], tmp_path:
     """C5: Felix answers and calls itself alive, and what it does not take over names the node. All
     is well afterwards."""
     suite_run = run_suites(
-        tmp_path / "broken", SUITE, "-k", FOLLOWS, breaking=f"C5 --node {workers[0]}"
+        tmp_path / "broken",
+        *(SUITE, "-k", FOLLOWS),
+        breaking=f"C5 --node {workers[0]}",
+        node=workers[0],
     )
     assert_red_is_exactly(suite_run, {FOLLOWS}, None)
     words = (workers[0], "although a pod started there")
