@@ -12,6 +12,7 @@ from sixproof.explain.files import Files
 from sixproof.model import Family
 from sixproof.policy import PROFILES, Verdict
 from sixproof.policy.manifests.audit import audit
+from sixproof.policy.manifests.intake import is_like_an_object
 from sixproof.policy.manifests.manifest import shown
 from sixproof.policy.manifests.placed import Placed
 from sixproof.policy.question.question import Explanation, Question, answer
@@ -219,8 +220,7 @@ def _snapshot(path: str | None, files: Files) -> Placed | None:
     objects: list[Placed] = []
     described: list[Placed] = []
     for one in there.documents:
-        is_object = isinstance(one.value, dict) and {"apiVersion", "kind"} & one.value.keys()
-        (objects if is_object else described).append(one)
+        (objects if is_like_an_object(one.value) else described).append(one)
     files.documents += objects
     files.unread += there.unread
     files.notes += there.notes

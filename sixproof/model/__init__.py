@@ -2,7 +2,7 @@
 
 from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
-from sixproof.model.family import Family, IPAddress, IPNetwork, host_literal
+from sixproof.model.family import Family, IPAddress, IPNetwork, host_literal, within
 from sixproof.model.finding import Finding, FindingType, Severity, declared, merged_findings
 from sixproof.model.flow import Flow
 from sixproof.model.icmp import IcmpError
@@ -49,4 +49,5 @@ __all__ = [
     "edge_of",
     "host_literal",
     "merged_findings",
+    "within",
 ]

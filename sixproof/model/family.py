@@ -36,6 +36,12 @@ class Family(enum.StrEnum):
         return cls.IPV4 if value.version == 4 else cls.IPV6
 
 
+def within(network: IPNetwork, other: IPNetwork) -> bool:
+    """Whether a network lies in another one; one of another family never does."""
+    same = network.version == other.version
+    return same and network.subnet_of(other)  # type: ignore[arg-type]
+
+
 def host_literal(address: IPAddress, port: int | None = None) -> str:
     """An address, with its port if given, in the form of RFC 3986: ``[2001:db8::1]:80``."""
     if port is None:

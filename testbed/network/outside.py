@@ -67,19 +67,18 @@ def reached(engine: Engine, variant: Variant) -> Iterator[tuple[str, bool]]:
 
 def command(bed: Bed) -> tuple[str, ...]:
     """Command prefix that runs a program in the container, as user nobody, with standard input."""
-    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.outside.name)
+    return _as_nobody(bed, bed.outside.name)
 
 
 def rack_command(bed: Bed) -> tuple[str, ...]:
     """The same in the client behind the router of a bed with BGP."""
     assert bed.rack is not None
-    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", bed.rack.name)
+    return _as_nobody(bed, bed.rack.name)
 
 
 def router_command(bed: Bed) -> tuple[str, ...]:
     """The same in the network of the router of a bed with BGP."""
-    beside_it = variants.load(bed.variant).router_agent
-    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", beside_it)
+    return _as_nobody(bed, variants.load(bed.variant).router_agent)
 
 
 def forget_command(bed: Bed) -> tuple[str, ...]:
@@ -89,6 +88,10 @@ def forget_command(bed: Bed) -> tuple[str, ...]:
 
 def remove(engine: Engine, variant: Variant) -> None:
     engine.attempt("rm", "--force", "--volumes", variant.outside)
+
+
+def _as_nobody(bed: Bed, container: str) -> tuple[str, ...]:
+    return (*_docker(bed), "exec", "--interactive", "--user", "65534:65534", container)
 
 
 def _docker(bed: Bed) -> tuple[str, ...]:

@@ -40,7 +40,6 @@ class EchoStream(asyncio.Protocol):
         self.header: wire.Header | None = None
         self.transport: typing.Any = None
         self.watch: asyncio.TimerHandle | None = None
-        self.refused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the idle clock."""
@@ -48,10 +47,10 @@ class EchoStream(asyncio.Protocol):
         self.watch = asyncio.get_running_loop().call_later(IDLE_LIMIT, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """Stop the idle clock; who never ended a line is none of this run."""
+        """Stop the idle clock. Who said something and no line of this run is foreign."""
         if self.watch:
             self.watch.cancel()
-        if self.buffer and self.header is None and not self.refused:
+        if self.buffer and self.header is None:
             self.log.foreign["tcp"] += 1
 
     def data_received(self, data: bytes) -> None:
@@ -61,23 +60,17 @@ class EchoStream(asyncio.Protocol):
             end = self.buffer.find(b"\n", 0, wire.LINE_LIMIT)
             if end < 0:
                 if len(self.buffer) >= wire.LINE_LIMIT:
-                    self.refuse()
+                    self.transport.abort()
                 return
             self.header = identity.SEAL.header(bytes(self.buffer[:end]))
             if self.header is None:
-                self.refuse()
+                self.transport.abort()
                 return
             del self.buffer[: end + 1]
             peer, local = (self.transport.get_extra_info(n) for n in ("peername", "sockname"))
             self.log.note(self.header.nonce, "tcp", peer, local)
         if len(self.buffer) >= self.header.upload:
             self.reply(self.header)
-
-    def refuse(self) -> None:
-        """Cut off what is not of this run."""
-        self.refused = True
-        self.log.foreign["tcp"] += 1
-        self.transport.abort()
 
     def reply(self, header: wire.Header) -> None:
         """Answer and close; the client has all it needs."""

@@ -37,10 +37,8 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
         return
     yield from _load_balancer_pools(state)
     yield from _filters(state)
-    for kind, setting, ranges in (
-        (CLUSTER_IPS, "serviceClusterIPs", state.bgp.cluster_ips),
-        (EXTERNAL_IPS, "serviceExternalIPs", state.bgp.external_ips),
-    ):
+    for kind, setting in ((CLUSTER_IPS, "serviceClusterIPs"), (EXTERNAL_IPS, "serviceExternalIPs")):
+        ranges = state.bgp.announced[setting]
         announced = {Family.of(network) for network in ranges}
         for family in facts.service_families:
             if announced and family not in announced:
@@ -60,9 +58,7 @@ def _filters(state: CalicoState) -> Iterator[Finding]:
     passes."""
     ranges: dict[str, Sequence[IPNetwork]] = {
         "pods": [p.cidr for p in state.pools if not p.disabled and "Workload" in p.uses],
-        "serviceClusterIPs": state.bgp.cluster_ips,
-        "serviceExternalIPs": state.bgp.external_ips,
-        "serviceLoadBalancerIPs": state.bgp.load_balancer_ips,
+        **state.bgp.announced,
     }
     for peer in state.bgp.peers:
         applied = [one for one in state.bgp.filters if one.name in peer.filters]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from sixproof.calico.bgp.filters import BgpFilter, bgp_filter
 from sixproof.kube.api import json_fields
@@ -63,6 +63,15 @@ class Bgp:
     communities: tuple[str, ...] = ()
     peers: tuple[BgpPeer, ...] = ()
     filters: tuple[BgpFilter, ...] = ()
+
+    @property
+    def announced(self) -> Mapping[str, tuple[IPNetwork, ...]]:
+        """The ranges of service addresses that nodes announce, by their setting."""
+        return {
+            "serviceClusterIPs": self.cluster_ips,
+            "serviceExternalIPs": self.external_ips,
+            "serviceLoadBalancerIPs": self.load_balancer_ips,
+        }
 
 
 def bgp(

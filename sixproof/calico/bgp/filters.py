@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
-from sixproof.model import Family, IPNetwork
+from sixproof.model import Family, IPNetwork, within
 
 _NARROWING = ("source", "interface", "prefixLength")
 """Further conditions of a rule: of which routes of a range they hold is not known."""
@@ -34,7 +34,7 @@ class FilterRule:
         if self.cidr is None:
             return True
         if self.operator == "In":
-            return _within(network, self.cidr)
+            return within(network, self.cidr)
         if self.operator == "NotIn":
             return not network.overlaps(self.cidr)
         return self.operator == "Equal" and network == self.cidr
@@ -96,8 +96,3 @@ def _rule(entry: Manifest) -> FilterRule:
         cidr=cidr[0] if cidr else None,
         narrowed=any(entry.get(key) for key in _NARROWING),
     )
-
-
-def _within(network: IPNetwork, other: IPNetwork) -> bool:
-    same = network.version == other.version
-    return same and network.subnet_of(other)  # type: ignore[arg-type]

@@ -91,12 +91,7 @@ class PeerRoutes:
         way = ExpectedRoute(
             gateways=tuple(one.ip for one in chosen if one), tunnel=False, why="a node's address"
         )
-        bgp = self._state.bgp
-        for setting, ranges in (
-            ("serviceClusterIPs", bgp.cluster_ips),
-            ("serviceExternalIPs", bgp.external_ips),
-            ("serviceLoadBalancerIPs", bgp.load_balancer_ips),
-        ):
+        for setting, ranges in self._state.bgp.announced.items():
             for network in ranges:
                 if Family.of(network) is family:
                     address = network[min(1, network.num_addresses - 1)]

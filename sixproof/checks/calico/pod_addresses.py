@@ -10,7 +10,7 @@ from sixproof.calico.pools import Pool
 from sixproof.errors import Subject
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
-from sixproof.model import Endpoint, Family, IPAddress, IPNetwork
+from sixproof.model import Endpoint, Family, IPAddress, within
 
 POD_IPS = "cni.projectcalico.org/podIPs"
 """The annotation in which Calico's CNI plugin notes the addresses that it assigned to a pod."""
@@ -83,7 +83,7 @@ def odd_blocks(
     known = frozenset(nodes)
     for block in ipam.blocks:
         subject = Subject("IPAM block", str(block.cidr), block.node)
-        pool = next((p for p in pools if _holds(p, block.cidr)), None)
+        pool = next((p for p in pools if within(block.cidr, p.cidr)), None)
         if pool is None:
             yield f"IPAM block {block.cidr} is in no IPPool", subject
         elif block.cidr.prefixlen != pool.block_size:
@@ -111,10 +111,6 @@ def borrowed(records_: Iterable[PodRecord], ipam: Ipam) -> Iterator[str]:
                     f"pod {record.pod.name} on {record.pod.node} has {address} from block "
                     f"{block.cidr} of {block.node}"
                 )
-
-
-def _holds(pool: Pool, cidr: IPNetwork) -> bool:
-    return pool.family is Family.of(cidr) and cidr.subnet_of(pool.cidr)  # type: ignore[arg-type]
 
 
 def _of(addresses: Iterable[IPAddress], family: Family) -> IPAddress | None:

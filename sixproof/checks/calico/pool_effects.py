@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from sixproof.calico.ipam import Block, Ipam
 from sixproof.errors import Subject
-from sixproof.model import Endpoint, Family, IPAddress, Observation
+from sixproof.model import Endpoint, Family, IPAddress, Observation, within
 from sixproof.workloads.pools.asking import AddressResult, Refusal
 from sixproof.workloads.pools.own_pool import OwnPool, Purpose
 
@@ -32,14 +32,14 @@ def odd_block(pod: Endpoint, pool: OwnPool, ipam: Ipam) -> str:
             f"IPAM block {block.cidr} of IPPool {pool.name} is no /{pool.block_size}, which is its "
             f"blockSize"
         )
-    if not _within(block, pool):
+    if not within(block.cidr, pool.cidr):
         return f"IPAM block {block.cidr} is not in {pool.cidr}, of IPPool {pool.name}"
     return ""
 
 
 def blocks_of(pools: Sequence[OwnPool], ipam: Ipam) -> tuple[Block, ...]:
     """The blocks that are taken from some of the pools."""
-    return tuple(b for b in ipam.blocks if any(_within(b, pool) for pool in pools))
+    return tuple(b for b in ipam.blocks if any(within(b.cidr, pool.cidr) for pool in pools))
 
 
 def strangers(
@@ -48,7 +48,7 @@ def strangers(
     """Holders of addresses in these blocks that are not pods of these namespaces, with the pool
     that a block is taken from."""
     for block in blocks:
-        pool = next(pool for pool in pools if _within(block, pool))
+        pool = next(pool for pool in pools if within(block.cidr, pool.cidr))
         for address, holder in block.assigned.items():
             if holder.namespace not in namespaces:
                 said = f"IPAM block {block.cidr} of IPPool {pool.name} gave {address} to {holder}"
@@ -93,9 +93,3 @@ def disguised(seen: Observation, pool: OwnPool, own: Mapping[str, frozenset[IPAd
         return ""
     allowed = " or ".join(sorted(map(str, of_its_node)))
     return f"the server saw {seen.peer_saw}, natOutgoing asks for {source.node}'s own: {allowed}"
-
-
-def _within(block: Block, pool: OwnPool) -> bool:
-    if block.family is not pool.family:
-        return False
-    return block.cidr.subnet_of(pool.cidr)  # type: ignore[arg-type]

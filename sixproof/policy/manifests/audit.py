@@ -148,11 +148,7 @@ def _refused(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
         manifest = compiler.admit(value)
         compiler.put(value, manifest, Context(ClusterSnapshot.of(), compiler.profile))
     except ManifestError as bad:
-        yield MANIFEST_REFUSED.found(
-            severity=Severity.ERROR,
-            subject=_place(value, bad.path),
-            seen=bad.reason,
-        )
+        yield _refusal(value, bad)
 
 
 def _misnamed(value: Mapping[object, object], compiler: ManifestCompiler) -> Iterator[Finding]:
@@ -161,9 +157,13 @@ def _misnamed(value: Mapping[object, object], compiler: ManifestCompiler) -> Ite
         if judged(keyed(value)):
             compiler.admit(value)
     except ManifestError as bad:
-        yield MANIFEST_REFUSED.found(
-            severity=Severity.ERROR, subject=_place(value, bad.path), seen=bad.reason
-        )
+        yield _refusal(value, bad)
+
+
+def _refusal(value: object, bad: ManifestError) -> Finding:
+    return MANIFEST_REFUSED.found(
+        severity=Severity.ERROR, subject=_place(value, bad.path), seen=bad.reason
+    )
 
 
 _CALICO_KINDS = frozenset(

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from sixproof.errors import ManifestError, brief
 
 RENDER = "is of a Helm template: render it first (helm template)"
+LONGEST_NAME, LONGEST_LABEL = 253, 63
+"""Characters of a name, and of a namespace's (RFC 1123)."""
 _LONGEST_PATH = 160
 _LONGEST_KEY = 64
 
@@ -267,8 +269,8 @@ class Manifest:
         top = Field(value).fields("apiVersion", "kind", "metadata", "spec", "status")
         group, _, version = top.need("apiVersion").text().rpartition("/")
         meta = top.need("metadata").fields(*META)
-        name = _name(meta.need("name"), 253, dots=True)
-        namespace = _name(meta.need("namespace"), 63, dots=False) if namespaced else ""
+        name = _name(meta.need("name"), LONGEST_NAME, dots=True)
+        namespace = _name(meta.need("namespace"), LONGEST_LABEL, dots=False) if namespaced else ""
         return cls(
             group=group,
             version=version,

@@ -7,7 +7,7 @@ import re
 
 from sixproof.errors import UsageError
 from sixproof.model import Endpoint, EndpointKind, Family, IPAddress, Protocol
-from sixproof.policy.manifests.manifest import shown
+from sixproof.policy.manifests.manifest import LONGEST_LABEL, LONGEST_NAME, shown
 from sixproof.policy.snapshot.address import looks_like_one, read_address
 from sixproof.policy.snapshot.snapshot import NamedPort
 
@@ -24,8 +24,6 @@ _PORT = re.compile(
     re.IGNORECASE,
 )
 _PORT_FORMS = "write tcp/80, udp/53, sctp/9, 80/tcp, 80 (TCP), the name of a port, or icmp"
-LONGEST_NAME, LONGEST_LABEL = 253, 63
-"""Characters of a name, and of a namespace's (RFC 1123)."""
 _HEAD = re.compile(r"(?:(?P<prefix>host|svc):)?(?P<namespace>[^/:,\s]+)/(?P<name>[^/:,\s]+)")
 
 

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.model import Endpoint, EndpointKind, IPAddress, Protocol
-from sixproof.policy.manifests.manifest import Field, Fields, read_labels
+from sixproof.policy.manifests.manifest import LONGEST_NAME, Field, Fields, read_labels
 from sixproof.policy.snapshot.address import read_address
 from sixproof.policy.snapshot.snapshot import NamedPort, Node, ServicePortSnapshot, ServiceSnapshot
 
@@ -41,8 +41,6 @@ _TUNNELS = (
     "IPv6WireguardInterfaceAddr",
 )
 _PROTOCOLS = ("TCP", "UDP", "SCTP")
-_LONGEST_NAME = 253
-"""Characters, as RFC 1123 and the API have it."""
 Labels = Mapping[str, str]
 Name = tuple[str, str]
 
@@ -88,8 +86,8 @@ class Roster:
         name = meta.text("name") or meta.text("generateName")
         namespace = meta.text("namespace") or self.home
         for key, text in (("name", name), ("namespace", namespace)):
-            if not text or len(text) > _LONGEST_NAME:
-                wrong = f"is longer than {_LONGEST_NAME} characters" if text else "is required"
+            if not text or len(text) > LONGEST_NAME:
+                wrong = f"is longer than {LONGEST_NAME} characters" if text else "is required"
                 raise meta.here.child(key, None).error(wrong)
         where = ("", name) if kind in ("Namespace", "Node") else (namespace, name)
         called = f"{kind} {'/'.join(filter(None, where))}"

@@ -18,6 +18,7 @@ from sixproof.errors import InfrastructureError
 from sixproof.model import Endpoint, Family, Flow, IPAddress, Protocol
 from sixproof.probes.connect.payload import NONCE
 from sixproof.probes.connect.probe import SLACK, AgentClient
+from sixproof.probes.pmtu.chance import LostDatagram, lost_by_chance
 from sixproof.probes.pmtu.path import Ask, Overhead, Path, PathTopology, path, questions
 
 SMALL = 256
@@ -28,8 +29,6 @@ BULK = 300_000
 """Bytes each way: enough that TCP leaves its first window behind."""
 ATTEMPTS = 3
 """How often a pair is measured whose path changes meanwhile."""
-CHANCE = 0.25
-"""Share of a family's paths on which datagrams may be lost by chance, one path in any case."""
 IN_TIME, STANDSTILL = 2.0, 1.0
 """Seconds that bulk may take, and that it may stall."""
 
@@ -90,21 +89,6 @@ class PathRun:
         return ways[0] if ways else path_result
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Lost:
-    """One datagram of a flow: at `index` of the `row` in which it was sent."""
-
-    flow: int
-    row: list[protocol.Sized]
-    index: int
-    fragment: bool = False
-
-    @property
-    def sent(self) -> protocol.Sized:
-        """What came of it."""
-        return self.row[self.index]
-
-
 class PathProbe:
     """Measures pairs of endpoints that have agents."""
 
@@ -163,7 +147,7 @@ class PathProbe:
         pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
         later = self._send(flows, [[SMALL, size + 1] for size in full])
         fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
-        lost = self._once_more(flows, _by_chance(flows, first, pattern, later, fragments))
+        lost = self._once_more(flows, lost_by_chance(flows, first, pattern, later, fragments))
         bulk, lags = self._transfer_in_time(flows)
         return [
             PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, tuple(lost[i]))
@@ -172,7 +156,9 @@ class PathProbe:
             )
         ]
 
-    def _once_more(self, flows: Sequence[Flow], lost: Sequence[_Lost]) -> dict[int, list[int]]:
+    def _once_more(
+        self, flows: Sequence[Flow], lost: Sequence[LostDatagram]
+    ) -> dict[int, list[int]]:
         """Send these once more; what passes takes the place of what was lost. Returns the sizes of
         those, by the flow's index."""
         found: dict[int, list[int]] = defaultdict(list)
@@ -329,44 +315,6 @@ class PathProbe:
             upload=BULK,
             download=BULK,
         )
-
-
-def _by_chance(
-    flows: Sequence[Flow],
-    first: Sequence[list[protocol.Sized]],
-    pattern: Sequence[list[protocol.Sized]],
-    small: Sequence[list[protocol.Sized]],
-    fragments: Sequence[list[protocol.Sized]],
-) -> list[_Lost]:
-    """The datagrams that were not lost for their size: the path carried others of it, or larger
-    ones, and on most paths of the family nothing was lost. Whatever is too large for a path is lost
-    each time. The first one is not among them where a Packet Too Big followed.
-
-    Networks may lose a datagram; kube-proxy does, since 1.32: when it programs rules it deletes the
-    connection tracking of UDP flows to NodePorts of other nodes, and an answer that is on its way
-    is not translated back (kubernetes/kubernetes, pkg/proxy/conntrack, CleanStaleEntries).
-    """
-    lost: dict[Family, dict[int, list[_Lost]]] = defaultdict(lambda: defaultdict(list))
-    for i, flow in enumerate(flows):
-        sent = pattern[i]
-        passed = [one.size for one in sent if one.event == Event.ECHOED]
-        if not passed:
-            continue
-        told = any(one.icmp for one in sent)
-        begun = [one.event for one in sent].index(Event.ECHOED)
-        mine = [_Lost(i, sent, k, fragment=True) for k in range(begun + 1, len(sent))]
-        mine += [_Lost(i, first[i], 0)] * (first[i][0].size in passed and not told)
-        mine += [_Lost(i, small[i], 0), _Lost(i, fragments[i], 0, fragment=True)]
-        if those := [one for one in mine if one.sent.event == Event.SILENT]:
-            lost[flow.family][i] += those
-    few = {f: sum(flow.family is f for flow in flows) * CHANCE for f in lost}
-    return [
-        one
-        for family, paths in lost.items()
-        if len(paths) <= max(1, few[family])
-        for those in paths.values()
-        for one in those
-    ]
 
 
 def tardy(bulk: protocol.Bulk, lag: float) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sixproof.errors import Subject
-from sixproof.model import Disagreement, Family, Flow
+from sixproof.model import Disagreement, Family, Finding, Flow
 from sixproof.reporting.results.test_record import Case
 
 if TYPE_CHECKING:
@@ -66,6 +66,11 @@ class Cause:
 def since(same: bool) -> str:
     """When a fact came about, by whether it was the `same` when the run began."""
     return "since before the run" if same else "since the run began"
+
+
+def remedy_of(finding: Finding) -> str:
+    """A finding's remedy as the beginning of a sentence."""
+    return f"{finding.remedy[:1].upper()}{finding.remedy[1:]}"
 
 
 Finder = Callable[["Situation"], Iterable[Cause]]

@@ -14,7 +14,7 @@ from sixproof.model import (
     MatrixKind,
     Severity,
 )
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, remedy_of, since
 from sixproof.reporting.conclusion.reach import (
     between_pods_across,
     came_back,
@@ -50,7 +50,7 @@ def _cause(finding: Finding, new: bool, reached: Callable[[Disagreement], bool])
         "finding",
         finding.subject,
         finding.seen,
-        f"{finding.remedy[:1].upper()}{finding.remedy[1:]}",
+        remedy_of(finding),
         finding.families,
         Confidence.FITS,
         hits=hits,

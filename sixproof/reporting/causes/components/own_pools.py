@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Finding
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, remedy_of, since
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.workloads.pools import stored
 from sixproof.workloads.pools.own_pool import serves
@@ -19,7 +19,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 "own-pool",
                 finding.subject,
                 finding.seen,
-                f"{finding.remedy[:1].upper()}{finding.remedy[1:]}",
+                remedy_of(finding),
                 finding.families,
                 Confidence.SHOWN,
                 hits=_of_its_pods(finding),
