@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import ipaddress
 import urllib.parse
-import urllib.request
-
-from kubernetes.client.rest import should_bypass_proxies
 
 from sixproof.errors import ClusterUnreachable
+from sixproof.kube.access import environment_proxy
 from sixproof.kube.access.credentials import basic
 from sixproof.kube.api.json_fields import one_line
 
@@ -58,12 +55,10 @@ def proxy(host: str, url: str, name: str) -> Proxy | None:
     """
     source = f"proxy-url of cluster {one_line(repr(name), 120)}"
     if not url:
-        scheme = host.partition(":")[0]
-        proxies = urllib.request.getproxies()
-        url = proxies.get(scheme, "")
-        source = f"${scheme.upper()}_PROXY"
-        if not url or _is_local(host) or should_bypass_proxies(host, proxies.get("no", "")):
+        url, variable = environment_proxy.proxy_url(host)
+        if not url:
             return None
+        source = f"${variable}"
         url = url if "://" in url else f"http://{url}"
     parts = _split(url)
     shown = one_line(repr(_without_login(url)), 200)
@@ -115,12 +110,3 @@ def _without_login(url: str) -> str:
     scheme, separator, rest = url.rpartition("://")
     authority, slash, path = rest.partition("/")
     return f"{scheme}{separator}{authority.rpartition('@')[2]}{slash}{path}".rstrip("/")
-
-
-def _is_local(host: str) -> bool:
-    """Whether the server is this machine, for which Go never uses the environment's proxy."""
-    name = (urllib.parse.urlsplit(host).hostname or "").lower()
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"

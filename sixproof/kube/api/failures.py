@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import http
 import http.client
 import json
 import re
@@ -72,12 +73,20 @@ def refusal(
         )
     if not message and is_page(body):
         message = f"it is {page(body)}; {_OTHER}"
-    message = message or body[:2000].decode("utf-8", "replace").strip() or "no reason given"
+    message = message or body[:2000].decode("utf-8", "replace").strip() or _phrase(status)
     return ApiError(
         f"{purpose}: {status}: {one_line(message)}",
         status=status,
         reason=json_fields.text(told, "reason"),
     )
+
+
+def _phrase(status: int) -> str:
+    """What to say of an answer without text: HTTP's own words (RFC 9110), where it has any."""
+    try:
+        return f"{http.HTTPStatus(status).phrase}, no reason given"
+    except ValueError:
+        return "no reason given"
 
 
 _OTHER = (

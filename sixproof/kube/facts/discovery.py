@@ -1,4 +1,5 @@
-"""What a cluster is, before anything is measured: one wave of small requests in parallel.
+"""What a cluster is, before anything is measured: the API groups, then one wave of small requests
+in parallel.
 
 Nothing here fails for lack of a permission: what cannot be read is empty in the facts, and
 `facts.extra` lists it under ``unknown``.
@@ -69,9 +70,13 @@ def discover(cluster: Cluster) -> ClusterFacts:
 
 
 def _read(look: BestEffortReader) -> dict[str, Any]:
-    """Everything at once; the names are those of this module."""
+    """Everything; the names are those of this module.
+
+    The API groups come first, alone: an API server that answers nothing but ``/version`` is given
+    up after the patience of one request, and Ctrl-C ends the wait at once.
+    """
+    groups = _groups(look)
     reads: dict[str, Callable[[], Any]] = {
-        "groups": functools.partial(_groups, look),
         "nodes": functools.partial(look.list, resources.NODE),
         "kubernetes": functools.partial(look.get, resources.SERVICE, "kubernetes", "default"),
         "dns": functools.partial(look.list, resources.SERVICE, _SYSTEM, labels="k8s-app=kube-dns"),
@@ -90,7 +95,8 @@ def _read(look: BestEffortReader) -> dict[str, Any]:
     }
     for name, config_map in _CONFIG_MAPS.items():
         reads[name] = functools.partial(look.get, resources.CONFIG_MAP, config_map, _SYSTEM)
-    return dict(zip(reads, look.cluster.gather(reads.values()), strict=True))
+    read = dict(zip(reads, look.cluster.gather(reads.values()), strict=True))
+    return {"groups": groups, **read}
 
 
 _CONFIG_MAPS = {

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 import yaml
@@ -64,7 +64,9 @@ def api() -> FakeApi:
     return made
 
 
-def printed(api: FakeApi, tmp_path: Path, *arguments: str) -> Printed:
+def printed(
+    api: FakeApi, tmp_path: Path, *arguments: str, output: IO[str] | int = subprocess.PIPE
+) -> Printed:
     """The plan that a command line gives."""
     with serve(api) as url:
         config = kubeconfig(tmp_path / "kubeconfig", url)
@@ -72,12 +74,13 @@ def printed(api: FakeApi, tmp_path: Path, *arguments: str) -> Printed:
         ran = subprocess.run(
             [*command, "--six-kubeconfig", str(config), *arguments],
             cwd=ROOT,
-            capture_output=True,
+            stdout=output,
+            stderr=subprocess.PIPE,
             text=True,
             timeout=300,
             check=False,
         )
-    return Printed(ran.returncode, ran.stdout + ran.stderr, api)
+    return Printed(ran.returncode, (ran.stdout or "") + ran.stderr, api)
 
 
 def changes(api: FakeApi) -> Iterator[str]:
@@ -128,8 +131,14 @@ def test_the_plan_of_everything_names_what_is_beyond_restricted(
         ]
         assert len(homes) == len(set(homes)) == len(plan.levels())
     (role,) = plan.of("ClusterRole")
-    verbs = {(r["apiGroups"][0], r["resources"][0]): set(r["verbs"]) for r in role["rules"]}
+    verbs = {
+        (r["apiGroups"][0], r["resources"][0]): set(r["verbs"])
+        for r in role["rules"]
+        if "resourceNames" not in r
+    }
     assert {"get", "create"} <= verbs["", "pods/exec"]
+    copied = [r["verbs"] for r in role["rules"] if r.get("resourceNames") == ["mirror"]]
+    assert copied == [["get"]]
     for made in {o["kind"].lower() for o in plan.objects} - {"clusterrole", "endpointslice"}:
         (granted,) = [
             {v for rule in role["rules"] if rule["resources"] == [plural] for v in rule["verbs"]}
@@ -137,6 +146,47 @@ def test_the_plan_of_everything_names_what_is_beyond_restricted(
         ]
         assert {"create", "patch"} <= granted, made
     assert list(changes(api)) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "processes"),
+    [
+        (("--tx", "3*popen", "-d"), {"gw0", "gw1", "gw2"}),
+        (("--tx", "3*popen"), {"master"}),
+        (("-p", "no:xdist"), {"master"}),
+    ],
+    ids=["tx", "tx that nothing is distributed to", "no xdist"],
+)
+def test_each_process_that_would_run_tests_is_planned(
+    api: FakeApi, tmp_path: Path, workers: tuple[str, ...], processes: set[str]
+) -> None:
+    """However xdist is asked for them."""
+    plan = printed(api, tmp_path, "suites/mtu", "--six-raw", "on", *workers)
+    assert plan.status == 0, plan.text
+    raw = {role.removeprefix("raw-") for role in plan.levels() if role.startswith("raw-")}
+    assert raw == processes
+
+
+def test_no_plan_is_made_of_what_cannot_be_collected(api: FakeApi, tmp_path: Path) -> None:
+    """The file is named, with what is wrong with it, and nothing else is printed."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "test_broken.py").write_text("def test_broken(:\n", encoding="utf-8")
+    plan = printed(api, tmp_path, "suites/pods", str(folder))
+    assert plan.status == 2
+    assert "not all tests could be collected: " in plan.text
+    assert "test_broken.py (SyntaxError: invalid syntax)" in plan.text
+    assert "Traceback" not in plan.text
+    assert api.seen == []
+
+
+def test_a_plan_that_cannot_be_written_is_one_line(api: FakeApi, tmp_path: Path) -> None:
+    """A full disk: no traceback, and not the status of a plan that was printed."""
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        plan = printed(api, tmp_path, "suites/pods", output=full)
+    assert plan.status == 4
+    assert "error: standard output cannot be written: No space left on device" in plan.text
+    assert "Traceback" not in plan.text
 
 
 @pytest.mark.parametrize(("disruptive", "pools"), [("auto", 0), ("on", 8), ("off", 0)])

@@ -169,6 +169,18 @@ def test_plan_and_cleanup_exclude_each_other(project: pytest.Pytester) -> None:
     assert [line for line in result.errlines if "--six-plan" in line and "--six-cleanup" in line]
 
 
+@pytest.mark.parametrize("shows", ["--collect-only", "--setup-plan", "--fixtures", "--cache-show"])
+def test_what_only_shows_cleans_nothing_up(project: pytest.Pytester, shows: str) -> None:
+    """Who asks what there is does not expect that anything is removed."""
+    result = project.runpytest_subprocess("suites", "--six-cleanup", shows)
+    assert result.ret == 4
+    assert [
+        line
+        for line in result.errlines
+        if f"--six-cleanup removes what is left: leave out {shows}" in line
+    ]
+
+
 def test_a_wrong_environment_variable_is_named(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -50,7 +50,9 @@ def test_find_is_none_where_there_is_none(cluster: Cluster, api: FakeApi) -> Non
         (refused(403, "Forbidden", 'cannot get "pods"'), 403, 'cannot get "pods"'),
         (refused(409, "Conflict", "modified"), 409, "modified"),
         (Reply("oops\nupstream", 500), 500, "oops upstream"),
-        (Reply("", 500), 500, "no reason given"),
+        (Reply("", 503), 503, "503: Service Unavailable, no reason given"),
+        (Reply("", 407), 407, "407: Proxy Authentication Required, no reason given"),
+        (Reply("", 599), 599, "599: no reason given"),
         (
             Reply("", 302, headers=(("Location", "https://login.example/"),)),
             302,
@@ -61,7 +63,20 @@ def test_find_is_none_where_there_is_none(cluster: Cluster, api: FakeApi) -> Non
         (Reply(hang_up=True), 0, "no answer from"),
         (Reply('{"kind": "Po'), 0, "not JSON"),
     ],
-    ids=["401", "403", "409", "500", "empty", "redirect", "slow", "cut", "hang-up", "torn"],
+    ids=[
+        "401",
+        "403",
+        "409",
+        "500",
+        "503",
+        "407",
+        "599",
+        "redirect",
+        "slow",
+        "cut",
+        "hang-up",
+        "torn",
+    ],
 )
 def test_failures_are_one_line_with_status(
     cluster: Cluster, api: FakeApi, reply: Reply, status: int, words: str

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import ipaddress
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +17,7 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.discovery import discover, kube_proxy_mode
 from sixproof.model import ClusterFacts, Family
 from tests.unit.kube.recordings import bed, play
-from tests.unit.kube.server import FakeApi, Reply
+from tests.unit.kube.server import FakeApi, Reply, Seen, kubeconfig, serve
 
 IPV4, IPV6 = Family
 
@@ -150,6 +154,25 @@ def test_api_server_that_goes_away_is_no_unknown_fact(cluster: Cluster, api: Fak
     api.on("GET", "/api/v1/nodes", Reply(hang_up=True))
     with pytest.raises(ApiError, match="no answer"):
         discover(cluster)
+
+
+def test_api_server_that_answers_its_version_alone_is_given_up_once(
+    api: FakeApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Calico's API and its store were each waited for as well: three times the patience."""
+    monkeypatch.setattr(api, "answer", functools.partial(_its_version_alone, api.answer))
+    with (
+        serve(api) as url,
+        Cluster.connect(kubeconfig(tmp_path / "k", url), timeout=0.3, patience=1.0) as cluster,
+        pytest.raises(ApiError, match=r"list API groups: .*silent for 0\.3 s"),
+    ):
+        discover(cluster)
+    assert {s.path for s in api.seen} == {"/version", "/apis"}
+
+
+def _its_version_alone(answer: Callable[[Seen], Reply], seen: Seen) -> Reply:
+    reply = answer(seen)
+    return reply if seen.path == "/version" else dataclasses.replace(reply, delay=60)
 
 
 @pytest.mark.parametrize(
