@@ -117,7 +117,8 @@ def out_of_sync(metrics: Metrics) -> str:
     if state == IN_SYNC:
         return ""
     told = _STATES.get(state or 0.0, "no state that is known")
-    return f"{STATE} is {_number(state or 0.0)} ({told}), wanted {_number(IN_SYNC)} (in sync)"
+    seen = f"{STATE} is {_number(state or 0.0)} ({told}), wanted {_number(IN_SYNC)}"
+    return f"Felix is not in sync: {seen}"
 
 
 def lagging(before: Metrics, now: Metrics) -> str:
@@ -127,13 +128,13 @@ def lagging(before: Metrics, now: Metrics) -> str:
     if before.started != now.started:
         return ""
     for name, what in (
-        (PROCESSED, "it took no update of the datastore"),
-        (APPLIED, "it wrote nothing to its dataplane"),
+        (PROCESSED, "Felix took no update of the datastore"),
+        (APPLIED, "Felix wrote nothing to its dataplane"),
     ):
         then = before.value(name)
         if then is not None and (now.value(name) or 0.0) <= then:
             return what
-    return "" if before.value(PROCESSED) is not None else f"it has no {PROCESSED}"
+    return "" if before.value(PROCESSED) is not None else f"Felix has no {PROCESSED}"
 
 
 def errors(before: Metrics, now: Metrics) -> tuple[str, ...]:
@@ -173,7 +174,8 @@ def misplaced_rules(felix: Felix, family: Family, metrics: Metrics) -> str:
     wanted = "nftables" if mode == "enabled" else "iptables"
     if mode != "auto" and made != {wanted}:
         return (
-            f"rules of {family}: {said}, wanted in {wanted} alone (nftablesMode {felix.nftables})"
+            f"Felix made rules of {family} ({said}), wanted in {wanted} alone "
+            f"(nftablesMode {felix.nftables})"
         )
     return ""
 

@@ -30,6 +30,7 @@ DEAD = {
     "test_local_external_traffic_keeps_the_address_of_a_client_outside",
     "test_source_ranges_bar_clients_of_each_family",
 }
+CLUSTER_IPS = "test_advertised_cluster_ips_answer_behind_the_router"
 EXTERNAL = "test_external_ips_answer_behind_the_router"
 EXTERNAL_INSIDE = "test_external_ips_answer_inside_the_cluster"
 HEALTH = "test_health_checks_tell_which_nodes_have_a_backend"
@@ -104,6 +105,50 @@ def test_b3_a_filter_keeps_pods_routes_of_one_family_from_the_router(
     assert_green(run_suites(tmp_path / "after", "suites/bgp"))
 
 
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b3_a_filter_keeps_services_routes_of_one_family_from_the_router(
+    node: str, family: Family, tmp_path: Path
+) -> None:
+    """B3 of services: the router lacks that family's route to ClusterIPs alone, and the client
+    behind it is not answered there; pods are reached. The filter is named. All is well
+    afterwards."""
+    faults("inject", "B3", "--family", family.value, "--value", "services")
+    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    red = set(suite_run.red())
+    assert {f"{LED_TO_SERVICES}[{family}]", CLUSTER_IPS} <= red
+    well = {f"{test}[{f}]" for test in (SESSIONS, LED, REACHED) for f in Family}
+    assert well | {f"{LED_TO_SERVICES}[{family.other}]"} <= suite_run.green()
+    assert {o.flow.family for o in suite_run.wrong_cells(CLUSTER_IPS)} == {family}
+    assert_first_line(suite_run, "BGPFilter six-fault-b3", families=[family])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b4_a_node_announces_another_node_s_pods(
+    node: str, family: Family, bgp_bed: testbed.Bed, tmp_path: Path
+) -> None:
+    """B4: every session is Established and every pod Ready, and the router sends packets for the
+    pods of another node to this one, over that family. Both nodes are named. All is well
+    afterwards."""
+    other = bgp_bed.nodes[2].name
+    suite_run = run_suites(
+        tmp_path / "broken",
+        "suites/bgp",
+        breaking=f"B4 --node {node} --peer {other} --family {family.value}",
+        node=node,
+        after="",
+    )
+    red = set(suite_run.red())
+    assert {f"{LED}[{family}]", f"{REACHED}[{family}]"} <= red
+    well = {f"{test}[{f}]" for test in (SESSIONS, LED_TO_SERVICES) for f in Family}
+    assert well | {f"{LED}[{family.other}]", f"{REACHED}[{family.other}]"} <= suite_run.green()
+    assert {o.flow.destination.node for o in suite_run.wrong_cells(f"{LED}[{family}]")} == {other}
+    assert_first_line(suite_run, node, other, families=[family])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+
+
 def test_load_balancers_answer_over_both_families(node: str, tmp_path: Path) -> None:
     """Nothing is red, and health checks of both families were seen."""
     suite_run = run_suites(tmp_path, LOAD_BALANCERS)
@@ -150,5 +195,22 @@ def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: P
     assert EXTERNAL_INSIDE in suite_run.green()
     assert {o.flow.family for o in suite_run.wrong_cells(EXTERNAL)} == {Family.IPV6}
     assert_first_line(suite_run, "serviceExternalIPs has no IPv6 range", families=[Family.IPV6])
+    faults("clear")
+    assert_green(run_suites(tmp_path / "after", *suites))
+
+
+def test_b1l_cluster_ips_of_one_family_are_not_announced(node: str, tmp_path: Path) -> None:
+    """B1L of ClusterIPs: a client behind the router is answered over the other family alone. The
+    setting is named. All is well afterwards."""
+    suites = ("suites/bgp", "-k", "cluster_ips")
+    suite_run = run_suites(
+        tmp_path / "broken",
+        *suites,
+        breaking="B1L --family IPv6 --value serviceClusterIPs",
+        after="advertised_services",
+    )
+    assert CLUSTER_IPS in suite_run.red()
+    assert {o.flow.family for o in suite_run.wrong_cells(CLUSTER_IPS)} == {Family.IPV6}
+    assert_first_line(suite_run, "serviceClusterIPs has no IPv6 range", families=[Family.IPV6])
     faults("clear")
     assert_green(run_suites(tmp_path / "after", *suites))

@@ -24,7 +24,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         yield Cause(
             "felix-state",
             f"node {node}",
-            f"{question}: {reason}",
+            reason,
             f"See calico-node's log on {node}",
             of,
             Confidence.SHOWN,

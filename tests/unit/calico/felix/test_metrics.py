@@ -85,10 +85,10 @@ def counts(policies: int, pods: int, applied: int, **more: Any) -> Metrics:
     ("now", "words"),
     [
         (counts(3, 5, 8), ""),
-        (counts(3, 4, 8), "it took no update of the datastore"),
-        (counts(3, 5, 7), "it wrote nothing to its dataplane"),
+        (counts(3, 4, 8), "Felix took no update of the datastore"),
+        (counts(3, 5, 7), "Felix wrote nothing to its dataplane"),
         (counts(0, 0, 0, process_start_time_seconds=1.8e9), ""),
-        (told(), "it took no update of the datastore"),
+        (told(), "Felix took no update of the datastore"),
     ],
 )
 def test_a_felix_that_lags_is_told_by_what_it_has_not_done(now: Metrics, words: str) -> None:
@@ -96,7 +96,7 @@ def test_a_felix_that_lags_is_told_by_what_it_has_not_done(now: Metrics, words: 
 
 
 def test_a_felix_that_counts_nothing_shows_nothing() -> None:
-    assert "it has no felix_calc_graph" in metrics.lagging(told(), told())
+    assert "Felix has no felix_calc_graph" in metrics.lagging(told(), told())
     assert told(felix_odd="NaN").value("felix_odd") is None
 
 
@@ -107,9 +107,17 @@ def test_a_felix_that_counts_nothing_shows_nothing() -> None:
         (Felix(nftables="Enabled"), NFTABLES, ""),
         (Felix(nftables="Auto"), NFTABLES, ""),
         (Felix(nftables="Auto"), IPTABLES, ""),
-        (Felix(), NFTABLES, "190 in nftables, wanted in iptables alone (nftablesMode Disabled)"),
-        (Felix(nftables="Enabled"), IPTABLES, "200 in iptables, 0 in nftables, wanted in nftables"),
-        (Felix(nftables="Enabled"), IPTABLES | NFTABLES, "10 in iptables, 190 in nftables, wanted"),
+        (Felix(), NFTABLES, "190 in nftables), wanted in iptables alone (nftablesMode Disabled)"),
+        (
+            Felix(nftables="Enabled"),
+            IPTABLES,
+            "200 in iptables, 0 in nftables), wanted in nftables",
+        ),
+        (
+            Felix(nftables="Enabled"),
+            IPTABLES | NFTABLES,
+            "10 in iptables, 190 in nftables), wanted",
+        ),
         (Felix(), {}, "Felix made no rule of IPv6"),
         (Felix(ipv6=False), {}, ""),
         (Felix(ipv6=False), IPTABLES, "although ipv6Support is off"),

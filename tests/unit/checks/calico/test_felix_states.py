@@ -91,9 +91,9 @@ def failing(one: FelixOfNode) -> None:
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (out_of_sync, "felix_resync_state is 2"),
-        (stuck, "it took no update of the datastore in 0 s although a pod started there"),
-        (idle, "it wrote nothing to its dataplane in 0 s although a pod started there"),
+        (out_of_sync, "Felix is not in sync: felix_resync_state is 2"),
+        (stuck, "Felix took no update of the datastore in 0 s although a pod started there"),
+        (idle, "Felix wrote nothing to its dataplane in 0 s although a pod started there"),
         (failing, "felix_int_dataplane_failures rose from 1 to 2"),
     ],
 )

@@ -17,7 +17,7 @@ from tests.unit.reporting.conclusion.cluster import conclude, examined, hosts, n
 from tests.unit.reporting.samples import RUN
 
 TEST = "suites/felix/test_state.py::t"
-LATE = "it took no update of the datastore in 10 s although a pod started there"
+LATE = "Felix took no update of the datastore in 10 s although a pod started there"
 SILENT = HealthSeen(reader.FELIX, 0, error="no answer within 2 s")
 
 
@@ -57,17 +57,21 @@ def concluded(*matrices: Measured, sick: str = "") -> Conclusions:
 def test_a_felix_that_takes_nothing_over_is_told_of_both_families() -> None:
     (one,) = concluded(states({"worker": LATE}, *Family)).every
     assert one.causes[0].code == "felix-state"
-    assert one.headline.startswith(f"node worker: Felix: takes changes over: {LATE}")
+    assert one.headline.startswith(f"node worker: {LATE}")
     assert one.causes[0].families == tuple(Family)
 
 
 def test_what_is_wrong_in_one_family_accuses_that_alone() -> None:
-    (one,) = concluded(states({"worker": "no rule of IPv6"}, Family.IPV6)).every
+    (one,) = concluded(states({"worker": "Felix made no rule of IPv6"}, Family.IPV6)).every
     assert one.causes[0].families == (Family.IPV6,)
 
 
 def test_each_node_is_told_by_itself() -> None:
-    found = concluded(states({"worker": LATE, "worker2": "felix_resync_state is 2"}, *Family))
+    found = concluded(
+        states(
+            {"worker": LATE, "worker2": "Felix is not in sync: felix_resync_state is 2"}, *Family
+        )
+    )
     assert {one.causes[0].place for one in found.every} == {"node worker", "node worker2"}
 
 
