@@ -5,7 +5,7 @@ TOX    := $(VENV)/bin/tox
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help test kind variants live faults collect report up down bench packages clean
+.PHONY: help test kind variants live faults proof collect report up down bench packages clean
 
 help: ## list the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ live: $(VENV)/.ready ## run the suites on the cluster of your kubeconfig (ARGS="
 
 faults: $(VENV)/.ready ## break the test bed on purpose and check what is reported
 	@$(TOX) run -q -e faults -- $(ARGS)
+
+proof: $(VENV)/.ready ## the same, kept in reports/proof.jsonl and told as a table; goes on where it was (ARGS="--proof-sample 4")
+	@$(TOX) run -q -e proof -- $(ARGS)
 
 bench: $(VENV)/.ready ## measure speed and memory on the test bed
 	@$(TOX) run -q -e bench -- $(ARGS)

@@ -9,6 +9,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +30,7 @@ from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from testbed import variant
 from tests.faults.injection import ROOT, say
+from tests.faults.proof import recorder
 
 BEFORE, AFTER = "Seconds to read nodes", "Seconds to examine nodes"
 QUICK = {BEFORE: 2.0, AFTER: 10.0}
@@ -110,6 +112,7 @@ def faults(*words: str) -> str:
     """Run ``python -m testbed faults``; its output. Fails the test where it fails."""
     done = say(*words, timeout=120)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
+    recorder.CURRENT.said(words)
     return done.stdout
 
 
@@ -128,6 +131,7 @@ def run_suites(
         command += ["-p", "tests.faults.breaker"]
         environment |= {"SIX_TEST_FAULT": breaking, "SIX_TEST_FAULT_NODE": node}
         environment["SIX_TEST_FAULT_AFTER"] = after
+    begun = time.monotonic()
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -143,6 +147,7 @@ def run_suites(
     assert results.is_file(), f"the run wrote no results:\n{output[-6000:]}"
     overview = (report_dir / OVERVIEW).read_text(encoding="utf-8")
     suite_run = SuiteRun(done.returncode, output, Results.read(results), overview)
+    recorder.CURRENT.ran(arguments, breaking, suite_run.results, time.monotonic() - begun)
     assert_quick_facts(suite_run)
     if suite_run.status == 0:
         assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
@@ -277,6 +282,7 @@ def assert_first_line(
     concluded = conclude(suite_run.results)
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
+    recorder.CURRENT.asked(words, first)
     told = [one.headline for one in concluded.every if one.measured]
     assert len(told) <= 1 + others, "\n".join(told)
     for word in words:
