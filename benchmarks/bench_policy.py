@@ -102,7 +102,7 @@ def _key(manifest: Manifest) -> tuple[str, ...]:
     return manifest["apiVersion"], manifest["kind"], meta.get("namespace", ""), meta["name"]
 
 
-def told(bench: PolicyBench) -> None:
+def report(bench: PolicyBench) -> None:
     """Print what was measured so far."""
     steps, cells = len(bench.took), len(bench.cells)
     print(f"{steps} steps of {cells} cells: {_spread(bench.took)}; shown {_spread(bench.shown)}")
@@ -137,7 +137,7 @@ def main() -> None:
             for _ in range(times):
                 for names in SEQUENCE:
                     bench.step(names)
-                told(bench)
+                report(bench)
         finally:
             agents.close()
 

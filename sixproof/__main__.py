@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sixproof.errors import UsageError, brief
 from sixproof.explain import audit, command, findings, terminal
-from sixproof.explain.command import Told
+from sixproof.explain.command import Output
 from sixproof.reporting.conclusion import known_faults, rules
 
 LONGEST_LINE = 600
@@ -36,13 +36,13 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-def _run(arguments: argparse.Namespace) -> Told:
+def _run(arguments: argparse.Namespace) -> Output:
     if arguments.command == "audit":
         return audit.audit(arguments)
     if arguments.command == "findings":
-        return Told(0, findings.table(), ())
+        return Output(0, findings.table(), ())
     if arguments.command == "causes":
-        return Told(0, f"{rules.table()}\n{known_faults.table()}", ())
+        return Output(0, f"{rules.table()}\n{known_faults.table()}", ())
     return command.explain(arguments)
 
 
@@ -60,7 +60,7 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     except SystemExit as asked:
         status = asked.code if isinstance(asked.code, int) else terminal.FAILED
         terminal.note(brief(line, LONGEST_LINE) for line in err.getvalue().splitlines())
-        raise SystemExit(terminal.tell(out.getvalue(), status)) from None
+        raise SystemExit(terminal.write(out.getvalue(), status)) from None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,15 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     terminal.make_lenient()
     try:
-        told = _run(_parsed(argv))
+        output = _run(_parsed(argv))
     except UsageError as bad:
         terminal.note(f"error: {line}" for line in str(bad).splitlines())
         return terminal.FAILED
     except KeyboardInterrupt:
         terminal.note(["error: interrupted"])
         return INTERRUPTED
-    terminal.note(f"note: {line}" for line in told.notes)
-    return terminal.tell(told.text, told.status)
+    terminal.note(f"note: {line}" for line in output.notes)
+    return terminal.write(output.text, output.status)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def read(text: str) -> tuple[Document, ...]:
             survey.see(event)
         values = list(yaml.load_all(text, _Loader))
     except yaml.YAMLError as error:
-        raise _told(error, text, survey) from error
+        raise _text_error(error, text, survey) from error
     except ValueError as error:  # a character that UTF-8 cannot carry
         raise TextError(str(error), survey.document, 1) from error
     places = enumerate(zip(survey.starts, values, strict=True), 1)
@@ -250,7 +250,7 @@ class _Survey:
         return TextError(reason, self.document, event.start_mark.line + 1)
 
 
-def _told(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
+def _text_error(error: yaml.YAMLError, text: str, survey: _Survey) -> TextError:
     """The error with its place, in one line."""
     marks = (getattr(error, part, None) for part in ("problem_mark", "context_mark"))
     mark: Any = next((mark for mark in marks if mark is not None), None)

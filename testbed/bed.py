@@ -226,13 +226,13 @@ class Builder:
         engine, variant = supply.engine, self.variant
         beyond = outside.ensure(engine, variant, supply.probe_image, supply.node_image)
         kubectl = Kubectl(engine, variant.control_plane)
-        with self.progress.step("waiting for the cluster") as tell:
-            self.await_checks(lambda: list(health.cluster(kubectl, variant)), tell)
+        with self.progress.step("waiting for the cluster") as report:
+            self.await_checks(lambda: list(health.cluster(kubectl, variant)), report)
             if pools := calico_settings.load_balancer_pools(variant.stacks):
                 kubectl.apply(pools)
-            self.await_checks(lambda: list(health.across(engine, kubectl, variant)), tell)
-            self.await_checks(lambda: list(health.beyond(engine, variant)), tell)
-            self.await_checks(lambda: list(health.peerings(engine, variant)), tell)
+            self.await_checks(lambda: list(health.across(engine, kubectl, variant)), report)
+            self.await_checks(lambda: list(health.beyond(engine, variant)), report)
+            self.await_checks(lambda: list(health.peerings(engine, variant)), report)
         if variant.hostile:
             self.harden(kubectl)
         bed = self.record(supply, beyond, why)
@@ -281,11 +281,11 @@ class Builder:
         )
 
     def await_checks(
-        self, look: Callable[[], list[health.Check]], tell: Callable[[str], None]
+        self, look: Callable[[], list[health.Check]], report: Callable[[str], None]
     ) -> None:
         def amiss() -> str | None:
             left = "; ".join(f"{c.name}: {c.seen}" for c in look() if not c.ok)
-            tell(left)
+            report(left)
             return left or None
 
         wait_for(

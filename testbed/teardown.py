@@ -50,9 +50,9 @@ def stop(cache: Cache, progress: Progress) -> None:
             remedy=f"they are not of a bed known here: remove them with docker --host"
             f" unix://{cache.engine / 'docker.sock'} rm --force, then run the same command again",
         )
-    with progress.step("stopping the bed's own Docker engine") as tell:
+    with progress.step("stopping the bed's own Docker engine") as report:
         if not engines.stop(cache.engine):
-            tell("it did not run")
+            report("it did not run")
         engines.unmount(cache.engine)
     old = cache.root / INOTIFY
     if old.is_file():

@@ -195,8 +195,8 @@ def read(summary: Path) -> tuple[dict[str, int], dict[str, str]]:
         return {}, {}
     end_of_it = re.split(r"^Verdict$", text, flags=re.M)[-1]
     verdicts = dict(re.findall(r"^  (IPv[46])  ([a-z]+(?: [a-z]+)?) *(?:  |$)", end_of_it, re.M))
-    told = re.search(r"^  Tests  (.*)$", end_of_it, re.M)
-    counts = re.findall(r"(\d+) ([a-z ]+)", told[1]) if told else []
+    tests_line = re.search(r"^  Tests  (.*)$", end_of_it, re.M)
+    counts = re.findall(r"(\d+) ([a-z ]+)", tests_line[1]) if tests_line else []
     return {word.strip(): int(number) for number, word in counts}, verdicts
 
 

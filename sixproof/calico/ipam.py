@@ -103,7 +103,7 @@ def _block(spec: Manifest) -> Block | None:
 
 
 def _allocation(attributes: Manifest) -> Allocation:
-    told = json_fields.mapping(attributes, "secondary")
+    secondary = json_fields.mapping(attributes, "secondary")
     return Allocation(
-        *(json_fields.text(told, key) for key in ("namespace", "pod", "node", "type"))
+        *(json_fields.text(secondary, key) for key in ("namespace", "pod", "node", "type"))
     )

@@ -82,12 +82,12 @@ def environment_methods(daemon: Manifest) -> tuple[tuple[Family, str], ...]:
     """The autodetection method of each family that a manifest sets for calico-node: the variables
     IP and IP6 (``autodetect``) with their *_AUTODETECTION_METHOD, ``first-found`` where unset."""
     env = cni.environment(daemon)
-    told = {Family.IPV4: "IP", Family.IPV6: "IP6"}
+    variables = {Family.IPV4: "IP", Family.IPV6: "IP6"}
     return tuple(
         (f, env.get(f"{key}_AUTODETECTION_METHOD") or "first-found")
         if env.get(key) == "autodetect"
         else (f, env[key])
-        for f, key in told.items()
+        for f, key in variables.items()
         if env.get(key) and env[key] != "none"
     )
 
@@ -104,6 +104,6 @@ def _status(manifest: Manifest) -> Status:
     state = {s: json_fields.condition(manifest, s) for s in _STATES}
     available = state["Available"].get("status") == "True"
     degraded = state["Degraded"].get("status") == "True"
-    told = state["Degraded"] if degraded else state["Progressing"]
-    message = "" if available and not degraded else json_fields.text(told, "message")
+    condition = state["Degraded"] if degraded else state["Progressing"]
+    message = "" if available and not degraded else json_fields.text(condition, "message")
     return Status(json_fields.name(manifest), available and not degraded, message)

@@ -141,6 +141,6 @@ def _assigns(template: str) -> tuple[Family, ...]:
     flat = template.replace(" ", "")
     if '"calico-ipam"' not in flat:
         return ()
-    told = {f: f'"assign_ipv{f.version}":"true"' in flat for f in Family}
-    told[Family.IPV4] = '"assign_ipv4":"false"' not in flat  # the default is IPv4 only
-    return tuple(f for f in Family if told[f])
+    assigned = {f: f'"assign_ipv{f.version}":"true"' in flat for f in Family}
+    assigned[Family.IPV4] = '"assign_ipv4":"false"' not in flat  # the default is IPv4 only
+    return tuple(f for f in Family if assigned[f])

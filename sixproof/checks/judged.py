@@ -21,7 +21,7 @@ from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
 
-TOLD = 12
+SHOWN = 12
 """Flows listed in one message."""
 
 
@@ -57,8 +57,8 @@ def require_right(
     if not wrong:
         return
     lines = [f"{flow}: {said}" for flow, said in wrong.items()]
-    more = [f"... and {len(lines) - TOLD} more flows"] if len(lines) > TOLD else []
-    text = "\n  ".join([f"{title}: {len(lines)} flows are wrong", *lines[:TOLD], *more])
+    more = [f"... and {len(lines) - SHOWN} more flows"] if len(lines) > SHOWN else []
+    text = "\n  ".join([f"{title}: {len(lines)} flows are wrong", *lines[:SHOWN], *more])
     families = {flow.family for flow in wrong}
     only = one_family(families, {o.flow.family for o in seen})
     raise evidence.wrong(text, families, only or Category.BOTH)

@@ -15,7 +15,7 @@ from sixproof.calico.operator import installed_pools
 from sixproof.calico.pools import pools
 from sixproof.calico.state import CalicoState
 from sixproof.errors import UsageError
-from sixproof.explain.command import Told, few
+from sixproof.explain.command import Output, few
 from sixproof.explain.files import Files
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
@@ -29,7 +29,7 @@ from sixproof.policy.manifests.tree import leaves
 
 NEVER = "never"
 _RANK = (Severity.NOTE, Severity.WARNING, Severity.ERROR, Severity.BLOCKER)
-_TOLD_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
+_REPORTED_ELSEWHERE = frozenset({"calico-mtu", "calico-felix-failsafe"})
 """Codes of Calico's audit whose objects the manifest audit judges itself."""
 
 _EPILOG = """
@@ -108,7 +108,7 @@ def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     add("--fail-on", choices=levels, default=Severity.ERROR.value, help=fails)
 
 
-def audit(arguments: argparse.Namespace) -> Told:
+def audit(arguments: argparse.Namespace) -> Output:
     """Judge files.
 
     Raises:
@@ -125,8 +125,8 @@ def audit(arguments: argparse.Namespace) -> Told:
         _RANK.index(one.finding.severity) >= _RANK.index(Severity(arguments.fail_on))
         for one in found
     )
-    told = _json(found) if arguments.json else _words(found, len(every))
-    return Told(1 if bad else 0, told, few(files.notes))
+    text = _json(found) if arguments.json else _words(found, len(every))
+    return Output(1 if bad else 0, text, few(files.notes))
 
 
 def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
@@ -198,7 +198,7 @@ def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:
     yield from (f for f in pool_audit.audit(state, facts) if not _without_nat(f))
     if configured:
         audited = felix_audit.audit(state, None)
-        yield from (f for f in audited if f.code not in _TOLD_ELSEWHERE)
+        yield from (f for f in audited if f.code not in _REPORTED_ELSEWHERE)
     yield from preflight.ranges(facts)
 
 
@@ -219,11 +219,11 @@ def _subnets(values: Iterable[object], key: str) -> tuple[IPNetwork, ...]:
 
 def _words(found: Sequence[PlacedFinding], count: int) -> str:
     counted = Counter(one.finding.severity.value for one in found)
-    told = ", ".join(
+    summary = ", ".join(
         f"{number} {name}{'' if number == 1 else 's'}" for name, number in counted.items()
     )
     objects_ = f"{count} object{'' if count == 1 else 's'}"
-    parts = [*map(str, found), f"{objects_}: {told or 'nothing found'}"]
+    parts = [*map(str, found), f"{objects_}: {summary or 'nothing found'}"]
     return "\n\n".join(parts) + "\n"
 
 

@@ -130,7 +130,7 @@ def _add_answer(add: Add) -> None:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Told:
+class Output:
     """The output of a command, and its exit status."""
 
     status: int
@@ -138,7 +138,7 @@ class Told:
     notes: tuple[str, ...]
 
 
-def explain(arguments: argparse.Namespace) -> Told:
+def explain(arguments: argparse.Namespace) -> Output:
     """Judge the flow in question, in each family, and say why.
 
     Raises:
@@ -170,7 +170,7 @@ def explain(arguments: argparse.Namespace) -> Told:
     if hollow:
         said = f"--expect {expect} is not met: nothing in the files can allow or deny"
         notes = (said, *notes)
-    return Told(1 if unexpected or hollow else 0, text, few(notes))
+    return Output(1 if unexpected or hollow else 0, text, few(notes))
 
 
 def few(notes: Sequence[str]) -> tuple[str, ...]:

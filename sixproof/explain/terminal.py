@@ -21,7 +21,7 @@ def make_lenient() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def tell(text: str, status: int) -> int:
+def write(text: str, status: int) -> int:
     """Write an answer to standard output; `status`, or `FAILED` where it cannot be written. An
     empty one only flushes what was written before.
 

@@ -90,4 +90,4 @@ def test_health_checks_tell_which_nodes_have_a_backend(
 
     Why: if it is wrong, load balancers that rely on it use nodes that drop traffic, or none.
     """
-    load_balancer_checks.must_tell_health(outside_client, covered_nodes, ip_family)
+    load_balancer_checks.must_answer_health_checks(outside_client, covered_nodes, ip_family)

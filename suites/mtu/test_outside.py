@@ -68,8 +68,8 @@ def test_packet_too_big_to_the_client_outside_names_the_right_mtu(
 ) -> None:
     """A Packet Too Big sent to a client outside has the right type and code, and the MTU of the
     tunnel, not of another link."""
-    told = path_results_from_outside.told(ip_family)
-    told.must("from outside: it is exact", pmtu_judge.signals_are_exact, ip_family)
+    signalled = path_results_from_outside.signalled(ip_family)
+    signalled.must("from outside: it is exact", pmtu_judge.signals_are_exact, ip_family)
 
 
 @pytest.mark.covers("F2/M6", "F2/M12")
@@ -77,5 +77,5 @@ def test_the_client_outside_honours_packet_too_big(
     path_results_from_outside: PathResults, ip_family: Family
 ) -> None:
     """A client outside uses the MTU from the Packet Too Big, and packets of that size arrive."""
-    told = path_results_from_outside.told(ip_family)
-    told.must("from outside: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+    signalled = path_results_from_outside.signalled(ip_family)
+    signalled.must("from outside: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

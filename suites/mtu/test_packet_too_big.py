@@ -42,15 +42,15 @@ def test_packet_too_big_names_the_paths_mtu(path_results: PathResults, ip_family
 
     Why: RFC 4443 section 3.2; over IPv4 RFC 1191 section 4.
     """
-    told = path_results.told(ip_family)
-    told.must("Packet Too Big is exact", pmtu_judge.signals_are_exact, ip_family)
+    signalled = path_results.signalled(ip_family)
+    signalled.must("Packet Too Big is exact", pmtu_judge.signals_are_exact, ip_family)
 
 
 @pytest.mark.covers("F2/M6")
 def test_packet_too_big_is_honoured(path_results: PathResults, ip_family: Family) -> None:
     """A sender that receives a smaller MTU uses it at once (RFC 8201 section 4)."""
-    told = path_results.told(ip_family)
-    told.must("Packet Too Big is honoured", pmtu_judge.signals_are_honoured, ip_family)
+    signalled = path_results.signalled(ip_family)
+    signalled.must("Packet Too Big is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
 
 @pytest.mark.covers("F2/M13")
@@ -62,5 +62,5 @@ def test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten(
     Why: RFC 8201 section 4 and RFC 1191 section 6.3 forbid trying a larger one sooner; a path that
     became wider must be discovered again.
     """
-    told = path_results.told(ip_family)
-    told.must("what was learnt expires in time", signals.kept, ip_family)
+    signalled = path_results.signalled(ip_family)
+    signalled.must("what was learnt expires in time", signals.kept, ip_family)

@@ -56,8 +56,8 @@ def test_packet_too_big_is_honoured_under_a_default_deny(
 ) -> None:
     """Under a default-deny policy, the sender uses the MTU from the Packet Too Big, and packets of
     that size pass."""
-    told = path_results_under_policies.told(ip_family)
-    told.must("under default-deny: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+    signalled = path_results_under_policies.signalled(ip_family)
+    signalled.must("under default-deny: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
 
 @pytest.mark.covers("F2/M7", "F2/M11")

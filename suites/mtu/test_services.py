@@ -48,8 +48,8 @@ def test_packet_too_big_is_honoured_through_a_cluster_ip(
 ) -> None:
     """The client of a ClusterIP uses the MTU from the Packet Too Big towards the address that it
     dials."""
-    told = path_results_through_services.told(ip_family)
-    told.must("through a service: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+    signalled = path_results_through_services.signalled(ip_family)
+    signalled.must("through a service: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
 
 
 @pytest.mark.covers("F2/M12", "F2/M11")
@@ -81,5 +81,5 @@ def test_packet_too_big_is_honoured_through_a_node_port(
 ) -> None:
     """The client of a NodePort uses the MTU from the Packet Too Big towards the node that it
     dials."""
-    told = path_results_through_node_ports.told(ip_family)
-    told.must("through a NodePort: it is honoured", pmtu_judge.signals_are_honoured, ip_family)
+    signalled = path_results_through_node_ports.signalled(ip_family)
+    signalled.must("through a NodePort: it is honoured", pmtu_judge.signals_are_honoured, ip_family)

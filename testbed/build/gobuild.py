@@ -128,7 +128,7 @@ def pending(module: Module, env: Mapping[str, str]) -> int:
     return len(set(filter(None, listed.out.splitlines())))
 
 
-def build(module: Module, into: Path, tell: Callable[[str], None]) -> Path:
+def build(module: Module, into: Path, report: Callable[[str], None]) -> Path:
     """Return the folder with the module's programs, building them when its key is new."""
     done = into / f"{module.name}-{key(module, go_version())}"
     if all((done / program).is_file() for program in module.programs):
@@ -136,12 +136,12 @@ def build(module: Module, into: Path, tell: Callable[[str], None]) -> Path:
     part = done.with_suffix(".part")
     part.mkdir(parents=True, exist_ok=True)
     env = {**ENVIRONMENT, "GOBIN": str(part)}
-    tell("fetching modules")
-    _download(module, env, tell)
-    tell("counting packages")
+    report("fetching modules")
+    _download(module, env, report)
+    report("counting packages")
     count = Count(pending(module, env), "packages")
-    tell(str(count) if count.total else "linking")
-    _install(module, env, count, tell)
+    report(str(count) if count.total else "linking")
+    _install(module, env, count, report)
     missing = [program for program in module.programs if not (part / program).is_file()]
     if missing:
         raise BedError(
@@ -152,24 +152,24 @@ def build(module: Module, into: Path, tell: Callable[[str], None]) -> Path:
     return done
 
 
-def _download(module: Module, env: Mapping[str, str], tell: Callable[[str], None]) -> None:
+def _download(module: Module, env: Mapping[str, str], report: Callable[[str], None]) -> None:
     """Fetch what the targets import (not every module of the graph), naming each as it arrives."""
     lines = _lines(["go", "list", "-deps", "-f", "{{.Name}}", *module.targets], module, env)
     fetched = 0
     for line in lines:
         if line.startswith("go: downloading "):
             fetched += 1
-            tell(f"{fetched} modules fetched, now {line.split()[2]}")
+            report(f"{fetched} modules fetched, now {line.split()[2]}")
 
 
 def _install(
-    module: Module, env: Mapping[str, str], count: Count, tell: Callable[[str], None]
+    module: Module, env: Mapping[str, str], count: Count, report: Callable[[str], None]
 ) -> None:
     flags = ["-v", "-trimpath", "-ldflags", module.flags]
     for line in _lines(["go", "install", *flags, *module.targets], module, env):
         if re.fullmatch(r"[\w.\-/~]+", line):
             count.advance()
-            tell(str(count) if count.done < count.total else "linking")
+            report(str(count) if count.done < count.total else "linking")
 
 
 def _lines(argv: list[str], module: Module, env: Mapping[str, str]) -> Iterator[str]:

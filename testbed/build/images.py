@@ -49,8 +49,8 @@ def start_engine(cache: Cache, progress: Progress) -> tuple[Engine, Path | None]
     """An engine, and the wrapper around runc when this machine needs one."""
     wrapper = None
     if engines.capability_missing():
-        with progress.step("building the runc wrapper (no CAP_SYS_RESOURCE here)") as tell:
-            wrapper = gobuild.build(gobuild.RUNTIME, cache.binaries, tell) / "runtime"
+        with progress.step("building the runc wrapper (no CAP_SYS_RESOURCE here)") as report:
+            wrapper = gobuild.build(gobuild.RUNTIME, cache.binaries, report) / "runtime"
     found = engines.existing(cache.engine)
     if found is None:
         machine.root()
@@ -68,12 +68,12 @@ def parts(cache: Cache, progress: Progress) -> recipes.BuiltParts:
         raise BedError("the program catatonit", remedy="install Debian's package catatonit")
 
     def base() -> tuple[Path, Path, Path]:
-        with progress.step("Debian base") as tell:
-            return *rootfs.build(cache.layers, tell), routing.programs(cache.layers, tell)
+        with progress.step("Debian base") as report:
+            return *rootfs.build(cache.layers, report), routing.programs(cache.layers, report)
 
     def programs(module: gobuild.Module, title: str) -> Path:
-        with progress.step(title) as tell:
-            return gobuild.build(module, cache.binaries, tell)
+        with progress.step(title) as report:
+            return gobuild.build(module, cache.binaries, report)
 
     with ThreadPoolExecutor(1) as beside:
         debian = beside.submit(base)
@@ -109,8 +109,8 @@ def build(cache: Cache, progress: Progress) -> Supply:
     machine.disk(cache.root, need)
     made = parts(cache, progress)
     engine, wrapper = start_engine(cache, progress)
-    with progress.step("node image") as tell:
-        image = nodes.ensure(engine, made, wrapper is not None, tell)
+    with progress.step("node image") as report:
+        image = nodes.ensure(engine, made, wrapper is not None, report)
     return Supply(
         mode=Mode.BUILD,
         engine=engine,
@@ -134,14 +134,14 @@ def pull(cache: Cache, progress: Progress, env: Mapping[str, str] = os.environ) 
     if given:
         kind = Path(given)
     else:
-        with progress.step("kind") as tell:
-            kind = gobuild.build(gobuild.KIND, cache.binaries, tell) / "kind"
+        with progress.step("kind") as report:
+            kind = gobuild.build(gobuild.KIND, cache.binaries, report) / "kind"
     engine, wrapper = start_engine(cache, progress)
     node = env.get("SIX_NODE_IMAGE", NODE_IMAGE)
     wanted = (node, PULLED_PROBE_IMAGE, *CALICO_IMAGES)
-    with progress.step("pulling images") as tell:
+    with progress.step("pulling images") as report:
         for number, reference in enumerate(wanted, 1):
-            tell(f"{number} of {len(wanted)}, {reference}")
+            report(f"{number} of {len(wanted)}, {reference}")
             if not engine.has_image(reference):
                 engine.run("pull", "--quiet", reference, timeout=1800)
     return Supply(

@@ -21,24 +21,24 @@ def key(parts: BuiltParts, strip_resource: bool) -> str:
 
 
 def ensure(
-    engine: Engine, parts: BuiltParts, strip_resource: bool, tell: Callable[[str], None]
+    engine: Engine, parts: BuiltParts, strip_resource: bool, report: Callable[[str], None]
 ) -> str:
     """Return the node image's reference, building the image if the engine has none of that key."""
     name = key(parts, strip_resource)
     final, bare = f"{REPOSITORY}:{name}", f"{REPOSITORY}-bare:{name}"
     if engine.has_image(final) and engine.has_image(recipes.PROBE_IMAGE):
         return final
-    tell("writing the bare node")
+    report("writing the bare node")
     packed = archive.write_archive(
         parts.layers / "bare.tar",
         [recipes.node_image(parts, bare, strip_resource), recipes.probe_image(parts)],
     )
-    tell("loading the bare node")
+    report("loading the bare node")
     engine.run("load", "--input", packed)
     packed.unlink()
-    tell("writing pod images")
+    report("writing pod images")
     images = archive.write_archive(parts.layers / "pods.tar", recipes.pod_images(parts))
-    bake(engine, bare, images, final, tell)
+    bake(engine, bare, images, final, report)
     images.unlink()
     prune(engine, name)
     return final
@@ -52,10 +52,12 @@ def prune(engine: Engine, name: str) -> None:
                 engine.attempt("image", "rm", f"{repository}:{tag}")
 
 
-def bake(engine: Engine, bare: str, images: Path, final: str, tell: Callable[[str], None]) -> None:
+def bake(
+    engine: Engine, bare: str, images: Path, final: str, report: Callable[[str], None]
+) -> None:
     """Import the pod images into a bare node's containerd and keep the result as an image."""
     discard(engine)
-    tell("importing pod images")
+    report("importing pod images")
     try:
         engine.run(
             *("run", "--name", BAKERY, "--privileged", "--network", "none"),
@@ -63,7 +65,7 @@ def bake(engine: Engine, bare: str, images: Path, final: str, tell: Callable[[st
             *("--volume", f"{images}:/images.tar:ro", "--entrypoint", "/usr/local/sbin/bake"),
             *(bare, "/build", "/images.tar"),
         )
-        tell("committing the node image")
+        report("committing the node image")
         engine.run(
             *("commit", "--change", 'ENTRYPOINT ["/usr/local/sbin/entrypoint","/sbin/init"]'),
             *("--change", "CMD []", BAKERY, final),

@@ -33,16 +33,16 @@ def key() -> str:
     return hashlib.sha256(repr((TOOLS, NODE, aptsources.RELEASE, FORMAT)).encode()).hexdigest()[:16]
 
 
-def build(into: Path, tell: Callable[[str], None]) -> tuple[Path, Path]:
+def build(into: Path, report: Callable[[str], None]) -> tuple[Path, Path]:
     """Return the layers (tools, node) as tar files, bootstrapping Debian for them once."""
     tools = into / f"tools-{key()}.tar"
     node = into / f"node-{key()}.tar"
     if tools.is_file() and node.is_file():
         return tools, node
     whole = into / f"debian-{key()}.part.tar"
-    tell("bootstrapping Debian")
+    report("bootstrapping Debian")
     bootstrap(whole, (*TOOLS, *NODE))
-    tell("splitting into layers")
+    report("splitting into layers")
     split(whole, tools, node)
     whole.unlink()
     return tools, node

@@ -33,14 +33,14 @@ _CROSS_SUBNET = re.compile(
 _TUNNEL = re.compile(r"^ *krt_tunnel = [^\n]*\n", re.M)
 
 
-def programs(into: Path, tell: Callable[[str], None]) -> Path:
+def programs(into: Path, report: Callable[[str], None]) -> Path:
     """A folder with the programs of both packages; none of them is configured or started."""
     key = hashlib.sha256(repr((PACKAGES, PROGRAMS, rootfs.key())).encode()).hexdigest()[:16]
     done = into / f"routing-{key}"
     if all((done / name).is_file() for name in PROGRAMS):
         return done
     whole = into / f"routing-{key}.part.tar"
-    tell("fetching BIRD and runit")
+    report("fetching BIRD and runit")
     rootfs.bootstrap(whole, PACKAGES, variant="extract")
     with tarfile.open(whole) as archive:
         members = {rootfs.canonical(member.name): member for member in archive}

@@ -86,13 +86,13 @@ class Progress:
                     detail = f": {state[0]}" if state[0] else ""
                     self.say(f"  ... {title}{detail} ({duration(time.monotonic() - begun)})")
 
-        def tell(text: str) -> None:
+        def report(text: str) -> None:
             state[0] = text
 
         heart = threading.Thread(target=beat, daemon=True)
         heart.start()
         try:
-            yield tell
+            yield report
         finally:
             ended.set()
             heart.join()

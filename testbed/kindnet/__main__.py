@@ -30,7 +30,7 @@ SYSCTLS = {
 }
 
 
-def tell(program: list[str], text: str) -> bool:
+def run_with_input(program: list[str], text: str) -> bool:
     """Pass commands to a program; prints its error output."""
     done = subprocess.run(program, input=text, text=True, capture_output=True, check=False)
     if done.returncode:
@@ -65,16 +65,19 @@ class Wanted:
         )
         return cls(
             rules.ruleset(cluster, node, ranges),
-            {v: "".join(f"{r}\n" for r in told) for v, told in cni.routes(nodes, node).items()},
+            {
+                v: "".join(f"{r}\n" for r in commands)
+                for v, commands in cni.routes(nodes, node).items()
+            },
             cni.config(own, mtu) if own else "",
         )
 
 
 def carry_out(wanted: Wanted, config: Path = CONFIG) -> bool:
     """Apply it to the node; False where part of it failed."""
-    well = tell(["nft", "-f", "-"], wanted.rules)
+    well = run_with_input(["nft", "-f", "-"], wanted.rules)
     for version, lines in wanted.routes.items():
-        well &= tell(["ip", f"-{version}", "-batch", "-"], lines)
+        well &= run_with_input(["ip", f"-{version}", "-batch", "-"], lines)
     # Pods come last: none may run before its node enforces policies.
     if well and wanted.config:
         cni.write(config, wanted.config)

@@ -61,7 +61,7 @@ def write(path: Path, text: str) -> None:
 def routes(nodes: Iterable[Manifest], own: str) -> dict[int, list[str]]:
     """The ip-route(8) commands for the pods of all other nodes, by IP version: each node's ranges
     are behind its InternalIP of that family."""
-    told: dict[int, list[str]] = {}
+    commands: dict[int, list[str]] = {}
     for node in nodes:
         if node["metadata"]["name"] == own:
             continue
@@ -73,5 +73,5 @@ def routes(nodes: Iterable[Manifest], own: str) -> dict[int, list[str]]:
         for one in node["spec"].get("podCIDRs", ()):
             if version(one) in via:
                 line = f"route replace {one} via {via[version(one)]} metric {METRIC}"
-                told.setdefault(version(one), []).append(line)
-    return told
+                commands.setdefault(version(one), []).append(line)
+    return commands

@@ -217,8 +217,8 @@ def _port_words(ports: Ports) -> str:
     protocol, ranges = ports
     if not ranges:
         return f"meta l4proto {protocol}"
-    told = ", ".join(f"{low}-{high}" if high > low else str(low) for low, high in ranges)
-    return f"{protocol} dport {{ {told} }}"
+    numbers = ", ".join(f"{low}-{high}" if high > low else str(low) for low, high in ranges)
+    return f"{protocol} dport {{ {numbers} }}"
 
 
 def collapsed(networks: Iterable[Network]) -> list[Network]:

@@ -87,13 +87,13 @@ def ensure(
     folder of the router's files. Returns both, the client with its addresses in the rack."""
     folder = at / "router"
     folder.mkdir(parents=True, exist_ok=True)
-    told = {
+    files = {
         folder / f"{_DAEMONS[stack.family]}.conf": configuration(variant, stack, nodes)
         for stack in variant.stacks
     }
-    changed = [path for path, text in told.items() if _other(path, text)]
+    changed = [path for path, text in files.items() if _other(path, text)]
     for path in changed:
-        path.write_text(told[path])
+        path.write_text(files[path])
     if changed or not all(map(engine.running, containers(variant))):
         _start(engine, variant, image, node_image, folder)
     four, six = (

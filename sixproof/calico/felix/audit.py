@@ -112,8 +112,8 @@ def _unknown_values(
     settings of the cluster, `beside`, are reported there."""
     for setting, field, known in _KNOWN:
         value = getattr(felix, field)
-        told = beside is not None and value == getattr(beside, field)
-        if value and not told and value.casefold() not in map(str.casefold, known):
+        shared = beside is not None and value == getattr(beside, field)
+        if value and not shared and value.casefold() not in map(str.casefold, known):
             yield FELIX_SETTING.found(
                 Severity.WARNING,
                 subject,

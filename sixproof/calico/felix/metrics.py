@@ -116,8 +116,8 @@ def out_of_sync(metrics: Metrics) -> str:
     state = metrics.value(STATE)
     if state == IN_SYNC:
         return ""
-    told = _STATES.get(state or 0.0, "no state that is known")
-    seen = f"{STATE} is {_number(state or 0.0)} ({told}), wanted {_number(IN_SYNC)}"
+    meaning = _STATES.get(state or 0.0, "no state that is known")
+    seen = f"{STATE} is {_number(state or 0.0)} ({meaning}), wanted {_number(IN_SYNC)}"
     return f"Felix is not in sync: {seen}"
 
 

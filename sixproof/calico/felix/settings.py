@@ -169,12 +169,12 @@ def _of_node(
     """The cluster's settings with a node's own object applied; the environment overrides both."""
     own = by_name[name]
     merged = _Settings({**by_name.get("default", {}), **own}, environment)
-    told = tuple(
+    settings = tuple(
         (one_line(key), one_line(_text(value))) for key, value in list(own.items())[:_MOST_SETTINGS]
     )
     return NodeFelix(
         name.removeprefix(_NODE),
-        told,
+        settings,
         merged.flag("ipv6Support") is not False,
         _settings(merged),
     )

@@ -59,8 +59,8 @@ class NodeStatuses:
         """By node; a node that has said nothing yet is there, not updated."""
         names = {json_fields.name(manifest) for manifest in self._asked}
         listed = self._cluster.list(self._kind)
-        told = map(node_status.node_status, (m for m in listed if json_fields.name(m) in names))
-        return {status.node: status for status in told}
+        statuses = map(node_status.node_status, (m for m in listed if json_fields.name(m) in names))
+        return {status.node: status for status in statuses}
 
     @classmethod
     @contextmanager
@@ -122,7 +122,7 @@ class BgpChecks:
             raise NotAsked(f"Calico asks for no BGP session over {family}", "BGPPeers, or the mesh")
         seen = wait.until(
             lambda: self._look(mine),
-            lambda told: all(o.outcome.works for o in told),
+            lambda observations: all(o.outcome.works for o in observations),
             timeout=self._settle,
         ).value
         matrix = Matrix.of(SESSIONS, seen, MatrixKind.SESSIONS)

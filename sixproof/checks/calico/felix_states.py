@@ -80,16 +80,16 @@ class FelixStates:
         """
         before = self._scraped()
         after, late, errors = self._changed(before)
-        told = [f"{node}: {one}" for node, found in errors.items() for one in found]
-        if told:
+        counted = [f"{node}: {one}" for node, found in errors.items() for one in found]
+        if counted:
             after, late, again = self._changed(after)
             errors = {node: again[node] for node in errors if again.get(node)}
-        told += [
+        counted += [
             f"{node}, since Felix started: {one}"
             for node, found in after.items()
             for one in felix_metrics.counted(found)
         ]
-        steps.attach_text("errors that Felix counted", "\n".join(told) or "none")
+        steps.attach_text("errors that Felix counted", "\n".join(counted) or "none")
         wrong = {
             node: amiss
             for node, found in after.items()
@@ -228,9 +228,9 @@ class FelixStates:
             raise refused[-1]
         found: dict[str, Metrics] = {}
         for page in self._probe.fetch(flows, self._patience):
-            told = Metrics.of(page.body) if page.observation.outcome.works else None
-            if told is not None:
-                found.setdefault(page.observation.flow.source.node, told)
+            metrics = Metrics.of(page.body) if page.observation.outcome.works else None
+            if metrics is not None:
+                found.setdefault(page.observation.flow.source.node, metrics)
         return found
 
     def _require(

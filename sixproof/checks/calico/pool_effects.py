@@ -74,8 +74,8 @@ def unrefused(refusal: Refusal, result: AddressResult) -> str:
         has = " and ".join(map(str, result.addresses))
         return f"{who} got {has}; wanted: no address, and a reason that names the pool"
     if not any(word in result.reason for word in refusal.words):
-        told = result.reason or "nothing"
-        return f"{who} has no address, and the reason does not name the pool: {told}"
+        reason = result.reason or "nothing"
+        return f"{who} has no address, and the reason does not name the pool: {reason}"
     return ""
 
 

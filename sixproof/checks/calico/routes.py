@@ -71,15 +71,15 @@ def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
     """What is wrong with a kernel's answer, "" where nothing is."""
     if seen.error:
         return f"the kernel has no route to {seen.address}: {seen.error}"
-    told = f"packets to {seen.address} go by {seen.device or 'no device'}" + (
+    sentence = f"packets to {seen.address} go by {seen.device or 'no device'}" + (
         f" via {seen.gateway}" if seen.gateway else ""
     )
     if way.device and seen.device != way.device:
-        return f"{told}, wanted {way.device} ({way.why})"
+        return f"{sentence}, wanted {way.device} ({way.why})"
     if way.tunnel is False and seen.device in _TUNNELS:
-        return f"{told}, wanted without a tunnel ({way.why})"
+        return f"{sentence}, wanted without a tunnel ({way.why})"
     if way.gateways and json_fields.address(seen.gateway) not in way.gateways:
-        return f"{told}, wanted via {' or '.join(map(str, way.gateways))} ({way.why})"
+        return f"{sentence}, wanted via {' or '.join(map(str, way.gateways))} ({way.why})"
     return ""
 
 

@@ -108,5 +108,5 @@ def _named(names: Iterable[str]) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     more = f" and {len(counts) - SHOWN} more" if len(counts) > SHOWN else ""
-    told = [f"{text} ({number})" for text, number in counts.most_common(SHOWN)]
-    return f"{', '.join(told)}{more}"
+    counted = [f"{text} ({number})" for text, number in counts.most_common(SHOWN)]
+    return f"{', '.join(counted)}{more}"

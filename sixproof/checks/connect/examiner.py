@@ -123,7 +123,7 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
     pair of nodes, protocol and family. An agent that did not answer is not waited for again."""
     known = {e.name: e for e in (*topology.pods, *topology.hosts)}
     chosen: dict[tuple[str, str, str, Family], list[Flow]] = {}
-    for measured in results.telling():
+    for measured in results.unexcused():
         if measured.matrix.kind is not MatrixKind.FLOWS:
             continue
         for wrong in measured.disagreements():
@@ -148,7 +148,7 @@ def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]
     prefix = topology.run.namespace("")
     known: dict[str, Endpoint] = {}
     counts: Counter[str] = Counter()
-    for measured in results.telling():
+    for measured in results.unexcused():
         for wrong in measured.disagreements():
             flow = wrong.observation.flow
             for end in {flow.source, flow.destination}:

@@ -24,7 +24,7 @@ WAYS = (POD, CLUSTER_IP, NODE_PORT)
 ROUTE = "by a source route"
 FULL = "full size "
 """The prefix of the name of a way that a packet of full size takes."""
-TOLD = 8
+SHOWN = 8
 """Crafted packets listed in one message."""
 Wrong = Callable[[CraftedResult], str]
 
@@ -81,12 +81,12 @@ class CraftedResults:
             classes = [Category.LEAK] if leak else []
             classes += [only] if only else [] if leak else [Category.BOTH]
             lead = f"{title}: {len(violations)} of {len(mine)} crafted packets over {family}"
-            more = [f"... and {len(violations) - TOLD} more"] if len(violations) > TOLD else []
-            text = "\n  ".join([lead, *violations[:TOLD], *more])
+            more = [f"... and {len(violations) - SHOWN} more"] if len(violations) > SHOWN else []
+            text = "\n  ".join([lead, *violations[:SHOWN], *more])
             raise evidence.wrong(text, [family], *classes)
         unknown = [str(x) for x in mine if x.status is CraftedStatus.UNKNOWN]
         if unknown:
-            raise evidence.not_measured("\n  ".join([f"{title}: not measured", *unknown[:TOLD]]))
+            raise evidence.not_measured("\n  ".join([f"{title}: not measured", *unknown[:SHOWN]]))
 
 
 def _violations(crafted_results: Iterable[CraftedResult], wrong: Wrong) -> list[str]:

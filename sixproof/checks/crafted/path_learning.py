@@ -67,11 +67,11 @@ def send_spoofed_ptbs(
         spoofed_ptb.try_all(agents, f.source, f.destination, forgers[f.source.node], silence)
         for f in flows
     ]
-    told = tuple(one for one in found if one.control_holds)
-    if not told:
+    controlled = tuple(one for one in found if one.control_holds)
+    if not controlled:
         why = "no pod takes a Packet Too Big from a pod beside it, so what it ignores is not shown"
         raise NotAsked(why, "two nodes, and a plugin that lets such a message through")
-    return told
+    return controlled
 
 
 def _matrix(title: str, source: str, cells: Iterable[Observation]) -> Judged:

@@ -152,7 +152,7 @@ class Resolution:
             VerdictError: always; it leads with the replica, where one is at fault.
         """
         __tracebackhide__ = True
-        told, wrong_answers = seen, wrong
+        observations, wrong_answers = seen, wrong
         queries = dns_replicas.questions(seen, [d.seen for d in wrong], asked, self._dns.pods)
         if queries:
             direct = self._probe.ask(queries, self._patience)
@@ -162,12 +162,12 @@ class Resolution:
             if found:
                 self._recorder.finding(found)
                 text = f"{found}\n{text}"
-            if by_replicas := dns_judge.disagreements(dns_verdict.told(direct), asked):
-                told, wrong_answers = direct, by_replicas
-        family = broken_family(dns_judge.parity(told, wrong_answers))
+            if by_replicas := dns_judge.disagreements(dns_verdict.answers(direct), asked):
+                observations, wrong_answers = direct, by_replicas
+        family = broken_family(dns_judge.parity(observations, wrong_answers))
         only = one_family([family]) if family else None
         classes = [Category.DNS, *([only] if only else [])]
-        raise evidence.wrong(text, dns_judge.families(told, wrong_answers), *classes)
+        raise evidence.wrong(text, dns_judge.families(observations, wrong_answers), *classes)
 
     def must_answer(
         self,

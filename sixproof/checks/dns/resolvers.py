@@ -68,10 +68,10 @@ class Resolvers:
         with steps.step(f"When {len(lookups)} lookups are made"):
             seen = self._probe.look_up(lookups, PATIENCE + PATIENCE_A_CALL * times)
         steps.attach_json("lookups", [o.to_json() for o in seen])
-        told = [
+        latencies = [
             f"{pod.name}: {Latencies.of(o for o in seen if o.lookup.source is pod)}" for pod in pods
         ]
-        steps.attach_text("latencies", "\n".join([*told, ""]))
+        steps.attach_text("latencies", "\n".join([*latencies, ""]))
         return seen
 
     def _may_ask(self) -> Sequence[Endpoint]:
@@ -115,8 +115,10 @@ class Resolvers:
             raise evidence.wrong(text, (), Category.DNS)
         unknown = [o for o in seen if not o.outcome.measured]
         if unknown:
-            told = f"{len(unknown)} of {len(seen)} lookups were not measured: {unknown[0].reason}"
-            raise evidence.not_measured(told)
+            sentence = (
+                f"{len(unknown)} of {len(seen)} lookups were not measured: {unknown[0].reason}"
+            )
+            raise evidence.not_measured(sentence)
         if not any(o.outcome is DnsOutcome.NOERROR for o in seen):
             said = f"not one of {len(seen)} lookups brought an address, all {seen[0].outcome}"
             raise NotAsked(said, "a name that resolves: see the other tests", True)

@@ -79,7 +79,7 @@ class PathResults:
         why = "no node made a Packet Too Big"
         return self._only(family, lambda p: signals.emitted(self.seen, p), why)
 
-    def told(self, family: Family) -> PathResults:
+    def signalled(self, family: Family) -> PathResults:
         """Only the paths whose sender received a Packet Too Big; skips without."""
         return self._only(
             family, lambda p: bool(pmtu_judge.signals(p)), "no sender received a Packet Too Big"

@@ -64,12 +64,12 @@ class Generated:
             policy_checker.must_follow(f"set {number} of seed {seed}", policies, flows)
         except VerdictError as error:
             with steps.step("When the set is made smaller"):
-                told = self._smallest(policies, flows)
+                smallest = self._smallest(policies, flows)
             again = (
                 "to repeat: pytest suites/policy/test_generated.py "
                 f"--six-generate {number} --six-seed {seed} -k 'set-{number}]'"
             )
-            text = f"{error}\n{told}\n{again}"
+            text = f"{error}\n{smallest}\n{again}"
             raise VerdictError(text, error.families, error.categories) from error
 
     def _smallest(self, policies: Sequence[Manifest], flows: Flows) -> str:

@@ -120,7 +120,7 @@ class LoadBalancerChecks:
                 targets += load_balancers.for_client(target, service, client)
         self._services.must_answer(title, [client], targets)
 
-    def must_tell_health(
+    def must_answer_health_checks(
         self, client: Endpoint, nodes: Iterable[NodeFacts], family: Family
     ) -> None:
         """The health check node port of the service with Local traffic answers a client on every
@@ -180,9 +180,9 @@ class LoadBalancerChecks:
         if not services:
             raise NotAsked(f"{title}: this cluster grants no such service", "a dual-stack cluster")
         self._require_addresses(services)
-        told = {one.name: self._announcers.of(one) for one in services}
+        announced = {one.name: self._announcers.of(one) for one in services}
         steps.attach_text(
-            "who announces", "\n".join(f"{name}: {said}" for name, said in told.items())
+            "who announces", "\n".join(f"{name}: {said}" for name, said in announced.items())
         )
         return tuple(
             target
@@ -192,7 +192,7 @@ class LoadBalancerChecks:
                 self._behind[one.name],
                 self._proxy,
                 local=one.name == load_balancers.LOCAL,
-                announced=told[one.name],
+                announced=announced[one.name],
             )
         )
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.connect.carried import must_be_open, parted
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.checks.judged import TOLD, require_right
+from sixproof.checks.judged import SHOWN, require_right
 from sixproof.checks.recorder import Recorder
 from sixproof.checks.services.expected_targets import ExpectedTargets
 from sixproof.errors import NotAsked
@@ -134,8 +134,8 @@ class ServiceChecks:
                 if (said := _wrong_source(o, expected_targets, translation)) is not None
             }
             odd = {o.flow: o for o in seen if o.flow in wrong and o.peer_saw is not None}
-            matrix, told = Matrix.of(title, worst_of(seen)), list(wrong.values())[:3]
-            self._connectivity.hold(matrix, expected_targets.expectation, context=told)
+            matrix, context = Matrix.of(title, worst_of(seen)), list(wrong.values())[:3]
+            self._connectivity.hold(matrix, expected_targets.expectation, context=context)
             last = {o.flow: o for o in seen if o.flow not in wrong} | odd
             require_right(self._recorder, MatrixKind.SOURCES, title, last.values(), wrong)
             _something_was_compared(title, seen, expected_targets, translation)
@@ -194,11 +194,11 @@ class ServiceChecks:
         A flow that no backend may answer proves nothing where others are answered."""
         opened, closed = parted(self._some(title, flows), expected_targets.closed_by)
         answered = [f for f in flows if expected_targets.target(f).candidates(f.source)]
-        telling = [f.family for f in opened if f in answered or not answered]
-        if not telling:
+        families = [f.family for f in opened if f in answered or not answered]
+        if not families:
             must_be_open(title, (), closed)
         yield opened
-        must_be_open(title, telling, closed)
+        must_be_open(title, families, closed)
 
     def _draw(
         self, title: str, expected_targets: ExpectedTargets, flows: Sequence[Flow]
@@ -326,9 +326,9 @@ class ServiceChecks:
     ) -> None:
         """Outcomes first: a backend that never answered matters only if all flows were answered."""
         spread = Spread.of(seen)
-        told = [*spread.lost(expected_targets.candidates)[:TOLD], *context]
+        lines = [*spread.lost(expected_targets.candidates)[:SHOWN], *context]
         matrix = Matrix.of(title, worst_of(seen))
-        self._connectivity.hold(matrix, expected_targets.expectation, context=told)
+        self._connectivity.hold(matrix, expected_targets.expectation, context=lines)
         misses = spread.misses(expected_targets.candidates)
         self._require(MatrixKind.BACKENDS, title, misses, [o.flow for o in seen])
 

@@ -57,9 +57,9 @@ class Plugin:
     @classmethod
     def of(cls, user: str, entry: KubeconfigEntry, cluster: Manifest) -> Plugin:
         """The plugin of a user. Raises: ClusterUnreachable if it names no command."""
-        told = json_fields.mapping(entry.value, "exec")
-        command = json_fields.text(told, "command")
-        version = json_fields.text(told, "apiVersion")
+        settings = json_fields.mapping(entry.value, "exec")
+        command = json_fields.text(settings, "command")
+        version = json_fields.text(settings, "apiVersion")
         if not command or not version:
             lacks = "command" if not command else "apiVersion"
             raise ClusterUnreachable(f"the exec plugin of user {user!r} has no {lacks}")
@@ -68,14 +68,14 @@ class Plugin:
         return cls(
             user,
             version,
-            (command, *_arguments(told.get("args"), user)),
+            (command, *_arguments(settings.get("args"), user)),
             {
                 json_fields.text(e, "name"): json_fields.text(e, "value")
-                for e in json_fields.entries(told, "env")
+                for e in json_fields.entries(settings, "env")
             },
-            json_fields.text(told, "interactiveMode") or "IfAvailable",
-            json_fields.text(told, "installHint"),
-            cluster if told.get("provideClusterInfo") is True else None,
+            json_fields.text(settings, "interactiveMode") or "IfAvailable",
+            json_fields.text(settings, "installHint"),
+            cluster if settings.get("provideClusterInfo") is True else None,
         )
 
     @property
@@ -138,15 +138,15 @@ class Plugin:
         if not answer.strip():
             raise self._failure("answered nothing", "no ExecCredential on its standard output")
         try:
-            told = json.loads(answer)
+            credential = json.loads(answer)
         except (ValueError, RecursionError) as error:
             raise self._failure("answered what is no JSON", one_line(error)) from error
-        version = json_fields.text(told, "apiVersion")
+        version = json_fields.text(credential, "apiVersion")
         if version != self.api_version:
             raise self._failure(
                 f"answered as {version!r}, the kubeconfig asks for {self.api_version!r}"
             )
-        status = json_fields.mapping(told, "status")
+        status = json_fields.mapping(credential, "status")
         if json_fields.text(status, "token"):
             return status
         if json_fields.text(status, "clientCertificateData") and json_fields.text(
@@ -162,10 +162,10 @@ class Plugin:
         )
 
 
-def _arguments(told: object, user: str) -> list[str]:
-    if told is not None and not isinstance(told, list):
+def _arguments(args: object, user: str) -> list[str]:
+    if args is not None and not isinstance(args, list):
         raise ClusterUnreachable(f"args of the exec plugin of user {user!r} must be a list")
-    return [str(one) for one in told or ()]
+    return [str(one) for one in args or ()]
 
 
 def cluster_info(cluster: KubeconfigEntry) -> Manifest:
@@ -218,14 +218,14 @@ class _Conversation:
     def until_end(self, limit: float) -> int | None:
         """Pass on its output until it ends; its exit status, None on a time-out."""
         begun = time.monotonic()
-        told = 0.0
+        reported_at = 0.0
         while (status := self._process.poll()) is None:
             spent = time.monotonic() - begun
             if spent > limit:
                 self._flush()
                 return None
-            if self._say and spent > told + (NEXT_WORD if told else FIRST_WORD):
-                told = spent
+            if self._say and spent > reported_at + (NEXT_WORD if reported_at else FIRST_WORD):
+                reported_at = spent
                 self._flush()
                 self._say(f"waiting for {self._name} for {spent:.0f} s, at most {limit:g} s")
             self._listen(0.05 if spent < 1 else _PROMPT)

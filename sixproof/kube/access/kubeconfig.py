@@ -127,8 +127,10 @@ class Kubeconfig:
         name = self.contexts[context].text(kind)
         if name in known:
             return known[name]
-        told = f"the {kind} {_quoted(name)}, which is not defined there" if name else f"no {kind}"
-        raise ClusterUnreachable(f"context {_quoted(context)} of {self.where} names {told}")
+        missing = (
+            f"the {kind} {_quoted(name)}, which is not defined there" if name else f"no {kind}"
+        )
+        raise ClusterUnreachable(f"context {_quoted(context)} of {self.where} names {missing}")
 
 
 def read(paths: Iterable[Path], where: str) -> Kubeconfig:

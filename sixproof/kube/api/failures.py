@@ -63,10 +63,10 @@ def refusal(
 ) -> ApiError:
     """The error for an answer other than 2xx; its text is the API server's own."""
     try:
-        told = json.loads(body)
+        parsed = json.loads(body)
     except ValueError:
-        told = None
-    message = json_fields.text(told, "message")
+        parsed = None
+    message = json_fields.text(parsed, "message")
     if not message and 300 <= status <= 399:
         message = (
             f"it sends us on to {one_line(headers.get('Location') or 'nowhere', 200)}; {_OTHER}"
@@ -77,7 +77,7 @@ def refusal(
     return ApiError(
         f"{purpose}: {status}: {one_line(message)}",
         status=status,
-        reason=json_fields.text(told, "reason"),
+        reason=json_fields.text(parsed, "reason"),
     )
 
 

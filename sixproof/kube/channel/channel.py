@@ -65,8 +65,8 @@ def _why(status: bytes) -> str:
     """Why a stream ended, from the Status on its last channel (``v4.channel.k8s.io``); "" where it
     ended well or there is no Status."""
     try:
-        told = json.loads(status)
-        said = json_fields.text(told, "message") or json_fields.text(told, "reason")
+        parsed = json.loads(status)
+        said = json_fields.text(parsed, "message") or json_fields.text(parsed, "reason")
     except ValueError:
         said = status.decode(errors="replace")
     return one_line(said, 200) if said else ""

@@ -34,8 +34,10 @@ def service_cidrs(objects: Iterable[Manifest], kubeadm: Manifest) -> tuple[IPNet
     The object ``kubernetes`` holds the API server's own ranges, primary family first.
     """
     ordered = sorted(objects, key=lambda o: json_fields.name(o) != "kubernetes")
-    told = json_fields.networks(c for o in ordered for c in json_fields.strings(o, "spec", "cidrs"))
-    return told or kubeadm_subnets(kubeadm, "serviceSubnet")
+    cidrs = json_fields.networks(
+        c for o in ordered for c in json_fields.strings(o, "spec", "cidrs")
+    )
+    return cidrs or kubeadm_subnets(kubeadm, "serviceSubnet")
 
 
 def service_families(
@@ -50,8 +52,8 @@ def service_families(
         return json_fields.families(cidrs)
     try:
         completed = cluster.create(_DRY_RUN, dry_run=True)
-        told = json_fields.strings(completed, "spec", "ipFamilies")
-        return tuple(Family(f) for f in told if f in set(Family))
+        families = json_fields.strings(completed, "spec", "ipFamilies")
+        return tuple(Family(f) for f in families if f in set(Family))
     except ApiError as error:
         if error.status == 0:
             raise

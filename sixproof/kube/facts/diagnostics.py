@@ -150,8 +150,8 @@ def _events(reader: _Reader, facts: ClusterFacts, run_id: str) -> Part:
     warnings = "type=Warning"
     asks = [_Ask(resources.EVENT, name, fields=warnings) for name in dict.fromkeys(names)]
     found = reader.part(EVENTS, command, asks)
-    told = [e for e in found.objects if json_fields.text(e, "type") == "Warning"]
-    newest = sorted(told, key=json_fields.name)
+    warning_events = [e for e in found.objects if json_fields.text(e, "type") == "Warning"]
+    newest = sorted(warning_events, key=json_fields.name)
     newest.sort(key=events.last_seen, reverse=True)
     return dataclasses.replace(
         found,

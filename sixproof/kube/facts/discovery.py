@@ -145,14 +145,14 @@ def _extra(
     look: BestEffortReader, seen: Mapping[str, Any], found: cni.Cni
 ) -> tuple[tuple[str, str], ...]:
     dns = [ip for s in seen["dns"] for ip in json_fields.strings(s, "spec", "clusterIPs")]
-    told = {
+    extra = {
         "cni_namespace": found.namespace,
         "dns_addresses": " ".join(dns),
         "operator": json_fields.text(seen["installation"], "spec", "variant"),
         "provider": _provider(seen["nodes"]),
         "unknown": "; ".join(look.unknown),
     }
-    return tuple((key, value) for key, value in told.items() if value)
+    return tuple((key, value) for key, value in extra.items() if value)
 
 
 def _provider(nodes: tuple[Manifest, ...]) -> str:
@@ -193,10 +193,10 @@ def node_facts(node: Manifest) -> NodeFacts:
     )
 
 
-def _os(told: str, labelled: str) -> str:
+def _os(reported: str, labelled: str) -> str:
     """A node's operating system: anything but Linux counts, whether the kubelet or the label says
     so; schedulers go by the label."""
-    return next((os for os in (told, labelled) if os and os != LINUX), told or labelled)
+    return next((os for os in (reported, labelled) if os and os != LINUX), reported or labelled)
 
 
 def kube_proxy_mode(config_map: Manifest, daemon_sets: tuple[Manifest, ...]) -> str:

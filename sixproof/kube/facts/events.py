@@ -33,10 +33,10 @@ def explain(cluster: Cluster, namespace: str, pod: str) -> str:
     try:
         found = cluster.find(resources.POD, pod, namespace)
         selector = f"involvedObject.name={pod}" if found else ""
-        told = cluster.list(resources.EVENT, namespace, fields=selector)
+        pod_events = cluster.list(resources.EVENT, namespace, fields=selector)
     except ApiError as error:
         return f"the reason cannot be read: {error}"
-    return str(diagnose(found, told))
+    return str(diagnose(found, pod_events))
 
 
 def explain_refusal(error: ApiError) -> str:
@@ -136,8 +136,8 @@ def _from_events(warnings: Sequence[Manifest]) -> Iterator[NotRunningReason]:
                 yield _with_remedy(f"no network: {plugin} says: {one_line(said)}", _NETWORK)
             else:
                 yield NotRunningReason(f"no sandbox: {one_line(message)}")
-        elif reason in _TELLING:
-            yield _with_remedy(f"{reason}: {message}", _TELLING[reason])
+        elif reason in _REMEDIES:
+            yield _with_remedy(f"{reason}: {message}", _REMEDIES[reason])
 
 
 def _message(event: Manifest) -> str:
@@ -197,7 +197,7 @@ _SCHEDULING = (
     (r"sysctl", "the node's kubelet forbids a sysctl: --six-nodes names others"),
 )
 # Reasons of events that explain why a pod does not start, with what helps.
-_TELLING: dict[str, Sequence[tuple[str, str]]] = {
+_REMEDIES: dict[str, Sequence[tuple[str, str]]] = {
     "Failed": _IMAGES,
     "BackOff": (),
     "Unhealthy": (),

@@ -139,16 +139,16 @@ def _is_hopeless(seen: Mapping[str, Manifest], name: str) -> bool:
 def _excuse(
     cluster: Cluster, namespace: str, wanted: Sequence[str], late: Sequence[str], seconds: float
 ) -> str:
-    told = late[:_EXPLAINED]
+    explained = late[:_EXPLAINED]
     reasons = cluster.gather(
-        functools.partial(events.explain, cluster, namespace, name) for name in told
+        functools.partial(events.explain, cluster, namespace, name) for name in explained
     )
     if len(set(reasons)) == 1:
-        lines = [f"{', '.join(told)}: {reasons[0]}"]
+        lines = [f"{', '.join(explained)}: {reasons[0]}"]
     else:
-        lines = [f"{name}: {reason}" for name, reason in zip(told, reasons, strict=True)]
-    if len(late) > len(told):
-        lines.append(f"and {len(late) - len(told)} more")
+        lines = [f"{name}: {reason}" for name, reason in zip(explained, reasons, strict=True)]
+    if len(late) > len(explained):
+        lines.append(f"and {len(late) - len(explained)} more")
     return (
         f"{len(late)} of {len(wanted)} pods in {namespace} not ready after {seconds:.1f} s: "
         + "; ".join(lines)

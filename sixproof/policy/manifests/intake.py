@@ -34,7 +34,7 @@ _LIKE_OURS = {"networking.k8s.aws", "networking.gke.io"}
 """API groups of others that only look like a misspelling."""
 _ROUTES = "EgressGatewayPolicy"
 """A kind of Calico's group that chooses ways, and neither allows nor denies."""
-_KINDS_TOLD = 30
+_KINDS_SHOWN = 30
 """Kinds that have a note of their own."""
 _NAMED = 3
 """Names that a note lists before it counts the others."""
@@ -76,9 +76,9 @@ class Intake:
         for left in self.left:
             by_kind.setdefault((left.kind, left.other_api), []).append(left.name)
         kinds = list(by_kind.items())
-        found = [_left_out(kind, api, names) for (kind, api), names in kinds[:_KINDS_TOLD]]
-        if len(kinds) > _KINDS_TOLD:
-            found.append(f"objects of {len(kinds) - _KINDS_TOLD} further kinds were left out")
+        found = [_left_out(kind, api, names) for (kind, api), names in kinds[:_KINDS_SHOWN]]
+        if len(kinds) > _KINDS_SHOWN:
+            found.append(f"objects of {len(kinds) - _KINDS_SHOWN} further kinds were left out")
         if self.defaulted:
             found.append(f"without metadata.namespace: read as {_listed(self.defaulted)}")
         return tuple(found)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from sixproof.errors import ManifestError, UsageError
 from sixproof.policy.manifests.manifest_compiler import described
 
-MOST_TOLD = 20
+MOST_SHOWN = 20
 """Errors that one message lists; the rest are counted."""
 
 
@@ -32,6 +32,6 @@ class Refusals(UsageError):
 
     def __init__(self, reasons: Iterable[str]) -> None:
         every = list(dict.fromkeys(reasons))
-        more = len(every) - MOST_TOLD
-        self.reasons = (*every[:MOST_TOLD], *([f"and {more} more"] if more > 0 else []))
+        more = len(every) - MOST_SHOWN
+        self.reasons = (*every[:MOST_SHOWN], *([f"and {more} more"] if more > 0 else []))
         super().__init__("\n".join(self.reasons))

@@ -33,12 +33,12 @@ _MOST_LENT = 100_000
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class End:
-    """One end of the question. `told`: an object describes it, so that labels and ports that are
-    not there are absent, not unknown. `remark` says what it represents."""
+    """One end of the question. `has_object`: an object describes it, so that labels and ports that
+    are not there are absent, not unknown. `remark` says what it represents."""
 
     endpoint: Endpoint
     said: EndpointSpec
-    told: bool = False
+    has_object: bool = False
     remark: str = ""
 
 
@@ -126,16 +126,16 @@ class Known:
             raise UsageError(f"{'/'.join(where)} has ended (phase {phase}): it sends nothing")
         known = self.roster.pods.get(where)
         if known is not None:
-            return End(said.on(known), said, told=True)
+            return End(said.on(known), said, has_object=True)
         template = self.roster.templates.get(where)
         if template is None:
             return End(said.endpoint, said)
         made = self.roster.pods_of(template)
         if not made:
-            return End(said.on(template), said, told=True)
+            return End(said.on(template), said, has_object=True)
         count = f", one of {len(made)}" if len(made) > 1 else ""
         remark = f"{template.name} is taken as its pod {made[0].name}{count}"
-        return End(said.on(made[0]), said, told=True, remark=remark)
+        return End(said.on(made[0]), said, has_object=True, remark=remark)
 
     def _service(self, said: EndpointSpec) -> End:
         found = self.snapshot.service(said.namespace, said.name)
@@ -152,7 +152,7 @@ class Known:
             )
         addresses = said.addresses or found.addresses
         end = Endpoint(name, EndpointKind.SERVICE, addresses, said.namespace)
-        return End(end, said, told=True)
+        return End(end, said, has_object=True)
 
 
 def staged(snapshot: ClusterSnapshot, ends: Iterable[End]) -> ClusterSnapshot:

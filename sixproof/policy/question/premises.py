@@ -91,19 +91,19 @@ def premises(looks: Looks, ends: tuple[End, End], snapshot: ClusterSnapshot) -> 
 
 def _of_pod(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
-    if looks.labels and not one.labels and not end.told:
+    if looks.labels and not one.labels and not end.has_object:
         yield f"{one.name} is taken to have no labels: none are known"
-    told = one.namespace in snapshot.namespaces or end.said.namespace_labels
+    namespace_known = one.namespace in snapshot.namespaces or end.said.namespace_labels
     if (
-        not told
+        not namespace_known
         and one.namespace not in {e.namespace for e in snapshot.endpoints}
         and snapshot.endpoints
     ):
         yield f"no file has namespace {one.namespace}"
-    elif looks.namespaces and not told:
+    elif looks.namespaces and not namespace_known:
         name = one.namespace
         yield f"namespace {name} is taken to have no label but its name: no file has it"
-    if looks.accounts and not end.told and not end.said.service_account:
+    if looks.accounts and not end.has_object and not end.said.service_account:
         yield f"{one.name} is taken to run as service account {one.service_account}"
     account = (one.namespace, one.service_account)
     if looks.account_labels and account not in snapshot.service_accounts:
@@ -113,7 +113,7 @@ def _of_pod(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
 
 def _named_ports(end: End, looks: Looks, snapshot: ClusterSnapshot) -> Iterator[str]:
     one = end.endpoint
-    silent = one.kind is EndpointKind.POD and not end.told and not snapshot.ports_of(one)
+    silent = one.kind is EndpointKind.POD and not end.has_object and not snapshot.ports_of(one)
     if looks.ports and silent:
         yield (
             f"{one.name} is taken to have no named ports, and a policy goes by port {looks.ports}: "

@@ -95,14 +95,14 @@ def answer(
     place = staged(place, ends)
     oracle = Oracle.of(policies, place, question.profile)
     judgements = tuple(map(oracle.judge, _flows(question, ends, place)))
-    told = (
+    notes = (
         *unnamed(() if question.namespace else (*stock.intake.defaulted, *_homeless(stock, ends))),
         *premises(looks, ends, place),
         *lent,
         *not_enforced(policies, question.profile),
         *all_inert(oracle.policies),
     )
-    return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(told)), stock.left_out())
+    return Explanation(oracle, policies, judgements, tuple(dict.fromkeys(notes)), stock.left_out())
 
 
 def _homeless(stock: Inventory, ends: Iterable[End]) -> list[str]:
@@ -155,8 +155,8 @@ def _placed(
         )
     snapshot, both = lend(snapshot, ends)
     names = " and ".join(dict.fromkeys(e.name for e in without))
-    told = f"no address is known of {names}: any will do, since no policy looks at networks"
-    return snapshot, (both[0], both[1]), (told,)
+    note = f"no address is known of {names}: any will do, since no policy looks at networks"
+    return snapshot, (both[0], both[1]), (note,)
 
 
 _HAVE_IDENTITY = (EndpointKind.POD, EndpointKind.SERVICE)

@@ -43,13 +43,13 @@ class Converged:
         return tuple(f for f in Family if any(o.flow.family is f for o in self.observations))
 
     def __str__(self) -> str:
-        told = [
+        parts = [
             f"{f} converged after {self.seconds[f]:.2f} s"
             if f in self.seconds
             else f"{f} did not converge"
             for f in self.families
         ]
-        return f"{', '.join(told)} ({self.rounds} rounds in {self.waited:.1f} s)"
+        return f"{', '.join(parts)} ({self.rounds} rounds in {self.waited:.1f} s)"
 
 
 class _Follower:

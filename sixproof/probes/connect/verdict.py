@@ -105,7 +105,7 @@ def rule(
     `answerers` are the host names that may answer; empty accepts any.
     """
     event = result.event
-    said = told(flow, result)
+    said = received_error(flow, result)
     if event == Event.ECHOED:
         return _echoed(result, answerers)
     if event == Event.SILENT:
@@ -137,7 +137,7 @@ def rule(
     return FlowVerdict(Outcome.UNKNOWN, f"the client could not try: {said}")
 
 
-def told(flow: Flow, result: protocol.FlowResult) -> str:
+def received_error(flow: Flow, result: protocol.FlowResult) -> str:
     """The error that a flow received, an ICMP error in words and with the name of its sender."""
     error = icmp_error(result.icmp, flow.family)
     named = f"{error}{_whose(flow, error)}" if error else result.detail
@@ -190,7 +190,7 @@ def _silent(
     elif flow.protocol is Protocol.TCP and result.stage == "exchange":
         seen = f"the handshake completed, then {seen}"
     if result.error:
-        seen += f"; the client met {told(flow, result)}"
+        seen += f"; the client met {received_error(flow, result)}"
     return FlowVerdict(Outcome.DROPPED, seen)
 
 

@@ -239,9 +239,9 @@ def _inner(header: Packet) -> dict[str, Any]:
     kind = getattr(carried, "type", None)
     if not isinstance(kind, int) or kind not in errors:
         return {}
-    told = getattr(carried, "nexthopmtu" if isinstance(carried, _v4().ICMP) else "mtu", 0) or 0
+    mtu = getattr(carried, "nexthopmtu" if isinstance(carried, _v4().ICMP) else "mtu", 0) or 0
     quoted = bytes(carried.original[8:])
-    return {"error": (kind, carried.code), "mtu": int(told), "quoted": quoted}
+    return {"error": (kind, carried.code), "mtu": int(mtu), "quoted": quoted}
 
 
 def _carried(header: Packet) -> Any:

@@ -119,8 +119,8 @@ class CraftedResult:
         )
         sent = f"{crafted_packet.target.name}: {crafted_packet.shape}"
         said = f"{sent} {self.status.value}; {where} the server's interface"
-        told = [f"{e.source} sent {_icmp(e).name}" for e in self.errors]
-        return "; ".join([said, *dict.fromkeys(told), *([self.doubt] if self.doubt else [])])
+        icmp_errors = [f"{e.source} sent {_icmp(e).name}" for e in self.errors]
+        return "; ".join([said, *dict.fromkeys(icmp_errors), *([self.doubt] if self.doubt else [])])
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -138,7 +138,7 @@ def verdict(title: str, seen: Sequence[DnsObservation], wrong: Sequence[DnsDisag
     lines = [f"{title}: {_lead(seen, wrong)}"]
     kinds = _kinds(wrong)
     for group in kinds[:KINDS]:
-        lines += _told(group, seen)
+        lines += _group_lines(group, seen)
     if left := sum(len(group) for group in kinds[KINDS:]):
         lines.append(f"  ... and {left} more wrong answers, all of them in the attachment")
     return "\n".join(lines)
@@ -192,7 +192,7 @@ def _kinds(wrong: Iterable[DnsDisagreement]) -> list[list[DnsDisagreement]]:
     return list(groups.values())
 
 
-def _told(group: Sequence[DnsDisagreement], seen: Sequence[DnsObservation]) -> list[str]:
+def _group_lines(group: Sequence[DnsDisagreement], seen: Sequence[DnsObservation]) -> list[str]:
     first = group[0].seen
     expected = group[0].expected
     servers = listed(d.seen.query.server.name for d in group)
@@ -236,10 +236,10 @@ def _contrast(first: DnsObservation, ways: set[str], seen: Iterable[DnsObservati
             others.setdefault(f"{theirs.question.type} over {theirs.way}", _brief(other))
         elif theirs.way not in ways:
             own.setdefault(f"over {theirs.way}", _brief(other))
-    told = [*list(own.items())[:3], *list(others.items())[: 1 if own else 2]]
-    if not told:
+    contrasts = [*list(own.items())[:3], *list(others.items())[: 1 if own else 2]]
+    if not contrasts:
         return ""
-    return "the same name, " + "; ".join(f"{way}: {what}" for way, what in told)
+    return "the same name, " + "; ".join(f"{way}: {what}" for way, what in contrasts)
 
 
 def _brief(seen: DnsObservation) -> str:

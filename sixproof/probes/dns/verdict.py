@@ -266,7 +266,7 @@ def heard(seen: Sequence[DnsObservation]) -> tuple[DnsObservation, ...]:
     return tuple(o for o in seen if o.outcome not in LOST or _asked(o) not in answered)
 
 
-def told(seen: Sequence[DnsObservation]) -> tuple[DnsObservation, ...]:
+def answers(seen: Sequence[DnsObservation]) -> tuple[DnsObservation, ...]:
     """What servers said: all but silence."""
     return tuple(o for o in seen if o.outcome not in LOST)
 

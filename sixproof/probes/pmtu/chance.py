@@ -50,10 +50,10 @@ def lost_by_chance(
         passed = [one.size for one in sent if one.event == Event.ECHOED]
         if not passed:
             continue
-        told = any(one.icmp for one in sent)
+        signalled = any(one.icmp for one in sent)
         begun = [one.event for one in sent].index(Event.ECHOED)
         mine = [LostDatagram(i, sent, k, fragment=True) for k in range(begun + 1, len(sent))]
-        mine += [LostDatagram(i, first[i], 0)] * (first[i][0].size in passed and not told)
+        mine += [LostDatagram(i, first[i], 0)] * (first[i][0].size in passed and not signalled)
         mine += [LostDatagram(i, small[i], 0), LostDatagram(i, fragments[i], 0, fragment=True)]
         if those := [one for one in mine if one.sent.event == Event.SILENT]:
             lost[flow.family][i] += those

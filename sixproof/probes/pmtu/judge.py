@@ -82,7 +82,9 @@ def one_byte_more(p: PathResult) -> Violation | None:
     if seen.event == Event.TOO_BIG:
         if seen.icmp and own == p.path.promised:
             return Violation(
-                p, ViolationKind.WRONG, f"{_told(p, seen)}, wanted EMSGSIZE of its own kernel"
+                p,
+                ViolationKind.WRONG,
+                f"{_size_and_event(p, seen)}, wanted EMSGSIZE of its own kernel",
             )
         return None
     if seen.event == Event.ECHOED:
@@ -120,7 +122,7 @@ def segments(p: PathResult) -> Violation | None:
     taken = headers + (TIMESTAMPS if bulk.timestamps else 0)
     wanted = promised - taken
     offered_back = min(promised, p.back or promised) - taken  # a server that learnt it offers less
-    offer = {mtu - headers for mtu in p.path.tellable}
+    offer = {mtu - headers for mtu in p.path.reportable_mtus}
     if bulk.segment in (wanted, offered_back) and bulk.offered in offer:
         return None
     said = f"MSS {bulk.segment} on the live socket, wanted {wanted}; its SYN offered {bulk.offered}"
@@ -202,7 +204,7 @@ def signals_are_exact(p: PathResult) -> Violation | None:
     for s in signals(p):
         if not s.error.too_big:
             return Violation(p, ViolationKind.WRONG, f"{s.sender} sent {s.error.name}")
-        if s.mtu not in p.path.tellable:
+        if s.mtu not in p.path.reportable_mtus:
             return Violation(
                 p, ViolationKind.NARROW, f"{s.sender} gave MTU {s.mtu}, though {_promise(p)}"
             )
@@ -228,7 +230,7 @@ def _lost(p: PathResult, seen: Sized, how: str) -> Violation:
         kind, contrast = ViolationKind.NARROW, f"{_promise(p)}; {SMALL} bytes pass"
     else:
         kind, contrast = ViolationKind.WRONG, f"{SMALL} bytes pass"
-    return Violation(p, kind, f"{_told(p, seen)} {how}; {contrast}")
+    return Violation(p, kind, f"{_size_and_event(p, seen)} {how}; {contrast}")
 
 
 def _stalled(p: PathResult) -> Violation:
@@ -244,7 +246,7 @@ def _stalled(p: PathResult) -> Violation:
     return Violation(p, kind, f"{said} ({_bulk(p.bulk)}); {contrast}", backwards=back)
 
 
-def _told(p: PathResult, seen: Sized) -> str:
+def _size_and_event(p: PathResult, seen: Sized) -> str:
     why = str(icmp_error(seen.icmp, p.flow.family) or seen.error)
     return f"{seen.size} bytes: {seen.event}{f' ({why})' if why else ''}"
 

@@ -61,15 +61,15 @@ class Path:
         return min((hop.mtu for hop in self.hops if not hop.carrier), default=None)
 
     @property
-    def tellable(self) -> frozenset[int]:
+    def reportable_mtus(self) -> frozenset[int]:
         """The MTUs that may be reported to a sender: of each hop that is narrower than all earlier
         ones, and of the carriers that hold less than their tunnel."""
-        told, least = {hop.mtu for hop in self.overfull}, None
+        mtus, least = {hop.mtu for hop in self.overfull}, None
         for hop in self.hops:
             if not hop.carrier and (least is None or hop.mtu < least):
-                told.add(hop.mtu)
+                mtus.add(hop.mtu)
                 least = hop.mtu
-        return frozenset(told)
+        return frozenset(mtus)
 
     @property
     def overfull(self) -> tuple[Hop, ...]:

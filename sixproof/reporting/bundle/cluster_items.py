@@ -94,8 +94,8 @@ def _component_pods(evidence: RunEvidence) -> Judged:
     ]
     why = "; ".join(part.problems) or "no pod has this label (k8s-app)"
     unseen = {what: why for label, what in wanted.items() if not by_label[label]}
-    told = ", ".join(f"{len(by_label[label])} of {what}" for label, what in wanted.items())
-    return COMPONENT_PODS.of_places(wrong, unseen, list(wanted), told)
+    summary = ", ".join(f"{len(by_label[label])} of {what}" for label, what in wanted.items())
+    return COMPONENT_PODS.of_places(wrong, unseen, list(wanted), summary)
 
 
 def _pod_addresses(evidence: RunEvidence) -> Judged:
@@ -132,8 +132,8 @@ def _pools(evidence: RunEvidence, state: CalicoState) -> Judged:
     wrong = [
         ItemFault(f"no {f} pool for pods", f) for f in evidence.families if not state.pools_of(f)
     ]
-    told = ", ".join(f"{p.name} {p.cidr}" for f in evidence.families for p in state.pools_of(f))
-    return POOLS.of_places(wrong, {}, ["pools"], told)
+    summary = ", ".join(f"{p.name} {p.cidr}" for f in evidence.families for p in state.pools_of(f))
+    return POOLS.of_places(wrong, {}, ["pools"], summary)
 
 
 def _blocks(evidence: RunEvidence, state: CalicoState) -> Judged:
@@ -157,8 +157,8 @@ def _blocks(evidence: RunEvidence, state: CalicoState) -> Judged:
                 unseen[f"{node}, {family}"] = f"no block was seen, {why}"
             else:
                 wrong.append(ItemFault(f"{node} has no {family} block of its own", family, node))
-    told = f"{len(owned)} blocks of {len(set(owned.values()))} nodes"
-    return BLOCKS.of_places(wrong, unseen, nodes, told)
+    summary = f"{len(owned)} blocks of {len(set(owned.values()))} nodes"
+    return BLOCKS.of_places(wrong, unseen, nodes, summary)
 
 
 def _bgp(evidence: RunEvidence, state: CalicoState) -> Judged:
@@ -169,10 +169,10 @@ def _bgp(evidence: RunEvidence, state: CalicoState) -> Judged:
     ready = [node.name for node in evidence.facts.nodes if node.ready]
     if len(ready) < 2 and not state.bgp.peers:
         return BGP.unused("one node, no BGPPeer: there is no peer")
-    told = evidence.part(diagnostics.EVENTS)
+    warnings = evidence.part(diagnostics.EVENTS)
     wrong = [
         ItemFault(json_fields.one_line(json_fields.text(event, "message"), 200))
-        for event in (told.objects if told else ())
+        for event in (warnings.objects if warnings else ())
         if _NO_SESSION in json_fields.text(event, "message")
         and evidence.taken - events.last_seen(event) <= STALE
     ]

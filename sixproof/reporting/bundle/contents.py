@@ -122,11 +122,11 @@ def _of_run(evidence: RunEvidence, judged: Sequence[Judged]) -> Iterator[Content
 def _examination(evidence: RunEvidence) -> Content:
     """What was seen when something failed, but for nodes and filters, which have their files, and
     the settings, which are shown as ConfigMaps."""
-    told = records.to_json(evidence.examination)
+    value = records.to_json(evidence.examination)
     for elsewhere in ("before", "after", "filters", "settings", "pods"):
-        told.pop(elsewhere, None)
+        value.pop(elsewhere, None)
     what = "what the run looked at because a test failed: pods inside, endpoints, ends of pods"
-    return Content("run/examination.json", what, told, rows=True)
+    return Content("run/examination.json", what, value, rows=True)
 
 
 def _of_part(part: Part) -> Content:

@@ -110,9 +110,9 @@ def _missing(files: Iterable[Written]) -> Iterator[str]:
         if file.content.cut:
             lines.append(f"{file.content.path}: the cluster has more than were read")
         lines += file.content.notes
-    told = dict.fromkeys(lines)
-    yield from (f"- {_cell(line)}\n" for line in told)
-    if not told:
+    reasons = dict.fromkeys(lines)
+    yield from (f"- {_cell(line)}\n" for line in reasons)
+    if not reasons:
         yield "Nothing: all parts were read, and none was cut.\n"
 
 
@@ -133,7 +133,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _cell(value: str) -> str:
     """A text of the cluster's in one cell: no markup, no line end, no secret."""
-    told = one_line(scrubbed.text(value), _LONGEST) if value else ""
+    cell = one_line(scrubbed.text(value), _LONGEST) if value else ""
     for sign in ("\\", "|", "<", "`", "*", "["):
-        told = told.replace(sign, f"\\{sign}")
-    return told
+        cell = cell.replace(sign, f"\\{sign}")
+    return cell

@@ -98,8 +98,8 @@ def _not_forwarded(seen: NodeSeen, families: tuple[Family, ...]) -> tuple[list[I
         for family, name in names.items()
         if seen.sysctls.get(name) == "0"
     ]
-    untold = [dotted(name) for name in names.values() if name not in seen.sysctls]
-    return wrong, f"{', '.join(untold)} was not reported" if untold else ""
+    unreported = [dotted(name) for name in names.values() if name not in seen.sysctls]
+    return wrong, f"{', '.join(unreported)} was not reported" if unreported else ""
 
 
 def _expiring(seen: NodeSeen) -> tuple[list[ItemFault], str]:
@@ -121,8 +121,8 @@ def _expiring(seen: NodeSeen) -> tuple[list[ItemFault], str]:
         for d, value in values.items()
         if value == "1"
     ]
-    untold = [f"net.ipv6.conf.{d}.accept_ra" for d, value in values.items() if value is None]
-    return wrong, f"{', '.join(untold)} was not reported" if untold else ""
+    unreported = [f"net.ipv6.conf.{d}.accept_ra" for d, value in values.items() if value is None]
+    return wrong, f"{', '.join(unreported)} was not reported" if unreported else ""
 
 
 def _addresses(evidence: RunEvidence) -> Judged:
@@ -154,8 +154,8 @@ def _packet_filter(evidence: RunEvidence) -> Judged:
         if owner not in found[family]
     ]
     unread = {n.node: "not read" for n in evidence.node_readings if n.node not in hooked}
-    told = f"{' and '.join(owners)} on {len(hooked)} nodes"
-    return PACKET_FILTER.of_places(wrong, unread, list(hooked), told)
+    summary = f"{' and '.join(owners)} on {len(hooked)} nodes"
+    return PACKET_FILTER.of_places(wrong, unread, list(hooked), summary)
 
 
 def _hooked(seen: FilterSeen) -> Mapping[Family, set[str]]:

@@ -60,12 +60,12 @@ def _node(manifest: Manifest) -> Manifest:
 
 def _pod(manifest: Manifest) -> Manifest:
     spec, status = (json_fields.mapping(manifest, key) for key in ("spec", "status"))
-    told = ("phase", "reason", "message", "conditions", "hostIPs", "podIPs", "startTime")
+    fields = ("phase", "reason", "message", "conditions", "hostIPs", "podIPs", "startTime")
     return {
         "metadata": _metadata(manifest),
         "spec": _some(spec, "nodeName", "hostNetwork", "dnsPolicy", "priorityClassName"),
         "status": {
-            **_some(status, *told),
+            **_some(status, *fields),
             **{
                 key: list(map(_container_status, json_fields.entries(status, key)))
                 for key in ("initContainerStatuses", "containerStatuses")
@@ -130,8 +130,8 @@ def _setting(text: str) -> object:
         held = None
     if isinstance(held, dict):
         return held
-    told = scrubbed.directives(text)
-    return told.splitlines() if "\n" in told else told
+    scrubbed_text = scrubbed.directives(text)
+    return scrubbed_text.splitlines() if "\n" in scrubbed_text else scrubbed_text
 
 
 def _service(manifest: Manifest) -> Manifest:

@@ -122,8 +122,8 @@ def conclude(results: Results) -> Conclusions:
     ]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
     left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
-    told = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
-    given, alone = _with_cases(chosen, told)
+    test_conclusions = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
+    given, alone = _with_cases(chosen, test_conclusions)
     counted = (_counted(conclusion, situation) for conclusion in given)
     every = sorted((*counted, *rest, *alone), key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
@@ -135,8 +135,8 @@ def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
     kind, _, node = cause.place.partition(" ")
     if kind != "node" or not conclusion.measured:
         return conclusion
-    told = counters.moved(situation, node, cause.families)
-    return dataclasses.replace(conclusion, moved=told)
+    moved = counters.moved(situation, node, cause.families)
+    return dataclasses.replace(conclusion, moved=moved)
 
 
 def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
@@ -168,13 +168,13 @@ def _own_words(cases: Iterable[Case]) -> list[Conclusion]:
     return [Conclusion((), (), cases=tuple(group)) for group in groups.values()]
 
 
-def _with_cause(told: Conclusion, causes: Iterable[Cause]) -> Conclusion:
+def _with_cause(conclusion: Conclusion, causes: Iterable[Cause]) -> Conclusion:
     """What tests said themselves, with the cause that broke them, or that concerns what they are
     about: a device of a node, an address of it."""
     for cause in causes:
-        if all(_speaks(case, cause) for case in told.cases):
-            return dataclasses.replace(told, causes=(cause,))
-    return told
+        if all(_speaks(case, cause) for case in conclusion.cases):
+            return dataclasses.replace(conclusion, causes=(cause,))
+    return conclusion
 
 
 def _speaks(case: Case, cause: Cause) -> bool:
@@ -184,11 +184,11 @@ def _speaks(case: Case, cause: Cause) -> bool:
     return here or cause.broke(case)
 
 
-def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
+def _one_a_place(conclusions: Iterable[Conclusion]) -> list[Conclusion]:
     """Those with causes of one kind at one place as one, the surest cause first."""
     groups: dict[tuple[str, str], list[Conclusion]] = {}
     unknown: list[Conclusion] = []
-    for one in told:
+    for one in conclusions:
         if one.known:
             groups.setdefault((one.causes[0].code, one.causes[0].place), []).append(one)
         else:
@@ -205,12 +205,12 @@ def _one_a_place(told: Iterable[Conclusion]) -> list[Conclusion]:
 
 
 def _with_cases(
-    chosen: Sequence[Conclusion], told: Iterable[Conclusion]
+    chosen: Sequence[Conclusion], test_conclusions: Iterable[Conclusion]
 ) -> tuple[list[Conclusion], list[Conclusion]]:
     """The conclusions, each with the tests that are about its place; and what is left."""
     given = list(chosen)
     left: list[Conclusion] = []
-    for one in told:
+    for one in test_conclusions:
         for index, conclusion in enumerate(given):
             if _speaks_of(one, conclusion):
                 cases = (*conclusion.cases, *one.cases)
@@ -221,15 +221,15 @@ def _with_cases(
     return given, left
 
 
-def _speaks_of(told: Conclusion, conclusion: Conclusion) -> bool:
+def _speaks_of(test_conclusion: Conclusion, conclusion: Conclusion) -> bool:
     """Whether a cause that is known is one of the conclusion's, or else the tests are about its
     place. What a test found wrong is never explained by what could not be measured."""
-    if told.known:
-        return any(cause in conclusion.causes for cause in told.causes)
-    if told.measured and not conclusion.measured:
+    if test_conclusion.known:
+        return any(cause in conclusion.causes for cause in test_conclusion.causes)
+    if test_conclusion.measured and not conclusion.measured:
         return False
     cause = conclusion.causes[0]
-    return all(any(map(cause.is_at, case.subjects)) for case in told.cases)
+    return all(any(map(cause.is_at, case.subjects)) for case in test_conclusion.cases)
 
 
 def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:
@@ -241,7 +241,7 @@ def _carried(results: Results) -> list[Flow]:
     """Flows that worked as expected: what cannot have been under a cause that forbids them."""
     return [
         seen.flow
-        for measured in results.telling()
+        for measured in results.unexcused()
         for seen in measured.matrix.cells.values()
         if seen.outcome.works
     ]

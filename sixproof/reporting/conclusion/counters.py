@@ -10,7 +10,7 @@ from sixproof.model import Family
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
 
-TOLD = 3
+SHOWN = 3
 FACTOR = 2
 """By how much more a counter must have risen than on each other node: some move everywhere."""
 
@@ -33,12 +33,12 @@ def moved(situation: Situation, node: str, families: Collection[Family]) -> str:
     }
     here = rose.pop(node, {})
     most = {name: max([0, *(other.get(name, 0) for other in rose.values())]) for name in here}
-    told = [
+    risen = [
         (by, name)
         for name, by in here.items()
         if by > FACTOR * most[name] and _is_of(name, families)
     ]
-    best = [f"{name} by {by}" for by, name in sorted(told, reverse=True)[:TOLD]]
+    best = [f"{name} by {by}" for by, name in sorted(risen, reverse=True)[:SHOWN]]
     return f"counters that rose there during the run: {said_list(best)}" if best else ""
 
 

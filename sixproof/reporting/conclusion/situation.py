@@ -48,7 +48,9 @@ class Situation:
     @functools.cached_property
     def _wrong(self) -> tuple[tuple[MatrixKind, Disagreement], ...]:
         """All wrong cells with the kind of their matrix: compared once, since every rule asks."""
-        return tuple((m.matrix.kind, w) for m in self.results.telling() for w in m.disagreements())
+        return tuple(
+            (m.matrix.kind, w) for m in self.results.unexcused() for w in m.disagreements()
+        )
 
     @property
     def wrong(self) -> tuple[Disagreement, ...]:
@@ -79,7 +81,7 @@ class Situation:
         }
         return frozenset(
             key
-            for measured in self.results.telling()
+            for measured in self.results.unexcused()
             if measured.matrix.kind is MatrixKind.FLOWS
             for key, seen in measured.matrix.cells.items()
             if seen.outcome.works and key in wrong
@@ -91,7 +93,7 @@ class Situation:
 
     def seen_of(self, *kinds: MatrixKind) -> Iterator[Observation]:
         """All cells of matrices of these kinds, right and wrong."""
-        for measured in self.results.telling():
+        for measured in self.results.unexcused():
             if measured.matrix.kind in kinds:
                 yield from measured.matrix.cells.values()
 
@@ -99,7 +101,7 @@ class Situation:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """Pods and host networks of known nodes that were measured."""
         found: dict[tuple[str, tuple[IPAddress, ...]], Endpoint] = {}
-        for measured in self.results.telling():
+        for measured in self.results.unexcused():
             for seen in measured.matrix.cells.values():
                 for end in (seen.flow.source, seen.flow.destination):
                     if end.node and end.kind in (EndpointKind.POD, EndpointKind.HOST):

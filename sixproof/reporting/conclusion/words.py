@@ -43,19 +43,19 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     return (lead, *facts)
 
 
-def left(told: Conclusions) -> str:
+def left(conclusions: Conclusions) -> str:
     """What the causes do not explain, "" where they explain all or none is known."""
-    if not told.unexplained:
+    if not conclusions.unexplained:
         return ""
-    verb = "is" if told.unexplained == 1 else "are"
-    return f"{_counted(told.unexplained, 'test')} {verb} explained by none of these causes"
+    verb = "is" if conclusions.unexplained == 1 else "are"
+    return f"{_counted(conclusions.unexplained, 'test')} {verb} explained by none of these causes"
 
 
-def first_lines(told: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
+def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
     """What a report begins with, in its order: the first line of each conclusion and what these
     leave, and the sentences about what could not be proven."""
-    concluded = (*(one.headline for one in told.every), *filter(None, (left(told),)))
-    return (*concluded, *unproven) if told.lead else (*unproven, *concluded)
+    concluded = (*(one.headline for one in conclusions.every), *filter(None, (left(conclusions),)))
+    return (*concluded, *unproven) if conclusions.lead else (*unproven, *concluded)
 
 
 def _counted(number: int, what: str) -> str:

@@ -189,15 +189,15 @@ def _lead(patterns: Sequence[Pattern]) -> list[str]:
 def _cells(patterns: Sequence[Pattern], notes: Notes | None, limit: int) -> Iterator[str]:
     """The first pairs of every pattern in turn, up to the limit, and how many cells are left."""
     left = sum(len(p.cells) for p in patterns)
-    told = 0
+    shown = 0
     for index, pattern in enumerate(patterns):
         groups = _alike(pattern.cells)
-        share = max(1, (limit - told) // (len(patterns) - index))
+        share = max(1, (limit - shown) // (len(patterns) - index))
         because = ""
         for number, group in enumerate(groups[:share]):
             port_specs = [d.observation.flow.asked for d in group]
             first, second = cell_evidence(group[0], notes, port_specs=port_specs)
-            told += 1
+            shown += 1
             left -= len(group)
             if number < _DETAILED:
                 yield first

@@ -88,13 +88,13 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
     Matrices that agree are diagnosed as one, so that a cause that hits many tests is one fault.
     """
     found: list[_Found] = []
-    for group in merged(results.telling()):
+    for group in merged(results.unexcused()):
         for pattern in diagnose(group.matrix, group.wrong):
             keys = {_key(cell) for cell in pattern.cells}
             members = showing(group.members, pattern.cells)
             mixed = 0 if group.through else len(keys & group.mixed)
-            told = _to_services(pattern) if group.through else pattern
-            found.append(_Found(told, members, mixed, group.ends))
+            found_pattern = _to_services(pattern) if group.through else pattern
+            found.append(_Found(found_pattern, members, mixed, group.ends))
     return tuple(sorted((f.fault() for f in _distinct(_gathered(found))), key=_order))
 
 
@@ -126,7 +126,7 @@ class _Found:
         if mine.kind not in (other.kind, MatrixKind.FLOWS):
             return False
         if mine.scope is None or mine.state is not CellState.BLOCKED:
-            return _told_alike(mine) == _told_alike(other)
+            return _pattern_key(mine) == _pattern_key(other)
         silent = _silent_where_refused(other)
         if other.state not in (CellState.BLOCKED, CellState.OTHER) and not silent:
             return False
@@ -221,7 +221,7 @@ def _through(pattern: Pattern) -> bool:
     return all(behind(cell.observation.flow.destination) for cell in pattern.cells)
 
 
-def _told_alike(pattern: Pattern) -> tuple[object, ...]:
+def _pattern_key(pattern: Pattern) -> tuple[object, ...]:
     reason = pattern.cells[0].observation.reason if pattern.scope is None else ""
     place = (pattern.where, pattern.port_specs, reason)
     return pattern.kind, pattern.state, pattern.families, *place

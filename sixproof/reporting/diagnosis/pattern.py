@@ -124,8 +124,8 @@ class Pattern:
 
     def _must(self, *, always: bool = False) -> str:
         words = _MUST.get(self.state, "")
-        told = always or self.spared or self.state is CellState.LEAK
-        return f"{words} " if words and told else ""
+        needed = always or self.spared or self.state is CellState.LEAK
+        return f"{words} " if words and needed else ""
 
     def _because(self) -> str:
         """What decided, where one reason of a policy holds for all cells."""

@@ -42,8 +42,10 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
             found += _Explanation(field, state, cells, here).patterns()
         found += unmeasured(family, [d for d in here if _state(d) is CellState.UNKNOWN])
     patterns = (_called(pattern, matrix.kind) for pattern in _joined(found))
-    told = [contrasted(pattern, fields, states) for pattern in patterns]
-    return tuple(sorted(told, key=lambda p: (p.state is CellState.UNKNOWN, -len(p.cells))))
+    with_contrasts = [contrasted(pattern, fields, states) for pattern in patterns]
+    return tuple(
+        sorted(with_contrasts, key=lambda p: (p.state is CellState.UNKNOWN, -len(p.cells)))
+    )
 
 
 def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:

@@ -155,8 +155,8 @@ class _Blame:
 
 
 def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
-    told = [m for m in results.telling() if m.expected is not None]
-    judged = [m for m in told if m.matrix.kind is MatrixKind.FLOWS]
+    compared = [m for m in results.unexcused() if m.expected is not None]
+    judged = [m for m in compared if m.matrix.kind is MatrixKind.FLOWS]
     limited = sum(
         wrong.observation.flow.family is family
         for measured in results.excused()
@@ -172,7 +172,7 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     asked = (c for c in results.cases if c.family is family and not blame.of_another(c, family))
     return FamilyVerdict(
         family,
-        others=_others(told, family),
+        others=_others(compared, family),
         cells=sum((m.states(family) for m in judged), Counter[CellState]()),
         cases=Counter(case.outcome for case in asked),
         failed=sum(blame.failed(case, family) for case in results.cases),
@@ -183,10 +183,10 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     )
 
 
-def _others(told: Iterable[Measured], family: Family) -> Mapping[MatrixKind, tuple[int, int]]:
+def _others(compared: Iterable[Measured], family: Family) -> Mapping[MatrixKind, tuple[int, int]]:
     """Of each other kind how many cells are as expected, and how many there are."""
     found: dict[MatrixKind, tuple[int, int]] = {}
-    for measured in told:
+    for measured in compared:
         kind = measured.matrix.kind
         states = measured.states(family)
         if kind is not MatrixKind.FLOWS and states:

@@ -13,7 +13,7 @@ from sixproof.probes.pmtu.probe import PathResult, PathRun
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.reporting.diagnosis.evidence import wrong
 
-TOLD = 4
+SHOWN = 4
 """Passages shown in full; the others by name only."""
 
 
@@ -43,12 +43,12 @@ def sizes(path_result: PathResult) -> str:
         for word, those in (("passed", passed), ("too big", refused), ("silence", vanished))
         if those
     ]
-    told = dict.fromkeys(f"{s.sender} gave MTU {s.mtu}" for s in signals(path_result))
+    reported_mtus = dict.fromkeys(f"{s.sender} gave MTU {s.mtu}" for s in signals(path_result))
     if path_result.lost:
         parts.append(f"{', '.join(map(str, path_result.lost))} lost once, by chance")
     bulk = path_result.bulk
     carried = f"{bulk.event} after {bulk.elapsed:.2f} s, MSS {bulk.segment}"
-    return "; ".join([*parts, *told, f"TCP bulk {carried}"])
+    return "; ".join([*parts, *reported_mtus, f"TCP bulk {carried}"])
 
 
 def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Rule) -> VerdictError:
@@ -57,14 +57,14 @@ def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Ru
     family = violations[0].path_result.flow.family
     lines = [f"{title}: {len(violations)} of {len(seen.over(family))} ordered pairs over {family}"]
     lines += [f"  {kind.value}" for kind in kinds]
-    for violation in violations[:TOLD]:
+    for violation in violations[:SHOWN]:
         path_result = violation.path_result
         lines.append(f"  {path_result.name}: {violation.said}")
         if violation.kind in (ViolationKind.BLACK_HOLE, ViolationKind.NARROW):
             way = _way(violation, seen)
             lines.append(f"    {_first_hop(way)}; {trace(way, seen)}")
         lines += [f"    {line}" for line in list(drawing(_way(violation, seen)))[1:]]
-    lines += [f"  {c.path_result.name}: {c.said}" for c in violations[TOLD:]]
+    lines += [f"  {c.path_result.name}: {c.said}" for c in violations[SHOWN:]]
     if place := suspect(violations, seen):
         lines.append(f"  look at {place} first")
     return wrong("\n".join(lines), [family], *categories(violations, seen, rule))
@@ -72,8 +72,8 @@ def verdict(title: str, violations: Sequence[Violation], seen: PathRun, rule: Ru
 
 def accounts(violations: Sequence[Violation], seen: PathRun) -> tuple[str, ...]:
     """What kernels counted, a line for each complaint that is about a lost or refused packet."""
-    told = (ViolationKind.BLACK_HOLE, ViolationKind.NARROW)
-    return tuple(str(trace(_way(c, seen), seen)) if c.kind in told else "" for c in violations)
+    kinds = (ViolationKind.BLACK_HOLE, ViolationKind.NARROW)
+    return tuple(str(trace(_way(c, seen), seen)) if c.kind in kinds else "" for c in violations)
 
 
 def suspect(violations: Sequence[Violation], seen: PathRun) -> str:

@@ -39,8 +39,8 @@ def overview(
 ) -> str:
     """The page, self-contained; `conclusions` are those of `conclude`, where these are known, and
     `diagnostics` the file of diagnostics beside it, "" where there is none."""
-    told = conclude(results) if conclusions is None else conclusions
-    shown = chosen(results, told.found, MATRICES)
+    concluded = conclude(results) if conclusions is None else conclusions
+    shown = chosen(results, concluded.found, MATRICES)
     order = list(Severity)
     ledger = results.ledger()
     counts = results.counts()
@@ -56,12 +56,12 @@ def overview(
         unproven_title=closed.TITLE,
         sentences=closed.unproven(results),
         conclusion_title=words.TITLE,
-        conclusions=told.every,
-        conclusions_lead=told.lead,
+        conclusions=concluded.every,
+        conclusions_lead=concluded.lead,
         doubt=words.doubt,
         explains=words.explains,
-        left=words.left(told),
-        problems=told.problems,
+        left=words.left(concluded),
+        problems=concluded.problems,
         hidden=words.HIDDEN,
         findings=sorted(closed.others(results), key=lambda f: order.index(f.severity)),
         severities=_SEVERITIES,

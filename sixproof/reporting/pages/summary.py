@@ -51,12 +51,12 @@ def summary_lines(
     `conclusions` are those of `conclude`, where the caller has them. The verdicts come last, next
     to the prompt.
     """
-    told = conclude(results) if conclusions is None else conclusions
+    concluded = conclude(results) if conclusions is None else conclusions
     unproven = (closed.TITLE, list(_unproven(results, width)))
-    conclusion = (words.TITLE, list(_conclusions(told, width)))
+    conclusion = (words.TITLE, list(_conclusions(concluded, width)))
     sections = (
-        *((conclusion, unproven) if told.lead else (unproven, conclusion)),
-        ("", list(_matrices(results, told.found, width))),
+        *((conclusion, unproven) if concluded.lead else (unproven, conclusion)),
+        ("", list(_matrices(results, concluded.found, width))),
         ("Findings", list(_findings(closed.others(results), width))),
         ("Known limitations of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
@@ -88,21 +88,21 @@ def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> It
             yield Text()
         yield from matrix_lines(measured.matrix, measured.expected, width=width)
     if left := len(results.matrices) - len(shown):
-        wrong = sum(bool(m.disagreements()) for m in results.telling())
+        wrong = sum(bool(m.disagreements()) for m in results.unexcused())
         wrong -= sum(bool(m.disagreements()) for m in shown)
         said = f"{wrong} of them with wrong cells" if wrong else "all as expected"
         yield Text(f"{left} more matrices, {said}", Tone.QUIET)
 
 
-def _conclusions(told: Conclusions, width: int) -> Iterator[Text]:
-    for conclusion in told.every[:CONCLUSIONS]:
+def _conclusions(concluded: Conclusions, width: int) -> Iterator[Text]:
+    for conclusion in concluded.every[:CONCLUSIONS]:
         yield from _conclusion(conclusion, width)
-    if len(told.every) > CONCLUSIONS:
-        left = len(told.every) - CONCLUSIONS
+    if len(concluded.every) > CONCLUSIONS:
+        left = len(concluded.every) - CONCLUSIONS
         yield Text(f"  ... and {left} more, see the overview", Tone.QUIET)
-    if unexplained := words.left(told):
+    if unexplained := words.left(concluded):
         yield from _paragraph(Text("  - ", Tone.UNSURE), unexplained, width)
-    for problem in told.problems:
+    for problem in concluded.problems:
         yield from _paragraph(Text("  - ", Tone.QUIET), problem, width)
 
 

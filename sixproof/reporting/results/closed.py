@@ -25,10 +25,10 @@ def unproven(results: Results) -> tuple[str, ...]:
 
 def others(results: Results) -> tuple[Finding, ...]:
     """The findings that are not reported here."""
-    return tuple(f for f in results.findings if f not in _told(results))
+    return tuple(f for f in results.findings if f not in _policy_findings(results))
 
 
-def _told(results: Results) -> tuple[Finding, ...]:
+def _policy_findings(results: Results) -> tuple[Finding, ...]:
     return tuple(
         f
         for f in results.findings
@@ -38,7 +38,7 @@ def _told(results: Results) -> tuple[Finding, ...]:
 
 def _policies(results: Results) -> Iterator[str]:
     order = list(Severity)
-    for finding in sorted(_told(results), key=lambda f: order.index(f.severity)):
+    for finding in sorted(_policy_findings(results), key=lambda f: order.index(f.severity)):
         yield str(finding)
 
 

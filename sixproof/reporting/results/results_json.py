@@ -84,7 +84,7 @@ class Results:
         """The tests that failed as is known of this cluster: reported, but not as faults."""
         return tuple(c for c in self.cases if c.outcome is CaseOutcome.XFAILED)
 
-    def telling(self) -> tuple[Measured, ...]:
+    def unexcused(self) -> tuple[Measured, ...]:
         """The matrices whose wrong cells are faults: all but those of such tests."""
         return self._of_limits(False)
 
@@ -149,8 +149,8 @@ class Results:
         if not isinstance(value, dict):
             raise UsageError(f"{path}: not an object")
         if value.get("schema") != SCHEMA:
-            told = f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}"
-            raise UsageError(f"{path}: {told}")
+            sentence = f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}"
+            raise UsageError(f"{path}: {sentence}")
         try:
             return records.from_json(cls, value)
         except RecordError as error:

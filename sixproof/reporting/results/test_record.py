@@ -103,12 +103,12 @@ def foreign_findings(heard: Iterable[Foreign]) -> tuple[Finding, ...]:
 
 def _foreign_finding(place: str, datagrams: int, connections: int) -> Finding:
     counts = ((datagrams, "datagram"), (connections, "connection"))
-    told = [f"{n} foreign {what}{'s' if n > 1 else ''}" for n, what in counts if n]
+    parts = [f"{n} foreign {what}{'s' if n > 1 else ''}" for n, what in counts if n]
     verb = "was" if datagrams + connections == 1 else "were"
     return FOREIGN_TRAFFIC.found(
         Severity.NOTE,
         place,
-        f"{' and '.join(told)} {verb} ignored",
+        f"{' and '.join(parts)} {verb} ignored",
         remedy="not of this run, so not answered: another run, a scanner, a stale address",
     )
 

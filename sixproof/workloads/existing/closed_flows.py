@@ -48,7 +48,7 @@ def findings(policies: ExistingPolicies, topology: ProbeTopology) -> tuple[Findi
     except (ApiError, ManifestError) as error:
         return (unknown(error),)
     closed = [found for one in judged if (found := _closed(one)) is not None]
-    return (*_told(closed, judged, topology), *_doubtful(judged))
+    return (*_finding_per_policy(closed, judged, topology), *_doubtful(judged))
 
 
 def unknown(error: ApiError | ManifestError) -> Finding:
@@ -83,7 +83,7 @@ def _closed(judgement: Judgement) -> Closed | None:
     return Closed(judgement.flow, tuple((p, d) for p, d in denied if p is not None))
 
 
-def _told(
+def _finding_per_policy(
     closed: Sequence[Closed], judged: Sequence[Judgement], topology: ProbeTopology
 ) -> Iterator[Finding]:
     """Policies of one kind and name, as admission puts them into each namespace, count as one."""
@@ -146,8 +146,8 @@ def _share(counts: Counter[Family], asked: Counter[Family]) -> str:
     total = sum(asked.values())
     if len({(counts[f], asked[f]) for f in asked}) == 1:
         number = sum(counts.values())
-        told = "all" if number == total else f"{number} of"
-        return f"{told} {total} flows ({' and '.join(asked)} alike)"
+        part = "all" if number == total else f"{number} of"
+        return f"{part} {total} flows ({' and '.join(asked)} alike)"
     parts = [f"{counts[f]} of {asked[f]} {f} flows" for f in asked if counts[f]]
     spared = [f"no {f} one" for f in asked if not counts[f]]
     return ", ".join([*parts, *spared])

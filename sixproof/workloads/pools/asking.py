@@ -158,6 +158,6 @@ def result(cluster: Cluster, refusal: Refusal, timeout: float) -> AddressResult:
 def _look(cluster: Cluster, one: Asking) -> AddressResult:
     found = cluster.find(resources.POD, one.name, one.namespace)
     selector = f"involvedObject.name={one.name}"
-    told = cluster.list(resources.EVENT, one.namespace, fields=selector)
+    pod_events = cluster.list(resources.EVENT, one.namespace, fields=selector)
     ips = (json_fields.text(e, "ip") for e in json_fields.entries(found, "status", "podIPs"))
-    return AddressResult(json_fields.addresses(ips), events.diagnose(found, told).what)
+    return AddressResult(json_fields.addresses(ips), events.diagnose(found, pod_events).what)

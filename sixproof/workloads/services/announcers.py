@@ -31,11 +31,11 @@ class Announcers:
         """One phrase about a service that has addresses: what announces each of them."""
         if node := self.at_the_link.get((found.namespace, found.name)):
             return f"MetalLB announces it from {node} (L2)"
-        told = dict.fromkeys(map(self._address, found.load_balancer_addresses))
-        if told.keys() == {""}:
+        announcers = dict.fromkeys(map(self._address, found.load_balancer_addresses))
+        if announcers.keys() == {""}:
             kind = found.load_balancer_class
             return f"its provider is not known{f', class {kind}' if kind else ''}"
-        return ", ".join(filter(None, told))
+        return ", ".join(filter(None, announcers))
 
     def strays(self, services: Iterable[Service]) -> dict[str, Subject]:
         """Addresses outside Calico's pools where Calico assigned others: one provider assigns all

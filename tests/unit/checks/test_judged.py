@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from sixproof.checks.judged import TOLD, expecting_all, require, require_right
+from sixproof.checks.judged import SHOWN, expecting_all, require, require_right
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import VerdictError
 from sixproof.model import Family, Flow, Judged, Matrix, MatrixKind, Outcome
@@ -69,17 +69,17 @@ def test_a_message_names_so_many_flows_and_the_class(
     observed = [
         dataclasses.replace(seen(Outcome.ALLOWED, f), flow=_numbered(flow(f), n))
         for f in Family
-        for n in range(TOLD)
+        for n in range(SHOWN)
     ]
     wrong = {o.flow: "seen amiss" for o in observed if family in (None, o.flow.family)}
     with pytest.raises(VerdictError) as red:
         require_right(cast(Recorder, kept), MatrixKind.SOURCES, "ask", observed, wrong)
     assert str(red.value).startswith(f"ask: {len(wrong)} flows are wrong\n")
-    assert str(red.value).count("seen amiss") == TOLD
+    assert str(red.value).count("seen amiss") == SHOWN
     assert ("... and 12 more flows" in str(red.value)) is (family is None)
     assert red.value.categories == {category}
     ((matrix, _),) = kept.judged
-    assert len(matrix.cells) == 2 * TOLD
+    assert len(matrix.cells) == 2 * SHOWN
     assert sum(o.outcome is Outcome.WRONG for o in matrix.observations()) == len(wrong)
 
 

@@ -47,7 +47,7 @@ def test_output_that_fails(
     """A closed pipe keeps the status, anything else is told."""
     stream = Broken(error, tmp_path / "out")
     monkeypatch.setattr("sys.stdout", stream)
-    assert terminal.tell("text", 1) == status
+    assert terminal.write("text", 1) == status
     assert capsys.readouterr().err == said
     stream.file.close()
 
@@ -58,7 +58,7 @@ def test_output_that_is_closed(
 ) -> None:
     """Nothing to say is no failure there."""
     monkeypatch.setattr("sys.stdout", None)
-    assert terminal.tell(text, 0) == (terminal.FAILED if text else 0)
+    assert terminal.write(text, 0) == (terminal.FAILED if text else 0)
     assert ("it is closed" in capsys.readouterr().err) is bool(text)
 
 

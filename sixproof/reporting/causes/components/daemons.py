@@ -88,11 +88,11 @@ def _last_update(seen: NodeSeen | None) -> str:
     """When kube-proxy had last updated its rules, by its health port; "" where it does not say."""
     body = next((h.body for h in seen.health if h.asked == reader.KUBE_PROXY), "") if seen else ""
     try:
-        told = str(json.loads(body)["lastUpdated"])
-        when = datetime.datetime.strptime(told[:19], "%Y-%m-%d %H:%M:%S")
+        timestamp = str(json.loads(body)["lastUpdated"])
+        when = datetime.datetime.strptime(timestamp[:19], "%Y-%m-%d %H:%M:%S")
     except (ValueError, KeyError, TypeError):
         return ""
-    return when.strftime("%H:%M:%S UTC") if "UTC" in told else ""
+    return when.strftime("%H:%M:%S UTC") if "UTC" in timestamp else ""
 
 
 def _to_services(node: str) -> Callable[[Disagreement], bool]:

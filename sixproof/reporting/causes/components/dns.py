@@ -36,8 +36,8 @@ def find(situation: Situation) -> Iterator[Cause]:
     well = [replica for replica in asked if replica not in sick]
     if sick and well:
         for replica, rows in sick.items():
-            told = _by_the_api(situation, *replica)
-            yield _replica(replica, rows, len(asked[replica]), well, told)
+            pod_state = _by_the_api(situation, *replica)
+            yield _replica(replica, rows, len(asked[replica]), well, pod_state)
     elif wrong_answers := [
         o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED
     ]:
@@ -83,7 +83,7 @@ def _replica(
     rows: list[Observation],
     total: int,
     well: list[tuple[str, str]],
-    told: list[str],
+    pod_state: list[str],
 ) -> Cause:
     name, node = replica
     ways = [f for f in Family if any(Family.of(o.flow.address) is f for o in rows)]
@@ -120,7 +120,7 @@ def _replica(
         hits=hits,
         evidence=(
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
-            *told,
+            *pod_state,
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
     )

@@ -79,8 +79,8 @@ class FlowPackets:
     def of(self, wrong: Disagreement) -> tuple[FilteredPacket, ...]:
         """Those that a wrong cell's flow needs here."""
         flow = wrong.observation.flow
-        told = Outcome.ALLOWED not in wrong.expected.outcomes
-        key = flow, self.sized(wrong), told
+        refused = Outcome.ALLOWED not in wrong.expected.outcomes
+        key = flow, self.sized(wrong), refused
         if key not in self._known:
             self._known[key] = tuple(self._needed(*key))
         return self._known[key]
@@ -96,13 +96,13 @@ class FlowPackets:
         too_big = wrong.observation.outcome is Outcome.TOO_BIG
         return shaped or too_big or self._situation.comes_and_goes(flow)
 
-    def _needed(self, flow: Flow, sized: bool, told: bool) -> Iterator[FilteredPacket]:
+    def _needed(self, flow: Flow, sized: bool, refused: bool) -> Iterator[FilteredPacket]:
         family = carried_over(flow)
         yield from self._own(flow, family, sized)
         if sized:
             kinds, codes = TOO_BIG[family]
             yield self._message(family, kinds, codes)
-        if told:
+        if refused:
             yield self._message(family, ERRORS[family], None)
         if family is Family.IPV6:
             near = (*self._cluster[family], span_of(LINK_LOCAL))
@@ -229,8 +229,8 @@ class FlowPackets:
             return self._cluster[family]
         if (end, family) not in self._at:
             node = [a for a, name in self._situation.holders.items() if name == end.node]
-            told = self._situation.node_addresses.get(end.node, ())
-            self._at[end, family] = _of_family((*end.addresses, *node, *told), family)
+            node_addresses = self._situation.node_addresses.get(end.node, ())
+            self._at[end, family] = _of_family((*end.addresses, *node, *node_addresses), family)
         return self._at[end, family]
 
     @functools.cached_property

@@ -25,12 +25,12 @@ def find(situation: Situation) -> Iterator[Cause]:
         if not mine or any(address in r for address in held for r in mine):
             continue
 
-        told = ", ".join(map(str, ranges))
+        ranges_text = ", ".join(map(str, ranges))
         yield Cause(
             "node-port-addresses",
             "kube-proxy",
-            f"{SETTING} ({told}) holds no {family} address of any node: NodePorts are not served "
-            f"over {family}",
+            f"{SETTING} ({ranges_text}) holds no {family} address of any node: NodePorts are not "
+            f"served over {family}",
             f"Add the nodes' {family} range to {SETTING} in ConfigMap kube-system/kube-proxy, and "
             f"restart kube-proxy",
             (family,),

@@ -122,12 +122,12 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     again = f"{first.rose} packets while {sent} failing flows were sent again"
     again = again if first.rose and sent else ""
     many = len(rules) > 1  # then the sentence is long without the number
-    told = _told_once(rules)
+    effects = _effects(rules)
     whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"a packet filter rule {said_some(told, 2)}{f': {again}' if again and not many else ''}",
+        f"a packet filter rule {said_some(effects, 2)}{f': {again}' if again and not many else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -141,7 +141,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     )
 
 
-def _told_once(rules: Iterable[Taking]) -> list[str]:
+def _effects(rules: Iterable[Taking]) -> list[str]:
     """What rules do, those that differ in their match alone as one."""
     matches: dict[str, dict[str, None]] = {}
     for rule in rules:
@@ -155,12 +155,12 @@ def _told_once(rules: Iterable[Taking]) -> list[str]:
 def _by_hook(what: Sequence[str]) -> list[str]:
     """The same, where only the hook differs from the one before by that alone: ``drops SYNs meant
     for the node itself``, ``that the node itself sends``."""
-    told = list(what[:1])
+    phrases = list(what[:1])
     for before, this in itertools.pairwise(what):
         end = next((way for way in HOOKS.values() if this.endswith(f" {way}")), "")
         starts = {before.removesuffix(way) for way in HOOKS.values()}
-        told.append(end if end and this.removesuffix(end) in starts else this)
-    return told
+        phrases.append(end if end and this.removesuffix(end) in starts else this)
+    return phrases
 
 
 def _some_of(matches: Sequence[str]) -> str:

@@ -138,11 +138,12 @@ def _mtu(
     measured = (
         situation.endpoints or link.kind not in SHARED
     )  # else it is unknown what tunnels carry
-    told = f"; it carries {said_families(carries)}" if measured else ""
+    families_text = f"; it carries {said_families(carries)}" if measured else ""
     yield Cause(
         "device-mtu",
         f"node {node}",
-        f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes{told}",
+        f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes"
+        f"{families_text}",
         f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find who changed it",
         carries,
         confidence,

@@ -14,7 +14,7 @@ from sixproof.reporting.diagnosis.pattern import said_list
 MOST = 0.75
 """Of the cells that were not measured, those that begin or end at a node that is named: where all
 nodes are late alike, each of three is an end of five cells of nine."""
-TOLD = 3
+NODES_SHOWN = 3
 """Nodes whose load is reported."""
 
 
@@ -33,7 +33,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
-        evidence=tuple(_loads(situation, nodes))[:TOLD],
+        evidence=tuple(_loads(situation, nodes))[:NODES_SHOWN],
         hits=lambda wrong: wrong.observation.stalled > 0,
     )
 

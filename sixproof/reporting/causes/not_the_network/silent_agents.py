@@ -58,9 +58,9 @@ def _cause(
     answered = sum(echo.outcome.works for echo in echoes)
     hits = _open(names, reached=answered == len(echoes))
     cells = [wrong for wrong in situation.wrong if hits(wrong)]
-    told = [f"{end.called}, at the end of the run: {why}" for end, why in silent.items()]
+    lines = [f"{end.called}, at the end of the run: {why}" for end, why in silent.items()]
     if answered:
-        told.append(f"the kernel answered {answered} of {len(echoes)} ICMP echo requests to it")
+        lines.append(f"the kernel answered {answered} of {len(echoes)} ICMP echo requests to it")
     return Cause(
         "agent-silent",
         place,
@@ -70,7 +70,7 @@ def _cause(
         tuple(Family),
         Confidence.SHOWN,
         hits=hits,
-        evidence=tuple(told),
+        evidence=tuple(lines),
     )
 
 

@@ -254,7 +254,7 @@ def test_a_service_that_the_cluster_does_not_grant_is_not_asked_for() -> None:
 @pytest.mark.parametrize("family", Family, ids=str)
 def test_health_checks_say_where_backends_are(family: Family) -> None:
     bench = Bench()
-    bench.checks.must_tell_health(RACK, NODES.values(), family)
+    bench.checks.must_answer_health_checks(RACK, NODES.values(), family)
     assert bench.notes.kinds == [MatrixKind.HEALTH]
 
 
@@ -270,8 +270,10 @@ def test_a_node_that_says_something_else_is_red_over_that_family(
     address: str, status: int, said: str
 ) -> None:
     bench = Bench(health={**HEALTHY, address: status})
-    bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV4)
-    assert said in told(lambda: bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV6))
+    bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV4)
+    assert said in told(
+        lambda: bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
+    )
 
 
 class Closing:
@@ -286,20 +288,20 @@ def test_ports_that_a_policy_closes_prove_nothing() -> None:
     existing: Any = Closing()
     bench = Bench(health={}, existing=existing)
     with pytest.raises(NotAsked, match="closed by GlobalNetworkPolicy nodes") as caught:
-        bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV6)
+        bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
     assert caught.value.unproven
-    told(lambda: bench.checks.must_tell_health(RACK, NODES.values(), Family.IPV4))
+    told(lambda: bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV4))
 
 
 def test_a_client_that_is_gone_has_measured_nothing() -> None:
     with pytest.raises(NotMeasured):
-        Bench(health=None).checks.must_tell_health(RACK, NODES.values(), Family.IPV6)
+        Bench(health=None).checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
 
 
 def test_without_a_port_or_an_address_health_is_not_asked() -> None:
     bare = {**SERVICES, LOCAL: dataclasses.replace(SERVICES[LOCAL], health_port=None)}
     with pytest.raises(NotAsked, match="no healthCheckNodePort"):
-        Bench(services=bare).checks.must_tell_health(RACK, NODES.values(), Family.IPV6)
+        Bench(services=bare).checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
     four = Endpoint("rack", EndpointKind.OUTSIDE, RACK.addresses[:1], pod="rack")
     with pytest.raises(NotAsked, match="no node has an IPv6 address"):
-        Bench().checks.must_tell_health(four, NODES.values(), Family.IPV6)
+        Bench().checks.must_answer_health_checks(four, NODES.values(), Family.IPV6)

@@ -617,14 +617,14 @@ def test_rules_that_differ_in_their_match_alone_are_told_once() -> None:
     ]
     chain = ChainSeen("inet", "x", "forward", "forward", 0)
     said = [Taking(rule, chain, 0) for rule in rules]
-    assert causes._told_once(said[:1]) == [said[0].said]
+    assert causes._effects(said[:1]) == [said[0].said]
     assert said[0].said == "drops TCP packets that it forwards (oifname vxlan0)"
     both = "drops TCP packets that it forwards (oifname vxlan0; oifname vxlan1)"
-    assert causes._told_once(said[:2]) == [both]
-    (many,) = causes._told_once(said)
+    assert causes._effects(said[:2]) == [both]
+    (many,) = causes._effects(said)
     assert many.endswith("(oifname vxlan0; oifname vxlan1; and 2 more)")
     plain = Taking(dataclasses.replace(rules[0], match="fragment"), None, 0)
-    assert causes._told_once([plain, plain]) == ["drops fragments"]
+    assert causes._effects([plain, plain]) == ["drops fragments"]
 
 
 @pytest.mark.parametrize("count", [1, 2])

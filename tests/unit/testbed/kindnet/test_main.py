@@ -26,13 +26,13 @@ def mirrors(*nodes: dict[str, Any]) -> dict[str, Mirror]:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     programs: list[str] = []
 
-    def tell(program: list[str], text: str) -> bool:
+    def run_with_input(program: list[str], text: str) -> bool:
         del text
         programs.append(program[0])
         return program[0] not in failing
 
     failing: set[str] = set()
-    monkeypatch.setattr(plugin, "tell", tell)
+    monkeypatch.setattr(plugin, "run_with_input", run_with_input)
     monkeypatch.setattr(plugin, "failing", failing, raising=False)
     return programs
 
