@@ -168,14 +168,14 @@ def another_bed(name: str) -> Iterator[testbed.Bed]:
     """The bed of a variant, made where it does not stand and taken down again then; suites and
     faults go there."""
 
-    def tell(word: str) -> subprocess.CompletedProcess[str]:
+    def testbed_command(word: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "testbed", "--variant", name, word]
         return subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=False
         )
 
-    stood = tell("status").returncode == 0
-    made = tell("up")
+    stood = testbed_command("status").returncode == 0
+    made = testbed_command("up")
     assert made.returncode == 0, made.stdout + made.stderr
     try:
         with pytest.MonkeyPatch.context() as environment:
@@ -183,7 +183,7 @@ def another_bed(name: str) -> Iterator[testbed.Bed]:
             yield testbed.describe(name)
     finally:
         if not stood:
-            tell("down")
+            testbed_command("down")
 
 
 @pytest.fixture(scope="module")
@@ -278,13 +278,13 @@ def assert_first_line(
 ) -> None:
     """The first line of the conclusion has these words and is at most two lines long; terminal and
     overview show it; no family but these is called broken, and both or neither of two. What was
-    measured to be wrong is told in one conclusion, and in `others` where that cannot be."""
+    measured to be wrong is reported in one conclusion, plus `others` where one cannot hold it."""
     concluded = conclude(suite_run.results)
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
     recorder.CURRENT.asked(words, first)
-    told = [one.headline for one in concluded.every if one.measured]
-    assert len(told) <= 1 + others, "\n".join(told)
+    headlines = [one.headline for one in concluded.every if one.measured]
+    assert len(headlines) <= 1 + others, "\n".join(headlines)
     for word in words:
         assert word in first, f"{first}\n{suite_run.output[-6000:]}"
     assert len(first) <= LONGEST, first

@@ -127,7 +127,7 @@ def test_unharmed_victim_answers(lab: Lab, victim: AgentProcess) -> None:
 
 
 def test_dead_server_s_reset_is_no_refusal(lab: Lab, victim: AgentProcess) -> None:
-    """A killed agent's kernel refuses like a closed port; who refused cannot be told any more."""
+    """A killed agent's kernel refuses like a closed port; who refused cannot be known any more."""
     victim.kill()
 
     seen = lab.probe.measure(everything(VICTIM), ProbeOptions(timeout=1.0))
@@ -136,7 +136,7 @@ def test_dead_server_s_reset_is_no_refusal(lab: Lab, victim: AgentProcess) -> No
 
 
 def test_silence_of_a_dead_server_is_no_drop(lab: Lab, victim: AgentProcess) -> None:
-    """Packets vanish and the server is dead: whether a policy drops them cannot be told."""
+    """Packets vanish and the server is dead: whether a policy drops them cannot be known."""
     victim.kill()
 
     seen = lab.probe.measure(everything(unreached(VICTIM.pod)), ProbeOptions(timeout=1.0))

@@ -1,4 +1,4 @@
-"""A node's facts as its kernel tells them: routes, rules, devices, neighbours, packet filter."""
+"""A node's facts as its kernel reports them: routes, rules, devices, neighbours, packet filter."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _ip(lab: Lab, lines: Sequence[str]) -> None:
         run(["ip", "-n", lab.client.name, *line.split()])
 
 
-def test_a_rule_and_its_table_are_told_as_the_kernel_follows_them(lab: Lab) -> None:
+def test_a_rule_and_its_table_are_reported_as_the_kernel_follows_them(lab: Lab) -> None:
     """The way of the facts is the kernel's own: before, and under a rule that blackholes."""
     via = NEAR[MAIN].address(Family.IPV6, 1)
     with changed(lab, [f"-6 route add {FAR_AWAY} via {via}"], [f"-6 route del {FAR_AWAY}"]):
@@ -69,14 +69,14 @@ def test_a_rule_and_its_table_are_told_as_the_kernel_follows_them(lab: Lab) -> N
     assert kernel.error == "EINVAL"  # all that the kernel says of it
 
 
-def test_the_load_of_the_machine_is_told(lab: Lab) -> None:
+def test_the_load_of_the_machine_is_reported(lab: Lab) -> None:
     """Of all of it, whatever namespace asks."""
     found = facts(lab)
     assert found.processors == os.cpu_count()
     assert found.load == pytest.approx(os.getloadavg()[0], abs=2)
 
 
-def test_routes_of_every_table_are_told(lab: Lab) -> None:
+def test_routes_of_every_table_are_reported(lab: Lab) -> None:
     """Kind, metric and MTU of a route."""
     lines = ["-6 route add unreachable 2001:db8:78::/64 metric 7 table 99"]
     with changed(lab, lines, ["-6 route flush table 99"]):
@@ -84,7 +84,7 @@ def test_routes_of_every_table_are_told(lab: Lab) -> None:
     assert (route.destination, route.kind, route.metric) == ("2001:db8:78::/64", "unreachable", 7)
 
 
-def test_a_tunnel_device_is_told_with_what_both_ends_must_share(lab: Lab) -> None:
+def test_a_tunnel_device_is_reported_with_what_both_ends_must_share(lab: Lab) -> None:
     """VNI, UDP port and local address (RFC 7348)."""
     local = NEAR[MAIN].address(Family.IPV6, 2)
     line = f"link add six-vx type vxlan id 4096 dstport 4799 local {local} dev lo"
@@ -95,7 +95,7 @@ def test_a_tunnel_device_is_told_with_what_both_ends_must_share(lab: Lab) -> Non
     assert (link.mtu, link.up) == (1400, False)
 
 
-def test_a_neighbour_that_does_not_answer_is_told(lab: Lab) -> None:
+def test_a_neighbour_that_does_not_answer_is_reported(lab: Lab) -> None:
     """An entry in state FAILED, as neighbour discovery leaves it."""
     device = next(x.name for x in facts(lab).links if x.kind == "veth")
     lines = [f"neigh replace 2001:db8:66::9 dev {device} nud failed"]
@@ -184,7 +184,7 @@ def reader(name: str) -> Endpoint:
     return Endpoint(name, EndpointKind.HOST, (), "lab", name, "client")
 
 
-def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> None:
+def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) -> None:
     """As far as a reader must know: which packets, how many, in which chain and hook."""
     lab.client.nft(FILTER)
     try:
@@ -228,7 +228,7 @@ def test_rules_that_drop_are_told_with_what_they_take_and_counted(lab: Lab) -> N
     ]
 
 
-def test_without_the_capability_the_filter_is_not_told_and_not_guessed(lab: Lab) -> None:
+def test_without_the_capability_the_filter_is_neither_reported_nor_guessed(lab: Lab) -> None:
     """The kernel refuses."""
     asked = protocol.ReadFilter()
     seen = lab.agents.ask(CLIENT, asked, FilterSeen, 10).result(10)

@@ -177,7 +177,7 @@ def test_a_learnt_mtu_that_is_forgotten_too_soon(lab: Lab, ip_family: Family) ->
 def test_a_bottleneck_that_nobody_knows_fails_the_first_full_size_packet(
     lab: Lab, ip_family: Family
 ) -> None:
-    """Where no agent can look, the first packet finds it: told, or silent."""
+    """Where no agent can look, the first packet finds it, with an error or in silence."""
     for number, quiet, kind in (
         (203, False, ViolationKind.NARROW),
         (204, True, ViolationKind.BLACK_HOLE),

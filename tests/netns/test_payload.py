@@ -1,4 +1,4 @@
-"""Payload comes through unchanged, and what the path cannot carry is told from what it drops."""
+"""Payload comes through unchanged, and what the path cannot carry is distinguished from drops."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_datagram_over_the_path_mtu_is_too_big(
     assert seen.outcome is Outcome.TOO_BIG, seen.reason
 
 
-def test_reason_quotes_the_mtu_that_the_narrow_hop_told(lab: Lab, ip_family: Family) -> None:
+def test_reason_quotes_the_mtu_that_the_narrow_hop_reported(lab: Lab, ip_family: Family) -> None:
     """Whoever reads TOO_BIG learns which MTU the path has and who said so."""
     server = scenes.server_of(scenes.scene("narrow path that is asked once"))
     options = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU, attempts=1)
@@ -99,7 +99,7 @@ def test_reason_quotes_the_mtu_that_the_narrow_hop_told(lab: Lab, ip_family: Fam
 def test_sender_that_learns_the_path_mtu_gets_through(
     lab: Lab, ip_family: Family, protocol: Protocol
 ) -> None:
-    """TCP shrinks its segments and UDP fragments its next attempt once the narrow hop has told."""
+    """TCP shrinks its segments and UDP fragments its next attempt once a hop reports its MTU."""
     server = scenes.server_of(scenes.scene("narrow path"))
     options = ProbeOptions(timeout=PATIENT, upload=scenes.NARROW_MTU)
 
@@ -109,7 +109,7 @@ def test_sender_that_learns_the_path_mtu_gets_through(
 
 
 def test_path_mtu_black_hole_is_dropped_after_the_handshake(lab: Lab, ip_family: Family) -> None:
-    """Where nobody tells the MTU, small packets pass and large ones vanish: a black hole.
+    """Where nobody reports the MTU, small packets pass and large ones vanish: a black hole.
 
     Why: RFC 2923 section 2.1.
     """

@@ -1,4 +1,5 @@
-"""Crafted packets on real links: what must arrive does, what must not is told from what was lost.
+"""Crafted packets on real links: what must arrive does, what must not is distinguished from what
+was lost.
 
 The server's own kernel puts fragments together here; nothing between does.
 """
@@ -152,7 +153,7 @@ def towards_a_shut_port(lab: Lab, ends: tuple[Endpoint, Endpoint], family: Famil
 
 
 @pytest.mark.parametrize("ip_family", Family, ids=str)
-def test_what_reaches_a_port_that_is_not_shut_is_told(
+def test_what_reaches_a_port_that_is_not_shut_is_reported(
     lab: Lab, ends: tuple[Endpoint, Endpoint], ip_family: Family
 ) -> None:
     """Without any filter, every shape that can be put together is named."""
@@ -197,7 +198,7 @@ def test_a_first_packet_is_read_back_as_it_was_sent(
 def test_too_large_a_packet_is_an_answer_and_a_small_one_follows(
     lab: Lab, ends: tuple[Endpoint, Endpoint]
 ) -> None:
-    """EMSGSIZE is told of the packet that met it, and stops no other."""
+    """EMSGSIZE is reported for the packet that met it, and stops no other."""
     there = target(ends, Family.IPV6)
     source = ends[0].address(Family.IPV6)
     assert source is not None

@@ -1,4 +1,4 @@
-"""What the documents tell a reader to type, and where they send him, is there."""
+"""What the documents ask a reader to type, and where they send him, is there."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
-def test_the_way_from_a_clone_is_told(page: str) -> None:
+def test_the_way_from_a_clone_is_documented(page: str) -> None:
     """Two lines make an environment, of a file that is there and pins every version by hash."""
     text = (ROOT / page).read_text(encoding="utf-8")
     assert "    python3 -m venv venv && . venv/bin/activate\n" in text
@@ -77,12 +77,12 @@ def ci(workflow: str, job: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
 def test_ci_goes_the_way_from_a_clone(page: str) -> None:
-    """The lines that a reader is told to type are those that CI runs, and `pytest suites` works
+    """The lines that a reader is asked to type are those that CI runs, and `pytest suites` works
     after them."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    told = re.findall(r"^ {4}(python3 -m venv .*|pip install .*)$", text, re.MULTILINE)
+    documented = re.findall(r"^ {4}(python3 -m venv .*|pip install .*)$", text, re.MULTILINE)
     *made, tried = ci("tests", "clone")["steps"][-1]["run"].splitlines()
-    assert made == told
+    assert made == documented
     assert tried == "pytest suites --collect-only -q"
 
 
@@ -153,9 +153,9 @@ def test_the_page_of_the_marker_lists_every_row() -> None:
     """docs/coverage.md is what the marker `covers` sends a reader to."""
     text = (ROOT / "docs/coverage.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| ([A-Z][A-Z0-9/]*) \|(?: [^|]+ \|)? ([^|]+) \|$", text, re.M))
-    told = {code: row.title for code, row in ROWS.items()}
-    told |= {code: row.title.partition(": ")[2] for code, row in CASES.items()}
-    assert listed == told
+    titles = {code: row.title for code, row in ROWS.items()}
+    titles |= {code: row.title.partition(": ")[2] for code, row in CASES.items()}
+    assert listed == titles
 
 
 def sources(*folders: str) -> dict[Path, str]:
@@ -277,9 +277,9 @@ def test_commands_of_the_readme_that_need_no_cluster_run() -> None:
     """Its table is what `make help` lists; help and the list of tests need no cluster."""
     table = (ROOT / "README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"^\| `make ([a-z]+)` \|", table, re.M))
-    told = _ran("make", "help")
+    help_text = _ran("make", "help")
     assert named
-    assert named <= set(re.findall(r"^ +make ([a-z]+) ", told, re.M))
+    assert named <= set(re.findall(r"^ +make ([a-z]+) ", help_text, re.M))
 
     assert "--six-context" in _ran(sys.executable, "-m", "pytest", "--help")
     listed = _ran(sys.executable, "-m", "pytest", "suites", "--collect-only", "-q")
@@ -295,11 +295,11 @@ def test_make_ends_as_its_run_ended(
     no results, as with `--six-plan`."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(ROOT / "tox.ini", encoding="utf-8")
-    told = tox[f"testenv:{environment}"]
-    *before, suites = told["commands"].strip().splitlines()
+    section = tox[f"testenv:{environment}"]
+    *before, suites = section["commands"].strip().splitlines()
     assert suites.startswith("python -m pytest suites ")
     assert [line for line in before if "pytest" in line and not line.startswith("- ")] == []
-    (after,) = told["commands_post"].strip().splitlines()
+    (after,) = section["commands_post"].strip().splitlines()
     ignored, _, words = after.partition(f"python -m {render.__name__} ")
     assert ignored == "- "
     monkeypatch.chdir(tmp_path)

@@ -160,7 +160,7 @@ def test_a_broken_ipv6_tunnel_is_an_ipv6_only_failure(
 
 
 def swallows_large_ipv6(sent: Sent, met: Manifest) -> bool:
-    """What a tunnel does whose MTU is wrong and that nobody is told of."""
+    """What a tunnel does whose MTU is wrong and never reported to anybody."""
     return sent.size > 1300 and crosses_nodes_over_ipv6(sent, met)
 
 
@@ -260,7 +260,9 @@ def test_where_the_owner_closes_everything_nothing_is_proven(
     assert "GlobalNetworkPolicy closed" in ran.text
     kept = (tmp_path / "reports/latest/allure-results").glob("*-globals.json")
     (errors,) = (
-        told["errors"] for told in (json.loads(p.read_text()) for p in kept) if "errors" in told
+        content["errors"]
+        for content in (json.loads(p.read_text()) for p in kept)
+        if "errors" in content
     )
     assert "GlobalNetworkPolicy closed" in errors[0]["message"]
 

@@ -1,4 +1,4 @@
-"""One of everything that a run writes: what may be left out, and what may not be told apart."""
+"""One of everything that a run writes: what may be left out, and what could be confused."""
 
 from __future__ import annotations
 

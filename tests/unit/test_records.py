@@ -108,7 +108,7 @@ def test_whole_numbers_are_numbers_and_nothing_else_is() -> None:
         ("imageSource", ..., "imageSource: 'imageSource' is missing"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_place(way: str, value: object, said: str) -> None:
+def test_what_is_wrong_is_reported_with_its_place(way: str, value: object, said: str) -> None:
     *parents, last = way.split(".")
     state = json.loads(kept("state.json"))
     holder = state
@@ -133,7 +133,7 @@ def test_what_is_wrong_is_told_with_its_place(way: str, value: object, said: str
         ('"environment": {', '"environment": {"a": 1, ', "environment: must be text, is 1"),
     ],
 )
-def test_what_is_wrong_in_a_file_is_told(tmp_path: Path, old: str, new: str, said: str) -> None:
+def test_what_is_wrong_in_a_file_is_reported(tmp_path: Path, old: str, new: str, said: str) -> None:
     path = tmp_path / "results.json"
     path.write_text(kept("results.json").replace(old, new))
     with pytest.raises(UsageError, match=re.escape(said)):

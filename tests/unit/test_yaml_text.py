@@ -162,7 +162,7 @@ def test_documents_know_their_place() -> None:
     ]
 
 
-def test_a_key_that_stands_twice_is_told() -> None:
+def test_a_key_that_is_given_twice_is_reported() -> None:
     text = "a: 1\n---\nspec:\n  ports: [{x: 1, y: x, x: 2}]\nother: spec\nspec: {}\n'on': 1\n"
     _, second = yaml_text.read(text)
     assert [str(repeated) for repeated in second.repeated] == [
@@ -180,7 +180,7 @@ def test_what_is_merged_is_no_repetition() -> None:
     assert found.repeated == ()
 
 
-def test_few_of_many_repetitions_are_told_and_shortly() -> None:
+def test_few_of_many_repetitions_are_reported_and_briefly() -> None:
     key = "k" * 1000
     (found,) = yaml_text.read(f"{key}: 1\n" * 100)
     assert len(found.repeated) == yaml_text.MOST_REPEATED
@@ -221,14 +221,14 @@ def test_no_text_raises_anything_else(text: str) -> None:
     try:
         found = yaml_text.read(text)
     except TextError as error:
-        told = error
+        raised = error
     else:
         lines = [document.line for document in found]
         assert lines == sorted(lines)
         assert None not in [document.value for document in found]
         return
-    assert min(told.document, told.line) >= 1
-    assert len(str(told)) < 400
+    assert min(raised.document, raised.line) >= 1
+    assert len(str(raised)) < 400
 
 
 @pytest.mark.parametrize(

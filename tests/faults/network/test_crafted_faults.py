@@ -85,7 +85,7 @@ def test_f2_options_that_a_node_drops(tmp_path: Path, workers: tuple[str, str]) 
 def test_f3_segment_sizes_that_a_node_lowers(
     tmp_path: Path, workers: tuple[str, str], family: Family
 ) -> None:
-    """F3: the SYNs of that node's pods are told, with what they left and came with."""
+    """F3: the SYNs of that node's pods are reported, with the MSS they left and arrived with."""
     node = workers[0]
     suite_run = measured(tmp_path, f"F3 --node {node} --family {family}", node)
     assert_red(suite_run, {HANDSHAKE}, family)
@@ -93,9 +93,9 @@ def test_f3_segment_sizes_that_a_node_lowers(
     said = message(suite_run, HANDSHAKE, family)
     wanted = 1370 if family is Family.IPV6 else 1390
     assert f"left with MSS {wanted} and came with 1220" in said
-    told = [line.strip() for line in said.splitlines() if " -> raw@" in line]
-    assert told
-    assert all(line.startswith(f"raw@{node} -> ") for line in told)
+    pair_lines = [line.strip() for line in said.splitlines() if " -> raw@" in line]
+    assert pair_lines
+    assert all(line.startswith(f"raw@{node} -> ") for line in pair_lines)
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -111,17 +111,20 @@ def test_i2_a_bottleneck_quotes_what_was_sent(
     kind = "ICMPv6 Packet Too Big"
     if family is Family.IPV4:
         kind = "ICMP Destination Unreachable: fragmentation needed"
-    told = [
+    pair_lines = [
         line
         for file in (tmp_path / "allure-results").glob("*-attachment.txt")
         for line in file.read_text().splitlines()
         if line.startswith(f"raw@{node} -> raw@{peer} over {family}") and "1430 bytes" in line
     ]
-    assert len(told) == len(WAYS)
-    assert sum(f"sent {kind}" in line for line in told) >= 2, told  # a NodePort may lead elsewhere
+    assert len(pair_lines) == len(WAYS)
+    # A NodePort may lead elsewhere.
+    assert sum(f"sent {kind}" in line for line in pair_lines) >= 2, pair_lines
 
 
-def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str, str]) -> None:
+def test_i1_with_a_bottleneck_no_icmp_error_comes_back(
+    tmp_path: Path, workers: tuple[str, str]
+) -> None:
     """I1 and I2: full-size packets are lost, and no ICMP error comes back; smaller ones pass."""
     node, peer = workers
     faults("inject", "I2", "--node", node, "--peer", peer, "--family", "IPv6")
@@ -139,7 +142,7 @@ def test_i1_with_a_bottleneck_nobody_is_told(tmp_path: Path, workers: tuple[str,
 def test_i8_a_policy_that_is_not_enforced_lets_every_shape_through(
     tmp_path: Path, workers: tuple[str, str]
 ) -> None:
-    """I8: what reaches the shut port of that node's pod is told as a leak, over IPv6 alone."""
+    """I8: what reaches the shut port of that node's pod is reported as a leak, over IPv6 alone."""
     node = workers[0]
     suite_run = measured(tmp_path, f"I8 --node {node} --family IPv6", node)
     assert_red(suite_run, {SHUT}, Family.IPV6)

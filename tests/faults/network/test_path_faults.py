@@ -44,7 +44,7 @@ NOT_DELIVERED = {
     "test_packet_too_big_comes_back_through_a_node_port",
     "test_packet_too_big_passes_a_default_deny",
 }
-TOLD = {
+PACKET_TOO_BIG_TESTS = {
     "test_packet_too_big_is_made",
     "test_packet_too_big_names_the_paths_mtu",
     "test_packet_too_big_is_honoured",
@@ -85,7 +85,7 @@ def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(
     suite_run = measured(tmp_path)
     assert suite_run.status == 0, suite_run.output[-3000:]
     for family in Family:
-        assert TOLD - ran(suite_run, CaseOutcome.PASSED, family) == set()
+        assert PACKET_TOO_BIG_TESTS - ran(suite_run, CaseOutcome.PASSED, family) == set()
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -120,11 +120,11 @@ def test_i1_without_a_bottleneck_eats_nothing(tmp_path: Path, workers: tuple[str
     faults("inject", "I1", "--node", workers[0])
     suite_run = measured(tmp_path)
     assert suite_run.status == 0, suite_run.output[-3000:]
-    assert ran(suite_run, CaseOutcome.SKIPPED, Family.IPV6) >= TOLD
+    assert ran(suite_run, CaseOutcome.SKIPPED, Family.IPV6) >= PACKET_TOO_BIG_TESTS
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
-def test_i1_a_client_outside_is_not_told(
+def test_i1_a_client_outside_gets_no_packet_too_big(
     tmp_path: Path, workers: tuple[str, str], family: Family
 ) -> None:
     """I1: the link of a client outside is wider than a tunnel, so the node that it dials has to say
@@ -132,8 +132,8 @@ def test_i1_a_client_outside_is_not_told(
     faults("inject", "I1", "--node", workers[0], "--family", family)
     suite_run = run_suites(tmp_path, "suites/mtu/test_outside.py")
     assert suite_run.cases(CaseOutcome.BROKEN) == ()
-    told = "test_packet_too_big_reaches_the_client_outside"
-    wanted = {told, f"{FROM_OUTSIDE}[a-plain-UDP-socket-gets-through]"}
+    delivery_test = "test_packet_too_big_reaches_the_client_outside"
+    wanted = {delivery_test, f"{FROM_OUTSIDE}[a-plain-UDP-socket-gets-through]"}
     if family is Family.IPV6:  # a router may fragment what has no DF, and fragments have none
         wanted |= {f"{FROM_OUTSIDE}[fragments-arrive]"}
     assert_red(suite_run, wanted, family)
@@ -141,7 +141,7 @@ def test_i1_a_client_outside_is_not_told(
     assert "test_a_node_sends_packet_too_big_to_the_client_outside" in ran(
         suite_run, CaseOutcome.PASSED, family
     )
-    said = message(suite_run, told, family)
+    said = message(suite_run, delivery_test, family)
     assert "1 of 3 ordered pairs" in said
     assert "1500 bytes were too big for a hop, and no ICMP error reached the sender" in said
     assert f"{workers[0]} made" in said
@@ -198,8 +198,8 @@ def test_i3t_a_wrong_mtu_on_tunnels(tmp_path: Path, workers: tuple[str, str]) ->
     assert_red(suite_run, {test}, None)
     for family in Family:
         assert_red(suite_run, set(), family)
-    assert TOLD - ran(suite_run, CaseOutcome.PASSED, Family.IPV6) == set()
-    assert TOLD & ran(suite_run, CaseOutcome.PASSED, Family.IPV4) == set()
+    assert PACKET_TOO_BIG_TESTS - ran(suite_run, CaseOutcome.PASSED, Family.IPV6) == set()
+    assert PACKET_TOO_BIG_TESTS & ran(suite_run, CaseOutcome.PASSED, Family.IPV4) == set()
     said = message(suite_run, test, None)
     assert f"{node}: expected 1430, seen 1300 on vxlan-v6.calico" in said
     assert f"{node}: expected 1450, seen 1300 on vxlan.calico" in said
@@ -236,7 +236,7 @@ def test_i2l_a_link_of_another_size_under_the_tunnels(
     """I2L: one node's link is set to 9000 bytes; that node is named, and no other.
 
     Felix takes the link's size over for tunnels and new pods of that node, sooner or later: what
-    they then do is told as well, and nobody can say beforehand how far it gets meanwhile.
+    they then do is reported as well, and nobody can say beforehand how far it gets meanwhile.
     """
     node = workers[0]
     faults("inject", "I2L", "--node", node)

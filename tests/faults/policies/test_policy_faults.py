@@ -1,5 +1,5 @@
 """Policy tests on a broken bed: a leak, an over-block, a neighbour out of reach and a dead server
-are told from each other, over their family and on their node; mended, all is green again."""
+are distinguished, over their family and on their node; mended, all is green again."""
 
 from __future__ import annotations
 
@@ -114,10 +114,10 @@ def test_i8_a_random_set_that_leaks_is_shrunk_to_one_policy(broken: Break) -> No
     bad = the_bad(suite_run)
     assert bad.outcome is CaseOutcome.FAILED
     assert set(bad.categories) == {Category.LEAK, Category.IPV6_ONLY}
-    told = bad.message.partition("shrunk to ")[2]
-    assert told.startswith("1 policy in ")
-    assert told.count("kind: NetworkPolicy") == 1
-    assert f"--six-generate 1 --six-seed {SEED} -k 'set-1]'" in told
+    shrunk = bad.message.partition("shrunk to ")[2]
+    assert shrunk.startswith("1 policy in ")
+    assert shrunk.count("kind: NetworkPolicy") == 1
+    assert f"--six-generate 1 --six-seed {SEED} -k 'set-1]'" in shrunk
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -194,8 +194,8 @@ def test_a1_a_dead_agent_is_never_taken_for_a_policy(broken: Break) -> None:
     assert bad.outcome is CaseOutcome.BROKEN
     assert {o.outcome for o in wrong(suite_run)} == {Outcome.UNKNOWN}
     assert all(VICTIM in (o.flow.source.name, o.flow.destination.name) for o in wrong(suite_run))
-    assert_no_denial_is_told_of(suite_run, Family.IPV4)
-    assert_no_denial_is_told_of(suite_run, Family.IPV6)
+    assert_no_denial_is_reported(suite_run, Family.IPV4)
+    assert_no_denial_is_reported(suite_run, Family.IPV6)
     assert VICTIM in bad.message
 
 
@@ -207,11 +207,11 @@ def test_a2_a_dead_server_is_never_taken_for_a_policy(broken: Break) -> None:
     assert {o.flow.family for o in wrong(suite_run)} == {family}
     assert {o.outcome for o in wrong(suite_run)} <= {Outcome.UNKNOWN, Outcome.REFUSED}
     assert {o.flow.destination.name for o in wrong(suite_run)} == {VICTIM}
-    assert_no_denial_is_told_of(suite_run, family)
+    assert_no_denial_is_reported(suite_run, family)
     assert VICTIM in bad.message
 
 
-def assert_no_denial_is_told_of(suite_run: SuiteRun, family: Family) -> None:
+def assert_no_denial_is_reported(suite_run: SuiteRun, family: Family) -> None:
     """No flow to the victim over that family counts as denied."""
     cells = (o for m in suite_run.results.matrices for o in m.matrix.observations())
     seen = {

@@ -36,8 +36,8 @@ class Case:
     def name(self) -> str:
         """The fault's code, with its family or value where it has one."""
         code, *words = self.inject.split()
-        told = [w for w, before in zip(words[1:], words, strict=False) if before in SHOWN]
-        return "-".join([code, *told])
+        arguments = [w for w, before in zip(words[1:], words, strict=False) if before in SHOWN]
+        return "-".join([code, *arguments])
 
 
 SHOWN = ("--family", "--value")

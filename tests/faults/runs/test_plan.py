@@ -154,9 +154,9 @@ def test_a_run_makes_what_is_planned_with_the_rules_that_are_printed(
     arguments = (*chosen, "-n", "2", "--six-provider", "kind")
     plan = pytest_run(*arguments, "--six-plan")
     assert plan.returncode == 0, plan.stdout[-2000:] + plan.stderr
-    told = [o for o in yaml.safe_load_all(plan.stdout) if o]
-    planned = {thing(o) for o in told if o["kind"] != "ClusterRole"}
-    (role,) = [o for o in told if o["kind"] == "ClusterRole"]
+    objects = [o for o in yaml.safe_load_all(plan.stdout) if o]
+    planned = {thing(o) for o in objects if o["kind"] != "ClusterRole"}
+    (role,) = [o for o in objects if o["kind"] == "ClusterRole"]
     with account(cluster, bed, role, tmp_path) as kubeconfig:
         with Cluster.connect(kubeconfig) as limited, pytest.raises(ApiError, match="403"):
             # It is the account, not the administrator.

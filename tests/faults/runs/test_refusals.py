@@ -82,7 +82,7 @@ def test_a_taint_that_is_not_tolerated_is_one_clear_cause(tmp_path: Path, bed: t
 def test_an_admission_policy_that_refuses_probe_pods_is_one_clear_cause(
     tmp_path: Path, bed: testbed.Bed, refused: str
 ) -> None:
-    """R11: a rule of the cluster's owner; the API server's own words are told."""
+    """R11: a rule of the cluster's owner; the API server's own words are quoted."""
     cause = only_cause(run_suites(tmp_path, "suites"))
     assert refused in cause
 

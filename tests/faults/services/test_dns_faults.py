@@ -54,11 +54,11 @@ def far_from_dns(bed: testbed.Bed) -> str:
 
 
 @pytest.mark.parametrize(("value", "said"), [("nxdomain", "NXDOMAIN"), ("nodata", "NODATA")])
-def test_i21_a_wrong_aaaa_is_told_by_what_it_says(
+def test_i21_a_denied_aaaa_is_reported_with_what_is_denied(
     tmp_path: Path, bed: testbed.Bed, value: str, said: str
 ) -> None:
     """I21: the DNS denies every AAAA of the cluster. A records, ports and reverse names are right;
-    whether the names or only their data are denied is told apart."""
+    the report distinguishes whether the names or only their data are denied."""
     faults("inject", "I21", "--value", value)
     suite_run = run_suites(
         tmp_path,
@@ -109,7 +109,7 @@ def test_i23_dns_over_tcp_is_dead_from_one_node_in_one_family(
     assert f"class: DNS, {family}-only failure" in suite_run.red()[AGREE].message
 
 
-def test_s3_a_dns_service_of_one_family_is_told_once(tmp_path: Path, bed: testbed.Bed) -> None:
+def test_s3_a_dns_service_of_one_family_is_reported_once(tmp_path: Path, bed: testbed.Bed) -> None:
     """S3: the DNS service has no IPv6 address. One test says so; those that would ask it there are
     skipped with how to mend it, and all others are green."""
     faults("inject", "S3")
@@ -140,18 +140,20 @@ def test_r4_the_replica_that_lost_its_watch_is_named(
     faults("inject", "R4", "--pod", name)
     suite_run = run_suites(tmp_path, *ALL_RECORDS)
     assert NAMES in {test.partition("[")[0] for test in suite_run.red()}
-    told = {f.subject: f for f in suite_run.results.findings if f.code == "dns.replica"}
+    by_subject = {f.subject: f for f in suite_run.results.findings if f.code == "dns.replica"}
     subject = f"DNS replica {name.partition('/')[2]} on {node}"
-    assert set(told) == {subject}, suite_run.output[-3000:]
-    assert "NXDOMAIN" in told[subject].seen
-    assert "SERVFAIL" in told[subject].seen, "a reverse name that CoreDNS hands on to nobody"
-    assert "over IPv4 and IPv6 alike" in told[subject].seen
+    assert set(by_subject) == {subject}, suite_run.output[-3000:]
+    assert "NXDOMAIN" in by_subject[subject].seen
+    assert "SERVFAIL" in by_subject[subject].seen, "a reverse name that CoreDNS hands on to nobody"
+    assert "over IPv4 and IPv6 alike" in by_subject[subject].seen
     assert len([f for f in suite_run.results.findings if f.subject == subject]) == 1
     assert subject in suite_run.output
     assert_accuses_no_family(suite_run)
 
 
-def test_r5_what_came_is_told_and_every_replica_is_alike(tmp_path: Path, bed: testbed.Bed) -> None:
+def test_r5_the_answer_received_is_reported_and_every_replica_is_alike(
+    tmp_path: Path, bed: testbed.Bed
+) -> None:
     """R5: A records come in the answer to AAAA: that is said, and not that there was no data, but
     of the service that has no A record either."""
     faults("inject", "R5")
@@ -174,11 +176,11 @@ def test_r10_the_replica_that_nobody_reaches_is_named(
     faults("inject", "R10", "--pod", name)
     suite_run = run_suites(tmp_path, RECORDS)
     subject = f"DNS replica {name.partition('/')[2]} on {node}"
-    told = {f.subject for f in suite_run.results.findings if f.code.startswith("dns.")}
-    assert told <= {subject}
+    subjects = {f.subject for f in suite_run.results.findings if f.code.startswith("dns.")}
+    assert subjects <= {subject}
     assert (
         not suite_run.red()
-        or subject in told
+        or subject in subjects
         or any(name.partition("/")[2] in case.message for case in suite_run.red().values())
     )
     assert_accuses_no_family(suite_run)

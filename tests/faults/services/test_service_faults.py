@@ -91,10 +91,10 @@ def test_s2_a_slice_made_by_hand_is_named(
     assert_red_is_exactly(suite_run, {listed, SHARE}, family)
     assert {HOSTS, DIRECT} <= suite_run.green()
     assert len([name for name in suite_run.green() if name.startswith(SLICES)]) > 5
-    told = suite_run.red()[listed].message
-    assert "EndpointSlice six-fault-web-prefer-any (kept by no controller)" in told
-    assert "no ready pod has it" in told
-    assert f"{family} TCP" in told
+    message = suite_run.red()[listed].message
+    assert "EndpointSlice six-fault-web-prefer-any (kept by no controller)" in message
+    assert "no ready pod has it" in message
+    assert f"{family} TCP" in message
 
     def misled(o: Observation) -> bool:
         flow = o.flow
@@ -147,7 +147,7 @@ def test_i18_without_source_nat_a_pod_is_seen_by_its_own_address(
     tmp_path: Path, workers: tuple[str, str], bed: testbed.Bed
 ) -> None:
     """I18: pods of one node leave their pool under their own IPv6 addresses. Whoever sees pods of
-    other nodes from outside of the pool tells so; everything is carried all the same."""
+    other nodes from outside of the pool reports it; everything is carried all the same."""
     node = workers[0]
     suite_run = run_suites(
         tmp_path,

@@ -104,7 +104,7 @@ class Lab:
     def measure(
         self, flows: Sequence[Flow], options: ProbeOptions, witnesses: Witnesses | None = None
     ) -> tuple[Observation, ...]:
-        """Measure; once more where this machine, not the network, was too slow to tell."""
+        """Measure; once more where this machine, not the network, was too slow to give a result."""
         for _ in range(3):
             seen = self.probe.measure(flows, options, witnesses)
             if not any("stalled" in o.reason for o in seen):

@@ -202,7 +202,7 @@ def address(index: int, family: Family) -> IPAddress:
 def source(index: int, family: Family) -> IPAddress:
     """The client's address towards a scene.
 
-    One a scene, since an IPv4 router tells one source of missing routes five times at once and
+    One a scene, since an IPv4 router reports missing routes to one source five times at once and
     then once a second (net.ipv4.route.error_burst, error_cost; only the first namespace has them).
     """
     text = f"192.0.2.{index + 192}" if family is Family.IPV4 else f"2001:db8:4::{index + 1:x}"

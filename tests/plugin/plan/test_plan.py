@@ -1,4 +1,4 @@
-"""`--six-plan`: what a run of the selected tests makes, told by what makes it."""
+"""`--six-plan`: what a run of the selected tests makes, listed by what makes it."""
 
 from __future__ import annotations
 
@@ -243,7 +243,7 @@ def test_a_host_is_guarded_only_where_it_may_be(tmp_path: Path, disruptive: str,
 
 
 @pytest.mark.parametrize("metrics", [False, True])
-def test_pods_that_felix_is_to_take_over_are_planned_where_it_tells_metrics(
+def test_pods_that_felix_is_to_take_over_are_planned_where_it_serves_metrics(
     tmp_path: Path, metrics: bool
 ) -> None:
     """One a node; without metrics nothing would be made."""
@@ -258,7 +258,7 @@ def test_pods_that_felix_is_to_take_over_are_planned_where_it_tells_metrics(
     assert len(started) == (3 if metrics else 0)
 
 
-def test_where_nodes_cannot_be_read_the_rules_are_told(api: FakeApi, tmp_path: Path) -> None:
+def test_where_nodes_cannot_be_read_the_rules_are_printed(api: FakeApi, tmp_path: Path) -> None:
     """Whoever has no rights yet gets the rules to ask for."""
     api.on("GET", "/api/v1/nodes", refused(403, "Forbidden", "nodes is forbidden"))
     plan = printed(api, tmp_path, "suites/pods")

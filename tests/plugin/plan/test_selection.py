@@ -64,7 +64,7 @@ def test_nothing_to_run_asks_for_no_cluster(
 def test_a_file_that_cannot_be_read_asks_for_no_cluster(
     project: pytest.Pytester, api: FakeApi, workers: tuple[str, ...]
 ) -> None:
-    """An error of collection is told as pytest tells it, once, before anything is connected to."""
+    """A collection error is reported as by pytest itself, once, before anything is connected to."""
     (project.path / "suites/pods/test_broken.py").write_text("import nothere\n", encoding="utf-8")
     result = project.runpytest_subprocess("suites", *workers)
     assert api.seen == []

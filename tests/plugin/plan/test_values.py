@@ -67,7 +67,7 @@ def test_every_default_can_be_read(option: Option) -> None:
 def test_a_wrong_value_is_cut_short(option: Option) -> None:
     """No message is as long as what somebody gave by mistake."""
     if option.parse in (str, Path, values.optional_path):
-        return  # whoever opens it tells
+        return  # whoever opens it reports it
     with pytest.raises(ValueError, match=r"^.{20,250}$"):
         option.parse("Ä" * 10_000)
 

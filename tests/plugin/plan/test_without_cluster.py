@@ -75,7 +75,7 @@ def test_collection_needs_no_cluster_and_gives_stable_ids(project: pytest.Pytest
 
 
 def test_suites_run_in_their_order_not_in_that_of_their_names(project: pytest.Pytester) -> None:
-    """What others rest on is told first, policies last."""
+    """What others rest on comes first, policies last."""
     for room in ("policy", "dns", "own"):
         (project.path / "suites" / room).mkdir()
         text = f"def test_{room}():\n    pass\n"
@@ -184,7 +184,7 @@ def test_what_only_shows_cleans_nothing_up(project: pytest.Pytester, shows: str)
 def test_a_wrong_environment_variable_is_named(
     project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The source of a wrong value is told."""
+    """The source of a wrong value is named."""
     monkeypatch.setenv("SIX_RAW", "perhaps")
     result = project.runpytest_subprocess("tests")
     assert result.ret == 4

@@ -37,7 +37,7 @@ STORE = "/apis/crd.projectcalico.org/v1"
 
 @pytest.fixture
 def simulated() -> SimulatedCluster:
-    """A cluster whose nodes tell their settings, whose components run, whose nodes have blocks."""
+    """A cluster whose nodes report their settings and have blocks, and whose components run."""
     cluster = SimulatedCluster()
     cluster.network.sysctls.update(ON)
     for number, name in enumerate(("six-control-plane", "six-worker", "six-worker2")):
@@ -69,8 +69,8 @@ def states(files: dict[str, str]) -> dict[str, str]:
 def test_a_green_run_leaves_its_diagnostics(simulated: SimulatedCluster, tmp_path: Path) -> None:
     """In the report's directory, linked from the overview, listed, and attached to Allure's run."""
     where = Where("/api/v1", "events", "kube-system", "e1")
-    told = {"type": "Warning", "message": f"password={SECRET}", "reason": "Failed"}
-    simulated.objects.keep(where, told)
+    event = {"type": "Warning", "message": f"password={SECRET}", "reason": "Failed"}
+    simulated.objects.keep(where, event)
     ran = run(simulated, tmp_path, PREFLIGHT)
     assert (ran.status, ran.bad) == (0, set()), ran.text
     assert "diagnostics.tar.gz" in ran.text.partition("Reports\n")[2]
@@ -142,12 +142,12 @@ def test_a_red_run_s_have_what_was_examined(simulated: SimulatedCluster, tmp_pat
     assert "run/examination.json" in files
     assert ran.results["examination"]
     report = tmp_path / "reports/latest"
-    *told, left = errors_in_allure(report)
-    assert len(told) > 1
-    assert first_lines_of_the_overview(report) == told
+    *errors, left = errors_in_allure(report)
+    assert len(errors) > 1
+    assert first_lines_of_the_overview(report) == errors
     summary = first_lines_of_the_summary(report)
-    assert len(summary) == len(told)
-    assert all(line.startswith(said) for line, said in zip(summary, told, strict=True)), summary
+    assert len(summary) == len(errors)
+    assert all(line.startswith(said) for line, said in zip(summary, errors, strict=True)), summary
     assert re.fullmatch(r"\d+ tests? (is|are) explained by none of these causes", left)
     assert all(left in (report / file).read_text() for file in ("summary.txt", "overview.html"))
 

@@ -123,7 +123,7 @@ def output(project: Path) -> str:
     return live(project, "-rf", "--junitxml=junit.xml", "--alluredir=allure")
 
 
-def told(output: str, test: str) -> str:
+def report_of(output: str, test: str) -> str:
     """What the terminal says of one failing test."""
     blocks = output.partition("short test summary")[0].split("\n____")
     return next(block for block in blocks if test in block.splitlines()[0])
@@ -131,7 +131,7 @@ def told(output: str, test: str) -> str:
 
 def test_a_verdict_is_its_sentence_its_evidence_and_its_line(output: str) -> None:
     """Nothing of the harness is between the reader and what was seen."""
-    text = told(output, "test_pods_reach_pods")
+    text = report_of(output, "test_pods_reach_pods")
     assert "suites/pods/test_live.py:13: in test_pods_reach_pods" in text
     assert "    require(matrix, all_open(matrix))" in text
     assert f"E   {SENTENCE}" in text
@@ -140,17 +140,17 @@ def test_a_verdict_is_its_sentence_its_evidence_and_its_line(output: str) -> Non
     assert [word for word in OURS if word in text] == []
 
 
-def test_a_plain_assertion_is_told_alike(output: str) -> None:
+def test_a_plain_assertion_is_reported_in_the_same_way(output: str) -> None:
     """Its message and its line, without the values of the fixtures."""
-    text = told(output, "test_addresses")
+    text = report_of(output, "test_addresses")
     assert 'assert not lacking, "no address: "' in text
     assert "E   no address: a@control-plane, b@control-plane" in text
     assert [word for word in OURS if word in text] == []
 
 
 def test_what_could_not_be_prepared_names_the_fixture(output: str) -> None:
-    """The last cause is told; what led to it stands in its words."""
-    text = told(output, "test_prepared")
+    """The last cause is shown; what led to it stands in its message."""
+    text = report_of(output, "test_prepared")
     assert "in broken" in text
     assert "E   pod a@worker is not ready after 60 s: ImagePullBackOff" in text
     assert "the server said 500" not in text
@@ -160,7 +160,7 @@ def test_what_could_not_be_prepared_names_the_fixture(output: str) -> None:
 def test_what_the_library_refused_a_fixture_names_the_fixture(output: str) -> None:
     """Its line is shown, whichever folder of the plugin it lies in: neither the library's frames
     below it nor the hooks around it."""
-    text = told(output, "test_read")
+    text = report_of(output, "test_read")
     place, frame = re.findall(r"^(\S+):\d+: in (\w+)$", text, re.MULTILINE)[0]
     assert frame == "proxy", text
     assert place.endswith("fixtures/services/shared.py")
@@ -171,7 +171,7 @@ def test_what_the_library_refused_a_fixture_names_the_fixture(output: str) -> No
 
 def test_a_mistake_keeps_its_traceback(output: str) -> None:
     """Whoever mends a test needs it."""
-    text = told(output, "test_bug")
+    text = report_of(output, "test_bug")
     assert "pods = (Endpoint(" in text
     assert "AttributeError" in text
 
@@ -201,14 +201,14 @@ def test_junit_and_allure_say_the_same(output: str, project: Path) -> None:
 
 def test_workers_say_the_same(tmp_path: Path) -> None:
     """What xdist carries is the same text."""
-    text = told(live(tmp_path, "-n", "1"), "test_pods_reach_pods")
+    text = report_of(live(tmp_path, "-n", "1"), "test_pods_reach_pods")
     assert f"E   {SENTENCE}" in text
     assert [word for word in OURS if word in text] == []
 
 
 def test_who_asks_for_more_gets_it(tmp_path: Path) -> None:
     """An explicit style shows what it shows of any test."""
-    assert "Endpoint(" in told(live(tmp_path, "--tb=long"), "test_pods_reach_pods")
+    assert "Endpoint(" in report_of(live(tmp_path, "--tb=long"), "test_pods_reach_pods")
 
 
 @pytest.mark.parametrize(

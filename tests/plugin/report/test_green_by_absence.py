@@ -77,15 +77,15 @@ def test_a_test_with_which_its_worker_ended_is_broken(
 
 
 class Silent(SimulatedCluster):
-    """Refuses every read: all of them, or all but the version, which Kubernetes tells anybody."""
+    """Refuses every read: all of them, or all but the version, which Kubernetes shows anybody."""
 
-    def __init__(self, *, tells_version: bool) -> None:
+    def __init__(self, *, serves_version: bool) -> None:
         super().__init__()
-        self._told = {"/version"} if tells_version else set()
+        self._readable = {"/version"} if serves_version else set()
 
     def answer(self, seen: Seen) -> Reply:
         """What it answers instead of an object."""
-        if seen.method == "GET" and seen.path not in self._told:
+        if seen.method == "GET" and seen.path not in self._readable:
             return refused(403, "Forbidden", f"{seen.path} is not for you")
         return super().answer(seen)
 
@@ -111,7 +111,7 @@ PERMITTED = "test_the_harness_may_do_what_it_needs"
 
 
 @pytest.mark.parametrize(
-    ("tells_version", "review", "looked"),
+    ("serves_version", "review", "looked"),
     [
         (False, honest, set()),
         (False, unasked, set()),
@@ -120,11 +120,11 @@ PERMITTED = "test_the_harness_may_do_what_it_needs"
     ],
 )
 def test_where_nothing_can_be_read_no_test_of_the_preflight_passes(
-    tmp_path: Path, tells_version: bool, review: Callable[[Seen], Reply], looked: set[str]
+    tmp_path: Path, serves_version: bool, review: Callable[[Seen], Reply], looked: set[str]
 ) -> None:
-    """But those that were told what they ask for: a test that looked at no node, no pod and no
+    """Except those that get what they ask for: a test that looked at no node, no pod and no
     range has shown nothing of them."""
-    cluster = Silent(tells_version=tells_version)
+    cluster = Silent(serves_version=serves_version)
     cluster.compute("POST", REVIEWS, review)
     ran = run(cluster, tmp_path, "suites/preflight")
     assert ran.of("passed") == looked, ran.text

@@ -45,7 +45,7 @@ def test_limit():
 def test_what_is_not_proven_is_counted_apart(
     project: pytest.Pytester, cluster: PlayedCluster, words: tuple[str, ...]
 ) -> None:
-    """Neither passed nor failed nor skipped; the reason is told."""
+    """Neither passed nor failed nor skipped; the reason is given."""
     (project.path / "suites/pods/test_live.py").write_text(LIVE, encoding="utf-8")
     result = project.runpytest_subprocess("suites/pods", "-v", *words)
     for test, word in (

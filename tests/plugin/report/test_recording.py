@@ -37,7 +37,7 @@ def recorded(error: BaseException, when: str) -> Case:
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "unanswered"),
     [
         (SILENT, str(SILENT)),
         (led_to(NotReady("pod a is not there"), SILENT), str(SILENT)),
@@ -46,12 +46,14 @@ def recorded(error: BaseException, when: str) -> Case:
     ],
     ids=["silent", "what led to it", "behind the API server", "an answer"],
 )
-def test_a_test_that_broke_of_an_unanswered_request_says_so(error: Exception, told: str) -> None:
+def test_a_test_that_broke_of_an_unanswered_request_says_so(
+    error: Exception, unanswered: str
+) -> None:
     """Of one that the API server itself did not answer, wherever in the test that was."""
     for when in ("setup", "call"):
         case = recorded(error, when)
         assert case.outcome is CaseOutcome.BROKEN
-        assert case.unanswered == told
+        assert case.unanswered == unanswered
 
 
 def test_a_verdict_is_no_unanswered_request() -> None:

@@ -49,7 +49,7 @@ def written(folder: Path, user: dict[str, Any], cluster: dict[str, Any] | None =
 def test_credential_plugin_runs_from_a_terminal(
     project: pytest.Pytester, mode: str, more: list[str]
 ) -> None:
-    """What fails is the server, which is down; what the plugin tells the user is shown."""
+    """What fails is the server, which is down; what the plugin says to the user is shown."""
     script = project.path / "log-in"
     answer = {"apiVersion": PLUGIN, "kind": "ExecCredential", "status": {"token": "t"}}
     script.write_text(f"#!/bin/sh\necho enter code 4711 >&2\necho '{json.dumps(answer)}'\n")

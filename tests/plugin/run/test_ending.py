@@ -145,7 +145,7 @@ def test_a_second_signal_does_not_stop_the_cleaning_up(
     assert "Traceback" not in said
 
 
-def test_who_insists_is_told_what_is_left(
+def test_a_user_who_insists_is_shown_what_is_left(
     cluster: PlayedCluster, running: Callable[..., Running]
 ) -> None:
     """A third signal while an API server does not answer ends the run at once, and one line says

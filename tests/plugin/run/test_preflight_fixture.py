@@ -29,7 +29,7 @@ def test_a_check_that_could_not_look_is_skipped_with_the_reason() -> None:
         check(unseen=(("nodes-ready", "the nodes could not be seen"),))("nodes-ready")
 
 
-def test_a_finding_is_told_although_something_else_could_not_be_seen() -> None:
+def test_a_finding_is_reported_although_something_else_could_not_be_seen() -> None:
     """What is known to be wrong stays wrong."""
     with pytest.raises(VerdictError, match="no node is Ready"):
         check(FINDING, unseen=(("node-family", "x"),))("nodes-ready", "node-family")

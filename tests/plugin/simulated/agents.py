@@ -63,7 +63,7 @@ class Agent:
             for word in self._pod["spec"]["containers"][0]["command"]
             for protocol_name, slash, port in [word.partition("/")]
             if slash and port.isdigit()
-            for everywhere in ("0.0.0.0", "[::]")  # noqa: S104 - how an agent tells it
+            for everywhere in ("0.0.0.0", "[::]")  # noqa: S104 - how an agent reports it
         ]
         name = self._pod["metadata"]["name"]
         return protocol.Welcome(name, "3.13", 1, 3600.0, 14000, listening)

@@ -65,8 +65,8 @@ class SimulatedCluster(FakeApi):
             return listed(*(blocks[where.plural]() if where.plural in blocks else ()))
         if seen.method == "GET" and where.plural == "events" and not where.name:
             about = seen.query.get("fieldSelector", "").removeprefix("involvedObject.name=")
-            told = self.objects.list("events", where.home)
-            return listed(*(e for e in told if about in ("", e["involvedObject"]["name"])))
+            events = self.objects.list("events", where.home)
+            return listed(*(e for e in events if about in ("", e["involvedObject"]["name"])))
         if seen.method == "GET" and not where.name:
             return listed(*self.objects.list(where.plural, where.home, labels, where.api))
         if seen.method == "GET":

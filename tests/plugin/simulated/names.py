@@ -136,8 +136,8 @@ class Zone:
         if not _headless(service):
             return {"SRV": [f"0 100 {number} {name}" for number in numbers]}
         hosts = dict.fromkeys(host for host, _ in self._behind(service))
-        told = [f"0 100 {n} {host}.{name}" for n in numbers for host in hosts]
-        return {"SRV": told} if told else None
+        records = [f"0 100 {n} {host}.{name}" for n in numbers for host in hosts]
+        return {"SRV": records} if records else None
 
     def _of_host(self, service: Manifest, host: str) -> Records | None:
         if not _headless(service):

@@ -105,7 +105,7 @@ class Network:
     """Routes, kube-proxy and policies. `faults` are what the network does wrong; `enforces` is
     whether anybody enforces policies, `masks` whether pods leave their pools under their node's
     address (None: as natOutgoing says), `tunnels` whether routes between nodes lead into them,
-    `sysctls` what nodes tell of their kernels, if anything."""
+    `sysctls` what nodes report of their kernels, if anything."""
 
     def __init__(self, objects: Objects, nodes: list[Manifest]) -> None:
         self.objects = objects

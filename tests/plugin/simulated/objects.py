@@ -54,7 +54,7 @@ class Objects:
     """All objects of a cluster. What is handed out is never changed: a change makes a new object,
     and lets `changes` rise. Pods run on the node that their
     affinity names, and are ready at once but for their readiness gates, unless IPAM refuses them
-    an address: then an event tells why. `balances` are the families of which services of type
+    an address: then an event says why. `balances` are the families of which services of type
     LoadBalancer are given an address."""
 
     def __init__(self, nodes: list[Manifest]) -> None:
@@ -133,7 +133,7 @@ class Objects:
                 ips = _internal(node) if spec.get("hostNetwork") else self._assigned(pod, node)
             except NoAddress as error:
                 status |= {"phase": "Pending", "conditions": [{"type": "Ready", "status": "False"}]}
-                self._tell(pod, str(error))
+                self._add_event(pod, str(error))
                 return
             status["podIPs"] = [{"ip": ip} for ip in ips]
         known = {c["type"]: c["status"] for c in status.get("conditions", ())}
@@ -145,7 +145,7 @@ class Objects:
     def _assigned(self, pod: Manifest, node: Manifest) -> Addresses:
         return self.ipam.assigned(pod, node, self._pod_addresses(node))
 
-    def _tell(self, pod: Manifest, why: str) -> None:
+    def _add_event(self, pod: Manifest, why: str) -> None:
         """The kubelet's event about a pod that has no network."""
         meta = pod["metadata"]
         name = f"{meta['name']}.{next(self._numbers)}"

@@ -84,7 +84,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self.transport = transport
 
     def datagram_received(self, data: bytes, addr: Any) -> None:
-        """Answer as told."""
+        """Answer as scripted."""
         for piece in self.talk(data):
             self.transport.sendto(piece, addr)
 

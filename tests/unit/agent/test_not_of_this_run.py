@@ -74,7 +74,7 @@ def test_no_bytes_pass_for_a_probe(line: bytes) -> None:
     assert OURS.header(line) is None
 
 
-def test_the_mark_tells_keys_apart_and_gives_none_away() -> None:
+def test_the_mark_distinguishes_keys_and_gives_none_away() -> None:
     """The runner and an agent compare it; it is no tag of any line."""
     assert OURS.mark != OTHERS.mark
     assert Seal().mark == ""

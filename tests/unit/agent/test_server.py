@@ -169,7 +169,7 @@ def test_foreign_tcp_client_is_cut_off(ip_family: Family, data: bytes) -> None:
 
 
 @families
-def test_upload_that_differs_is_told(ip_family: Family) -> None:
+def test_upload_that_differs_is_reported(ip_family: Family) -> None:
     """The server knows what must arrive."""
     port = free_port()
 

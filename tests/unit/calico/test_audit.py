@@ -213,7 +213,7 @@ def test_a_setting_without_effect_is_noted() -> None:
     ],
 )
 def test_values_that_felix_does_not_know(changes: dict[str, str], setting: str) -> None:
-    """It takes its default then; a node's own are told where they are not the cluster's."""
+    """It takes its default then; a node's own are reported where they are not the cluster's."""
     found = only(with_felix(**changes), "calico-felix-setting")
     assert (found.severity, found.node) == (Severity.WARNING, "")
     assert setting in found.seen

@@ -53,15 +53,15 @@ def test_an_address_that_fits_its_method_is_silent(method: str) -> None:
 def test_an_address_that_does_not_is_said_with_its_device(
     method: str, device: str, said: str
 ) -> None:
-    told = disagreement(method, NODE, Family.IPV6, device)
-    assert told.startswith("Calico chose 2001:db8:1::5/64 on ")
-    assert said in told
+    message = disagreement(method, NODE, Family.IPV6, device)
+    assert message.startswith("Calico chose 2001:db8:1::5/64 on ")
+    assert said in message
 
 
 def test_an_internal_ip_is_the_nodes_own() -> None:
     stranger = CalicoNode("worker", NODE.chosen, internal=(ipaddress.ip_address("2001:db8::9"),))
-    told = disagreement("kubernetes-internal-ip", stranger, Family.IPV6, "eth0")
-    assert told.endswith("which is no InternalIP of the node")
+    message = disagreement("kubernetes-internal-ip", stranger, Family.IPV6, "eth0")
+    assert message.endswith("which is no InternalIP of the node")
 
 
 def test_without_an_address_of_the_family_nothing_is_said() -> None:
@@ -69,6 +69,6 @@ def test_without_an_address_of_the_family_nothing_is_said() -> None:
 
 
 @pytest.mark.parametrize("method", ["can-reach=2001:db8::1", "interface=eth[", "moon=full"])
-def test_what_cannot_be_told_is_not_asked(method: str) -> None:
+def test_what_cannot_be_known_is_not_asked(method: str) -> None:
     with pytest.raises(NotAsked):
         disagreement(method, NODE, Family.IPV6, "eth0")

@@ -69,7 +69,7 @@ def test_environment_goes_before_the_object() -> None:
     assert (own.node, own.settings, own.ipv6) == ("w1", (("ipv6Support", "false"),), False)
 
 
-def test_what_the_environment_makes_vain_is_told() -> None:
+def test_what_the_environment_overrides_is_reported() -> None:
     """Values that say the same are not, nor what only one of the two sets."""
     spec = {
         "ipv6Support": True,
@@ -94,8 +94,8 @@ def test_health_that_the_environment_switches_on_takes_nothing_of_the_object() -
     found = felix([named("default", **spec)], {"FELIX_HEALTHENABLED": "true"})
     assert found.health == "localhost:9099"
     assert found.overridden == (Overridden("healthHost", "::", "FELIX_HEALTHENABLED", "true"),)
-    told = felix([named("default", **spec)], {})
-    assert (told.health, told.overridden) == ("[::]:9099", ())
+    by_object = felix([named("default", **spec)], {})
+    assert (by_object.health, by_object.overridden) == ("[::]:9099", ())
     there = {"FELIX_HEALTHENABLED": "true", "FELIX_HEALTHHOST": "0.0.0.0"}  # noqa: S104
     assert felix([], there).health == "0.0.0.0:9099"
 

@@ -28,7 +28,7 @@ def test_keys_that_are_no_text_are_none_of_the_api(
 ) -> None:
     """YAML reads ``on`` as true."""
     text = "apiVersion: projectcalico.org/v3\nkind: FelixConfiguration\n"
-    assert told(capsys, tmp_path, text + "metadata: {name: default}\nspec: {on: 1}") == (0, [])
+    assert audited(capsys, tmp_path, text + "metadata: {name: default}\nspec: {on: 1}") == (0, [])
 
 
 @pytest.mark.parametrize("written", ["networking.k8s.io/v1", "extensions/v1beta1", "v1"])
@@ -38,7 +38,7 @@ def test_what_means_to_be_a_policy_and_is_none_is_found(
     """By a typo in its kind, or another API group: no API server enforces it."""
     kind = "Networkpolicy" if "networking" in written else "NetworkPolicy"
     text = f"apiVersion: {written}\nkind: {kind}\nmetadata: {{name: x}}\nspec: {{}}\n"
-    status, found = told(capsys, tmp_path, text)
+    status, found = audited(capsys, tmp_path, text)
     assert (status, [one["code"] for one in found]) == (1, ["manifest-refused"])
 
 
@@ -64,7 +64,7 @@ def test_many_files_that_cannot_be_read_are_counted(
     assert (len(lines), lines[-1]) == (21, "error: and 100 more")
 
 
-def told(
+def audited(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, *options: str
 ) -> tuple[int, list[dict[str, str]]]:
     """The exit status, and what is said of a file."""
@@ -120,7 +120,7 @@ def test_the_errors_of_a_guide_are_found(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, code: str, severity: str
 ) -> None:
     """By the code, and only an error fails the command."""
-    status, found = told(capsys, tmp_path, text)
+    status, found = audited(capsys, tmp_path, text)
     assert (code, severity) in {(f["code"], f["severity"]) for f in found}
     assert status == (1 if "error" in {f["severity"] for f in found} else 0)
 
@@ -157,7 +157,7 @@ def test_lists_are_taken_apart(capsys: pytest.CaptureFixture[str], tmp_path: Pat
             "items": [{"kind": "IPPool", "metadata": {"name": "a"}, "spec": {"cidr": "x"}}],
         }
     )
-    status, found = told(capsys, tmp_path, text)
+    status, found = audited(capsys, tmp_path, text)
     assert status == 1
     assert {f["subject"] for f in found} == {"IPPool a spec.cidr"}
     assert {f["place"].rpartition("given.yaml: ")[2] for f in found} == {"document 1, line 1"}
@@ -171,7 +171,7 @@ def test_ranges_that_overlap_are_placed_where_each_is_written(
         "kind: Cluster\nnetworking: {podSubnet: 10.1.0.0/16}\n---\n"
         "kind: Cluster\nnetworking: {serviceSubnet: 10.1.128.0/20}\n"
     )
-    _, found = told(capsys, tmp_path, text)
+    _, found = audited(capsys, tmp_path, text)
     (place,) = {f["place"] for f in found if f["code"] == "range-overlap"}
     assert [p.rpartition("given.yaml: ")[2] for p in place.split("; ")] == [
         "document 1, line 1",
@@ -188,7 +188,7 @@ def test_a_range_is_not_found_in_the_text_of_another(
         "kind: Cluster\nnetworking: {podSubnet: 'fd00::/64,10.1.0.0/16', "
         "serviceSubnet: 10.1.128.0/20}\n"
     )
-    _, found = told(capsys, tmp_path, text)
+    _, found = audited(capsys, tmp_path, text)
     (place,) = {f["place"] for f in found if f["code"] == "range-overlap"}
     assert place.endswith("given.yaml: document 2, line 4")
 
@@ -200,7 +200,7 @@ def test_what_fails_is_chosen(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, level: str, status: int
 ) -> None:
     """A warning fails the command only where it shall."""
-    assert told(capsys, tmp_path, GOOD.replace("true", "false"), "--fail-on", level)[0] == status
+    assert audited(capsys, tmp_path, GOOD.replace("true", "false"), "--fail-on", level)[0] == status
 
 
 @pytest.mark.parametrize(

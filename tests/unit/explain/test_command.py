@@ -65,7 +65,7 @@ def shell(text: str, **more: str) -> subprocess.CompletedProcess[str]:
 
 
 def one_line(text: str) -> bool:
-    """Whether an error is told in one line and without a traceback."""
+    """Whether an error is reported in one line and without a traceback."""
     return text.count("\n") == 1 and "Traceback" not in text and "Exception" not in text
 
 
@@ -148,7 +148,7 @@ def test_a_directory_with_too_many_files_is_not_read_to_the_end(
     assert (status, err) == (2, f"error: {tmp_path}: holds more than 2 files: name some\n")
 
 
-def test_every_error_of_every_file_is_told_with_file_document_and_line(
+def test_every_error_of_every_file_is_reported_with_file_document_and_line(
     ask: Ask, tmp_path: Path
 ) -> None:
     """One run shows them all."""
@@ -249,9 +249,9 @@ def test_notes_are_bounded(ask: Ask, tmp_path: Path) -> None:
     """A hundred kinds that are no policies are some notes and a count of the others."""
     others = "".join(f"---\napiVersion: v1\nkind: K{i}\nmetadata: {{name: x}}\n" for i in range(99))
     _, _, err = ask(write(tmp_path / "p.yaml", SHUT + others))
-    *told, last = err.splitlines()
-    left = 99 - len(told)
-    assert 0 < len(told) <= 50
+    *notes, last = err.splitlines()
+    left = 99 - len(notes)
+    assert 0 < len(notes) <= 50
     assert str(left) in last
 
 
@@ -316,7 +316,7 @@ def test_an_answer_that_cannot_be_written_is_one_line_and_status_2(
 
 @BUFFERS
 @pytest.mark.parametrize("how", ["2> /dev/full", "2>&-"])
-def test_a_wrong_usage_that_cannot_be_told_is_status_2(how: str, unbuffered: str) -> None:
+def test_a_wrong_usage_that_cannot_be_reported_is_status_2(how: str, unbuffered: str) -> None:
     """The status is all that is left to say it."""
     done = shell(f"$SIX --nothing {how}", PYTHONUNBUFFERED=unbuffered)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")

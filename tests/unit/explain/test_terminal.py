@@ -44,7 +44,7 @@ def test_output_that_fails(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A closed pipe keeps the status, anything else is told."""
+    """A closed pipe keeps the status, anything else is reported."""
     stream = Broken(error, tmp_path / "out")
     monkeypatch.setattr("sys.stdout", stream)
     assert terminal.write("text", 1) == status
@@ -63,7 +63,7 @@ def test_output_that_is_closed(
 
 
 def test_notes_that_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody is left to tell."""
+    """Nobody is left to report to."""
     stream = Broken(OSError(28, "full"), tmp_path / "err")
     monkeypatch.setattr("sys.stderr", stream)
     terminal.note(["a"])

@@ -1,4 +1,4 @@
-"""ICMP errors are told in the words of their RFCs, with who sent them."""
+"""ICMP errors are reported in the words of their RFCs, with who sent them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ V4, V6 = Family.IPV4, Family.IPV6
 )
 def test_type_and_code_become_the_words_of_the_rfc(error: IcmpError, words: str) -> None:
     """RFC 4443 section 3 and RFC 792; what they do not name stays in numbers."""
-    told = dataclasses.replace(error, sender="2001:db8::1")
-    assert (error.name, str(told)) == (words, f"{words}, from 2001:db8::1")
+    with_sender = dataclasses.replace(error, sender="2001:db8::1")
+    assert (error.name, str(with_sender)) == (words, f"{words}, from 2001:db8::1")
 
 
 def test_a_packet_too_big_says_its_mtu_and_who_sent_it() -> None:
@@ -48,14 +48,16 @@ def test_a_packet_too_big_says_its_mtu_and_who_sent_it() -> None:
     )
 
 
-def test_a_sender_that_the_kernel_does_not_tell_is_unknown() -> None:
+def test_a_sender_that_the_kernel_does_not_report_is_unknown() -> None:
     """Old kernels keep no sender for TCP."""
     assert str(IcmpError(V6, 1, 4)).endswith("port unreachable, from an unknown sender")
 
 
 @pytest.mark.parametrize("code", range(16))
 @pytest.mark.parametrize("family", list(Family), ids=str)
-def test_what_filters_send_is_told_from_what_routers_send(family: Family, code: int) -> None:
+def test_what_filters_send_is_distinguished_from_what_routers_send(
+    family: Family, code: int
+) -> None:
     """RFC 4443 section 3.1 (codes 1, 5, 6), RFC 1812 section 5.2.7.1 (codes 9, 10, 13)."""
     kind, codes = (1, {1, 5, 6}) if family is V6 else (3, {9, 10, 13})
     assert IcmpError(family, kind, code).prohibited is (code in codes)

@@ -50,7 +50,7 @@ def test_rows_columns_and_lanes_keep_their_order() -> None:
 
 
 def test_cell_that_was_not_measured_is_none() -> None:
-    """Absence is told from every outcome."""
+    """Absence is distinguished from every outcome."""
     measured = matrix(seen(Outcome.ALLOWED))
 
     assert measured.cell(Family.IPV4, EDGE) is None
@@ -77,7 +77,7 @@ def test_cells_as_expected_do_not_disagree() -> None:
 
 
 def test_disagreement_comes_with_the_other_family() -> None:
-    """A failing cell shows its counterpart, which tells IPv6 faults from general ones."""
+    """A failing cell shows its counterpart, which distinguishes IPv6 faults from general ones."""
     good, bad = seen(Outcome.ALLOWED, Family.IPV4), seen(Outcome.DROPPED)
     expected = {(family, EDGE): OPEN for family in Family}
 

@@ -22,7 +22,7 @@ def test_only_unknown_is_no_measurement() -> None:
 
 
 def test_marks_are_single_and_distinct() -> None:
-    """Cells of a narrow matrix can be told apart."""
+    """Cells of a narrow matrix can be distinguished."""
     marks = [o.mark for o in Outcome]
 
     assert all(len(m) == 1 for m in marks)

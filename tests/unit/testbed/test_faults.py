@@ -197,7 +197,7 @@ def test_the_undo_of_a_pod_that_is_gone_does_nothing(make: Make, tmp_path: Path)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_the_journal_tells_what_and_where(make: Make) -> None:
+def test_the_journal_says_what_and_where(make: Make) -> None:
     about = json.loads(journal.files(make(undo="true"))["about"])
     assert about == {"fault": "X", "family": "IPv6", "where": "node"}
 
@@ -242,7 +242,7 @@ def test_a_service_is_asked_for_only_where_a_fault_needs_one() -> None:
     assert given == {"NAMESPACE": "a", "SERVICE": "b"}
 
 
-class Told:
+class OnePod:
     """A kubectl that knows one pod."""
 
     def get(self, *_: str) -> dict[str, Any]:
@@ -252,7 +252,7 @@ class Told:
 
 def test_a_pod_is_asked_for_only_where_a_fault_changes_its_object() -> None:
     """By its names, with its address of the family."""
-    kubectl = cast(Kubectl, Told())
+    kubectl = cast(Kubectl, OnePod())
     assert target.object_variables(CATALOGUE["S2"], target.FaultOptions(), kubectl, "IPv6") == {}
     with pytest.raises(BedError, match="add --pod"):
         target.object_variables(CATALOGUE["L4"], target.FaultOptions(), kubectl, "IPv6")

@@ -25,7 +25,7 @@ def test_a_network_is_chosen_that_overlaps_no_route() -> None:
     assert bridge.free(bridge.routed(ROUTES)) == "172.30.66.0/24"
 
 
-def test_a_machine_that_routes_everything_is_told_so() -> None:
+def test_a_machine_that_routes_everything_has_no_free_network() -> None:
     with pytest.raises(BedError, match="free IPv4 network"):
         bridge.free([ipaddress.IPv4Network("172.16.0.0/12")])
 

@@ -12,15 +12,15 @@ from tests.unit.testbed.test_record import BED
 
 
 def answering(monkeypatch: pytest.MonkeyPatch, status: int) -> list[str]:
-    """An engine whose commands end with this status; the list fills with what it was told."""
-    told: list[str] = []
+    """An engine whose commands end with this status; the list fills with its commands."""
+    commands: list[str] = []
 
     def attempt(self: Engine, *words: str | Path, **_: object) -> Result:
-        told.append(" ".join(map(str, words)))
+        commands.append(" ".join(map(str, words)))
         return Result((), status, "", "")
 
     monkeypatch.setattr(Engine, "attempt", attempt)
-    return told
+    return commands
 
 
 @pytest.mark.parametrize(("status", "ok"), [(0, True), (1, False)])
@@ -28,10 +28,10 @@ def test_the_global_address_counts_when_every_node_reaches_it(
     monkeypatch: pytest.MonkeyPatch, status: int, ok: bool
 ) -> None:
     chosen = variant.load(variant.DEFAULT)
-    told = answering(monkeypatch, status)
+    commands = answering(monkeypatch, status)
     found = list(health.beyond(Engine(None), chosen))
     assert [check.ok for check in found] == [ok] * len(chosen.nodes)
-    assert all(line.endswith(outside.GLOBAL) for line in told)
+    assert all(line.endswith(outside.GLOBAL) for line in commands)
 
 
 def test_learnt_paths_are_forgotten_by_a_container_beside_it() -> None:

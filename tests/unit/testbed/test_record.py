@@ -72,7 +72,7 @@ def test_the_cache_is_where_the_user_says(env: dict[str, str], expected: str) ->
     assert paths.cache(env).root == Path(expected)
 
 
-def test_status_tells_what_runs_where() -> None:
+def test_status_shows_what_runs_where() -> None:
     text = cli.summary(BED)
     for part in (
         "kind-six",

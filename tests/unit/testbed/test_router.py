@@ -41,7 +41,7 @@ def test_router_and_client_have_the_first_addresses_of_the_rack() -> None:
 
 
 def test_a_session_that_is_not_established_is_not_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told with BIRD's last error; one that is missing is said to be."""
+    """It is reported with BIRD's last error; one that is missing is said to be."""
     monkeypatch.setattr(Engine, "attempt", lambda *_, **__: Result((), 0, SHOWN, ""))
     found = list(health.peerings(Engine(None), BED))
     assert len(found) == len(BED.nodes) * len(Family)

@@ -13,17 +13,17 @@ from testbed.variants import variant
 
 
 class FakeEngine(Engine):
-    """An engine that answers from a list of (words, answers) and notes what it was told."""
+    """An engine that answers from a list of (words, answers) and notes its commands."""
 
     def __init__(self, answers: dict[str, list[Result]]) -> None:
         super().__init__("unix:///fake")
         object.__setattr__(self, "answers", answers)
-        object.__setattr__(self, "told", [])
+        object.__setattr__(self, "commands", [])
 
     def attempt(self, *words: str | Path, stdin: str | None = None, timeout: float = 600) -> Result:
         del stdin, timeout
         line = " ".join(str(word) for word in words)
-        self.told.append(line)  # type: ignore[attr-defined]
+        self.commands.append(line)  # type: ignore[attr-defined]
         for start, left in self.answers.items():  # type: ignore[attr-defined]
             if line.startswith(start) and left:
                 return left.pop(0)  # type: ignore[no-any-return]
@@ -95,7 +95,7 @@ def test_a_network_with_stale_endpoints_is_removed_all_the_same(
         }
     )
     bridge.remove(engine, variant.load())
-    assert engine.told[2:] == [  # type: ignore[attr-defined]
+    assert engine.commands[2:] == [  # type: ignore[attr-defined]
         "network inspect --format {{range .Containers}}{{.Name}} {{end}} six-net",
         "network disconnect --force six-net six-worker",
         "network disconnect --force six-net gone",

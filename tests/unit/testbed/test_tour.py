@@ -46,12 +46,12 @@ class Scripted:
     def __init__(self, checkout: Path, ends: Mapping[str, int | None], summary: str = "") -> None:
         self.checkout, self.ends = checkout, ends
         self.summary = summary or SUMMARY.format(word="works       ", tests="9 passed, 2 skipped")
-        self.told: list[str] = []
+        self.commands: list[str] = []
 
     def __call__(self, words: Sequence[str], env: Mapping[str, str], seconds: float) -> int | None:
         del seconds
         line = " ".join(words[2:])
-        self.told.append(line)
+        self.commands.append(line)
         if "suites" in line:
             assert env == {variant.VARIABLE: words[words.index("--six-variant") + 1]}
             folder = self.checkout / words[words.index("--six-report-dir") + 1]
@@ -74,7 +74,7 @@ def test_each_variant_comes_up_is_tested_and_goes(checkout: Path, cache: Cache) 
     assert not interrupted
     assert states(stops) == [("bgp", TourState.GREEN), ("rr", TourState.GREEN)]
     provider = "--six-provider kind --six-variant bgp"
-    assert go.told[:4] == [
+    assert go.commands[:4] == [
         "testbed --variant bgp up",
         f"pytest --six-cleanup {provider}",
         f"pytest suites -n 2 {provider} --six-report-dir reports/variants/bgp -k pods",
@@ -105,19 +105,19 @@ def test_it_goes_on_after_a_variant_that_is_not_green(
     assert stops[0].state is state
     assert not stops[0].green
     assert [stop.variant for stop in stops] == ["bgp", "rr"]
-    assert "testbed --variant bgp down" in first.told
+    assert "testbed --variant bgp down" in first.commands
 
 
 def test_a_hostile_variant_only_has_to_come_up(checkout: Path, cache: Cache) -> None:
     go = Scripted(checkout, {})
     (stop,), _ = tour.tour(["staging"], cache, go=go)
-    assert go.told == ["testbed --variant staging up", "testbed --variant staging down"]
+    assert go.commands == ["testbed --variant staging up", "testbed --variant staging down"]
     assert (stop.state, stop.green) == (TourState.UP, True)
     (late,), _ = tour.tour(["staging"], cache, go=Scripted(checkout, {"up": 2}))
     assert (late.state, late.green) == (TourState.NOT_UP, False)
 
 
-def test_a_summary_of_an_earlier_tour_tells_nothing(checkout: Path, cache: Cache) -> None:
+def test_a_summary_of_an_earlier_tour_does_not_count(checkout: Path, cache: Cache) -> None:
     old = checkout / "reports/variants/bgp"
     old.mkdir(parents=True)
     (old / "summary.txt").write_text(SUMMARY.format(word="works       ", tests="9 passed"))
@@ -133,7 +133,7 @@ def test_a_bed_that_stood_before_is_kept(checkout: Path, cache: Cache) -> None:
     record.write(folder, BED)
     go = Scripted(checkout, {})
     stops, _ = tour.tour(["dual", "rr"], cache, go=go)
-    assert [line for line in go.told if line.endswith("down")] == ["testbed --variant rr down"]
+    assert [line for line in go.commands if line.endswith("down")] == ["testbed --variant rr down"]
     assert [stop.removed for stop in stops] == [None, True]
 
 
@@ -148,7 +148,7 @@ def test_who_interrupts_gets_what_is_known_and_no_bed_is_left(checkout: Path, ca
     stops, interrupted = tour.tour(["bgp", "rr"], cache, go=go)
     assert interrupted
     assert states(stops) == [("bgp", TourState.INTERRUPTED)]
-    assert go.told[-1] == "testbed --variant bgp down"
+    assert go.commands[-1] == "testbed --variant bgp down"
     assert stops[0].removed
 
 
@@ -194,8 +194,8 @@ def test_the_table_has_a_line_a_variant(checkout: Path, tmp_path: Path) -> None:
     assert cells[1] == ["bgp", "red", "9", "3", "3", *took, "IPv4 works, IPv6 not proven"]
     assert cells[2] == ["rr", "did not come up", *"------"]
     tour.write([done], tmp_path / "reports/variants.json")
-    (told,) = json.loads((tmp_path / "reports/variants.json").read_text())["variants"]
-    assert (told["variant"], told["green"], told["counts"]["broken"]) == ("bgp", False, 2)
+    (written,) = json.loads((tmp_path / "reports/variants.json").read_text())["variants"]
+    assert (written["variant"], written["green"], written["counts"]["broken"]) == ("bgp", False, 2)
 
 
 def test_the_default_comes_first_and_names_must_be_variants() -> None:
@@ -260,7 +260,7 @@ def test_a_variants_time_is_bounded(minutes: str, capsys: pytest.CaptureFixture[
     assert "--minutes" in capsys.readouterr().err
 
 
-def test_an_unknown_variant_is_told_before_anything_runs(
+def test_an_unknown_variant_is_reported_before_anything_runs(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert cli.main(["variants", "--only", "triple"]) == 2

@@ -76,7 +76,7 @@ TALKS: dict[str, tuple[Talk, str, bytes]] = {
 @families
 @pytest.mark.parametrize(("talk", "event", "data"), TALKS.values(), ids=list(TALKS))
 def test_stream_server_that(ip_family: Family, talk: Talk, event: str, data: bytes) -> None:
-    """One message each way, behind its length; an end before that is told as such."""
+    """One message each way, behind its length; an end before that is reported as such."""
 
     async def scenario() -> protocol.Reply:
         async with speaking(ip_family, talk) as port:

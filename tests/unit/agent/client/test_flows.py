@@ -52,7 +52,7 @@ both = pytest.mark.parametrize("name", ["tcp", "udp"])
 @both
 @pytest.mark.parametrize(("upload", "download"), [(0, 0), (1, 1), (1000, 700), (60_000, 60_000)])
 def test_echo_carries_payload(ip_family: Family, name: str, upload: int, download: int) -> None:
-    """The answer tells who answered, what the server saw, and how long it took."""
+    """The answer says who answered, what the server saw, and how long it took."""
 
     async def scenario() -> FlowResult:
         port = free_port()
@@ -294,7 +294,7 @@ TALKS: dict[str, tuple[Talk, str, str]] = {
 @families
 @pytest.mark.parametrize(("talk", "event", "detail"), TALKS.values(), ids=list(TALKS))
 def test_tcp_server_that(ip_family: Family, talk: Talk, event: str, detail: str) -> None:
-    """Whatever a server says is told from the right answer, and never hangs the flow."""
+    """Whatever a server says is distinguished from the right answer, and never hangs the flow."""
 
     async def scenario() -> FlowResult:
         async with speaking(ip_family, talk) as port:
@@ -398,7 +398,7 @@ def test_udp_repeats_itself(ip_family: Family) -> None:
     ids=["name", "short", "space", "surrogate", "minus", "too much", "often", "port", "protocol"],
 )
 def test_flow_that_cannot_be_is_failed(changes: dict[str, Any], said: str) -> None:
-    """A mistake of the runner is told as such before anything is sent."""
+    """A mistake of the runner is reported as such before anything is sent."""
     plain = spec("tcp", Family.IPV6, 8080)
     flow = dataclasses.replace(plain, **changes)
 
@@ -625,7 +625,7 @@ def extended(origin: int, number: int = errno.EHOSTUNREACH, info: int = 0) -> by
     ],
     ids=["ICMP", "ICMPv6", "path MTU", "local", "another message", "none"],
 )
-def test_icmp_error_is_told(data: list[bytes], seen: IcmpSeen | None) -> None:
+def test_icmp_error_is_reported(data: list[bytes], seen: IcmpSeen | None) -> None:
     """Type, code, sender and MTU; errors of the own kernel have none."""
 
     class Kept(Deaf):

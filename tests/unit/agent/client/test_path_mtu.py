@@ -1,4 +1,4 @@
-"""What an unprivileged agent tells of path MTU, on the loopback of this machine."""
+"""What an unprivileged agent reports of path MTU, on the loopback of this machine."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_sizes_that_cannot_be_are_refused() -> None:
 
 
 @families
-def test_bulk_tells_what_its_socket_knew(ip_family: Family) -> None:
+def test_bulk_reports_what_its_socket_knew(ip_family: Family) -> None:
     """All bytes moved, MSS and path MTU of loopback."""
 
     async def scenario() -> object:

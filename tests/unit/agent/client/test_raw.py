@@ -63,7 +63,7 @@ def test_too_many_packets_are_refused() -> None:
         run(asked(protocol.SendRaw(packets)))
 
 
-def test_without_the_capability_the_runner_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_capability_the_runner_gets_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """EPERM becomes an answer that says so; the agent goes on."""
 
     def forbidden(*_: object) -> object:

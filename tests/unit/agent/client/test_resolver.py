@@ -19,7 +19,7 @@ V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1%eth0", 0, 0, 2))
 
 
 class Resolver:
-    """A getaddrinfo that answers as told, and counts how many ask it at once."""
+    """A getaddrinfo that answers as scripted, and counts how many ask it at once."""
 
     def __init__(self) -> None:
         self.answer: Any = [V6, V4, V4]
@@ -126,7 +126,7 @@ def test_results_keep_the_order_of_the_lookups(resolver: Resolver) -> None:
 
 
 def test_call_that_hangs_is_silent_and_the_rest_failed(resolver: Resolver) -> None:
-    """When the time is up, what was asked is told from what no thread came to."""
+    """When the time is up, what was asked is distinguished from what no thread came to."""
     resolver.hold.clear()
 
     first, second, third = found("a", "b", "c", timeout=0.1, threads=2)

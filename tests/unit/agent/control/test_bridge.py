@@ -108,7 +108,7 @@ def test_full_way_does_not_stop_the_other(ends: Ends) -> None:
 
 @pytest.mark.parametrize("side", ["agent", "stdin"])
 def test_bridge_ends_when_either_side_does(ends: Ends, side: str) -> None:
-    """So that the exec stream tells the runner of a dead agent, and nothing stays in the pod."""
+    """So that the exec stream shows the runner a dead agent, and nothing stays in the pod."""
     getattr(ends, side).close()
     ends.thread.join(SOON)
 

@@ -130,7 +130,7 @@ def test_request_with_another_key_is_refused(path: Path, monkeypatch: pytest.Mon
     assert "another key" in run(scenario())
 
 
-def test_heart_beat_tells_what_was_ignored(path: Path) -> None:
+def test_heart_beat_reports_what_was_ignored(path: Path) -> None:
     """Datagrams and connections, since the agent began."""
     port = free_port()
 
@@ -146,7 +146,7 @@ def test_heart_beat_tells_what_was_ignored(path: Path) -> None:
     assert (pong.foreign_datagrams, pong.foreign_connections) == (1, 0)
 
 
-def test_what_is_not_served_is_told(
+def test_what_is_not_served_is_reported(
     path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """In Welcome and in the container's log."""
@@ -213,7 +213,7 @@ def test_batch_is_probed_and_its_arrivals_are_evidence(path: Path) -> None:
     assert (found.half_open, 0 <= found.uptime < 20) == ([], True)
 
 
-def test_evidence_tells_a_stall_of_its_whole_window(path: Path) -> None:
+def test_evidence_reports_a_stall_anywhere_in_its_window(path: Path) -> None:
     """A server that slept before it was asked has slept all the same."""
 
     async def scenario() -> tuple[float, float]:
@@ -230,7 +230,7 @@ def test_evidence_tells_a_stall_of_its_whole_window(path: Path) -> None:
     assert now < 0.3 < window
 
 
-def test_heart_beat_tells_the_lag_since_the_last(path: Path) -> None:
+def test_heart_beat_reports_the_lag_since_the_last(path: Path) -> None:
     """Each stall once."""
 
     async def scenario() -> list[float]:

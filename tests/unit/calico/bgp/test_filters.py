@@ -26,8 +26,8 @@ def read(*rules: dict[str, Any], family: Family = Family.IPV6) -> BgpFilter:
 
 def rule(action: str, operator: str = "", cidr: str = "", **more: Any) -> dict[str, Any]:
     """A rule."""
-    told = {"action": action, "matchOperator": operator, "cidr": cidr, **more}
-    return {key: value for key, value in told.items() if value}
+    fields = {"action": action, "matchOperator": operator, "cidr": cidr, **more}
+    return {key: value for key, value in fields.items() if value}
 
 
 IN, REJECT = "In", "Reject"

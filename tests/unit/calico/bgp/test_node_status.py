@@ -1,4 +1,4 @@
-"""CalicoNodeStatus: what a node told, and what it did not."""
+"""CalicoNodeStatus: what a node reported, and what it did not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_sessions_and_daemons_by_family() -> None:
     assert found.session(ipaddress.ip_address("fd5e::6")) is None
 
 
-def test_what_was_not_told_yet_is_not_updated() -> None:
+def test_what_was_not_reported_yet_is_not_updated() -> None:
     for silent in (manifest(), manifest(lastUpdated=None, bgp={"numberEstablishedV4": 0})):
         found = node_status(silent)
         assert not found.updated

@@ -27,7 +27,7 @@ NFTABLES = {
 }
 
 
-def told(**values: Any) -> Metrics:
+def metrics_with(**values: Any) -> Metrics:
     """Metrics of a Felix that is in sync, but for these; names may have labels."""
     every = {"felix_resync_state": 3, "process_start_time_seconds": 1.7e9} | values
     found = Metrics.of("".join(f"{name} {value}\n" for name, value in every.items()))
@@ -45,12 +45,15 @@ def test_a_page_without_felix_is_none() -> None:
     [(3, ""), (2, "reading the datastore"), (1, "waiting for the datastore"), (9, "no state")],
 )
 def test_felix_is_in_sync_or_says_what_it_does(state: int, words: str) -> None:
-    said = metrics.out_of_sync(told(felix_resync_state=state))
+    said = metrics.out_of_sync(metrics_with(felix_resync_state=state))
     assert (words in said) if words else said == ""
 
 
-def test_errors_that_rise_are_told_with_what_they_count() -> None:
-    before, now = told(felix_nft_errors=1), told(felix_nft_errors=3, felix_ipset_errors=1)
+def test_errors_that_rise_are_reported_with_what_they_count() -> None:
+    before, now = (
+        metrics_with(felix_nft_errors=1),
+        metrics_with(felix_nft_errors=3, felix_ipset_errors=1),
+    )
     assert metrics.errors(before, now) == (
         "felix_ipset_errors rose from 0 to 1 (failed ipset commands)",
         "felix_nft_errors rose from 1 to 3 (failed nft transactions)",
@@ -59,17 +62,17 @@ def test_errors_that_rise_are_told_with_what_they_count() -> None:
 
 
 def test_errors_of_a_new_process_are_all_new() -> None:
-    before = told(felix_nft_errors=5)
-    now = told(felix_nft_errors=2, process_start_time_seconds=1.8e9)
+    before = metrics_with(felix_nft_errors=5)
+    now = metrics_with(felix_nft_errors=2, process_start_time_seconds=1.8e9)
     assert metrics.errors(before, now) == (
         "felix_nft_errors rose from 0 to 2 (failed nft transactions)",
     )
 
 
 def test_past_errors_are_counted() -> None:
-    assert list(metrics.counted(told(felix_int_dataplane_failures=2, felix_ipset_errors=0))) == [
-        "felix_int_dataplane_failures 2 (updates of the dataplane that failed)"
-    ]
+    assert list(
+        metrics.counted(metrics_with(felix_int_dataplane_failures=2, felix_ipset_errors=0))
+    ) == ["felix_int_dataplane_failures 2 (updates of the dataplane that failed)"]
 
 
 def counts(policies: int, pods: int, applied: int, **more: Any) -> Metrics:
@@ -78,7 +81,7 @@ def counts(policies: int, pods: int, applied: int, **more: Any) -> Metrics:
         f'felix_calc_graph_updates_processed{{type="{kind}"}}': number
         for kind, number in (("PolicyKey", policies), ("WorkloadEndpointKey", pods))
     }
-    return told(**taken, felix_int_dataplane_apply_time_seconds_count=applied, **more)
+    return metrics_with(**taken, felix_int_dataplane_apply_time_seconds_count=applied, **more)
 
 
 @pytest.mark.parametrize(
@@ -88,16 +91,16 @@ def counts(policies: int, pods: int, applied: int, **more: Any) -> Metrics:
         (counts(3, 4, 8), "Felix took no update of the datastore"),
         (counts(3, 5, 7), "Felix wrote nothing to its dataplane"),
         (counts(0, 0, 0, process_start_time_seconds=1.8e9), ""),
-        (told(), "Felix took no update of the datastore"),
+        (metrics_with(), "Felix took no update of the datastore"),
     ],
 )
-def test_a_felix_that_lags_is_told_by_what_it_has_not_done(now: Metrics, words: str) -> None:
+def test_a_felix_that_lags_is_reported_with_what_it_has_not_done(now: Metrics, words: str) -> None:
     assert metrics.lagging(counts(3, 4, 7), now) == words
 
 
 def test_a_felix_that_counts_nothing_shows_nothing() -> None:
-    assert "Felix has no felix_calc_graph" in metrics.lagging(told(), told())
-    assert told(felix_odd="NaN").value("felix_odd") is None
+    assert "Felix has no felix_calc_graph" in metrics.lagging(metrics_with(), metrics_with())
+    assert metrics_with(felix_odd="NaN").value("felix_odd") is None
 
 
 @pytest.mark.parametrize(
@@ -126,13 +129,13 @@ def test_a_felix_that_counts_nothing_shows_nothing() -> None:
 def test_rules_of_ipv6_are_where_they_are_to_be(
     felix: Felix, rules: dict[str, int], words: str
 ) -> None:
-    said = metrics.misplaced_rules(felix, IPV6, told(**rules))
+    said = metrics.misplaced_rules(felix, IPV6, metrics_with(**rules))
     assert (words in said) if words else said == ""
 
 
 def test_rules_of_ipv4_are_there_whatever_ipv6_is_set_to() -> None:
-    assert metrics.misplaced_rules(Felix(ipv6=False), IPV4, told(**IPTABLES)) == ""
-    assert "no rule of IPv4" in metrics.misplaced_rules(Felix(ipv6=False), IPV4, told())
+    assert metrics.misplaced_rules(Felix(ipv6=False), IPV4, metrics_with(**IPTABLES)) == ""
+    assert "no rule of IPv4" in metrics.misplaced_rules(Felix(ipv6=False), IPV4, metrics_with())
 
 
 @pytest.mark.parametrize(
@@ -140,6 +143,8 @@ def test_rules_of_ipv4_are_there_whatever_ipv6_is_set_to() -> None:
     [(5, 0, ""), (0, 0, "no interface has a program"), (5, 2, "endpoints is 2: interfaces whose")],
 )
 def test_ebpf_programs(programs: int, dirty: int, words: str) -> None:
-    found = told(felix_bpf_dataplane_endpoints=programs, felix_bpf_dirty_dataplane_endpoints=dirty)
+    found = metrics_with(
+        felix_bpf_dataplane_endpoints=programs, felix_bpf_dirty_dataplane_endpoints=dirty
+    )
     said = metrics.failed_programs(found)
     assert (words in said) if words else said == ""

@@ -1,4 +1,4 @@
-"""WireGuard and eBPF are recognised from recorded objects, and WireGuard of one family is told."""
+"""WireGuard and eBPF are recognised in recorded objects; WireGuard of one family is reported."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ def state(*nodes: dict[str, Any], **spec: Any) -> CalicoState:
     return CalicoState("v3", POOLS, felix=configured, nodes=calico_nodes(nodes))
 
 
-def found(told: CalicoState) -> list[Finding]:
-    return list(modes.audit(told, FACTS))
+def found(calico_state: CalicoState) -> list[Finding]:
+    return list(modes.audit(calico_state, FACTS))
 
 
 def test_wireguard_of_both_families_is_said_and_no_fault() -> None:
-    told = state(keyed("w1"), keyed("w2"), wireguardEnabled=True, wireguardEnabledV6=True)
-    (one,) = found(told)
+    calico_state = state(keyed("w1"), keyed("w2"), wireguardEnabled=True, wireguardEnabledV6=True)
+    (one,) = found(calico_state)
     assert (one.code, one.severity) == ("calico-wireguard", Severity.NOTE)
     assert "encrypts IPv4 and IPv6" in one.seen
-    assert told.nodes[0].wireguard_keys == (IPV4, IPV6)
-    assert told.nodes[0].tunnel("WireGuard", IPV6) == ipaddress.ip_address("fd00:244::9")
+    assert calico_state.nodes[0].wireguard_keys == (IPV4, IPV6)
+    assert calico_state.nodes[0].tunnel("WireGuard", IPV6) == ipaddress.ip_address("fd00:244::9")
 
 
 def test_a_family_in_clear_text_beside_an_encrypted_one_is_a_warning() -> None:
@@ -68,11 +68,11 @@ def test_a_family_in_clear_text_beside_an_encrypted_one_is_a_warning() -> None:
 
 def test_a_node_without_a_key_is_an_error_of_that_family() -> None:
     half = node("w2", WireguardPublicKey=KEY)
-    told = state(keyed("w1"), half, wireguardEnabled=True, wireguardEnabledV6=True)
-    errors = [one for one in found(told) if one.severity is Severity.ERROR]
+    calico_state = state(keyed("w1"), half, wireguardEnabled=True, wireguardEnabledV6=True)
+    errors = [one for one in found(calico_state) if one.severity is Severity.ERROR]
     assert [(one.node, one.families) for one in errors] == [("w2", (IPV6,))]
-    assert modes.lacks_key(told, "w2", IPV6)
-    assert not modes.lacks_key(told, "w2", IPV4)
+    assert modes.lacks_key(calico_state, "w2", IPV6)
+    assert not modes.lacks_key(calico_state, "w2", IPV4)
 
 
 def test_ebpf_is_said() -> None:

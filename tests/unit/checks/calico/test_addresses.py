@@ -138,14 +138,14 @@ class Kernel:
     def answer(self, node: str) -> Callable[[object], object]:
         """What a node's agent says."""
 
-        def told(request: object) -> object:
+        def reply(request: object) -> object:
             if isinstance(request, protocol.RouteGet):
                 return protocol.RoutesSeen(
                     [self.odd.get((node, a)) or self.route(node, a) for a in request.addresses]
                 )
             return node_seen(node, addresses=self.held[node])
 
-        return told
+        return reply
 
 
 class Run:
@@ -184,8 +184,8 @@ def test_a_cluster_where_all_agree_is_green_and_noted() -> None:
     run.checks.must_route(SIX)
     run.checks.must_have_its_nodes_addresses(SIX)
     run.checks.must_keep_its_blocks(HOME)
-    told = {m.title: [o.outcome for o in m.observations()] for m, _ in run.noted}
-    assert told == {AGREE: [Outcome.ALLOWED] * 2, ROUTED: [Outcome.ALLOWED] * 4}
+    outcomes = {m.title: [o.outcome for o in m.observations()] for m, _ in run.noted}
+    assert outcomes == {AGREE: [Outcome.ALLOWED] * 2, ROUTED: [Outcome.ALLOWED] * 4}
 
 
 def test_pod_ips_that_lack_what_calico_gave_are_named() -> None:

@@ -33,7 +33,7 @@ STATE = CalicoState(
 OTHER = {"worker": "2001:db8::2", "worker2": "2001:db8::1"}
 
 
-def told(node: str, *, router: str = "Established", mesh: str = "Established") -> NodeStatus:
+def status_of(node: str, *, router: str = "Established", mesh: str = "Established") -> NodeStatus:
     seen = {ROUTER: router, ipaddress.ip_address(OTHER[node]): mesh}
     sessions = tuple(SeenSession(peer, state, "03:17:05") for peer, state in seen.items() if state)
     return NodeStatus(node, True, ((SIX, "Ready"),), sessions)
@@ -72,7 +72,7 @@ def checks(*statuses: NodeStatus, state: CalicoState = STATE) -> tuple[BgpChecks
 
 
 def test_sessions_that_stand_are_silent_and_kept_as_a_matrix() -> None:
-    made, kept = checks(told("worker"), told("worker2"))
+    made, kept = checks(status_of("worker"), status_of("worker2"))
     made.must_be_established(SIX)
     ((matrix, _),) = kept.judged
     assert matrix.kind is MatrixKind.SESSIONS
@@ -83,12 +83,12 @@ def test_sessions_that_stand_are_silent_and_kept_as_a_matrix() -> None:
     ("status", "said"),
     [
         (
-            told("worker", router="Connect"),
+            status_of("worker", router="Connect"),
             "the session is Connect since 03:17:05 (BGPPeer router)",
         ),
-        (told("worker", router=""), "BIRD has no such session (BGPPeer router)"),
+        (status_of("worker", router=""), "BIRD has no such session (BGPPeer router)"),
         (
-            dataclasses.replace(told("worker", router=""), daemons=((SIX, "NotReady"),)),
+            dataclasses.replace(status_of("worker", router=""), daemons=((SIX, "NotReady"),)),
             "BIRD of IPv6 is NotReady (BGPPeer router)",
         ),
         (NodeStatus("worker", True), "BIRD of IPv6 is not there"),
@@ -97,7 +97,7 @@ def test_sessions_that_stand_are_silent_and_kept_as_a_matrix() -> None:
 def test_a_session_that_does_not_stand_is_named_with_birds_state(
     status: NodeStatus, said: str
 ) -> None:
-    made, kept = checks(status, told("worker2"))
+    made, kept = checks(status, status_of("worker2"))
     with pytest.raises(VerdictError, match="BGP session") as caught:
         made.must_be_established(SIX)
     assert said in str(caught.value)
@@ -106,7 +106,9 @@ def test_a_session_that_does_not_stand_is_named_with_birds_state(
     assert {o.flow.source.node for o in wrong} == {"worker"}
 
 
-@pytest.mark.parametrize("statuses", [(told("worker"),), (told("worker"), NodeStatus("worker2"))])
+@pytest.mark.parametrize(
+    "statuses", [(status_of("worker"),), (status_of("worker"), NodeStatus("worker2"))]
+)
 def test_a_node_that_said_nothing_is_not_measured(statuses: tuple[NodeStatus, ...]) -> None:
     """It never passes, and accuses nobody."""
     made, _ = checks(*statuses)
@@ -115,7 +117,7 @@ def test_a_node_that_said_nothing_is_not_measured(statuses: tuple[NodeStatus, ..
 
 
 def test_a_family_without_sessions_is_not_asked() -> None:
-    made, _ = checks(told("worker"), told("worker2"))
+    made, _ = checks(status_of("worker"), status_of("worker2"))
     with pytest.raises(NotAsked, match="no BGP session over IPv4"):
         made.must_be_established(Family.IPV4)
 
@@ -157,7 +159,7 @@ def test_nodes_are_asked_no_longer_than_needed() -> None:
 
 
 @pytest.mark.parametrize("status", [403, 404])
-def test_who_may_not_ask_is_told_what_it_takes(status: int) -> None:
+def test_without_permission_the_missing_rights_are_reported(status: int) -> None:
     with (
         pytest.raises(NotAsked) as caught,
         NodeStatuses.of(cast(Cluster, Store(status)), ASKED),

@@ -224,7 +224,7 @@ def test_a_node_that_cannot_be_asked_is_not_measured() -> None:
         made.must_encrypt(SIX)
 
 
-def test_a_node_that_told_no_key_is_red() -> None:
+def test_a_node_that_reported_no_key_is_red() -> None:
     nodes = (KEYS[0], dataclasses.replace(KEYS[1], wireguard_keys=(FOUR,)))
     made, kept = checks(Felixes(), nodes, **WIREGUARD)
     made.must_encrypt(FOUR)

@@ -40,13 +40,13 @@ def checks(
     pools: tuple[Pool, ...] = (POOL,), *, mtus: tuple[int, int] = (1430, 1430), **changed: Any
 ) -> InstallationChecks:
     """A cluster that is as its Installation asks, but for what is `changed`."""
-    told = installation(WRITTEN, ())
-    assert told is not None
+    written = installation(WRITTEN, ())
+    assert written is not None
     answers = {
         pod.name: lambda _, mtu=mtu: protocol.Inspected({"eth0": mtu}, [], {}, "", {})
         for pod, mtu in zip(PODS, mtus, strict=True)
     }
-    asked = dataclasses.replace(told, **changed)
+    asked = dataclasses.replace(written, **changed)
     return InstallationChecks(asked, pools, FakeAgents(answers), PODS)
 
 

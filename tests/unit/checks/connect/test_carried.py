@@ -1,4 +1,4 @@
-"""Not proven: what a matrix must have carried, how a run is judged without, and what is told."""
+"""Not proven: what a matrix must have carried, how a run is judged without, what is reported."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def test_a_run_without_proof_says_so_first() -> None:
     assert run.ledger().count(Coverage.UNPROVEN) == 1
 
 
-def test_a_finding_is_told_once() -> None:
+def test_a_finding_is_reported_once() -> None:
     """Not among the other findings again."""
     text = plain(summary_lines(results(case(CaseOutcome.PASSED))))
     assert text.count("selects the probe pods") == 1

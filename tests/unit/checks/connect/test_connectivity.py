@@ -54,7 +54,7 @@ def measured(client: Client) -> dict[int | None, Outcome]:
     return {o.flow.port: o.outcome for o in matrix.observations()}
 
 
-def test_what_a_busy_agent_could_not_tell_is_tried_once_more_for_longer() -> None:
+def test_what_a_busy_agent_could_not_measure_is_tried_once_more_for_longer() -> None:
     """Only those flows; what was measured stands."""
     client = Client(stalls=1)
     assert measured(client) == {1: Outcome.ALLOWED, 2: Outcome.DROPPED}

@@ -47,7 +47,7 @@ class Refusing:
 
 
 def agent(where: str, *filters: FilterSeen) -> Script:
-    """An agent that tells its facts, is silent to probes, and reads these filters in turn."""
+    """An agent that reports its facts, is silent to probes, and reads these filters in turn."""
     left = list(filters)
 
     def answer(request: object) -> object:
@@ -143,9 +143,9 @@ def test_pods_of_the_policy_namespaces_are_asked_too() -> None:
         dead = flow.destination in (shop, foreign)
         return Outcome.REFUSED if dead else Outcome.ALLOWED
 
-    told = suspected(run(rule, endpoints=(*pods()[:3], shop, foreign)), MESH)
-    assert told[0] == shop
-    assert foreign not in told
+    suspects = suspected(run(rule, endpoints=(*pods()[:3], shop, foreign)), MESH)
+    assert suspects[0] == shop
+    assert foreign not in suspects
 
 
 def test_host_agents_are_no_suspects() -> None:
@@ -155,9 +155,9 @@ def test_host_agents_are_no_suspects() -> None:
     def rule(flow: Flow) -> Outcome:
         return Outcome.DROPPED if flow.destination is host else Outcome.ALLOWED
 
-    told = suspected(run(rule, endpoints=(*pods()[:3], host)), MESH)
-    assert host not in told
-    assert set(told) == set(pods()[:3])
+    suspects = suspected(run(rule, endpoints=(*pods()[:3], host)), MESH)
+    assert host not in suspects
+    assert set(suspects) == set(pods()[:3])
 
 
 def test_what_a_policy_decides_or_another_place_is_is_not_sent_again() -> None:
@@ -249,7 +249,7 @@ def test_behind_a_silent_api_server_no_agent_is_asked() -> None:
     assert "packet filters were not read: apply pods: not sent" in seen.problems
 
 
-def test_a_node_that_does_not_answer_is_missing_and_the_others_are_told() -> None:
+def test_a_node_that_does_not_answer_is_missing_and_the_others_are_reported() -> None:
     """Its channel is lost."""
 
     def lost(_: object) -> object:

@@ -176,7 +176,7 @@ def test_nothing_fired_is_skipped_or_not_proven_and_says_why() -> None:
         results(closed=CLOSED).must("fragments", POD, Family.IPV4)
 
 
-def test_a_flow_is_told_as_it_is_dialled() -> None:
+def test_a_flow_is_reported_as_it_is_dialled() -> None:
     """At the address and port of the frontend."""
     flow = Flow(ONE, TWO, TWO.addresses[0], Protocol.UDP, 8080)
     front = dataclasses.replace(SIX, address=ipaddress.ip_address("2001:db8:f::1"), port=30100)

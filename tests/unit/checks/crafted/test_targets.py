@@ -145,16 +145,16 @@ def test_what_could_not_be_measured_is_fired_once_more_with_patience(
 ) -> None:
     batches = Batches(*statuses)
     monkeypatch.setattr(firing, "CraftedBatch", batches)
-    told = fire([lambda: (), packets], cast(AgentClient, None), 2.0)
-    assert [result.status for result in told] == [wanted] * len(packets())
+    results = fire([lambda: (), packets], cast(AgentClient, None), 2.0)
+    assert [result.status for result in results] == [wanted] * len(packets())
     assert batches.silences == silences
 
 
-def test_lies_are_told_about_the_path_to_the_next_pod() -> None:
+def test_spoofed_messages_are_about_the_path_to_the_next_pod() -> None:
     """Over IPv6, and to nobody about itself."""
     three = end("raw@n3", 3, "n3")
-    told = path_learning.paths_to_spoof([ONE, TWO, three])
-    assert [(f.source.name, f.destination.name, f.family) for f in told] == [
+    paths = path_learning.paths_to_spoof([ONE, TWO, three])
+    assert [(f.source.name, f.destination.name, f.family) for f in paths] == [
         ("raw@n1", "raw@n2", Family.IPV6),
         ("raw@n2", "raw@n3", Family.IPV6),
         ("raw@n3", "raw@n1", Family.IPV6),

@@ -42,6 +42,6 @@ def test_flows_are_measured_in_full_once_they_are_denied() -> None:
     assert nothing_but_dns(flow()).outcomes == {Outcome.DROPPED}
 
 
-def test_flows_that_are_never_denied_are_told_as_they_are() -> None:
+def test_flows_that_are_never_denied_are_reported_as_they_are() -> None:
     """After the settle time-out."""
     assert outcomes(Probe(works=1000), 0.2) == [Outcome.ALLOWED]

@@ -77,7 +77,7 @@ def test_where_slices_may_not_be_made_nothing_is_asked() -> None:
         named(Refusing(500))
 
 
-def test_endpoints_that_do_not_come_are_told_by_service() -> None:
+def test_endpoints_that_do_not_come_are_reported_by_service() -> None:
     """With how many there are and how many pods there should be."""
     cluster = MemoryCluster()
     made = named(cluster)

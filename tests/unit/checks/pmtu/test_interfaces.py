@@ -76,11 +76,11 @@ def test_the_mtu_of_pods_is_the_smallest_of_their_own_interfaces() -> None:
     assert interfaces.pod_mtu(agents, pods) == 1430
 
 
-def test_wrong_interfaces_are_told_with_the_source_of_the_expectation() -> None:
+def test_wrong_interfaces_are_reported_with_the_source_of_the_expectation() -> None:
     """One a line; none is well."""
     interfaces.none_wrong("RFC 8200", {})
-    told = "a: 1\nb: 2\n  expected because: RFC 8200"
+    expected = "a: 1\nb: 2\n  expected because: RFC 8200"
     subjects = [Subject.of_node("a", "eth0"), Subject.of_node("b", "eth0")]
-    with pytest.raises(VerdictError, match=told) as found:
+    with pytest.raises(VerdictError, match=expected) as found:
         interfaces.none_wrong("RFC 8200", dict(zip(["a: 1", "b: 2"], subjects, strict=True)))
     assert found.value.subjects == tuple(subjects)

@@ -45,10 +45,12 @@ class Bench:
     """Flows over such a network, and what was recorded of them."""
 
     def __init__(self, network: Network) -> None:
-        self.told: list[tuple[str, Family]] = []
+        self.convergences: list[tuple[str, Family]] = []
         recorder: Any = SimpleNamespace(
             matrix=lambda *_, **__: None,
-            convergence=lambda what, _seconds, family, _rounds: self.told.append((what, family)),
+            convergence=lambda what, _seconds, family, _rounds: self.convergences.append(
+                (what, family)
+            ),
         )
         probe = cast(Any, network)
         checker: Any = SimpleNamespace(
@@ -59,12 +61,12 @@ class Bench:
         self.flows = EstablishedFlows(checker, probe, connectivity, settling)
 
 
-def test_a_lost_first_connection_of_new_pods_is_waited_out_and_told() -> None:
+def test_a_lost_first_connection_of_new_pods_is_waited_out_and_reported() -> None:
     """Both families lose the first round; later ones, and what is judged, are carried."""
     network = Network(dict.fromkeys(Family, 1))
     bench = Bench(network)
     bench.flows.must_begin("before")
-    assert bench.told == [(NEW_PODS, family) for family in Family]
+    assert bench.convergences == [(NEW_PODS, family) for family in Family]
     *waiting, judged = network.ports
     assert not any(waiting)
     assert judged
@@ -72,14 +74,14 @@ def test_a_lost_first_connection_of_new_pods_is_waited_out_and_told() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.REFUSED])
 def test_what_stays_closed_fails_with_what_was_waited(outcome: Outcome) -> None:
-    """Of one family alone, too; the other one's time is told."""
+    """Of one family alone, too; the other one's time is reported."""
     bench = Bench(Network({Family.IPV6: 10_000}, outcome))
     with pytest.raises(VerdictError) as caught:
         bench.flows.must_begin("before")
     assert "waited for new pods: IPv4 converged" in str(caught.value)
     assert "IPv6 did not converge" in str(caught.value)
     assert "talked to" in str(caught.value)
-    assert bench.told == [(NEW_PODS, Family.IPV4)]
+    assert bench.convergences == [(NEW_PODS, Family.IPV4)]
 
 
 def test_what_could_not_be_measured_does_not_pass() -> None:
@@ -93,4 +95,4 @@ def test_nothing_is_waited_for_once_a_policy_has_come() -> None:
     bench = Bench(Network(dict.fromkeys(Family, 1)))
     with pytest.raises(VerdictError):
         bench.flows.must_go_on("after")
-    assert not bench.told
+    assert not bench.convergences

@@ -95,7 +95,7 @@ class TestSamples:
         assert port_specs == {(port_spec.protocol, port_spec.port) for port_spec in POD_PORTS}
 
     def test_only_lanes_that_change(self) -> None:
-        """What stays as it was tells nothing of the change."""
+        """What stays as it was shows nothing of the change."""
         udp = shut(lambda flow: flow.protocol is Protocol.UDP)
         assert {f.protocol for turn in range(4) for f in sampled_flows(udp, OPEN, turn)} == {
             Protocol.UDP
@@ -146,7 +146,7 @@ class TestFollow:
         assert follow(network)[leak] is Outcome.DROPPED
         assert [len(flows) for flows, _ in network.rounds[1:]] == [len(FLOWS)] * 4
 
-    def test_a_leak_that_stays_is_told(self) -> None:
+    def test_a_leak_that_stays_is_reported(self) -> None:
         after = shut(into_shop_over_ipv6)
         leak = unsampled(after)
         network = Network(after, {leak: [Outcome.ALLOWED, *[Outcome.DROPPED] * 2, Outcome.ALLOWED]})

@@ -71,7 +71,7 @@ def test_what_is_applied_first_is_deleted_last() -> None:
 
 
 def test_a_kind_that_is_not_served_is_not_asked_about() -> None:
-    """Another refusal tells nothing of it."""
+    """Another refusal says nothing about it."""
     cluster = Serving("NetworkPolicy")
     objects(cluster).need("networking.k8s.io/v1", "NetworkPolicy")
     with pytest.raises(NotAsked, match=f"does not serve AdminNetworkPolicy of {ADMIN}"):

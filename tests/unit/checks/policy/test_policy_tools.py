@@ -93,10 +93,10 @@ def generated(policy_checker: FakedLab) -> Generated:
     )
 
 
-def test_a_set_that_disagrees_is_told_in_its_smallest_form() -> None:
-    with pytest.raises(VerdictError) as told:
+def test_a_set_that_disagrees_is_reported_in_its_smallest_form() -> None:
+    with pytest.raises(VerdictError) as caught:
         generated(FakedLab()).must_hold(1)
-    text = str(told.value)
+    text = str(caught.value)
     assert "class: Policy leak, IPv6-only failure" in text
     assert "shrunk to 1 policy in" in text
     assert "nothing more can be left out" in text
@@ -104,7 +104,7 @@ def test_a_set_that_disagrees_is_told_in_its_smallest_form() -> None:
     assert "--six-generate 1 --six-seed 11 -k 'set-1]'" in text
 
 
-def test_a_set_that_agrees_is_not_told_of() -> None:
+def test_a_set_that_agrees_is_not_reported() -> None:
     generated(FakedLab(broken=False)).must_hold(1)
 
 
@@ -173,7 +173,7 @@ def test_stand_ins_are_made_in_namespaces_of_the_run_and_nowhere_else(tmp_path: 
     assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"} in sysctls
 
 
-def test_the_head_of_a_run_tells_what_was_read_of_the_users_files() -> None:
+def test_the_head_of_a_run_shows_what_was_read_of_the_users_files() -> None:
     """What is left alone and what is taken otherwise than written is said before anything runs."""
     assert _head({}) == []
     left = tuple(f"Pod p{i}" for i in range(7))
@@ -182,10 +182,10 @@ def test_the_head_of_a_run_tells_what_was_read_of_the_users_files() -> None:
         policy.GIVEN: given,
         state.SETTINGS: SimpleNamespace(policies="dir"),
     }
-    told = _head(stash)
-    assert told[0] == "your policies: 1 in dir"
-    assert told[1] == f"left alone: {', '.join(left[:5])} and 2 more"
-    assert told[2:] == [f"note: n{i}" for i in range(20)]
+    lines = _head(stash)
+    assert lines[0] == "your policies: 1 in dir"
+    assert lines[1] == f"left alone: {', '.join(left[:5])} and 2 more"
+    assert lines[2:] == [f"note: n{i}" for i in range(20)]
 
 
 def _head(stash: dict[Any, Any]) -> list[str]:

@@ -150,7 +150,7 @@ class Bench:
         return protocol.Probed(results, lag=0.0)
 
 
-def told(act: Callable[[], object]) -> str:
+def verdict_of(act: Callable[[], object]) -> str:
     """The verdict of something that must fail."""
     with pytest.raises(VerdictError) as caught:
         act()
@@ -180,7 +180,7 @@ def test_a_missing_address_is_red_wherever_it_is_needed() -> None:
         lambda: bench.checks.must_answer("t", [RACK], [CLUSTER]),
         lambda: bench.checks.must_show_source("t", [RACK], CLUSTER, TRANSLATION),
     ):
-        said = told(act)
+        said = verdict_of(act)
         assert f"{CLUSTER} (PreferDualStack) has no IPv6 address" in said
         assert "4 s after" in said
         assert "IPv6-only failure" in said
@@ -194,9 +194,9 @@ def test_an_address_of_pods_or_of_another_provider_is_red() -> None:
         return {**SERVICES, CLUSTER: dataclasses.replace(SERVICES[CLUSTER], ingress=mixed)}
 
     of_pods = Bench(services=given("fd00:10:244::99")).checks
-    assert "fd00:10:244::99 of fd00:10:244::/56" in told(of_pods.must_have_addresses)
+    assert "fd00:10:244::99 of fd00:10:244::/56" in verdict_of(of_pods.must_have_addresses)
     foreign = Bench(services=given("2001:db8:77::1"), announcers=Announcers(CALICO)).checks
-    said = told(foreign.must_have_addresses)
+    said = verdict_of(foreign.must_have_addresses)
     assert (
         said == f"{CLUSTER} has 2001:db8:77::1, which is of no IPPool of Calico for load balancers"
     )
@@ -208,7 +208,7 @@ def test_silence_over_one_family_is_red_and_says_who_announces() -> None:
     def deaf(name: str, family: Family, flow: protocol.FlowSpec) -> Mapping[str, object]:
         return SILENCE if family is Family.IPV6 else echoed(name, family, flow)
 
-    said = told(lambda: Bench(deaf).checks.must_answer("t", [RACK], [CLUSTER]))
+    said = verdict_of(lambda: Bench(deaf).checks.must_answer("t", [RACK], [CLUSTER]))
     assert "its provider is not known" in said
     assert "IPv6-only failure" in said
 
@@ -218,7 +218,9 @@ def test_the_address_that_the_other_policy_shows_is_red(name: str) -> None:
     def swapped(found: str, family: Family, flow: protocol.FlowSpec) -> Mapping[str, object]:
         return echoed(LOCAL if found == CLUSTER else CLUSTER, family, flow)
 
-    said = told(lambda: Bench(swapped).checks.must_show_source("t", [RACK], name, TRANSLATION))
+    said = verdict_of(
+        lambda: Bench(swapped).checks.must_show_source("t", [RACK], name, TRANSLATION)
+    )
     assert f"externalTrafficPolicy {'Local' if name == LOCAL else 'Cluster'}" in said
 
 
@@ -226,14 +228,14 @@ def test_what_is_admitted_although_it_is_barred_is_red() -> None:
     def leaks(name: str, family: Family, flow: protocol.FlowSpec) -> Mapping[str, object]:
         return echoed(CLUSTER if name == DENIES and family is Family.IPV6 else name, family, flow)
 
-    said = told(lambda: Bench(leaks).checks.must_bar("t", RACK, [DENIES]))
+    said = verdict_of(lambda: Bench(leaks).checks.must_bar("t", RACK, [DENIES]))
     assert "loadBalancerSourceRanges of balanced-denies hold 2001:db8:ffff::/48" in said
 
 
 def test_silence_of_everything_is_no_bar_that_holds() -> None:
-    """The service that admits the client tells a bar from a way that leads nowhere."""
+    """The service that admits the client distinguishes a bar from a way that leads nowhere."""
     bench = Bench(lambda *_: SILENCE)
-    assert ADMITS in told(lambda: bench.checks.must_bar("t", RACK, [DENIES]))
+    assert ADMITS in verdict_of(lambda: bench.checks.must_bar("t", RACK, [DENIES]))
 
 
 def test_ranges_of_one_family_that_bar_both_are_red() -> None:
@@ -242,7 +244,7 @@ def test_ranges_of_one_family_that_bar_both_are_red() -> None:
     def shut(found: str, family: Family, flow: protocol.FlowSpec) -> Mapping[str, object]:
         return SILENCE if found == name else echoed(found, family, flow)
 
-    said = told(lambda: Bench(shut).checks.must_bar("t", RACK, [name]))
+    said = verdict_of(lambda: Bench(shut).checks.must_bar("t", RACK, [name]))
     assert f"{name} over IPv6" in said
 
 
@@ -271,7 +273,7 @@ def test_a_node_that_says_something_else_is_red_over_that_family(
 ) -> None:
     bench = Bench(health={**HEALTHY, address: status})
     bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV4)
-    assert said in told(
+    assert said in verdict_of(
         lambda: bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
     )
 
@@ -290,7 +292,7 @@ def test_ports_that_a_policy_closes_prove_nothing() -> None:
     with pytest.raises(NotAsked, match="closed by GlobalNetworkPolicy nodes") as caught:
         bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV6)
     assert caught.value.unproven
-    told(lambda: bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV4))
+    verdict_of(lambda: bench.checks.must_answer_health_checks(RACK, NODES.values(), Family.IPV4))
 
 
 def test_a_client_that_is_gone_has_measured_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Dialling services through agents from a script: what is judged, and how it is told."""
+"""Dialling services through agents from a script: what is judged, and how it is reported."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class PolicyChecker:
         return protocol.Probed(results, lag=0.0)
 
 
-def told(act: Callable[[], object]) -> str:
+def verdict_of(act: Callable[[], object]) -> str:
     """The verdict of something that must fail."""
     with pytest.raises(VerdictError) as caught:
         act()
@@ -127,7 +127,7 @@ class TestEveryBackend:
 
     def test_one_that_is_lost_in_one_family(self) -> None:
         policy_checker = PolicyChecker(answers(six=[WEB1]))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         )
         assert "a@n1 -> web over IPv6 tcp/80 ([fd00:96::7]:80): of 31 connections" in text
@@ -137,7 +137,7 @@ class TestEveryBackend:
 
     def test_one_that_is_lost_in_both(self) -> None:
         policy_checker = PolicyChecker(answers(four=[WEB2], six=[WEB2]))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         )
         assert text.endswith("class: Connectivity failure")
@@ -145,7 +145,7 @@ class TestEveryBackend:
     def test_a_stranger(self) -> None:
         stranger = Endpoint(name="old@n1", kind=EndpointKind.POD, pod="old-n1")
         policy_checker = PolicyChecker(answers(six=[WEB1, WEB2, stranger]))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         )
         assert "MISROUTED" in text
@@ -158,7 +158,7 @@ class TestEveryBackend:
             return {"event": Event.RESET} if next(count) == 20 else fine(flow)
 
         policy_checker = PolicyChecker(react)
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         )
         assert "REFUSED, expected ALLOWED" in text
@@ -172,7 +172,7 @@ class TestEveryBackend:
             return answers(six=[WEB1])(flow)
 
         policy_checker = PolicyChecker(react)
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         )
         assert "web-n2 never answered 1 of 1 IPv6 flows" in text
@@ -209,14 +209,16 @@ class TestUnderPoliciesOfTheOwner:
     def test_what_is_left_open_is_measured_before_the_other_family_is_not_proven(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A fault of the open family is told all the same."""
+        """A fault of the open family is reported all the same."""
         policies, _ = existing(monkeypatch, ONLY_IPV4)
         policy_checker = PolicyChecker(answers(), policies)
         with pytest.raises(NotAsked, match="over IPv6 is open"):
             policy_checker.service_checks.must_reach_every_backend("share", [A1], [WEB])
         assert not any(":" in f.address for f in policy_checker.flows)
         broken = PolicyChecker(answers(four=[WEB1]), policies)
-        text = told(lambda: broken.service_checks.must_reach_every_backend("share", [A1], [WEB]))
+        text = verdict_of(
+            lambda: broken.service_checks.must_reach_every_backend("share", [A1], [WEB])
+        )
         assert "web-n2 never answered" in text
 
     def test_a_refusal_is_carried_too(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,7 +246,9 @@ class TestDenials:
 
     def test_silence_is_no_refusal(self) -> None:
         policy_checker = PolicyChecker(lambda _: {"event": Event.SILENT})
-        text = told(lambda: policy_checker.service_checks.must_answer("nobody", [A1], [NOBODY]))
+        text = verdict_of(
+            lambda: policy_checker.service_checks.must_answer("nobody", [A1], [NOBODY])
+        )
         assert "are DROPPED, expected REFUSED" in text
 
     def test_what_must_be_dropped_is_given_the_time_of_a_denial(self) -> None:
@@ -255,7 +259,7 @@ class TestDenials:
         policy_checker.service_checks.must_reach_every_backend("local", [A1], [elsewhere])
         assert {f.timeout for f in policy_checker.flows} == {1.2}
         leaking = PolicyChecker(answers([WEB2], [WEB2]))
-        text = told(lambda: leaking.service_checks.must_answer("local", [A1], [elsewhere]))
+        text = verdict_of(lambda: leaking.service_checks.must_answer("local", [A1], [elsewhere]))
         assert "ALLOWED, expected DROPPED" in text
 
 
@@ -268,7 +272,7 @@ class TestSource:
 
     def test_another_one(self) -> None:
         policy_checker = PolicyChecker(answers(peer_saw="2001:db8::1"))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_show_source(
                 "source", [A1], [WEB], TRANSLATION
             )
@@ -292,7 +296,7 @@ class TestAffinity:
 
     def test_not_kept_in_one_family(self) -> None:
         policy_checker = PolicyChecker(answers([WEB1], [WEB1, WEB2]))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_keep_one_backend("affinity", [A1], WEB)
         )
         assert "over IPv6" in text
@@ -316,7 +320,7 @@ class TestAffinity:
 
     def test_never_drawn_anew(self) -> None:
         policy_checker = PolicyChecker(answers([WEB1, WEB2, WEB1], [WEB1]))
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_draw_anew(
                 "x", [A1], self.many_ports(), silence=0.01
             )
@@ -354,7 +358,7 @@ class TestChange:
             policy_checker.react = answers([WEB1, WEB2], [WEB1])
             return WEB
 
-        text = told(
+        text = verdict_of(
             lambda: policy_checker.service_checks.must_converge(
                 Change("endpoint added", None, make), [A1]
             )
@@ -365,7 +369,7 @@ class TestChange:
     def test_what_was_wrong_before_is_said_to_be_so(self) -> None:
         policy_checker = PolicyChecker(lambda _: {"event": Event.SILENT})
         change = Change("endpoint added", WEB, lambda: WEB)
-        text = told(lambda: policy_checker.service_checks.must_converge(change, [A1]))
+        text = verdict_of(lambda: policy_checker.service_checks.must_converge(change, [A1]))
         assert "IPv4 did not converge, IPv6 did not converge" in text
         assert policy_checker.notes.converged == []
 

@@ -31,8 +31,8 @@ def plugin(folder: Path, body: str, **more: Any) -> dict[str, Any]:
     script = folder / "log-in"
     script.write_text(f"#!/bin/sh\n{textwrap.dedent(body)}")
     script.chmod(0o755)
-    told = {"apiVersion": V1, "command": str(script), "interactiveMode": "IfAvailable", **more}
-    return {"exec": told}
+    config = {"apiVersion": V1, "command": str(script), "interactiveMode": "IfAvailable", **more}
+    return {"exec": config}
 
 
 def answering(status: dict[str, Any], version: str = V1) -> str:
@@ -87,8 +87,8 @@ def test_plugin_at_a_terminal_where_pytest_holds_standard_input(
         status, output = at_terminal([sys.executable, "-c", textwrap.dedent(script), str(path)])
     assert status == 0, output
     assert api.seen[0].headers["authorization"] == "Bearer from-plugin"
-    told = json.loads((tmp_path / "info").read_text())
-    assert told["spec"]["interactive"] is (mode != "Never")
+    info = json.loads((tmp_path / "info").read_text())
+    assert info["spec"]["interactive"] is (mode != "Never")
 
 
 def test_plugin_can_ask_at_the_terminal(api: FakeApi, tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_arguments_and_environment_and_cluster_reach_the_plugin(
         path = kubeconfig(tmp_path / "k", url, user=user, cluster={"extensions": [extension]})
         Cluster.connect(path).close()
     assert (tmp_path / "words").read_text() == "--region x green\n"
-    told = json.loads((tmp_path / "info").read_text())
-    assert told["apiVersion"] == V1
-    assert told["spec"]["cluster"] == {"server": url, "config": {"audience": "a"}}
+    info = json.loads((tmp_path / "info").read_text())
+    assert info["apiVersion"] == V1
+    assert info["spec"]["cluster"] == {"server": url, "config": {"audience": "a"}}
 
 
 class Counting:
@@ -284,7 +284,7 @@ def test_token_that_ends_is_renewed(
 
 
 def test_token_that_is_refused_is_renewed(api: FakeApi, tmp_path: Path) -> None:
-    """A plugin need not tell when its token ends; the request is sent again with the new one."""
+    """A plugin need not say when its token ends; the request is sent again with the new one."""
 
     def respond(seen: Seen) -> Reply:
         if seen.headers["authorization"] == "Bearer t1":

@@ -49,9 +49,9 @@ def test_renewed_token_is_kept_in_its_own_file(
     """A rotated refresh token that is lost would lock the user out; nothing else is changed."""
     good = token(time.time() + 3600)
 
-    def renew(_: object, told: Any) -> None:
-        told["config"].value["id-token"] = good
-        told["config"].value["refresh-token"] = "rotated"
+    def renew(_: object, auth_provider: Any) -> None:
+        auth_provider["config"].value["id-token"] = good
+        auth_provider["config"].value["refresh-token"] = "rotated"
 
     monkeypatch.setattr(KubeConfigLoader, "_refresh_oidc", renew)
     with serve(api) as url:

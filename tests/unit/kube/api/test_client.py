@@ -103,7 +103,7 @@ def test_failures_are_one_line_with_status(
     ],
     ids=["the API server", "Calico's"],
 )
-def test_who_did_not_answer_is_told(
+def test_who_did_not_answer_is_reported(
     cluster: Cluster, api: FakeApi, path: str, ask: Callable[[Cluster], object], behind: bool
 ) -> None:
     """Calico's own API is reached over the cluster's network: its silence may be a network's."""
@@ -199,7 +199,7 @@ def test_strategic_patch_merges_lists(cluster: Cluster, api: FakeApi) -> None:
     assert seen.body == change
 
 
-def test_delete_tells_whether_it_was_there(cluster: Cluster, api: FakeApi) -> None:
+def test_delete_returns_whether_it_was_there(cluster: Cluster, api: FakeApi) -> None:
     assert not cluster.delete(resources.POD, "echo", "web")
     api.on("DELETE", ECHO, Reply({}), refused(409, "Conflict", "no"))
     assert cluster.delete(resources.POD, "echo", "web", grace=0)

@@ -274,7 +274,7 @@ def test_overdue_request_fails_and_its_late_answer_is_ignored(
 
 
 def test_quiet_channel_is_pinged(connect: Connect, impatient: None) -> None:
-    """The heart-beat tells a quiet agent from a dead one."""
+    """The heart-beat distinguishes a quiet agent from a dead one."""
     _, far = connect()
 
     assert far.hear()[1] == Ping()

@@ -1,4 +1,4 @@
-"""CNIs: named by their DaemonSets, described as far as their settings tell."""
+"""CNIs: named by their DaemonSets, described as far as their settings show."""
 
 from __future__ import annotations
 

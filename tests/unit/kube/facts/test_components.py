@@ -28,7 +28,7 @@ def labelled(value: str) -> dict[str, object]:
     return {**POD, "metadata": metadata}
 
 
-def test_pods_are_told_by_what_they_are(cluster: Cluster, api: FakeApi) -> None:
+def test_pods_are_reported_by_component(cluster: Cluster, api: FakeApi) -> None:
     """Of kube-system and of the CNI's namespace; where one may not be read, the other is."""
     api.on("GET", PODS.format("kube-system"), Reply(body=listed(labelled("kube-proxy")).body))
     api.on("GET", PODS.format("calico-system"), refused(403, "Forbidden", "no"))
@@ -46,7 +46,7 @@ def test_pods_are_told_by_what_they_are(cluster: Cluster, api: FakeApi) -> None:
     assert problem.startswith("pods of calico-system: ")
 
 
-def test_addresses_that_no_pod_has_are_told_with_who_keeps_the_slice(
+def test_addresses_that_no_pod_has_are_reported_with_who_keeps_the_slice(
     cluster: Cluster, api: FakeApi
 ) -> None:
     """A slice made by hand beside the controller's; what is not ready gets no traffic."""
@@ -76,7 +76,7 @@ def test_addresses_that_no_pod_has_are_told_with_who_keeps_the_slice(
     ]
 
 
-def test_pods_of_the_run_that_ended_are_told_with_how_and_when(
+def test_pods_of_the_run_that_ended_are_reported_with_how_and_when(
     cluster: Cluster, api: FakeApi
 ) -> None:
     """Killed, evicted, and one that runs."""
@@ -123,7 +123,7 @@ def test_pods_of_the_run_that_ended_are_told_with_how_and_when(
     assert problem.startswith("pods and EndpointSlices of the run: ")
 
 
-def test_settings_are_told_by_their_names(cluster: Cluster, api: FakeApi) -> None:
+def test_settings_are_reported_by_name(cluster: Cluster, api: FakeApi) -> None:
     """The Corefile is there, kube-proxy's configuration may not be read."""
     api.on("GET", MAPS.format("coredns"), Reply(body={"data": {"Corefile": ".:53 {}"}}))
     api.on("GET", MAPS.format("kube-proxy"), refused(403, "Forbidden", "no"))

@@ -75,8 +75,10 @@ def test_a_recorded_cluster_is_read_in_a_few_bounded_requests(
     assert found["nodes"].command == "kubectl get nodes -o yaml"
 
 
-def test_what_is_refused_is_told_once_and_the_rest_is_read(cluster: Cluster, api: FakeApi) -> None:
-    """403 names what grants it; an error of the server is told in its words."""
+def test_what_is_refused_is_reported_once_and_the_rest_is_read(
+    cluster: Cluster, api: FakeApi
+) -> None:
+    """403 names what grants it; an error of the server is quoted."""
     api.on("GET", "/api/v1/nodes", listed(named("a")))
     api.on("GET", f"{CALICO}/ippools", refused(403, "Forbidden", "no"))
     api.on("GET", f"{CALICO}/bgppeers", refused(500, "InternalError", "etcd is full"))

@@ -51,7 +51,7 @@ def test_nothing_but_what_everybody_may_read(cluster: Cluster, api: FakeApi) -> 
     assert "list nodes (not allowed)" in dict(facts.extra)["unknown"]
 
 
-def test_without_service_cidrs_kubeadm_tells(cluster: Cluster, api: FakeApi) -> None:
+def test_without_service_cidrs_kubeadm_config_is_used(cluster: Cluster, api: FakeApi) -> None:
     play(api, bed(), forbidden=("servicecidrs",))
     assert discover(cluster).service_families == (IPV4, IPV6)
 
@@ -68,7 +68,7 @@ def test_without_any_range_the_api_server_completes_a_service(
     assert api.requests("POST")[0].query["dryRun"] == "All"
 
 
-def test_without_that_too_the_services_that_exist_tell(cluster: Cluster, api: FakeApi) -> None:
+def test_without_that_too_existing_services_are_used(cluster: Cluster, api: FakeApi) -> None:
     play(api, bed(), forbidden=("servicecidrs", "kubeadm-config"))
     assert discover(cluster).service_families == (IPV4, IPV6)  # kube-dns is dual stack here
 
@@ -84,7 +84,7 @@ def test_kubeadm_configuration_that_is_no_yaml(cluster: Cluster, api: FakeApi) -
     assert len(facts.pod_cidrs) == 6
 
 
-def test_without_pools_kubeadm_tells_the_pods_ranges(cluster: Cluster, api: FakeApi) -> None:
+def test_without_pools_kubeadm_gives_the_pods_ranges(cluster: Cluster, api: FakeApi) -> None:
     play(api, bed(), forbidden=("ippools",))
     facts = discover(cluster)
     assert facts.pod_cidrs == (network("10.244.0.0/16"), network("fd00:10:244::/56"))
@@ -96,12 +96,12 @@ def test_without_kubeadm_the_nodes_do(cluster: Cluster, api: FakeApi) -> None:
     assert len(discover(cluster).pod_cidrs) == 6
 
 
-def test_without_pods_the_ranges_tell_their_families(cluster: Cluster, api: FakeApi) -> None:
+def test_without_pods_the_ranges_give_their_families(cluster: Cluster, api: FakeApi) -> None:
     play(api, bed(), forbidden=("pods",))
     assert discover(cluster).pod_families == (IPV4, IPV6)
 
 
-def test_pods_of_the_host_network_tell_nothing(cluster: Cluster, api: FakeApi) -> None:
+def test_pods_of_the_host_network_do_not_count(cluster: Cluster, api: FakeApi) -> None:
     answers = bed()
     host = {"spec": {"hostNetwork": True}, "status": {"podIPs": [{"ip": "fd00::1"}]}}
     pod: dict[str, Any] = {"spec": {}, "status": {"podIPs": [{"ip": "10.0.0.1"}]}}

@@ -98,8 +98,8 @@ def test_cni_failures() -> None:
 def test_newest_event_counts() -> None:
     old = {"message": "old", "lastTimestamp": "2026-01-01T00:00:00Z"}
     new = {"message": "new", "eventTime": "2026-01-01T00:00:01.5Z"}
-    told = [{"type": "Warning", "reason": "FailedMount", **event} for event in (old, new)]
-    assert "new" in str(events.diagnose({"status": {"phase": "Pending"}}, told))
+    warnings = [{"type": "Warning", "reason": "FailedMount", **event} for event in (old, new)]
+    assert "new" in str(events.diagnose({"status": {"phase": "Pending"}}, warnings))
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ class TestWaitReady:
         assert pods.running_pod(self.READY)
         assert pods.running_pod(going) is None
 
-    def test_hopeless_pod_ends_the_wait_and_is_told_first(
+    def test_hopeless_pod_ends_the_wait_and_is_reported_first(
         self, cluster: Cluster, api: FakeApi
     ) -> None:
         slow = {"metadata": {"name": "a-slow"}, "status": {"phase": "Pending"}}
@@ -157,7 +157,9 @@ class TestWaitReady:
         assert message.index("bad-name") < message.index("a-slow")
         assert "--six-image" in message
 
-    def test_many_pods_with_one_reason_are_told_once(self, cluster: Cluster, api: FakeApi) -> None:
+    def test_many_pods_with_one_reason_are_reported_once(
+        self, cluster: Cluster, api: FakeApi
+    ) -> None:
         api.on("GET", self.PODS, listed())
         api.on("GET", "/api/v1/namespaces/web/events", listed())
         with pytest.raises(NotReady, match=r"p0, p1, p2: the pod does not exist.*and 2 more"):

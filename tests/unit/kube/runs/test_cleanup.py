@@ -153,7 +153,7 @@ def test_who_is_in_a_hurry_does_not_wait(cluster: Cluster, api: FakeApi) -> None
     assert swept.going == ("Namespace six-r1-a", "Namespace six-r1-b")
 
 
-def test_refused_deletion_is_told(cluster: Cluster, api: FakeApi, store: Store) -> None:
+def test_refused_deletion_is_reported(cluster: Cluster, api: FakeApi, store: Store) -> None:
     store.hold("/api/v1/namespaces", made("six-a"))
     api.on("DELETE", "/api/v1/namespaces/six-a", refused(403, "Forbidden", "not yours"))
     swept = cleanup.sweep(cluster, "r1", timeout=0)
@@ -349,7 +349,7 @@ class TestOwnership:
         assert ownership.selector() == "app.kubernetes.io/managed-by=sixproof"
         assert ownership.selector("r1").endswith(",sixproof.dev/run=r1")
 
-    def test_holder_is_told_apart_from_a_later_process_of_its_number(self) -> None:
+    def test_holder_is_distinguished_from_a_later_process_with_its_pid(self) -> None:
         here = Holder.here()
         assert Holder.parse(str(here)) == here
         assert not here.is_gone()

@@ -1,4 +1,4 @@
-"""What a judgement tells: who decided, why, and what else was looked at."""
+"""What a judgement says: who decided, why, and what else was looked at."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ WALKED = "".join([
 ])  # fmt: skip
 
 
-def test_the_walk_tells_of_every_policy_and_rule_why_it_did_or_did_not_decide() -> None:
+def test_the_walk_says_for_every_policy_and_rule_why_it_did_or_did_not_decide() -> None:
     oracle = Oracle.of(manifests(WALKED), WORLD)
     answer = judge(WALKED, "web -> db v6 tcp/80: UNDEFINED")
     steps = [(str(s.policy), s.rule, s.matched, s.why) for s in answer.ingress.walk()]

@@ -190,7 +190,7 @@ def test_notes_and_errors_are_short_whatever_the_objects_hold() -> None:
         assert len(str(refused.value)) < 800
 
 
-def test_a_policy_of_the_old_group_is_told_what_to_write() -> None:
+def test_a_policy_of_the_old_group_is_refused_with_what_to_write() -> None:
     old = {**yaml.safe_load(POLICY), "apiVersion": "extensions/v1beta1"}
     with pytest.raises(ManifestError, match=r"extensions/v1beta1 is not served since Kubernetes"):
         Oracle.of(take([old]).policies, ClusterSnapshot.of())

@@ -163,7 +163,7 @@ def test_names_that_the_api_server_takes_are_taken() -> None:
         assert Oracle.of([value], WORLD).policies[0].ref.name == name
 
 
-def test_names_of_templates_are_told_from_bad_ones() -> None:
+def test_names_of_templates_are_distinguished_from_bad_ones() -> None:
     text = network_policy("'{{ .Release.Name }}-deny'", "{podSelector: {}}")
     with pytest.raises(ManifestError, match=r"Helm template: render it first"):
         Oracle.of(manifests(text), WORLD)

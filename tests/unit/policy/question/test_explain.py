@@ -92,10 +92,10 @@ def test_json_expectation_and_family(policies: str, capsys: pytest.CaptureFixtur
     asked = ["--json", "--family", "IPv6", "--reject", "--expect", "allowed"]
     assert ask(policies, *asked, port="udp/53") == 1
     (line,) = capsys.readouterr().out.splitlines()
-    told = json.loads(line)
-    assert (told["source"], told["destination"]) == ("shop/web", "default/db")
-    assert told["verdict"] == "DENIED"
-    assert told["denyOutcomes"] == ["DROPPED", "REJECTED"]
+    answer = json.loads(line)
+    assert (answer["source"], answer["destination"]) == ("shop/web", "default/db")
+    assert answer["verdict"] == "DENIED"
+    assert answer["denyOutcomes"] == ["DROPPED", "REJECTED"]
     assert ask(policies, "--expect", "denied", port="udp/53") == 0
 
 

@@ -175,7 +175,7 @@ IN_FRONT = thing(
 
 
 def test_backends_that_fare_differently_are_named_each_for_its_reason() -> None:
-    """The policy that selects one of two is told of that one; what it denies is what is walked."""
+    """The policy that selects one of two is named for it; what it denies is what is walked."""
     found = ask("client", "svc:shop/back", "80", QUIET, CLIENT, *BACKS, IN_FRONT)
     (judgement,) = found.judgements
     assert verdicts(found) == ["IPv4 UNDEFINED"]
@@ -275,7 +275,7 @@ def test_a_headless_service_names_the_pods_to_ask_for() -> None:
         ask("db-0", "svc:shop/web", "80", FROM_WEB, DB, service)
 
 
-def test_what_is_said_by_hand_comes_before_what_objects_tell() -> None:
+def test_what_is_given_by_hand_comes_before_what_objects_say() -> None:
     """A pod of the files may be asked for with another label, address, node or account."""
     some = (FROM_WEB, WEB_A, DB)
     assert verdicts(ask("web-6f7-a,app=x", "db-0", "sql", *some)) == BOTH_DENIED
@@ -425,11 +425,11 @@ NO_LABELS = "is taken to have no labels: none are known"
 def test_premises_are_what_policies_look_at_and_nobody_said(
     policy: Object, source: str, premises: tuple[str, ...]
 ) -> None:
-    """Only what is looked at, by a policy that may matter, is told."""
+    """Only what is looked at, by a policy that may matter, is reported."""
     assert ask(source, B, "80", policy).premises == tuple(dict.fromkeys(premises))
 
 
-def test_a_namespace_that_no_file_tells_of_is_a_premise() -> None:
+def test_a_namespace_that_no_file_mentions_is_a_premise() -> None:
     """A slip of the pen in a namespace would else count as a stranger there."""
     found = ask("shpo/web,10.0.0.1,app=web", "db-0", "sql", FROM_WEB, DB)
     assert found.premises == ("no file has namespace shpo",)
@@ -449,7 +449,7 @@ def test_a_policy_without_a_namespace_stands_in_default_and_the_answer_says_so()
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "profile", "told"),
+    ("kind", "version", "profile", "releases"),
     [
         ("AdminNetworkPolicy", "v1alpha1", CALICO, "from 3.32 on"),
         ("AdminNetworkPolicy", "v1alpha1", CALICO_3_31, ""),
@@ -459,14 +459,14 @@ def test_a_policy_without_a_namespace_stands_in_default_and_the_answer_says_so()
     ],
 )
 def test_an_api_that_a_release_does_not_enforce_is_a_premise(
-    kind: str, version: str, profile: ProviderProfile, told: str
+    kind: str, version: str, profile: ProviderProfile, releases: str
 ) -> None:
     """Calico 3.32 took ClusterNetworkPolicy in the place of AdminNetworkPolicy."""
     tier = {"tier": "Admin"} if kind == "ClusterNetworkPolicy" else {}
     value = thing(f"policy.networking.k8s.io/{version}", kind, "a",
                   spec={"priority": 1, "subject": {"namespaces": {}}, **tier})  # fmt: skip
-    said = f"{kind} is judged as the API says; Calico {told} does not enforce it"
-    assert ask(A, B, "1", value, profile=profile).premises == ((said,) if told else ())
+    said = f"{kind} is judged as the API says; Calico {releases} does not enforce it"
+    assert ask(A, B, "1", value, profile=profile).premises == ((said,) if releases else ())
 
 
 NOTHING: dict[str, list[Object]] = {
@@ -516,7 +516,7 @@ def refused(*values: Placed, **more: Any) -> tuple[str, ...]:
     return caught.value.reasons
 
 
-def test_all_that_is_wrong_is_told_at_once_with_its_place() -> None:
+def test_all_that_is_wrong_is_reported_at_once_with_its_place() -> None:
     """One run of the command shows every error, not the first of them."""
     bad_port = network_policy("a", {"podSelector": {}, "ingres": []})
     bad_set = thing("projectcalico.org/v3", "GlobalNetworkSet", "s", spec={"nets": ["x"]})
@@ -541,7 +541,7 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place() -> None:
 
 
 def test_a_thousand_errors_are_counted() -> None:
-    """Errors are bounded: twenty are told."""
+    """Errors are bounded: twenty are reported."""
     some = [network_policy(f"p{i}", {"x": 1}) for i in range(1000)]
     reasons = refused(*map(Placed, some))
     assert (len(reasons), reasons[-1]) == (21, "and 980 more")
@@ -571,7 +571,7 @@ def test_objects_that_are_wrong_say_where(value: Object, reason: str) -> None:
     assert reason in said
 
 
-def test_what_is_left_out_is_told_by_kind() -> None:
+def test_what_is_left_out_is_reported_by_kind() -> None:
     """The cluster's own objects are used; a policy of another API is named as such."""
     cilium = thing("cilium.io/v2", "CiliumNetworkPolicy", "c", "shop")
     found = ask(A, B, "80", FROM_WEB, SHOP, WEB, DB, cilium, thing("v1", "Secret", "s"))
@@ -581,7 +581,7 @@ def test_what_is_left_out_is_told_by_kind() -> None:
 
 
 @pytest.mark.parametrize("length", [4, 240])
-def test_what_is_told_of_a_service_with_many_pods_is_bounded(length: int) -> None:
+def test_what_is_reported_of_a_service_with_many_pods_is_bounded(length: int) -> None:
     """A list of names ends after eight."""
     pods = [pod(f"{'p' * length}-{n}", {"app": "web"}, "10.0.0.1") for n in range(500)]
     service = thing("v1", "Service", "web", "shop",

@@ -32,7 +32,7 @@ def test_silence_on_a_closed_port(
     flow = Flow(CLIENT, ECHO, SERVER, carrier, 8099)
     spec = protocol.FlowSpec(carrier.value.lower(), str(SERVER), 8099, "n" * 16, 3.0)
     silence = protocol.FlowResult("n" * 16, Event.SILENT, stage="connect", sent=1)
-    told = verdict.ServerEvidence(
+    evidence = verdict.ServerEvidence(
         arrived=False, control=False, control_refused=control == Event.RESET, closed=closed
     )
-    assert verdict.rule(flow, spec, silence, told, lag=0.0).outcome is wanted
+    assert verdict.rule(flow, spec, silence, evidence, lag=0.0).outcome is wanted

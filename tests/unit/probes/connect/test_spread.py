@@ -62,7 +62,7 @@ def test_nobody_may_answer_what_must_be_denied() -> None:
     assert "one answered 1 times" in Spread.of([by("one")]).misses(lambda _: [])[FLOW]
 
 
-def test_families_are_told_apart() -> None:
+def test_families_are_distinguished() -> None:
     other = dataclasses.replace(by("one"), flow=flow(Family.IPV4))
     spread = Spread.of([by("one"), other])
     assert set(spread.misses(lambda _: ["two"])) == {FLOW, flow(Family.IPV4)}

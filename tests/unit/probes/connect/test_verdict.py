@@ -394,7 +394,7 @@ def test_rule(case: Case) -> None:
     assert case.because in judged.reason
 
 
-def test_a_host_without_a_route_to_a_pod_that_cannot_be_asked_tells_nothing() -> None:
+def test_a_host_without_a_route_to_a_pod_that_cannot_be_asked_proves_nothing() -> None:
     """The pod may be gone, and its routes with it; a host whose pod answers has lost a route."""
     host = dataclasses.replace(places.CLIENT, kind=EndpointKind.HOST)
     asking = places.flow(source=host)

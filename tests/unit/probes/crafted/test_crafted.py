@@ -57,7 +57,7 @@ class Wire:
         return self._capture(request, True, [] if self.knobs.get("nothing_left") else self.sent)
 
     def server(self, request: object) -> object:
-        """Captures what comes and tells of arrivals."""
+        """Captures what comes and reports arrivals."""
         if isinstance(request, protocol.Evidence):
             heard = protocol.Event.SILENT if "deaf" in self.knobs else protocol.Event.ECHOED
             controls = [
@@ -205,7 +205,7 @@ def test_ipv4_has_no_extension_headers() -> None:
 NODE = ipaddress.ip_address("2001:db8::99")
 
 
-def told(
+def icmp_error(
     mtu: int, quoted: bytes, kind: tuple[int, int] = (2, 0), length: int = 1280
 ) -> CapturedPacket:
     """An ICMPv6 error as it was captured."""
@@ -222,18 +222,18 @@ def test_a_shot_of_full_size_has_that_size() -> None:
     assert {len(p) for p in shapes.full_size(OPEN, 1430, "pod").packets} == {1430}
 
 
-def test_a_full_size_packet_arrives_or_is_told_of() -> None:
+def test_a_full_size_packet_arrives_or_packet_too_big_comes_back() -> None:
     """By a message that quotes it as it was sent."""
     whole = landed(CraftedStatus.ABSENT)
     quoted = whole.crafted_packet.packets[0][:1232]
-    said = dataclasses.replace(whole, errors=(told(1350, quoted),))
+    said = dataclasses.replace(whole, errors=(icmp_error(1350, quoted),))
     assert crafted.misquoted(landed(CraftedStatus.ARRIVED), 1350) == ""
     assert crafted.misquoted(said, 1350) == ""
     assert crafted.misquoted(said, None) == ""
     assert "it was lost, and no Packet Too Big came back" in crafted.misquoted(whole, 1350)
 
 
-def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
+def test_a_message_that_is_wrong_is_reported_with_its_sender() -> None:
     """Its type, its number, its length, and whom it quotes."""
     crafted_packet = landed(CraftedStatus.ABSENT).crafted_packet
     fine = crafted_packet.packets[0][:1232]
@@ -247,14 +247,16 @@ def test_a_message_that_is_wrong_is_told_with_its_sender() -> None:
         )
 
     assert "2001:db8::99 gave an MTU of 1280, the narrowest hop has 1350" in violation(
-        told(1280, fine)
+        icmp_error(1280, fine)
     )
-    assert "has 1430 bytes, at most 1280 may be" in violation(told(1350, fine, length=1430))
+    assert "has 1430 bytes, at most 1280 may be" in violation(icmp_error(1350, fine, length=1430))
     said = "2001:db8::99 sent ICMPv6 Destination Unreachable: administratively prohibited"
-    assert f"{said}, wanted a Packet Too Big" in violation(told(0, fine, (1, 1)))
-    assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in violation(told(1350, translated))
-    assert "it quotes ports" in violation(told(1350, moved))
-    assert "it quotes nothing" in violation(told(1350, b""))
+    assert f"{said}, wanted a Packet Too Big" in violation(icmp_error(0, fine, (1, 1)))
+    assert "it quotes 2001:db8::1 -> 2001:db8::77, sent was" in violation(
+        icmp_error(1350, translated)
+    )
+    assert "it quotes ports" in violation(icmp_error(1350, moved))
+    assert "it quotes nothing" in violation(icmp_error(1350, b""))
 
 
 def test_a_target_behind_a_translation_is_named_by_the_address_that_is_dialled() -> None:
@@ -286,17 +288,17 @@ def test_every_shape_is_a_cell_with_its_status() -> None:
         return "one part came through\nin detail"
 
     cells, expected = crafted_matrix.matrix("shapes", found.values(), complains)
-    told = {o.flow.question: o for o in cells.observations()}
-    assert told[plain.shape].outcome is Outcome.WRONG
-    assert told[bad.shape].outcome is Outcome.ALLOWED
-    assert told[bad.shape].reason == "one part came through"
+    by_question = {o.flow.question: o for o in cells.observations()}
+    assert by_question[plain.shape].outcome is Outcome.WRONG
+    assert by_question[bad.shape].outcome is Outcome.ALLOWED
+    assert by_question[bad.shape].reason == "one part came through"
 
 
 def test_a_packet_that_is_rightly_too_big_is_as_expected() -> None:
     """What a test passes is no wrong cell, or a green run would come to a conclusion."""
     whole = landed(CraftedStatus.ABSENT)
     quoted = whole.crafted_packet.packets[0][:1232]
-    said = dataclasses.replace(whole, errors=(told(1350, quoted),))
+    said = dataclasses.replace(whole, errors=(icmp_error(1350, quoted),))
 
     def cell(result: CraftedResult) -> tuple[Outcome, bool]:
         cells, expected = crafted_matrix.matrix(
@@ -308,7 +310,7 @@ def test_a_packet_that_is_rightly_too_big_is_as_expected() -> None:
     assert cell(said) == (Outcome.TOO_BIG, True)
     assert cell(landed(CraftedStatus.ARRIVED)) == (Outcome.ALLOWED, True)
     assert cell(whole) == (Outcome.DROPPED, False)
-    lied = dataclasses.replace(whole, errors=(told(1280, quoted),))
+    lied = dataclasses.replace(whole, errors=(icmp_error(1280, quoted),))
     assert cell(lied) == (Outcome.DROPPED, False)
 
 

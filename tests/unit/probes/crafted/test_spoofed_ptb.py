@@ -24,7 +24,7 @@ VICTIM, PEER, FORGER = pod("victim", 1), pod("peer", 2), pod("forger", 3)
 
 
 class Kernel:
-    """A victim that believes messages which tell one of these MTUs."""
+    """A victim that believes messages which carry one of these MTUs."""
 
     def __init__(self, *believes: int) -> None:
         self.believes = believes

@@ -58,7 +58,7 @@ def query(
 
 
 def message(asked: DnsQuery, timeout: float = 2.0) -> protocol.Message:
-    """What the agent was told."""
+    """What the agent was asked to send."""
     return protocol.Message(
         protocol=asked.transport.lower(),
         address=str(asked.server.address),
@@ -70,7 +70,7 @@ def message(asked: DnsQuery, timeout: float = 2.0) -> protocol.Message:
 
 
 def reply(event: str, data: bytes = b"", **fields: object) -> protocol.Reply:
-    """What the agent tells."""
+    """What the agent reports."""
     plain: dict[str, object] = {"nonce": "0" * 16, "event": event, "elapsed": 2.0, "sent": 3}
     payload = base64.b64encode(data).decode()
     return protocol.Reply(**{**plain, "payload": payload, **fields})  # type: ignore[arg-type]

@@ -86,16 +86,16 @@ def test_masked_ipv6_is_called_broken() -> None:
     assert second.endswith("its resolver puts IPv4 first, which hides it")
 
 
-def test_clients_that_suffer_alike_are_told_together() -> None:
+def test_clients_that_suffer_alike_are_reported_together() -> None:
     lookup = dataclasses.replace(client().found.lookup, source=TWO)
     other = client(v6=D)
     other = dataclasses.replace(other, found=dataclasses.replace(other.found, lookup=lookup))
-    told = violations([client(v6=D), other, client(v4=D)])
+    lines = violations([client(v6=D), other, client(v4=D)])
 
-    assert [line.partition(":")[0] for line in told] == ["by a@worker, a@worker2", "by a@worker"]
+    assert [line.partition(":")[0] for line in lines] == ["by a@worker, a@worker2", "by a@worker"]
 
 
-def test_missing_record_is_told_as_such() -> None:
+def test_missing_record_is_reported_as_such() -> None:
     said = client(found="4").violation()
     assert "thanks to IPv4: the name has no IPv6 address (NOERROR: 10.96.0.1 only)" in said
     stranger = dataclasses.replace(client(), dialled={V4: client().dialled[V4]})

@@ -1,4 +1,4 @@
-"""What answers must be, and what a reader is told where they are not."""
+"""What answers must be, and what a reader is shown where they are not."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_truncated_answer_may_hold_part_of_the_truth(data: tuple[str, ...], acce
     assert expected.accepts(seen(query(), *data, outcome=O.TRUNCATED)) is accepted
 
 
-def test_untold_truncation_is_not_accepted() -> None:
+def test_truncation_without_its_flag_is_not_accepted() -> None:
     expected = DnsExpectation(frozenset({O.NOERROR, O.TRUNCATED}), frozenset({"1", "2"}), "-")
     assert not expected.accepts(seen(query(), "1"))
 
@@ -213,7 +213,7 @@ def test_an_unknown_number_of_replicas_is_taken_for_several() -> None:
     assert through_service(1, lambda q, _: v6(q), 1)[1] is Parity.IPV6_BROKEN
 
 
-def test_records_of_another_type_are_told_and_not_called_absent() -> None:
+def test_records_of_another_type_are_reported_and_not_called_absent() -> None:
     """What came in the answer to AAAA is the whole story."""
     asked = query()
     records = (DnsRecord(NAME, "A", 30, "192.0.2.1"),)
@@ -226,7 +226,7 @@ def test_records_of_another_type_are_told_and_not_called_absent() -> None:
     assert "NODATA" not in text
 
 
-def test_verdict_tells_question_server_way_expected_seen_and_contrast() -> None:
+def test_verdict_names_question_server_way_expected_seen_and_contrast() -> None:
     came = observations(wrong_where(lambda q: v6(q) and tcp(q), O.TIMEOUT))
     text = dns_judge.verdict("names", came, dns_judge.disagreements(came, EXPECTED))
 
@@ -238,7 +238,7 @@ def test_verdict_tells_question_server_way_expected_seen_and_contrast() -> None:
     assert "A over UDP/IPv4: NOERROR {192.0.2.1}" in text
 
 
-def test_verdict_tells_missing_and_unexpected_records() -> None:
+def test_verdict_names_missing_and_unexpected_records() -> None:
     expected: Expected = {QUESTION: DnsExpectation.records(["fd00::1", "fd00::2"], BECAUSE)}
     came = [seen(query(), "fd00::2", "fd00::bad")]
     text = dns_judge.verdict("names", came, dns_judge.disagreements(came, expected))
@@ -249,7 +249,7 @@ def test_verdict_tells_missing_and_unexpected_records() -> None:
     assert "the server said NOERROR aa, 2 records, 96 bytes" in text
 
 
-def test_ways_that_say_the_same_are_told_together() -> None:
+def test_ways_that_say_the_same_are_reported_together() -> None:
     came = observations(wrong_where(lambda q: q.question is QUESTION, O.NXDOMAIN))
     text = dns_judge.verdict("names", came, dns_judge.disagreements(came, EXPECTED))
 

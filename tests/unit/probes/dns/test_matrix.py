@@ -63,7 +63,7 @@ def test_families_of_a_server_are_one_edge_a_transport() -> None:
     }
 
 
-def test_pods_are_told_from_the_service() -> None:
+def test_pods_are_distinguished_from_the_service() -> None:
     asked = query()
     pod = dataclasses.replace(SERVERS[Family.IPV6], name="coredns-1", node="worker")
     came = [seen(asked, "fd00::1"), seen(dataclasses.replace(asked, server=pod), "fd00::1")]

@@ -106,7 +106,7 @@ def test_records_behind_an_alias_count() -> None:
     assert seen.ttl == 5
 
 
-def test_flags_size_and_edns_are_told() -> None:
+def test_flags_size_and_edns_are_reported() -> None:
     question = DnsQuestion(NAME, RecordType.AAAA, edns=1232)
     message = reply(question, "30 AAAA 2001:db8::1", aa=dns.flags.AA, tc=dns.flags.TC)
     message.use_edns(0, payload=4096)

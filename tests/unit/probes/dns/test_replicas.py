@@ -35,7 +35,7 @@ REPLICAS = tuple(
 
 
 def by_service(wrong: Sequence[int]) -> list[DnsObservation]:
-    """Three pods ask the service for AAAA; these of them are told that there is no such name."""
+    """Three pods ask the service for AAAA; these of them are answered that no such name exists."""
     return [
         seen(query(source=source), outcome=O.NXDOMAIN)
         if number in wrong
@@ -56,7 +56,7 @@ def asked_directly(
     ]
 
 
-def told(came: Callable[[DnsQuery], DnsOutcome | None]) -> str:
+def finding_text(came: Callable[[DnsQuery], DnsOutcome | None]) -> str:
     """The finding as text, "" for none."""
     found = replicas.replicas(asked_directly(came), EXPECTED)
     return str(replicas.finding(found, SERVICE) or "")
@@ -82,7 +82,7 @@ def test_the_transport_of_what_was_wrong_is_used() -> None:
 
 
 def test_the_stale_replica_is_named_with_its_node_and_the_other_is_right() -> None:
-    text = told(lambda q: O.NXDOMAIN if q.server.name == "coredns-x" else None)
+    text = finding_text(lambda q: O.NXDOMAIN if q.server.name == "coredns-x" else None)
     assert text.startswith(
         "DNS replica coredns-x on worker1: answers NXDOMAIN to 12 of 12 questions (A, AAAA), "
         "over IPv4 and IPv6 alike; coredns-y on worker2 is right"
@@ -91,13 +91,13 @@ def test_the_stale_replica_is_named_with_its_node_and_the_other_is_right() -> No
 
 
 def test_a_replica_that_answers_nobody_is_named() -> None:
-    text = told(lambda q: O.TIMEOUT if q.server.name == "coredns-y" else None)
+    text = finding_text(lambda q: O.TIMEOUT if q.server.name == "coredns-y" else None)
     assert text.startswith("DNS replica coredns-y on worker2: answers none of 12 questions")
     assert "coredns-x on worker1 is right" in text
 
 
 def test_replicas_that_are_wrong_alike_are_a_matter_of_what_they_share() -> None:
-    text = told(lambda q: O.NODATA if q.question is QUESTION else None)
+    text = finding_text(lambda q: O.NODATA if q.question is QUESTION else None)
     assert text.startswith(
         "Service kube-system/kube-dns: each of its 2 replicas is wrong: coredns-x on worker1 "
         "answers NODATA to 6 of 12 questions (AAAA), over IPv4 and IPv6 alike"
@@ -106,7 +106,7 @@ def test_replicas_that_are_wrong_alike_are_a_matter_of_what_they_share() -> None
 
 
 def test_replicas_that_are_right_leave_the_way_through_the_service() -> None:
-    text = told(lambda _: None)
+    text = finding_text(lambda _: None)
     assert text.startswith("Service kube-system/kube-dns: answers through it are wrong or missing")
     assert "coredns-x on worker1, coredns-y on worker2" in text
 
@@ -124,8 +124,8 @@ def test_replicas_that_are_right_leave_the_way_through_the_service() -> None:
 def test_what_is_lost_on_its_way_accuses_no_replica(
     came: Callable[[DnsQuery], DnsOutcome | None],
 ) -> None:
-    """Silence that others do not meet is of a path, and is told by the test of ways."""
-    assert told(came) == ""
+    """Silence that others do not meet is of a path, and is reported by the test of ways."""
+    assert finding_text(came) == ""
 
 
 def test_other_records_are_wrong_too() -> None:

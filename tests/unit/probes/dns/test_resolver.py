@@ -27,7 +27,7 @@ O = DnsOutcome  # noqa: E741 - as the tables read
 
 
 def found(event: str = Event.ANSWERED, *addresses: str, **fields: object) -> protocol.Found:
-    """What an agent tells of one call."""
+    """What an agent reports of one call."""
     values: dict[str, object] = {"latency": 0.002, **fields}
     return protocol.Found(NAME, "any", event, list(addresses), **values)  # type: ignore[arg-type]
 
@@ -171,7 +171,7 @@ def test_latencies() -> None:
     assert Latencies.of([observation(None)]) is None
 
 
-def test_lookups_that_asked_again_are_told() -> None:
+def test_lookups_that_asked_again_are_reported() -> None:
     slow = dns_resolver.observe(LOOKUP, found(Event.ANSWERED, *BOTH, latency=5.012), 40.0, 0.0)
     quick = dns_resolver.observe(LOOKUP, found(Event.ANSWERED, *BOTH), 40.0, 0.0)
     lost = dns_resolver.observe(LOOKUP, found(Event.SILENT), 40.0, 0.0)

@@ -194,11 +194,11 @@ def test_falling_through_to_nobody(corefile: str, falls: bool) -> None:
     assert find(CONF, [KUBE_DNS], SLICES, corefile).falls_through is falls
 
 
-def test_no_dns_service_is_told() -> None:
+def test_a_missing_dns_service_is_reported() -> None:
     with pytest.raises(InfrastructureError, match=r"no Service has a nameserver.*10\.96\.0\.10"):
         find(CONF, [WEB], SLICES)
 
 
-def test_no_zone_is_told() -> None:
+def test_a_missing_zone_is_reported() -> None:
     with pytest.raises(InfrastructureError, match=r"no cluster zone.*example\.org.*dnsPolicy"):
         find(ResolvConf(search=("example.org",)), [KUBE_DNS], SLICES)

@@ -41,7 +41,7 @@ PODS = headless(
 NOBODY = headless(TrueEndpoint(ip("2001:db8::3"), ready=False))
 
 
-def told(expected: DnsExpectation) -> list[str] | None:
+def expected_records(expected: DnsExpectation) -> list[str] | None:
     """The records that are expected, in order; None where any will do."""
     return None if expected.data is None else sorted(expected.data)
 
@@ -69,7 +69,7 @@ def test_name_of_a_service(
 
     assert answers.keys() == {question}
     assert answers[question].outcomes == {outcome}
-    assert told(answers[question]) == data
+    assert expected_records(answers[question]) == data
 
 
 @pytest.mark.parametrize(
@@ -85,14 +85,14 @@ def test_name_of_a_service(
 def test_what_a_resolver_finds(
     known: TrueService, family: Family | None, data: list[str] | None
 ) -> None:
-    assert told(records.found(known, family)) == data
+    assert expected_records(records.found(known, family)) == data
 
 
 def test_host_names_of_endpoints() -> None:
     answers = records.hostnames([PODS], ZONE, V4)
     by_host = {q.name.partition(".")[0]: e for q, e in answers.items()}
 
-    assert told(by_host["left"]) == ["192.0.2.1"]
+    assert expected_records(by_host["left"]) == ["192.0.2.1"]
     assert by_host["right"].outcomes == {DnsOutcome.NODATA}
     assert by_host["gone"].outcomes == {DnsOutcome.NXDOMAIN}
     assert "not ready" in by_host["gone"].because
@@ -104,7 +104,7 @@ PORTS = (TruePort("web", "tcp", 80), TruePort("echo", "udp", 81), TruePort("", "
 def test_named_ports_of_a_service() -> None:
     answers = records.ports([service(cluster_ips=(ip("fd00::1"),), ports=PORTS)], ZONE)
 
-    assert {q.name: told(e) for q, e in answers.items()} == {
+    assert {q.name: expected_records(e) for q, e in answers.items()} == {
         "_web._tcp.web.shop.svc.cluster.local.": ["80 web.shop.svc.cluster.local."],
         "_echo._udp.web.shop.svc.cluster.local.": ["81 web.shop.svc.cluster.local."],
     }
@@ -115,7 +115,7 @@ def test_named_ports_of_endpoints_are_as_many_as_ports_times_hosts() -> None:
     answers = records.endpoint_ports([known], ZONE)
     fqdn = "web.shop.svc.cluster.local."
 
-    assert {q.name.split(".")[0]: told(e) for q, e in answers.items()} == {
+    assert {q.name.split(".")[0]: expected_records(e) for q, e in answers.items()} == {
         "_web": [f"80 left.{fqdn}", f"80 right.{fqdn}"],
         "_echo": [f"81 left.{fqdn}", f"81 right.{fqdn}"],
     }
@@ -146,10 +146,10 @@ def test_addresses_lead_back() -> None:
     service_answers = records.reverse_of_services([DUAL], ZONE, V6)
     endpoint_answers = records.reverse_of_endpoints([PODS], ZONE, V6)
 
-    assert {q.name: told(e) for q, e in service_answers.items()} == {
+    assert {q.name: expected_records(e) for q, e in service_answers.items()} == {
         NIBBLES: ["web.shop.svc.cluster.local."]
     }
-    assert {e.because: told(e) for e in endpoint_answers.values()} == {
+    assert {e.because: expected_records(e) for e in endpoint_answers.values()} == {
         "endpoint left of Service shop/web": ["left.web.shop.svc.cluster.local."],
         "endpoint right of Service shop/web": ["right.web.shop.svc.cluster.local."],
     }
@@ -160,7 +160,9 @@ def test_addresses_lead_back() -> None:
 
 def test_alias_and_unknown_names() -> None:
     alias = service(alias="Real.Example")
-    assert [told(e) for e in records.aliases([alias], ZONE).values()] == [["real.example."]]
+    assert [expected_records(e) for e in records.aliases([alias], ZONE).values()] == [
+        ["real.example."]
+    ]
     unknown = records.unknown(["nobody.example."], V6, "nobody")
     assert unknown == {
         DnsQuestion("nobody.example.", RecordType.AAAA): DnsExpectation.only(

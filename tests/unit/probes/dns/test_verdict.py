@@ -177,7 +177,7 @@ def test_only_bytes_of_a_server_make_an_answer(
     assert not (outcome is DnsOutcome.TIMEOUT and (event != Event.SILENT or lag > STALL))
 
 
-def test_observation_tells_who_asked_whom_and_how() -> None:
+def test_observation_says_who_asked_whom_and_how() -> None:
     asked = query(Family.IPV6, TCP)
     observed = dns_verdict.observe(asked, message(asked), got("NOERROR", AAAA), NUMBER, 0.0)
 

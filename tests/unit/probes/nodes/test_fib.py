@@ -88,7 +88,7 @@ def test_a_rule_may_refuse_by_itself(action: str) -> None:
 
 
 def test_what_a_rule_asks_besides_leaves_doubt() -> None:
-    """A mark or a device cannot be known here; a source can where it is told."""
+    """A mark or a device cannot be known here; a source can where it is given."""
     marked = RuleSeen("IPv6", 100, "blackhole", 0, mark="0x1/0x1")
     assert way(node(MAIN, [*USUAL, marked]), POD).doubtful
     assert way(node(MAIN, [*USUAL, marked]), POD).open
@@ -103,7 +103,7 @@ def test_a_suppressed_prefix_does_not_count() -> None:
     assert way(node([*MAIN, RouteHeld("::/0", 52, "blackhole")], rules), POD).open
 
 
-def test_no_route_and_a_default_route_are_told_apart() -> None:
+def test_no_route_and_a_default_route_are_distinguished() -> None:
     """The first refuses, the second leads elsewhere."""
     assert way(node([]), POD).refused("them") == "no route matches them"
     assert way(node(MAIN[:1]), POD).by_default

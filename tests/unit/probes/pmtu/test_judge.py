@@ -65,7 +65,7 @@ def test_a_sound_path_breaks_no_rule(rule: Rule, ip_family: Family) -> None:
 def test_what_small_packets_do_decides_what_a_lost_one_means(
     first: Sized, small: Sized, kind: ViolationKind
 ) -> None:
-    """A black hole is told by its contrast only."""
+    """A black hole is recognised by its contrast only."""
     violation = found(rules.first_try, path_result(first=first, small=small))
     assert violation.kind is kind
     assert "1430 bytes" in violation.said
@@ -73,10 +73,10 @@ def test_what_small_packets_do_decides_what_a_lost_one_means(
 
 def test_one_byte_more_must_be_refused_by_the_sender_itself() -> None:
     """Where the sender's own link is the narrowest, no other's word will do."""
-    told = found(rules.one_byte_more, path_result(beyond=refused(1431, PTB)))
+    signalled = found(rules.one_byte_more, path_result(beyond=refused(1431, PTB)))
     carried = found(rules.one_byte_more, path_result(beyond=passed(1431)))
     lost = found(rules.one_byte_more, path_result(beyond=vanished(1431)))
-    assert (told.kind, carried.kind, lost.kind) == (
+    assert (signalled.kind, carried.kind, lost.kind) == (
         ViolationKind.WRONG,
         ViolationKind.WRONG,
         ViolationKind.BLACK_HOLE,
@@ -85,7 +85,7 @@ def test_one_byte_more_must_be_refused_by_the_sender_itself() -> None:
 
 
 def test_one_byte_more_may_be_refused_by_a_narrower_hop() -> None:
-    """The bottleneck says so, or the kernel that was told before."""
+    """The bottleneck says so, or the kernel that learnt it before."""
     for seen in (refused(1351, PTB), refused(1351)):
         assert rules.one_byte_more(path_result(hops=narrowed(), beyond=seen)) is None
     silent = found(rules.one_byte_more, path_result(hops=narrowed(), beyond=vanished(1351)))
@@ -145,7 +145,7 @@ def test_a_narrower_hop_makes_smaller_segments() -> None:
         assert rules.segments(given) is None
 
 
-def test_a_hop_before_the_narrowest_may_be_what_the_sender_was_told_of() -> None:
+def test_the_sender_may_have_learnt_of_a_hop_before_the_narrowest() -> None:
     """A client on a wider link that heard of the tunnel only; what no hop has is wrong."""
     hops = (Hop("out", "eth0", 1500), Hop("w1", "vxlan.calico", 1450), *HOPS[2:])
     for offered, fine in ((1440, True), (1390, True), (1370, True), (1400, False)):
@@ -217,7 +217,7 @@ def test_a_plain_socket_gets_through_by_the_fourth(
     assert (violation.kind if violation else None) is kind
 
 
-def test_lost_fragments_are_told_from_a_closed_path() -> None:
+def test_lost_fragments_are_distinguished_from_a_closed_path() -> None:
     """By the small packet again."""
     assert (
         found(rules.fragments_arrive, path_result(fragments=vanished(3000))).kind

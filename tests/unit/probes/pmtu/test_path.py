@@ -65,7 +65,7 @@ def test_a_route_of_a_node_makes_a_hop_narrower() -> None:
 
 
 def test_a_routes_own_mtu_stands_before_its_interfaces() -> None:
-    """The kernel goes by the route also where that is wider, and both are told."""
+    """The kernel goes by the route also where that is wider, and both are reported."""
     wide = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1450)
     hop = path(HERE, THERE, Family.IPV6, path_topology(onward=wide)).hops[1]
     assert hop.mtu == 1450
@@ -87,7 +87,7 @@ def test_a_carrier_that_holds_less_promises_nothing_and_is_named() -> None:
 
 
 def test_no_agent_no_hop() -> None:
-    """What nobody could tell is left out, not guessed."""
+    """What nobody could know is left out, not guessed."""
     found = path(HERE, THERE, Family.IPV6, PathTopology({}, {}, {}))
     assert (found.hops, found.promised, found.narrowest) == ((), None, None)
     assert str(found) == "no hop is known"
@@ -183,7 +183,7 @@ def test_tunnels_of_nodes(mtus: dict[str, int], said: list[str]) -> None:
 
 
 def test_ipv6_gone_from_a_small_interface() -> None:
-    """The kernel takes IPv6 off below 1280 bytes; who lost it and where is told."""
+    """The kernel takes IPv6 off below 1280 bytes; who lost it and where is reported."""
     address = AddressSeen("eth0", str(BACK), 128, [])
     here = Inspected({"eth0": 1430}, [address], {}, "", {})
     gone = inspected(eth0=1270)
@@ -213,7 +213,7 @@ MADE, CAME, MET = "Icmp6OutPktTooBigs", "Icmp6InPktTooBigs", "Ip6InTooBigErrors"
         ({}, "", "no node of the path made a Packet Too Big"),
     ],
 )
-def test_counters_tell_where_packet_too_big_went(
+def test_counters_show_where_packet_too_big_went(
     counted: dict[str, dict[str, int]], place_: str, words: str
 ) -> None:
     """Made and not received: lost; on the source's own node there is only one place."""

@@ -20,7 +20,7 @@ def outcomes(rule: Rule, *found: PathResult) -> dict[tuple[Family, str], Outcome
     return {(o.flow.family, o.flow.question): o.outcome for o in cells.observations()}
 
 
-def test_a_black_hole_is_told_from_a_dead_path_by_the_small_packet() -> None:
+def test_the_small_packet_distinguishes_a_black_hole_from_a_dead_path() -> None:
     """Both lose the large one; in one the small one passes."""
     hole = path_result(first=vanished(1430))
     dead = path_result(Family.IPV4, first=vanished(1430), small=vanished(256))

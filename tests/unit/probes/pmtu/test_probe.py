@@ -156,7 +156,7 @@ def test_a_path_that_moves_each_time_is_not_measured() -> None:
 
 
 def test_what_is_learnt_moves_no_path() -> None:
-    """The kernel tells a learnt MTU in place of the route's own: the route did not change."""
+    """The kernel reports a learnt MTU in place of the route's own: the route did not change."""
     seen, agents = explored(here=Kernel(own=(1400,), learnt=1350))
     assert [p.path.promised for p in seen.over(Family.IPV6)] == [1400, 1430]
     assert seen.path_results[0].learnt[0][1].mtu == 1350
@@ -164,7 +164,7 @@ def test_what_is_learnt_moves_no_path() -> None:
     assert asked.count(HERE.name) == asked.count(THERE.name) == 1
 
 
-def test_counters_are_told_by_how_much_they_rose() -> None:
+def test_counters_are_reported_by_how_much_they_rose() -> None:
     """And only those that did."""
     seen, _ = explored(here=Kernel(counter=3))
     assert seen.counted[HERE.name] == {"Icmp6InPktTooBigs": 3}

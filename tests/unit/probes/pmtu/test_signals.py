@@ -24,7 +24,7 @@ from tests.unit.probes.pmtu.samples import (
 )
 
 LOST = (vanished(1430),) * 4
-TOLD = (refused(1430, PTB, mtu=1350), *(passed(1430, 1350),) * 3)
+SIGNALLED = (refused(1430, PTB, mtu=1350), *(passed(1430, 1350),) * 3)
 NEVER = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=None))
 
 
@@ -33,16 +33,18 @@ def silent() -> PathResult:
     return path_result(hops=narrowed(), pattern=LOST, first=passed(1350))
 
 
-def told() -> PathResult:
+def signalled() -> PathResult:
     """A narrow hop that said so, and was believed."""
-    return path_result(hops=narrowed(), pattern=TOLD, first=passed(1350), learnt=(learnt(1350),))
+    return path_result(
+        hops=narrowed(), pattern=SIGNALLED, first=passed(1350), learnt=(learnt(1350),)
+    )
 
 
-def test_who_needs_to_be_told() -> None:
+def test_who_needs_a_packet_too_big() -> None:
     """Whoever has a narrower hop ahead; also where only packets show it; never all the others."""
     assert not signals.needed(path_result())
     assert signals.needed(silent())
-    assert signals.needed(told())
+    assert signals.needed(signalled())
     assert signals.needed(path_result(pattern=LOST))
     assert not signals.needed(path_result(pattern=LOST, small=vanished(256)))
     assert not signals.needed(path_result(hops=()))
@@ -70,14 +72,14 @@ def test_it_was_made_and_did_not_arrive() -> None:
 
 def test_it_arrived_and_was_obeyed() -> None:
     """All steps taken."""
-    p = told()
+    p = signalled()
     assert signals.made(path_run(p))(p) is None
     assert signals.delivered(p) is None
     assert signals.kept(p) is None
     assert pmtu_judge.signals_are_honoured(p) is None
 
 
-def test_nothing_to_tell_is_no_complaint() -> None:
+def test_nothing_to_signal_is_no_complaint() -> None:
     """A path without a bottleneck is asked for nothing."""
     p = path_result()
     assert signals.made(path_run(p))(p) is None
@@ -89,16 +91,16 @@ def test_nothing_to_tell_is_no_complaint() -> None:
 def test_forgotten_too_soon_or_too_late(left: float) -> None:
     """Less than five minutes, more than ten."""
     route = (HERE.name, dataclasses.replace(learnt(1350)[1], expires=left))
-    violation = signals.kept(dataclasses.replace(told(), learnt=(route,)))
+    violation = signals.kept(dataclasses.replace(signalled(), learnt=(route,)))
     assert violation is not None
     assert f"forgets it in {left:.0f} s" in violation.said
 
 
-def test_told_and_not_learnt() -> None:
+def test_signalled_and_not_learnt() -> None:
     """A message that left no trace was not kept at all; a route that never expires was not learnt
     from it."""
     for none in ((), (NEVER,)):
-        violation = signals.kept(dataclasses.replace(told(), learnt=none))
+        violation = signals.kept(dataclasses.replace(signalled(), learnt=none))
         assert violation is not None
         assert "the kernel kept none" in violation.said
 

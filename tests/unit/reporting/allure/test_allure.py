@@ -127,7 +127,7 @@ def test_the_same_run_is_in_results_json(latest: Path) -> None:
 
 
 @pytest.mark.parametrize(("brief", "kinds"), [(True, 1), (False, 4)])
-def test_what_is_brief_is_told_as_text(
+def test_what_is_brief_is_attached_as_text(
     brief: bool, kinds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of tests of many matrices; but a wrong one is shown in full."""

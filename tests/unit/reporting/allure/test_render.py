@@ -148,7 +148,7 @@ def test_a_directory_without_results_is_refused(
     assert "holds no Allure result; run pytest with --alluredir first" in capsys.readouterr().out
 
 
-def test_a_failure_of_allure_is_told_with_its_words(
+def test_a_failure_of_allure_is_reported_in_its_own_words(
     tools: Path,
     results: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -40,9 +40,9 @@ OK, NOT_OK, NOT_SEEN, NOT_USED = State
 
 def readings(**sysctls: str) -> tuple[NodeReading, ...]:
     """What nodes said, worker with other settings (``__`` for a slash)."""
-    told = {key.replace("__", "/"): value for key, value in sysctls.items()}
+    settings = {key.replace("__", "/"): value for key, value in sysctls.items()}
     sick = node("worker")
-    sick = dataclasses.replace(sick, sysctls={**sick.sysctls, **told})
+    sick = dataclasses.replace(sick, sysctls={**sick.sysctls, **settings})
     return tuple(NodeReading(n, sick if n == "worker" else node(n)) for n in NODES)
 
 
@@ -74,14 +74,14 @@ def test_a_kernel_setting_that_is_off_is_named_with_its_node_and_family() -> Non
     four = judged("forwarding", readings=readings(net__ipv4__ip_forward="0"))
     assert (four.state, four.families) == (NOT_OK, (FOUR,))
     for name in ("all", "eth0"):
-        told = {f"net__ipv6__conf__{name}__disable_ipv6": "1"}
-        gone = judged("ipv6-enabled", readings=readings(**told))
+        settings = {f"net__ipv6__conf__{name}__disable_ipv6": "1"}
+        gone = judged("ipv6-enabled", readings=readings(**settings))
         assert (gone.state, gone.families) == (NOT_OK, (SIX,))
         assert gone.seen == (f"worker: net.ipv6.conf.{name}.disable_ipv6 is 1",)
 
 
 @pytest.mark.parametrize("code", ["forwarding", "ipv6-enabled"])
-def test_a_node_that_does_not_tell_is_not_ok_by_that(code: str) -> None:
+def test_a_node_that_reports_nothing_is_not_ok_for_that(code: str) -> None:
     """Neither one that is silent, nor one that leaves the setting out."""
     silent = (*readings()[:2], NodeReading("worker2", missing="no answer within 8 s"))
     found = judged(code, readings=silent)
@@ -96,10 +96,10 @@ def advertised(accept_ra: str | None, forwarding: str = "1") -> tuple[NodeReadin
     seen = node("worker")
     routes = [r for r in seen.routes if r.destination != "::/0"]
     routes.append(RouteHeld("::/0", 254, "unicast", "eth0", "fe80::1", protocol=9))
-    told = {**seen.sysctls, "net/ipv6/conf/all/forwarding": forwarding}
+    settings = {**seen.sysctls, "net/ipv6/conf/all/forwarding": forwarding}
     if accept_ra is not None:
-        told["net/ipv6/conf/eth0/accept_ra"] = accept_ra
-    return (NodeReading("worker", dataclasses.replace(seen, routes=routes, sysctls=told)),)
+        settings["net/ipv6/conf/eth0/accept_ra"] = accept_ra
+    return (NodeReading("worker", dataclasses.replace(seen, routes=routes, sysctls=settings)),)
 
 
 @pytest.mark.parametrize(
@@ -240,14 +240,14 @@ def test_a_node_without_a_block_of_a_family() -> None:
 
 def status(where: str, six: str, age: int = 5) -> dict[str, Any]:
     """A CalicoNodeStatus with a session of each family."""
-    told = {
+    report = {
         "lastUpdated": (TAKEN - datetime.timedelta(seconds=age)).isoformat(),
         "bgp": {
             "peersV4": [{"peerIP": "192.0.2.9", "state": "Established"}],
             "peersV6": [{"peerIP": "2001:db8::9", "state": six}],
         },
     }
-    return {"metadata": {"name": where}, "spec": {"node": where}, "status": told}
+    return {"metadata": {"name": where}, "spec": {"node": where}, "status": report}
 
 
 BIRD = calico(bgp=Bgp(enabled=True), backend="bird")

@@ -13,8 +13,8 @@ from tests.unit.reporting.samples import RUN
 
 def broken(name: str, message: str, *, unanswered: bool = True) -> Case:
     """A test that broke with these words."""
-    told = message if unanswered else ""
-    return Case(f"suites/a/t.py::{name}", CaseOutcome.BROKEN, message=message, unanswered=told)
+    request = message if unanswered else ""
+    return Case(f"suites/a/t.py::{name}", CaseOutcome.BROKEN, message=message, unanswered=request)
 
 
 SILENT = broken("a", "list pods six-x: no answer from https://x: it was silent for 10 s")
@@ -29,7 +29,7 @@ def results(*cases: Case) -> Results:
 
 def test_tests_that_broke_of_the_api_server_are_one_conclusion() -> None:
     """A3: whatever each of them asked, with what they asked as evidence; what broke of something
-    else is told by itself, though it speaks of a server."""
+    else is reported by itself, though it speaks of a server."""
     last = dataclasses.replace(LATE, nodeid="suites/a/t.py::d")
     first, other = conclude(results(SILENT, OTHER, LATE, last)).every
     assert first.headline.startswith(

@@ -59,13 +59,13 @@ def sessions(
         name: node(name, counters={"TcpExtTCPMD5NotFound": number})
         for name, number in (refused or {}).items()
     }
-    told = Results(
+    results = Results(
         RUN,
         cases=cases,
         matrices=(Measured(kept, expected, TEST), *more),
         examination=examined(changed),
     )
-    return conclude(told)
+    return conclude(results)
 
 
 def test_a_node_whose_sessions_are_down_is_named_with_the_family() -> None:
@@ -79,7 +79,7 @@ def test_a_router_that_all_nodes_have_lost_is_the_place() -> None:
     assert one.headline.startswith("BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6")
 
 
-def test_segments_that_were_refused_for_their_signature_tell_of_passwords() -> None:
+def test_segments_that_were_refused_for_their_signature_point_to_passwords() -> None:
     """B2: kernels count them; on a node whose sessions stand they say nothing."""
     (one,) = sessions(lambda _, b: b is ROUTER, refused={"worker": 7}).every
     assert one.headline.startswith(
@@ -93,7 +93,7 @@ def test_segments_that_were_refused_for_their_signature_tell_of_passwords() -> N
     assert "passwords differ" not in other.headline
 
 
-def test_one_session_is_told_of_the_node_that_was_asked() -> None:
+def test_one_session_is_reported_for_the_node_that_was_asked() -> None:
     (one,) = sessions(lambda a, b: a.node == "worker2" and b is ROUTER).every
     assert one.headline.startswith("node worker2: 1 of its 5 BGP sessions over IPv6 is not")
 
@@ -107,8 +107,8 @@ def test_flows_that_need_its_routes_are_explained_by_it() -> None:
 
 def test_flows_of_another_node_are_not() -> None:
     flows = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
-    told = sessions(lambda a, b: a.node == "worker" and b is ROUTER, flows)
-    assert len(told.every) == 2
+    conclusions = sessions(lambda a, b: a.node == "worker" and b is ROUTER, flows)
+    assert len(conclusions.every) == 2
 
 
 def test_what_is_behind_a_router_that_all_nodes_have_lost_is_explained_by_it() -> None:

@@ -58,7 +58,7 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "evidence"),
     [
         ({}, "the API server calls it Ready, with no restarts"),
         ({"restarts": 1}, "the API server calls it Ready, with 1 restart"),
@@ -67,7 +67,7 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
     ids=["well", "started again", "not ready"],
 )
 def test_what_the_api_server_says_of_a_replica_is_evidence(
-    changes: dict[str, Any], told: str
+    changes: dict[str, Any], evidence: str
 ) -> None:
     """Of that replica alone: Ready does not mean that it answers."""
     sick = ComponentPod("CoreDNS", "kube-system", "coredns-x", "worker2", ready=True)
@@ -81,7 +81,7 @@ def test_what_the_api_server_says_of_a_replica_is_evidence(
         return DnsOutcome.TIMEOUT if query.server.name == "coredns-x" else None
 
     (one,) = concluded(dead, pods=pods).every
-    assert [line for line in one.evidence if "API server" in line] == [told]
+    assert [line for line in one.evidence if "API server" in line] == [evidence]
 
 
 def test_a_line_of_the_corefile_is_the_cause() -> None:

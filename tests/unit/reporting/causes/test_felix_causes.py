@@ -54,7 +54,7 @@ def concluded(*matrices: Measured, sick: str = "") -> Conclusions:
     return conclude(Results(RUN, cases=cases, matrices=matrices, examination=examined(changed)))
 
 
-def test_a_felix_that_takes_nothing_over_is_told_of_both_families() -> None:
+def test_a_felix_that_takes_nothing_over_is_reported_for_both_families() -> None:
     (one,) = concluded(states({"worker": LATE}, *Family)).every
     assert one.causes[0].code == "felix-state"
     assert one.headline.startswith(f"node worker: {LATE}")
@@ -66,7 +66,7 @@ def test_what_is_wrong_in_one_family_accuses_that_alone() -> None:
     assert one.causes[0].families == (Family.IPV6,)
 
 
-def test_each_node_is_told_by_itself() -> None:
+def test_each_node_is_reported_by_itself() -> None:
     found = concluded(
         states(
             {"worker": LATE, "worker2": "Felix is not in sync: felix_resync_state is 2"}, *Family

@@ -331,8 +331,8 @@ def test_addresses_that_are_no_longer_announced_explain_a_client_outside() -> No
     ClusterIPs the other setting is the cause."""
     external, cluster = "calico-external-ips-announced", "calico-cluster-ips-announced"
     warning = Severity.WARNING
-    told = announced(external, False, new=True, severity=warning)
-    assert told.headline == (
+    conclusion = announced(external, False, new=True, severity=warning)
+    assert conclusion.headline == (
         "BGPConfiguration default: serviceExternalIPs has no IPv6 range (since the run began). "
         "Add it."
     )

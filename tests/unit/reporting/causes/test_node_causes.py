@@ -34,7 +34,7 @@ def held(*flags: str, preferred: float | None = None) -> list[AddressHeld]:
     return [four, dataclasses.replace(six, flags=["permanent", *flags], preferred=preferred)]
 
 
-def told(addresses: list[AddressHeld], **more: object) -> Conclusions:
+def concluded_with(addresses: list[AddressHeld], **more: object) -> Conclusions:
     """What is concluded when IPv6 to and from that node is lost."""
     read = examined({FIRST: node(FIRST, addresses=addresses, **more)})
     return conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS))
@@ -42,7 +42,7 @@ def told(addresses: list[AddressHeld], **more: object) -> Conclusions:
 
 def test_an_address_that_was_taken_from_a_node_is_named() -> None:
     """I24: since when, and over which family alone."""
-    (one,) = told(held()[:1]).every
+    (one,) = concluded_with(held()[:1]).every
     assert one.headline.startswith(
         f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between it and other "
         f"nodes are lost (since the run began). Give it back"
@@ -51,7 +51,7 @@ def test_an_address_that_was_taken_from_a_node_is_named() -> None:
 
 
 def test_addresses_that_were_not_read_to_the_end_are_not_missed() -> None:
-    (one,) = told(held()[:1], cut=["addresses"]).every
+    (one,) = concluded_with(held()[:1], cut=["addresses"]).every
     assert not one.known
 
 
@@ -67,7 +67,7 @@ def test_addresses_that_were_not_read_to_the_end_are_not_missed() -> None:
 def test_an_address_that_the_kernel_does_not_use_is_named(
     addresses: list[AddressHeld], words: str
 ) -> None:
-    (one,) = told(addresses).every
+    (one,) = concluded_with(addresses).every
     assert words in one.headline
     assert f"{ADDRESS} on eth0" in one.headline
     assert len(one.headline) <= 280

@@ -106,7 +106,7 @@ def ran(
     return Results(RUN, cases=cases, matrices=(measured,), examination=examination)
 
 
-def told(results: Results) -> Conclusion:
+def only_conclusion(results: Results) -> Conclusion:
     """The one conclusion of a run."""
     (one,) = conclude(results).every
     return one
@@ -144,7 +144,7 @@ def test_a_rule_that_cannot_take_the_packets_is_no_cause(match: str, chain: str,
     """It dropped 57 packets of somebody else's, be it while failing flows were sent again."""
     flows = [flow(HERE, THERE), flow(THERE, HERE)]
     innocent = filters(drop(57, match, chain=chain), rose=rose)
-    one = told(ran(MatrixKind.FLOWS, flows, examination=examined(filters=innocent)))
+    one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=examined(filters=innocent)))
     assert not one.known
     assert one.headline == "all IPv6 tcp/8080 flows are DROPPED (2 of 2 cells)"
 
@@ -165,7 +165,7 @@ def test_behind_a_service_anybody_may_answer(match: str, chain: str, known: bool
     """At the service's port or at those of probe pods, on the node or elsewhere."""
     read = examined(filters=filters(drop(57, match, chain=chain)))
     flows = [flow(pod, SERVICE, 80) for pod in pods() if pod.node == "worker"]
-    assert told(ran(MatrixKind.FLOWS, flows, examination=read)).known is known
+    assert only_conclusion(ran(MatrixKind.FLOWS, flows, examination=read)).known is known
 
 
 def mesh(*protocols: Protocol) -> list[Flow]:
@@ -335,7 +335,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
 def test_each_fault_s_rule_can_take_what_it_breaks(
     form: tuple[str, Rows, MatrixKind, list[Flow], Outcome, str],
 ) -> None:
-    """As nft tells it: every rule that the fault lays is a cause of every cell that it makes."""
+    """As nft lists it: every rule that the fault lays is a cause of every cell that it makes."""
     _, rows, kind, flows, outcome, said = form
     rules = [
         dataclasses.replace(drop(9, match, chain=chain), handle=number)
@@ -367,7 +367,7 @@ def test_the_forms_of_ipv4(match: str, family: Family, large: str) -> None:
     ]
     rule = filters(drop(9, match, chain="prerouting"))
     results = ran(MatrixKind.PATHS, flows, examination=examined(filters=rule))
-    assert told(results).known is bool(large)
+    assert only_conclusion(results).known is bool(large)
 
 
 def test_a_segment_size_that_a_rule_sets_is_of_tcp() -> None:
@@ -381,7 +381,7 @@ def test_a_segment_size_that_a_rule_sets_is_of_tcp() -> None:
         results = ran(
             MatrixKind.PATHS, flows, Outcome.WRONG, examination=examined(filters=filters(rule))
         )
-        assert told(results).known is known
+        assert only_conclusion(results).known is known
 
 
 def test_a_port_where_a_refusal_is_wanted() -> None:
@@ -394,7 +394,7 @@ def test_a_port_where_a_refusal_is_wanted() -> None:
         flows = [flow(THERE, HOSTS["worker"], 6667, protocol=protocol)]
         read = examined(filters=filters(drop(9, match)))
         results = ran(MatrixKind.FLOWS, flows, expected=REFUSED, examination=read)
-        assert told(results).known is known, match
+        assert only_conclusion(results).known is known, match
 
 
 def test_what_is_lost_in_one_payload_and_carried_in_another_may_be_fragments() -> None:
@@ -402,23 +402,23 @@ def test_what_is_lost_in_one_payload_and_carried_in_another_may_be_fragments() -
     flows = [flow(HERE, THERE, protocol=Protocol.UDP)]
     fragments = filters(drop(9, "IPv6, fragment", chain="prerouting"))
     results = ran(MatrixKind.FLOWS, flows, examination=examined(filters=fragments))
-    assert not told(results).known
+    assert not only_conclusion(results).known
     carried = ran(MatrixKind.FLOWS, flows, Outcome.ALLOWED)
     both = dataclasses.replace(results, matrices=(*results.matrices, *carried.matrices))
-    assert told(both).known
+    assert only_conclusion(both).known
 
 
 def test_a_packet_that_is_said_to_be_too_big_is_of_a_size() -> None:
     """The client's kernel refuses it, for a message that it got."""
     flows = [flow(HERE, THERE, protocol=Protocol.UDP)]
     read = examined(filters=filters(drop(9, "IPv6, icmpv6, type 2")))
-    assert told(ran(MatrixKind.FLOWS, flows, Outcome.TOO_BIG, examination=read)).known
+    assert only_conclusion(ran(MatrixKind.FLOWS, flows, Outcome.TOO_BIG, examination=read)).known
 
 
 def test_the_small_packet_beside_a_path_check_needs_no_packet_too_big() -> None:
     """Where not even that one passes, the way is closed."""
     read = examined(filters=filters(drop(9, "IPv6, icmpv6, type 2")))
-    assert not told(ran(MatrixKind.PATHS, sized("256 bytes"), examination=read)).known
+    assert not only_conclusion(ran(MatrixKind.PATHS, sized("256 bytes"), examination=read)).known
 
 
 @pytest.mark.parametrize(
@@ -437,7 +437,10 @@ def test_a_rule_makes_flows_fail_in_its_own_way(
 ) -> None:
     """What is dropped is not answered; what is rejected may be."""
     read = examined(filters=filters(drop(9, "IPv6, tcp", verdict, chain="forward")))
-    assert told(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), outcome, examination=read)).known is known
+    assert (
+        only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), outcome, examination=read)).known
+        is known
+    )
 
 
 @pytest.mark.parametrize("kind", [MatrixKind.ROUTES, MatrixKind.ADDRESSES, MatrixKind.FELIX])
@@ -465,7 +468,7 @@ def test_of_a_table_only_the_rules_that_fit_are_named() -> None:
     ssh = dataclasses.replace(drop(90, SSH), handle=1)
     guilty = dataclasses.replace(drop(9, "IPv6, tcp", chain="forward"), handle=2)
     read = examined(filters=filters(ssh, guilty, rose=4))
-    one = told(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
+    one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
     assert "dport 22" not in " ".join((one.headline, *one.evidence))
     assert "remove it (nft delete rule inet x forward handle 2)" in one.headline
 
@@ -479,7 +482,7 @@ def test_of_a_table_only_the_rules_that_fit_are_named() -> None:
         (0, None, 4, Confidence.FITS),  # it does not count
     ],
 )
-def test_how_sure_a_rule_is_its_counter_tells(
+def test_how_sure_a_rule_is_depends_on_its_counter(
     rose: int, packets: int | None, still: int, sure: Confidence
 ) -> None:
     """A counter that rose while failing flows were sent again, or did not."""
@@ -496,7 +499,7 @@ def test_a_rule_that_did_not_count_comes_behind_one_that_did() -> None:
     before = packet_filter(still, dataclasses.replace(moved, packets=5))
     after = packet_filter(still, moved)
     read = examined(filters={"worker": (before, after)})
-    one = told(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
+    one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
     assert "nft delete rule inet x forward" in one.headline
     assert len(one.causes) == 2
 
@@ -516,8 +519,8 @@ def closed(
     seen = packet_filter()
     rules = [FilterRuleSeen("ip6", "fw", name, 1, "", jump, 9, "") for jump in jumps]
     chains = [*seen.chains, ChainSeen("ip6", "fw", name, hook, 0, "drop")]
-    told = FilterSeen(chains, [*seen.rules, *rules])
-    return {where: (told, told)}
+    read = FilterSeen(chains, [*seen.rules, *rules])
+    return {where: (read, read)}
 
 
 @pytest.mark.parametrize(
@@ -536,7 +539,7 @@ def test_a_chain_that_drops_the_rest_is_a_sign(
 ) -> None:
     """Unless a known owner's rules are in it, as Docker's are, which closes FORWARD."""
     results = ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=examined(filters=read))
-    one = told(results)
+    one = only_conclusion(results)
     assert one.known is known
     if known:
         assert one.headline.startswith(
@@ -549,10 +552,10 @@ def test_a_chain_that_drops_the_rest_is_a_sign(
 def test_a_closed_chain_explains_what_passes_its_hook() -> None:
     """What is meant for the node is not forwarded, and the tunnel ends there."""
     read = examined(filters=closed("forward"))
-    assert not told(ran(MatrixKind.FLOWS, to_port(28080), examination=read)).known
+    assert not only_conclusion(ran(MatrixKind.FLOWS, to_port(28080), examination=read)).known
     read = examined(filters=closed("input"))
-    assert told(ran(MatrixKind.FLOWS, to_port(28080), examination=read)).known
-    assert told(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read)).known
+    assert only_conclusion(ran(MatrixKind.FLOWS, to_port(28080), examination=read)).known
+    assert only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read)).known
     assert concluded(across(FOUR, "worker"), read).every[0].known is False
 
 
@@ -562,7 +565,7 @@ def test_a_closed_chain_comes_behind_a_rule_that_drops() -> None:
     rule = filters(drop(None, "IPv6, tcp", chain="forward"), where="worker2")
     read = examined(filters={**closed("forward"), **rule})
     flows = [flow(HERE, THERE), flow(THERE, HERE)]
-    one = told(ran(MatrixKind.FLOWS, flows, examination=read))
+    one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=read))
     assert one.headline.startswith("node worker2: a packet filter rule drops IPv6 TCP packets")
     assert "policy drop" in one.evidence[-1]
 
@@ -595,7 +598,7 @@ def test_a_masquerade_rule_for_others_translates_no_pod(own: bool) -> None:
         (examined(filters=filters(docker)), "See natOutgoing" if own else "Find the masquerade"),
         (unread, "they are not masqueraded there" if own else "the address of eth0 on worker"),
     ):
-        line = told(dataclasses.replace(results, examination=read)).headline
+        line = only_conclusion(dataclasses.replace(results, examination=read)).headline
         assert said in line
         assert "ip6 nat" not in line
 
@@ -606,10 +609,10 @@ def test_an_arp_table_is_of_ipv4() -> None:
     for family, known in ((SIX, False), (FOUR, True)):
         flows = [flow(HERE, HERE, family=family)]
         results = ran(MatrixKind.FLOWS, flows, examination=examined(filters=filters(rule)))
-        assert told(results).known is known
+        assert only_conclusion(results).known is known
 
 
-def test_rules_that_differ_in_their_match_alone_are_told_once() -> None:
+def test_rules_that_differ_in_their_match_alone_are_reported_once() -> None:
     """I7: two devices in one sentence, of more the first two."""
     rules = [
         FilterRuleSeen("inet", "x", "forward", n, "drop", "", 9, f"oifname vxlan{n}, tcp")
@@ -636,7 +639,7 @@ def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> Non
     ]
     examination = examined(filters=filters(*rules, rose=9))
     flows = [flow(HERE, pods()[0], protocol=Protocol.UDP)]
-    one = told(ran(MatrixKind.FLOWS, flows, examination=examination))
+    one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=examination))
     counted = "9 packets while 4 failing flows were sent again"
     assert (counted in one.headline) is (count == 1)
     assert (counted in one.evidence) is (count > 1)

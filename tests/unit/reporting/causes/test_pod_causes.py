@@ -58,8 +58,8 @@ def test_a_pod_that_was_killed_is_no_fault_of_the_network() -> None:
         "agent",
         "2026-11-28T10:05:00Z",
     )
-    told = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
-    (one,) = told.every
+    conclusions = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
+    (one,) = conclusions.every
     assert one.headline.startswith(
         "pod a@worker: its container agent ended (OOMKilled, exit status 137) at "
         "2026-11-28T10:05:00Z: what it should have measured over IPv4 and IPv6 is not known; this "
@@ -85,8 +85,8 @@ def test_what_was_measured_at_a_pod_that_ended_is_not_excused() -> None:
 def test_a_pod_that_refuses_although_its_agent_listens() -> None:
     """A2: pod, family, and that something in the pod rejects."""
     inside = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", node("worker"))
-    told = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside]))
-    (one,) = told.every
+    conclusions = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside]))
+    (one,) = conclusions.every
     assert one.headline.startswith("pod a@worker: it refuses ")
     assert "over IPv6, from its own node too, although its agent listens there" in one.headline
     assert one.measured
@@ -122,7 +122,7 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
         )
 
 
-def test_a_node_without_links_of_pods_tells_no_usual_mtu() -> None:
+def test_a_node_without_links_of_pods_shows_no_usual_mtu() -> None:
     """The node's own link is none, be it one of kind's."""
     inside = NodeReading("six-x-a/pod", linked("worker", 9000, "eth0"), called=VICTIM.called)
     failed = Case(
@@ -182,7 +182,7 @@ def test_an_agent_that_is_not_alone_silent_is_no_cause(examination: Examination)
 
 
 def test_a_pod_that_ended_answers_no_more() -> None:
-    """That it ended is the cause, and its silence is not told beside it."""
+    """That it ended is the cause, and its silence is not reported beside it."""
     end = EndedPod(VICTIM.namespace, VICTIM.pod, VICTIM.node, "Evicted: low on memory")
     read = examined(inside=[SILENT], ended=[end])
     (one,) = concluded(not_measured_at_the_victim, read).every
@@ -217,7 +217,7 @@ def to_the_victims_agent(flow: Flow) -> Outcome:
     ],
     ids=["its side is not known", "it did not arrive", "it refuses", "the kernel is silent too"],
 )
-def test_a_silence_of_which_the_agent_did_not_tell_its_side(
+def test_a_silence_of_which_the_agent_did_not_report_its_side(
     rule: Rule, changes: dict[str, Any], known: bool
 ) -> None:
     """It may well have arrived, where the kernel answers. What its agent said before it stood still
@@ -240,13 +240,13 @@ def test_a_path_check_asks_for_no_side_of_the_agents() -> None:
     seen = measured.matrix.observations()
     matrix = Matrix.of("paths", [dataclasses.replace(o, flow=asked(o.flow)) for o in seen])
     matrix = dataclasses.replace(matrix, kind=MatrixKind.PATHS)
-    told = dataclasses.replace(measured, matrix=matrix, expected=all_open(matrix))
-    results = dataclasses.replace(results, matrices=(told,))
+    asked_paths = dataclasses.replace(measured, matrix=matrix, expected=all_open(matrix))
+    results = dataclasses.replace(results, matrices=(asked_paths,))
     assert not any(c.known for c in conclude(results).every)
 
 
 def test_an_agent_that_was_late_and_an_agent_that_is_silent_are_two_causes() -> None:
-    """Cells that say how late it was are told as such."""
+    """Cells that say how late it was are reported as such."""
     (one,) = seen_there(not_measured_at_the_victim, stalled=2.0).every
     assert [cause.code for cause in one.causes] == ["agents-late"]
 

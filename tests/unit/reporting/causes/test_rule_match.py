@@ -1,4 +1,4 @@
-"""Matches of packet filter rules: which packets they may take, by the words that tell them."""
+"""Matches of packet filter rules: which packets they may take, by the words that describe them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MESSAGE = FilteredPacket(
         ("tcp, dport at most 8080", True),
         ("tcp, dport in a set", True),
         ("tcp, dport 1 and 2 and 3 and 4 and 9 more", True),
-        ("tcp, dport 5764607523034234888", True),  # what a set of pairs is told as
+        ("tcp, dport 5764607523034234888", True),  # what a set of pairs is reported as
         ("tcp, sport 1024-65535", True),
         ("tcp, sport 179", False),
         ("tcp, sport", True),
@@ -82,7 +82,7 @@ MESSAGE = FilteredPacket(
     ],
 )
 def test_what_a_packet_says_of_itself_decides(match: str, taken: bool) -> None:
-    """What the match does not tell, or the packet, is no obstacle."""
+    """What the match does not say, or the packet, is no obstacle."""
     assert takes(match, REQUEST) is taken
 
 

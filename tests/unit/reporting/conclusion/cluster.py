@@ -1,4 +1,4 @@
-"""A made-up cluster whose nodes tell their facts: three nodes with VXLAN, as Calico makes them."""
+"""A made-up cluster whose nodes report facts: three nodes with VXLAN, as Calico makes them."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def examined(
 def run(
     rule: Rule, examination: Examination | None = None, endpoints: Iterable[Endpoint] | None = None
 ) -> Results:
-    """A run of one test over all pods, as `rule` says, with what the nodes told."""
+    """A run of one test over all pods, as `rule` says, with what the nodes reported."""
     matrix = topology(rule, endpoints=endpoints)
     measured = Measured(matrix, all_open(matrix), "suites/pods/t.py::t")
     bad = bool(measured.disagreements())
@@ -167,10 +167,10 @@ def run(
 
 def conclude(results: Results) -> Conclusions:
     """What a run concludes, no first line of which is too long to be read at a glance."""
-    told = conclusion.conclude(results)
-    for one in told.every:
+    conclusions = conclusion.conclude(results)
+    for one in conclusions.every:
         assert len(one.headline) <= LONGEST, (len(one.headline), one.headline)
-    return told
+    return conclusions
 
 
 def with_wrong_cells(results: Results, **changes: Any) -> Results:

@@ -95,13 +95,13 @@ def test_a_rule_that_stumbles_costs_no_report(monkeypatch: pytest.MonkeyPatch) -
         "sixproof.reporting.conclusion.conclude.rules", lambda: (broken, *rules.rules())
     )
     sick = node("worker", sysctls={"net/ipv6/conf/all/forwarding": "0"})
-    told = concluded(across(SIX, "worker"), examined({"worker": sick}))
-    assert "forwarding is 0" in told.every[0].headline
-    (problem,) = told.problems
+    conclusions = concluded(across(SIX, "worker"), examined({"worker": sick}))
+    assert "forwarding is 0" in conclusions.every[0].headline
+    (problem,) = conclusions.problems
     assert problem.startswith("the rule odd could not be applied (KeyError: ")
 
 
-def test_without_facts_the_place_is_told_with_what_fits() -> None:
+def test_without_facts_the_place_is_reported_with_what_fits() -> None:
     """Nodes could not be asked."""
     (one,) = concluded(across(SIX, "worker")).every
     assert not one.known
@@ -137,7 +137,7 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     assert any(line.endswith("(answers: Invalid argument)") for line in one.evidence)
 
 
-def test_a_route_that_is_missing_is_told_from_one_that_all_lack() -> None:
+def test_a_route_that_is_missing_is_distinguished_from_one_that_all_lack() -> None:
     """Without a specific route pods are sent to the default gateway."""
     sick = node("worker")
     far = {str(p.address(SIX)) for p in pods() if p.node != "worker"}
@@ -333,10 +333,12 @@ def _leaking(nodes: Sequence[str]) -> Conclusions:
     wanted = {key: DENY if key[0] is SIX else OPEN for key in matrix.cells}
     measured = Measured(matrix, wanted, "suites/policy/t.py::t")
     lacking = (packet_filter(lacking="ip6 cali-FORWARD"),) * 2
-    told = examined(filters=dict.fromkeys(nodes, lacking))
-    told = dataclasses.replace(told, filters=[f for f in told.filters if f.node in nodes])
+    examination = examined(filters=dict.fromkeys(nodes, lacking))
+    examination = dataclasses.replace(
+        examination, filters=[f for f in examination.filters if f.node in nodes]
+    )
     cases = (Case("suites/policy/t.py::t", CaseOutcome.FAILED),)
-    return conclude(Results(RUN, cases=cases, matrices=(measured,), examination=told))
+    return conclude(Results(RUN, cases=cases, matrices=(measured,), examination=examination))
 
 
 def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
@@ -430,7 +432,7 @@ def test_a_full_table_of_connections_is_the_cause() -> None:
     )
 
 
-def test_a_table_that_was_full_during_the_run_is_told_with_what_it_cost() -> None:
+def test_a_table_that_was_full_during_the_run_is_reported_with_what_it_cost() -> None:
     """It has room again, and dropped packets: the first line is short enough for all of it."""
     name = "control-plane"
     before = node(name, counters={"Conntrack_drop": 17})
@@ -494,10 +496,10 @@ def test_a_rule_that_lowers_the_hop_limit_is_named(changes: str, match: str, nam
     rule = drop(9, match, "rewrite", changes)
     read = (packet_filter(rule), packet_filter(rule))
     one = _died({"worker": read})
-    told = "hop limit on the way: a packet filter rule sets the hop limit"
-    assert (told in one.headline) is named
+    phrase = "hop limit on the way: a packet filter rule sets the hop limit"
+    assert (phrase in one.headline) is named
     assert ("remove it (nft delete rule inet x input handle 7)" in one.headline) is named
-    assert told not in _died({"worker2": read}).headline
+    assert phrase not in _died({"worker2": read}).headline
 
 
 def test_many_routers_that_say_so_are_one_line() -> None:
@@ -511,8 +513,8 @@ def test_many_routers_that_say_so_are_one_line() -> None:
         for n, (key, o) in enumerate(measured.matrix.cells.items())
     }
     matrix = dataclasses.replace(measured.matrix, cells=cells)
-    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
-    (one,) = conclude(told).every
+    changed = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(changed).every
     assert one.headline.startswith("3 routers: IPv6 packets exceed their hop limit on the way: ")
     assert one.evidence[1].count("2001:db8:ffff") == 3
 
@@ -531,8 +533,8 @@ def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Famil
         for number, (key, o) in enumerate(measured.matrix.cells.items())
     }
     matrix = dataclasses.replace(measured.matrix, cells=cells)
-    told = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
-    (one,) = conclude(told).every
+    changed = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(changed).every
     assert one.headline.startswith(f"3 routers: {family} packets exceed their hop limit on the way")
     assert "and 1 more sent Time Exceeded. Find" in one.headline
     limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
@@ -607,12 +609,12 @@ def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nodes", "told"),
+    ("nodes", "listed"),
     [(["worker"], ["worker"]), (NODES, ["worker", "worker2", "control-plane"])],
     ids=["one is late", "all are late"],
 )
 def test_the_load_of_nodes_is_evidence_for_late_agents(
-    nodes: Sequence[str], told: list[str]
+    nodes: Sequence[str], listed: list[str]
 ) -> None:
     """Of the node that is named, or of all, the busiest first: by its processors."""
     loads = {"control-plane": (1.0, 8), "worker": (9.4, 2), "worker2": (9.5, 8)}
@@ -626,7 +628,7 @@ def test_the_load_of_nodes_is_evidence_for_late_agents(
     )
     late = _late(_touching(*nodes))
     (one,) = conclude(dataclasses.replace(late, examination=read)).every
-    assert [line.split()[3] for line in one.evidence] == told
+    assert [line.split()[3] for line in one.evidence] == listed
     assert one.evidence[0] == (
         "load average of worker in the last minute of the run: 9.4 on 2 processors (4.7 when the "
         "run began)"
@@ -663,7 +665,7 @@ def test_one_family_is_not_said_of_both() -> None:
 def test_no_node_is_named_of_which_that_is_not_known(
     late: Callable[[Flow], bool], place: str
 ) -> None:
-    """The place is as far as the cells tell."""
+    """The place is named as far as the cells show it."""
     (one,) = conclude(_late(late)).every
     assert one.headline.startswith(place)
 
@@ -688,7 +690,7 @@ def test_what_was_found_wrong_is_not_laid_at_late_agents() -> None:
     assert len(conclude(dataclasses.replace(late, cases=(*late.cases, other))).every) == 2
 
 
-def test_a_failed_test_without_cells_is_told_in_its_own_words() -> None:
+def test_a_failed_test_without_cells_is_reported_in_its_own_words() -> None:
     """Twins that say the same are one; the class at the end is left out."""
     said = "1 interface is wrong:\n  a@worker: expected 1430, seen 1500 on eth0\nclass: MTU"
     cases = tuple(
@@ -700,8 +702,8 @@ def test_a_failed_test_without_cells_is_told_in_its_own_words() -> None:
     assert len(one.tests) == 2
 
 
-@pytest.mark.parametrize("told", [True, False], ids=["about it", "naming it"])
-def test_a_test_about_the_place_of_a_cause_is_told_with_it(told: bool) -> None:
+@pytest.mark.parametrize("about", [True, False], ids=["about it", "naming it"])
+def test_a_test_about_the_place_of_a_cause_is_reported_with_it(about: bool) -> None:
     """A pod of the node; what a message says proves nothing."""
     sick = node("worker")
     off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
@@ -712,12 +714,12 @@ def test_a_test_about_the_place_of_a_cause_is_told_with_it(told: bool) -> None:
         "suites/services/t.py::t",
         CaseOutcome.FAILED,
         message="not there yet: worker",
-        subjects=(Subject("pod", "shop/web", "worker"),) if told else (),
+        subjects=(Subject("pod", "shop/web", "worker"),) if about else (),
     )
     one, *others = conclude(dataclasses.replace(results, cases=(*results.cases, late))).every
     assert one.known
-    assert ("suites/services/t.py::t" in one.tests) is told
-    assert bool(others) is not told
+    assert ("suites/services/t.py::t" in one.tests) is about
+    assert bool(others) is not about
 
 
 @pytest.mark.parametrize(
@@ -731,7 +733,7 @@ def test_a_test_about_the_place_of_a_cause_is_told_with_it(told: bool) -> None:
     ],
 )
 def test_node_ports_without_a_range_of_a_family(text: str, known: bool) -> None:
-    """R8: a range that holds no node is told from none."""
+    """R8: a range that holds no node is distinguished from none."""
     port = dataclasses.replace(
         pods()[0],
         name="node-port at worker",
@@ -814,9 +816,9 @@ def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:
     seen = Observation(flow, Outcome.DROPPED)
     matrix, expected = judged(MatrixKind.PATHS, "paths", [seen], {flow: "it vanished"})
     measured = Measured(matrix, expected, "suites/mtu/t.py::t")
-    told = examined(filters={"worker": (packet_filter(drop(1)), packet_filter(drop(9)))})
+    examination = examined(filters={"worker": (packet_filter(drop(1)), packet_filter(drop(9)))})
     cases = (Case("suites/mtu/t.py::t", CaseOutcome.FAILED),)
-    results = Results(RUN, cases=cases, matrices=(measured,), examination=told, facts=FACTS)
+    results = Results(RUN, cases=cases, matrices=(measured,), examination=examination, facts=FACTS)
     (one,) = conclude(results).every
     assert one.headline.startswith("node worker: a packet filter rule drops")
     (other,) = conclude(dataclasses.replace(results, facts=None)).every
@@ -975,11 +977,11 @@ def test_a_node_is_not_odd_because_another_one_is() -> None:
 
 
 def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
-    """Without a majority nothing tells which is right, but what it had when the run began."""
+    """Without a majority nothing shows which is right, but what it had when the run began."""
     sick = _wider("worker", 9000, *TUNNELS.values())
     two = ("control-plane", "worker")
 
-    def told(**more: Any) -> Conclusion:
+    def conclusion_with(**more: Any) -> Conclusion:
         seen = examined({"worker": sick}, **more)
         after = [reading for reading in seen.after if reading.node in two]
         results = _sizes("control-plane", "worker")
@@ -988,7 +990,7 @@ def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
         ).every
         return one
 
-    line = told().headline
+    line = conclusion_with().headline
     assert line.startswith(f"node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 when the run")
     assert "has 1450 bytes; it carries IPv6. Set" in line
-    assert not told(before={"worker": sick}).known
+    assert not conclusion_with(before={"worker": sick}).known

@@ -39,7 +39,7 @@ def forwarding_off(
     return one
 
 
-def told(one: Conclusion) -> list[str]:
+def counter_lines(one: Conclusion) -> list[str]:
     """What the evidence says of counters."""
     return [line for line in one.evidence if line.startswith("counters")]
 
@@ -55,7 +55,7 @@ def test_the_three_that_rose_most_are_named() -> None:
         "Udp6NoPorts": 80,
     }
     one = forwarding_off(rose, before={"Ip6InAddrErrors": 12})
-    assert told(one) == [
+    assert counter_lines(one) == [
         "counters that rose there during the run: Ip6InAddrErrors by 300, Conntrack_drop by 9 and "
         "Ip6OutNoRoutes by 7"
     ]
@@ -71,21 +71,21 @@ def test_the_three_that_rose_most_are_named() -> None:
     ],
     ids=["nothing rose", "it rose elsewhere too", "of the other family", "no error"],
 )
-def test_counters_that_say_nothing_are_not_told(
+def test_counters_that_say_nothing_are_not_reported(
     now: Counters, elsewhere: Counters, before: Counters
 ) -> None:
     """Of the node alone, and of the family that it is about."""
-    assert told(forwarding_off(now, elsewhere, before)) == []
+    assert counter_lines(forwarding_off(now, elsewhere, before)) == []
 
 
-def test_counters_without_an_earlier_reading_are_not_told() -> None:
+def test_counters_without_an_earlier_reading_are_not_reported() -> None:
     """What they counted before the run is not known."""
     sick = node("worker", counters={"Ip6InAddrErrors": 312})
     off = {**sick.sysctls, "net/ipv6/conf/all/forwarding": "0"}
     read = examined({"worker": dataclasses.replace(sick, sysctls=off)})
     read = dataclasses.replace(read, before=[])
     (one,) = concluded(across(SIX, "worker"), read).every
-    assert told(one) == []
+    assert counter_lines(one) == []
 
 
 def test_what_is_not_the_network_has_no_counters() -> None:
@@ -98,4 +98,4 @@ def test_what_is_not_the_network_has_no_counters() -> None:
 
     (one,) = conclude(with_wrong_cells(run(rule, read), stalled=2.0)).every
     assert one.known
-    assert told(one) == []
+    assert counter_lines(one) == []

@@ -27,7 +27,7 @@ def cause(code: str, what: str, *evidence: str) -> Cause:
 
 
 @pytest.mark.parametrize(
-    ("told", "report"),
+    ("diagnosed", "report"),
     [
         (cause("route", "policy rule 5270 sends them to table 52"), "tailscale/tailscale 14706"),
         (cause("route", "blackhole fd00::/122"), ""),
@@ -48,8 +48,8 @@ def cause(code: str, what: str, *evidence: str) -> Cause:
         (cause("pod-address", "its podIPs lack fd00::5"), "projectcalico/calico 9312"),
     ],
 )
-def test_a_cause_looks_like_what_has_its_code_and_its_words(told: Cause, report: str) -> None:
-    found = {source for fault in known(told) for source in fault.sources}
+def test_a_cause_looks_like_what_has_its_code_and_its_words(diagnosed: Cause, report: str) -> None:
+    found = {source for fault in known(diagnosed) for source in fault.sources}
     assert report in found if report else not found
 
 

@@ -30,7 +30,7 @@ from tests.unit.reporting.conclusion.cluster import (
 SIX = Family.IPV6
 
 
-def told(results: Results) -> tuple[list[str], str]:
+def terminal_and_overview(results: Results) -> tuple[list[str], str]:
     """The lines of the conclusion in the terminal, and the words of the overview's."""
     lines = [line.strip() for line in plain(summary_lines(results, width=1000)).splitlines()]
     (section,) = re.findall(r"<h2[^>]*>Conclusion</h2>(.*?)</section>", overview(results), re.S)
@@ -53,7 +53,7 @@ def test_a_second_fault_hidden_behind_the_first_is_said_to_be_possible() -> None
     results = run(across(SIX, "worker"), examined({"worker": FORWARDS_NOT}))
     (one,) = conclude(results).every
     assert not one.alone
-    lines, page = told(results)
+    lines, page = terminal_and_overview(results)
     at = lines.index(f"note      {words.HIDDEN}")
     assert lines[at - 1].startswith("explains  ")
     assert page.rstrip().endswith(words.HIDDEN)
@@ -72,7 +72,7 @@ def test_nothing_hides_where_something_came_through() -> None:
     (one,) = conclude(results).every
     assert one.known
     assert one.alone
-    lines, page = told(results)
+    lines, page = terminal_and_overview(results)
     assert words.HIDDEN not in page
     assert not [line for line in lines if line.startswith("note ")]
 
@@ -101,7 +101,7 @@ def test_what_no_cause_explains_is_counted(number: int, said: str) -> None:
     concluded = conclude(results)
     assert len(concluded.every) == 1 + number
     assert words.left(concluded) == said
-    lines, page = told(results)
+    lines, page = terminal_and_overview(results)
     assert [line for line in lines if "none of these causes" in line] == (
         [f"- {said}"] if said else []
     )
@@ -113,7 +113,7 @@ def test_without_a_cause_nothing_is_left_by_one() -> None:
     assert words.left(conclude(run(across(SIX, "worker")))) == ""
 
 
-def test_first_lines_are_told_in_one_order() -> None:
+def test_first_lines_come_in_one_order() -> None:
     """What could not be proven below what is wrong, and above what only could not be measured."""
     wrong = conclude(_beside(2))
     lines = [one.headline for one in wrong.every]
@@ -141,7 +141,7 @@ def test_a_cause_that_only_fits_says_so(examination: Examination, sure: Confiden
     results = run(across(SIX, "worker"), examination)
     (one,) = conclude(results).every
     assert one.causes[0].confidence is sure
-    lines, page = told(results)
+    lines, page = terminal_and_overview(results)
     said = words.DOUBTS[sure]
     assert words.doubt(one) == said
     assert [line for line in lines if line.startswith("how sure")] == (

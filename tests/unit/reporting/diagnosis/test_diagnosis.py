@@ -210,7 +210,7 @@ def test_with_two_nodes_the_pair_is_named() -> None:
     assert pattern.where == "from worker to worker2 and back"
 
 
-def test_a_node_with_one_endpoint_is_told_apart_from_it_only_in_words() -> None:
+def test_a_node_with_one_endpoint_is_distinguished_from_it_only_in_words() -> None:
     pattern = only(
         lambda f: dropped(f.family is V6 and f.crosses_nodes and f.destination.node == "worker"),
         endpoints=pods("a"),
@@ -256,7 +256,7 @@ def test_lost_replies_name_the_direction_in_which_packets_vanish() -> None:
 
 @pytest.mark.parametrize("onward", [True, False], ids=["into the node", "out of the node"])
 def test_replies_lost_between_a_node_and_all_others_name_the_direction(onward: bool) -> None:
-    """The node sends nothing across, or receives nothing: the way back of each request tells."""
+    """The node sends nothing across, or receives nothing: the path of the replies shows which."""
 
     def rule(flow: Flow) -> Outcome:
         if flow.family is not V6 or not flow.crosses_nodes:
@@ -283,7 +283,7 @@ def test_loss_without_a_place_is_not_given_one() -> None:
 
 
 def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
-    """A busy machine is one cause, however long each agent stood still; the longest is told."""
+    """A busy machine is one cause, however long each agent stood still; the longest is reported."""
     matrix = topology(lambda f: Outcome.UNKNOWN if f.source.name[0] == "b" else Outcome.ALLOWED)
     stalls = {"b@worker": 1.05, "b@worker2": 3.64}
     wrong = [
@@ -462,8 +462,8 @@ def test_every_wrong_cell_is_in_exactly_one_pattern(data: st.DataObject) -> None
 
     matrix = topology(outcome, endpoints=SMALL_PODS)
     wrong = matrix.disagreements(all_open(matrix))
-    told = [cell for pattern in diagnose(matrix, wrong) for cell in pattern.cells]
-    assert sorted(map(str, told)) == sorted(map(str, wrong))
+    covered = [cell for pattern in diagnose(matrix, wrong) for cell in pattern.cells]
+    assert sorted(map(str, covered)) == sorted(map(str, wrong))
 
 
 SMALL_PODS = pods("ab", ("worker", "worker2"))

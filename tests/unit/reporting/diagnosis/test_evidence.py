@@ -29,7 +29,7 @@ def test_a_matrix_as_expected_raises_nothing() -> None:
     require(matrix, all_open(matrix))
 
 
-def test_a_single_cell_is_told_by_itself() -> None:
+def test_a_single_cell_is_reported_by_itself() -> None:
     assert message(topology(one_dropped)) == (
         "a@worker -> b@worker2 over IPv6 tcp/8080: DROPPED, expected ALLOWED "
         "(no policy selects echo)\n"
@@ -113,7 +113,7 @@ def test_a_leak_says_who_answered_and_whom_it_saw() -> None:
         (None, "3 attempts in 3.2 s;"),
     ],
 )
-def test_the_servers_side_is_told_where_it_was_asked(arrived: bool | None, said: str) -> None:
+def test_the_servers_side_is_reported_where_it_was_asked(arrived: bool | None, said: str) -> None:
     matrix = topology(one_dropped)
     (wrong,) = matrix.disagreements(all_open(matrix))
     changed = dataclasses.replace(wrong.observation, arrived=arrived)
@@ -122,7 +122,7 @@ def test_the_servers_side_is_told_where_it_was_asked(arrived: bool | None, said:
 
 
 @pytest.mark.parametrize("outcome", [Outcome.DROPPED, Outcome.UNKNOWN])
-def test_nodes_are_told_where_the_names_of_pods_do_not(outcome: Outcome) -> None:
+def test_nodes_are_named_where_the_names_of_pods_do_not_show_them(outcome: Outcome) -> None:
     (wrong,) = topology(one_dropped).disagreements(all_open(topology(one_dropped)))
     flow = wrong.observation.flow
     renamed = dataclasses.replace(

@@ -53,7 +53,7 @@ def run(fails: Fails) -> Results:
     return Results(RunRecord("six-1"), matrices=matrices)
 
 
-def told(fails: Fails) -> FailingPlace:
+def only_fault(fails: Fails) -> FailingPlace:
     """The one fault of such a run."""
     (fault,) = faults(run(fails))
     return fault
@@ -64,7 +64,7 @@ def test_a_replica_that_lies_is_named_with_its_node() -> None:
         return DnsOutcome.NXDOMAIN if query.server.name == "coredns-x" else None
 
     names = f"({', '.join(NAMES[:3])} and 2 more)"
-    assert told(lies).sentence == (
+    assert only_fault(lies).sentence == (
         f"all IPv4 and IPv6 DNS answers {names} to coredns-x on worker2 are wrong "
         '("NXDOMAIN") (120 of 120); elsewhere the same IPv4 and IPv6 DNS answers are right '
         "[seen in 1 test: names]"
@@ -72,13 +72,13 @@ def test_a_replica_that_lies_is_named_with_its_node() -> None:
 
 
 def test_a_name_that_one_replica_does_not_know() -> None:
-    """The names that it knows are told beside it."""
+    """The names that it knows are listed beside it."""
 
     def stale(query: DnsQuery) -> DnsOutcome | None:
         new = query.server.name == "coredns-x" and query.question.name == NAMES[3]
         return DnsOutcome.NXDOMAIN if new else None
 
-    fault = told(stale)
+    fault = only_fault(stale)
     assert fault.sentence.startswith(
         f"all IPv4 and IPv6 DNS answers ({NAMES[3]}) to coredns-x on worker2 are wrong"
     )
@@ -89,7 +89,7 @@ def test_aaaa_records_that_are_missing_everywhere_are_a_fault_of_ipv6_over_eithe
     def empty(query: DnsQuery) -> DnsOutcome | None:
         return DnsOutcome.NODATA if query.question.type is RecordType.AAAA else None
 
-    fault = told(empty)
+    fault = only_fault(empty)
     assert fault.pattern.families == (Family.IPV6,)
     assert 'are wrong ("NODATA") (120 of 120); IPv4 works' in fault.sentence
 
@@ -101,7 +101,7 @@ def test_a_way_that_is_dead_is_a_fault_of_the_way() -> None:
         six = query.server.family is Family.IPV6 and query.server.node == "worker2"
         return DnsOutcome.TIMEOUT if six else None
 
-    fault = told(dead)
+    fault = only_fault(dead)
     assert fault.pattern.kind is MatrixKind.DNS_QUESTIONS
     assert fault.sentence.startswith(
         "all IPv6 DNS questions to coredns-x on worker2 are DROPPED (6 of 6); IPv4 works"
@@ -134,7 +134,7 @@ def test_a_family_is_faulty_where_all_answers_are_right_and_a_check_is_not() -> 
 
 
 def test_a_matrix_of_many_questions_is_not_drawn() -> None:
-    """Its sentence is told, its letters would fill a page."""
+    """Its sentence is reported, its letters would fill a page."""
     names = [f"svc{number}.shop.svc.cluster.local." for number in range(13)]
     truth = {DnsQuestion(name, RecordType.A): EXPECTED[QUESTIONS[0]] for name in names}
     place = server("coredns-x", Family.IPV4)

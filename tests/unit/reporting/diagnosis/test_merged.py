@@ -1,4 +1,4 @@
-"""Tests that meet one cause are told as one fault, and none is told that nobody measured."""
+"""Tests that meet one cause are reported as one fault, and no fault without a measurement."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def asked(
     return Measured(matrix, dict.fromkeys(matrix.cells, expected), name)
 
 
-def told(*measured: Measured) -> tuple[FailingPlace, ...]:
+def faults_of(*measured: Measured) -> tuple[FailingPlace, ...]:
     """The faults of a run with these matrices."""
     return faults(Results(RunRecord("six-1"), matrices=measured))
 
@@ -116,7 +116,7 @@ def suite(rule: Rule) -> tuple[Measured, ...]:
 
 def test_one_cause_is_one_sentence_however_many_tests_meet_it() -> None:
     """Twins by family and protocol, pods and host networks: one place, and what works beside it."""
-    (fault,) = told(*suite(one_node))
+    (fault,) = faults_of(*suite(one_node))
     assert fault.sentence == (
         "all IPv6 flows to and from node worker across nodes are DROPPED (100 of 100 cells); "
         "IPv4 works; every other IPv6 flow works "
@@ -126,7 +126,7 @@ def test_one_cause_is_one_sentence_however_many_tests_meet_it() -> None:
 
 def test_what_a_twin_measured_is_not_called_unmeasured() -> None:
     """IPv4 stands in a test of its own, and works."""
-    (fault,) = told(
+    (fault,) = faults_of(
         asked(one_node, "pods across nodes", families=[V6], where=crossing),
         asked(one_node, "pods across nodes", families=[V4], where=crossing),
     )
@@ -137,7 +137,7 @@ def test_what_a_twin_measured_is_not_called_unmeasured() -> None:
 
 def test_a_family_that_nobody_measured_is_called_so() -> None:
     """It is then true."""
-    (fault,) = told(asked(one_node, "pods across nodes", families=[V6], where=crossing))
+    (fault,) = faults_of(asked(one_node, "pods across nodes", families=[V6], where=crossing))
     assert "IPv4 was not measured" in fault.contrasts
 
 
@@ -148,7 +148,7 @@ def test_an_edge_that_failed_once_is_wrong_and_the_other_time_is_counted() -> No
         chosen = flow.source.name == "a@worker" and flow.destination.name == "a@worker2"
         return Outcome.ALLOWED if chosen else one_node(flow)
 
-    (fault,) = told(asked(one_node, "full mesh"), asked(lucky, "again"))
+    (fault,) = faults_of(asked(one_node, "full mesh"), asked(lucky, "again"))
     assert fault.sentence.startswith("all IPv6 tcp/8080 flows to and from node worker across nodes")
     assert fault.mixed == 1
     assert "1 of its cells worked in another test" in fault.sentence
@@ -159,7 +159,7 @@ def test_questions_with_other_answers_are_not_mixed() -> None:
     small = asked(works, "TCP, 1 byte")
     large = asked(one_node, "TCP, 65536 bytes", families=[V6])
     twin = asked(one_node, "TCP, 65536 bytes", families=[V4])
-    (fault,) = told(small, large, twin)
+    (fault,) = faults_of(small, large, twin)
     assert fault.sentence.startswith(
         "all IPv6 tcp/8080 flows to and from node worker across nodes are DROPPED (36 of 36 cells);"
     )
@@ -175,24 +175,24 @@ def test_a_refusal_that_cannot_come_back_is_no_cause_of_its_own() -> None:
         return Outcome.REFUSED if one_node(flow).works else Outcome.DROPPED
 
     closed_ports = asked(closed, "closed ports", port_specs=[(Protocol.TCP, 9)], expected=refused)
-    (fault,) = told(*suite(one_node), closed_ports)
+    (fault,) = faults_of(*suite(one_node), closed_ports)
     assert fault.tests == 6
     assert fault.pattern.outcomes == {Outcome.DROPPED: 100}
-    (alone,) = told(*suite(works), closed_ports)
+    (alone,) = faults_of(*suite(works), closed_ports)
     assert "are DROPPED, expected REFUSED" in alone.sentence
 
 
 def test_a_silence_that_proves_nothing_by_itself_is_explained_by_the_place() -> None:
-    """UDP to a closed port: whether it was refused or dropped, only what surrounds it tells."""
+    """UDP to a closed port: whether it was refused or dropped, only what surrounds it shows."""
     refused = Expectation(frozenset({Outcome.REFUSED}), "nobody listens")
 
     def closed(flow: Flow) -> Outcome:
         return Outcome.REFUSED if one_node(flow).works else Outcome.UNKNOWN
 
     closed_ports = asked(closed, "closed ports", port_specs=[(Protocol.UDP, 9)], expected=refused)
-    (fault,) = told(*suite(one_node), closed_ports)
+    (fault,) = faults_of(*suite(one_node), closed_ports)
     assert fault.tests == 6
-    (alone,) = told(*suite(works), closed_ports)
+    (alone,) = faults_of(*suite(works), closed_ports)
     assert not alone.measured
 
 
@@ -213,13 +213,13 @@ def test_another_endpoint_of_the_same_name_stays_apart() -> None:
     assert len(merged([one, other])) == 2
 
 
-def test_what_was_not_measured_is_told_beside_what_was() -> None:
-    """Another test measured the same edges: what this one could not say is still told."""
+def test_what_was_not_measured_is_reported_beside_what_was() -> None:
+    """Another test measured the same edges: what this one could not say is still reported."""
 
     def lost(flow: Flow) -> Outcome:
         return Outcome.UNKNOWN if flow.source.name == "a@worker2" else one_node(flow)
 
-    fault, unknown = told(asked(one_node, "full mesh"), asked(lost, "first connections"))
+    fault, unknown = faults_of(asked(one_node, "full mesh"), asked(lost, "first connections"))
     assert fault.pattern.where == "to and from node worker across nodes"
     assert not unknown.measured
     assert "agent a@worker2" in unknown.sentence
@@ -233,7 +233,7 @@ def test_endpoints_are_named_as_a_reader_knows_them() -> None:
         here = flow.source.kind is EndpointKind.HOST and flow.source.node == "worker"
         return Outcome.DROPPED if here and flow.crosses_nodes else Outcome.ALLOWED
 
-    (fault,) = told(*suite(masqueraded))
+    (fault,) = faults_of(*suite(masqueraded))
     assert "flows from the host network of worker to other nodes are DROPPED" in fault.sentence
     assert "flows to the host network of worker from other nodes work" in fault.sentence
     assert "sixproof.dev" not in fault.sentence
@@ -257,12 +257,12 @@ def test_groups_are_named_in_plain_words(dead: object, where: str) -> None:
     def rule(flow: Flow) -> Outcome:
         return Outcome.DROPPED if flow.family is V6 and dead(flow) else Outcome.ALLOWED
 
-    (fault,) = told(*suite(rule))
+    (fault,) = faults_of(*suite(rule))
     assert where in fault.sentence
     assert "six-4f2a91" not in fault.sentence
 
 
-def test_an_icmp_error_is_told_with_its_senders() -> None:
+def test_an_icmp_error_is_reported_with_its_senders() -> None:
     """It names the cause, whatever else differs between the cells."""
     matrix = topology(works, endpoints=pods("a"))
     cells: list[Observation] = []
@@ -273,14 +273,14 @@ def test_an_icmp_error_is_told_with_its_senders() -> None:
         )
         cells.append(bad if o.flow.family is V6 and o.flow.crosses_nodes else o)
     broken = Matrix.of("t", cells)
-    (fault,) = told(Measured(broken, dict.fromkeys(broken.cells, OPEN), "t.py::t"))
+    (fault,) = faults_of(Measured(broken, dict.fromkeys(broken.cells, OPEN), "t.py::t"))
     assert "(ICMPv6 Time Exceeded: hop limit exceeded in transit, from fd00::" in fault.sentence
     assert "and 2 more)" in fault.sentence
 
 
 def test_nothing_wrong_is_no_fault() -> None:
     """Calm matrices are only there for contrast."""
-    assert told(*suite(works)) == ()
+    assert faults_of(*suite(works)) == ()
 
 
 SERVICES = tuple(
@@ -305,7 +305,7 @@ def drawn(flow: Flow) -> Outcome:
 
 def test_services_fail_with_the_place_that_their_backends_lie_in() -> None:
     """Which backend a connection meets is a draw; the place is known from the pods themselves."""
-    (fault,) = told(*suite(one_node), asked(drawn, "clusterIPs", PLACES, SERVICES))
+    (fault,) = faults_of(*suite(one_node), asked(drawn, "clusterIPs", PLACES, SERVICES))
     assert "to and from node worker across nodes" in fault.sentence
     assert "flows to services fail too if the backend is in this place" in fault.contrasts
     assert fault.tests == 6
@@ -318,7 +318,7 @@ def test_services_that_no_place_explains_are_a_fault_of_their_own() -> None:
         return Outcome.DROPPED if flow.source.node == "worker2" else Outcome.ALLOWED
 
     twin = asked(shut, "clusterIPs", PLACES, SERVICES, families=[V4])
-    found = told(*suite(one_node), twin)
+    found = faults_of(*suite(one_node), twin)
     assert len(found) == 2
     assert "IPv4 tcp/8080 flows from node worker2 to services are DROPPED" in found[1].sentence
 
@@ -345,6 +345,6 @@ def test_loss_in_no_common_place_is_one_sentence_a_family() -> None:
             return Outcome.DROPPED if pair in lost and flow.family is V6 else Outcome.ALLOWED
 
         tests.append(asked(rule, f"question {number}"))
-    (fault,) = told(*tests)
+    (fault,) = faults_of(*tests)
     assert "in no common place" in fault.sentence
     assert "seen in 6 tests" in fault.sentence

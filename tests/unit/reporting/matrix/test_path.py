@@ -74,7 +74,7 @@ def test_a_black_hole_names_pair_hop_and_node() -> None:
     assert found.families == {Family.IPV6}
 
 
-def test_a_stall_on_the_way_back_is_told_by_the_path_back() -> None:
+def test_a_stall_on_the_way_back_is_reported_with_the_path_back() -> None:
     """The upload was acknowledged whole: it is the server's packets that vanish."""
     stuck = bulk(Event.SILENT, elapsed=6.0, acknowledged=300_037)
     given = turned(path_result(bulk=stuck, hops=HOPS))
@@ -91,13 +91,13 @@ def test_both_families_broken_are_no_contrast() -> None:
 
 
 def test_slow_is_no_black_hole() -> None:
-    """It is told, and filed elsewhere."""
+    """It is reported, and filed elsewhere."""
     found = error(path_result(bulk=bulk(elapsed=3.0)), path_result(Family.IPV4))
     assert Category.MTU not in found.categories
     assert "bulk took 3.0 s" in str(found)
 
 
-def test_many_pairs_are_told_short_after_the_first() -> None:
+def test_many_pairs_are_reported_briefly_after_the_first() -> None:
     """Four in full, every one by name."""
     text = message(*[hole()] * 6)
     assert text.count("a@w1 -> a@w2 over IPv6: TCP silent") == 6
@@ -135,7 +135,7 @@ def test_a_picture_is_well_formed_and_complete() -> None:
     assert path_svg.paths_svg("nothing", []).startswith("<svg")
 
 
-def test_the_picture_marks_the_narrowest_hop_and_tells_what_kernels_counted() -> None:
+def test_the_picture_marks_the_narrowest_hop_and_shows_what_kernels_counted() -> None:
     """One bar in the colour of failure, and a line of counters under the path that lost packets."""
     found = [c for c in [signals.delivered(hole())] if c]
     seen = path_run(hole(), w1={"Icmp6OutPktTooBigs": 3})

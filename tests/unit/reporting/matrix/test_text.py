@@ -79,7 +79,7 @@ def test_without_expectation_the_count_speaks_of_what_is_allowed() -> None:
     assert "IPv6: 270 of 324 cells ALLOWED, 54 do not work" in text
 
 
-def test_columns_that_are_no_rows_are_told_by_number() -> None:
+def test_columns_that_are_no_rows_are_listed_by_number() -> None:
     everyone = pods("abcdef", ["node-one", "node-two"])
     matrix = topology(endpoints=everyone)
     half = {k: o for k, o in matrix.cells.items() if k[1][0].startswith("a@")}

@@ -99,16 +99,16 @@ def test_ipv6_is_never_good_by_absence(results: Results, word: Word) -> None:
 def test_a_family_of_which_nothing_was_carried_is_not_said_to_work() -> None:
     """Not by right addresses and routes, and not by tests that read objects: no packet crossed."""
 
-    def told(kind: MatrixKind, *more: Measured) -> Word:
+    def word_of(kind: MatrixKind, *more: Measured) -> Word:
         matrix = dataclasses.replace(measured(works).matrix, kind=kind)
         one = dataclasses.replace(measured(works), matrix=matrix)
         case = Case("t", CaseOutcome.PASSED, family=Family.IPV6)
         found = verdicts(Results(RUN, matrices=(one, *more), cases=(case,)))
         return next(v.word for v in found if v.family is Family.IPV6)
 
-    assert told(MatrixKind.ADDRESSES) is told(MatrixKind.ROUTES) is Word.UNMEASURED
-    assert told(MatrixKind.PATHS) is told(MatrixKind.DNS_ANSWERS) is Word.WORKS
-    assert told(MatrixKind.ADDRESSES, measured(works)) is Word.WORKS
+    assert word_of(MatrixKind.ADDRESSES) is word_of(MatrixKind.ROUTES) is Word.UNMEASURED
+    assert word_of(MatrixKind.PATHS) is word_of(MatrixKind.DNS_ANSWERS) is Word.WORKS
+    assert word_of(MatrixKind.ADDRESSES, measured(works)) is Word.WORKS
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_a_family_that_a_test_could_not_measure_is_not_proven() -> None:
     assert [v.word for v in found] == [Word.WORKS, Word.UNPROVEN]
 
 
-def test_a_failure_whose_matrix_tells_the_family_speaks_against_that_one_only() -> None:
+def test_a_failure_whose_matrix_shows_the_family_counts_against_that_one_only() -> None:
     broken_mesh = measured(v6_tunnel_broken)
     case = Case(broken_mesh.test, CaseOutcome.FAILED, message="all IPv6 ...")
     found = verdicts(Results(RUN, cases=(case,), matrices=(broken_mesh,)))
@@ -170,13 +170,13 @@ def test_a_good_run_says_how_many_tests_passed() -> None:
     assert headline(good) == "IPv6 works, IPv4 works - 1 of 2 tests passed, 1 skipped"
 
 
-def test_one_fault_seen_in_many_matrices_is_told_once() -> None:
+def test_one_fault_seen_in_many_matrices_is_reported_once() -> None:
     (fault,) = faults(broken())
     assert fault.seen_in == ("Pod to pod", "Again")
     assert fault.sentence.endswith("[seen in 2 tests: Pod to pod, Again]")
 
 
-def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
+def test_what_a_cluster_is_known_not_to_do_is_reported_and_is_no_fault() -> None:
     """A run that found nothing else is good, and says how much is known not to work."""
     known = measured(v6_tunnel_broken, "Named ports")
     case = Case(known.test, CaseOutcome.XFAILED, title="Named ports", reason="has none <here>")
@@ -197,7 +197,7 @@ def test_what_a_cluster_is_known_not_to_do_is_told_and_is_no_fault() -> None:
     assert faults(dataclasses.replace(results, cases=(good, red)))
 
 
-def test_matrices_are_chosen_by_what_they_tell() -> None:
+def test_matrices_are_chosen_by_what_they_show() -> None:
     results = broken()
     titles = [m.matrix.title for m in chosen(results, faults(results), 3)]
     assert titles == ["Pod to pod", "Services"]

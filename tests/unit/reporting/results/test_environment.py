@@ -98,7 +98,7 @@ def test_properties_are_escaped() -> None:
     ],
     ids=["local", "github", "gitlab", "jenkins"],
 )
-def test_the_executor_is_told_from_its_variables(
+def test_the_executor_is_recognised_by_its_variables(
     environ: dict[str, str], expected: dict[str, object]
 ) -> None:
     assert executor(environ, run_id="six-1") == expected

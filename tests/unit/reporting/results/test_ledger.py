@@ -77,7 +77,7 @@ def test_finer_cases_count_for_their_row_and_for_themselves() -> None:
     assert finer["F2/M1"] is Coverage.UNTESTED
 
 
-def test_a_code_that_no_row_has_is_told() -> None:
+def test_a_code_that_no_row_has_is_reported() -> None:
     assert Ledger.of([Case("a", P, covers=("Z9", "S1"))]).unknown == ("Z9",)
 
 

@@ -96,7 +96,7 @@ def test_a_directory_of_our_own_gets_the_next_report(tmp_path: Path) -> None:
 
 
 def test_reports_of_earlier_versions_are_our_own(tmp_path: Path) -> None:
-    """Without a marker the schema of results.json tells."""
+    """Without a marker the schema of results.json shows it."""
     (tmp_path / "results.json").write_text('{"schema": "sixproof/results/v1"}')
     (tmp_path / "junit.xml").write_text("")
     ran(ReportDirectory(tmp_path))

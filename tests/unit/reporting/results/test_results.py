@@ -55,7 +55,7 @@ def results() -> Results:
     )
 
 
-def test_what_agents_ignored_is_told_once_a_place(tmp_path: Path) -> None:
+def test_what_agents_ignored_is_reported_once_a_place(tmp_path: Path) -> None:
     """Two workers heard of the same agent, the later of them more; two agents share a node."""
     for worker, heard in (
         ("gw0", [Foreign("h/w", "node w", 20, 0), Foreign("a/w", "node w", 1, 1)]),
@@ -64,9 +64,9 @@ def test_what_agents_ignored_is_told_once_a_place(tmp_path: Path) -> None:
         for one in heard:
             PartWriter(tmp_path, worker).write(one)
 
-    told = [f"{f.severity} {f.subject}: {f.seen}" for f in PartFiles.read(tmp_path).findings]
+    lines = [f"{f.severity} {f.subject}: {f.seen}" for f in PartFiles.read(tmp_path).findings]
 
-    assert told == [
+    assert lines == [
         "note node w: 26 foreign datagrams and 1 foreign connection were ignored",
         "note outside: 1 foreign connection was ignored",
     ]
@@ -138,7 +138,7 @@ def test_no_part_at_all_is_an_empty_run(tmp_path: Path) -> None:
     assert PartFiles.read(tmp_path / "parts") == PartFiles()
 
 
-def test_a_line_cut_off_by_a_kill_is_told_and_the_rest_is_read(tmp_path: Path) -> None:
+def test_a_line_cut_off_by_a_kill_is_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     writer = PartWriter(tmp_path, "gw0")
     writer.write(CASE)
     writer.write(MEASURED)
@@ -212,7 +212,7 @@ def test_a_skip_says_why_and_how_to_enable(error: NotAsked, text: str) -> None:
     assert str(Skip.of(error)) == text
 
 
-def test_what_several_tests_find_is_told_once() -> None:
+def test_what_several_tests_find_is_reported_once() -> None:
     other = dataclasses.replace(FINDING, subject="node worker2")
     found = Results.of(RUN, PartFiles(findings=(FINDING, FINDING, other))).findings
     assert found == (FINDING, other)

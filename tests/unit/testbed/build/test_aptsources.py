@@ -86,7 +86,7 @@ def test_only_the_release_of_the_bed_is_chosen() -> None:
     ]
 
 
-def test_a_machine_without_the_release_is_told_what_to_add() -> None:
+def test_on_a_machine_without_the_release_the_error_says_what_to_add() -> None:
     with pytest.raises(BedError, match="bookworm") as caught:
         aptsources.debian([Source("http://m.test", ("noble",), ("main",))])
     assert "SIX_IMAGES=pull" in caught.value.remedy

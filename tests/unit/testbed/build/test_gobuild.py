@@ -73,7 +73,7 @@ def test_a_finished_build_is_not_built_again(
     assert said == []
 
 
-def test_a_machine_without_go_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_a_machine_without_go_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(BedError, match="Go tool chain") as caught:
         gobuild.go_version()

@@ -98,7 +98,7 @@ def test_nodes_have_the_plugins_that_its_configuration_names(parts: BuiltParts) 
     assert {f"opt/cni/bin/{n}" for n in ("loopback", "ptp", "host-local", "portmap")} <= names
 
 
-def test_the_pause_image_is_the_one_that_containerd_is_told_of(parts: BuiltParts) -> None:
+def test_the_pause_image_is_the_one_that_containerd_is_configured_with(parts: BuiltParts) -> None:
     assert recipes.PAUSE in (recipes.NODE_FILES / "containerd.toml").read_text()
     assert recipes.PAUSE in {image.reference for image in recipes.pod_images(parts)}
 

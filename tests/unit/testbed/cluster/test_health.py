@@ -103,8 +103,8 @@ def pinged(places: Sequence[str], workers: int) -> list[str]:
     kubectl = Kubectl(engine, "six-control-plane")
     bed = replace(variant.load(), workers=workers)
     assert all(check.ok for check in health.across(engine, kubectl, bed))
-    told: list[str] = engine.told[1:]  # type: ignore[attr-defined]
-    return [line.removeprefix("exec ").replace(" ping -c1 -W1", "") for line in told]
+    commands: list[str] = engine.commands[1:]  # type: ignore[attr-defined]
+    return [line.removeprefix("exec ").replace(" ping -c1 -W1", "") for line in commands]
 
 
 def test_every_node_reaches_dns_pods_on_others_over_both_families() -> None:

@@ -19,13 +19,13 @@ def of_kind(name: str) -> list[dict[str, Any]]:
 
 
 def test_one_worker_is_left_for_those_who_ask_for_nothing() -> None:
-    told = [" ".join(words) for words in hostile.node_commands(STAGING)]
-    assert told[:3] == [
+    commands = [" ".join(words) for words in hostile.node_commands(STAGING)]
+    assert commands[:3] == [
         "taint --overwrite node six-staging-worker2 sixproof.test/team=storage:NoSchedule",
         "cordon six-staging-worker3",
         "label --overwrite node six-staging-worker kubernetes.io/hostname=host-1.example",
     ]
-    assert len(told) == 3 + len(STAGING.nodes)
+    assert len(commands) == 3 + len(STAGING.nodes)
 
 
 def test_labels_by_which_the_bed_itself_runs_stay() -> None:

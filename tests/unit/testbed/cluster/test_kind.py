@@ -37,7 +37,7 @@ def test_kube_proxy_has_the_variants_data_plane() -> None:
     }
 
 
-def test_a_family_alone_is_told_to_kind() -> None:
+def test_a_family_alone_is_passed_to_kind() -> None:
     four, six = DUAL.stacks
     assert kind.networking(replace(DUAL, stacks=(four,)))["ipFamily"] == "ipv4"
     assert kind.networking(replace(DUAL, stacks=(six,)))["ipFamily"] == "ipv6"

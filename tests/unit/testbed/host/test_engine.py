@@ -49,7 +49,7 @@ def test_mounts_below_a_folder_come_innermost_first() -> None:
     assert engine.mounts(text, "/c/engine") == ["/c/engine/run/netns/a", "/c/engine/run"]
 
 
-def test_a_socket_path_that_the_kernel_does_not_take_is_told(
+def test_a_socket_path_that_the_kernel_does_not_take_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "existing", lambda _: None)

@@ -10,7 +10,7 @@ from testbed.host.command import Result
 Usage = namedtuple("Usage", "total used free")
 
 
-def test_too_little_memory_is_told_in_gib() -> None:
+def test_too_little_memory_is_reported_in_gib() -> None:
     with pytest.raises(BedError, match=r"5 GiB of available memory\n  seen: 1\.0 GiB") as caught:
         machine.memory("MemTotal: 9999999 kB\nMemAvailable: 1048576 kB\n")
     assert "stop what uses it" in caught.value.remedy
@@ -30,7 +30,7 @@ def test_a_full_disk_names_the_folder_and_the_way_out(
     assert "SIX_CACHE" in caught.value.remedy
 
 
-def test_a_user_without_root_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_for_a_user_without_root_the_error_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 1000)
     with pytest.raises(BedError, match=r"wanted: root.*\n  seen: user id 1000\n    do: .*sudo"):
         machine.root()
@@ -52,7 +52,7 @@ def test_programs_that_are_there_install_nothing(monkeypatch: pytest.MonkeyPatch
     assert said == []
 
 
-def test_a_kernel_without_a_kind_of_link_is_told_the_module(
+def test_for_a_kernel_without_a_kind_of_link_the_module_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failed = Result(("ip",), 2, "", "RTNETLINK answers: Operation not supported")

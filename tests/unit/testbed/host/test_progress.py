@@ -50,8 +50,8 @@ def test_a_step_that_says_nothing_is_seen_to_run(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(progress, "SHORT_SECONDS", 0.01)
     stream = io.StringIO()
     shown = Progress(stream, quiet=0.0)
-    with shown.step("building") as tell:
-        tell("7 of 9 packages")
+    with shown.step("building") as report:
+        report("7 of 9 packages")
         time.sleep(1.2)
     assert "... building: 7 of 9 packages (1 s)" in stream.getvalue()
     assert "building: done in " in stream.getvalue()

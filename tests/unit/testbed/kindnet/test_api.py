@@ -55,7 +55,7 @@ def test_what_is_listed_and_what_changes_is_there() -> None:
     assert second.startswith("/api/v1/pods?watch=1&resourceVersion=7&timeoutSeconds=")
 
 
-def test_a_watch_that_fails_is_told_so_that_all_is_listed_anew() -> None:
+def test_a_watch_that_fails_is_reported_so_that_all_is_listed_anew() -> None:
     gone = {"type": "ERROR", "object": {"code": 410, "message": "too old"}}
     with pytest.raises(OSError, match="too old"):
         followed(gone)

@@ -23,7 +23,7 @@ def mirrors(*nodes: dict[str, Any]) -> dict[str, Mirror]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def programs_run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     programs: list[str] = []
 
     def run_with_input(program: list[str], text: str) -> bool:
@@ -37,19 +37,21 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return programs
 
 
-def test_pods_may_come_once_rules_and_routes_stand(told: list[str], tmp_path: Path) -> None:
+def test_pods_may_come_once_rules_and_routes_stand(programs_run: list[str], tmp_path: Path) -> None:
     wanted = Wanted.of(mirrors(NODE), "one", ["10.251.0.0/16"], 1500)
     with_routes = Wanted(wanted.rules, {4: "route replace"}, wanted.config)
     assert plugin.carry_out(with_routes, tmp_path / "config")
-    assert told == ["nft", "ip"]
+    assert programs_run == ["nft", "ip"]
     assert (tmp_path / "config").read_text() == wanted.config
 
 
-def test_a_node_whose_rules_are_refused_gets_no_pods(told: list[str], tmp_path: Path) -> None:
+def test_a_node_whose_rules_are_refused_gets_no_pods(
+    programs_run: list[str], tmp_path: Path
+) -> None:
     plugin.failing.add("nft")  # type: ignore[attr-defined]
     wanted = Wanted.of(mirrors(NODE), "one", ["10.251.0.0/16"], 1500)
     assert not plugin.carry_out(wanted, tmp_path / "config")
-    assert told == ["nft"]
+    assert programs_run == ["nft"]
     assert not (tmp_path / "config").exists()
 
 
@@ -62,7 +64,7 @@ def test_the_node_forwards_what_it_can(tmp_path: Path) -> None:
     assert path.read_text() == "1"
 
 
-def test_a_node_without_ranges_waits_for_them(told: list[str], tmp_path: Path) -> None:
+def test_a_node_without_ranges_waits_for_them(programs_run: list[str], tmp_path: Path) -> None:
     wanted = Wanted.of(mirrors(), "one", ["10.251.0.0/16"], 1500)
     assert wanted.config == ""
     assert plugin.carry_out(wanted, tmp_path / "config")

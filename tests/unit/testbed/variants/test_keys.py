@@ -80,7 +80,7 @@ def test_a_misspelt_key_is_shown_beside_the_one_that_is_missing() -> None:
         ("nodes", '"10.0.0.0/16"', "an IPv6 network, as its first address/length"),
     ],
 )
-def test_a_wrong_value_is_told_with_its_key_and_what_it_should_be(
+def test_a_wrong_value_is_reported_with_its_key_and_what_it_should_be(
     key: str, value: str, wanted: str
 ) -> None:
     error = refused(re.sub(rf"^{key} = .*$", f"{key} = {value}", TEXT, count=1, flags=re.M))
@@ -94,7 +94,7 @@ def test_a_table_must_be_one() -> None:
     assert error.wanted == "IPv4 in mine.toml to be a table"
 
 
-def test_what_is_no_toml_is_told_with_its_line() -> None:
+def test_what_is_no_toml_is_reported_with_its_line() -> None:
     error = refused("cluster six")
     assert error.wanted == "mine.toml to be TOML"
     assert "line 1" in error.seen

@@ -36,8 +36,8 @@ def recorded(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture
-def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What this machine is told, which does as if all of it succeeded."""
+def host_commands(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The commands this machine is given, which all seem to succeed."""
     lines: list[str] = []
 
     def attempt(argv: list[str], **_: object) -> Result:
@@ -61,20 +61,20 @@ def test_calicos_manifest_is_patched_alike(
 
 
 def test_docker_makes_the_same_network(
-    name: str, recorded: dict[str, Any], told: list[str]
+    name: str, recorded: dict[str, Any], host_commands: list[str]
 ) -> None:
     engine = FakeEngine({"network inspect": [FAILED]})
     bridge.ensure(engine, variant.load(name))
-    assert engine.told[-1] == recorded["network"]  # type: ignore[attr-defined]
-    assert told == ["ip -json -4 route show table all"]
+    assert engine.commands[-1] == recorded["network"]  # type: ignore[attr-defined]
+    assert host_commands == ["ip -json -4 route show table all"]
 
 
 def test_the_kernel_is_asked_for_the_same_links(
-    name: str, recorded: dict[str, Any], told: list[str], monkeypatch: pytest.MonkeyPatch
+    name: str, recorded: dict[str, Any], host_commands: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Path, "exists", lambda _: True)
     machine.kernel(variant.load(name).links)
-    assert told[-1:] == recorded["links"]
+    assert host_commands[-1:] == recorded["links"]
 
 
 def test_pods_have_the_same_mtu(name: str, recorded: dict[str, Any]) -> None:

@@ -102,7 +102,7 @@ def test_calicos_api_server_is_not_waited_for_again_once_it_is_away(
 
 
 def test_policies_that_may_not_be_read_stay_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A refusal is no absence: what holds could not be told."""
+    """A refusal is no absence: what holds could not be known."""
     policies, _ = existing(monkeypatch)
 
     def refuse(*_: object, **__: object) -> tuple[Any, ...]:
@@ -145,7 +145,7 @@ def test_policies_of_one_name_in_each_namespace_are_one_finding(
     assert "denies ingress of probe namespaces a and b" in found.seen
 
 
-def test_half_open_is_told_as_half(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_open_is_reported_as_half(monkeypatch: pytest.MonkeyPatch) -> None:
     """What namespace a sends is let in."""
     policies, _ = existing(monkeypatch, FROM_A)
     assert policies.closes(one(A1, B2)) == ""
@@ -154,7 +154,7 @@ def test_half_open_is_told_as_half(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.severity is Severity.WARNING
 
 
-def test_without_policies_there_is_nothing_to_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_policies_there_is_nothing_to_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """No finding."""
     policies, _ = existing(monkeypatch)
     assert closed_flows.findings(policies, MESH) == ()
@@ -172,7 +172,7 @@ def test_policies_that_may_not_be_read_are_a_finding(monkeypatch: pytest.MonkeyP
     assert (found.severity, "403" in found.seen) == (Severity.ERROR, True)
 
 
-def test_a_host_endpoint_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_endpoint_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     """What it lets in of the node is not judged, and is no denial."""
     text = """
 apiVersion: projectcalico.org/v3

@@ -1,4 +1,4 @@
-"""Every policy case, against the oracle: readable, harmless to others, and telling something."""
+"""Every policy case, against the oracle: readable, harmless to others, and proving something."""
 
 from __future__ import annotations
 

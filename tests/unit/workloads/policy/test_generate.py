@@ -65,8 +65,10 @@ def test_without_calico_only_the_kubernetes_api_is_drawn(seed: int) -> None:
 
 
 def test_most_sets_deny_something_and_allow_something_else() -> None:
-    telling = [set(outcomes(drawn(7, n)).values()) for n in range(1, 61)]
-    both = [s for s in telling if {frozenset({Outcome.ALLOWED}), frozenset({Outcome.DROPPED})} <= s]
+    outcome_sets = [set(outcomes(drawn(7, n)).values()) for n in range(1, 61)]
+    both = [
+        s for s in outcome_sets if {frozenset({Outcome.ALLOWED}), frozenset({Outcome.DROPPED})} <= s
+    ]
     assert len(both) > 45
 
 

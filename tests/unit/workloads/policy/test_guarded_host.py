@@ -116,7 +116,7 @@ def test_ports_are_fail_safe_for_every_peer_and_not_in_use() -> None:
         (Felix(failsafe_outbound=(Failsafe("TCP", 22),)), NODES, "failsafeOutboundHostPorts"),
     ],
 )
-def test_where_it_would_not_be_safe_or_tell_nothing_it_is_not_asked(
+def test_where_it_would_not_be_safe_or_prove_nothing_it_is_not_asked(
     felix: Felix, nodes: list[CalicoNode], why: str
 ) -> None:
     with pytest.raises(NotAsked, match=why) as caught:
@@ -172,7 +172,7 @@ def test_policies_that_select_no_host_are_no_obstacle() -> None:
     assert len(store.there) == 2
 
 
-def test_who_may_not_make_it_is_told_the_rules() -> None:
+def test_without_permission_the_missing_rules_are_reported() -> None:
     store = Store(refuses="HostEndpoint")
     with pytest.raises(NotAsked, match="no host endpoint may be made") as caught:
         stand(store)

@@ -164,7 +164,7 @@ def test_a_large_file_is_read_where_it_holds_policies(tmp_path: Path) -> None:
         given(tmp_path, f"{text}---{bad}")
 
 
-def test_policies_without_a_namespace_stand_in_default_and_that_is_told(tmp_path: Path) -> None:
+def test_policies_without_a_namespace_stand_in_default_and_that_is_reported(tmp_path: Path) -> None:
     found = given(tmp_path, WEB.replace(", namespace: prod", ""))
     assert [files.home_of(p) for p in found.policies] == ["default"]
     (note,) = found.notes
@@ -172,7 +172,7 @@ def test_policies_without_a_namespace_stand_in_default_and_that_is_told(tmp_path
     assert "document 1, line 2" in note
 
 
-def test_bits_beyond_a_prefix_and_repeated_keys_are_told(tmp_path: Path) -> None:
+def test_bits_beyond_a_prefix_and_repeated_keys_are_reported(tmp_path: Path) -> None:
     peer = "- ipBlock: {cidr: 10.0.0.1/8}\n        - podSelector: {"
     text = WEB.replace("- podSelector: {", peer) + "  policyTypes: [Egress]\n" * 2
     found = given(tmp_path, text)
@@ -232,7 +232,7 @@ def test_pods_serve_the_ports_that_policies_name_and_one_that_none_does(tmp_path
     assert stage.left_out == ()
 
 
-def test_ports_beyond_the_most_are_told(tmp_path: Path) -> None:
+def test_ports_beyond_the_most_are_reported(tmp_path: Path) -> None:
     ports = ", ".join(f"{{port: {n}}}" for n in range(100, 110))
     stage = policy_stage.build(given(tmp_path, WEB.replace("{port: https}", ports)), {})
     assert len(stage.left_out) == 6

@@ -65,7 +65,7 @@ def test_a_calico_that_does_not_know_a_fence_says_so() -> None:
     assert api.pools.keys() == THEIRS
 
 
-def test_who_may_not_make_pools_is_told_what_it_takes() -> None:
+def test_without_permission_to_make_pools_the_missing_rules_are_reported() -> None:
     """The rules of the plan."""
     api = PoolApi()
     api.refuses = [ApiError("ippools is forbidden", status=403)]

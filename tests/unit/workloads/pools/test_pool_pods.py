@@ -93,7 +93,7 @@ def test_who_is_to_be_refused_names_a_pool_that_serves_nobody(family: Family, wh
 
 
 def test_what_becomes_of_a_refused_pod_is_calicos_reason() -> None:
-    """As kubelet told on the bed, for a pool that did not exist."""
+    """As kubelet reported on the bed, for a pool that did not exist."""
     api = PoolApi()
     home = opened(api)
     refusal = home.refuse(POOLS, Family.IPV6, "missing")

@@ -68,7 +68,7 @@ def test_every_pod_that_runs_makes_the_mesh() -> None:
 
 @pytest.mark.parametrize("roles", ["a", "abc"])
 def test_a_node_that_cannot_run_a_probe_is_named_and_the_rest_is_measured(roles: str) -> None:
-    """One pod that never becomes ready costs its node; the reason is told; the others stay."""
+    """One pod that never becomes ready costs its node; the reason is given; the others stay."""
     topology = covered(Nodes("arm", roles=roles))
     assert set(topology.nodes) == {"good", "better"}
     assert (len(topology.pods), len(topology.hosts)) == (6, 2)
@@ -117,7 +117,7 @@ def test_a_node_named_twice_gets_its_pods_once() -> None:
     assert placement.choose(facts(LINUX), names=("lin", "lin")).nodes == ("lin",)
 
 
-def test_nodes_that_cannot_be_read_are_told_from_none() -> None:
+def test_nodes_that_cannot_be_read_are_distinguished_from_none() -> None:
     """The reason is the missing permission, not an empty cluster."""
     with pytest.raises(UsageError, match=r"no node can be seen: list nodes \(not allowed\)"):
         placement.choose(facts(unknown="list nodes (not allowed)"))

@@ -1,4 +1,4 @@
-"""The probe pod: it is ready when it listens, and it alone is told the run's key."""
+"""The probe pod: it is ready when it listens, and it alone is given the run's key."""
 
 from __future__ import annotations
 

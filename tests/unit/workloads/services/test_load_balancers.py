@@ -163,12 +163,12 @@ def test_source_ranges_count_family_by_family(
     """kube-proxy admits everybody of a family of which there is no range."""
     found = dataclasses.replace(BOTH, source_ranges=networks(*ranges))
     (target,) = load_balancers.at_load_balancer(found, (WEB1,), PROXY)
-    told = {
+    expectations = {
         Family.of(t.endpoint.addresses[0]): t.expectation(RACK)
         for t in load_balancers.for_client(target, found, RACK)
     }
-    assert set(told) == set(Family)
-    for family, expected in told.items():
+    assert set(expectations) == set(Family)
+    for family, expected in expectations.items():
         wanted = Outcome.DROPPED if family in barred else Outcome.ALLOWED
         assert expected.outcomes == {wanted}, family
         assert ("loadBalancerSourceRanges" in expected.because) is (family in barred)
@@ -243,8 +243,8 @@ def test_metallb_says_from_which_node() -> None:
         "serviceName": BOTH.name,
         "interfaces": [{"name": "eth0"}],
     }
-    told = announcers.at_the_link([{"status": status}, {"status": {"node": 7}}, {}])
-    assert Announcers(CALICO, told).of(BOTH) == "MetalLB announces it from worker (L2)"
+    announced = announcers.at_the_link([{"status": status}, {"status": {"node": 7}}, {}])
+    assert Announcers(CALICO, announced).of(BOTH) == "MetalLB announces it from worker (L2)"
 
 
 class Asked:

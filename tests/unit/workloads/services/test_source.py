@@ -113,7 +113,7 @@ WAYS = [
 ]
 
 
-def told(way: tuple[Endpoint, ServiceTarget, Endpoint, str]) -> str:
+def in_words(way: tuple[Endpoint, ServiceTarget, Endpoint, str]) -> str:
     """A way in words."""
     client, target, backend, _ = way
     local = " Local" if target.local else ""
@@ -131,7 +131,7 @@ def meant(words: str, client: Endpoint, family: Family) -> frozenset[IPAddress]:
 
 
 @pytest.mark.parametrize("family", Family, ids=str)
-@pytest.mark.parametrize("way", WAYS, ids=told)
+@pytest.mark.parametrize("way", WAYS, ids=in_words)
 def test_usual_cluster(way: tuple[Endpoint, ServiceTarget, Endpoint, str], family: Family) -> None:
     client, target, backend, words = way
     source = USUAL.source(client, target, backend, family)
@@ -206,7 +206,7 @@ def test_masquerade_all() -> None:
 @pytest.mark.parametrize(
     ("mode", "words"), [("NodeCIDR", N1), ("BridgeInterface", OWN), ("InterfaceNamePrefix", OWN)]
 )
-def test_other_ways_to_tell_local_pods(mode: str, words: str) -> None:
+def test_other_ways_to_detect_local_pods(mode: str, words: str) -> None:
     """Calico's pods are not in their node's podCIDR: kube-proxy takes them for strangers."""
     proxy = dataclasses.replace(PROXY, detect_local=mode)
     other = dataclasses.replace(USUAL, proxy=proxy)
