@@ -26,9 +26,9 @@ class Fault:
     """A fault. Scripts are POSIX shell on a node, with the variables of target.py set.
 
     `save` prints what `undo` needs to restore (kept in $SAVED by the first injection); `inject` and
-    `undo` may run twice; `keep` runs five times a second while the fault is in force; `proof`
-    prints the evidence and fails while the effect cannot be shown. A passing fault leaves nothing
-    to undo. A fault of `calico` acts on Calico's objects, and is for beds with Calico only.
+    `undo` may run twice; while the fault is in force `keep` runs again 0.2 s after it ended;
+    `proof` prints the evidence and fails while the effect cannot be shown. A passing fault leaves
+    nothing to undo. A fault of `calico` acts on Calico's objects, and is for beds with Calico only.
     """
 
     name: str

@@ -3,7 +3,8 @@
 ``SIX_TEST_FAULT`` holds the words of ``python -m testbed faults inject``. They are said once the
 probe pods are ready or, where ``SIX_TEST_FAULT_AFTER`` says ``shared_services``, once those are
 that all tests share; where it says ``own_pools`` or ``pool_pods``, once the run's own pools stand,
-or the pods that ask for them; where it says ``echo_ports``, once every probe pod was asked.
+or the pods that ask for them; where it says ``echo_ports``, once every probe pod was asked. Other
+fixtures (``advertised_services``) are broken once they have been made, too.
 ``{pod}`` stands for a pod on the node that ``SIX_TEST_FAULT_NODE`` names: that of namespace a, or
 the backend of these services. ``{service}`` is the one of every family.
 """

@@ -112,7 +112,7 @@ def faults(*words: str) -> str:
     """Run ``python -m testbed faults``; its output. Fails the test where it fails."""
     done = say(*words, timeout=120)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stdout}{done.stderr}"
-    recorder.CURRENT.said(words)
+    recorder.CURRENT.command(words)
     return done.stdout
 
 
@@ -131,6 +131,8 @@ def run_suites(
         command += ["-p", "tests.faults.breaker"]
         environment |= {"SIX_TEST_FAULT": breaking, "SIX_TEST_FAULT_NODE": node}
         environment["SIX_TEST_FAULT_AFTER"] = after
+    if fault := environment.get("SIX_TEST_FAULT"):
+        recorder.CURRENT.fault(fault)
     begun = time.monotonic()
     done = subprocess.run(
         command,
@@ -147,7 +149,7 @@ def run_suites(
     assert results.is_file(), f"the run wrote no results:\n{output[-6000:]}"
     overview = (report_dir / OVERVIEW).read_text(encoding="utf-8")
     suite_run = SuiteRun(done.returncode, output, Results.read(results), overview)
-    recorder.CURRENT.ran(arguments, breaking, suite_run.results, time.monotonic() - begun)
+    recorder.CURRENT.run(arguments, suite_run.results, time.monotonic() - begun)
     assert_quick_facts(suite_run)
     if suite_run.status == 0:
         assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
@@ -280,9 +282,9 @@ def assert_first_line(
     overview show it; no family but these is called broken, and both or neither of two. What was
     measured to be wrong is reported in one conclusion, plus `others` where one cannot hold it."""
     concluded = conclude(suite_run.results)
+    recorder.CURRENT.expect(words, concluded.every[0].headline if concluded.every else "")
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
-    recorder.CURRENT.asked(words, first)
     headlines = [one.headline for one in concluded.every if one.measured]
     assert len(headlines) <= 1 + others, "\n".join(headlines)
     for word in words:

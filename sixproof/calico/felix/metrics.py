@@ -134,7 +134,7 @@ def lagging(before: Metrics, now: Metrics) -> str:
         then = before.value(name)
         if then is not None and (now.value(name) or 0.0) <= then:
             return what
-    return "" if before.value(PROCESSED) is not None else f"Felix has no {PROCESSED}"
+    return "" if before.value(PROCESSED) is not None else f"Felix showed no {PROCESSED}"
 
 
 def errors(before: Metrics, now: Metrics) -> tuple[str, ...]:

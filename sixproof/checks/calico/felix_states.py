@@ -93,7 +93,7 @@ class FelixStates:
         wrong = {
             node: amiss
             for node, found in after.items()
-            if (amiss := felix_metrics.out_of_sync(found) or "; ".join(errors.get(node, ())))
+            if (amiss := felix_metrics.out_of_sync(found) or _counted(errors.get(node, ())))
         }
         for node, lag in late.items():
             wrong.setdefault(node, f"{lag} in {self._settle:.0f} s although a pod started there")
@@ -180,11 +180,13 @@ class FelixStates:
         device = modes.DEVICES[family]
         link = next((one for one in seen.links if one.name == device), None)
         if link is None or link.kind != "wireguard":
-            return f"it has no WireGuard device {device}"
+            return f"the node has no WireGuard device {device}"
         if not link.up:
             return f"its WireGuard device {device} is down"
         if modes.lacks_key(self._state, node, family):
-            return f"it published no WireGuard key for {family}, so that no peer encrypts to it"
+            return (
+                f"the node published no WireGuard key for {family}, so that no peer encrypts to it"
+            )
         return ""
 
     def _changed(
@@ -262,3 +264,8 @@ def _cells(host: Endpoint, question: str, family: Family | None) -> list[Flow]:
         address = host.address(family) or host.addresses[0]
         return [Flow(host, host, address, Protocol.TCP, None, QUESTION + question, family)]
     return [Flow(host, host, a, Protocol.TCP, None, QUESTION + question) for a in host.addresses]
+
+
+def _counted(errors: Sequence[str]) -> str:
+    """What is wrong where counters of errors rose, "" where none did."""
+    return f"Felix counted errors: {'; '.join(errors)}" if errors else ""

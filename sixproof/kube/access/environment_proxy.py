@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import urllib.parse
 from collections.abc import Mapping
 
+from sixproof.model import IPAddress, IPNetwork
+
 _PORTS = {"http": 80, "https": 443}
+_HOST_AND_PORT = re.compile(r"(?:\[(?P<inner>[^\[\]]*)\]|(?P<host>[^:\[\]]*)):(?P<port>\w*)")
+_CGI = "REQUEST_METHOD"
+"""Set where ``HTTP_PROXY`` may be a header that a client sent (CVE-2016-5385)."""
 
 
 def proxy_url(url: str, environment: Mapping[str, str] = os.environ) -> tuple[str, str]:
@@ -20,7 +26,9 @@ def proxy_url(url: str, environment: Mapping[str, str] = os.environ) -> tuple[st
     variable that names it; both "" where requests go directly."""
     parts = urllib.parse.urlsplit(url)
     name, proxy = _variable(f"{parts.scheme}_proxy", environment)
-    host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    host, port = _ascii(parts.hostname or ""), parts.port or _PORTS.get(parts.scheme, 0)
+    if parts.scheme == "http" and environment.get(_CGI):
+        return "", ""
     if not proxy or _is_local(host) or _excepted(host, port, _variable("no_proxy", environment)[1]):
         return "", ""
     return proxy, name
@@ -43,41 +51,47 @@ def _excepted(host: str, port: int, exceptions: str) -> bool:
 
 
 def _matches(entry: str, host: str, port: int) -> bool:
-    """Whether one of ``NO_PROXY``'s entries covers a host: ``*``, a CIDR (for addresses only),
-    else an address or name, perhaps with a port. A name covers those below it; ``.name`` and
-    ``*.name`` only these."""
+    """Whether one entry of ``NO_PROXY`` covers a host: ``*``, a CIDR, else an address or name,
+    perhaps with a port. A name covers those below it, ``.name`` and ``*.name`` only these; neither
+    covers an address."""
     if entry == "*":
         return True
     address = _address(host)
-    if "/" in entry and (network := _network(entry)):
+    if network := _network(entry):
         return address is not None and address in network
-    name, only = _with_port(entry)
+    split = _HOST_AND_PORT.fullmatch(entry)
+    name, only = (split["inner"] or split["host"] or "", split["port"]) if split else (entry, "")
     if only and only != str(port):
         return False
     if listed := _address(name):
         return listed == address
-    name = name.removeprefix("*")
-    return host.endswith(f".{name.removeprefix('.')}") or host == name
+    name = _ascii(name.removeprefix("*") if name.startswith("*.") else name)
+    if address or not name:
+        return False
+    return host.endswith(name) if name.startswith(".") else f".{host}".endswith(f".{name}")
 
 
-def _with_port(entry: str) -> tuple[str, str]:
-    """The host of an entry without brackets, and its port, "" for any."""
-    if _address(entry):
-        return entry, ""
-    host, colon, port = entry.rpartition(":")
-    if not colon or host.endswith(":"):
-        host, port = entry, ""
-    return host.removeprefix("[").removesuffix("]"), port
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def _ascii(name: str) -> str:
+    """A name as DNS has it (IDNA, RFC 5890), in lower case; unchanged where it is none."""
+    leading, rest = ("." if name.startswith(".") else ""), name.lower().removeprefix(".")
     try:
-        return ipaddress.ip_address(text)
+        return leading + rest.encode("idna").decode("ascii")
+    except UnicodeError:
+        return leading + rest
+
+
+def _address(text: str) -> IPAddress | None:
+    """The address, without its zone; an IPv4-mapped one is that of IPv4."""
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
-def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+def _network(text: str) -> IPNetwork | None:
+    if not text.rpartition("/")[2].isdecimal() or "/" not in text:  # 10.0.0.0/255.0.0.0 is no CIDR
+        return None
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:

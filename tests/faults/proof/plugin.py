@@ -1,13 +1,13 @@
 """A plugin that keeps a file of what tests of faults showed: ``-p tests.faults.proof.plugin``.
 
-What the file has of this commit is not run again, so that an interrupted proof goes on where it
-was. A sample is the same for the same seed.
+What the file has of this commit, and passed, is not run again, so that an interrupted proof goes on
+where it was. A sample is the same for the same seed, of the tests that are left.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
-import os
 import random
 import subprocess
 from collections.abc import Generator
@@ -15,12 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from testbed.variants import variant
+from fixtures.report.recording import error_line
 from tests.faults.injection import ROOT
 from tests.faults.proof.recorder import CURRENT
-from tests.faults.proof.trials import Proof, add, latest, read
+from tests.faults.proof.trials import Proof, add, read
+
+
+@dataclasses.dataclass
+class Ending:
+    """How a test ended: the first line of what failed, "" where nothing did."""
+
+    failure: str = ""
+    skipped: bool = False
+
 
 COMMIT = pytest.StashKey[str]()
+COLLECTED = pytest.StashKey[int]()
+ENDING = pytest.StashKey[Ending]()
+UNKNOWN = "-dirty"
+"""The end of a commit's name where the code is not that of a commit."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,53 +44,69 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--proof-seed", metavar="TEXT", default="", help="the seed (default: today)")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Look up which code is tried: a file of another commit proves nothing of this one."""
+def commit() -> str:
+    """The code that is tried, as git calls it."""
     described = subprocess.run(
-        ["git", "describe", "--always", "--dirty", "--exclude=*"],
+        ["git", "describe", "--always", f"--dirty={UNKNOWN}", "--exclude=*"],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
-    config.stash[COMMIT] = described.stdout.strip()
+    return described.stdout.strip() or f"no-git{UNKNOWN}"
 
 
+def today() -> str:
+    """The day, as YYYY-MM-DD in UTC."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look up which code is tried: a file of another commit proves nothing of this one."""
+    config.stash[COMMIT] = commit()
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is not in the sample, and what was shown already."""
-    chosen = set(_sample(config, [item.nodeid for item in items]))
-    if path := config.getoption("proof"):
-        known = latest(read(path), config.stash[COMMIT])
-        chosen -= {test for test, proof in known.items() if proof.passed}
-    left_out = [item for item in items if item.nodeid not in chosen]
-    items[:] = [item for item in items if item.nodeid in chosen]
-    config.hook.pytest_deselected(items=left_out)
-
-
-def _sample(config: pytest.Config, tests: list[str]) -> list[str]:
+    """Leave out what was shown of this commit already, then what is not in the sample."""
+    config.stash[COLLECTED] = len(items)
+    name, path = config.stash[COMMIT], config.getoption("proof")
+    known = read(path, name) if path and not name.endswith(UNKNOWN) else ()
+    shown = {proof.test for proof in known if proof.passed}
+    left = [item for item in items if test_of(item) not in shown]
     wanted = config.getoption("proof_sample")
-    if wanted is None:
-        return tests
-    seed = config.getoption("proof_seed") or f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
-    return random.Random(seed).sample(sorted(tests), min(wanted, len(tests)))
+    if wanted is not None:
+        seed = config.getoption("proof_seed") or today()
+        names = sorted(map(test_of, left))
+        chosen = set(random.Random(seed).sample(names, min(wanted, len(names))))
+        left = [item for item in left if test_of(item) in chosen]
+    config.hook.pytest_deselected(items=[item for item in items if item not in left])
+    items[:] = left
+
+
+def test_of(item: pytest.Item) -> str:
+    """The test's id, without the group that xdist adds to it."""
+    group = item.get_closest_marker("xdist_group")
+    return item.nodeid.removesuffix(f"@{group.args[0]}") if group else item.nodeid
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Begin the record of a test, and write it once the test has ended."""
     CURRENT.begin()
-    item.stash[FAILED] = ""
+    ending = item.stash[ENDING] = Ending()
     ended = yield
-    if (path := item.config.getoption("proof")) and item.stash[FAILED] != SKIPPED:
+    if (path := item.config.getoption("proof")) and not ending.skipped:
         add(
             path,
             Proof(
-                test=item.nodeid,
+                test=test_of(item),
                 commit=item.config.stash[COMMIT],
-                bed=os.environ.get(variant.VARIABLE, variant.DEFAULT),
-                day=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}",
-                passed=not item.stash[FAILED],
-                failure=item.stash[FAILED],
+                day=today(),
+                collected=item.config.stash[COLLECTED],
+                passed=not ending.failure,
+                failure=ending.failure,
+                faults=tuple(CURRENT.faults),
                 trials=tuple(CURRENT.trials),
                 words=tuple(CURRENT.words),
                 missing=tuple(CURRENT.missing),
@@ -86,20 +115,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     return ended
 
 
-FAILED = pytest.StashKey[str]()
-SKIPPED = "skipped"
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Take down the first line of what failed."""
+    """Note what failed first."""
     report = yield
-    if report.skipped:
-        item.stash[FAILED] = SKIPPED
-    elif report.failed and not item.stash[FAILED]:
-        lines = report.longreprtext.splitlines()
-        errors = [line.removeprefix("E").strip() for line in lines if line.startswith("E ")]
-        item.stash[FAILED] = next(iter(errors or lines), "it failed")[:300]
+    ending = item.stash[ENDING]
+    ending.skipped = ending.skipped or report.skipped
+    if report.failed and not ending.failure:
+        ending.failure = error_line(report.longreprtext)
     return report

@@ -1,30 +1,28 @@
 """What the tests of faults showed, in lines of JSON: each run of the suites, and how each test
-ended. A file grows over several sessions; of a test only what is of the same commit counts."""
+ended. A file grows over several sessions, perhaps over several commits."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from filelock import FileLock
 
 from sixproof import records
 
-NEWLINE = "\n"
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trial:
-    """One run of the suites on a bed.
+    """One run of the suites on a bed, which is a variant's name.
 
     `faults` are those in force, as words of ``faults inject``: none on a healthy bed. `red` are the
-    tests that failed or broke, `unproven` those that proved nothing. `detected` are the seconds
-    that tests took until the first of them had failed (None: none did), `seconds` those of the run
-    from its start to its end. `first_line` is what the run concludes, "" for nothing.
+    tests that failed or broke, `unproven` those that proved nothing. `seconds` is how long the run
+    took, `detected` how long its tests took until the first of them had failed: None where none
+    did, or where several ran at a time. `first_line` is what the run concludes, "" for nothing.
     """
 
+    bed: str
     faults: tuple[str, ...]
     suites: tuple[str, ...]
     passed: int
@@ -37,17 +35,20 @@ class Trial:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proof:
-    """What one test of faults showed. `commit` is that of the code, `bed` the variant, `day` that
-    on which it ran (YYYY-MM-DD). `passed` says that everything it asserts held, `failure` what did
-    not. `words` are what the first line of the conclusion must have, `missing` those that it had
-    not; both are empty where the test asks for none."""
+    """What one test of faults showed, of `collected` that there are.
+
+    `commit` is that of the code, `day` that on which it ran (YYYY-MM-DD). `passed` says that
+    everything it asserts held, `failure` what did not. `faults` are all that it injected, `words`
+    those that the first line of a conclusion must have, `missing` those that it had not.
+    """
 
     test: str
     commit: str
-    bed: str
     day: str
+    collected: int
     passed: bool
     failure: str = ""
+    faults: tuple[str, ...] = ()
     trials: tuple[Trial, ...] = ()
     words: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
@@ -58,9 +59,22 @@ class Proof:
         return tuple(trial for trial in self.trials if trial.faults)
 
     @property
-    def healthy(self) -> tuple[Trial, ...]:
-        """The runs without one: nothing may be red in them."""
-        return tuple(trial for trial in self.trials if not trial.faults)
+    def found(self) -> bool:
+        """Whether a run with a fault in force was red."""
+        return any(trial.red for trial in self.broken)
+
+    @property
+    def visible(self) -> bool:
+        """Whether it injected a fault that a run must show. A test that passed although nothing was
+        red asserts just that: what it injects is harmless alone."""
+        return bool(self.faults) and (self.found or not self.passed)
+
+    @property
+    def alarms(self) -> tuple[Trial, ...]:
+        """The runs that were red without a fault. Where the test passed it made them red itself, by
+        policies of its own for example."""
+        red = tuple(trial for trial in self.trials if trial.red and not trial.faults)
+        return () if self.passed else red
 
 
 def add(path: Path, proof: Proof) -> None:
@@ -70,32 +84,27 @@ def add(path: Path, proof: Proof) -> None:
         OSError: it cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(records.to_json(proof), ensure_ascii=False)
+    line = json.dumps(records.to_json(proof)).encode()
     with FileLock(path.with_suffix(".lock")), path.open("a+b") as stream:
         stream.seek(max(0, stream.tell() - 1))
         unfinished = stream.read(1) not in (b"", b"\n")  # what a killed process left
-        stream.write(f"{NEWLINE * unfinished}{line}\n".encode())
+        stream.write(b"\n" * unfinished + line + b"\n")
 
 
-def read(path: Path) -> tuple[Proof, ...]:
-    """All of a file, in order; nothing where there is none. A line that a killed process left
-    unfinished is passed over.
+def read(path: Path, commit: str) -> tuple[Proof, ...]:
+    """What tests showed of this commit, the last of each test; nothing where there is no file. A
+    line that a killed process left unfinished is passed over.
 
     Raises:
-        RecordError: a line is JSON, but not what `add` writes.
+        RecordError: a line of this commit is not what `add` writes.
     """
-    return tuple(_read(path.read_text(encoding="utf-8").splitlines())) if path.exists() else ()
-
-
-def latest(proofs: Iterable[Proof], commit: str) -> dict[str, Proof]:
-    """By test, the last of this commit."""
-    return {proof.test: proof for proof in proofs if proof.commit == commit}
-
-
-def _read(lines: Iterable[str]) -> Iterator[Proof]:
-    for line in lines:
+    found: dict[str, Proof] = {}
+    for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             value = json.loads(line)
         except ValueError:
             continue
-        yield records.from_json(Proof, value)
+        if isinstance(value, dict) and value.get("commit") == commit:
+            proof = records.from_json(Proof, value)
+            found[proof.test] = proof
+    return tuple(found.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,43 +11,58 @@ import pytest
 from sixproof.errors import RecordError
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
-from tests.faults.proof.page import Totals, main, page
+from tests.faults.proof.__main__ import main
+from tests.faults.proof.page import Totals, page
 from tests.faults.proof.recorder import Recorder
-from tests.faults.proof.trials import Proof, Trial, add, latest, read
+from tests.faults.proof.trials import Proof, Trial, add, read
 from tests.unit.reporting.samples import RUN
 
-HEALTHY = Trial((), ("suites/pods",), 50, (), (), "", 20.0)
-BROKEN = Trial(("I7 --node w",), ("suites/pods",), 40, ("a::t", "a::u"), (), "node w", 30.0, 9.0)
+HEALTHY = Trial("dual", (), ("suites/pods",), 50, (), (), "", 20.0)
+BROKEN = Trial(
+    "dual", ("I7 --node w",), ("suites/pods",), 40, ("a::t", "a::u"), (), "node w", 30.0, 9.0
+)
 FOUND = Proof(
-    "f::found", "c1", "dual", "2026-11-30", True, "", (BROKEN, HEALTHY), ("w", "drops"), ()
+    "f::found",
+    "c1",
+    "2026-11-30",
+    150,
+    True,
+    faults=("I7 --node w",),
+    trials=(BROKEN, HEALTHY),
+    words=("w", "drops"),
 )
 
 
 def test_a_file_grows_and_the_last_of_a_commit_counts(tmp_path: Path) -> None:
     path = tmp_path / "new" / "proof.jsonl"
-    assert read(path) == ()
+    assert read(path, "c1") == ()
     failed = dataclasses.replace(FOUND, passed=False, failure="AssertionError: no")
-    other = dataclasses.replace(FOUND, commit="c2")
+    other = dataclasses.replace(FOUND, commit="c2", failure="torn \u2028 and \udc80")
     for proof in (failed, FOUND, other):
         add(path, proof)
-    assert read(path) == (failed, FOUND, other)
-    assert latest(read(path), "c1") == {"f::found": FOUND}
+    assert read(path, "c1") == (FOUND,)
+    assert read(path, "c2") == (other,)
 
 
-def test_a_line_that_a_killed_process_left_unfinished_is_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("left", [b'{"test": "f::ki', b'{"test": "\xc3', b"[]\n{}"])
+def test_a_line_that_a_killed_process_left_unfinished_is_passed_over(
+    tmp_path: Path, left: bytes
+) -> None:
     """Whoever comes after it begins a line of its own."""
     path = tmp_path / "proof.jsonl"
     add(path, FOUND)
-    path.write_text(path.read_text("utf-8") + '{"test": "f::ki', encoding="utf-8")
-    add(path, FOUND)
-    assert read(path) == (FOUND, FOUND)
+    path.write_bytes(path.read_bytes() + left)
+    second = dataclasses.replace(FOUND, test="f::second")
+    add(path, second)
+    assert read(path, "c1") == (FOUND, second)
 
 
-def test_a_line_of_another_form_is_refused(tmp_path: Path) -> None:
+def test_a_line_of_another_form_is_refused_only_where_it_is_of_this_commit(tmp_path: Path) -> None:
     path = tmp_path / "proof.jsonl"
-    path.write_text('{"test": "f::x", "passed": "yes"}\n', encoding="utf-8")
+    path.write_text('{"test": "f::x", "commit": "c1", "passed": "yes"}\n', encoding="utf-8")
+    assert read(path, "c2") == ()
     with pytest.raises(RecordError):
-        read(path)
+        read(path, "c1")
 
 
 def results(*cases: tuple[str, CaseOutcome]) -> Results:
@@ -54,41 +70,49 @@ def results(*cases: tuple[str, CaseOutcome]) -> Results:
     return Results(RUN, cases=tuple(Case(n, outcome, 2.0) for n, outcome in cases))
 
 
-def test_a_run_is_taken_down_with_the_faults_in_force() -> None:
+def test_a_run_is_recorded_with_the_faults_in_force() -> None:
     """Those that were injected before it or meanwhile, until all are cleared."""
     recorder = Recorder()
-    recorder.begin()
-    recorder.said(["inject", "I1", "--node", "w"])
-    recorder.said(["status"])
+    recorder.command(["inject", "I1", "--node", "w"])
+    recorder.command(["status"])
+    recorder.fault("I2 --node w")
     bad = results(
         ("a::t", CaseOutcome.PASSED), ("a::u", CaseOutcome.FAILED), ("a::v", CaseOutcome.BROKEN)
     )
-    recorder.ran(["suites/mtu"], "I2 --node w", bad, 33.0)
-    recorder.said(["clear"])
-    recorder.ran(["suites/mtu"], "", results(("a::t", CaseOutcome.PASSED)), 11.0)
-    first, second = recorder.trials
+    recorder.run(["suites/mtu"], bad, 33.0)
+    recorder.run(["suites/mtu", "-n", "2"], bad, 33.0)
+    recorder.command(["clear"])
+    recorder.run(["suites/mtu"], results(("a::t", CaseOutcome.PASSED)), 11.0)
+    first, second, last = recorder.trials
     assert first.faults == ("I1 --node w", "I2 --node w")
     assert (first.passed, first.red, first.detected) == (1, ("a::u", "a::v"), 4.0)
-    assert first.seconds == 33.0
-    assert (second.faults, second.red, second.detected) == ((), (), None)
-    recorder.asked(["w", "drops"], "node w: a rule lets it through")
+    assert (first.seconds, second.detected) == (33.0, None)
+    assert (last.faults, last.red, last.detected) == ((), (), None)
+    recorder.expect(["w", "drops"], "node w: a rule lets it through")
     assert (recorder.words, recorder.missing) == (["w", "drops"], ["drops"])
+    assert recorder.faults == ["I1 --node w", "I2 --node w"]
     recorder.begin()
     assert (recorder.trials, recorder.words, recorder.missing) == ([], [], [])
+    assert recorder.faults == []
+
+
+UNSEEN = dataclasses.replace(BROKEN, red=(), first_line="", detected=None)
+ALARM = dataclasses.replace(HEALTHY, red=("a::t",))
 
 
 def test_the_totals_count_what_was_found_named_and_red_without_a_fault() -> None:
-    unseen = dataclasses.replace(BROKEN, red=(), detected=None)
-    alarm = dataclasses.replace(HEALTHY, red=("a::t",))
     missed = dataclasses.replace(
-        FOUND, test="f::missed", passed=False, trials=(unseen, alarm), missing=("drops",)
+        FOUND, test="f::missed", passed=False, trials=(UNSEEN, ALARM), words=()
     )
-    meant = dataclasses.replace(FOUND, test="f::policies", trials=(alarm,), words=())
-    totals = Totals.of((FOUND, missed, meant))
-    assert totals == Totals(3, 2, 2, 1, 2, 1, 2, 1, ("2026-11-30",))
+    no_result = dataclasses.replace(missed, test="f::no-result", trials=())
+    harmless = dataclasses.replace(FOUND, test="f::harmless", trials=(UNSEEN,), words=())
+    policies = dataclasses.replace(FOUND, test="f::policies", faults=(), trials=(ALARM,), words=())
+    wrong = dataclasses.replace(FOUND, test="f::wrong", passed=False, missing=("drops",))
+    totals = Totals.of((FOUND, missed, no_result, harmless, policies, wrong))
+    assert totals == Totals(6, 150, 3, 4, 2, 4, 1, 3, 1)
     assert str(totals) == (
-        "faults found 1 of 2 (50 %), named in the first line 1 of 2 (50 %), false alarms 1 in 2 "
-        "runs without a fault; 2 of 3 (66 %) tests of faults as expected"
+        "faults found 2 of 4 (50 %), named in the first line 1 of 4 (25 %), false alarms 1 in 3 "
+        "runs without a fault; as expected 3 of 6 (50 %), tried 6 of 150 tests of faults"
     )
 
 
@@ -101,21 +125,35 @@ def test_the_page_has_a_row_for_each_test() -> None:
     assert text.startswith("2026-11-30, commit c1: faults found 1 of 1 (100 %)")
     (row,) = [line for line in text.splitlines() if line.startswith("| `")]
     assert row == "| `found` | I7 --node w | dual | 2 | 9 s | node w | **no**: it / was |"
-    assert "median 9, worst 9, of 1 runs; the run itself takes 30 (median)" in text
+    assert "median 9, worst 9, of 1 runs" in text
+    assert "a run takes 30 (median)" in text
 
 
-def test_the_page_is_of_the_last_commit_and_its_status_says_whether_all_is_as_expected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("proofs", "ended", "status"),
+    [
+        ((), 5, 1),
+        ((FOUND,), 0, 0),
+        ((dataclasses.replace(FOUND, commit="c0", passed=False), FOUND), 5, 0),
+        ((dataclasses.replace(FOUND, passed=False),), 1, 1),
+        ((FOUND,), 4, 4),
+        ((dataclasses.replace(FOUND, commit="c0"),), 0, 1),
+    ],
+    ids=["nothing", "all", "another commit", "red", "could not try", "only another commit"],
+)
+def test_the_status_says_whether_all_of_this_commit_is_as_expected(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    proofs: tuple[Proof, ...],
+    ended: int,
+    status: int,
 ) -> None:
+    """pytest's own where it could not try anything; nothing tried is no success."""
     path = tmp_path / "proof.jsonl"
-    assert main([str(path)]) == 1
-    assert "nothing was shown yet" in capsys.readouterr().err
-    add(path, dataclasses.replace(FOUND, commit="c0", passed=False))
-    add(path, FOUND)
-    assert main([str(path)]) == 0
-    assert "commit c1" in capsys.readouterr().out
-    add(path, dataclasses.replace(FOUND, test="f::other", passed=False))
-    assert main([str(path)]) == 1
+    for proof in proofs:
+        add(path, proof)
+    monkeypatch.setattr("tests.faults.proof.__main__.commit", lambda: "c1")
+    assert main([], path, (sys.executable, "-c", f"raise SystemExit({ended})")) == status
 
 
 TESTS = """
@@ -123,7 +161,7 @@ import pytest
 from tests.faults.proof.recorder import CURRENT
 
 def test_good():
-    CURRENT.asked(["w"], "node w")
+    CURRENT.expect(["w"], "node w")
 
 def test_bad():
     assert 1 == 2
@@ -136,14 +174,16 @@ def torn():
 def test_torn(torn):
     pass
 
+@pytest.mark.xdist_group("own-bed")
 def test_skipped():
     pytest.skip("no bed")
 """
 
 
 @pytest.fixture
-def proof_file(pytester: pytest.Pytester) -> Path:
+def proof_file(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the plugin keeps what these tests show."""
+    monkeypatch.setattr("tests.faults.proof.plugin.commit", lambda: "c1")
     pytester.makepyfile(TESTS)
     return pytester.path / "proof.jsonl"
 
@@ -157,28 +197,38 @@ def proved(pytester: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 def test_a_proof_goes_on_where_it_was(pytester: pytest.Pytester, proof_file: Path) -> None:
     """What is shown is not run again; what failed, and what was not asked, is."""
     proved(pytester).assert_outcomes(passed=2, failed=1, errors=1, skipped=1)
-    shown = {one.test.rpartition("::")[2]: one for one in read(proof_file)}
+    shown = {one.test.rpartition("::")[2]: one for one in read(proof_file, "c1")}
     assert {name: one.passed for name, one in shown.items()} == {
         "test_good": True,
         "test_bad": False,
         "test_torn": False,
     }
-    assert shown["test_good"].words == ("w",)
+    assert (shown["test_good"].words, shown["test_good"].collected) == (("w",), 4)
     assert shown["test_bad"].failure == "assert 1 == 2"
     assert shown["test_torn"].failure == "OSError: the end"
-    assert shown["test_bad"].commit
     proved(pytester).assert_outcomes(passed=1, failed=1, errors=1, skipped=1, deselected=1)
 
 
-def test_a_sample_is_the_same_for_the_same_seed(
+def test_changed_files_are_of_no_commit(
+    pytester: pytest.Pytester, proof_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What passed before the next change proves nothing after it."""
+    monkeypatch.setattr("tests.faults.proof.plugin.commit", lambda: "c1-dirty")
+    for _ in range(2):
+        proved(pytester).assert_outcomes(passed=2, failed=1, errors=1, skipped=1)
+
+
+def test_a_sample_is_the_same_for_the_same_seed_and_of_what_is_left(
     pytester: pytest.Pytester, proof_file: Path
 ) -> None:
-    def chosen(seed: str) -> list[str]:
-        listed = proved(
-            pytester, "--collect-only", "-q", "--proof-sample", "2", "--proof-seed", seed
-        )
+    def chosen(seed: str, *more: str) -> list[str]:
+        sample = ("--proof-sample", "2", "--proof-seed", seed)
+        listed = proved(pytester, "--collect-only", "-q", *sample, *more)
         return [line for line in listed.outlines if "::" in line]
 
     assert len(chosen("a")) == 2
     assert chosen("a") == chosen("a")
     assert len({tuple(chosen(seed)) for seed in "abcdef"}) > 1
+    assert chosen("a", "-k", "good") == chosen("b", "-k", "good") != []
+    proved(pytester, "-k", "good")
+    assert not any("good" in test for seed in "abcdef" for test in chosen(seed))

@@ -99,7 +99,7 @@ def test_a_felix_that_lags_is_reported_with_what_it_has_not_done(now: Metrics, w
 
 
 def test_a_felix_that_counts_nothing_shows_nothing() -> None:
-    assert "Felix has no felix_calc_graph" in metrics.lagging(metrics_with(), metrics_with())
+    assert "Felix showed no felix_calc_graph" in metrics.lagging(metrics_with(), metrics_with())
     assert metrics_with(felix_odd="NaN").value("felix_odd") is None
 
 

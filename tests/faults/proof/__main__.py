@@ -1,0 +1,43 @@
+"""``make proof``: runs the tests of faults and keeps what they show, then prints it as a page."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.faults.injection import ROOT
+from tests.faults.proof.page import page
+from tests.faults.proof.plugin import commit
+from tests.faults.proof.trials import read
+
+TRIED = (0, 1, 5)
+"""pytest's status where tests ran, or none was left to run."""
+
+
+def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
+    """Run pytest (the command `run`) with these arguments and print the page of `path`.
+
+    The status is pytest's own where it could not try anything, 1 where something that was tried of
+    this commit is not as expected, or nothing was.
+    """
+    done = subprocess.run([*run, "--proof", str(path), *arguments], cwd=ROOT, check=False)
+    if done.returncode not in TRIED:
+        return done.returncode
+    name = commit()
+    proofs = read(path, name)
+    if not proofs:
+        sys.stderr.write(f"{path}: nothing was shown of commit {name}\n")
+        return 1
+    sys.stdout.write(f"{page(proofs, name)}\n")
+    return 0 if all(proof.passed for proof in proofs) else 1
+
+
+PYTEST = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
+OPTIONS = ("--max-worker-restart", "0", "-o", "testpaths=tests/faults")
+PLUGIN = ("-p", "tests.faults.proof.plugin")
+
+if __name__ == "__main__":
+    file = ROOT / "reports" / "proof.jsonl"
+    sys.exit(main(sys.argv[1:], file, (*PYTEST, *OPTIONS, *PLUGIN)))
