@@ -29,7 +29,7 @@ from sixproof.model import (
     Timing,
 )
 from sixproof.policy import ClusterSnapshot
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, new_nonce
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
@@ -224,7 +224,8 @@ class NewPods:
 
 
 class EstablishedBatch:
-    """TCP connections that are open, with the last byte of their requests unsent until `end`."""
+    """TCP connections that are open, with the last byte of their requests unsent until `end`, a
+    moment of the monotonic clock."""
 
     def __init__(
         self, connectivity: Connectivity, seen: Future[tuple[Observation, ...]], end: float
@@ -293,11 +294,23 @@ class EstablishedFlows:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[EstablishedBatch]:
-        """Connections that are opened now and closed some seconds later."""
-        options = ProbeOptions(HOLD + self._options.timeout, hold=HOLD)
+        """Connections that are opened now and closed some seconds later: every server has got the
+        beginning of its request, all but the last byte, before anything else happens.
+
+        Raises:
+            NotReady: some were not open after half of that time.
+        """
+        # One byte of payload is held back: the header before it is what a server takes note of.
+        options = ProbeOptions(HOLD + self._options.timeout, hold=HOLD, upload=1)
+        flows, nonces = self._connections, [new_nonce() for _ in self._connections]
         with ThreadPoolExecutor(1, thread_name_prefix="held") as thread:
             end = time.monotonic() + HOLD
-            seen = thread.submit(self._probe.measure, self._connections, options)
+            seen = thread.submit(self._probe.measure, flows, options, None, nonces)
+            opened = wait.until(
+                lambda: self._probe.have_arrived(flows, nonces), bool, timeout=HOLD / 2
+            )
+            if not opened.accepted:
+                raise NotReady(f"{len(flows)} connections were not open after {HOLD / 2:.0f} s")
             yield EstablishedBatch(self._connectivity, seen, end)
 
     def must_go_on(self, title: str) -> None:

@@ -89,18 +89,20 @@ class ConnectProbe:
         flows: Sequence[Flow],
         options: ProbeOptions | None = None,
         witnesses: Witnesses | None = None,
+        nonces: Sequence[str] = (),
     ) -> tuple[Observation, ...]:
         """One observation per flow, in the order given.
 
         All sources work at once, all silences wait together; then each server that left a flow
-        unanswered is asked, once, for its side.
+        unanswered is asked, once, for its side. `nonces`, one per flow, are for callers that ask
+        meanwhile which of them have arrived; otherwise they are made here.
         """
         options = options or ProbeOptions()
         witnesses = witnesses or {}
         seen: dict[int, Observation] = {}
         trials: dict[int, _Trial] = {}
         began = time.monotonic()
-        for index, trial in self._try(flows, options).items():
+        for index, trial in self._try(flows, options, nonces).items():
             if isinstance(trial, _Trial):
                 trials[index] = trial
             else:
@@ -134,12 +136,38 @@ class ConnectProbe:
                 seen[i] = one
         return tuple(seen)
 
-    def _try(self, flows: Sequence[Flow], options: ProbeOptions) -> dict[int, _Trial | Observation]:
+    def have_arrived(self, flows: Sequence[Flow], nonces: Sequence[str]) -> bool:
+        """Whether every flow that is being measured with these nonces has reached its server: of a
+        TCP connection whose last byte is held back, whether it is open.
+
+        Raises:
+            InfrastructureError: a server's agent could not be asked.
+        """
+        wanted: dict[str, list[str]] = defaultdict(list)
+        for flow, nonce in zip(flows, nonces, strict=True):
+            wanted[flow.destination.name].append(nonce)
+        servers = {flow.destination.name: flow.destination for flow in flows}
+        asked = [
+            self._agents.ask(
+                server,
+                protocol.Evidence(wanted[name], [], handshakes=False),
+                protocol.EvidenceFound,
+                self._slack,
+            )
+            for name, server in servers.items()
+        ]
+        seen = {arrival.nonce for answer in asked for arrival in answer.result().arrivals}
+        return seen >= set(nonces)
+
+    def _try(
+        self, flows: Sequence[Flow], options: ProbeOptions, nonces: Sequence[str]
+    ) -> dict[int, _Trial | Observation]:
+        nonces = nonces or [new_nonce() for _ in flows]
         rows: dict[str, list[int]] = defaultdict(list)
         for index, flow in enumerate(flows):
             rows[flow.source.name].append(index)
         asked = {
-            name: self._ask_row([flows[i] for i in indices], options)
+            name: self._ask_row([flows[i] for i in indices], options, [nonces[i] for i in indices])
             for name, indices in rows.items()
         }
         outcome: dict[int, _Trial | Observation] = {}
@@ -156,9 +184,9 @@ class ConnectProbe:
         return outcome
 
     def _ask_row(
-        self, flows: Sequence[Flow], options: ProbeOptions
+        self, flows: Sequence[Flow], options: ProbeOptions, nonces: Sequence[str]
     ) -> tuple[list[protocol.FlowSpec], concurrent.futures.Future[protocol.Probed]]:
-        specs = [_spec(flow, options) for flow in flows]
+        specs = [_spec(flow, options, n) for flow, n in zip(flows, nonces, strict=True)]
         request = protocol.Probe(flows=specs)
         timeout = options.timeout + self._slack
         return specs, self._agents.ask(flows[0].source, request, protocol.Probed, timeout)
@@ -252,12 +280,17 @@ def _statement(name: str, future: concurrent.futures.Future[_Stamped], began: fl
     return _Statement(found)
 
 
-def _spec(flow: Flow, options: ProbeOptions) -> protocol.FlowSpec:
+def new_nonce() -> str:
+    """A name for one flow that nobody can guess."""
+    return secrets.token_hex(NONCE // 2)
+
+
+def _spec(flow: Flow, options: ProbeOptions, nonce: str) -> protocol.FlowSpec:
     return protocol.FlowSpec(
         protocol=flow.protocol.value.lower(),
         address=str(flow.address),
         port=flow.port or 0,
-        nonce=secrets.token_hex(NONCE // 2),
+        nonce=nonce,
         timeout=options.timeout,
         upload=options.upload,
         download=options.download,

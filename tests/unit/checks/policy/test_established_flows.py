@@ -10,8 +10,9 @@ import pytest
 
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.connect.settling import NEW_PODS, Settling
+from sixproof.checks.policy import changes
 from sixproof.checks.policy.changes import EstablishedFlows
-from sixproof.errors import InfrastructureError, VerdictError
+from sixproof.errors import InfrastructureError, NotReady, VerdictError
 from sixproof.model import Family, Flow, Observation, Outcome
 from sixproof.probes.connect.probe import ProbeOptions
 from tests.unit.workloads.policy.policy_snapshot_sample import SCENE
@@ -27,13 +28,26 @@ class Network:
         self.outcome = outcome
         self.dialled: dict[Flow, int] = {}
         self.ports: list[int] = []
+        self.options: list[ProbeOptions] = []
+        self.not_yet = 0
+        self.asked: list[Sequence[str]] = []
 
-    def measure(self, flows: Sequence[Flow], options: ProbeOptions) -> tuple[Observation, ...]:
+    def measure(
+        self, flows: Sequence[Flow], options: ProbeOptions, _: object = None, nonces: object = ()
+    ) -> tuple[Observation, ...]:
         """One round."""
         self.ports.append(options.source_port)
+        self.options.append(options)
+        self.nonces = nonces
         return tuple(Observation(f, self._outcome(f), latency=0.001) for f in flows)
 
     measure_again = measure
+
+    def have_arrived(self, flows: Sequence[Flow], nonces: Sequence[str]) -> bool:
+        """Whether all have; not for the first times."""
+        self.asked.append(nonces)
+        assert len(set(nonces)) == len(flows)
+        return len(self.asked) > self.not_yet
 
     def _outcome(self, flow: Flow) -> Outcome:
         self.dialled[flow] = self.dialled.get(flow, 0) + 1
@@ -96,3 +110,25 @@ def test_nothing_is_waited_for_once_a_policy_has_come() -> None:
     with pytest.raises(VerdictError):
         bench.flows.must_go_on("after")
     assert not bench.convergences
+
+
+def test_connections_are_open_before_anything_changes() -> None:
+    """Each by a nonce that its server has seen, with the last byte held back. On a busy node a
+    policy was there before a connection that was to be open when it came."""
+    network = Network({})
+    network.not_yet = 2
+    bench = Bench(network)
+    with bench.flows.held() as held:
+        assert len(network.asked) == 3
+        held.must_end_well("open before")
+    assert list(network.asked[-1]) == network.nonces
+    assert (network.options[-1].hold, network.options[-1].upload) == (changes.HOLD, 1)
+
+
+def test_connections_that_do_not_open_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing changes, and the network is not accused."""
+    monkeypatch.setattr(changes, "HOLD", 0.2)
+    network = Network({})
+    network.not_yet = 10_000
+    with pytest.raises(NotReady, match="were not open after"), Bench(network).flows.held():
+        pytest.fail("the policy came")

@@ -173,6 +173,30 @@ def test_nonces_are_unique() -> None:
     assert len({f.nonce for f in asked.flows}) == 50
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_servers_say_whether_flows_under_way_have_reached_them(arrived: bool) -> None:
+    """Those with the nonces that the caller gave, over both families, in one question a server."""
+    flows = [flow(family) for family in Family]
+    agents = FakeAgents(
+        {
+            "client": fake_agents.client(Event.ECHOED),
+            "echo": fake_agents.witness(arrived=arrived),
+        }
+    )
+    probe = ConnectProbe(agents)
+    seen = probe.measure(flows, ProbeOptions(timeout=1.0), None, ["n4", "n6"])
+    assert [o.nonce for o in seen] == ["n4", "n6"]
+    assert probe.have_arrived(flows, ["n4", "n6"]) is arrived
+    (question,) = [r for _, r in agents.asked if isinstance(r, protocol.Evidence)]
+    assert (question.nonces, question.controls, question.handshakes) == (["n4", "n6"], [], False)
+
+
+def test_a_server_that_cannot_be_asked_leaves_open_whether_flows_have_reached_it() -> None:
+    agents = FakeAgents({"echo": fake_agents.failing(LOST)})
+    with pytest.raises(ChannelLost):
+        ConnectProbe(agents).have_arrived([flow()], ["n"])
+
+
 def test_flow_spec_carries_the_load() -> None:
     """What the agent is asked is what the caller wanted."""
     agents = FakeAgents({"client": fake_agents.client(Event.ECHOED)})
