@@ -20,7 +20,8 @@ class Observation:
     (None: the server was not or could not be asked). `icmp` is the ICMP error that the client's
     kernel received. `untold` are the names of the servers, or backends, that did not report their
     side of it. `stalled` are the seconds for which an agent was too busy to answer (0.0: it was
-    not): another try may succeed. `reason` says in a few words what led to the outcome.
+    not): another try may succeed. `next_hop` is where the kernel of the source, asked for its
+    route, sends packets of the flow. `reason` says in a few words what led to the outcome.
     """
 
     flow: Flow
@@ -37,3 +38,4 @@ class Observation:
     icmp: IcmpError | None = None
     untold: tuple[str, ...] = ()
     stalled: float = 0.0
+    next_hop: IPAddress | None = None

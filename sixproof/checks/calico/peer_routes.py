@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sixproof.agent import protocol
+from sixproof.agent.protocol import RouteSeen
 from sixproof.calico.state import CalicoState
 from sixproof.checks.calico import routes
 from sixproof.checks.calico.routes import ExpectedRoute
-from sixproof.checks.judged import judged, require, seen_and_wrong
+from sixproof.checks.judged import judged, require
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
-from sixproof.kube.api import wait
+from sixproof.kube.api import json_fields, wait
 from sixproof.model import (
     Endpoint,
     EndpointKind,
@@ -19,6 +20,8 @@ from sixproof.model import (
     Flow,
     IPAddress,
     MatrixKind,
+    Observation,
+    Outcome,
     Protocol,
 )
 from sixproof.probes.connect.probe import SLACK, AgentClient
@@ -99,7 +102,7 @@ class PeerRoutes:
                     yield Endpoint(name, EndpointKind.SERVICE, (address,)), address, way
 
     def _require(self, title: str, wanted: Wanted, family: Family) -> None:
-        def look() -> dict[Flow, str]:
+        def look() -> dict[Flow, RouteSeen]:
             answer = self._agents.ask(
                 self._router,
                 protocol.RouteGet([str(address) for _, address, _ in wanted]),
@@ -107,12 +110,20 @@ class PeerRoutes:
                 SLACK,
             ).result()
             return {
-                Flow(self._router, end, address, Protocol.ICMP, question="route"): routes.misled(
-                    seen, way
-                )
-                for seen, (end, address, way) in zip(answer.routes, wanted, strict=True)
+                Flow(self._router, end, address, Protocol.ICMP, question="route"): route
+                for route, (end, address, _) in zip(answer.routes, wanted, strict=True)
             }
 
-        said = wait.until(look, lambda found: not any(found.values()), timeout=self._settle).value
-        asked = judged(MatrixKind.ROUTES, title, *seen_and_wrong(said))
+        def wrong(found: dict[Flow, RouteSeen]) -> dict[Flow, str]:
+            said = (
+                routes.misled(r, way) for r, (_, _, way) in zip(found.values(), wanted, strict=True)
+            )
+            return {flow: why for flow, why in zip(found, said, strict=True) if why}
+
+        found = wait.until(look, lambda found: not wrong(found), timeout=self._settle).value
+        seen = [
+            Observation(flow, Outcome.ALLOWED, next_hop=json_fields.address(route.gateway))
+            for flow, route in found.items()
+        ]
+        asked = judged(MatrixKind.ROUTES, title, seen, wrong(found))
         require(self._recorder, asked, f"Then {title} over {family} lead to nodes")

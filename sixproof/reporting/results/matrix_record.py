@@ -103,6 +103,7 @@ def _cell(seen: Observation, wanted: Expectation | None) -> dict[str, Any]:
             "nonce": seen.nonce,
             "untold": list(seen.untold),
             "stalledSeconds": round(seen.stalled, 3) or None,
+            "nextHop": None if seen.next_hop is None else str(seen.next_hop),
             "icmp": None if seen.icmp is None else _icmp_written(seen.icmp),
             "peerPort": seen.peer_port,
             "expected": [] if wanted is None else sorted(o.value for o in wanted.outcomes),
@@ -184,6 +185,7 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         nonce=cell.get("nonce", ""),
         untold=tuple(cell.get("untold", ())),
         stalled=float(cell.get("stalledSeconds") or 0.0),
+        next_hop=_address(cell["nextHop"]) if cell.get("nextHop") else None,
         icmp=_icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import NodeSeen
-from sixproof.model import EndpointKind, Family, Flow, IPAddress
+from sixproof.model import EndpointKind, Family, Flow, IPAddress, MatrixKind
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
@@ -147,6 +147,13 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         gateway = route.gateway if route else "elsewhere"
         what = f"no route to them but the default route: {pods} leave for {gateway}"
         remedy = f"See why calico-node or the routing daemon on {node} makes no route"
+    drawn = _drawn(situation, node, to)
+
+    def passes(flow: Flow) -> bool:
+        """From elsewhere to one of these pods, or its answers, by this node."""
+        ends = {flow.address, flow.source.address(family)}
+        return bool(drawn & ends) and flow.source.node != flow.destination.node
+
     return Cause(
         "route",
         f"node {node}",
@@ -155,11 +162,22 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: (
-            sends(wrong.observation.flow, node, family, to) and sent(wrong.observation.flow)
+            (sends(wrong.observation.flow, node, family, to) and sent(wrong.observation.flow))
+            or passes(wrong.observation.flow)
         ),
         must=lambda flow: surely_sends(flow, node, family, to) and sent(flow),
-        evidence=tuple(_evidence(situation, node, family, group)),
+        evidence=tuple(_evidence(situation, node, family, group, len(drawn))),
         since=_since(situation, node, group),
+    )
+
+
+def _drawn(situation: Situation, node: str, to: frozenset[IPAddress]) -> frozenset[IPAddress]:
+    """Those of these addresses for which a router outside sends packets to this node."""
+    own = {address for address, holder in situation.holders.items() if holder == node}
+    return frozenset(
+        seen.flow.address
+        for seen in situation.seen_of(MatrixKind.ROUTES)
+        if seen.next_hop in own and seen.flow.address in to
     )
 
 
@@ -172,7 +190,11 @@ def _since(situation: Situation, node: str, group: _WrongWay) -> str:
     return since(before.open == group.way.open)
 
 
-def _evidence(situation: Situation, node: str, family: Family, group: _WrongWay) -> Iterator[str]:
+def _evidence(
+    situation: Situation, node: str, family: Family, group: _WrongWay, drawn: int
+) -> Iterator[str]:
+    if drawn:
+        yield f"it announces them: the router outside sends packets for {drawn} addresses to {node}"
     seen = situation.nodes[node]
     address = min(group.addresses, key=str)
     if _by_rule(group.way):
@@ -215,7 +237,7 @@ RULES = (
         "A node has no route to another node's pods, or one that refuses them",
         "policy rules and all routing tables of the node, for each address that was measured",
         find,
-        ("I10", "R2", "R2F"),
+        ("I10", "R2", "R2F", "B4"),
         "ip-rule(8), ip-route(8)",
     ),
 )

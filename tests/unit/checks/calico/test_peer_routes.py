@@ -16,7 +16,7 @@ from sixproof.calico.state import CalicoState
 from sixproof.checks.calico.peer_routes import PeerRoutes
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, VerdictError
-from sixproof.model import Endpoint, EndpointKind, Family
+from sixproof.model import Endpoint, EndpointKind, Family, Matrix
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
@@ -59,10 +59,11 @@ class Router:
 
 
 class Noted:
-    """Takes what is noted."""
+    """Keeps the matrix that is noted."""
 
-    def matrix(self, *_: object) -> None:
+    def matrix(self, matrix: Matrix, *_: object) -> None:
         """A matrix."""
+        self.noted = matrix
 
 
 RIGHT = {
@@ -73,17 +74,28 @@ RIGHT = {
 }
 
 
-def checks(hops: dict[str, str], state: CalicoState = STATE) -> PeerRoutes:
+def checks(
+    hops: dict[str, str], state: CalicoState = STATE, recorder: Noted | None = None
+) -> PeerRoutes:
     """The checks of a run whose router has these routes."""
     topology = cast(ProbeTopology, dataclasses.make_dataclass("T", ["pods"])(PODS))
     client = cast(AgentClient, Router(hops))
-    return PeerRoutes(client, ROUTER, topology, state, cast(Recorder, Noted()), 0.0)
+    return PeerRoutes(client, ROUTER, topology, state, cast(Recorder, recorder or Noted()), 0.0)
 
 
 def test_every_route_leads_to_its_node() -> None:
     """And those of services to any."""
     checks(RIGHT).must_lead_to_pods(SIX)
     checks(RIGHT).must_lead_to_services(SIX)
+
+
+def test_the_next_hop_is_a_fact_of_each_cell() -> None:
+    """Causes compare it with nodes' addresses; where there is no route there is none."""
+    recorder = Noted()
+    with pytest.raises(VerdictError):
+        checks({"fd00:7::1": "2001:db8::1"}, recorder=recorder).must_lead_to_pods(SIX)
+    hops = {str(o.flow.address): o.next_hop for o in recorder.noted.observations()}
+    assert hops == {"fd00:7::1": ipaddress.ip_address("2001:db8::1"), "fd00:8::1": None}
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,12 @@ from sixproof.errors import Subject
 from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import (
     ClusterFacts,
+    Endpoint,
     EndpointKind,
     Family,
     Flow,
     IcmpError,
+    Matrix,
     MatrixKind,
     NodeFacts,
     Observation,
@@ -135,6 +137,49 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     assert one.headline.startswith("node worker: ")
     assert "IPv6 packets to pods of worker2 end in the blackhole route" in one.headline
     assert any(line.endswith("(answers: Invalid argument)") for line in one.evidence)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_blackhole_route_that_is_announced_explains_what_comes_from_outside(
+    announced: bool,
+) -> None:
+    """B4: a router outside sends packets for another node's pods to the node that drops them; a
+    route that is not announced explains nothing of what comes from there."""
+    lost = [pod for pod in pods() if pod.node == "worker2"]
+    sick = node("worker")
+    holes = [RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1) for pod in lost]
+    sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
+    outside = Endpoint("rack", EndpointKind.OUTSIDE, (ipaddress.ip_address("2001:db8:99::1"),))
+    hop = next(ipaddress.ip_address(a.address) for a in sick.addresses if ":" in a.address)
+    if not announced:
+        hop = ipaddress.ip_address("2001:db8::99")
+    routes, dropped = [], []
+    for pod in lost:
+        address = pod.address(SIX)
+        assert address is not None
+        asked = Flow(outside, pod, address, Protocol.ICMP, question="route")
+        routes.append(Observation(asked, Outcome.ALLOWED, next_hop=hop))
+        dialled = Flow(outside, pod, address, Protocol.TCP, 8080)
+        dropped.append(Observation(dialled, Outcome.DROPPED))
+    led = judged(MatrixKind.ROUTES, "led", routes, {o.flow: "via another node" for o in routes})
+    reached = Matrix.of("reached", dropped)
+    results = Results(
+        RUN,
+        cases=(Case("t.py::t", CaseOutcome.FAILED),),
+        matrices=(
+            Measured(*led, "t.py::t"),
+            Measured(reached, dict.fromkeys(reached.cells, OPEN), "t.py::t"),
+        ),
+        examination=examined({"worker": sick}),
+    )
+    found = conclude(results).every
+    told = [one for one in found if "IPv6 packets to pods of worker2 end in" in one.headline]
+    assert bool(told) is announced
+    if announced:
+        assert len(found) == 1
+        assert f"the router outside sends packets for {len(lost)} addresses to worker" in "\n".join(
+            told[0].evidence
+        )
 
 
 def test_a_route_that_is_missing_is_distinguished_from_one_that_all_lack() -> None:
