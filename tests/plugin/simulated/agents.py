@@ -132,7 +132,10 @@ class Agent:
             return protocol.FlowResult(
                 flow.nonce, Event.ECHOED, "exchange", latency=LATENCY, sent=1
             )
-        return protocol.FlowResult(flow.nonce, **self._outcome(flow))
+        outcome = self._outcome(flow)
+        if outcome["event"] == Event.ECHOED:
+            self._network.arrived.add(flow.nonce)
+        return protocol.FlowResult(flow.nonce, **outcome)
 
     def _outcome(self, flow: protocol.FlowSpec, size: int = 0) -> dict[str, Any]:
         """The fields of a flow's result."""
@@ -172,7 +175,12 @@ class Agent:
             else protocol.ControlResult(c.protocol, c.address, c.port, Event.RESET, "ECONNREFUSED")
             for c in request.controls
         ]
-        return protocol.EvidenceFound([], [], controls, 0.0, 3600.0)
+        arrivals = [
+            protocol.Arrival(nonce, "tcp", "192.0.2.1", 40000, "192.0.2.2", 8080, 0.0)
+            for nonce in request.nonces
+            if nonce in self._network.arrived
+        ]
+        return protocol.EvidenceFound(arrivals, [], controls, 0.0, 3600.0)
 
     def _transfer(self, request: protocol.Transfer) -> protocol.Transferred:
         results = [self._carried(flow) for flow in request.flows]

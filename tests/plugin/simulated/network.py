@@ -105,7 +105,8 @@ class Network:
     """Routes, kube-proxy and policies. `faults` are what the network does wrong; `enforces` is
     whether anybody enforces policies, `masks` whether pods leave their pools under their node's
     address (None: as natOutgoing says), `tunnels` whether routes between nodes lead into them,
-    `sysctls` what nodes report of their kernels, if anything."""
+    `sysctls` what nodes report of their kernels, if anything. `arrived` are the nonces of flows
+    that reached a server."""
 
     def __init__(self, objects: Objects, nodes: list[Manifest]) -> None:
         self.objects = objects
@@ -113,6 +114,7 @@ class Network:
         self.enforces = True
         self.proxied = True
         self.sysctls: dict[str, str] = {}
+        self.arrived: set[str] = set()
         self.masks: bool | None = None
         self.tunnels = True
         self.felix = Felix(objects)
