@@ -70,6 +70,8 @@ def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> 
 def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
     """What is wrong with a kernel's answer, "" where nothing is."""
     if seen.error:
+        if seen.error == "EINVAL":
+            return f"a blackhole route drops packets to {seen.address} ({seen.error})"
         return f"the kernel has no route to {seen.address}: {seen.error}"
     sentence = f"packets to {seen.address} go by {seen.device or 'no device'}" + (
         f" via {seen.gateway}" if seen.gateway else ""

@@ -122,8 +122,8 @@ def rule(
     if event == Event.NO_ROUTE:
         if server_evidence.silent_because and flow.source.kind is EndpointKind.HOST:
             # a pod that is gone takes its routes along, on its own node
-            return _unknown_server(f"the source has no route ({said})", server_evidence)
-        return FlowVerdict(Outcome.UNROUTABLE, f"the source has no route: {said}")
+            return _unknown_server(f"{no_route(result.error)} ({said})", server_evidence)
+        return FlowVerdict(Outcome.UNROUTABLE, f"{no_route(result.error)}: {said}")
     if event == Event.TOO_BIG:
         return FlowVerdict(Outcome.TOO_BIG, f"larger than the known path MTU: {said}")
     if event == Event.CORRUPTED:
@@ -135,6 +135,12 @@ def rule(
             )
         return FlowVerdict(Outcome.CORRUPTED, f"closed before the answer was complete: {said}")
     return FlowVerdict(Outcome.UNKNOWN, f"the client could not try: {said}")
+
+
+def no_route(error: str) -> str:
+    """What a kernel's refusal to send says of its routes: of an error (``EINVAL``) by name."""
+    blackhole = error == "EINVAL"  # ip-route(8): packets are silently dropped, the sender gets this
+    return "a blackhole route of the source drops it" if blackhole else "the source has no route"
 
 
 def received_error(flow: Flow, result: protocol.FlowResult) -> str:

@@ -16,7 +16,7 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.model import Endpoint, Family, IPAddress, host_literal
 from sixproof.probes.connect.icmp import icmp_error
-from sixproof.probes.connect.verdict import STALL_SHARE
+from sixproof.probes.connect.verdict import STALL_SHARE, no_route
 from sixproof.probes.dns.message import DnsAnswer, DnsQuestion, MalformedAnswer, decode
 
 
@@ -204,7 +204,7 @@ def rule(
         reason = f"refused ({said}): nothing listens, or a filter rejects"
         return DnsOutcome.UNREACHABLE, reason, None
     if event == Event.NO_ROUTE:
-        return DnsOutcome.UNREACHABLE, f"the source has no route: {said}", None
+        return DnsOutcome.UNREACHABLE, f"{no_route(reply.error)}: {said}", None
     if event in (Event.UNREACHABLE, Event.TOO_BIG):
         return DnsOutcome.UNREACHABLE, said, None
     if event == Event.CLOSED:

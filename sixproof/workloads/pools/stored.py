@@ -48,7 +48,7 @@ def _said(pool: OwnPool, found: Manifest) -> str:
         for field, wanted in made.items()
         if (spec.get(field) or None) != (wanted or None)
     )
-    return f"{differ}, as the run made it" if differ else ""
+    return f"{differ}, with which the run created it" if differ else ""
 
 
 def _shown(value: object) -> str:

@@ -153,7 +153,7 @@ SCENES = (
         "blackhole route on the client",
         every(U),
         own_route="blackhole",
-        because="source has no route",
+        because="a blackhole route of the source drops it: EINVAL",
     ),
     Scene(
         "unreachable route on the client", every(U), own_route="unreachable", because="EHOSTUNREACH"

@@ -13,6 +13,7 @@ from sixproof.agent.protocol import RouteSeen, RoutesSeen
 from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.nodes import CalicoNode
 from sixproof.calico.state import CalicoState
+from sixproof.checks.calico import routes
 from sixproof.checks.calico.peer_routes import PeerRoutes
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, VerdictError
@@ -110,6 +111,14 @@ def test_a_pod_without_a_route_or_behind_another_node_is_named(hop: str, words: 
     with pytest.raises(VerdictError) as caught:
         checks({**RIGHT, "fd00:8::1": hop}).must_lead_to_pods(SIX)
     assert words in str(caught.value)
+
+
+def test_a_blackhole_route_is_named_as_such() -> None:
+    """The kernel answers EINVAL where it drops packets."""
+    seen = RouteSeen("fd00:8::1", error="EINVAL")
+    assert routes.misled(seen, routes.ExpectedRoute()) == (
+        "a blackhole route drops packets to fd00:8::1 (EINVAL)"
+    )
 
 
 def test_a_range_that_leads_to_no_node_is_named() -> None:

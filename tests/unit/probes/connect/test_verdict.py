@@ -340,6 +340,14 @@ ERRORS = (
         error="ENETUNREACH",
     ),
     Case(
+        "a blackhole route of its own",
+        Event.NO_ROUTE,
+        Outcome.UNROUTABLE,
+        "a blackhole route of the source drops it: EINVAL",
+        LOST,
+        error="EINVAL",
+    ),
+    Case(
         "larger than the MTU",
         Event.TOO_BIG,
         Outcome.TOO_BIG,
@@ -402,7 +410,7 @@ def test_a_host_without_a_route_to_a_pod_that_cannot_be_asked_proves_nothing() -
     gone = verdict.rule(asking, spec(), result, LOST, 0.0)
     there = verdict.rule(asking, spec(), result, LISTENS, 0.0)
     assert gone.outcome is Outcome.UNKNOWN
-    assert "no route (EINVAL), and the server's side is unknown" in gone.reason
+    assert "drops it (EINVAL), and the server's side is unknown" in gone.reason
     assert there.outcome is Outcome.UNROUTABLE
 
 

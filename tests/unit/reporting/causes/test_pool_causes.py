@@ -77,7 +77,7 @@ def concluded(results: Results) -> Conclusion:
 
 def test_pods_of_several_nodes_are_one_conclusion() -> None:
     """L5: the pool is named, not a pod on each node."""
-    said = "blockSize is 124 instead of 125, as the run made it"
+    said = "blockSize is 124 instead of 125, with which the run created it"
     pods = [pod(node, number) for number, node in enumerate(NODES, 1)]
     one = concluded(run(pods, changed(said)))
     assert one.headline == f"IPPool {POOL}: {said} (since the run began). See who writes it."

@@ -49,7 +49,7 @@ def test_pools_that_stand_as_they_were_made_are_no_finding() -> None:
             Purpose.MASKED,
             {"assignmentMode": "Automatic", "nodeSelector": "all()"},
             "nodeSelector is all() instead of !all(), assignmentMode is Automatic instead of "
-            "Manual, as the run made it",
+            "Manual, with which the run created it",
         ),
         (Purpose.SEGMENT, {"nodeSelector": "all()"}, "instead of kubernetes.io/hostname == "),
         (Purpose.DISABLED, {"disabled": False}, "disabled is false instead of true"),
