@@ -26,9 +26,9 @@ def find(situation: Situation) -> Iterator[Cause]:
             elif seen.addresses and not seen.cut:
                 what = (
                     f"no device has its InternalIP {address}: {Family.of(address)} packets "
-                    f"between it and other nodes are lost"
+                    f"between {node} and other nodes are lost"
                 )
-                remedy = f"Give it back (ip address add), and see what took it from {node}"
+                remedy = "Add it again (ip address add), and see what took it away"
                 shown = Confidence.SHOWN if before else Confidence.FITS
                 yield _cause(node, address, what, remedy, since(False) if before else "", shown)
 
@@ -50,7 +50,8 @@ def _unusable(held: AddressHeld) -> tuple[str, str] | None:
         return (
             f"its InternalIP {held.address} on {held.device} is tentative: duplicate address "
             f"detection has not ended, and the kernel does not use it yet",
-            "See whether the link is up and carries Neighbor Solicitations",
+            f"See net.ipv6.conf.{held.device}.dad_transmits (a second each), and whether the link "
+            f"is up",
         )
     if "deprecated" in held.flags or held.preferred == 0:
         return (

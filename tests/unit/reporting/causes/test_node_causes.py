@@ -44,8 +44,8 @@ def test_an_address_that_was_taken_from_a_node_is_named() -> None:
     """I24: since when, and over which family alone."""
     (one,) = concluded_with(held()[:1]).every
     assert one.headline.startswith(
-        f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between it and other "
-        f"nodes are lost (since the run began). Give it back"
+        f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between {FIRST} and "
+        f"other nodes are lost (since the run began). Add it again"
     )
     assert one.causes[0].families == (SIX,)
 
