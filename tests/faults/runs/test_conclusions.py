@@ -105,13 +105,6 @@ CASES = (
         (),
         "ready",
     ),
-    Case(
-        "A5 --pod {pod}",
-        f"{MESH} --six-connect-timeout 1",
-        ("NODE", "the probe agents (python) there were late by up to"),
-        (),
-        "ready",
-    ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case(
