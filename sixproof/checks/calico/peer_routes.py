@@ -102,28 +102,25 @@ class PeerRoutes:
                     yield Endpoint(name, EndpointKind.SERVICE, (address,)), address, way
 
     def _require(self, title: str, wanted: Wanted, family: Family) -> None:
-        def look() -> dict[Flow, RouteSeen]:
-            answer = self._agents.ask(
-                self._router,
-                protocol.RouteGet([str(address) for _, address, _ in wanted]),
-                protocol.RoutesSeen,
-                SLACK,
-            ).result()
-            return {
-                Flow(self._router, end, address, Protocol.ICMP, question="route"): route
-                for route, (end, address, _) in zip(answer.routes, wanted, strict=True)
-            }
+        flows = [
+            Flow(self._router, end, address, Protocol.ICMP, question="route")
+            for end, address, _ in wanted
+        ]
+        request = protocol.RouteGet([str(address) for _, address, _ in wanted])
 
-        def wrong(found: dict[Flow, RouteSeen]) -> dict[Flow, str]:
-            said = (
-                routes.misled(r, way) for r, (_, _, way) in zip(found.values(), wanted, strict=True)
+        def look() -> list[RouteSeen]:
+            return (
+                self._agents.ask(self._router, request, protocol.RoutesSeen, SLACK).result().routes
             )
-            return {flow: why for flow, why in zip(found, said, strict=True) if why}
 
-        found = wait.until(look, lambda found: not wrong(found), timeout=self._settle).value
+        def misled(seen: list[RouteSeen]) -> list[str]:
+            return [routes.misled(r, way) for r, (_, _, way) in zip(seen, wanted, strict=True)]
+
+        found = wait.until(look, lambda now: not any(misled(now)), timeout=self._settle).value
         seen = [
             Observation(flow, Outcome.ALLOWED, next_hop=json_fields.address(route.gateway))
-            for flow, route in found.items()
+            for flow, route in zip(flows, found, strict=True)
         ]
-        asked = judged(MatrixKind.ROUTES, title, seen, wrong(found))
+        wrong = {flow: why for flow, why in zip(flows, misled(found), strict=True) if why}
+        asked = judged(MatrixKind.ROUTES, title, seen, wrong)
         require(self._recorder, asked, f"Then {title} over {family} lead to nodes")

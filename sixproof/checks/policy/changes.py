@@ -29,7 +29,8 @@ from sixproof.model import (
     Timing,
 )
 from sixproof.policy import ClusterSnapshot
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, new_nonce
+from sixproof.probes.connect.payload import new_nonce
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category
@@ -305,7 +306,7 @@ class EstablishedFlows:
         flows, nonces = self._connections, [new_nonce() for _ in self._connections]
         with ThreadPoolExecutor(1, thread_name_prefix="held") as thread:
             end = time.monotonic() + HOLD
-            seen = thread.submit(self._probe.measure, flows, options, None, nonces)
+            seen = thread.submit(self._probe.measure, flows, options, nonces=nonces)
             opened = wait.until(
                 lambda: self._probe.have_arrived(flows, nonces), bool, timeout=HOLD / 2
             )

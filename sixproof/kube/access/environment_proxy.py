@@ -7,12 +7,12 @@ beside addresses.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import re
 import urllib.parse
 from collections.abc import Mapping
 
+from sixproof.kube.api import json_fields
 from sixproof.model import IPAddress, IPNetwork
 
 _PORTS = {"http": 80, "https": 443}
@@ -82,17 +82,10 @@ def _ascii(name: str) -> str:
 
 def _address(text: str) -> IPAddress | None:
     """The address, without its zone; an IPv4-mapped one is that of IPv4."""
-    try:
-        address = ipaddress.ip_address(text.partition("%")[0])
-    except ValueError:
-        return None
+    address = json_fields.address(text.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address
 
 
 def _network(text: str) -> IPNetwork | None:
-    if not text.rpartition("/")[2].isdecimal() or "/" not in text:  # 10.0.0.0/255.0.0.0 is no CIDR
-        return None
-    try:
-        return ipaddress.ip_network(text, strict=False)
-    except ValueError:
-        return None
+    _, slash, length = text.rpartition("/")  # 10.0.0.0/255.0.0.0 is no CIDR
+    return json_fields.network(text) if slash and length.isdecimal() else None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import http
 import http.client
 import json
 import re
@@ -83,10 +82,8 @@ def refusal(
 
 def _phrase(status: int) -> str:
     """What to say of an answer without text: HTTP's own words (RFC 9110), where it has any."""
-    try:
-        return f"{http.HTTPStatus(status).phrase}, no reason given"
-    except ValueError:
-        return "no reason given"
+    phrase = http.client.responses.get(status)
+    return f"{phrase}, no reason given" if phrase else "no reason given"
 
 
 _OTHER = (

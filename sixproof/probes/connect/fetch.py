@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import secrets
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -13,7 +12,7 @@ from sixproof.agent.protocol import Event
 from sixproof.errors import AgentError, InfrastructureError, brief
 from sixproof.model import Endpoint, Flow, IPAddress, Observation, Outcome, Protocol
 from sixproof.probes.connect import verdict
-from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.payload import new_nonce
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.connect.verdict import ServerEvidence
 
@@ -88,7 +87,7 @@ class PageProbe:
                 protocol=flow.protocol.value.lower(),
                 address=str(flow.address),
                 port=flow.port or 0,
-                nonce=secrets.token_hex(NONCE // 2),
+                nonce=new_nonce(),
                 timeout=timeout,
                 path=flow.question.removeprefix(GET),
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from sixproof.agent.wire import Seal
 from sixproof.model import Family
 
@@ -11,6 +13,11 @@ IP_HEADER = {Family.IPV4: 20, Family.IPV6: 40}
 UDP_HEADER = 8
 NONCE = 16
 """Characters of a nonce."""
+
+
+def new_nonce() -> str:
+    """A name for one flow that nobody can guess."""
+    return secrets.token_hex(NONCE // 2)
 
 
 def request_line_length(upload: int, download: int = 0) -> int:

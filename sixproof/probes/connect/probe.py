@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import dataclasses
-import secrets
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -16,7 +15,7 @@ from sixproof.agent.protocol import Event
 from sixproof.errors import AgentError, InfrastructureError
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import verdict
-from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.payload import new_nonce
 from sixproof.probes.connect.verdict import ServerEvidence
 
 A = TypeVar("A")
@@ -278,11 +277,6 @@ def _statement(name: str, future: concurrent.futures.Future[_Stamped], began: fl
         ages = f"started {found.uptime:.1f} s ago, the flows {at - began:.1f} s ago"
         return _Statement(found, f"{name}: the agent {ages}")
     return _Statement(found)
-
-
-def new_nonce() -> str:
-    """A name for one flow that nobody can guess."""
-    return secrets.token_hex(NONCE // 2)
 
 
 def _spec(flow: Flow, options: ProbeOptions, nonce: str) -> protocol.FlowSpec:

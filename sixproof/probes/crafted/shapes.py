@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sixproof.agent.wire import payload
 from sixproof.model import Endpoint, Family
-from sixproof.probes.connect.payload import NONCE, largest_udp_payload
+from sixproof.probes.connect.payload import largest_udp_payload, new_nonce
 from sixproof.probes.crafted import capture
 from sixproof.probes.crafted.capture import Cut, Ends
 from sixproof.probes.crafted.probe import CraftedPacket, CraftedTarget
@@ -224,7 +224,7 @@ def _shot(
     upload: int = UPLOAD,
     final: object = None,
 ) -> CraftedPacket:
-    nonce = secrets.token_hex(NONCE // 2)
+    nonce = new_nonce()
     source_port = 20000 + secrets.randbelow(10000)
     source = target.source.address(target.family)
     if source is None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sixproof.agent import protocol
 from sixproof.errors import AgentError, InfrastructureError
-from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.payload import new_nonce
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.dns import verdict as dns_verdict
 from sixproof.probes.dns.message import encode
@@ -72,7 +72,7 @@ def _message(query: DnsQuery, number: int, timeout: float) -> protocol.Message:
         protocol=query.transport.value.lower(),
         address=str(query.server.address),
         port=query.server.port(query.transport),
-        nonce=secrets.token_hex(NONCE // 2),
+        nonce=new_nonce(),
         timeout=timeout,
         attempts=ATTEMPTS,
         payload=base64.b64encode(encode(query.question, number)).decode(),

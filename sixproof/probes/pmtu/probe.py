@@ -16,7 +16,7 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import InfrastructureError
 from sixproof.model import Endpoint, Family, Flow, IPAddress, Protocol
-from sixproof.probes.connect.payload import NONCE
+from sixproof.probes.connect.payload import NONCE, new_nonce
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.pmtu.chance import LostDatagram, lost_by_chance
 from sixproof.probes.pmtu.path import Ask, Overhead, Path, PathTopology, path, questions
@@ -310,7 +310,7 @@ class PathProbe:
             protocol=Protocol.TCP.value.lower(),
             address=str(flow.address),
             port=flow.port or 0,
-            nonce=secrets.token_hex(NONCE // 2),
+            nonce=new_nonce(),
             timeout=self._tcp_timeout,
             upload=BULK,
             download=BULK,

@@ -33,7 +33,7 @@ class Network:
         self.asked: list[Sequence[str]] = []
 
     def measure(
-        self, flows: Sequence[Flow], options: ProbeOptions, _: object = None, nonces: object = ()
+        self, flows: Sequence[Flow], options: ProbeOptions, nonces: object = ()
     ) -> tuple[Observation, ...]:
         """One round."""
         self.ports.append(options.source_port)
