@@ -14,6 +14,9 @@ from sixproof.agent.server.log import Log
 
 IDLE_LIMIT = 120.0
 """Seconds that a server connection may last."""
+MOST_UNIDENTIFIED = 1024
+"""Connections of one port that have not sent a line of this run; a probe sends it at once. One more
+ends the oldest, so that strangers cannot fill the agent."""
 IP_PKTINFO, IPV6_RECVPKTINFO, IPV6_PKTINFO = 8, 49, 50
 
 
@@ -34,22 +37,30 @@ def answer_line(header: wire.Header, intact: bool, peer: typing.Any, download: i
 class EchoStream(asyncio.Protocol):
     """One TCP connection of the server."""
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, unidentified: dict[EchoStream, None]) -> None:
         self.log = log
+        self.unidentified = unidentified
         self.buffer = bytearray()
         self.header: wire.Header | None = None
         self.transport: typing.Any = None
         self.watch: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Start the idle clock."""
+        """Start the idle clock. Of too many that did not say who they are, the oldest goes."""
         self.transport = transport
+        if len(self.unidentified) >= MOST_UNIDENTIFIED:
+            oldest = next(iter(self.unidentified))
+            del self.unidentified[oldest]
+            self.log.foreign["tcp"] += not oldest.buffer  # the others are counted as they end
+            oldest.transport.abort()
+        self.unidentified[self] = None
         self.watch = asyncio.get_running_loop().call_later(IDLE_LIMIT, self.transport.abort)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
         """Stop the idle clock. Who said something and no line of this run is foreign."""
         if self.watch:
             self.watch.cancel()
+        self.unidentified.pop(self, None)
         if self.buffer and self.header is None:
             self.log.foreign["tcp"] += 1
 
@@ -66,6 +77,7 @@ class EchoStream(asyncio.Protocol):
             if self.header is None:
                 self.transport.abort()
                 return
+            self.unidentified.pop(self, None)
             del self.buffer[: end + 1]
             peer, local = (self.transport.get_extra_info(n) for n in ("peername", "sockname"))
             self.log.note(self.header.nonce, "tcp", peer, local)
@@ -111,8 +123,9 @@ class EchoStreams(EchoPort):
     async def open(self) -> None:
         """Accept connections."""
         loop = asyncio.get_running_loop()
+        unidentified: dict[EchoStream, None] = {}
         self.server = await loop.create_server(
-            lambda: EchoStream(self.log), sock=self.sock, backlog=1024
+            lambda: EchoStream(self.log, unidentified), sock=self.sock, backlog=1024
         )
 
     def close(self) -> None:

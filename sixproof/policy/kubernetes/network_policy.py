@@ -102,13 +102,13 @@ def _peer(field: Field, namespace: str, context: Context) -> tuple[str, PeerTest
 
 
 def _block(field: Field, context: Context) -> tuple[str, PeerTest]:
-    """A block. The API server takes bits beyond the prefix (up to 1.33 always, later in policies
-    that exist already, KEP-4858), and providers mask them; `audit` reports them."""
+    """A block, as the API server's legacy validation reads it; `audit` reports what strict
+    validation (KEP-4858) would refuse."""
     found = field.fields("cidr", "except")
-    cidr = read_cidr(found.need("cidr"), masked=True)
+    cidr = read_cidr(found.need("cidr"), legacy=True)
     excepted = []
     for item in found.list("except"):
-        network = read_cidr(item, masked=True)
+        network = read_cidr(item, legacy=True)
         same = network.version == cidr.version
         inside = same and int(network.network_address) & int(cidr.netmask) == int(
             cidr.network_address

@@ -23,7 +23,7 @@ from sixproof.policy.manifests.manifest_compiler import (
 )
 from sixproof.policy.manifests.pitfalls import pitfalls
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at
-from sixproof.policy.snapshot.networks import CidrError, Flaw, read_cidr
+from sixproof.policy.snapshot.networks import CidrError, Flaw, has_padded_octets, read_cidr
 from sixproof.policy.snapshot.snapshot import ClusterSnapshot
 
 FLAWS = {
@@ -31,6 +31,7 @@ FLAWS = {
     for flaw, title in (
         (Flaw.UNPARSEABLE, "A network is written as an address and a prefix length"),
         (Flaw.HOST_BITS, "A network has no bits set beyond its prefix"),
+        (Flaw.LEADING_ZEROS, "A network has no leading zeros"),
         (Flaw.MAPPED, "An IPv4 network is not written as an IPv4-mapped IPv6 network"),
     )
 }
@@ -77,6 +78,7 @@ _LISTS = frozenset({"podSubnet", "serviceSubnet", "serviceCIDR"})
 _REMEDIES = {
     Flaw.UNPARSEABLE: "write hexadecimal groups and a prefix length, as in 2001:db8::/48",
     Flaw.HOST_BITS: "clear the bits beyond the prefix",
+    Flaw.LEADING_ZEROS: "drop the zeros",
     Flaw.MAPPED: "write the IPv4 network",
 }
 
@@ -192,24 +194,30 @@ def _cidrs(value: object) -> Iterator[Finding]:
             try:
                 read_cidr(Field(text.strip(), leaf.field.path), bare=leaf.key in _BARE)
             except CidrError as bad:
-                yield _bad_cidr(value, bad)
+                yield _bad_cidr(value, text.strip(), bad)
 
 
-def _bad_cidr(value: object, bad: CidrError) -> Finding:
-    """A NetworkPolicy with bits beyond a prefix is still valid, up to Kubernetes 1.33 and where it
-    exists already (KEP-4858)."""
-    taken = bad.flaw is Flaw.HOST_BITS and _masked(value)
+def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
+    """A NetworkPolicy that strict validation (KEP-4858) would refuse is valid up to Kubernetes
+    1.34, with a warning. Calico's parser knows no octets with leading zeros: of the peer nothing
+    is left then, and the rule allows every address."""
+    taken = bad.flaw is not Flaw.UNPARSEABLE and _is_network_policy(value)
+    seen = bad.reason
+    if taken:
+        seen += ": the API up to 1.34 takes it, and it is read so"
+    open_to_all = taken and has_padded_octets(text)
+    if open_to_all:
+        allowed = "what it excepts" if ".except" in bad.path else "every address"
+        seen += f", but Calico cannot read it and the rule then allows {allowed}"
     return FLAWS[bad.flaw].found(
-        severity=Severity.WARNING if taken else Severity.ERROR,
+        severity=Severity.WARNING if taken and not open_to_all else Severity.ERROR,
         subject=_place(value, bad.path),
-        seen=f"{bad.reason}: the API up to 1.33 takes it, and it is read so"
-        if taken
-        else bad.reason,
+        seen=seen,
         remedy=_REMEDIES[bad.flaw],
     )
 
 
-def _masked(value: object) -> bool:
+def _is_network_policy(value: object) -> bool:
     return _group(value) == KUBERNETES_GROUP and text_at(value, "kind") == "NetworkPolicy"
 
 
@@ -219,7 +227,7 @@ def _families(value: object, *keys: str) -> frozenset[Family]:
     for leaf in leaves(value):
         if leaf.key in keys and isinstance(leaf.field.value, str):
             try:
-                found.add(Family.of(read_cidr(leaf.field, bare=True, masked=True)))
+                found.add(Family.of(read_cidr(leaf.field, bare=True, legacy=True)))
             except CidrError:
                 continue
     return frozenset(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import ipaddress
+import re
 from collections.abc import Iterable
 
 from sixproof.errors import ManifestError
@@ -17,7 +18,14 @@ class Flaw(enum.StrEnum):
 
     UNPARSEABLE = "cidr-unparseable"
     HOST_BITS = "cidr-host-bits"
+    LEADING_ZEROS = "cidr-leading-zeros"
     MAPPED = "cidr-ipv4-mapped"
+
+
+_IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
+_ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])", re.ASCII)
+_MAPPED_BITS = 96
+"""The prefix of IPv4-mapped addresses (RFC 4291 section 2.5.5.2)."""
 
 
 class CidrError(ManifestError):
@@ -28,37 +36,64 @@ class CidrError(ManifestError):
         super().__init__(path, reason)
 
 
-def read_cidr(field: Field, *, bare: bool = False, masked: bool = False) -> IPNetwork:
-    """The network here. With `bare`, an address without prefix length is a host prefix; with
-    `masked`, bits beyond the prefix are cleared instead of refused.
+def read_cidr(field: Field, *, bare: bool = False, legacy: bool = False) -> IPNetwork:
+    """The network here. With `bare`, an address without prefix length is a host prefix.
+
+    With `legacy` it is read as the API server's legacy validation reads a NetworkPolicy (KEP-4858;
+    Kubernetes 1.34 takes all of it, with a warning): bits beyond the prefix are cleared, leading
+    zeros dropped, and an IPv4-mapped network is the IPv4 one.
 
     Text that is valid and not canonical (capitals, zeros written out) is taken as what it means.
 
     Raises:
-        ManifestError: no CIDR, bits set beyond the prefix (Kubernetes' strict CIDR validation,
-            KEP-4858, and Calico's own), or an IPv4-mapped IPv6 address.
+        ManifestError: no CIDR. Without `legacy`, also what strict validation refuses, of
+            Kubernetes (KEP-4858) and of Calico's own resources: bits set beyond the prefix,
+            leading zeros, an IPv4-mapped IPv6 address.
     """
     text = field.text()
     address_text, slash, length = text.partition("/")
+    plain = _without_zeros(address_text)
     try:
-        address = ipaddress.ip_address(address_text)
+        address = ipaddress.ip_address(plain)
     except ValueError:
         raise CidrError(
             field.place, f"{shown(text)} is not a CIDR: {_why(address_text)}", Flaw.UNPARSEABLE
         ) from None
     if not slash and bare:
         length = str(address.max_prefixlen)
-    _check_prefix(field, address, length)
-    network = ipaddress.ip_network(f"{address}/{length}", strict=False)
+    bits = _prefix(field, address, length)
+    network = ipaddress.ip_network(f"{address}/{bits}", strict=False)
     if address.version == 6 and address.ipv4_mapped is not None:
-        reason = (
-            f"{shown(text)} is an IPv4-mapped address: no packet carries it, write the IPv4 one"
-        )
-        raise CidrError(field.place, reason, Flaw.MAPPED)
-    if network.network_address != address and not masked:
+        if not legacy:
+            reason = (
+                f"{shown(text)} is an IPv4-mapped address: no packet carries it, write the IPv4 one"
+            )
+            raise CidrError(field.place, reason, Flaw.MAPPED)
+        if bits >= _MAPPED_BITS:
+            return ipaddress.ip_network(
+                f"{address.ipv4_mapped}/{bits - _MAPPED_BITS}", strict=False
+            )
+    if legacy:
+        return network
+    if plain != address_text or length != str(bits):
+        reason = f"{shown(text)} has leading zeros, write {network}"
+        raise CidrError(field.place, reason, Flaw.LEADING_ZEROS)
+    if network.network_address != address:
         reason = f"{shown(text)} has bits set beyond its prefix, write {network}"
         raise CidrError(field.place, reason, Flaw.HOST_BITS)
     return network
+
+
+def has_padded_octets(text: str) -> bool:
+    """Whether the IPv4 address of a CIDR has leading zeros, which parsers read differently."""
+    address = text.partition("/")[0]
+    return _without_zeros(address) != address
+
+
+def _without_zeros(address: str) -> str:
+    """An address without the leading zeros of its IPv4 octets, which are decimal."""
+    head, colon, tail = address.rpartition(":")
+    return f"{head}{colon}{_ZEROS.sub('', tail)}" if _IPV4.fullmatch(tail) else address
 
 
 def _why(text: str) -> str:
@@ -69,17 +104,19 @@ def _why(text: str) -> str:
     return f"{shown(text)} is not an IP address"
 
 
-def _check_prefix(field: Field, address: IPAddress, length: str) -> None:
+def _prefix(field: Field, address: IPAddress, length: str) -> int:
+    """The prefix length in bits, decimal digits; leading zeros are left to the caller."""
     text = f"{shown(field.value)} is not a CIDR: "
     if "%" in str(address):
         raise CidrError(field.place, f"{text}a zone has no place in it", Flaw.UNPARSEABLE)
     if not length:
         reason = f"{text}the prefix length is missing, write {address}/{address.max_prefixlen}"
         raise CidrError(field.place, reason, Flaw.UNPARSEABLE)
-    plain = length.isascii() and length.isdigit() and length == str(int(length[:4]))
-    if not plain or int(length) > address.max_prefixlen:
+    digits = _ZEROS.sub("", length) if length.isascii() and length.isdigit() else ""
+    if not 1 <= len(digits) <= 3 or int(digits) > address.max_prefixlen:
         reason = f"{text}the prefix length must be a number from 0 to {address.max_prefixlen}"
         raise CidrError(field.place, reason, Flaw.UNPARSEABLE)
+    return int(digits)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -108,7 +108,9 @@ def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
             raise UsageError(f"{where}: {error}") from error
     if not policies:
         raise UsageError("there is no NetworkPolicy")
-    return Given(policies, {}, notes=tuple(note for policy in policies for note in _masked(policy)))
+    return Given(
+        policies, {}, notes=tuple(note for policy in policies for note in _read_leniently(policy))
+    )
 
 
 def home_of(policy: Manifest) -> str:
@@ -179,13 +181,13 @@ def _sort(value: object, heap: _Heap, where: str) -> None:
     if not json_fields.namespace(document):
         heap.notes.append(f"{where}: {described(placed)} names no namespace: default is meant")
     Oracle.of([placed], ClusterSnapshot.of({}), CALICO)  # reads it, strictly
-    heap.notes += [f"{where}: {note}" for note in _masked(placed)]
+    heap.notes += [f"{where}: {note}" for note in _read_leniently(placed)]
     heap.policies.append(placed)
 
 
-def _masked(policy: Manifest) -> list[str]:
-    """The networks of a policy that are read without the bits beyond their prefixes."""
-    return [str(finding) for finding in audit([policy]) if finding.code == Flaw.HOST_BITS]
+def _read_leniently(policy: Manifest) -> list[str]:
+    """The networks of a policy that strict validation would refuse."""
+    return [str(finding) for finding in audit([policy]) if finding.code in set(Flaw)]
 
 
 def _means_policy(value: object) -> bool:

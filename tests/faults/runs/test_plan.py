@@ -15,6 +15,10 @@ from typing import Any
 
 import pytest
 import yaml
+from kubernetes import dynamic, watch
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import new_client_from_config
+from urllib3.exceptions import HTTPError
 
 import testbed
 from sixproof.errors import ApiError
@@ -43,8 +47,8 @@ _COPIES = ("knp.default.", "kanp.", "kbanp.")
 _CONTROLLER = "endpointslice.kubernetes.io/managed-by"
 LONGEST = 2400
 """Seconds that a run of everything may take on a busy machine."""
-EVERY = 0.3
-"""Seconds between two looks; policies stand for longer."""
+WATCHED = 10
+"""Seconds that one watch lasts."""
 
 
 def without_chance(text: str) -> str:
@@ -72,45 +76,65 @@ def thing(manifest: dict[str, Any]) -> Thing:
 
 
 class Watcher:
-    """Lists everything of runs again and again, from a thread, until it is closed."""
+    """Watches all objects of runs until it is closed: what exists for a moment only is seen, too.
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    A thread per kind; each watch lasts `WATCHED` seconds and goes on from the last event."""
+
+    def __init__(self, cluster: Cluster, bed: testbed.Bed) -> None:
         self._over = threading.Event()
         self.seen: set[Thing] = set()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        kinds = [resources.NAMESPACE, *_NAMESPACED, *_policies(cluster)]
+        self._client = dynamic.DynamicClient(  # type: ignore[no-untyped-call]
+            new_client_from_config(str(bed.kubeconfig), bed.context)  # type: ignore[no-untyped-call]
+        )
+        self._threads = [
+            threading.Thread(target=self._watch, args=(kind,), daemon=True) for kind in kinds
+        ]
 
     def __enter__(self) -> Watcher:
-        self._thread.start()
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
-        self._thread.join(30)
+        for thread in self._threads:
+            thread.join(3 * WATCHED)
+            assert not thread.is_alive()
 
-    def _run(self) -> None:
-        looked_for = [resources.NAMESPACE, *_NAMESPACED, *self._policies()]
-        while not self._over.wait(EVERY):
-            for kind in looked_for:
-                try:
-                    listed = self._cluster.list(kind, labels=ownership.selector())
-                except ApiError:  # a busy API server is asked again at the next look
-                    continue
-                for found in listed:
-                    if _CONTROLLER in json_fields.labels(found) and json_fields.at(
-                        found, "metadata", "ownerReferences"
-                    ):
-                        continue  # the endpoint slice controller's, with the labels of our service
-                    if not json_fields.name(found).startswith(_COPIES):
-                        self.seen.add(thing(found))
+    def _watch(self, kind: Kind) -> None:
+        resource = self._client.resources.get(api_version=kind.api_version, kind=kind.kind)
+        version = None
+        while not self._over.is_set():
+            watcher = watch.Watch()  # type: ignore[no-untyped-call]
+            try:
+                for event in resource.watch(
+                    label_selector=ownership.selector(),
+                    resource_version=version,
+                    timeout=WATCHED,
+                    watcher=watcher,
+                ):
+                    self._see(event["raw_object"])
+                version = watcher.resource_version or version
+            except (ApiException, HTTPError):  # too old or too busy: from the beginning
+                version = None
 
-    def _policies(self) -> Iterator[Kind]:
-        groups = self._cluster.catalog.groups()
-        for group in ("projectcalico.org", "policy.networking.k8s.io"):
-            for version in groups.get(group, ())[:1]:
-                for kind in self._cluster.catalog.kinds(f"{group}/{version}"):
-                    if {"list", "create"} <= set(kind.verbs):
-                        yield kind
+    def _see(self, found: dict[str, Any]) -> None:
+        if _CONTROLLER in json_fields.labels(found) and json_fields.at(
+            found, "metadata", "ownerReferences"
+        ):
+            return  # the endpoint slice controller's, with the labels of our service
+        if not json_fields.name(found).startswith(_COPIES):
+            self.seen.add(thing(found))
+
+
+def _policies(cluster: Cluster) -> Iterator[Kind]:
+    groups = cluster.catalog.groups()
+    for group in ("projectcalico.org", "policy.networking.k8s.io"):
+        for version in groups.get(group, ())[:1]:
+            for kind in cluster.catalog.kinds(f"{group}/{version}"):
+                if {"list", "create", "watch"} <= set(kind.verbs):
+                    yield kind
 
 
 def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -161,7 +185,7 @@ def test_a_run_makes_what_is_planned_with_the_rules_that_are_printed(
         with Cluster.connect(kubeconfig) as limited, pytest.raises(ApiError, match="403"):
             # It is the account, not the administrator.
             limited.get(resources.SECRET, "bootstrap", "kube-system")
-        with Watcher(cluster) as watcher:
+        with Watcher(cluster, bed) as watcher:
             reports = ("--six-report-dir", str(tmp_path / "reports"))
             run = pytest_run(*arguments, "--six-kubeconfig", str(kubeconfig), *reports)
     assert run.returncode == 0, run.stdout[-5000:]

@@ -202,6 +202,32 @@ def test_connection_does_not_last_for_ever(
 
 
 @families
+def test_of_too_many_silent_connections_the_oldest_ends(
+    ip_family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A held connection of this run, which has said who it is, is none of them."""
+    monkeypatch.setattr("sixproof.agent.server.echo.MOST_UNIDENTIFIED", 2)
+    port = free_port()
+
+    async def scenario() -> tuple[list[bytes], int]:
+        async with serving(f"tcp/{port}") as server:
+            held_reader, held = await asyncio.open_connection(LOOPBACK[ip_family], port)
+            held.write(identity.SEAL.line(NONCE, 1, 0))
+            while not server.log.of([NONCE]):  # noqa: ASYNC110 - an event of the server's
+                await asyncio.sleep(0.01)
+            strangers = [await asyncio.open_connection(LOOPBACK[ip_family], port) for _ in range(3)]
+            first = await strangers[0][0].read(1)
+            held.write(b"x")
+            answer = await held_reader.read()
+            late = await said(ip_family, port, identity.SEAL.line(NONCE[::-1], 0, 0))
+            for _, writer in [*strangers, (held_reader, held)]:
+                writer.close()
+            return [first, answer.split()[0], late.split()[0]], server.log.foreign["tcp"]
+
+    assert run(scenario()) == ([b"", b"SIX1", b"SIX1"], 2)
+
+
+@families
 @pytest.mark.parametrize(
     "data", [b"", b"noise", b"SIX1 short 0 0\n", b"\n", b"x" * 1000 + b"\n"], ids=range(5)
 )

@@ -246,16 +246,18 @@ def test_case_17_a_namespace_that_is_gone_has_no_label_but_its_name() -> None:
 @pytest.mark.parametrize(
     ("cidr", "reason"),
     [
-        pytest.param("::ffff:10.0.0.0/104", "IPv4-mapped", id="case-33-mapped"),
         pytest.param("2001:db8:external::/48", "'external' is not hex", id="case-33-no-hex"),
         pytest.param("fd00:prod::/48", "'prod' is not hex", id="case-33-no-hex-either"),
         pytest.param("10.0.0.0", "prefix length is missing", id="no-length"),
         pytest.param("10.0.0.0/33", "from 0 to 32", id="too-long"),
-        pytest.param("10.0.0.0/08", "from 0 to 32", id="leading-zero"),
+        pytest.param("10.0.0.0/0008x", "from 0 to 32", id="length-no-number"),
+        pytest.param("10.0.0.0/" + "9" * 5000, "from 0 to 32", id="length-of-5000-digits"),
         pytest.param("10.0.0.0/255.0.0.0", "from 0 to 32", id="netmask"),
         pytest.param("::/", "prefix length is missing", id="nothing-after-slash"),
         pytest.param("::/+1", "from 0 to 128", id="sign"),
-        pytest.param("010.0.0.0/8", "is not an IP address", id="octal"),
+        pytest.param("0256.0.0.0/8", "is not an IP address", id="octet-too-large"),
+        pytest.param("1" * 5000 + ".0.0.0/8", "is not an IP address", id="octet-of-5000-digits"),
+        pytest.param("10.1.0/16", "is not an IP address", id="three-octets"),
         pytest.param("fe80::%eth0/64", "zone", id="zone"),
         pytest.param("::1.2.3/8", "is not an IP address", id="bad-dotted-tail"),
         pytest.param("", "is not an IP address", id="empty"),
@@ -273,17 +275,25 @@ def test_bad_cidrs_name_their_path_and_the_reason(cidr: str, reason: str) -> Non
     [
         pytest.param(("10.244.1.2/16",), ("10.244.0.0/16",), id="case-33-host-bits-v4"),
         pytest.param(("fd00:10:244:1::3/48",), ("fd00:10:244::/48",), id="case-33-host-bits-v6"),
+        pytest.param(("10.0244.000.0/016",), ("10.244.0.0/16",), id="leading-zeros"),
+        pytest.param(("::ffff:10.244.0.0/112",), ("10.244.0.0/16",), id="case-33-mapped"),
+        pytest.param(("::ffff:af4:0/112",), ("10.244.0.0/16",), id="mapped-in-hexadecimal"),
         pytest.param(("10.244.9.9/8", "10.244.1.7/24"), ("10.0.0.0/8", "10.244.1.0/24"),
                      id="case-33-host-bits-of-except"),
     ],
 )  # fmt: skip
-def test_bits_beyond_the_prefix_are_masked_as_the_api_server_and_providers_do(
+def test_a_network_is_read_as_legacy_validation_does(
     written: tuple[str, ...], meant: tuple[str, ...]
 ) -> None:
     asked = "web -> db v46 tcp/1: ALLOWED\noutside -> db v46 tcp/1: ALLOWED"
     verdicts = [j.verdict for _, j in judgements(block(*written), asked)]
     assert verdicts == [j.verdict for _, j in judgements(block(*meant), asked)]
     assert len(set(verdicts)) == (2 if len(written) == 1 else 1)
+
+
+def test_a_mapped_network_that_is_wider_than_ipv4_holds_no_ipv4_address() -> None:
+    asked = "web -> db v4 tcp/1: DENIED\nweb -> db v6 tcp/1: DENIED"
+    check(block("::ffff:10.244.0.0/64"), asked)
 
 
 def test_bits_beyond_the_prefix_are_refused_where_calico_reads_itself() -> None:

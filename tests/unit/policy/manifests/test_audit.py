@@ -69,7 +69,10 @@ CASES = {
     "cidr-host-bits": (pool("fd00:10:244::1/48", NAT), ["cidr-host-bits"]),
     "cidr-fine": (pool("2001:db8:2::/56"), []),
     "cidr-mapped": (block("::ffff:10.0.0.0/104", "fd00::/8"),
-                    ["cidr-ipv4-mapped", "one-family-nets"]),
+                    ["cidr-ipv4-mapped"]),
+    "cidr-mapped-alone": (block("::ffff:10.0.0.0/104"), ["cidr-ipv4-mapped", "one-family-nets"]),
+    "cidr-leading-zeros": (block("10.001.0.0/16", "fd00::/8"), ["cidr-leading-zeros"]),
+    "cidr-leading-zeros-of-a-pool": (pool("10.001.0.0/16"), ["cidr-leading-zeros"]),
     "cidrs-of-kubeadm": (
         "{kind: ClusterConfiguration, networking: {podSubnet: '10.244.0.0/16,fd00:pods::/56'}}",
         ["cidr-unparseable"]),
@@ -183,13 +186,39 @@ def test_findings_say_where_what_and_what_to_do() -> None:
     )
 
 
+def test_what_legacy_validation_takes_is_a_warning_in_a_network_policy_only() -> None:
+    (taken,) = audit(manifests(block("::ffff:10.0.0.0/104", "fd00::/8")))
+    assert taken.severity is Severity.WARNING
+    assert "the API up to 1.34 takes it, and it is read so" in taken.seen
+    (length,) = audit(manifests(block("10.0.0.0/08", "fd00::/8")))
+    assert (length.severity, "Calico" in length.seen) == (Severity.WARNING, False)
+    refused = audit(manifests(gnp("{action: Allow, source: {nets: [010.0.0.0/8, 'fd00::/8']}}")))
+    assert (refused[0].code, refused[0].severity) == ("cidr-leading-zeros", Severity.ERROR)
+    assert "1.34" not in refused[0].seen
+
+
+def test_leading_zeros_open_a_rule_of_calico_to_everybody() -> None:
+    """Its conversion leaves the peer away that its parser does not take."""
+    (opened,) = audit(manifests(block("10.001.0.0/16", "fd00::/8")))
+    assert opened.severity is Severity.ERROR
+    assert opened.seen == (
+        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.34 takes it, and "
+        "it is read so, but Calico cannot read it and the rule then allows every address"
+    )
+    excepting = block("10.0.0.0/8", "fd00::/8").replace(
+        "cidr: '10.0.0.0/8'", "cidr: '10.0.0.0/8', except: ['10.01.0.0/16']"
+    )
+    (excepted,) = audit(manifests(excepting))
+    assert excepted.seen.endswith("Calico cannot read it and the rule then allows what it excepts")
+
+
 def test_bits_beyond_the_prefix_hold_in_a_network_policy_and_nowhere_else() -> None:
     (taken,) = audit(manifests(block("10.0.0.1/8", "fd00::/8")))
     assert taken.severity is Severity.WARNING
-    assert "write 10.0.0.0/8: the API up to 1.33 takes it, and it is read so" in taken.seen
+    assert "write 10.0.0.0/8: the API up to 1.34 takes it, and it is read so" in taken.seen
     refused = audit(manifests(gnp("{action: Allow, source: {nets: [10.0.0.1/8, 'fd00::/8']}}")))
     assert refused[0].severity is Severity.ERROR
-    assert "1.33" not in refused[0].seen
+    assert "1.34" not in refused[0].seen
 
 
 HUGE: dict[str, Any] = {
