@@ -15,8 +15,9 @@ from sixproof.reporting.conclusion import counters, hints, known_faults
 from sixproof.reporting.conclusion.cause import Cause
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.category import LEAD
+from sixproof.reporting.diagnosis.category import LEAD, Category
 from sixproof.reporting.diagnosis.faults import FailingPlace, faults
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
@@ -56,12 +57,21 @@ class Conclusion:
         return failed or any(fault.measured for fault in self.faults)
 
     @property
+    def leaks(self) -> bool:
+        """Whether something was carried that a policy must deny."""
+        return any(fault.pattern.state is CellState.LEAK for fault in self.faults)
+
+    @property
     def headline(self) -> str:
-        """The first line: the cause in a sentence and what to do, else the place."""
+        """The first line: the cause in a sentence and what to do, else the place. What is not as
+        safe as its owner thinks is said first."""
+        lead = f"{Category.LEAK}: " if self.leaks else ""
         if not self.causes:
-            return self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
+            place = self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
+            return lead + place
         cause = self.causes[0]
-        return f"{cause.sentence}. {cause.remedy}." if cause.remedy else f"{cause.sentence}."
+        remedy = f" {cause.remedy}." if cause.remedy else ""
+        return f"{lead}{cause.sentence}.{remedy}"
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
+from sixproof.reporting.diagnosis.faults import FailingPlace
+from sixproof.reporting.matrix.grid import CellState
 
 TITLE = "Conclusion"
 FACTS = 2
@@ -30,17 +33,35 @@ def doubt(conclusion: Conclusion) -> str:
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
     """What a cause explains: how many tests and wrong results, then these by place. A result that
-    several tests saw is counted once."""
-    cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
+    several tests saw is counted once. What a policy must deny and was carried, and what was not
+    measured, are no wrong results like others."""
     tests = len(conclusion.tests)
-    wrong = "different wrong result" if min(tests, cells) > 1 else "wrong result"
-    lead = _counted(tests, "test") + (f", {_counted(cells, wrong)}" if cells else "")
+    cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
+    lead = ", ".join((_counted(tests, "test"), *_results(conclusion.faults, min(tests, cells) > 1)))
     facts = [fault.pattern.fact for fault in conclusion.faults[:FACTS]]
-    rest = conclusion.faults[FACTS:]
-    if rest:
-        left = sum(len(fault.pattern.cells) for fault in rest)
-        facts.append(f"and {_counted(left, 'more')} in {_counted(len(rest), 'place')}")
+    if rest := conclusion.faults[FACTS:]:
+        more = " and ".join(_results(rest, several=False))
+        facts.append(f"{more} in {_counted(len(rest), 'other place')}")
     return (lead, *facts)
+
+
+def _results(faults: Iterable[FailingPlace], several: bool) -> Iterator[str]:
+    """How many results of each class there are, the gravest first; `several` tests saw them."""
+    counts = collections.Counter(
+        fault.pattern.state
+        if fault.pattern.state in (CellState.LEAK, CellState.UNKNOWN)
+        else CellState.FAILS
+        for fault in faults
+        for _ in fault.pattern.cells
+    )
+    different = "different " if several else ""
+    for state, what in (
+        (CellState.LEAK, "flow{s} carried that must be denied"),
+        (CellState.FAILS, f"{different}wrong result{{s}}"),
+        (CellState.UNKNOWN, f"{different}result{{s}} not measured"),
+    ):
+        if number := counts[state]:
+            yield f"{number} {what.format(s='' if number == 1 else 's')}"
 
 
 def left(conclusions: Conclusions) -> str:
@@ -59,4 +80,4 @@ def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str,
 
 
 def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 or what == 'more' else 's'}"
+    return f"{number} {what}{'' if number == 1 else 's'}"

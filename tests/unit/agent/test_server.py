@@ -213,7 +213,7 @@ def test_of_too_many_silent_connections_the_oldest_ends(
         async with serving(f"tcp/{port}") as server:
             held_reader, held = await asyncio.open_connection(LOOPBACK[ip_family], port)
             held.write(identity.SEAL.line(NONCE, 1, 0))
-            while not server.log.of([NONCE]):  # noqa: ASYNC110 - an event of the server's
+            while not server.log.of([NONCE]):
                 await asyncio.sleep(0.01)
             strangers = [await asyncio.open_connection(LOOPBACK[ip_family], port) for _ in range(3)]
             first = await strangers[0][0].read(1)

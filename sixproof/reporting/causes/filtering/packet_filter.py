@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -112,12 +113,12 @@ def translating(
 def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     """A table's rules, those alone that can break something that failed, where any can; what
     another test says itself may still name the others."""
-    broken = {taking: node.broken(taking) for taking in every}
-    able = [taking for taking in every if broken[taking]]
-    rules = sorted(able or every, key=lambda taking: -taking.rose)
+    broken = dict(_with_families(taking, node.broken(taking)) for taking in every)
+    able = [taking for taking in broken if broken[taking]]
+    rules = sorted(able or broken, key=lambda taking: -taking.rose)
     first = rules[0]
     rule = first.rule
-    families = tuple(f for f in Family if any(f in families_of(r.rule) for r in rules))
+    families = tuple(f for f in Family if any(f in taking.families for taking in rules))
     sent = situation.examination.resent
     again = f"{first.rose} packets while {sent} failing flows were sent again"
     again = again if first.rose and sent else ""
@@ -139,6 +140,14 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             *(f"{r.place}: {r.said} ({r.removal})" for r in rules),
         ),
     )
+
+
+def _with_families(
+    taking: Taking, broken: tuple[Disagreement, ...]
+) -> tuple[Taking, tuple[Disagreement, ...]]:
+    """A rule with the families in which it broke something, and what it broke."""
+    broke = {carried_over(wrong.observation.flow) for wrong in broken}
+    return dataclasses.replace(taking, broke=tuple(f for f in Family if f in broke)), broken
 
 
 def _effects(rules: Iterable[Taking]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
 from sixproof.model import Family
@@ -57,11 +57,13 @@ HOOKS = {
 
 @dataclasses.dataclass(frozen=True)
 class Taking:
-    """A rule that took packets: its chain, and how far its counter rose meanwhile."""
+    """A rule that took packets: its chain, and how far its counter rose meanwhile. `broke` are the
+    families in which it broke something; of a rule for both these are the ones to name."""
 
     rule: FilterRuleSeen
     chain: ChainSeen | None
     rose: int
+    broke: tuple[Family, ...] = ()
 
     @property
     def place(self) -> str:
@@ -93,7 +95,13 @@ class Taking:
 
     @functools.cached_property
     def _taken(self) -> tuple[str, str]:
-        return _taken(self.rule, self.chain.hook if self.chain else "")
+        return _taken(self.rule, self.chain.hook if self.chain else "", self.families)
+
+    @property
+    def families(self) -> tuple[Family, ...]:
+        """The families whose packets it takes, as far as they are known to fail."""
+        every = families_of(self.rule)
+        return tuple(f for f in every if f in self.broke) or every
 
     @property
     def removal(self) -> str:
@@ -144,13 +152,12 @@ def families_of(rule: FilterRuleSeen) -> tuple[Family, ...]:
     return FAMILIES.get(rule.family, tuple(Family))
 
 
-def _taken(rule: FilterRuleSeen, hook: str) -> tuple[str, str]:
+def _taken(rule: FilterRuleSeen, hook: str, families: Sequence[Family]) -> tuple[str, str]:
     """Which packets it takes, and what else they must be like: ``IPv6 TCP packets from its pods``,
     ``destination 2001:db8::/56``."""
     left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
     way = next((_WAYS[term] for term in left if term in _WAYS), HOOKS.get(hook, ""))
     left = [term for term in left if term not in _WAYS]
-    families = families_of(rule)
     of = f"{families[0].value} " if len(families) == 1 else ""
     kind = ""
     for table, prefix in ((_MESSAGES, ""), (_PACKETS, of)):

@@ -221,7 +221,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.FLOWS,
         mesh(Protocol.TCP, Protocol.UDP),
         Outcome.DROPPED,
-        "drops TCP and UDP packets that it forwards",
+        "drops IPv6 TCP and UDP packets that it forwards",
     ),
     (
         "R9",
@@ -650,3 +650,17 @@ def test_tables_of_network_plugins_are_not_somebody_else_s(table: str) -> None:
     rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, "")
     assert is_owned(rule)
     assert not is_owned(dataclasses.replace(rule, table="x"))
+
+
+def test_a_rule_for_both_families_is_said_to_drop_what_failed() -> None:
+    """I7 on a device of one family: the rule names none, the measurements do."""
+    rule = FilterRuleSeen("inet", "x", "forward", 1, "drop", "", 9, "oifname vxlan1, tcp")
+    chain = ChainSeen("inet", "x", "forward", "forward", 0)
+    assert Taking(rule, chain, 0).families == tuple(Family)
+    broke = Taking(rule, chain, 0, (Family.IPV6,))
+    assert broke.families == (Family.IPV6,)
+    assert broke.said == "drops IPv6 TCP packets that it forwards (oifname vxlan1)"
+    both = Taking(rule, chain, 0, tuple(Family))
+    assert both.said == "drops TCP packets that it forwards (oifname vxlan1)"
+    of_one = dataclasses.replace(rule, family="ip")
+    assert Taking(of_one, chain, 0, (Family.IPV6,)).families == (Family.IPV4,)

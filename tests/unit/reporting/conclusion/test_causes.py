@@ -46,6 +46,8 @@ from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
 from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.faults import FailingPlace
+from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -360,14 +362,14 @@ def test_a_jump_that_one_family_lacks_is_the_cause() -> None:
 def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
     """I8 with one covered node: its other family has the jump."""
     (one,) = _leaking(("worker",)).every
-    assert one.headline.startswith("node worker: IPv6 packets skip Calico's rules")
+    assert one.headline.startswith("Policy leak: node worker: IPv6 packets skip Calico's rules")
     assert one.evidence == ("over IPv4 it is there on worker",)
 
 
 def test_jumps_that_a_family_has_nowhere_are_a_setting() -> None:
     """Felix does not serve IPv6 at all: one cause, not one a node."""
     (one,) = _leaking(NODES).every
-    assert one.headline.startswith("every node: IPv6 packets skip Calico's rules")
+    assert one.headline.startswith("Policy leak: every node: IPv6 packets skip Calico's rules")
     assert "ipv6Support" in one.headline
 
 
@@ -958,7 +960,35 @@ def test_what_a_cause_explains_adds_up() -> None:
     lead, *named, rest = words.explains(many)
     assert lead == f"1 test, {4 * cells} wrong results"
     assert named == [place.pattern.fact] * 2
-    assert rest == f"and {2 * cells} more in 2 places"
+    assert rest == f"{2 * cells} wrong results in 2 other places"
+
+
+def test_leaks_and_what_was_not_measured_are_no_wrong_results_like_others() -> None:
+    """A leak is what its first line begins with."""
+    sick = node("worker")
+    links = [dataclasses.replace(link, up=link.name not in TUNNELS.values()) for link in sick.links]
+
+    def rule(flow: Flow) -> Outcome:
+        return across(flow.family, "worker")(flow)
+
+    (one,) = concluded(rule, examined({"worker": dataclasses.replace(sick, links=links)})).every
+    (place,) = one.faults
+    cells = len(place.pattern.cells)
+
+    def of(state: CellState) -> FailingPlace:
+        pattern = dataclasses.replace(place.pattern, state=state)
+        return dataclasses.replace(place, pattern=pattern)
+
+    leaking = dataclasses.replace(one, faults=(place, of(CellState.LEAK), of(CellState.UNKNOWN)))
+    lead, *_, rest = words.explains(leaking)
+    assert lead == (
+        f"1 test, {cells} flows carried that must be denied, {cells} wrong results, "
+        f"{cells} results not measured"
+    )
+    assert rest == f"{cells} results not measured in 1 other place"
+    assert leaking.headline == f"Policy leak: {one.headline}"
+    unknown = dataclasses.replace(leaking, causes=())
+    assert unknown.headline == f"Policy leak: {place.pattern.fact}"
 
 
 def _wider(name: str, mtu: int, *devices: str) -> NodeSeen:
