@@ -23,7 +23,7 @@ class Word(enum.StrEnum):
     """What a run says of a family. Nothing measured is never good."""
 
     WORKS = "works"
-    FAULTY = "faulty"  # all that was asked came as expected, and a check found something wrong
+    FAULTY = "faulty"  # what crossed the network came as expected, and a check found a fault
     BROKEN = "broken"
     UNPROVEN = "not proven"
     UNMEASURED = "not measured"
@@ -71,7 +71,8 @@ class FamilyVerdict:
     def word(self) -> Word:
         """The verdict. What was measured accuses; that a test asks about the family does not."""
         if self.accused:
-            short = self.wrong or any(right < total for right, total in self.others.values())
+            sent = [count for kind, count in self.others.items() if kind not in _SAID]
+            short = self.wrong or any(right < total for right, total in sent)
             return Word.BROKEN if short or not (self.right or self.others) else Word.FAULTY
         if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN

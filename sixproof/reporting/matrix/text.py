@@ -44,13 +44,13 @@ def matrix_lines(
     grids = [Grid.of(matrix, family, expected) for family in matrix.families()]
     if len(grids) > 1 and len({grid.picture() for grid in grids}) == 1:
         lines += [headline(grid) for grid in grids]
-        lines += [*_body(grids[-1], width), *_legend(grids[-1], width)]
+        lines += [*_legend(grids[-1], width), *_body(grids[-1], width)]
     else:
         worst = max(map(_wrong, grids), default=0)
         for grid in sorted(grids, key=lambda grid: -_wrong(grid)):
             lines.append(headline(grid))
             if _wrong(grid) or not worst:
-                lines += [*_body(grid, width), *_legend(grid, width)]
+                lines += [*_legend(grid, width), *_body(grid, width)]
     if len(grids) > 1:
         lines.append(parity_line(matrix, expected))
     return tuple(lines)

@@ -32,13 +32,18 @@ def find(situation: Situation) -> Iterator[Cause]:
 
 def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
     protocols = sorted({c.observation.flow.protocol.value for c in cells})
-    near = any(c.observation.flow.source.node == pod.node for c in cells)
+    sources = [c.observation.flow.source for c in cells]
+    itself = any(source.name == pod.name for source in sources)
+    near = any(source.node == pod.node for source in sources)
     from_where = "from its own node too" if near else "from other nodes"
+    from_where = "from itself too" if itself else from_where
+    # What a pod sends to itself never leaves it.
+    where = "in the pod" if itself else "in the pod or at its interface"
     return Cause(
         "pod-refuses",
         f"pod {pod.called}",
         f"it refuses {' and '.join(protocols)} over {family}, {from_where}, although its agent "
-        f"listens there: a packet filter in the pod or at its interface rejects it",
+        f"listens there: a packet filter {where} rejects it",
         f"Look for one in its network namespace on {pod.node} (nft list ruleset): a sidecar's, a "
         f"CNI plugin's",
         (family,),

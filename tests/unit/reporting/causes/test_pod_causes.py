@@ -88,8 +88,23 @@ def test_a_pod_that_refuses_although_its_agent_listens() -> None:
     conclusions = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside]))
     (one,) = conclusions.every
     assert one.headline.startswith("pod a@worker: it refuses ")
-    assert "over IPv6, from its own node too, although its agent listens there" in one.headline
+    assert "over IPv6, from itself too, although its agent listens there" in one.headline
+    assert "a packet filter in the pod rejects it" in one.headline
     assert one.measured
+
+
+def test_a_pod_that_refuses_others_may_have_its_filter_outside() -> None:
+    """What it sends to itself never passes its interface."""
+    to_itself = Outcome.ALLOWED
+
+    def rule(flow: Flow) -> Outcome:
+        refused = at_the_victim(Outcome.REFUSED, SIX)(flow)
+        return to_itself if flow.source.name == VICTIM.name else refused
+
+    inside = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", node("worker"))
+    (one,) = concluded(rule, examined(inside=[inside])).every
+    assert "from its own node too" in one.headline
+    assert "a packet filter in the pod or at its interface rejects it" in one.headline
 
 
 def linked(name: str, mtu: int, device: str) -> NodeSeen:

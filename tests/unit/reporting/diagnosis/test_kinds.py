@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from sixproof.model import Family, MatrixKind
 from sixproof.probes.dns import matrix as dns_matrix
@@ -13,7 +16,7 @@ from sixproof.probes.dns.judge import DnsExpectation
 from sixproof.probes.dns.message import DnsQuestion, RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transport
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen, faults
-from sixproof.reporting.diagnosis.verdicts import Word, verdicts
+from sixproof.reporting.diagnosis.verdicts import FamilyVerdict, Word, verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
@@ -131,6 +134,19 @@ def test_a_family_is_faulty_where_all_answers_are_right_and_a_check_is_not() -> 
     for fails, word in ((lambda _: None, Word.FAULTY), (lies, Word.BROKEN)):
         found = verdicts(dataclasses.replace(run(fails), cases=(failed,)))
         assert {v.family: v.word for v in found}[Family.IPV6] is word
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [(MatrixKind.ROUTES, Word.FAULTY), (MatrixKind.ADDRESSES, Word.FAULTY),
+     (MatrixKind.DNS_ANSWERS, Word.BROKEN), (MatrixKind.PATHS, Word.BROKEN)],
+)  # fmt: skip
+def test_what_was_read_and_not_sent_breaks_no_family(kind: MatrixKind, word: Word) -> None:
+    """L5: routes that a pool's settings do not ask for, where no flow failed."""
+    verdict = FamilyVerdict(
+        Family.IPV6, Counter(), Counter({CaseOutcome.FAILED: 1}), failed=1, others={kind: (6, 12)}
+    )
+    assert (verdict.word, verdict.accused) == (word, True)
 
 
 def test_a_matrix_of_many_questions_is_not_drawn() -> None:

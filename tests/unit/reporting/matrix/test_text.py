@@ -24,11 +24,11 @@ def test_a_small_matrix_names_its_columns() -> None:
     assert plain(matrix_lines(matrix, all_open(matrix))) == (
         "Pod to pod\n"
         "IPv6: 7 of 9 cells as expected, 2 fail but must be allowed\n"
+        "  . ALLOWED   X DROPPED, must be allowed\n"
         "                 a@control-plane  a@worker  a@worker2\n"
         "a@control-plane  .                .         .\n"
         "a@worker         .                .         X\n"
         "a@worker2        .                X         .\n"
-        "  . ALLOWED   X DROPPED, must be allowed\n"
         "IPv4: 9 of 9 cells as expected\n"
         "Parity of 9 edges: 7 both work, 2 only IPv6 wrong\n"
     )
