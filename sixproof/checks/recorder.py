@@ -11,11 +11,18 @@ from sixproof.reporting.results.test_record import Convergence
 
 
 class Recorder:
-    """Notes what tests measure. `current` returns the node id of the running test."""
+    """Notes what tests measure. `current` returns the node id of the running test; `at_failure` is
+    called with each matrix that has wrong cells, while the test still holds what it made."""
 
-    def __init__(self, notes: PartWriter, current: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        notes: PartWriter,
+        current: Callable[[], str],
+        at_failure: Callable[[Measured], None] | None = None,
+    ) -> None:
         self._notes = notes
         self._current = current
+        self._at_failure = at_failure
 
     def matrix(
         self,
@@ -28,7 +35,10 @@ class Recorder:
         when all is well."""
         if not matrix.cells:
             return
-        self._notes.write(Measured(matrix, dict(expected), self._current(), headline))
+        measured = Measured(matrix, dict(expected), self._current(), headline)
+        self._notes.write(measured)
+        if self._at_failure and measured.disagreements():
+            self._at_failure(measured)
 
     def finding(self, finding: Finding) -> None:
         """Note what the test found in the cluster; equal findings of tests are reported once."""

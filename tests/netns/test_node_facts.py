@@ -6,13 +6,16 @@ import contextlib
 import http.server
 import ipaddress
 import os
+import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 
 import pytest
 
 from sixproof.agent import protocol
-from sixproof.agent.protocol import FilterSeen, NodeSeen
+from sixproof.agent.protocol import FilterSeen, IpSetsSeen, NodeSeen
 from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes.nodes import fib
 from tests.netns.laboratory.lab import CLIENT, Lab
@@ -234,3 +237,94 @@ def test_without_the_capability_the_filter_is_neither_reported_nor_guessed(lab: 
     seen = lab.agents.ask(CLIENT, asked, FilterSeen, 10).result(10)
     assert seen.error == "EPERM"
     assert (seen.chains, seen.rules) == ([], [])
+
+
+IPSET = """
+import errno, socket, struct, sys
+from sixproof.agent.witness.netlink import Netlink
+
+CREATE, ADD, ACK = 6 << 8 | 2, 6 << 8 | 9, 4
+
+def attribute(kind, data):
+    return struct.pack("=HH", 4 + len(data), kind) + data + bytes(-len(data) % 4)
+
+def ask(kind, *attributes):
+    kernel = Netlink(12)
+    kernel.send(kind, ACK, struct.pack("!BBH", 2, 0, 0) + b"".join(attributes))
+    number = next(-struct.unpack_from("=i", payload)[0] for *_, payload in kernel.messages())
+    kernel.close()
+    if number in (errno.EINVAL, errno.EPROTONOSUPPORT, errno.ENOENT):
+        sys.exit(77)
+    assert not number, errno.errorcode[number]
+
+version = attribute(1, b"\\6")
+name, family, *members = sys.argv[1:]
+kind = int(family)
+ask(CREATE, version, attribute(2, name.encode() + b"\\0"), attribute(3, b"hash:net\\0"),
+    attribute(4, b"\\1"), attribute(5, bytes([kind])), attribute(7 | 0x8000, b""))
+for member in members:
+    address, _, length = member.partition("/")
+    raw = attribute((1 if kind == 2 else 2) | 0x4000, socket.inet_pton(kind, address))
+    ask(ADD, version, attribute(2, name.encode() + b"\\0"),
+        attribute(7 | 0x8000, attribute(1 | 0x8000, raw) + attribute(3, bytes([int(length)]))))
+"""
+"""Makes a set of ipset(8) with members, without that program."""
+
+
+def ipset(lab: Lab, name: str, family: int, *members: str) -> None:
+    """A set in the client's namespace; skips where the kernel has no such sets."""
+    inside = ["ip", "netns", "exec", lab.client.name, sys.executable, "-c", IPSET]
+    made = subprocess.run(
+        [*inside, name, str(family), *members], capture_output=True, text=True, check=False
+    )
+    if made.returncode == 77:
+        pytest.skip("this kernel has no ipset")
+    assert made.returncode == 0, made.stderr
+
+
+NAMED = """
+table ip6 calico {
+  set cali60s-named {
+    type ipv6_addr; flags interval; elements = { 2001:db8::1, 2001:db8:2::/64 }
+  }
+  set other { type ipv6_addr; }
+}
+table ip calico {
+  set cali40n-port {
+    type ipv4_addr . inet_proto . inet_service; elements = { 192.0.2.7 . tcp . 8080 }
+  }
+}
+"""
+
+
+def test_ip_sets_of_felix_are_reported_with_their_members(lab: Lab) -> None:
+    """Those of ipset, empty ones too, and named ones of nftables; no others."""
+    ipset(lab, "cali60s:many", socket.AF_INET6, *(f"2001:db8:1::{n:x}/128" for n in range(1, 602)))
+    ipset(lab, "cali40s:few", socket.AF_INET, "192.0.2.1/32", "198.51.100.0/24")
+    ipset(lab, "cali60s:none", socket.AF_INET6)
+    ipset(lab, "foreign", socket.AF_INET, "192.0.2.9/32")
+    lab.client.nft(NAMED)
+    try:
+        with lab.agent(lab.client, "sets", capability="NET_ADMIN"):
+            asked = protocol.ReadIpSets()
+            seen = lab.agents.ask(reader("sets"), asked, IpSetsSeen, 10).result(10)
+    finally:
+        lab.client.nft("delete table ip6 calico\ndelete table ip calico")
+    assert (seen.error, seen.cut) == ("", False)
+    found = {s.name: s for s in seen.sets}
+    many = found.pop("cali60s:many")
+    assert (len(many.members), many.cut, many.family) == (500, True, "IPv6")
+    assert {n: (s.family, sorted(s.members), s.cut) for n, s in found.items()} == {
+        "cali40s:few": ("IPv4", ["192.0.2.1", "198.51.100.0/24"], False),
+        "cali60s:none": ("IPv6", [], False),
+        "cali60s-named": ("IPv6", ["2001:db8:2::-2001:db8:2:0:ffff:ffff:ffff:ffff", "2001:db8::1"],
+                          False),
+        "cali40n-port": ("IPv4", ["192.0.2.7"], False),
+    }  # fmt: skip
+
+
+def test_without_the_capability_ip_sets_are_not_reported(lab: Lab) -> None:
+    """The kernel refuses."""
+    asked = protocol.ReadIpSets()
+    seen = lab.agents.ask(CLIENT, asked, IpSetsSeen, 10).result(10)
+    assert (seen.error, seen.sets) == ("EPERM", [])

@@ -138,6 +138,12 @@ class Agent:
 
         return packet_filter()
 
+    async def read_ip_sets(self, _: protocol.ReadIpSets) -> protocol.IpSetsSeen:
+        """Read Felix's IP sets."""
+        from sixproof.agent.witness.ip_sets import ip_sets
+
+        return ip_sets()
+
     async def start_capture(self, request: protocol.StartCapture) -> protocol.CaptureStarted:
         """Begin to keep packets; captures that were not fetched make room, the oldest first."""
         if request.name in self.captures:
@@ -202,6 +208,7 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.RouteGet: Agent.routes,
     protocol.ReadNode: Agent.read_node,
     protocol.ReadFilter: Agent.read_filter,
+    protocol.ReadIpSets: Agent.read_ip_sets,
     protocol.AskServers: Agent.ask_servers,
     protocol.SendRaw: Agent.send_raw,
     protocol.StartCapture: Agent.start_capture,

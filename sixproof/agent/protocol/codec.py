@@ -12,7 +12,7 @@ from sixproof.agent.protocol.evidence import Evidence
 from sixproof.agent.protocol.facts import Hello, Inspect, Ping, RouteGet
 from sixproof.agent.protocol.flows import Exchange, Probe, Transfer
 from sixproof.agent.protocol.names import Resolve
-from sixproof.agent.protocol.node import AskServers, ReadFilter, ReadNode
+from sixproof.agent.protocol.node import AskServers, ReadFilter, ReadIpSets, ReadNode
 from sixproof.agent.protocol.packets import EndCapture, SendRaw, StartCapture
 from sixproof.agent.protocol.pages import Fetch
 from sixproof.agent.protocol.sizes import SendSized
@@ -40,6 +40,7 @@ REQUESTS: dict[str, type] = {
     "route-get": RouteGet,
     "read-node": ReadNode,
     "read-filter": ReadFilter,
+    "read-ip-sets": ReadIpSets,
     "ask-servers": AskServers,
     "send-raw": SendRaw,
     "start-capture": StartCapture,

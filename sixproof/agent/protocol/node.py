@@ -207,3 +207,30 @@ class FilterSeen(Record):
     rules: list[FilterRuleSeen]
     cut: bool = False
     error: str = ""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class ReadIpSets(Record):
+    """Read the IP sets that Felix keeps for the selectors of policies (ipset(8), or named sets of
+    nftables). The kernel shows them only to processes with NET_ADMIN."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class IpSetSeen(Record):
+    """An IP set: `members` are addresses, prefixes and ranges (``10.0.0.1-10.0.0.9``) of one
+    `family` (``IPv4``, ``IPv6``), without what else they may hold, such as ports; `cut` says that
+    there are more."""
+
+    name: str
+    family: str
+    members: list[str]
+    cut: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class IpSetsSeen(Record):
+    """Those of Felix. `error` says why they could not be read."""
+
+    sets: list[IpSetSeen]
+    cut: bool = False
+    error: str = ""

@@ -86,7 +86,11 @@ def with_standing(cluster: Cluster, read: Given | None, namespaces: tuple[str, .
             there = files.existing(found, policies.tiers(cluster))
         except UsageError as error:
             raise UsageError(f"--six-policies-of {','.join(namespaces)}: {error}") from error
-        given = dataclasses.replace(given, policies=(*given.policies, *there.policies))
+        given = dataclasses.replace(
+            given,
+            policies=(*given.policies, *there.policies),
+            findings=(*given.findings, *there.findings),
+        )
     return given
 
 

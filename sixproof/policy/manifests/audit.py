@@ -214,6 +214,7 @@ def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
         subject=_place(value, bad.path),
         seen=seen,
         remedy=_REMEDIES[bad.flaw],
+        families=tuple(Family) if open_to_all else (),
     )
 
 

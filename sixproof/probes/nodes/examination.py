@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from sixproof.agent.protocol import FilterSeen, NodeSeen
+from sixproof.agent.protocol import FilterSeen, IpSetSeen, NodeSeen
 from sixproof.kube.facts.components import ComponentPod, EndedPod, StrayEndpoint
 from sixproof.model import Finding
 
@@ -31,6 +31,26 @@ class FilterReading:
     node: str
     before: FilterSeen
     after: FilterSeen
+
+
+@dataclasses.dataclass(frozen=True)
+class IpSetsReading:
+    """Felix's IP sets on a node."""
+
+    node: str
+    sets: list[IpSetSeen]
+
+
+@dataclasses.dataclass(frozen=True)
+class FailureReading:
+    """What nodes said at the moment at which a test found cells wrong: what the test made, such as
+    policies and pools, still existed. `test` is its node id, `ip_sets` are empty where they could
+    not be read, `seconds` is how long it took."""
+
+    test: str
+    nodes: list[NodeReading] = dataclasses.field(default_factory=list)
+    ip_sets: list[IpSetsReading] = dataclasses.field(default_factory=list)
+    seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

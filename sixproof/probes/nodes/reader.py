@@ -21,12 +21,16 @@ NOT_FOUND = 404
 HEALTH = (KUBE_PROXY, FELIX, FELIX_READY, KUBELET)
 
 
-def read(agents: AgentClient, places: Sequence[Endpoint]) -> list[NodeReading]:
+def read(
+    agents: AgentClient, places: Sequence[Endpoint], *, health: bool = True
+) -> list[NodeReading]:
     """The facts of each host's node, and of each pod, all at once; one that does not answer is
     reported as missing. A pod that is gone, such as one that the run itself removed, has no facts.
+    Without `health` no daemon of a node is asked how it is.
     """
     asked = {
-        place: agents.ask(place, _request(place), protocol.NodeSeen, PATIENCE) for place in places
+        place: agents.ask(place, _request(place, health), protocol.NodeSeen, PATIENCE)
+        for place in places
     }
     concurrent.futures.wait(asked.values(), PATIENCE + 1)
     return [
@@ -41,8 +45,9 @@ def name(place: Endpoint) -> str:
     return place.node if place.kind is EndpointKind.HOST else f"{place.namespace}/{place.pod}"
 
 
-def _request(place: Endpoint) -> protocol.ReadNode:
-    return protocol.ReadNode(list(HEALTH) if place.kind is EndpointKind.HOST else [])
+def _request(place: Endpoint, health: bool) -> protocol.ReadNode:
+    of_a_node = health and place.kind is EndpointKind.HOST
+    return protocol.ReadNode(list(HEALTH) if of_a_node else [])
 
 
 def _is_gone(answer: concurrent.futures.Future[protocol.NodeSeen]) -> bool:

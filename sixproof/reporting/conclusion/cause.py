@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sixproof.errors import Subject
+from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Disagreement, Family, Finding, Flow
 from sixproof.reporting.results.test_record import Case
 
@@ -65,7 +66,12 @@ class Cause:
 
 def since(same: bool) -> str:
     """When a fact came about, by whether it was the `same` when the run began."""
-    return "since before the run" if same else "since the run began"
+    return "already before the run" if same else "new since the run began"
+
+
+def restart(pod: ComponentPod) -> str:
+    """How to restart a pod that its owner makes again."""
+    return f"to restart it: kubectl -n {pod.namespace} delete pod {pod.name}"
 
 
 def remedy_of(finding: Finding) -> str:

@@ -125,7 +125,14 @@ def conclude(results: Results) -> Conclusions:
         return Conclusions((), found)
     situation = Situation(results)
     causes, stumbled = _found(situation)
-    chosen = _chosen(causes, found, _carried(results))
+    carried = _carried(results)
+    chosen = _chosen(causes, found, carried)
+    earlier, more = _at_failures(results, chosen, found)
+    if earlier:
+        known = {(cause.code, cause.sentence) for cause in earlier}
+        causes = [c for c in causes if (c.code, c.sentence) not in known] + earlier
+        stumbled = list(dict.fromkeys((*stumbled, *more)))
+        chosen = _chosen(causes, found, carried)
     explained = {id(f) for conclusion in chosen for f in conclusion.faults}
     rest = [
         Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
@@ -161,6 +168,24 @@ def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
             said = f"{type(error).__name__}: {error}"[:200]
             problems.append(f"the rule {code} could not be applied ({said}); please report it")
     return causes, problems
+
+
+def _at_failures(
+    results: Results, chosen: Sequence[Conclusion], found: Sequence[FailingPlace]
+) -> tuple[list[Cause], list[str]]:
+    """Causes of what the end of a run does not explain, from what nodes said when it was found:
+    what the test had made, and what broke it, may be gone by now."""
+    explained = {id(fault) for conclusion in chosen for fault in conclusion.faults}
+    left = [fault for fault in found if id(fault) not in explained and fault.measured]
+    tests = {m.test for fault in left for m in fault.shown_by}
+    causes: dict[tuple[str, str], Cause] = {}
+    problems: list[str] = []
+    for reading in results.failures:
+        if reading.test in tests:
+            more, stumbled = _found(Situation(results, reading))
+            causes = {**{(cause.code, cause.sentence): cause for cause in more}, **causes}
+            problems += stumbled
+    return list(causes.values()), problems
 
 
 def own_words(case: Case) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
-from sixproof.agent.protocol import NodeSeen
+from sixproof.agent.protocol import IpSetSeen, NodeSeen
 from sixproof.model import (
     Disagreement,
     Edge,
@@ -19,17 +20,27 @@ from sixproof.model import (
     Observation,
     edge_of,
 )
-from sixproof.probes.nodes.examination import Examination, FilterReading
+from sixproof.probes.nodes.examination import Examination, FailureReading, FilterReading
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.results.results_json import Results
 
 
 class Situation:
-    """One run that failed."""
+    """One run that failed; with a `reading`, one test of it at the moment at which it did."""
 
-    def __init__(self, results: Results) -> None:
+    def __init__(self, results: Results, reading: FailureReading | None = None) -> None:
         self.results = results
         self.examination = results.examination or Examination()
+        self.ip_sets: Mapping[str, Sequence[IpSetSeen]] = {}
+        if reading is not None:
+            self.ip_sets = {there.node: there.sets for there in reading.ip_sets}
+            self.results = dataclasses.replace(
+                results, matrices=tuple(m for m in results.matrices if m.test == reading.test)
+            )
+            read = [there for there in reading.nodes if there.seen is not None]
+            known = {there.node for there in read}
+            later = [there for there in self.examination.after if there.node not in known]
+            self.examination = dataclasses.replace(self.examination, after=[*read, *later])
 
     @functools.cached_property
     def nodes(self) -> Mapping[str, NodeSeen]:

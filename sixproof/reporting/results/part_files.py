@@ -15,10 +15,11 @@ from typing import Any
 from sixproof import records
 from sixproof.errors import RecordError
 from sixproof.model import ClusterFacts, Finding
+from sixproof.probes.nodes.examination import FailureReading
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.test_record import Case, Convergence, Foreign, foreign_findings
 
-Part = Case | Convergence | Measured | Finding | Foreign | ClusterFacts
+Part = Case | Convergence | Measured | Finding | Foreign | ClusterFacts | FailureReading
 _KINDS: dict[str, type[Part]] = {
     "case": Case,
     "convergence": Convergence,
@@ -26,6 +27,7 @@ _KINDS: dict[str, type[Part]] = {
     "finding": Finding,
     "foreign": Foreign,
     "facts": ClusterFacts,
+    "failure-reading": FailureReading,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -58,6 +60,7 @@ class PartFiles:
     findings: tuple[Finding, ...] = ()
     facts: ClusterFacts | None = None
     damaged: tuple[str, ...] = ()
+    failures: tuple[FailureReading, ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> PartFiles:
@@ -86,6 +89,7 @@ class PartFiles:
             ),
             facts=facts[-1] if facts else None,
             damaged=tuple(damaged),
+            failures=tuple(p for p in found if isinstance(p, FailureReading)),
         )
 
 

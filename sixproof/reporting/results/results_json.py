@@ -16,7 +16,7 @@ from typing import Any
 from sixproof import records
 from sixproof.errors import RecordError, UsageError
 from sixproof.model import ClusterFacts, Family, Finding, merged_findings
-from sixproof.probes.nodes.examination import Examination
+from sixproof.probes.nodes.examination import Examination, FailureReading
 from sixproof.reporting.results.ledger import Ledger
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartFiles
@@ -29,7 +29,8 @@ SCHEMA = "sixproof/results/v1"
 @dataclasses.dataclass(frozen=True)
 class Results:
     """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
-    `examination` what nodes said where something failed."""
+    `examination` what nodes said at its end where something failed, `failures` what they said at
+    the moment at which a test did."""
 
     run: RunRecord
     environment: tuple[tuple[str, str], ...] = ()
@@ -40,6 +41,7 @@ class Results:
     matrices: tuple[Measured, ...] = ()
     damaged: tuple[str, ...] = ()
     examination: Examination | None = None
+    failures: tuple[FailureReading, ...] = ()
 
     @classmethod
     def of(
@@ -64,6 +66,7 @@ class Results:
             convergences=parts.convergences,
             matrices=parts.matrices,
             damaged=parts.damaged,
+            failures=parts.failures,
         )
 
     def examined(self, examination: Examination | None) -> Results:
@@ -120,6 +123,7 @@ class Results:
             "ledger": self.ledger().to_json(),
             "damaged": list(self.damaged),
             **records.full({"examination": records.to_json(self.examination)}),
+            **records.full({"failures": list(map(records.to_json, self.failures))}),
         }
 
     def write(self, path: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from sixproof import yaml_text
 from sixproof.errors import ManifestError, TextError, UsageError, brief
 from sixproof.kube.api import json_fields
+from sixproof.model import Finding
 from sixproof.policy import CALICO, ClusterSnapshot, Oracle
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.intake import in_namespace, judged, keyed, nearest
@@ -43,12 +44,14 @@ _PLAIN_KIND = re.compile(r"""^kind:[ \t]*["']?(\w+)["']?[ \t]*$""", re.MULTILINE
 @dataclasses.dataclass(frozen=True)
 class Given:
     """The policies, the labels of the namespaces that the files describe, what else they hold
-    (``Deployment shop/web``), which is ignored, and what is not taken as it is written."""
+    (``Deployment shop/web``), which is ignored, and what is not taken as it is written; `findings`
+    are of networks that strict validation would refuse."""
 
     policies: tuple[Manifest, ...]
     namespaces: Mapping[str, Mapping[str, str]]
     left: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclasses.dataclass
@@ -59,6 +62,7 @@ class _Heap:
     namespaces: dict[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     left: list[str] = dataclasses.field(default_factory=list)
     notes: list[str] = dataclasses.field(default_factory=list)
+    findings: list[Finding] = dataclasses.field(default_factory=list)
 
 
 def read(directory: Path) -> Given:
@@ -88,7 +92,13 @@ def read(directory: Path) -> Given:
         Oracle.of(heap.policies, ClusterSnapshot.of({}), CALICO)
     except ManifestError as error:
         raise UsageError(f"{directory}: {error}") from error
-    return Given(tuple(heap.policies), heap.namespaces, tuple(heap.left), tuple(heap.notes))
+    return Given(
+        tuple(heap.policies),
+        heap.namespaces,
+        tuple(heap.left),
+        tuple(heap.notes),
+        tuple(heap.findings),
+    )
 
 
 def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given:
@@ -108,9 +118,8 @@ def existing(found: Iterable[Manifest], tiers: Iterable[Manifest] = ()) -> Given
             raise UsageError(f"{where}: {error}") from error
     if not policies:
         raise UsageError("there is no NetworkPolicy")
-    return Given(
-        policies, {}, notes=tuple(note for policy in policies for note in _read_leniently(policy))
-    )
+    lenient = tuple(found for policy in policies for found in _read_leniently(policy))
+    return Given(policies, {}, notes=tuple(map(str, lenient)), findings=lenient)
 
 
 def home_of(policy: Manifest) -> str:
@@ -181,13 +190,15 @@ def _sort(value: object, heap: _Heap, where: str) -> None:
     if not json_fields.namespace(document):
         heap.notes.append(f"{where}: {described(placed)} names no namespace: default is meant")
     Oracle.of([placed], ClusterSnapshot.of({}), CALICO)  # reads it, strictly
-    heap.notes += [f"{where}: {note}" for note in _read_leniently(placed)]
+    lenient = _read_leniently(placed)
+    heap.notes += [f"{where}: {found}" for found in lenient]
+    heap.findings += lenient
     heap.policies.append(placed)
 
 
-def _read_leniently(policy: Manifest) -> list[str]:
+def _read_leniently(policy: Manifest) -> list[Finding]:
     """The networks of a policy that strict validation would refuse."""
-    return [str(finding) for finding in audit([policy]) if finding.code in set(Flaw)]
+    return [finding for finding in audit([policy]) if finding.code in set(Flaw)]
 
 
 def _means_policy(value: object) -> bool:

@@ -1,7 +1,7 @@
 """Filter readers: pods in the host network of nodes that may read the packet filter (NET_ADMIN).
 
-The kernel shows only these which rules drop and what they counted. They are created only after a
-failure, in the namespace of the host agents, and are removed with the run.
+The kernel shows only these which rules drop, what they counted, and whom IP sets hold. They are
+created only after a failure, in the namespace of the host agents, and are removed with the run.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from sixproof.workloads.probe_pods.probe_pod import NET_ADMIN, PodOptions, PodSp
 from sixproof.workloads.probe_pods.topology import HOST_ROLE
 
 ROLE = "filter"
+PATIENCE = 8.0
+"""Seconds in which they may become ready."""
 
 
 def build(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from sixproof.agent.protocol import HealthSeen, NodeSeen
 from sixproof.model import Disagreement, EndpointKind, Family
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart, since
 from sixproof.reporting.conclusion.reach import to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -38,6 +38,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     *([f"the API server calls {proxy[0].name} Ready"] if proxy[0].ready else []),
                     *([f"it last followed at {last} or later"] if last else []),
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
+                    restart(proxy[0]),
                 ),
                 since=_since(situation, node, reader.KUBE_PROXY),
             )
@@ -52,7 +53,11 @@ def find(situation: Situation) -> Iterator[Cause]:
                 tuple(Family),
                 Confidence.FITS,
                 hits=_of_policies(node),
-                evidence=(why, *_others(situation, node, reader.FELIX, "Felix")),
+                evidence=(
+                    why,
+                    *_others(situation, node, reader.FELIX, "Felix"),
+                    restart(calico[0]),
+                ),
                 since=_since(situation, node, reader.FELIX),
             )
 

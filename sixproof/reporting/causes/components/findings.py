@@ -81,6 +81,11 @@ def _policies(_: Situation) -> Callable[[Disagreement], bool]:
     )
 
 
+def _leaks(_: Situation) -> Callable[[Disagreement], bool]:
+    """What a policy should have closed."""
+    return lambda wrong: state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
+
+
 def _sizes(situation: Situation) -> Callable[[Disagreement], bool]:
     """Checks of paths, and packets as large as their link."""
     kinds = (MatrixKind.PATHS, MatrixKind.PACKETS)
@@ -177,6 +182,7 @@ REACHES: Mapping[str, Reach] = {
     "calico-pool-encapsulation": _between_pods,
     "calico-pool-family": _pods,
     "calico-pool-overlap": _pods,
+    "cidr-leading-zeros": _leaks,
     "range-overlap": _claimed_twice,
 }
 """By the finding's code."""

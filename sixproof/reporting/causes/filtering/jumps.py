@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.agent.protocol import FilterSeen
 from sixproof.model import Disagreement, Family
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart
 from sixproof.reporting.conclusion.reach import carried_over, to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.matrix.grid import CellState, state_of
@@ -64,8 +64,8 @@ def _cause(
     proxy = jump.owner == "kube-proxy"
     component = "kube-proxy" if proxy else "calico-node"
     pods = situation.examination.of(component, nodes[0]) if alone else []
-    restart = f" (restart {pods[0].name})" if pods else ""
-    remedy = f"Find what removes the jump, and have {jump.owner} write it again{restart}"
+    who = f" (restart {pods[0].name})" if pods else ""
+    remedy = f"Find what removes the jump, and have {jump.owner} write it again{who}"
     if not alone:
         setting = "its mode and ranges" if proxy else "ipv6Support of FelixConfiguration"
         remedy = f"See whether {jump.owner} is set to serve {family} at all ({setting})"
@@ -83,7 +83,7 @@ def _cause(
         (family,),
         Confidence.SHOWN,
         hits=reached(nodes, family),
-        evidence=_evidence(lacks, nodes, family),
+        evidence=(*_evidence(lacks, nodes, family), *map(restart, pods[:1])),
     )
 
 

@@ -24,6 +24,7 @@ from sixproof.model import (
     ClusterFacts,
     Endpoint,
     EndpointKind,
+    Expectation,
     Family,
     Finding,
     Flow,
@@ -34,6 +35,7 @@ from sixproof.model import (
     Protocol,
     Severity,
 )
+from sixproof.policy.manifests.audit import audit
 from sixproof.reporting.causes.components.findings import REACHES
 from sixproof.reporting.conclusion.conclude import Conclusion
 from sixproof.reporting.conclusion.rules import rules
@@ -333,7 +335,7 @@ def test_addresses_that_are_no_longer_announced_explain_a_client_outside() -> No
     warning = Severity.WARNING
     conclusion = announced(external, False, new=True, severity=warning)
     assert conclusion.headline == (
-        "BGPConfiguration default: serviceExternalIPs has no IPv6 range (since the run began). "
+        "BGPConfiguration default: serviceExternalIPs has no IPv6 range (new since the run began). "
         "Add it."
     )
     assert announced(cluster, True, new=True, severity=warning).known
@@ -356,3 +358,33 @@ def test_every_code_that_has_a_reach_is_a_finding() -> None:
     """A code that nothing finds would be a rule that cannot match."""
     assert set(REACHES) <= {kind.code for kind in every_finding()}
     assert "finding" in {rule.code for rule in rules()}
+
+
+def test_a_network_that_calico_cannot_read_is_the_cause_of_leaks() -> None:
+    """The policy and its place; a flow that is lost has another cause."""
+    block = {"from": [{"ipBlock": {"cidr": "10.001.0.0/16"}}]}
+    policy = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "zeros", "namespace": "shop"},
+        "spec": {"podSelector": {}, "ingress": [block]},
+    }
+    found = [f for f in audit([policy]) if f.code == "cidr-leading-zeros"]
+    results = run(lambda _: Outcome.ALLOWED, examined())
+    (measured,) = results.matrices
+    denied = Expectation(frozenset({Outcome.DROPPED}), "no rule of zeros matches", by_policy=True)
+    expected = dict.fromkeys(measured.matrix.cells, denied)
+    leaking = dataclasses.replace(
+        results,
+        cases=(Case(measured.test, CaseOutcome.FAILED),),
+        matrices=(dataclasses.replace(measured, expected=expected),),
+        findings=tuple(found),
+    )
+    (one,) = conclude(leaking).every
+    assert one.headline == (
+        "Policy leak: NetworkPolicy shop/zeros spec.ingress[0].from[0].ipBlock.cidr: "
+        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.34 takes it, and it "
+        "is read so, but Calico cannot read it and the rule then allows every address. Drop the "
+        "zeros."
+    )
+    assert not any(one.known for one in concluded(lost_at("worker", SIX), *found))

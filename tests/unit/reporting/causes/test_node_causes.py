@@ -45,7 +45,7 @@ def test_an_address_that_was_taken_from_a_node_is_named() -> None:
     (one,) = concluded_with(held()[:1]).every
     assert one.headline.startswith(
         f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between {FIRST} and "
-        f"other nodes are lost (since the run began). Add it again"
+        f"other nodes are lost (new since the run began). Add it again"
     )
     assert one.causes[0].families == (SIX,)
 
@@ -112,7 +112,7 @@ def test_a_narrow_route_is_a_sign_of_its_mtu_and_of_the_pods_behind_it() -> None
     assert cause.what.startswith("its route fd00:")
     assert f"dev {TUNNELS[SIX]} has MTU 1300 bytes, the device 1450" in cause.what
     assert cause.what.endswith("larger IPv6 packets to worker2 are too big")
-    assert cause.since == "since the run began"
+    assert cause.since == "new since the run began"
     lost = [of_a_size(wrong, Outcome.DROPPED) for wrong in situation.wrong]
     assert any(map(cause.hits, lost))
     carried = [of_a_size(wrong, Outcome.WRONG) for wrong in situation.wrong]

@@ -39,7 +39,7 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.nodes import reader
-from sixproof.probes.nodes.examination import NodeReading
+from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.probes.pmtu.interfaces import UNDERLAY
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
@@ -122,7 +122,7 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
     )
     line = first(across(SIX, "worker"), examined({"worker": sick}))
     assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) sends")
-    assert "since the run began" in line
+    assert "new since the run began" in line
     assert "control-plane and worker2" in line
 
 
@@ -139,6 +139,27 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     assert one.headline.startswith("node worker: ")
     assert "IPv6 packets to pods of worker2 end in the blackhole route" in one.headline
     assert any(line.endswith("(answers: Invalid argument)") for line in one.evidence)
+
+
+def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failure() -> None:
+    """I10 of a new pool: Felix removed the route with the pool's last address."""
+    sick = node("worker")
+    holes = [
+        RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1)
+        for pod in pods()
+        if pod.node == "worker2"
+    ]
+    then = dataclasses.replace(sick, routes=[*sick.routes, *holes])
+    results = run(across(SIX, "worker", "worker2"), examined())
+    assert not conclude(results).every[0].known
+    reading = FailureReading(results.matrices[0].test, [NodeReading("worker", then)])
+    (one,) = conclude(dataclasses.replace(results, failures=(reading,))).every
+    assert one.headline.startswith("node worker: IPv6 packets to pods of worker2 end in the ")
+    assert "and 2 more such (new since the run began)" in one.headline
+    still = examined({"worker": then})
+    (known,) = conclude(dataclasses.replace(results, examination=still)).every
+    both = dataclasses.replace(results, examination=still, failures=(reading,))
+    assert [o.headline for o in conclude(both).every] == [known.headline]
 
 
 @pytest.mark.parametrize("announced", [True, False])
@@ -308,13 +329,13 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
     )
     assert line.startswith(
         "node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 (FAILED) and 1 "
-        "more (since the run began). See"
+        "more (new since the run began). See"
     )
     sick = node("worker", neighbours=dead)
     line = first(
         across(SIX, "worker"), examined({"worker": sick}, before={"worker": sick}, filters={})
     )
-    assert "(since before the run)" in line
+    assert "(already before the run)" in line
 
 
 @pytest.mark.parametrize(
@@ -322,7 +343,10 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
     [
         ({"port": 4799}, "has UDP port 4799, the other nodes have 4789"),
         ({"vni": 7}, "has VNI 7, the other nodes have 4096"),
-        ({"up": False}, "is down: pods of other nodes are not reached, over IPv6 (since the run"),
+        (
+            {"up": False},
+            "is down: pods of other nodes are not reached, over IPv6 (new since the run",
+        ),
     ],
 )
 def test_a_tunnel_that_differs_is_the_cause(changes: dict[str, Any], said: str) -> None:
@@ -363,7 +387,10 @@ def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
     """I8 with one covered node: its other family has the jump."""
     (one,) = _leaking(("worker",)).every
     assert one.headline.startswith("Policy leak: node worker: IPv6 packets skip Calico's rules")
-    assert one.evidence == ("over IPv4 it is there on worker",)
+    assert one.evidence == (
+        "over IPv4 it is there on worker",
+        "to restart it: kubectl -n kube-system delete pod calico-node-worker",
+    )
 
 
 def test_jumps_that_a_family_has_nowhere_are_a_setting() -> None:
@@ -847,7 +874,7 @@ def test_a_tunnel_that_does_not_know_its_peer(
     knew = [NeighbourSeen("fd00::3", TUNNELS[SIX], "PERMANENT", "aa:03")]
     forwarding = [ForwardingSeen("aa:03", TUNNELS[SIX], "2001:db8::3")]
     well = dataclasses.replace(sick, neighbours=knew, forwarding=forwarding)
-    for before, when in ((well, "since the run began"), (sick, "since before the run")):
+    for before, when in ((well, "new since the run began"), (sick, "already before the run")):
         read = examined({"worker": sick}, before={"worker": before})
         results = run(across(SIX, "worker", "worker2"), read)
         (one,) = conclude(dataclasses.replace(results, facts=facts)).every
@@ -914,7 +941,7 @@ def test_tunnels_of_both_families_that_differ_alike_are_one_cause() -> None:
     line = first(rule, examined({"worker": dataclasses.replace(sick, links=links)}))
     assert line.startswith(
         "node worker: vxlan-v6.calico and vxlan.calico have UDP port 4799, the other nodes have "
-        "4789: neither side takes the other's packets, over IPv4 and IPv6 (since the run began)"
+        "4789: neither side takes the other's packets, over IPv4 and IPv6 (new since the run began)"
     )
 
 
@@ -1033,7 +1060,7 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     ).every
     assert one.headline.startswith(
         "node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; it carries "
-        "IPv4 and IPv6 (since before the run). Set it to 1500"
+        "IPv4 and IPv6 (already before the run). Set it to 1500"
     )
     assert len(one.tests) == 3
     (alone,) = conclude(

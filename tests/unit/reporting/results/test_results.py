@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from sixproof import records
+from sixproof.agent.protocol import IpSetSeen
 from sixproof.errors import NotAsked, UsageError
 from sixproof.model import Family, Finding, Severity
+from sixproof.probes.nodes.examination import FailureReading, IpSetsReading, NodeReading
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.results_json import SCHEMA, Results
@@ -216,3 +218,16 @@ def test_what_several_tests_find_is_reported_once() -> None:
     other = dataclasses.replace(FINDING, subject="node worker2")
     found = Results.of(RUN, PartFiles(findings=(FINDING, FINDING, other))).findings
     assert found == (FINDING, other)
+
+
+def test_what_nodes_said_at_a_failure_is_kept(tmp_path: Path) -> None:
+    """From a worker's part to results.json, and back."""
+    sets = [IpSetSeen("cali60s:abc", "IPv6", ["2001:db8::1"])]
+    reading = FailureReading(
+        CASE.nodeid, [NodeReading("worker", missing="gone")], [IpSetsReading("worker", sets)]
+    )
+    PartWriter(tmp_path / "parts").write(reading)
+    parts = PartFiles.read(tmp_path / "parts")
+    assert parts.failures == (reading,)
+    Results.of(RunRecord("six-1"), parts).write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json").failures == (reading,)

@@ -179,7 +179,10 @@ def test_bits_beyond_a_prefix_and_repeated_keys_are_reported(tmp_path: Path) -> 
     repeated, masked = found.notes
     assert "line 14: key 'policyTypes' is given twice, the last one counts" in repeated
     assert "write 10.0.0.0/8: the API up to 1.34 takes it" in masked
-    assert files.existing(found.policies).notes == (masked.partition("line 2: ")[2],)
+    standing = files.existing(found.policies)
+    assert standing.notes == (masked.partition("line 2: ")[2],)
+    assert standing.findings == found.findings
+    assert [f.code for f in found.findings] == ["cidr-host-bits"]
 
 
 def test_lists_in_lists_are_read(tmp_path: Path) -> None:
