@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,9 +25,9 @@ def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
     The status is pytest's own where it could not try anything, 1 where something that was tried of
     this commit is not as expected, or nothing was.
     """
-    done = subprocess.run([*run, "--proof", str(path), *arguments], cwd=ROOT, check=False)
-    if done.returncode not in TRIED:
-        return done.returncode
+    status = run_to_its_end([*run, "--proof", str(path), *arguments])
+    if status not in TRIED:
+        return status
     name = commit()
     proofs = read(path, name)
     if not proofs:
@@ -34,6 +37,24 @@ def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
     return 0 if all(proof.passed for proof in proofs) else 1
 
 
+def run_to_its_end(command: Sequence[str]) -> int:
+    """The status of a command; it and all that it started are interrupted where this process is,
+    and end the runs of the suites that are under way: these clean up and are waited for."""
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as started:
+
+        def interrupt(*_: object) -> None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(started.pid, signal.SIGINT)
+
+        before = {number: signal.signal(number, interrupt) for number in ENDED_BY}
+        try:
+            return started.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+ENDED_BY = (signal.SIGINT, signal.SIGTERM)
 PYTEST = (sys.executable, "-m", "pytest", "-n", "2", "--dist", "loadgroup")
 OPTIONS = ("--max-worker-restart", "0", "-o", "testpaths=tests/faults")
 PLUGIN = ("-p", "tests.faults.proof.plugin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from sixproof.errors import RecordError
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.faults.injection import ROOT
 from tests.faults.proof.__main__ import main
 from tests.faults.proof.page import Totals, page
 from tests.faults.proof.recorder import Recorder
@@ -232,3 +234,27 @@ def test_a_sample_is_the_same_for_the_same_seed_and_of_what_is_left(
     assert chosen("a", "-k", "good") == chosen("b", "-k", "good") != []
     proved(pytester, "-k", "good")
     assert not any("good" in test for seed in "abcdef" for test in chosen(seed))
+
+
+WAITING = """
+import signal, sys, time
+def end(*_): sys.exit(7)
+signal.signal(signal.SIGINT, end)
+print("up", flush=True)
+time.sleep(30)
+"""
+
+
+def test_what_it_started_is_interrupted_where_it_is_ended(tmp_path: Path) -> None:
+    """SIGTERM of the runner reaches the run of the suites as Ctrl-C does, and is waited for."""
+    script = (
+        "import sys; from tests.faults.proof.__main__ import run_to_its_end; "
+        f"sys.exit(run_to_its_end([sys.executable, '-c', {WAITING!r}]))"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as runner:
+        assert runner.stdout is not None
+        assert runner.stdout.readline() == "up\n"
+        runner.terminate()
+        assert runner.wait(20) == 7
