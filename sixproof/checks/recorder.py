@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.model import Edge, Expectation, Family, Finding, Matrix
 from sixproof.reporting.results.matrix_record import Measured
@@ -23,6 +24,7 @@ class Recorder:
         self._notes = notes
         self._current = current
         self._at_failure = at_failure
+        self._limited = False
 
     def matrix(
         self,
@@ -37,8 +39,17 @@ class Recorder:
             return
         measured = Measured(matrix, dict(expected), self._current(), headline)
         self._notes.write(measured)
-        if self._at_failure and measured.disagreements():
+        if self._at_failure and not self._limited and measured.disagreements():
             self._at_failure(measured)
+
+    @contextlib.contextmanager
+    def under_a_known_limit(self) -> Iterator[None]:
+        """What is wrong meanwhile is known of this cluster, and no failure."""
+        self._limited = True
+        try:
+            yield
+        finally:
+            self._limited = False
 
     def finding(self, finding: Finding) -> None:
         """Note what the test found in the cluster; equal findings of tests are reported once."""

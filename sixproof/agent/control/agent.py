@@ -138,11 +138,11 @@ class Agent:
 
         return packet_filter()
 
-    async def read_ip_sets(self, _: protocol.ReadIpSets) -> protocol.IpSetsSeen:
-        """Read Felix's IP sets."""
+    async def read_ip_sets(self, request: protocol.ReadIpSets) -> protocol.IpSetsSeen:
+        """Look addresses up in Felix's IP sets."""
         from sixproof.agent.witness.ip_sets import ip_sets
 
-        return ip_sets()
+        return ip_sets(request.addresses)
 
     async def start_capture(self, request: protocol.StartCapture) -> protocol.CaptureStarted:
         """Begin to keep packets; captures that were not fetched make room, the oldest first."""

@@ -211,25 +211,29 @@ class FilterSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ReadIpSets(Record):
-    """Read the IP sets that Felix keeps for the selectors of policies (ipset(8), or named sets of
-    nftables). The kernel shows them only to processes with NET_ADMIN."""
+    """Which of these addresses do the IP sets hold that Felix keeps for the selectors of policies
+    (ipset(8), or named sets of nftables)? The kernel shows them only to processes with NET_ADMIN.
+    """
+
+    addresses: list[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class IpSetSeen(Record):
-    """An IP set: `members` are addresses, prefixes and ranges (``10.0.0.1-10.0.0.9``) of one
-    `family` (``IPv4``, ``IPv6``), without what else they may hold, such as ports; `cut` says that
-    there are more."""
+    """An IP set of one `family` (``IPv4``, ``IPv6``) with `size` members: of the addresses asked
+    for, `exact` are members by themselves, and `within` are held by a prefix or a range."""
 
     name: str
     family: str
-    members: list[str]
-    cut: bool = False
+    size: int
+    exact: list[str]
+    within: list[str]
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class IpSetsSeen(Record):
-    """Those of Felix. `error` says why they could not be read."""
+    """Those of Felix that could be listed whole; `cut` says that some could not, `error` why none
+    could."""
 
     sets: list[IpSetSeen]
     cut: bool = False

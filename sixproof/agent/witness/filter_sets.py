@@ -32,36 +32,42 @@ def wanted(rules: typing.Iterable[bytes]) -> list[Place]:
 
 
 def read(kernel: Netlink, place: Place) -> Members:
-    """A set's members; none where the kernel does not list them (it was deleted meanwhile)."""
-    family, table, name = place
-    body = struct.pack("!BBH", family, 0, 0) + _string(1, table) + _string(2, name)
+    """A set's members, at most `MEMBERS`; none where the kernel does not list them (it was deleted
+    meanwhile)."""
     try:
-        messages, _ = kernel.dump(GETSETELEM, body, MEMBERS)
+        return intervals(elements(kernel, place, MEMBERS)[0][:MEMBERS])
     except Refused:
         return ()
-    members: list[tuple[bytes, bool]] = []
+
+
+def elements(kernel: Netlink, place: Place, limit: int) -> tuple[list[tuple[bytes, bool]], bool]:
+    """What the kernel lists of a set, at most `limit` messages: values, and whether each is the
+    first one behind an interval; and whether there are more. Raises Refused."""
+    family, table, name = place
+    body = struct.pack("!BBH", family, 0, 0) + _string(1, table) + _string(2, name)
+    messages, more = kernel.dump(GETSETELEM, body, limit)
+    found: list[tuple[bytes, bool]] = []
     for message in messages:
         for _, element in every_attribute(attributes(message[4:]).get(3, b"")):
             held = attributes(element)
             key = attributes(held.get(1, b"")).get(1, b"")
-            members.append((key, bool(big(held.get(3)) & INTERVAL_END)))
-    return intervals(members[:MEMBERS])
+            found.append((key, bool(big(held.get(3)) & INTERVAL_END)))
+    return found, more
 
 
 def intervals(members: typing.Sequence[tuple[bytes, bool]]) -> Members:
     """Values as they are; of intervals, which the kernel keeps as a first value and the first one
-    behind the end, first and last. An interval without an end goes on to the highest value."""
+    behind the end, first and last. Where one begins behind another, it may be listed without the
+    other's end; one without an end goes on to the highest value."""
     if not any(end for _, end in members):
         return tuple(key for key, _ in members)
     found: list[bytes | tuple[bytes, bytes]] = []
     first: bytes | None = None
-    for key, end in sorted(members):
-        if end and first is not None:
+    for key, end in sorted(members, key=lambda member: (member[0], not member[1])):
+        if first is not None:
             last = (int.from_bytes(key, "big") - 1).to_bytes(len(key), "big")
             found.append((first, last))
-            first = None
-        elif not end:
-            first = key
+        first = None if end else key
     if first is not None:
         found.append((first, b"\xff" * len(first)))
     return tuple(found)

@@ -50,12 +50,13 @@ class Netlink:
         raise Refused(errno.EIO, "no answer")
 
     def dump(self, kind: int, body: bytes, limit: int) -> tuple[list[bytes], bool]:
-        """The bodies of all messages of a dump, and whether there were more than `limit`."""
+        """The bodies of all messages of a dump, and whether some may be missing: there were more
+        than `limit`, or things changed each time while it was read."""
         for _ in range(TRIES):
             found, steady = self.dumped(kind, body, limit)
             if steady:
                 break
-        return found[:limit], len(found) > limit
+        return found[:limit], len(found) > limit or not steady
 
     def dumped(self, kind: int, body: bytes, limit: int) -> tuple[list[bytes], bool]:
         """One dump, and whether nothing changed meanwhile."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import IpSetsSeen
-from sixproof.errors import ApiError, InfrastructureError, NotReady
-from sixproof.model import Endpoint
+from sixproof.errors import ApiError, InfrastructureError
+from sixproof.model import Endpoint, EndpointKind
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import FailureReading, IpSetsReading
@@ -18,51 +18,68 @@ from sixproof.reporting.matrix.grid import CellState, state_of
 from sixproof.reporting.results.matrix_record import Measured
 
 MOST = 4
-"""Failures of one process at which nodes are read; what stands longer is read at the end, too."""
+"""Tests of one process at whose failure nodes are read; what lasts is read at the end, too."""
 SECONDS = 8.0
-"""Seconds that one process may take for all of them, after which none is begun."""
+"""Seconds that one process takes for all of them."""
+LEAST = 1.0
+"""Seconds that must be left for another one."""
 NODES = 6
 """Nodes that are read at one failure, those with most wrong cells first."""
-PATIENCE = 4.0
-"""Seconds in which IP sets are read."""
+ADDRESSES = 200
+"""Addresses of pods that are looked up in IP sets."""
+REFUSED = (403, 422)
+"""What an API server answers where the account or an admission rule does not permit the pods."""
 
-Readers = Callable[[Sequence[str]], tuple[Endpoint, ...]]
-"""Makes pods that may read the IP sets of these nodes; raises InfrastructureError."""
+SetPods = Callable[[Sequence[str], float], tuple[Endpoint, ...]]
+"""Makes pods that may read the IP sets of these nodes, in so many seconds."""
 
 
 class FailureReader:
     """Reads nodes of a probe topology while what a test made still exists. `hosts` are agents in
-    their host networks, `readers` None where IP sets must not be read; `note` takes what was read.
+    their host networks, `set_pods` None where IP sets must not be read; `note` takes what was read.
     """
 
     def __init__(
         self,
         agents: AgentClient,
         hosts: Sequence[Endpoint],
-        readers: Readers | None,
+        set_pods: SetPods | None,
         note: Callable[[FailureReading], None],
     ) -> None:
         self._agents = agents
         self._hosts = {host.node: host for host in hosts}
-        self._readers = readers
+        self._set_pods = set_pods
         self._note = note
-        self._people: dict[str, Endpoint] = {}
-        self._left = MOST
-        self._spent = 0.0
+        self._pods: dict[str, Endpoint] = {}
+        self._tests: set[str] = set()
+        self._left = SECONDS
 
     def read(self, measured: Measured) -> None:
-        """Read the nodes at which cells of a matrix are wrong, unless enough was read before. What
-        cannot be read is left away: the test has its verdict."""
+        """Read the nodes at which cells of a matrix are wrong, once a test, unless enough was read
+        before. Whatever happens, the test has its verdict: what could not be read is a problem of
+        the reading."""
         nodes = self._nodes(measured)
-        if not nodes or not self._left or self._spent > SECONDS:
+        enough = len(self._tests) >= MOST or self._left < LEAST
+        if not nodes or enough or measured.test in self._tests:
             return
-        self._left -= 1
+        self._tests.add(measured.test)
         began = time.monotonic()
-        facts = reader.read(self._agents, [self._hosts[node] for node in nodes], health=False)
-        ip_sets = self._ip_sets(nodes, measured)
+        end = began + self._left
+        hosts = [self._hosts[node] for node in nodes]
+        problems: list[str] = []
+        facts = reader.read(
+            self._agents, hosts, health=False, patience=min(reader.PATIENCE, self._left - LEAST / 2)
+        )
+        asked = _addresses(measured)
+        sets: list[IpSetsReading] = []
+        if self._set_pods is not None and asked:
+            try:
+                sets = self._ip_sets(nodes, asked, end, problems)
+            except Exception as error:
+                problems.append(f"IP sets were not read: {type(error).__name__}: {error}"[:300])
         seconds = time.monotonic() - began
-        self._spent += seconds
-        self._note(FailureReading(measured.test, facts, ip_sets, seconds))
+        self._left -= seconds
+        self._note(FailureReading(measured.test, facts, sets, asked, seconds, problems))
 
     def _nodes(self, measured: Measured) -> list[str]:
         """Those at an end of wrong cells that were measured."""
@@ -73,39 +90,55 @@ class FailureReader:
                 counts.update({flow.source.node, flow.destination.node} & self._hosts.keys())
         return [node for node, _ in counts.most_common(NODES)]
 
-    def _ip_sets(self, nodes: Sequence[str], measured: Measured) -> list[IpSetsReading]:
-        if self._readers is None or not _decided_by_policy(measured):
-            return []
-        if missing := [node for node in nodes if node not in self._people]:
-            try:
-                self._people |= {person.node: person for person in self._readers(missing)}
-            except (ApiError, NotReady):
-                self._readers = None  # not admitted: it is not tried again
-                return []
-        asked = {
-            node: self._agents.ask(self._people[node], protocol.ReadIpSets(), IpSetsSeen, PATIENCE)
+    def _ip_sets(
+        self, nodes: Sequence[str], asked: list[str], end: float, problems: list[str]
+    ) -> list[IpSetsReading]:
+        self._make(nodes, end, problems)
+        patience = max(0.0, end - time.monotonic())
+        request = protocol.ReadIpSets(asked)
+        answers = {
+            node: self._agents.ask(self._pods[node], request, IpSetsSeen, patience)
             for node in nodes
-            if node in self._people
+            if node in self._pods and patience
         }
-        concurrent.futures.wait(asked.values(), PATIENCE + 1)
-        return [
-            IpSetsReading(node, seen.sets)
-            for node, answer in asked.items()
-            if (seen := _seen(answer)) and not seen.error
-        ]
+        concurrent.futures.wait(answers.values(), patience)
+        found: list[IpSetsReading] = []
+        for node, answer in answers.items():
+            try:
+                seen = answer.result(0)
+            except (InfrastructureError, concurrent.futures.TimeoutError) as error:
+                problems.append(f"IP sets of {node} were not read: {error or 'no answer'}"[:300])
+                continue
+            if seen.error:
+                problems.append(f"IP sets of {node} were not read: {seen.error}"[:300])
+            else:
+                found.append(IpSetsReading(node, seen.sets, seen.cut))
+        return found
+
+    def _make(self, nodes: Sequence[str], end: float, problems: list[str]) -> None:
+        """Pods on those of the nodes that have none yet; where they are refused, it is not tried
+        again."""
+        missing = [node for node in nodes if node not in self._pods]
+        if self._set_pods is None or not missing:
+            return
+        try:
+            made = self._set_pods(missing, max(0.0, end - time.monotonic()))
+        except ApiError as error:
+            if error.status in REFUSED:
+                self._set_pods = None
+            problems.append(f"IP sets were not read: {error}"[:300])
+            return
+        self._pods |= {pod.node: pod for pod in made}
 
 
-def _seen(answer: concurrent.futures.Future[IpSetsSeen]) -> IpSetsSeen | None:
-    try:
-        return answer.result(0)
-    except (InfrastructureError, TimeoutError, concurrent.futures.TimeoutError):
-        return None
-
-
-def _decided_by_policy(measured: Measured) -> bool:
-    """Whether a policy decides one of the wrong cells."""
-    return any(
-        wrong.expected.by_policy
-        or state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
-        for wrong in measured.disagreements()
-    )
+def _addresses(measured: Measured) -> list[str]:
+    """The addresses of pods at the ends of wrong cells that a policy decides."""
+    found: dict[str, None] = {}
+    for wrong in measured.disagreements():
+        leak = state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
+        if wrong.expected.by_policy or leak:
+            flow = wrong.observation.flow
+            for end in (flow.source, flow.destination):
+                if end.kind is EndpointKind.POD:
+                    found.update((str(address), None) for address in end.addresses)
+    return list(found)[:ADDRESSES]

@@ -120,7 +120,7 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
             wanted=f"{CALICO_GROUP}/v3",
             remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
         )
-    elif all(f.severity is Severity.WARNING for f in cidrs) and _is_policy(value):
+    elif all(map(_is_taken, cidrs)) and _is_policy(value):
         yield from _refused(value, compiler)
     elif isinstance(value, Mapping):
         yield from _misnamed(value, compiler)
@@ -129,6 +129,11 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     yield from _bare_addresses(value)
     yield from _tier_prefix(value)
     yield from _named_ports(value, compiler.profile)
+
+
+def _is_taken(finding: Finding) -> bool:
+    """Whether a network is read all the same, so that the rest of its object can be."""
+    return finding.severity is Severity.WARNING or bool(finding.families)
 
 
 def _group(value: object) -> str:
@@ -198,23 +203,25 @@ def _cidrs(value: object) -> Iterator[Finding]:
 
 
 def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
-    """A NetworkPolicy that strict validation (KEP-4858) would refuse is valid up to Kubernetes
-    1.34, with a warning. Calico's parser knows no octets with leading zeros: of the peer nothing
-    is left then, and the rule allows every address."""
+    """A NetworkPolicy that strict validation (KEP-4858, on by default from Kubernetes 1.36) would
+    refuse is valid before, with a warning. Calico's parser takes no octets with leading zeros: of
+    the peer nothing is left then, and the rule allows every address; of its exceptions those before
+    the first such one are left."""
     taken = bad.flaw is not Flaw.UNPARSEABLE and _is_network_policy(value)
     seen = bad.reason
     if taken:
-        seen += ": the API up to 1.34 takes it, and it is read so"
-    open_to_all = taken and has_padded_octets(text)
-    if open_to_all:
-        allowed = "what it excepts" if ".except" in bad.path else "every address"
-        seen += f", but Calico cannot read it and the rule then allows {allowed}"
+        seen += ": the API up to 1.35 takes it, and it is read so"
+    misread = taken and has_padded_octets(text)
+    excepted = ".except" in bad.path
+    if misread:
+        seen += ", but Calico cannot read it and then "
+        seen += "ignores it and later exceptions" if excepted else "allows every address"
     return FLAWS[bad.flaw].found(
-        severity=Severity.WARNING if taken and not open_to_all else Severity.ERROR,
+        severity=Severity.WARNING if taken and not misread else Severity.ERROR,
         subject=_place(value, bad.path),
         seen=seen,
         remedy=_REMEDIES[bad.flaw],
-        families=tuple(Family) if open_to_all else (),
+        families=() if not misread else (Family.IPV4,) if excepted else tuple(Family),
     )
 
 

@@ -22,6 +22,8 @@ class Flaw(enum.StrEnum):
     MAPPED = "cidr-ipv4-mapped"
 
 
+_LONG_GROUP = re.compile(r"(?<![0-9a-fA-F])0+(?=[0-9a-fA-F]{4}(?![0-9a-fA-F]))", re.ASCII)
+"""The zeros before four hexadecimal digits."""
 _IPV4 = re.compile(r"[0-9]+(?:\.[0-9]+){3}", re.ASCII)
 _ZEROS = re.compile(r"(?<![0-9])0+(?=[0-9])", re.ASCII)
 _MAPPED_BITS = 96
@@ -85,15 +87,19 @@ def read_cidr(field: Field, *, bare: bool = False, legacy: bool = False) -> IPNe
 
 
 def has_padded_octets(text: str) -> bool:
-    """Whether the IPv4 address of a CIDR has leading zeros, which parsers read differently."""
+    """Whether the address of a CIDR has leading zeros that parsers read differently: in an IPv4
+    octet, or before four hexadecimal digits."""
     address = text.partition("/")[0]
     return _without_zeros(address) != address
 
 
 def _without_zeros(address: str) -> str:
-    """An address without the leading zeros of its IPv4 octets, which are decimal."""
+    """An address without the leading zeros of its IPv4 octets, which are decimal, and of groups
+    with more than four hexadecimal digits."""
     head, colon, tail = address.rpartition(":")
-    return f"{head}{colon}{_ZEROS.sub('', tail)}" if _IPV4.fullmatch(tail) else address
+    if _IPV4.fullmatch(tail):
+        return f"{_LONG_GROUP.sub('', head)}{colon}{_ZEROS.sub('', tail)}"
+    return _LONG_GROUP.sub("", address) if colon else address
 
 
 def _why(text: str) -> str:

@@ -35,22 +35,27 @@ class FilterReading:
 
 @dataclasses.dataclass(frozen=True)
 class IpSetsReading:
-    """Felix's IP sets on a node."""
+    """Felix's IP sets on a node, and which addresses of failing pods they hold; `cut` says that
+    some sets could not be listed whole and are missing."""
 
     node: str
     sets: list[IpSetSeen]
+    cut: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
 class FailureReading:
     """What nodes said at the moment at which a test found cells wrong: what the test made, such as
-    policies and pools, still existed. `test` is its node id, `ip_sets` are empty where they could
-    not be read, `seconds` is how long it took."""
+    policies and pools, still existed. `test` is its node id, `asked` are the addresses that
+    were looked up in the IP sets, `seconds` is how long it took, `problems` say what could not be
+    read."""
 
     test: str
     nodes: list[NodeReading] = dataclasses.field(default_factory=list)
     ip_sets: list[IpSetsReading] = dataclasses.field(default_factory=list)
+    asked: list[str] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
+    problems: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,19 +22,23 @@ HEALTH = (KUBE_PROXY, FELIX, FELIX_READY, KUBELET)
 
 
 def read(
-    agents: AgentClient, places: Sequence[Endpoint], *, health: bool = True
+    agents: AgentClient,
+    places: Sequence[Endpoint],
+    *,
+    health: bool = True,
+    patience: float = PATIENCE,
 ) -> list[NodeReading]:
     """The facts of each host's node, and of each pod, all at once; one that does not answer is
     reported as missing. A pod that is gone, such as one that the run itself removed, has no facts.
-    Without `health` no daemon of a node is asked how it is.
+    Without `health` no daemon of a node is asked how it is. `patience` is in seconds.
     """
     asked = {
-        place: agents.ask(place, _request(place, health), protocol.NodeSeen, PATIENCE)
+        place: agents.ask(place, _request(place, health), protocol.NodeSeen, patience)
         for place in places
     }
-    concurrent.futures.wait(asked.values(), PATIENCE + 1)
+    concurrent.futures.wait(asked.values(), patience + 1)
     return [
-        _reading(place, answer)
+        _reading(place, answer, patience)
         for place, answer in asked.items()
         if place.kind is not EndpointKind.POD or not _is_gone(answer)
     ]
@@ -60,9 +64,11 @@ def unread(place: Endpoint, why: str) -> NodeReading:
     return NodeReading(name(place), missing=why[:300], called=_called(place))
 
 
-def _reading(place: Endpoint, answer: concurrent.futures.Future[protocol.NodeSeen]) -> NodeReading:
+def _reading(
+    place: Endpoint, answer: concurrent.futures.Future[protocol.NodeSeen], patience: float
+) -> NodeReading:
     if not answer.done():
-        return unread(place, f"no answer within {PATIENCE:.0f} s")
+        return unread(place, f"no answer within {patience:.0f} s")
     try:
         return NodeReading(name(place), answer.result(), called=_called(place))
     except InfrastructureError as error:

@@ -127,12 +127,10 @@ def conclude(results: Results) -> Conclusions:
     causes, stumbled = _found(situation)
     carried = _carried(results)
     chosen = _chosen(causes, found, carried)
-    earlier, more = _at_failures(results, chosen, found)
+    earlier, more = _at_failures(results, chosen, found, carried)
     if earlier:
-        known = {(cause.code, cause.sentence) for cause in earlier}
-        causes = [c for c in causes if (c.code, c.sentence) not in known] + earlier
-        stumbled = list(dict.fromkeys((*stumbled, *more)))
-        chosen = _chosen(causes, found, carried)
+        chosen = _chosen([*causes, *earlier], found, carried)
+    stumbled = list(dict.fromkeys((*stumbled, *more)))
     explained = {id(f) for conclusion in chosen for f in conclusion.faults}
     rest = [
         Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
@@ -171,21 +169,28 @@ def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
 
 
 def _at_failures(
-    results: Results, chosen: Sequence[Conclusion], found: Sequence[FailingPlace]
+    results: Results,
+    chosen: Sequence[Conclusion],
+    found: Sequence[FailingPlace],
+    carried: Sequence[Flow],
 ) -> tuple[list[Cause], list[str]]:
     """Causes of what the end of a run does not explain, from what nodes said when it was found:
-    what the test had made, and what broke it, may be gone by now."""
+    what the test had made, and what broke it, may be gone by now. And what could not be read."""
     explained = {id(fault) for conclusion in chosen for fault in conclusion.faults}
     left = [fault for fault in found if id(fault) not in explained and fault.measured]
     tests = {m.test for fault in left for m in fault.shown_by}
-    causes: dict[tuple[str, str], Cause] = {}
+    causes: list[Cause] = []
     problems: list[str] = []
     for reading in results.failures:
         if reading.test in tests:
             more, stumbled = _found(Situation(results, reading))
-            causes = {**{(cause.code, cause.sentence): cause for cause in more}, **causes}
-            problems += stumbled
-    return list(causes.values()), problems
+            causes += (
+                cause
+                for cause in more
+                if (reached := _reached(cause, left)) and not _contradicted(cause, reached, carried)
+            )
+            problems += (*stumbled, *reading.problems)
+    return causes, problems
 
 
 def own_words(case: Case) -> str:
@@ -294,13 +299,18 @@ def _chosen(
         if not likely:
             break
         best, explained = max(likely, key=lambda pair: _weight(*pair))
-        signs = [c for c, f in likely if c is not best and _same(f, explained)]
+        signs = [c for c, f in likely if _is_another(c, best) and _same(f, explained)]
         alone = not _hides(best, explained, carried)
         conclusions.append(Conclusion((best, *_ranked(signs)), tuple(explained), alone=alone))
         gone = {id(fault) for fault in explained}
         left = [fault for fault in left if id(fault) not in gone]
-        candidates = [c for c in candidates if c is not best and c not in signs]
+        candidates = [c for c in candidates if _is_another(c, best) and c not in signs]
     return conclusions
+
+
+def _is_another(cause: Cause, other: Cause) -> bool:
+    """Whether two causes are not the same, found at two moments."""
+    return (cause.code, cause.sentence) != (other.code, other.sentence)
 
 
 def _reached(cause: Cause, left: Sequence[FailingPlace]) -> list[FailingPlace]:

@@ -58,7 +58,7 @@ def _results(faults: Iterable[FailingPlace], several: bool) -> Iterator[str]:
     for state, what in (
         (CellState.LEAK, "flow{s} carried that must be denied"),
         (CellState.FAILS, f"{different}wrong result{{s}}"),
-        (CellState.UNKNOWN, f"{different}result{{s}} not measured"),
+        (CellState.UNKNOWN, "result{s} not measured"),
     ):
         if number := counts[state]:
             yield f"{number} {what.format(s='' if number == 1 else 's')}"

@@ -168,7 +168,8 @@ def test_c1_empty_ip_sets_of_one_family_are_an_over_block_there(
     assert set(bad.categories) == {Category.OVER_BLOCK, only}
     assert node in bad.message
     # The sets are gone with their policy at the end: they are read when the test fails.
-    words = (f"node {node}", f"IP set cali{family.version}0", "has no members", f"over {family}")
+    of_selectors = f"Felix's IP set cali{family.version}0s"
+    words = (f"node {node}", of_selectors, "(no members) lacks", f"deny their {family} packets")
     assert_first_line(suite_run, *words, families=[family])
 
 

@@ -40,18 +40,26 @@ def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
 def run_to_its_end(command: Sequence[str]) -> int:
     """The status of a command; it and all that it started are interrupted where this process is,
     and end the runs of the suites that are under way: these clean up and are waited for."""
-    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as started:
+    started: list[subprocess.Popen[bytes]] = []
+    asked = False
 
-        def interrupt(*_: object) -> None:
+    def interrupt(*_: object) -> None:
+        nonlocal asked
+        asked = True
+        for process in started:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(started.pid, signal.SIGINT)
+                os.killpg(process.pid, signal.SIGINT)
 
-        before = {number: signal.signal(number, interrupt) for number in ENDED_BY}
-        try:
-            return started.wait()
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+    before = {number: signal.signal(number, interrupt) for number in ENDED_BY}
+    try:
+        with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+            started.append(process)
+            if asked:  # while it was started
+                interrupt()
+            return process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 ENDED_BY = (signal.SIGINT, signal.SIGTERM)

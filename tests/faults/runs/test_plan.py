@@ -118,6 +118,7 @@ class Watcher:
                 version = watcher.resource_version or version
             except (ApiException, HTTPError):  # too old or too busy: from the beginning
                 version = None
+                self._over.wait(0.3)
 
     def _see(self, found: dict[str, Any]) -> None:
         if _CONTROLLER in json_fields.labels(found) and json_fields.at(

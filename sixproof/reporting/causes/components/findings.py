@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.model import (
@@ -25,7 +26,7 @@ from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.matrix.grid import CellState, state_of
 
-Reach = Callable[[Situation], Callable[[Disagreement], bool]]
+Reach = Callable[[Situation, Finding], Callable[[Disagreement], bool]]
 """Which wrong cells such a finding explains, its families and node apart."""
 
 
@@ -37,7 +38,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         new = finding in situation.examination.findings
         grave = finding.severity in (Severity.BLOCKER, Severity.ERROR)
         if reach and (grave or new or finding.code in ANNOUNCED):
-            yield _cause(finding, new, reach(situation))
+            yield _cause(finding, new, reach(situation, finding))
 
 
 def _cause(finding: Finding, new: bool, reached: Callable[[Disagreement], bool]) -> Cause:
@@ -59,7 +60,7 @@ def _cause(finding: Finding, new: bool, reached: Callable[[Disagreement], bool])
     )
 
 
-def _across(_: Situation) -> Callable[[Disagreement], bool]:
+def _across(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows that leave a node, or may."""
 
     def reached(wrong: Disagreement) -> bool:
@@ -69,11 +70,11 @@ def _across(_: Situation) -> Callable[[Disagreement], bool]:
     return reached
 
 
-def _between_pods(_: Situation) -> Callable[[Disagreement], bool]:
+def _between_pods(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     return lambda wrong: between_pods_across(wrong.observation.flow)
 
 
-def _policies(_: Situation) -> Callable[[Disagreement], bool]:
+def _policies(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """What a policy decides, and what it should have closed."""
     return lambda wrong: (
         wrong.expected.by_policy
@@ -81,19 +82,26 @@ def _policies(_: Situation) -> Callable[[Disagreement], bool]:
     )
 
 
-def _leaks(_: Situation) -> Callable[[Disagreement], bool]:
-    """What a policy should have closed."""
-    return lambda wrong: state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
+def _opened(_: Situation, finding: Finding) -> Callable[[Disagreement], bool]:
+    """What the policy of the finding should have closed: the oracle names it."""
+    name = finding.subject.split(" ")[1].rpartition("/")[2]
+    named = re.compile(rf"/{re.escape(name)}(?![\w.-])")
+
+    def reached(wrong: Disagreement) -> bool:
+        leak = state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
+        return leak and named.search(wrong.expected.because) is not None
+
+    return reached
 
 
-def _sizes(situation: Situation) -> Callable[[Disagreement], bool]:
+def _sizes(situation: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Checks of paths, and packets as large as their link."""
     kinds = (MatrixKind.PATHS, MatrixKind.PACKETS)
     asked = {w.observation.flow for w in situation.wrong_of(*kinds)}
     return lambda wrong: wrong.observation.flow in asked
 
 
-def _pods(_: Situation) -> Callable[[Disagreement], bool]:
+def _pods(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows from or to pods."""
     return lambda wrong: (
         EndpointKind.POD
@@ -104,13 +112,13 @@ def _pods(_: Situation) -> Callable[[Disagreement], bool]:
     )
 
 
-def _lost_at_pods(situation: Situation) -> Callable[[Disagreement], bool]:
+def _lost_at_pods(situation: Situation, finding: Finding) -> Callable[[Disagreement], bool]:
     """Flows from or to pods of which nothing came back."""
-    pods = _pods(situation)
+    pods = _pods(situation, finding)
     return lambda wrong: pods(wrong) and not came_back(wrong)
 
 
-def _claimed_twice(situation: Situation) -> Callable[[Disagreement], bool]:
+def _claimed_twice(situation: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows from or to an address that two of pods, services and nodes lay claim to."""
     facts = situation.results.facts or ClusterFacts("", "", ())
 
@@ -139,7 +147,7 @@ def _is_cluster_ip(situation: Situation, address: IPAddress) -> bool:
     return facts is not None and any(address in cidr for cidr in facts.service_cidrs)
 
 
-def _cluster_ips(situation: Situation) -> Callable[[Disagreement], bool]:
+def _cluster_ips(situation: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows from outside the cluster to ClusterIPs."""
 
     def reached(wrong: Disagreement) -> bool:
@@ -149,7 +157,7 @@ def _cluster_ips(situation: Situation) -> Callable[[Disagreement], bool]:
     return reached
 
 
-def _outside_addresses(situation: Situation) -> Callable[[Disagreement], bool]:
+def _outside_addresses(situation: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows from outside the cluster to addresses of services that are no ClusterIPs: those of
     load balancers, and external IPs."""
 
@@ -160,7 +168,7 @@ def _outside_addresses(situation: Situation) -> Callable[[Disagreement], bool]:
     return reached
 
 
-def _outside(_: Situation) -> Callable[[Disagreement], bool]:
+def _outside(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
     """Flows from outside the cluster or to there, and routes of a router outside."""
     return lambda wrong: (
         EndpointKind.OUTSIDE
@@ -182,7 +190,7 @@ REACHES: Mapping[str, Reach] = {
     "calico-pool-encapsulation": _between_pods,
     "calico-pool-family": _pods,
     "calico-pool-overlap": _pods,
-    "cidr-leading-zeros": _leaks,
+    "cidr-leading-zeros": _opened,
     "range-overlap": _claimed_twice,
 }
 """By the finding's code."""

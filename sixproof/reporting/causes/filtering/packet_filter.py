@@ -147,7 +147,9 @@ def _with_families(
 ) -> tuple[Taking, tuple[Disagreement, ...]]:
     """A rule with the families in which it broke something, and what it broke."""
     broke = {carried_over(wrong.observation.flow) for wrong in broken}
-    return dataclasses.replace(taking, broke=tuple(f for f in Family if f in broke)), broken
+    return dataclasses.replace(
+        taking, broken_families=tuple(f for f in Family if f in broke)
+    ), broken
 
 
 def _effects(rules: Iterable[Taking]) -> list[str]:

@@ -57,13 +57,15 @@ HOOKS = {
 
 @dataclasses.dataclass(frozen=True)
 class Taking:
-    """A rule that took packets: its chain, and how far its counter rose meanwhile. `broke` are the
-    families in which it broke something; of a rule for both these are the ones to name."""
+    """A rule that took packets: its chain, and how far its counter rose meanwhile.
+
+    `broken_families` are those in which it broke something; of a rule for both these are named.
+    """
 
     rule: FilterRuleSeen
     chain: ChainSeen | None
     rose: int
-    broke: tuple[Family, ...] = ()
+    broken_families: tuple[Family, ...] = ()
 
     @property
     def place(self) -> str:
@@ -101,7 +103,7 @@ class Taking:
     def families(self) -> tuple[Family, ...]:
         """The families whose packets it takes, as far as they are known to fail."""
         every = families_of(self.rule)
-        return tuple(f for f in every if f in self.broke) or every
+        return tuple(f for f in every if f in self.broken_families) or every
 
     @property
     def removal(self) -> str:

@@ -275,6 +275,7 @@ def test_bad_cidrs_name_their_path_and_the_reason(cidr: str, reason: str) -> Non
     [
         pytest.param(("10.244.1.2/16",), ("10.244.0.0/16",), id="case-33-host-bits-v4"),
         pytest.param(("fd00:10:244:1::3/48",), ("fd00:10:244::/48",), id="case-33-host-bits-v6"),
+        pytest.param(("fd00:0010:00244::/048",), ("fd00:10:244::/48",), id="leading-zeros-v6"),
         pytest.param(("10.0244.000.0/016",), ("10.244.0.0/16",), id="leading-zeros"),
         pytest.param(("::ffff:10.244.0.0/112",), ("10.244.0.0/16",), id="case-33-mapped"),
         pytest.param(("::ffff:af4:0/112",), ("10.244.0.0/16",), id="mapped-in-hexadecimal"),

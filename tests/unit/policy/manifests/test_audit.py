@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sixproof.model import Severity
+from sixproof.model import Family, Severity
 from sixproof.policy import CALICO, KUBERNETES
 from sixproof.policy.manifests.audit import audit
 from tests.unit.policy.cluster import calico, cluster_wide, manifests, network_policy
@@ -189,12 +189,12 @@ def test_findings_say_where_what_and_what_to_do() -> None:
 def test_what_legacy_validation_takes_is_a_warning_in_a_network_policy_only() -> None:
     (taken,) = audit(manifests(block("::ffff:10.0.0.0/104", "fd00::/8")))
     assert taken.severity is Severity.WARNING
-    assert "the API up to 1.34 takes it, and it is read so" in taken.seen
+    assert "the API up to 1.35 takes it, and it is read so" in taken.seen
     (length,) = audit(manifests(block("10.0.0.0/08", "fd00::/8")))
     assert (length.severity, "Calico" in length.seen) == (Severity.WARNING, False)
     refused = audit(manifests(gnp("{action: Allow, source: {nets: [010.0.0.0/8, 'fd00::/8']}}")))
     assert (refused[0].code, refused[0].severity) == ("cidr-leading-zeros", Severity.ERROR)
-    assert "1.34" not in refused[0].seen
+    assert "1.35" not in refused[0].seen
 
 
 def test_leading_zeros_open_a_rule_of_calico_to_everybody() -> None:
@@ -202,23 +202,26 @@ def test_leading_zeros_open_a_rule_of_calico_to_everybody() -> None:
     (opened,) = audit(manifests(block("10.001.0.0/16", "fd00::/8")))
     assert opened.severity is Severity.ERROR
     assert opened.seen == (
-        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.34 takes it, and "
-        "it is read so, but Calico cannot read it and the rule then allows every address"
+        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.35 takes it, and "
+        "it is read so, but Calico cannot read it and then allows every address"
     )
     excepting = block("10.0.0.0/8", "fd00::/8").replace(
         "cidr: '10.0.0.0/8'", "cidr: '10.0.0.0/8', except: ['10.01.0.0/16']"
     )
     (excepted,) = audit(manifests(excepting))
-    assert excepted.seen.endswith("Calico cannot read it and the rule then allows what it excepts")
+    assert excepted.seen.endswith("Calico cannot read it and then ignores it and later exceptions")
+    assert (opened.families, excepted.families) == (tuple(Family), (Family.IPV4,))
+    refused = block("10.001.0.0/16", "fd00::/8").replace("podSelector", "podSelektor")
+    assert codes(refused) == ["cidr-leading-zeros", "manifest-refused"]
 
 
 def test_bits_beyond_the_prefix_hold_in_a_network_policy_and_nowhere_else() -> None:
     (taken,) = audit(manifests(block("10.0.0.1/8", "fd00::/8")))
     assert taken.severity is Severity.WARNING
-    assert "write 10.0.0.0/8: the API up to 1.34 takes it, and it is read so" in taken.seen
+    assert "write 10.0.0.0/8: the API up to 1.35 takes it, and it is read so" in taken.seen
     refused = audit(manifests(gnp("{action: Allow, source: {nets: [10.0.0.1/8, 'fd00::/8']}}")))
     assert refused[0].severity is Severity.ERROR
-    assert "1.34" not in refused[0].seen
+    assert "1.35" not in refused[0].seen
 
 
 HUGE: dict[str, Any] = {

@@ -372,7 +372,8 @@ def test_a_network_that_calico_cannot_read_is_the_cause_of_leaks() -> None:
     found = [f for f in audit([policy]) if f.code == "cidr-leading-zeros"]
     results = run(lambda _: Outcome.ALLOWED, examined())
     (measured,) = results.matrices
-    denied = Expectation(frozenset({Outcome.DROPPED}), "no rule of zeros matches", by_policy=True)
+    because = "ingress denied: six-own/zeros selects default/somebody and no rule matches"
+    denied = Expectation(frozenset({Outcome.DROPPED}), because, by_policy=True)
     expected = dict.fromkeys(measured.matrix.cells, denied)
     leaking = dataclasses.replace(
         results,
@@ -383,8 +384,11 @@ def test_a_network_that_calico_cannot_read_is_the_cause_of_leaks() -> None:
     (one,) = conclude(leaking).every
     assert one.headline == (
         "Policy leak: NetworkPolicy shop/zeros spec.ingress[0].from[0].ipBlock.cidr: "
-        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.34 takes it, and it "
-        "is read so, but Calico cannot read it and the rule then allows every address. Drop the "
-        "zeros."
+        "'10.001.0.0/16' has leading zeros, write 10.1.0.0/16: the API up to 1.35 takes it, and it "
+        "is read so, but Calico cannot read it and then allows every address. Drop the zeros."
     )
     assert not any(one.known for one in concluded(lost_at("worker", SIX), *found))
+    another = dataclasses.replace(denied, because=because.replace("zeros", "zeros-2"))
+    expected = dict.fromkeys(measured.matrix.cells, another)
+    elsewhere = (dataclasses.replace(measured, expected=expected),)
+    assert not conclude(dataclasses.replace(leaking, matrices=elsewhere)).every[0].known

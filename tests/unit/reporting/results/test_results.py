@@ -222,7 +222,7 @@ def test_what_several_tests_find_is_reported_once() -> None:
 
 def test_what_nodes_said_at_a_failure_is_kept(tmp_path: Path) -> None:
     """From a worker's part to results.json, and back."""
-    sets = [IpSetSeen("cali60s:abc", "IPv6", ["2001:db8::1"])]
+    sets = [IpSetSeen("cali60s:abc", "IPv6", 1, ["2001:db8::1"], [])]
     reading = FailureReading(
         CASE.nodeid, [NodeReading("worker", missing="gone")], [IpSetsReading("worker", sets)]
     )

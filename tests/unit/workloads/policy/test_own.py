@@ -178,7 +178,7 @@ def test_bits_beyond_a_prefix_and_repeated_keys_are_reported(tmp_path: Path) -> 
     found = given(tmp_path, text)
     repeated, masked = found.notes
     assert "line 14: key 'policyTypes' is given twice, the last one counts" in repeated
-    assert "write 10.0.0.0/8: the API up to 1.34 takes it" in masked
+    assert "write 10.0.0.0/8: the API up to 1.35 takes it" in masked
     standing = files.existing(found.policies)
     assert standing.notes == (masked.partition("line 2: ")[2],)
     assert standing.findings == found.findings
