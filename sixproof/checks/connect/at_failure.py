@@ -107,7 +107,8 @@ class FailureReader:
             try:
                 seen = answer.result(0)
             except (InfrastructureError, concurrent.futures.TimeoutError) as error:
-                problems.append(f"IP sets of {node} were not read: {error or 'no answer'}"[:300])
+                why = str(error) or "no answer in time"
+                problems.append(f"IP sets of {node} were not read: {why}"[:300])
                 continue
             if seen.error:
                 problems.append(f"IP sets of {node} were not read: {seen.error}"[:300])

@@ -99,13 +99,13 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
     more = f", and {len(names) - 1} more such" if len(names) > 1 else ""
     size = f"{first.size or 'no'} member{'' if first.size == 1 else 's'}"
     calico = situation.examination.of("calico-node", node)
-    who = f" (restart {calico[0].name})" if calico else ""
+    again = f"restart {calico[0].name}" if calico else "have Felix write them again"
     return Cause(
         "ip-set-lacks-pods",
         f"node {node}",
         f"Felix's IP set {first.name} ({size}) lacks {_some(pods, 1)}, which {first.better}{more}: "
         f"policies there deny their {' and '.join(families)} packets",
-        f"See what removes members, and have Felix write them again{who}",
+        f"See what removes members, and {again}",
         families,
         Confidence.SHOWN if any(lack.twin for lack in lacks) else Confidence.FITS,
         hits=_denies(node, frozenset(lack.address for lack in lacks)),

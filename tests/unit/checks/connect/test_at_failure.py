@@ -3,6 +3,7 @@ counts."""
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 import itertools
 from collections.abc import Sequence
@@ -12,11 +13,12 @@ import pytest
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import IpSetSeen, IpSetsSeen
+from sixproof.checks.connect import at_failure
 from sixproof.checks.connect.at_failure import MOST, SECONDS, FailureReader, SetPods
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, ChannelLost
 from sixproof.model import Endpoint, Expectation, Family, Outcome
-from sixproof.probes.connect.fake_agents import FakeAgents, Script
+from sixproof.probes.connect.fake_agents import A, FakeAgents, Script
 from sixproof.probes.nodes.examination import FailureReading
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
@@ -148,6 +150,33 @@ def test_what_cannot_be_read_is_left_away() -> None:
     ]
     missing = {there.node for there in reading.nodes if there.seen is None}
     assert missing == {hosts()[1].node}
+
+
+class Silent(FakeAgents):
+    """Agents that never say what IP sets hold."""
+
+    def ask(
+        self, endpoint: Endpoint, request: object, answer: type[A], timeout: float
+    ) -> concurrent.futures.Future[A]:
+        """No answer to that."""
+        if isinstance(request, protocol.ReadIpSets):
+            return concurrent.futures.Future()
+        return super().ask(endpoint, request, answer, timeout)
+
+
+def test_an_agent_that_does_not_answer_is_not_waited_for_long(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(at_failure, "SECONDS", at_failure.LEAST + 0.1)
+    agents = Silent({h.name: agent(h.node) for h in hosts()})
+    noted: list[FailureReading] = []
+    FailureReader(agents, hosts(), set_pods, noted.append).read(ONE_NODE)
+    (reading,) = noted
+    assert sorted(reading.problems) == [
+        "IP sets of worker were not read: no answer in time",
+        "IP sets of worker2 were not read: no answer in time",
+    ]
+    assert reading.seconds < at_failure.SECONDS + 1
 
 
 def test_an_unforeseen_error_leaves_the_verdict_alone() -> None:
