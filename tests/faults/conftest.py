@@ -29,7 +29,7 @@ from sixproof.reporting.results.report_files import OVERVIEW
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from testbed import variant
-from tests.faults.injection import ROOT, say
+from tests.faults.injection import ROOT, finished, say
 from tests.faults.proof import recorder
 
 BEFORE, AFTER = "Seconds to read nodes", "Seconds to examine nodes"
@@ -134,15 +134,7 @@ def run_suites(
     if fault := environment.get("SIX_TEST_FAULT"):
         recorder.CURRENT.fault(fault)
     begun = time.monotonic()
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=400,
-        check=False,
-    )
+    done = finished(command, timeout=400, environment=environment)
     output = done.stdout + done.stderr
     assert done.returncode in (0, 1), f"the run itself broke ({done.returncode}):\n{output[-3000:]}"
     results = report_dir / "results.json"

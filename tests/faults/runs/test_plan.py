@@ -26,7 +26,7 @@ from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.resources import Kind
 from sixproof.kube.runs import ownership
-from tests.faults.injection import ROOT
+from tests.faults.injection import finished
 
 pytestmark = pytest.mark.bed
 
@@ -141,16 +141,7 @@ def _policies(cluster: Cluster) -> Iterator[Kind]:
 def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A run of pytest, as a user makes it."""
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as run:
-        try:
-            said, errors = run.communicate(timeout=LONGEST)
-        except subprocess.TimeoutExpired:
-            run.terminate()  # it removes what it made, and the next run finds its ports free
-            run.communicate()
-            raise
-    return subprocess.CompletedProcess(command, run.returncode, said, errors)
+    return finished(command, timeout=LONGEST)
 
 
 @pytest.fixture(scope="module")
