@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.model import Edge, Expectation, Family, Finding, Matrix
+from sixproof.reporting.results.application_record import ApplicationRow
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartWriter
 from sixproof.reporting.results.test_record import Convergence
@@ -54,6 +55,10 @@ class Recorder:
     def finding(self, finding: Finding) -> None:
         """Note what the test found in the cluster; equal findings of tests are reported once."""
         self._notes.write(finding)
+
+    def application(self, row: ApplicationRow) -> None:
+        """Note what a port of an application of the cluster's owner answers."""
+        self._notes.write(row)
 
     def convergence(self, what: str, seconds: float, family: Family, rounds: int) -> None:
         """Note how long a change took to show."""

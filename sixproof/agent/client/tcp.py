@@ -39,6 +39,9 @@ class TcpAttempt(Attempt):
                 self.fail(OSError(number, os.strerror(number)))
                 return
             self.stage = "exchange"
+            if self.spec.connect_only:
+                self.finish(protocol.Event.ECHOED, latency=self.loop.time() - self.started)
+                return
             sockets.keep_errors(sock, False)  # TCP outlives an ICMP error once it is connected
             self.loop.add_reader(sock, self.readable)
         try:

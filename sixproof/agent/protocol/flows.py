@@ -36,8 +36,9 @@ class FlowSpec(Record):
     `upload` and `download` are payload bytes beyond the header. `attempts` datagrams (UDP, ICMP)
     are spread over the first half of `timeout`. `source_port` 0 is one that was not used for long.
     A `foreign` TCP server is no agent: it is sent an HTTP request, and whatever it says is its
-    answer. A TCP connection is held open for `hold` seconds before the last byte of the request is
-    sent; they count against `timeout`.
+    answer; with `connect_only` it is sent nothing, and that it accepts is its answer. A TCP
+    connection is held open for `hold` seconds before the last byte of the request is sent; they
+    count against `timeout`.
     """
 
     protocol: str
@@ -52,6 +53,7 @@ class FlowSpec(Record):
     dont_fragment: bool = False
     foreign: bool = False
     hold: float = 0.0
+    connect_only: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

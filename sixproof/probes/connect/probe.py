@@ -41,7 +41,8 @@ class AgentClient(Seam):
 class ProbeOptions:
     """What a flow carries and how long it may take: bytes each way, seconds, datagram attempts.
 
-    `source_port` 0 takes a fresh port for every flow. A `foreign` server (TCP) is no agent.
+    `source_port` 0 takes a fresh port for every flow. A `foreign` server (TCP) is no agent;
+    with `connect_only` nothing is sent to it, and that it accepts is its answer.
     On a `closed` port nothing is meant to listen, and a refusal is what must come. Without
     `handshakes` servers are not asked for those that hang: cheaper, and what would be REPLY_LOST
     by them alone is DROPPED. TCP connections are held open for `hold` of the `timeout` seconds
@@ -58,6 +59,7 @@ class ProbeOptions:
     closed: bool = False
     handshakes: bool = True
     hold: float = 0.0
+    connect_only: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -293,6 +295,7 @@ def _spec(flow: Flow, options: ProbeOptions, nonce: str) -> protocol.FlowSpec:
         dont_fragment=options.dont_fragment,
         foreign=options.foreign,
         hold=options.hold,
+        connect_only=options.connect_only,
     )
 
 

@@ -136,7 +136,9 @@ def conclude(results: Results) -> Conclusions:
         Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
     ]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
-    left = [c for c in results.cases if c.outcome.bad and c.nodeid not in shown]
+    left = [
+        c for c in results.cases if c.outcome.bad and c.about_the_network and c.nodeid not in shown
+    ]
     test_conclusions = _one_a_place(_with_cause(one, causes) for one in _own_words(left))
     given, alone = _with_cases(chosen, test_conclusions)
     counted = (_counted(conclusion, situation) for conclusion in given)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable
 
 from sixproof.model import Family, Parity
+from sixproof.reporting.results.test_record import APPLICATION
 
 LEAD = "class: "
 _ONE_FAMILY = {Family.IPV6: "IPv6-only failure", Family.IPV4: "IPv4-only failure"}
@@ -26,6 +27,7 @@ class Category(enum.StrEnum):
     OVER_BLOCK = "Policy over-block"
     DNS = "DNS"
     MTU = "MTU black hole"
+    APPLICATION = APPLICATION
     IPV6_ONLY = "IPv6-only failure"
     IPV4_ONLY = "IPv4-only failure"
     BOTH = "Connectivity failure"
@@ -44,6 +46,8 @@ _DESCRIPTIONS = {
     Category.OVER_BLOCK: "A flow that the policies allow was dropped or rejected.",
     Category.DNS: "A name did not resolve, or resolved to the wrong addresses.",
     Category.MTU: "Small packets pass, large ones do not: Packet Too Big is lost or ignored.",
+    Category.APPLICATION: "An application of the cluster's owner does not work over a family; this "
+    "says nothing about the network.",
     Category.IPV6_ONLY: "The same flow is right over IPv4.",
     Category.IPV4_ONLY: "The same flow is right over IPv6.",
     Category.BOTH: "The flow fails, and the failure is not limited to one family.",

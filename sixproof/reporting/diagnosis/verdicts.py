@@ -145,8 +145,11 @@ class _Blame:
         return case.outcome is CaseOutcome.FAILED and family in self.named(case)
 
     def doubtful(self, case: Case, family: Family) -> bool:
-        """Whether it leaves this family in doubt without accusing it."""
+        """Whether it leaves this family in doubt without accusing it. What an application of the
+        cluster's owner lacks says nothing about the network."""
         if not case.outcome.bad or self.failed(case, family):
+            return False
+        if not case.about_the_network:
             return False
         return family in (self.named(case) or {case.family or family})
 

@@ -16,6 +16,7 @@ from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables
 from sixproof.reporting.pages import markup
 from sixproof.reporting.results import closed
+from sixproof.reporting.results.application_record import Readiness, by_namespace
 from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.skip import Skip
@@ -26,6 +27,7 @@ MESSAGES = 40
 TIMES = 20
 _WORDS = {Word.WORKS: "works", Word.FAULTY: "broken", Word.BROKEN: "broken"}
 _SEVERITIES = {Severity.BLOCKER: "bad", Severity.ERROR: "bad"}
+_READINESS = {Readiness.READY: "good", Readiness.NOT_READY: "bad"}
 _COVERAGES = {
     Coverage.PASSED: "good",
     Coverage.PARTLY: "good",
@@ -63,6 +65,8 @@ def overview(
         left=words.left(concluded),
         problems=concluded.problems,
         hidden=words.HIDDEN,
+        applications=by_namespace(results.applications),
+        readiness=_READINESS,
         findings=sorted(closed.others(results), key=lambda f: order.index(f.severity)),
         severities=_SEVERITIES,
         drawn=[(m, MatrixTables.of(m.matrix, m.expected)) for m in shown],

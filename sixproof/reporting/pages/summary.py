@@ -15,6 +15,7 @@ from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
 from sixproof.reporting.pages.styled_text import Text, Tone
 from sixproof.reporting.results import closed
+from sixproof.reporting.results.application_record import Readiness, by_namespace
 from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.skip import Skip
@@ -23,6 +24,8 @@ from sixproof.reporting.results.test_record import CaseOutcome, Convergence
 MATRICES = 3
 CONCLUSIONS = 8
 CASES = 3
+APPLICATIONS = 10
+"""Ports of one namespace that are not ready."""
 _WORDS = {
     Word.WORKS: Tone.GOOD,
     Word.FAULTY: Tone.BAD,
@@ -57,6 +60,7 @@ def summary_lines(
     sections = (
         *((conclusion, unproven) if concluded.lead else (unproven, conclusion)),
         ("", list(_matrices(results, concluded.found, width))),
+        ("Applications", list(_applications(results, width))),
         ("Findings", list(_findings(closed.others(results), width))),
         ("Known limitations of this cluster", list(_limits(results, width))),
         ("Skipped", list(_skips(results))),
@@ -127,6 +131,22 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
         yield from _paragraph(Text("      explains  ", Tone.QUIET), line, width)
     if not conclusion.alone:
         yield from _paragraph(Text("      note      ", Tone.QUIET), words.HIDDEN, width)
+
+
+def _applications(results: Results, width: int) -> Iterator[Text]:
+    """Each namespace with its score, and each of its ports that is not ready with the reason."""
+    for one in by_namespace(results.applications):
+        tone = Tone.GOOD if one.asked and one.ready == one.asked else Tone.UNSURE
+        yield Text(f"  {one.namespace}: {one.score}", tone)
+        fine = (Readiness.READY, Readiness.NOT_ASKED)
+        bad = [row for row in one.rows if row.readiness not in fine]
+        for row in bad[:APPLICATIONS]:
+            lead = Text("    ! ", Tone.BAD)
+            said = f"{row.service} {row.port}: {'; '.join(row.problems)}"
+            said += f" ({'; '.join(row.remedies)})" if row.remedies else ""
+            yield from _paragraph(lead, said, width)
+        if len(bad) > APPLICATIONS:
+            yield Text(f"    ... and {len(bad) - APPLICATIONS} more, see the overview", Tone.QUIET)
 
 
 def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:

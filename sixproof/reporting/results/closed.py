@@ -24,8 +24,12 @@ def unproven(results: Results) -> tuple[str, ...]:
 
 
 def others(results: Results) -> tuple[Finding, ...]:
-    """The findings that are not reported here."""
-    return tuple(f for f in results.findings if f not in _policy_findings(results))
+    """The findings that are not reported here, nor in the table of applications."""
+    closing = _policy_findings(results)
+    in_table = "application-" if results.applications else "\0"
+    return tuple(
+        f for f in results.findings if f not in closing and not f.code.startswith(in_table)
+    )
 
 
 def _policy_findings(results: Results) -> tuple[Finding, ...]:

@@ -16,10 +16,20 @@ from sixproof import records
 from sixproof.errors import RecordError
 from sixproof.model import ClusterFacts, Finding
 from sixproof.probes.nodes.examination import FailureReading
+from sixproof.reporting.results.application_record import ApplicationRow
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.test_record import Case, Convergence, Foreign, foreign_findings
 
-Part = Case | Convergence | Measured | Finding | Foreign | ClusterFacts | FailureReading
+Part = (
+    Case
+    | Convergence
+    | Measured
+    | Finding
+    | Foreign
+    | ClusterFacts
+    | FailureReading
+    | ApplicationRow
+)
 _KINDS: dict[str, type[Part]] = {
     "case": Case,
     "convergence": Convergence,
@@ -28,6 +38,7 @@ _KINDS: dict[str, type[Part]] = {
     "foreign": Foreign,
     "facts": ClusterFacts,
     "failure-reading": FailureReading,
+    "application": ApplicationRow,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -61,6 +72,7 @@ class PartFiles:
     facts: ClusterFacts | None = None
     damaged: tuple[str, ...] = ()
     failures: tuple[FailureReading, ...] = ()
+    applications: tuple[ApplicationRow, ...] = ()
 
     @classmethod
     def read(cls, directory: Path) -> PartFiles:
@@ -90,6 +102,7 @@ class PartFiles:
             facts=facts[-1] if facts else None,
             damaged=tuple(damaged),
             failures=tuple(p for p in found if isinstance(p, FailureReading)),
+            applications=tuple(dict.fromkeys(p for p in found if isinstance(p, ApplicationRow))),
         )
 
 

@@ -17,6 +17,7 @@ from sixproof import records
 from sixproof.errors import RecordError, UsageError
 from sixproof.model import ClusterFacts, Family, Finding, merged_findings
 from sixproof.probes.nodes.examination import Examination, FailureReading
+from sixproof.reporting.results.application_record import ApplicationRow
 from sixproof.reporting.results.ledger import Ledger
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartFiles
@@ -30,7 +31,7 @@ SCHEMA = "sixproof/results/v1"
 class Results:
     """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
     `examination` what nodes said at its end where something failed, `failures` what they said at
-    the moment at which a test did."""
+    the moment at which a test did. `applications` are ports of the owner's services."""
 
     run: RunRecord
     environment: tuple[tuple[str, str], ...] = ()
@@ -42,6 +43,7 @@ class Results:
     damaged: tuple[str, ...] = ()
     examination: Examination | None = None
     failures: tuple[FailureReading, ...] = ()
+    applications: tuple[ApplicationRow, ...] = ()
 
     @classmethod
     def of(
@@ -67,6 +69,7 @@ class Results:
             matrices=parts.matrices,
             damaged=parts.damaged,
             failures=parts.failures,
+            applications=parts.applications,
         )
 
     def examined(self, examination: Examination | None) -> Results:
@@ -80,8 +83,8 @@ class Results:
         return Counter(case.outcome for case in self.cases)
 
     def failing(self) -> bool:
-        """Whether some test failed or broke."""
-        return any(case.outcome.bad for case in self.cases)
+        """Whether some test failed or broke that is about the network."""
+        return any(case.outcome.bad and case.about_the_network for case in self.cases)
 
     def limits(self) -> tuple[Case, ...]:
         """The tests that failed as is known of this cluster: reported, but not as faults."""
@@ -123,6 +126,7 @@ class Results:
             "ledger": self.ledger().to_json(),
             "damaged": list(self.damaged),
             **records.full({"examination": records.to_json(self.examination)}),
+            **records.full({"applications": list(map(records.to_json, self.applications))}),
             **records.full({"failures": list(map(records.to_json, self.failures))}),
         }
 

@@ -11,6 +11,8 @@ from sixproof import records
 from sixproof.errors import Subject
 from sixproof.model import Family, Finding, FindingType, Severity
 
+APPLICATION = "Application"
+"""The class of failure of an application of the cluster's owner."""
 FOREIGN_TRAFFIC = FindingType("foreign-traffic", "Agents receive traffic of their own run only")
 
 
@@ -59,6 +61,12 @@ class Case:
     subjects: tuple[Subject, ...] = ()
     unproven: tuple[Family, ...] = ()
     unanswered: str = ""
+
+    @property
+    def about_the_network(self) -> bool:
+        """Whether its verdict says something about the network, and not about applications of the
+        cluster's owner alone."""
+        return self.categories != (APPLICATION,)
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
@@ -19,6 +19,7 @@ from sixproof.model import EndpointKind, Expectation, Flow
 from sixproof.policy import (
     ClusterSnapshot,
     Judgement,
+    NamedPort,
     Node,
     Oracle,
     PolicyRef,
@@ -35,11 +36,19 @@ SHOWN = 3
 class ExistingPolicies:
     """How the policies that already exist in the cluster affect flows.
 
-    `nodes` are the nodes with every address that their own traffic may carry.
+    `nodes` are the nodes with every address that their own traffic may carry, `ports` the named
+    ports of pods by namespace and name.
     """
 
-    def __init__(self, cluster: Cluster, nodes: Iterable[Node], profile: ProviderProfile) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        nodes: Iterable[Node],
+        profile: ProviderProfile,
+        ports: Mapping[tuple[str, str], Iterable[NamedPort]] | None = None,
+    ) -> None:
         self._cluster = cluster
+        self._ports = {pod: tuple(named) for pod, named in (ports or {}).items()}
         self._nodes = tuple(nodes)
         self._profile = profile
         self._namespaces: dict[str, dict[str, str]] = {}
@@ -53,6 +62,14 @@ class ExistingPolicies:
     def __call__(self, flow: Flow) -> Expectation:
         """The outcome required of a flow that only such a policy may deny."""
         return self.expectation(self.judge(flow))
+
+    def learn(self, namespaces: Iterable[str]) -> None:
+        """Read what concerns these namespaces at once, not at the first flow of each.
+
+        Raises:
+            ApiError: it may not be read.
+        """
+        self._reading(namespaces)
 
     def judge(self, flow: Flow, service: ServiceSnapshot | None = None) -> Judgement:
         """How the policies judge a flow; `service` is the one at whose address or port it goes.
@@ -93,10 +110,11 @@ class ExistingPolicies:
         """The oracle that knows these namespaces."""
         new = set(touched) - self._namespaces.keys() - {""}
         if self._oracle is None or new:
-            self._namespaces |= {name: self._labels(name) for name in new}
-            manifests = self._read(tuple(sorted(self._namespaces)))
-            snapshot = ClusterSnapshot.of(self._namespaces, nodes=self._nodes)
+            known = {**self._namespaces, **{name: self._labels(name) for name in new}}
+            manifests = self._read(tuple(sorted(known)))
+            snapshot = ClusterSnapshot.of(known, nodes=self._nodes, ports=self._ports)
             self._oracle = Oracle.of(manifests, snapshot, self._profile)
+            self._namespaces = known
             self._beside.clear()
         return self._oracle
 

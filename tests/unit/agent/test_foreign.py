@@ -54,3 +54,33 @@ def test_nobody_there_is_a_reset() -> None:
         return (await tried(spec("tcp", Family.IPV6, free_port(), foreign=True)))[0]
 
     assert run(scenario()).event == Event.RESET
+
+
+@pytest.mark.parametrize("family", Family, ids=str)
+def test_where_a_connection_is_all_that_is_asked_nothing_is_sent(family: Family) -> None:
+    """That it is accepted is the answer, whatever the server would say or not."""
+    heard: list[bytes] = []
+
+    def talk(line: bytes) -> list[bytes]:
+        heard.append(line)
+        return [REFUSAL]
+
+    async def scenario() -> FlowResult:
+        async with speaking(family, talk) as port:
+            asked = spec("tcp", family, port, foreign=True, connect_only=True)
+            return (await tried(asked))[0]
+
+    result = run(scenario())
+
+    assert (result.event, result.detail) == (Event.ECHOED, "")
+    assert result.latency is not None
+    assert not any(heard)
+
+
+def test_a_connection_that_nobody_takes_is_refused() -> None:
+    asked = spec("tcp", Family.IPV6, free_port(), foreign=True, connect_only=True)
+
+    async def scenario() -> FlowResult:
+        return (await tried(asked))[0]
+
+    assert run(scenario()).event == Event.RESET

@@ -15,6 +15,7 @@ from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import DnsExpectation
 from sixproof.probes.dns.message import DnsQuestion, RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transport
+from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen, faults
 from sixproof.reporting.diagnosis.verdicts import FamilyVerdict, Word, verdicts
 from sixproof.reporting.results.matrix_record import Measured
@@ -147,6 +148,18 @@ def test_what_was_read_and_not_sent_breaks_no_family(kind: MatrixKind, word: Wor
         Family.IPV6, Counter(), Counter({CaseOutcome.FAILED: 1}), failed=1, others={kind: (6, 12)}
     )
     assert (verdict.word, verdict.accused) == (word, True)
+
+
+def test_what_an_application_lacks_leaves_no_family_in_doubt() -> None:
+    """Its test is red, and the network works."""
+    red = Case(
+        "suites/applications/t.py::t", CaseOutcome.FAILED, categories=(Category.APPLICATION,)
+    )
+    found = verdicts(dataclasses.replace(run(lambda _: None), cases=(red,)))
+    assert [v.doubtful for v in found] == [0, 0]
+    other = dataclasses.replace(red, categories=())
+    found = verdicts(dataclasses.replace(run(lambda _: None), cases=(other,)))
+    assert [v.doubtful for v in found] == [1, 1]
 
 
 def test_a_matrix_of_many_questions_is_not_drawn() -> None:

@@ -14,7 +14,8 @@ from sixproof.reporting.diagnosis.faults import chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import Text, Tone, plain, write
-from sixproof.reporting.pages.summary import summary_lines
+from sixproof.reporting.pages.summary import APPLICATIONS, summary_lines
+from sixproof.reporting.results.application_record import ApplicationRow, Readiness, by_namespace
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.report_files import write_bundle
 from sixproof.reporting.results.results_json import Results
@@ -323,3 +324,32 @@ def test_long_lines_and_markup_are_left_as_they_are() -> None:
     text = "[bold]fd00::1[/bold] " + "x" * 300
     write([Text(text)], stream, colour=False)
     assert stream.getvalue() == text + "\n"
+
+
+ROWS = (
+    ApplicationRow("shop", "web", "tcp/80 (http)", Readiness.READY, (("pod IPv6", "2 of 2"),)),
+    ApplicationRow(
+        "shop", "cart", "tcp/80", Readiness.NOT_READY, (("pod IPv6", "0 of 2"),),
+        ("2 of 2 pods accept IPv4 and refuse IPv6: fd00::1 port 80",), ("have it listen on ::",),
+    ),
+    ApplicationRow("shop", "dns", "udp/53", Readiness.NOT_ASKED, problems=("UDP servers ...",)),
+    ApplicationRow("blog", "web", "tcp/80", Readiness.READY),
+)  # fmt: skip
+
+
+def test_applications_are_shown_by_namespace_the_least_ready_first() -> None:
+    """With a score, and what keeps a port from working over every family."""
+    results = dataclasses.replace(Results(RUN, matrices=(measured(works),)), applications=ROWS)
+    text = plain(summary_lines(results))
+    shop, blog = text.index("shop: 1 of 2 ports ready, 1 not asked"), text.index("blog: 1 of 1")
+    assert shop < blog
+    assert "! cart tcp/80: 2 of 2 pods accept IPv4 and refuse IPv6: fd00::1 port 80 (have" in text
+    page = overview(results)
+    assert "<h3>shop: 1 of 2 ports ready, 1 not asked</h3>" in page
+    assert '<td class="bad">not ready</td>' in page
+    assert "have it listen on ::" in page
+    many = [dataclasses.replace(ROWS[1], service=f"s{n}") for n in range(APPLICATIONS + 2)]
+    crowded = plain(summary_lines(dataclasses.replace(results, applications=tuple(many))))
+    assert "... and 2 more, see the overview" in crowded
+    none = by_namespace([ROWS[2]])[0]
+    assert none.score == "no port was asked"

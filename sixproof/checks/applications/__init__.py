@@ -1,0 +1,1 @@
+"""Checks of the owner's applications: do they work over each family?"""

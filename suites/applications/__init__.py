@@ -1,0 +1,1 @@
+"""Your own applications: whether they work over each family (--six-applications)."""
