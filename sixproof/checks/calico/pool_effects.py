@@ -17,7 +17,7 @@ def not_of(pod: Endpoint, pool: OwnPool) -> str:
     if address is None:
         return f"it has no {pool.family} address, it asked for one of IPPool {pool.name}"
     if address not in pool.cidr:
-        return f"its address {address} is none of {pool.cidr}, of IPPool {pool.name} that it names"
+        return f"its address {address} is not in {pool.cidr}, as IPPool {pool.name} was created"
     return ""
 
 
@@ -29,11 +29,11 @@ def odd_block(pod: Endpoint, pool: OwnPool, ipam: Ipam) -> str:
         return f"no IPAM block holds its address {address}"
     if block.cidr.prefixlen != pool.block_size:
         return (
-            f"IPAM block {block.cidr} of IPPool {pool.name} is no /{pool.block_size}, which is its "
-            f"blockSize"
+            f"IPAM block {block.cidr} is no /{pool.block_size}, the blockSize with which IPPool "
+            f"{pool.name} was created"
         )
     if not within(block.cidr, pool.cidr):
-        return f"IPAM block {block.cidr} is not in {pool.cidr}, of IPPool {pool.name}"
+        return f"IPAM block {block.cidr} is not in {pool.cidr}, as IPPool {pool.name} was created"
     return ""
 
 

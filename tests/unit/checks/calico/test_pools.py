@@ -182,7 +182,7 @@ def test_an_address_of_another_pool_is_named() -> None:
     asked = checks(PoolPods((MASKED[0], other), (BARE,), UNASKED))
     asked.must_be_served(FOUR)
     with pytest.raises(
-        VerdictError, match=r"fd00::9 is none of .* six-abc123-pools-gw0-masked-ipv6"
+        VerdictError, match=r"fd00::9 is not in .* six-abc123-pools-gw0-masked-ipv6"
     ):
         asked.must_be_served(SIX)
     alone = dataclasses.replace(BARE, addresses=BARE.addresses[:1])
@@ -223,7 +223,7 @@ def test_blocks_of_another_size_or_place_are_named() -> None:
     """And where there is none."""
     known = Known()
     known.blocks[1] = block_of(MASKED[0], Purpose.MASKED, SIX, 122)
-    with pytest.raises(VerdictError, match=r"is no /125, which is its blockSize"):
+    with pytest.raises(VerdictError, match=r"is no /125, the blockSize with which IPPool"):
         checks(known=known).must_have_blocks(SIX)
     del known.blocks[1]
     with pytest.raises(VerdictError, match="no IPAM block holds its address"):
