@@ -56,9 +56,10 @@ class NamespaceApplications:
 
 
 def by_namespace(rows: Iterable[ApplicationRow]) -> tuple[NamespaceApplications, ...]:
-    """The rows of each namespace, those that are least ready first."""
+    """The rows of each namespace, those that are least ready first, in each the worst first."""
     homes: dict[str, list[ApplicationRow]] = {}
-    for row in rows:
+    order = (Readiness.NOT_READY, Readiness.NO_ANSWER, Readiness.READY, Readiness.NOT_ASKED)
+    for row in sorted(rows, key=lambda row: order.index(row.readiness)):
         homes.setdefault(row.namespace, []).append(row)
     found = [NamespaceApplications(name, tuple(those)) for name, those in homes.items()]
     return tuple(sorted(found, key=lambda one: (one.ready - one.asked, one.namespace)))

@@ -347,6 +347,7 @@ def test_applications_are_shown_by_namespace_the_least_ready_first() -> None:
     page = overview(results)
     assert "<h3>shop: 1 of 2 ports ready, 1 not asked</h3>" in page
     assert '<td class="bad">not ready</td>' in page
+    assert page.index(">not ready<") < page.index(">ready<") < page.index(">not asked<")
     assert "have it listen on ::" in page
     many = [dataclasses.replace(ROWS[1], service=f"s{n}") for n in range(APPLICATIONS + 2)]
     crowded = plain(summary_lines(dataclasses.replace(results, applications=tuple(many))))
