@@ -43,6 +43,12 @@ class MatrixKind(enum.StrEnum):
     HEALTH = "health checks"  # a node's answer to a service's load balancer
     FELIX = "states of Felix"  # the state that a node's Felix reports
 
+    @property
+    def sent(self) -> bool:
+        """Whether packets of a family decide its cells, and not what objects, kernels and daemons
+        say."""
+        return self not in (MatrixKind.ROUTES, MatrixKind.ADDRESSES, MatrixKind.FELIX)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Expectation:

@@ -120,7 +120,7 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
             wanted=f"{CALICO_GROUP}/v3",
             remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
         )
-    elif all(map(_is_taken, cidrs)) and _is_policy(value):
+    elif all(_is_taken(value, f.code) for f in cidrs) and _is_policy(value):
         yield from _refused(value, compiler)
     elif isinstance(value, Mapping):
         yield from _misnamed(value, compiler)
@@ -129,11 +129,6 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     yield from _bare_addresses(value)
     yield from _tier_prefix(value)
     yield from _named_ports(value, compiler.profile)
-
-
-def _is_taken(finding: Finding) -> bool:
-    """Whether a network is read all the same, so that the rest of its object can be."""
-    return finding.severity is Severity.WARNING or bool(finding.families)
 
 
 def _group(value: object) -> str:
@@ -207,7 +202,7 @@ def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
     refuse is valid before, with a warning. Calico's parser takes no octets with leading zeros: of
     the peer nothing is left then, and the rule allows every address; of its exceptions those before
     the first such one are left."""
-    taken = bad.flaw is not Flaw.UNPARSEABLE and _is_network_policy(value)
+    taken = _is_taken(value, bad.flaw)
     seen = bad.reason
     if taken:
         seen += ": the API up to 1.35 takes it, and it is read so"
@@ -225,8 +220,10 @@ def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
     )
 
 
-def _is_network_policy(value: object) -> bool:
-    return _group(value) == KUBERNETES_GROUP and text_at(value, "kind") == "NetworkPolicy"
+def _is_taken(value: object, flaw: str) -> bool:
+    """Whether a network with this flaw is read all the same, and the rest of its object with it."""
+    of_kubernetes = _group(value) == KUBERNETES_GROUP and text_at(value, "kind") == "NetworkPolicy"
+    return of_kubernetes and flaw != Flaw.UNPARSEABLE
 
 
 def _families(value: object, *keys: str) -> frozenset[Family]:

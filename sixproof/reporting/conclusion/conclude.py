@@ -127,14 +127,11 @@ def conclude(results: Results) -> Conclusions:
     causes, stumbled = _found(situation)
     carried = _carried(results)
     chosen = _chosen(causes, found, carried)
-    earlier, more = _at_failures(results, chosen, found, carried)
+    earlier, more = _at_failures(results, _unexplained(chosen, found), carried)
     if earlier:
         chosen = _chosen([*causes, *earlier], found, carried)
     stumbled = list(dict.fromkeys((*stumbled, *more)))
-    explained = {id(f) for conclusion in chosen for f in conclusion.faults}
-    rest = [
-        Conclusion((), (fault,), hints.fits(fault)) for fault in found if id(fault) not in explained
-    ]
+    rest = [Conclusion((), (fault,), hints.fits(fault)) for fault in _unexplained(chosen, found)]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
     left = [
         c for c in results.cases if c.outcome.bad and c.about_the_network and c.nodeid not in shown
@@ -170,16 +167,18 @@ def _found(situation: Situation) -> tuple[list[Cause], list[str]]:
     return causes, problems
 
 
+def _unexplained(chosen: Iterable[Conclusion], found: Iterable[FailingPlace]) -> list[FailingPlace]:
+    """The faults that none of these conclusions explains."""
+    explained = {id(fault) for conclusion in chosen for fault in conclusion.faults}
+    return [fault for fault in found if id(fault) not in explained]
+
+
 def _at_failures(
-    results: Results,
-    chosen: Sequence[Conclusion],
-    found: Sequence[FailingPlace],
-    carried: Sequence[Flow],
+    results: Results, unexplained: Iterable[FailingPlace], carried: Sequence[Flow]
 ) -> tuple[list[Cause], list[str]]:
     """Causes of what the end of a run does not explain, from what nodes said when it was found:
     what the test had made, and what broke it, may be gone by now. And what could not be read."""
-    explained = {id(fault) for conclusion in chosen for fault in conclusion.faults}
-    left = [fault for fault in found if id(fault) not in explained and fault.measured]
+    left = [fault for fault in unexplained if fault.measured]
     tests = {m.test for fault in left for m in fault.shown_by}
     causes: list[Cause] = []
     problems: list[str] = []

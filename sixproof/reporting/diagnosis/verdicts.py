@@ -14,8 +14,6 @@ from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
-_READ_ONLY = frozenset({MatrixKind.ADDRESSES, MatrixKind.FELIX, MatrixKind.ROUTES})
-"""Kinds of results that are read, not measured by packets of their family."""
 _GOOD = (CellState.WORKS, CellState.DENIED)
 
 
@@ -71,8 +69,7 @@ class FamilyVerdict:
     def word(self) -> Word:
         """The verdict. What was measured accuses; that a test asks about the family does not."""
         if self.accused:
-            sent = [count for kind, count in self.others.items() if kind not in _READ_ONLY]
-            short = self.wrong or any(right < total for right, total in sent)
+            short = self.wrong or any(right < total for right, total in self._crossed)
             return Word.BROKEN if short or not (self.right or self.others) else Word.FAULTY
         if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
@@ -84,9 +81,13 @@ class FamilyVerdict:
     def _carried(self) -> bool:
         """Whether something of it crossed the network, and all did as it must: what objects and
         kernels say of addresses and routes is right without one packet."""
-        crossed = [count for kind, count in self.others.items() if kind not in _READ_ONLY]
         short = any(right < total for right, total in self.others.values())
-        return bool(self.right or crossed) and not short
+        return bool(self.right or self._crossed) and not short
+
+    @property
+    def _crossed(self) -> list[tuple[int, int]]:
+        """The counts of other kinds of results whose packets crossed the network."""
+        return [count for kind, count in self.others.items() if kind.sent]
 
     @property
     def reason(self) -> str:

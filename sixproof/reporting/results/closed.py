@@ -26,9 +26,9 @@ def unproven(results: Results) -> tuple[str, ...]:
 def others(results: Results) -> tuple[Finding, ...]:
     """The findings that are not reported here, nor in the table of applications."""
     closing = _policy_findings(results)
-    in_table = "application-" if results.applications else "\0"
+    found = (f for f in results.findings if f not in closing)
     return tuple(
-        f for f in results.findings if f not in closing and not f.code.startswith(in_table)
+        f for f in found if not (results.applications and f.code.startswith("application-"))
     )
 
 

@@ -12,12 +12,13 @@ from tests.unit.agent.agents_on_loopback import Talk, free_port, run, speaking, 
 REFUSAL = b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"
 
 
-def asked(family: Family, talk: Talk) -> FlowResult:
+def asked(family: Family, talk: Talk, *, connect_only: bool = False) -> FlowResult:
     """What a foreign server's answer is taken for."""
 
     async def scenario() -> FlowResult:
         async with speaking(family, talk) as port:
-            return (await tried(spec("tcp", family, port, foreign=True)))[0]
+            flow = spec("tcp", family, port, foreign=True, connect_only=connect_only)
+            return (await tried(flow))[0]
 
     return run(scenario())
 
@@ -49,9 +50,11 @@ def test_closing_without_a_word_is_no_answer() -> None:
     assert asked(Family.IPV6, lambda _: []).event == Event.CLOSED
 
 
-def test_nobody_there_is_a_reset() -> None:
+@pytest.mark.parametrize("connect_only", [False, True])
+def test_nobody_there_is_a_reset(connect_only: bool) -> None:
     async def scenario() -> FlowResult:
-        return (await tried(spec("tcp", Family.IPV6, free_port(), foreign=True)))[0]
+        flow = spec("tcp", Family.IPV6, free_port(), foreign=True, connect_only=connect_only)
+        return (await tried(flow))[0]
 
     assert run(scenario()).event == Event.RESET
 
@@ -65,22 +68,8 @@ def test_where_a_connection_is_all_that_is_asked_nothing_is_sent(family: Family)
         heard.append(line)
         return [REFUSAL]
 
-    async def scenario() -> FlowResult:
-        async with speaking(family, talk) as port:
-            asked = spec("tcp", family, port, foreign=True, connect_only=True)
-            return (await tried(asked))[0]
-
-    result = run(scenario())
+    result = asked(family, talk, connect_only=True)
 
     assert (result.event, result.detail) == (Event.ECHOED, "")
     assert result.latency is not None
     assert not any(heard)
-
-
-def test_a_connection_that_nobody_takes_is_refused() -> None:
-    asked = spec("tcp", Family.IPV6, free_port(), foreign=True, connect_only=True)
-
-    async def scenario() -> FlowResult:
-        return (await tried(asked))[0]
-
-    assert run(scenario()).event == Event.RESET

@@ -54,15 +54,14 @@ class _Sets:
             elsewhere = {
                 n: s for (n, f, k), s in self._sets.items() if (f, k) == (family, key) and n != node
             }
-            if twin and other is not None and str(other) in twin.exact:
+            in_twin = twin is not None and other is not None and str(other) in twin.exact
+            if in_twin:
                 better = f"its {family.other} twin has"
             elif elsewhere and all(str(mine) in there.exact for there in elsewhere.values()):
-                better = (
-                    f"{' and '.join(elsewhere)} {'have' if len(elsewhere) > 1 else 'has'} in it"
-                )
+                have = "have" if len(elsewhere) > 1 else "has"
+                better = f"{' and '.join(elsewhere)} {have} in it"
             else:
                 continue
-            in_twin = better.startswith("its ")
             yield _Lack(family, seen.name, seen.size, better, in_twin, pod.called, mine)
 
 

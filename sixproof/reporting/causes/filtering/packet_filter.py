@@ -27,8 +27,6 @@ from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
-_NO_PACKETS = (MatrixKind.ROUTES, MatrixKind.ADDRESSES, MatrixKind.FELIX)
-"""What is read and not sent: no filter makes it wrong."""
 _OF_MANY_PACKETS = (
     MatrixKind.PATHS,
     MatrixKind.PACKETS,
@@ -194,7 +192,7 @@ def _makes(rule: FilterRuleSeen, wrong: Disagreement, kinds: frozenset[MatrixKin
         return seen.outcome is Outcome.WRONG and seen.peer_saw is not None
     if rule.verdict == "rewrite":
         return seen.outcome is Outcome.WRONG or seen.icmp is not None
-    if not kinds.isdisjoint(_NO_PACKETS):
+    if not all(kind.sent for kind in kinds):  # no filter makes wrong what is only read
         return False
     if rule.verdict == "reject" and seen.outcome in (Outcome.REFUSED, Outcome.REJECTED):
         return True

@@ -77,7 +77,7 @@ def span_of(value: IPAddress | IPNetwork) -> Span:
     return base | int(value), base | int(value)
 
 
-def span_of_text(text: str) -> Span:
+def _addresses(text: str) -> Span:
     """The same of an address, a prefix or a range in words.
 
     Raises:
@@ -85,7 +85,7 @@ def span_of_text(text: str) -> Span:
     """
     first, _, last = text.partition("-")
     start = span_of(ipaddress.ip_network(first, strict=False))
-    return (start[0], span_of_text(last)[1]) if last else start
+    return (start[0], _addresses(last)[1]) if last else start
 
 
 @functools.lru_cache(maxsize=1000)
@@ -121,7 +121,7 @@ def _term(text: str) -> Iterator[_Term]:
 
 def _spans(field: str, operation: str, values: Sequence[str]) -> Iterator[Span]:
     if field in ("source", "destination"):
-        yield from map(span_of_text, values)
+        yield from map(_addresses, values)
         return
     for value in values:
         first, _, last = value.partition("-")

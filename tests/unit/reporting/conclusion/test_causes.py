@@ -126,15 +126,16 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
     assert "control-plane and worker2" in line
 
 
+def holes(behind: str) -> list[RouteHeld]:
+    """Blackhole routes to each pod of a node."""
+    lost = [pod for pod in pods() if pod.node == behind]
+    return [RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1) for pod in lost]
+
+
 def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     """I10: one node pair."""
     sick = node("worker")
-    holes = [
-        RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1)
-        for pod in pods()
-        if pod.node == "worker2"
-    ]
-    sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
+    sick = dataclasses.replace(sick, routes=[*holes("worker2"), *sick.routes])
     (one,) = concluded(across(SIX, "worker", "worker2"), examined({"worker": sick})).every
     assert one.headline.startswith("node worker: ")
     assert "IPv6 packets to pods of worker2 end in the blackhole route" in one.headline
@@ -144,12 +145,7 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
 def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failure() -> None:
     """I10 of a new pool: Felix removed the route with the pool's last address."""
     sick = node("worker")
-    holes = [
-        RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1)
-        for pod in pods()
-        if pod.node == "worker2"
-    ]
-    then = dataclasses.replace(sick, routes=[*sick.routes, *holes])
+    then = dataclasses.replace(sick, routes=[*sick.routes, *holes("worker2")])
     results = run(across(SIX, "worker", "worker2"), examined())
     assert not conclude(results).every[0].known
     reading = FailureReading(results.matrices[0].test, [NodeReading("worker", then)])
@@ -170,8 +166,7 @@ def test_a_blackhole_route_that_is_announced_explains_what_comes_from_outside(
     route that is not announced explains nothing of what comes from there."""
     lost = [pod for pod in pods() if pod.node == "worker2"]
     sick = node("worker")
-    holes = [RouteHeld(f"{pod.address(SIX)}/128", 254, "blackhole", metric=-1) for pod in lost]
-    sick = dataclasses.replace(sick, routes=[*holes, *sick.routes])
+    sick = dataclasses.replace(sick, routes=[*holes("worker2"), *sick.routes])
     outside = Endpoint("rack", EndpointKind.OUTSIDE, (ipaddress.ip_address("2001:db8:99::1"),))
     hop = next(ipaddress.ip_address(a.address) for a in sick.addresses if ":" in a.address)
     if not announced:
