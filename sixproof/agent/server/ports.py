@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import socket
+import time
 import typing
 
 from sixproof.agent.server.echo import EchoDatagrams, EchoPort, EchoStreams
@@ -11,6 +13,9 @@ from sixproof.agent.server.log import Log
 
 NO_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 """What a kernel says of a family that it does not have."""
+TAKEN = 5.0
+"""Seconds for which ports that are taken are tried again: on a node they are until the agent of a
+run that is just over has ended, too."""
 SERVED: typing.Mapping[str, type[EchoPort]] = {"tcp": EchoStreams, "udp": EchoDatagrams}
 """How a port is served, by its protocol."""
 ANY_ADDRESS = {
@@ -33,6 +38,7 @@ class Server:
     async def listen(self, port_specs: typing.Iterable[str]) -> None:
         """Open ports such as ``tcp/8080``. A family that the pod lacks is noted; a port that cannot
         be had for another reason leaves this server incomplete."""
+        deadline = time.monotonic() + TAKEN
         for port_spec in port_specs:
             name, _, port = port_spec.partition("/")
             protocol = name.rstrip("".join(ANY_ADDRESS))
@@ -46,12 +52,24 @@ class Server:
                 if wanted not in ("", digit):
                     continue
                 try:
-                    await self._listen(protocol, family, any_address, int(port))
+                    await self._listen(protocol, family, any_address, int(port), deadline)
                 except OSError as error:
                     self.problems.append(f"{port_spec} on {any_address}: {error.strerror}")
                     self.complete &= error.errno in NO_FAMILY
 
-    async def _listen(self, protocol: str, family: int, any_address: str, port: int) -> None:
+    async def _listen(
+        self, protocol: str, family: int, any_address: str, port: int, deadline: float
+    ) -> None:
+        while True:
+            try:
+                await self._open_port(protocol, family, any_address, port)
+                return
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(0.1)
+
+    async def _open_port(self, protocol: str, family: int, any_address: str, port: int) -> None:
         kind = SERVED[protocol]
         sock = socket.socket(family, kind.KIND)
         try:

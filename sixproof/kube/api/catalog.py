@@ -17,6 +17,10 @@ from sixproof.kube.api.resources import Kind
 if TYPE_CHECKING:
     from sixproof.kube.api.rest import Rest
 
+_AGGREGATED = (
+    "application/json;v=v2;g=apidiscovery.k8s.io;as=APIGroupDiscoveryList,application/json"
+)
+
 
 class Catalog:
     """The kinds of one API server."""
@@ -40,6 +44,22 @@ class Catalog:
             versions.sort(key=lambda version: version != preferred)
             found[json_fields.text(group, "name")] = tuple(versions)
         return found
+
+    def stale(self) -> tuple[str, ...] | None:
+        """The API versions (``group/version``) whose own server does not answer the API server, by
+        its aggregated discovery (KEP-3352); None where it has none.
+
+        Raises: ApiError.
+        """
+        answer = self._rest.get("/apis", "list API versions", accept=_AGGREGATED)
+        if json_fields.text(answer, "kind") != "APIGroupDiscoveryList":
+            return None
+        return tuple(
+            f"{json_fields.name(group)}/{json_fields.text(version, 'version')}"
+            for group in json_fields.entries(answer, "items")
+            for version in json_fields.entries(group, "versions")
+            if json_fields.text(version, "freshness") == "Stale"
+        )
 
     def kinds(self, api_version: str, *, patience: float | None = None) -> tuple[Kind, ...]:
         """The kinds that an API version serves; empty where it is not served.

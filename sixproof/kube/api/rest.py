@@ -45,6 +45,7 @@ class Request:
     body: Manifest | None = None
     content_type: str = JSON
     repeatable: bool = True
+    accept: str = JSON
 
 
 _GREETING = Request("GET", "/version", "connect")
@@ -117,9 +118,10 @@ class Rest:
         query: Mapping[str, str] = _NOTHING,
         *,
         patience: float | None = None,
+        accept: str = JSON,
     ) -> Manifest:
-        """The object at a path. Raises: ApiError."""
-        request = Request("GET", path, purpose, tuple(query.items()))
+        """The object at a path, of the media types in `accept`. Raises: ApiError."""
+        request = Request("GET", path, purpose, tuple(query.items()), accept=accept)
         return _decode(request, self.send(request, patience=patience))
 
     def text(self, path: str, purpose: str, query: Mapping[str, str]) -> str:
@@ -245,7 +247,7 @@ class _Unverified(HTTPSConnectionPool):
 
 def _address(client: ApiClient, request: Request, authorization: str) -> tuple[str, dict[str, Any]]:
     """The URL and the headers, including credentials."""
-    headers: dict[str, Any] = {"Accept": JSON}
+    headers: dict[str, Any] = {"Accept": request.accept}
     if authorization:
         headers["Authorization"] = authorization
     if request.body is not None:

@@ -20,6 +20,8 @@ from sixproof.kube.runs.search import FoundObject, FoundObjects, Search
 TIMEOUT = 60.0
 """Maximum seconds that a sweep waits."""
 
+_IN_EFFECT = (resources.POD, resources.SERVICE)
+"""What has an effect outside of its namespace, or takes an address or a port."""
 _CONTAINERS = frozenset({"Tier", "IPPool"})  # are not deleted while others are in them
 # Conditions of a namespace that does not go away; the others (content remains) pass by themselves.
 _STUCK = frozenset(
@@ -35,12 +37,13 @@ _STUCK = frozenset(
 @dataclasses.dataclass(frozen=True, slots=True)
 class Sweep:
     """What a sweep did: objects that are gone, that the API server has accepted for deletion, and
-    that remain or could not be looked for, with the reason. `notes` name kinds that this user may
-    not list."""
+    that remain or could not be looked for, with the reason; namespaces that are `emptied` are being
+    deleted, and nothing keeps them. `notes` name kinds that this user may not list."""
 
     run_id: str
     deleted: tuple[str, ...]
     going: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     remaining: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
@@ -51,7 +54,12 @@ class Sweep:
         return not self.remaining
 
     def __str__(self) -> str:
-        text = f"run {self.run_id}: {len(self.deleted)} objects deleted in {self.seconds:.1f} s"
+        done = []
+        if self.deleted or not self.emptied:
+            done.append(f"{len(self.deleted)} objects deleted")
+        if self.emptied:
+            done.append(f"{len(self.emptied)} namespaces emptied (the cluster removes them now)")
+        text = f"run {self.run_id}: {' and '.join(done)} in {self.seconds:.1f} s"
         if self.going:
             text += f"; going: {', '.join(self.going)}"
         return f"{text}; left: {'; '.join(self.remaining)}" if self.remaining else text
@@ -62,13 +70,16 @@ def sweep(
     run_id: str,
     *,
     timeout: float = TIMEOUT,
+    until_empty: bool = False,
     hurried: Callable[[], bool] = lambda: False,
 ) -> Sweep:
     """Delete everything that a run created, and wait until it is gone, `timeout` seconds at most.
 
-    The namespace controller waits 5 s before it begins, so that no sweep is shorter; with a
-    `timeout` of 0, or once `hurried` is true, deletion is only requested. What the API server
-    refuses is in the report. One that does not answer is waited for as long.
+    The namespace controller waits 5 s before it begins. With `until_empty` it is not waited for,
+    unless something could keep a namespace: pods or services that are still there, a finalizer, an
+    API whose server does not answer. With a `timeout` of 0, or once `hurried` is true, deletion is
+    only requested. What the API server refuses is in the report. One that does not answer is waited
+    for as long.
     """
     search = wait.until(
         lambda: _search(cluster),
@@ -91,17 +102,20 @@ def sweep(
 
     waited = wait.until(
         delete_all,
-        lambda found: found.over or hurried(),
+        lambda found: found.over or hurried() or (until_empty and _emptied(cluster, found)),
         timeout=timeout,
         first=0.05,
         longest=1.0,
     )
     found = waited.value
     left = {str(i): refusals.get(str(i)) or _stuck(i.manifest) for i in found.items}
+    going = tuple(name for name, why in left.items() if not why)
+    emptied = until_empty and waited.accepted and not found.over and not hurried()
     return Sweep(
         run_id,
         deleted=tuple(name for name in met if name not in left),
-        going=tuple(name for name, why in left.items() if not why),
+        going=() if emptied else going,
+        emptied=going if emptied else (),
         remaining=(
             *(f"{name} ({why})" for name, why in left.items() if why),
             *map(str, found.blind),
@@ -130,15 +144,38 @@ def _delete(cluster: Cluster, items: Sequence[FoundObject]) -> dict[str, str]:
 def _delete_one(cluster: Cluster, item: FoundObject) -> str:
     """Why an object may not be deleted, "" where it may."""
     if item.kind is resources.NAMESPACE:
-        # The namespace controller waits for each pod's grace time, which none needs here. If this
-        # is refused, deletion takes longer.
-        with contextlib.suppress(ApiError):
-            cluster.delete_all(resources.POD, item.name, grace=0)
+        _empty(cluster, item.name)
     try:
         cluster.delete(item.kind, item.name)
     except ApiError as error:
         return str(error)
     return ""
+
+
+def _empty(cluster: Cluster, namespace: str) -> None:
+    """Request deletion of what has an effect, without waiting for the namespace controller, nor for
+    the grace time of pods. If this is refused, deletion takes longer."""
+    with contextlib.suppress(ApiError):
+        cluster.delete_all(resources.POD, namespace, grace=0)
+        for service in cluster.list(resources.SERVICE, namespace):
+            cluster.delete(resources.SERVICE, json_fields.name(service), namespace)
+
+
+def _emptied(cluster: Cluster, found: FoundObjects) -> bool:
+    """Whether nothing but namespaces is left which are being deleted, without anything in them that
+    has an effect, and without anything known that could keep them."""
+    spaces = [item for item in found.items if item.kind is resources.NAMESPACE and item.going]
+    if len(spaces) < len(found.items) or found.blind or any(_stuck(i.manifest) for i in spaces):
+        return False
+    reads = [
+        functools.partial(cluster.list, kind, item.name, limit=1, patience=0)
+        for item in spaces
+        for kind in _IN_EFFECT
+    ]
+    try:
+        return not any(cluster.gather(reads)) and cluster.catalog.stale() == ()
+    except ApiError:
+        return False
 
 
 def _stuck(manifest: Manifest) -> str:

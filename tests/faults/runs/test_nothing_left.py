@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import testbed
-from sixproof.kube.api import json_fields, resources
+from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.runs import ownership
 from tests.faults.conftest import faults
@@ -21,6 +21,8 @@ from tests.faults.injection import ROOT
 from tests.listening import listening
 
 pytestmark = pytest.mark.bed
+GONE = 60.0
+"""Seconds in which the cluster removes empty namespaces."""
 
 
 class Runner:
@@ -93,11 +95,24 @@ def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
         yield connected
 
 
-def left_of(cluster: Cluster, run: Runner) -> list[str]:
-    """The namespaces of a run that the cluster still holds."""
+def held_of(cluster: Cluster, run: Runner) -> list[str]:
+    """The namespaces of a run that the cluster holds now."""
     run_id = run.said().split("sixproof: run ")[1].split(":")[0]
     found = cluster.list(resources.NAMESPACE, labels=ownership.selector(run_id))
     return [json_fields.name(namespace) for namespace in found]
+
+
+def left_of(cluster: Cluster, run: Runner) -> list[str]:
+    """What a run has left: pods now, and namespaces once the cluster had time to remove those that
+    it emptied."""
+    spaces = held_of(cluster, run)
+    pods = [
+        f"{space}/{json_fields.name(pod)}"
+        for space in spaces
+        for pod in cluster.list(resources.POD, space)
+    ]
+    gone = wait.until(lambda: held_of(cluster, run), lambda held: not held, timeout=GONE)
+    return [*pods, *gone.value]
 
 
 def test_ctrl_c_leaves_nothing(runner: Runner, cluster: Cluster) -> None:
@@ -165,7 +180,7 @@ def test_a_killed_run_leaves_nothing_after_cleanup(runner: Runner, cluster: Clus
     them."""
     os.killpg(runner.process.pid, signal.SIGKILL)
     runner.process.wait(timeout=10)
-    assert left_of(cluster, runner) != []
+    assert held_of(cluster, runner) != []
     command = [sys.executable, "-m", "pytest", "--six-cleanup", "--six-provider", "kind"]
     done = subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False

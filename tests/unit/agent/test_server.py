@@ -55,8 +55,11 @@ def test_server_of_one_family_refuses_the_other(ip_family: Family, name: str) ->
     assert run(scenario()) == ["echoed", "reset"]
 
 
-def test_port_in_use_leaves_the_server_incomplete() -> None:
+def test_port_that_stays_in_use_leaves_the_server_incomplete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Whoever holds it would be taken for the agent."""
+    monkeypatch.setattr("sixproof.agent.server.ports.TAKEN", 0.2)
 
     async def scenario() -> tuple[list[str], list[str], bool]:
         with socket.socket(socket.AF_INET) as taken:
@@ -71,6 +74,21 @@ def test_port_in_use_leaves_the_server_incomplete() -> None:
 
     assert (len(listening), complete) == (1, False)
     assert problems == ["tcp/PORT on 0.0.0.0: Address already in use"]
+
+
+def test_port_that_becomes_free_is_served() -> None:
+    """As where the agent of a run that is just over ends a moment later."""
+
+    async def scenario() -> tuple[list[str], bool]:
+        taken = socket.socket(socket.AF_INET6)
+        taken.bind(("::", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        asyncio.get_running_loop().call_later(0.3, taken.close)
+        async with serving(f"tcp6/{port}") as server:
+            return [name.replace(str(port), "PORT") for name in server.listening], server.complete
+
+    assert run(scenario()) == (["tcp/[::]:PORT"], True)
 
 
 def test_protocol_that_is_not_served_leaves_the_server_incomplete() -> None:

@@ -175,6 +175,7 @@ def test_port_in_other_hands_ends_the_agent(
 ) -> None:
     """Before it opens its socket: its pod is never ready, and its last words say why."""
     monkeypatch.setattr("sixproof.agent.identity.SEAL", Seal(b"a key"))
+    monkeypatch.setattr("sixproof.agent.server.ports.TAKEN", 0.2)
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::", 0))
         taken.listen()

@@ -66,6 +66,8 @@ class Store:
             self._held[path][name] = item
             self._api.compute("DELETE", f"{path}/{name}", self._delete)
             self._api.on("DELETE", f"{path}/{name}/pods", Reply({}))
+            for plural in ("pods", "services"):
+                self._api.on("GET", f"{path}/{name}/{plural}", listed())
 
     def _list(self, seen: Seen) -> Reply:
         held = self._held[seen.path]
@@ -151,6 +153,65 @@ def test_who_is_in_a_hurry_does_not_wait(cluster: Cluster, api: FakeApi) -> None
     assert sorted(store.deleted) == ["six-r1-a", "six-r1-b"]
     assert swept.clean
     assert swept.going == ("Namespace six-r1-a", "Namespace six-r1-b")
+
+
+FRESH = Reply(
+    {
+        "kind": "APIGroupDiscoveryList",
+        "items": [{"metadata": {"name": "x.io"}, "versions": [{"version": "v1"}]}],
+    }
+)
+STALE = Reply(
+    {
+        "kind": "APIGroupDiscoveryList",
+        "items": [
+            {"metadata": {"name": "x.io"}, "versions": [{"version": "v1", "freshness": "Stale"}]}
+        ],
+    }
+)
+
+
+def test_empty_namespaces_are_not_waited_for(cluster: Cluster, api: FakeApi, store: Store) -> None:
+    """The namespace controller takes its time; what has an effect is gone."""
+    emptying = Store(api, lag=1000)
+    emptying.hold("/api/v1/namespaces", made("six-r1-a"), made("six-r1-b"))
+    emptying.hold(f"{CALICO}/tiers", {**made("mine"), "left": 1})
+    web = {"metadata": {"name": "web"}}
+    api.on("GET", "/api/v1/namespaces/six-r1-a/services", listed(web), listed(web), listed())
+    api.on("GET", "/api/v1/namespaces/six-r1-a/pods", listed(web), listed())
+    api.on("DELETE", "/api/v1/namespaces/six-r1-a/services/web", Reply({}))
+    groups = Reply({"groups": [{"name": "projectcalico.org", "versions": [{"version": "v3"}]}]})
+    api.on("GET", "/apis", groups, FRESH)
+    swept = cleanup.sweep(cluster, "r1", timeout=5, until_empty=True)
+    assert swept.emptied == ("Namespace six-r1-a", "Namespace six-r1-b")
+    assert (swept.deleted, swept.going, swept.clean) == (("Tier mine",), (), True)
+    assert "1 objects deleted and 2 namespaces emptied (the cluster removes them" in str(swept)
+    paths = [seen.path for seen in api.requests("DELETE")]
+    assert "/api/v1/namespaces/six-r1-a/services/web" in paths
+
+
+@pytest.mark.parametrize(
+    ("discovery", "contents"),
+    [
+        (STALE, listed()),
+        (Reply({"kind": "APIGroupList", "groups": []}), listed()),
+        (refused(500, "InternalError", "no"), listed()),
+        (FRESH, listed({"metadata": {"name": "web"}})),
+        (FRESH, refused(403, "Forbidden", "no pods")),
+    ],
+    ids=["stale", "not-said", "not-answered", "a-pod-stays", "may-not-look"],
+)
+def test_namespaces_that_something_could_keep_are_waited_for(
+    cluster: Cluster, api: FakeApi, discovery: Reply, contents: Reply
+) -> None:
+    """An API whose server does not answer keeps each namespace; so do finalizers of its content."""
+    store = Store(api, lag=3)
+    store.hold("/api/v1/namespaces", made("six-r1-a"))
+    groups = Reply({"groups": [{"name": "projectcalico.org", "versions": [{"version": "v3"}]}]})
+    api.on("GET", "/apis", groups, discovery)
+    api.on("GET", "/api/v1/namespaces/six-r1-a/pods", contents)
+    swept = cleanup.sweep(cluster, "r1", timeout=5, until_empty=True)
+    assert (swept.deleted, swept.emptied) == (("Namespace six-r1-a",), ())
 
 
 def test_refused_deletion_is_reported(cluster: Cluster, api: FakeApi, store: Store) -> None:
