@@ -1,4 +1,5 @@
-"""``make proof``: runs the tests of faults and keeps what they show, then prints it as a page."""
+"""``make proof``: runs the tests of faults and keeps what they show, then prints it as a page, and
+keeps that beside it."""
 
 from __future__ import annotations
 
@@ -33,7 +34,9 @@ def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
     if not proofs:
         sys.stderr.write(f"{path}: nothing was shown of commit {name}\n")
         return 1
-    sys.stdout.write(f"{page(proofs, name)}\n")
+    text = f"{page(proofs, name)}\n"
+    path.with_suffix(".md").write_text(text, encoding="utf-8")
+    sys.stdout.write(text)
     return 0 if all(proof.passed for proof in proofs) else 1
 
 

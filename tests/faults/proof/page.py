@@ -67,9 +67,10 @@ def share(part: int, whole: int) -> str:
 def page(proofs: Sequence[Proof], commit: str) -> str:
     """The page, of one commit."""
     days = ", ".join(sorted({one.day for one in proofs}))
+    clusters = "; ".join(sorted({t.cluster for one in proofs for t in one.trials if t.cluster}))
     return "\n".join(
         (
-            f"{days}, commit {commit}: {Totals.of(proofs)}.",
+            f"{days}, commit {commit}{clusters and f', on {clusters}'}: {Totals.of(proofs)}.",
             "",
             "| test | fault | bed | red | until red | first line | as expected |",
             "| --- | --- | --- | --- | --- | --- | --- |",

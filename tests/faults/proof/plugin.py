@@ -34,6 +34,15 @@ COLLECTED = pytest.StashKey[int]()
 ENDING = pytest.StashKey[Ending]()
 UNKNOWN = "-dirty"
 """The end of a commit's name where the code is not that of a commit."""
+CODE = (
+    ".",
+    ":!docs",
+    ":!*.md",
+    ":!benchmarks",
+    *(f":!tests/{x}" for x in ("unit", "plugin", "netns")),
+)
+"""What a proof is of, as pathspecs of git: a page that explains it proves nothing anew, nor does a
+test that needs no bed."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -44,16 +53,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--proof-seed", metavar="TEXT", default="", help="the seed (default: today)")
 
 
-def commit() -> str:
-    """The code that is tried, as git calls it."""
-    described = subprocess.run(
-        ["git", "describe", "--always", f"--dirty={UNKNOWN}", "--exclude=*"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return described.stdout.strip() or f"no-git{UNKNOWN}"
+def commit(root: Path = ROOT) -> str:
+    """The code that is tried: the last commit that changed it."""
+    name = _git(root, "log", "-1", "--format=%h", "--", *CODE)
+    changed = _git(root, "status", "--porcelain", "--", *CODE)
+    return f"{name or 'no-git'}{UNKNOWN if changed or not name else ''}"
+
+
+def _git(root: Path, *words: str) -> str:
+    done = subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
 
 
 def today() -> str:

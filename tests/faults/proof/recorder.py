@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.results_json import Results
@@ -57,6 +57,7 @@ class Recorder:
                 first_line=concluded[0].headline if concluded else "",
                 seconds=seconds,
                 detected=None if DISTRIBUTED in suites else _detected(results),
+                cluster=_cluster(results.environment),
             )
         )
 
@@ -64,6 +65,12 @@ class Recorder:
         """The first line of a conclusion, "" where there is none, must have these words."""
         self.words += words
         self.missing += [word for word in words if word not in first_line]
+
+
+def _cluster(environment: Iterable[tuple[str, str]]) -> str:
+    facts = dict(environment)
+    said = (f"Kubernetes {facts['Kubernetes']}" if "Kubernetes" in facts else "", facts.get("CNI"))
+    return ", ".join(filter(None, said))
 
 
 def _detected(results: Results) -> float | None:

@@ -20,6 +20,7 @@ class Trial:
     tests that failed or broke, `unproven` those that proved nothing. `seconds` is how long the run
     took, `detected` how long its tests took until the first of them had failed: None where none
     did, or where several ran at a time. `first_line` is what the run concludes, "" for nothing.
+    `cluster` has the versions of Kubernetes and of its network.
     """
 
     bed: str
@@ -31,15 +32,17 @@ class Trial:
     first_line: str
     seconds: float
     detected: float | None = None
+    cluster: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Proof:
     """What one test of faults showed, of `collected` that there are.
 
-    `commit` is that of the code, `day` that on which it ran (YYYY-MM-DD). `passed` says that
-    everything it asserts held, `failure` what did not. `faults` are all that it injected, `words`
-    those that the first line of a conclusion must have, `missing` those that it had not.
+    `commit` is the last one that changed the code, `day` that on which it ran (YYYY-MM-DD).
+    `passed` says that everything it asserts held, `failure` what did not. `faults` are all that it
+    injected, `words` those that the first line of a conclusion must have, `missing` those that it
+    had not.
     """
 
     test: str

@@ -15,6 +15,7 @@ from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.faults.injection import ROOT
 from tests.faults.proof.__main__ import main
 from tests.faults.proof.page import Totals, page
+from tests.faults.proof.plugin import commit
 from tests.faults.proof.recorder import Recorder
 from tests.faults.proof.trials import Proof, Trial, add, read
 from tests.unit.reporting.samples import RUN
@@ -69,7 +70,11 @@ def test_a_line_of_another_form_is_refused_only_where_it_is_of_this_commit(tmp_p
 
 def results(*cases: tuple[str, CaseOutcome]) -> Results:
     """Results of a run whose tests took two seconds each."""
-    return Results(RUN, cases=tuple(Case(n, outcome, 2.0) for n, outcome in cases))
+    return Results(
+        RUN,
+        environment=(("Kubernetes", "v1"), ("CNI", "Calico v3")),
+        cases=tuple(Case(n, outcome, 2.0) for n, outcome in cases),
+    )
 
 
 def test_a_run_is_recorded_with_the_faults_in_force() -> None:
@@ -89,6 +94,7 @@ def test_a_run_is_recorded_with_the_faults_in_force() -> None:
     assert first.faults == ("I1 --node w", "I2 --node w")
     assert (first.passed, first.red, first.detected) == (1, ("a::u", "a::v"), 4.0)
     assert (first.seconds, second.detected) == (33.0, None)
+    assert first.cluster == "Kubernetes v1, Calico v3"
     assert (last.faults, last.red, last.detected) == ((), (), None)
     recorder.expect(["w", "drops"], "node w: a rule lets it through")
     assert (recorder.words, recorder.missing) == (["w", "drops"], ["drops"])
@@ -218,6 +224,38 @@ def test_changed_files_are_of_no_commit(
     monkeypatch.setattr("tests.faults.proof.plugin.commit", lambda: "c1-dirty")
     for _ in range(2):
         proved(pytester).assert_outcomes(passed=2, failed=1, errors=1, skipped=1)
+
+
+def test_the_code_is_named_by_the_last_commit_that_changed_it(tmp_path: Path) -> None:
+    """Pages and tests that need no bed may change meanwhile."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-c", "user.name=x", "-c", "user.email=x@example.com", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def written(path: str, text: str) -> None:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(text, encoding="utf-8")
+
+    assert commit(tmp_path) == "no-git-dirty"
+    git("init", "--quiet")
+    written("sixproof/x.py", "1")
+    written("docs/x.md", "1")
+    git("add", ".")
+    git("commit", "--quiet", "-m", "one")
+    first = git("rev-parse", "--short", "HEAD")
+    assert commit(tmp_path) == first
+    for path in ("docs/x.md", "README.md", "docs/proof.html", "tests/unit/test_x.py"):
+        written(path, "2")
+    assert commit(tmp_path) == first
+    git("add", ".")
+    git("commit", "--quiet", "-m", "two")
+    assert commit(tmp_path) == first
+    written("sixproof/x.py", "2")
+    assert commit(tmp_path) == f"{first}-dirty"
+    git("commit", "--quiet", "-am", "three")
+    assert commit(tmp_path) == git("rev-parse", "--short", "HEAD") != first
 
 
 def test_a_sample_is_the_same_for_the_same_seed_and_of_what_is_left(
