@@ -30,7 +30,8 @@ class Cause:
     """A cause that a rule found.
 
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
-    leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each. `hits` says
+    leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each; `see` are
+    commands that show them again, `do` those of the remedy that it does not say. `hits` says
     whether a wrong cell can result from it, `must` whether a flow cannot work as long as it holds:
     one that worked is evidence against it. Of tests without cells it explains those that concern a
     part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
@@ -45,6 +46,8 @@ class Cause:
     hits: Callable[[Disagreement], bool]
     must: Callable[[Flow], bool] = lambda _: False
     evidence: tuple[str, ...] = ()
+    see: tuple[str, ...] = ()
+    do: tuple[str, ...] = ()
     since: str = ""
     parts: tuple[str, ...] = ()
     broke: Callable[[Case], bool] = lambda _: False
@@ -71,7 +74,7 @@ def since(same: bool) -> str:
 
 def restart(pod: ComponentPod) -> str:
     """How to restart a pod that its owner makes again."""
-    return f"to restart it: kubectl -n {pod.namespace} delete pod {pod.name}"
+    return f"kubectl -n {pod.namespace} delete pod {pod.name}"
 
 
 def remedy_of(finding: Finding) -> str:

@@ -79,9 +79,13 @@ class Conclusion:
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
         signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
-        known = (f"looks like {fault}" for fault in known_faults.known(self.causes[0]))
         moved = (self.moved,) if self.moved else ()
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs, *known)))
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs)))
+
+    @property
+    def resembles(self) -> tuple[str, ...]:
+        """Faults that others have reported and that the cause looks like."""
+        return tuple(str(fault) for cause in self.causes[:1] for fault in known_faults.known(cause))
 
     @property
     def tests(self) -> frozenset[str]:

@@ -31,6 +31,19 @@ def doubt(conclusion: Conclusion) -> str:
     return DOUBTS[conclusion.causes[0].confidence]
 
 
+def remarks(conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
+    """What is said of a cause before what it explains, a label and a line each: what shows it, how
+    to see it again, what the remedy needs, and which faults that others reported it looks like."""
+    see, do = next(((cause.see, cause.do) for cause in conclusion.causes), ((), ()))
+    labelled = (
+        ("shown by", conclusion.evidence),
+        ("to see it", see),
+        ("to do it", do),
+        ("resembles", conclusion.resembles),
+    )
+    return tuple((label, line) for label, lines in labelled for line in lines)
+
+
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
     """What a cause explains: how many tests and wrong results, then these by place. A result that
     several tests saw is counted once. What a policy must deny and was carried, and what was not

@@ -62,6 +62,7 @@ def overview(
         conclusions_lead=concluded.lead,
         doubt=words.doubt,
         explains=words.explains,
+        remarks=words.remarks,
         left=words.left(concluded),
         problems=concluded.problems,
         hidden=words.HIDDEN,

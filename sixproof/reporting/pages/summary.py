@@ -125,8 +125,8 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
     yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
     if doubt := words.doubt(conclusion):
         yield from _paragraph(Text("      how sure  ", Tone.QUIET), doubt, width)
-    for line in conclusion.evidence:
-        yield from _paragraph(Text("      shown by  ", Tone.QUIET), line, width)
+    for label, line in words.remarks(conclusion):
+        yield from _paragraph(Text(f"      {label:<9} ", Tone.QUIET), line, width)
     for line in words.explains(conclusion):
         yield from _paragraph(Text("      explains  ", Tone.QUIET), line, width)
     if not conclusion.alone:

@@ -38,8 +38,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                     *([f"the API server calls {proxy[0].name} Ready"] if proxy[0].ready else []),
                     *([f"it last followed at {last} or later"] if last else []),
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
-                    restart(proxy[0]),
                 ),
+                do=(restart(proxy[0]),),
                 since=_since(situation, node, reader.KUBE_PROXY),
             )
         calico = situation.examination.of("calico-node", node)
@@ -53,11 +53,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                 tuple(Family),
                 Confidence.FITS,
                 hits=_of_policies(node),
-                evidence=(
-                    why,
-                    *_others(situation, node, reader.FELIX, "Felix"),
-                    restart(calico[0]),
-                ),
+                evidence=(why, *_others(situation, node, reader.FELIX, "Felix")),
+                do=(restart(calico[0]),),
                 since=_since(situation, node, reader.FELIX),
             )
 

@@ -23,10 +23,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 finding.families,
                 Confidence.SHOWN,
                 hits=_of_its_pods(finding),
-                evidence=(
-                    f"to see it: kubectl get ippools {finding.about.name} -o yaml "
-                    f"--show-managed-fields",
-                ),
+                see=(f"kubectl get ippools {finding.about.name} -o yaml --show-managed-fields",),
                 since=since(same=False),
                 parts=("",),
             )

@@ -113,8 +113,8 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
                 f"{name} lacks {_some([str(lack.address) for lack in lacks if lack.name == name])}"
                 for name in names
             ),
-            *map(restart, calico[:1]),
         ),
+        do=tuple(map(restart, calico[:1])),
     )
 
 

@@ -83,7 +83,8 @@ def _cause(
         (family,),
         Confidence.SHOWN,
         hits=reached(nodes, family),
-        evidence=(*_evidence(lacks, nodes, family), *map(restart, pods[:1])),
+        evidence=_evidence(lacks, nodes, family),
+        do=tuple(map(restart, pods[:1])),
     )
 
 

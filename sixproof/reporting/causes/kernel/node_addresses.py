@@ -84,7 +84,7 @@ def _cause(
         (family,),
         confidence,
         hits=hits,
-        evidence=(f"to see it on {node}: ip -{family.version} address show",),
+        see=(f"on {node}: ip -{family.version} address show",),
         since=when,
         parts=(str(address),),
     )

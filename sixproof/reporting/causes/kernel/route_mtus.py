@@ -64,7 +64,7 @@ def _cause(
         (family,),
         Confidence.SIGN,
         hits=hits,
-        evidence=(f"to see it on {node}: ip -{family.version} route get {min(to, key=str)}",),
+        see=(f"on {node}: ip -{family.version} route get {min(to, key=str)}",),
         since=_since(situation, node, one),
     )
 

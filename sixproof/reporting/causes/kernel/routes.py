@@ -167,6 +167,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         ),
         must=lambda flow: surely_sends(flow, node, family, to) and sent(flow),
         evidence=tuple(_evidence(situation, node, family, group, len(drawn))),
+        see=(_seen_by(situation.nodes[node], node, family, group),),
         since=_since(situation, node, group),
     )
 
@@ -212,11 +213,16 @@ def _evidence(
     ]
     if twins and not group.senders and all(fib.way(seen, twin).open for twin in twins):
         yield f"over {other} {node} has a route to each of the same pods"
-    answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
-    by = f" from {group.sender} iif {_device(seen, group.sender)}" if group.sender else ""
-    yield f"to see it on {node}: ip -{family.version} route get {address}{by}{answer}"
     if group.way.doubtful:
         yield "a policy rule there asks for a mark or a device: such packets may go another way"
+
+
+def _seen_by(seen: NodeSeen, node: str, family: Family, group: _WrongWay) -> str:
+    """The command that shows the way of one of the addresses."""
+    address = min(group.addresses, key=str)
+    answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
+    by = f" from {group.sender} iif {_device(seen, group.sender)}" if group.sender else ""
+    return f"on {node}: ip -{family.version} route get {address}{by}{answer}"
 
 
 def _device(seen: NodeSeen, address: IPAddress) -> str:

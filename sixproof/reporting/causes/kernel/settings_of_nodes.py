@@ -95,12 +95,12 @@ def _cause(
         Confidence.SHOWN,
         hits,
         must,
-        (
+        evidence=(
             *([f"it was {before} when the run began"] if before not in (None, now) else []),
             *([f"other nodes have {min(set(others.values()))}"] if others and not alike else []),
             *([f"so has {', '.join(alike)}"] if alike else []),
         ),
-        since(before == now) if before is not None else "",
+        since=since(before == now) if before is not None else "",
     )
 
 

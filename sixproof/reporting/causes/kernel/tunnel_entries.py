@@ -40,25 +40,50 @@ def find(situation: Situation) -> Iterator[Cause]:
             for (peer, hop), addresses in hops.items():
                 if what := _missing(situation, seen, peer, hop):
                     cause = _cause(node, family, peer, hop, what, frozenset(addresses))
-                    yield dataclasses.replace(cause, since=_since(situation, node, peer, hop))
+                    when = _since(situation, node, peer, hop)
+                    yield dataclasses.replace(cause, since=when, evidence=(_read(seen, hop),))
 
 
 def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> str:
     """What the device does not know of a next hop, or knows wrongly; "" where nothing is."""
-    entries = [n for n in seen.neighbours if (n.address, n.device) == (hop.gateway, hop.device)]
-    known = [n for n in entries if n.state not in DEAD and n.link_address]
-    if not known:
+    link = _link_address(seen, hop)
+    if not link:
         return f"has no neighbour entry for {hop.gateway}, the tunnel's end on {peer}"
-    link = known[0].link_address
-    remotes = [
-        f.remote for f in seen.forwarding if (f.link_address, f.device) == (link, hop.device)
-    ]
+    remotes = _remotes(seen, hop, link)
     if not remotes:
         return f"has no forwarding entry for {link}, the tunnel's end on {peer}"
     addresses = situation.node_addresses.get(peer, ())
     if addresses and not any(ip_address(remote) in addresses for remote in remotes):
         return f"sends frames for {peer} to {', '.join(remotes)}, which is no address of {peer}"
     return ""
+
+
+def _link_address(seen: NodeSeen, hop: _Hop) -> str:
+    """The link address of a next hop by the node's neighbour table, "" where it has none."""
+    entries = (n for n in seen.neighbours if (n.address, n.device) == (hop.gateway, hop.device))
+    return next((n.link_address for n in entries if n.state not in DEAD and n.link_address), "")
+
+
+def _remotes(seen: NodeSeen, hop: _Hop, link: str) -> list[str]:
+    """Where the device sends frames for a link address."""
+    return [f.remote for f in seen.forwarding if (f.link_address, f.device) == (link, hop.device)]
+
+
+def _read(seen: NodeSeen, hop: _Hop) -> str:
+    """What was read of the device's tables."""
+    link = _link_address(seen, hop)
+    if not link:
+        others = sum(n.device == hop.device for n in seen.neighbours)
+        return (
+            f"neighbour entries of {hop.device} that were read: {others}, none of them usable "
+            f"for {hop.gateway}"
+        )
+    table = [f for f in seen.forwarding if f.device == hop.device]
+    remotes = ", ".join(_remotes(seen, hop, link)) or "not there"
+    return (
+        f"neighbour entry: {hop.gateway} lladdr {link}; forwarding entry for {link}: {remotes} "
+        f"({len(table)} entries of {hop.device} were read)"
+    )
 
 
 def _since(situation: Situation, node: str, peer: str, hop: _Hop) -> str:
@@ -74,12 +99,12 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
-        f"See why calico-node on {node} does not write it, or who removes it",
+        "See the log of calico-node there, and whether something else writes these entries",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
         must=lambda flow: surely_sends(flow, node, family, to),
-        evidence=(
+        see=(
             f"on {node}: bridge fdb show dev {hop.device}; "
             f"ip -{family.version} neigh show dev {hop.device}",
         ),

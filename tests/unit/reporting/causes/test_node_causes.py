@@ -90,7 +90,7 @@ def test_a_policy_rule_for_what_pods_send_is_found_though_the_node_itself_is_not
     assert one.headline.startswith("node worker: policy rule 5271 (from fd00::/8 to fd00::/8")
     assert "IPv6 packets of its pods to pods of 2 nodes into the blackhole" in one.headline
     sent = next(p for p in pods() if p.node == "worker").address(SIX)
-    assert any(f"from {sent} iif cali" in line for line in one.evidence)
+    assert f"from {sent} iif cali" in one.causes[0].see[0]
 
 
 def of_a_size(wrong: Disagreement, outcome: Outcome) -> Disagreement:

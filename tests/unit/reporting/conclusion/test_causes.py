@@ -139,7 +139,8 @@ def test_a_blackhole_route_names_the_pods_behind_it() -> None:
     (one,) = concluded(across(SIX, "worker", "worker2"), examined({"worker": sick})).every
     assert one.headline.startswith("node worker: ")
     assert "IPv6 packets to pods of worker2 end in the blackhole route" in one.headline
-    assert any(line.endswith("(answers: Invalid argument)") for line in one.evidence)
+    (see,) = one.causes[0].see
+    assert see.endswith("(answers: Invalid argument)")
 
 
 def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failure() -> None:
@@ -382,10 +383,8 @@ def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
     """I8 with one covered node: its other family has the jump."""
     (one,) = _leaking(("worker",)).every
     assert one.headline.startswith("Policy leak: node worker: IPv6 packets skip Calico's rules")
-    assert one.evidence == (
-        "over IPv4 it is there on worker",
-        "to restart it: kubectl -n kube-system delete pod calico-node-worker",
-    )
+    assert one.evidence == ("over IPv4 it is there on worker",)
+    assert one.causes[0].do == ("kubectl -n kube-system delete pod calico-node-worker",)
 
 
 def test_jumps_that_a_family_has_nowhere_are_a_setting() -> None:
@@ -835,22 +834,34 @@ def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
 
 
 @pytest.mark.parametrize(
-    ("entries", "remotes", "said"),
+    ("entries", "remotes", "said", "shown"),
     [
-        ([], ["2001:db8::3"], "has no neighbour entry for fd00::3"),
-        (["aa:03"], [], "has no forwarding entry for aa:03"),
+        (
+            [],
+            ["2001:db8::3"],
+            "has no neighbour entry for fd00::3",
+            "that were read: 0, none of them usable for fd00::3",
+        ),
+        (
+            ["aa:03"],
+            [],
+            "has no forwarding entry for aa:03",
+            "forwarding entry for aa:03: not there (0 entries of vxlan-v6.calico were read)",
+        ),
         (
             ["aa:03"],
             ["2001:db8::9"],
             "sends frames for worker2 to 2001:db8::9, which is no address",
+            "forwarding entry for aa:03: 2001:db8::9 (1 entries",
         ),
-        (["aa:03"], ["2001:db8::3"], ""),
+        (["aa:03"], ["2001:db8::3"], "", ""),
     ],
 )
 def test_a_tunnel_that_does_not_know_its_peer(
-    entries: list[str], remotes: list[str], said: str
+    entries: list[str], remotes: list[str], said: str, shown: str
 ) -> None:
-    """V1: neighbour entry, forwarding entry, and where that leads."""
+    """V1: neighbour entry, forwarding entry, and where that leads. What was read is told from the
+    command that shows it."""
     sick = node("worker")
     far = {str(p.address(SIX)) for p in pods() if p.node == "worker2"}
     routes = [
@@ -875,7 +886,11 @@ def test_a_tunnel_that_does_not_know_its_peer(
         (one,) = conclude(dataclasses.replace(results, facts=facts)).every
         assert one.known is bool(said)
         assert said in one.headline
-        assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline or not said
+        if said:
+            assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline
+            assert shown in one.evidence[0]
+            assert "bridge fdb show dev" in one.causes[0].see[0]
+            assert "bridge" not in " ".join(one.evidence)
 
 
 def test_a_rule_takes_what_is_dialled_at_its_nodes_own_address() -> None:

@@ -7,7 +7,9 @@ import re
 
 import pytest
 
-from sixproof.model import Family, Flow, Outcome
+from sixproof.agent.protocol import HealthSeen, RouteHeld
+from sixproof.model import EndpointKind, Family, Flow, Outcome
+from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.cause import Confidence
@@ -26,6 +28,7 @@ from tests.unit.reporting.conclusion.cluster import (
     packet_filter,
     run,
 )
+from tests.unit.reporting.samples import pods
 
 SIX = Family.IPV6
 
@@ -155,3 +158,29 @@ def test_a_place_without_a_cause_has_nothing_to_be_sure_of() -> None:
     """It is a fact about what was measured."""
     (one,) = conclude(run(across(SIX, "worker"))).every
     assert words.doubt(one) == ""
+
+
+def test_facts_commands_and_reports_are_told_apart() -> None:
+    """What shows a cause is a fact; a command and what others reported have labels of their own."""
+    silent = HealthSeen(reader.KUBE_PROXY, 0, error="no answer within 2 s")
+    service = dataclasses.replace(
+        pods()[0], name="web", kind=EndpointKind.SERVICE, node="", pod="", labels=()
+    )
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is service and flow.source.node == "worker"
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    read = examined({"worker": node("worker", health=[silent])})
+    lines, page = terminal_and_overview(run(rule, read, (*pods()[1:], service)))
+    at = lines.index("to do it  kubectl -n kube-system delete pod kube-proxy-worker")
+    assert lines[at - 1].startswith("shown by  kube-proxy is well on ")
+    assert lines[at + 1].startswith("resembles kubernetes/kubernetes 38372 ")
+    assert "To do it: kubectl -n kube-system delete pod kube-proxy-worker" in page
+    assert "Resembles: kubernetes/kubernetes 38372 " in page
+    routes = [RouteHeld("fd00::/8", 254, "blackhole")]
+    lines, page = terminal_and_overview(
+        run(across(SIX, "worker"), examined({"worker": node("worker", routes=routes)}))
+    )
+    assert any(line.startswith("to see it on worker: ip -6 route get ") for line in lines)
+    assert "To see it: on worker: ip -6 route get " in page
