@@ -19,7 +19,13 @@ SYSCTLS = (
     "net/ipv4/ping_group_range",
     "net/ipv6/route/mtu_expires",
 )
-IFA_FLAGS = {0x08: "dadfailed", 0x20: "deprecated", 0x40: "tentative", 0x80: "permanent"}
+IFA_FLAGS = {
+    0x04: "optimistic",
+    0x08: "dadfailed",
+    0x20: "deprecated",
+    0x40: "tentative",
+    0x80: "permanent",
+}
 
 
 def rss_kib() -> int:

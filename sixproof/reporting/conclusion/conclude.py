@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Flow
 from sixproof.reporting.conclusion import counters, hints, known_faults
-from sixproof.reporting.conclusion.cause import Cause
+from sixproof.reporting.conclusion.cause import Cause, Confidence
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import LEAD, Category
@@ -25,6 +25,12 @@ MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25
 """Of the flows that cannot work under a cause, those that may have worked: it came and went."""
+HOW_SURE = {
+    Confidence.SHOWN: "",
+    Confidence.FITS: "likely cause: ",
+    Confidence.SIGN: "only a sign: ",
+}
+"""What a first line begins with where the facts do not show that it is the cause."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,14 +70,21 @@ class Conclusion:
     @property
     def headline(self) -> str:
         """The first line: the cause in a sentence and what to do, else the place. What is not as
-        safe as its owner thinks is said first."""
+        safe as its owner thinks is said first, then how sure it is where it is not shown."""
         lead = f"{Category.LEAK}: " if self.leaks else ""
         if not self.causes:
             place = self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
             return lead + place
         cause = self.causes[0]
         remedy = f" {cause.remedy}." if cause.remedy else ""
-        return f"{lead}{cause.sentence}.{remedy}"
+        how_sure = HOW_SURE[self.confidence]
+        how_sure = how_sure[:1].upper() + how_sure[1:] if not lead else how_sure
+        return f"{lead}{how_sure}{cause.sentence}.{remedy}"
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure it is: what only tests said themselves is as they say."""
+        return self.causes[0].confidence if self.known and self.faults else Confidence.SHOWN
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ FACTS = 2
 
 HIDDEN = "no flow on this path worked: it may hide a second fault there; run again once it is gone"
 
+ONCE = "what several of them found is counted once"
+
 DOUBTS = {
     Confidence.SHOWN: "",
     Confidence.FITS: "it fits what failed; the facts do not show that this is why",
@@ -26,9 +28,7 @@ DOUBTS = {
 
 def doubt(conclusion: Conclusion) -> str:
     """How sure a cause is, "" where its facts show it, or a test's own words do."""
-    if not (conclusion.known and conclusion.faults):
-        return ""
-    return DOUBTS[conclusion.causes[0].confidence]
+    return DOUBTS[conclusion.confidence]
 
 
 def remarks(conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
@@ -45,21 +45,21 @@ def remarks(conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
 
 
 def explains(conclusion: Conclusion) -> tuple[str, ...]:
-    """What a cause explains: how many tests and wrong results, then these by place. A result that
-    several tests saw is counted once. What a policy must deny and was carried, and what was not
+    """What a cause explains: how many tests, then what they found wrong by place; of the places
+    that are not named, how many results. What a policy must deny and was carried, and what was not
     measured, are no wrong results like others."""
     tests = len(conclusion.tests)
-    cells = sum(len(fault.pattern.cells) for fault in conclusion.faults)
-    lead = ", ".join((_counted(tests, "test"), *_results(conclusion.faults, min(tests, cells) > 1)))
+    once = f" ({ONCE})" if tests > 1 and conclusion.faults else ""
+    lead = f"{_counted(tests, 'test')}{once}"
     facts = [fault.pattern.fact for fault in conclusion.faults[:FACTS]]
     if rest := conclusion.faults[FACTS:]:
-        more = " and ".join(_results(rest, several=False))
+        more = " and ".join(_results(rest))
         facts.append(f"{more} in {_counted(len(rest), 'other place')}")
     return (lead, *facts)
 
 
-def _results(faults: Iterable[FailingPlace], several: bool) -> Iterator[str]:
-    """How many results of each class there are, the gravest first; `several` tests saw them."""
+def _results(faults: Iterable[FailingPlace]) -> Iterator[str]:
+    """How many results of each class there are, the gravest first."""
     counts = collections.Counter(
         fault.pattern.state
         if fault.pattern.state in (CellState.LEAK, CellState.UNKNOWN)
@@ -67,10 +67,9 @@ def _results(faults: Iterable[FailingPlace], several: bool) -> Iterator[str]:
         for fault in faults
         for _ in fault.pattern.cells
     )
-    different = "different " if several else ""
     for state, what in (
         (CellState.LEAK, "flow{s} carried that must be denied"),
-        (CellState.FAILS, f"{different}wrong result{{s}}"),
+        (CellState.FAILS, "wrong result{s}"),
         (CellState.UNKNOWN, "result{s} not measured"),
     ):
         if number := counts[state]:

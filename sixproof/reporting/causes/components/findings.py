@@ -53,7 +53,7 @@ def _cause(finding: Finding, new: bool, reached: Callable[[Disagreement], bool])
         finding.seen,
         remedy_of(finding),
         finding.families,
-        Confidence.FITS,
+        Confidence.SHOWN if finding.code in SHOWN else Confidence.FITS,
         hits=hits,
         since=since(same=False) if new else "",
         evidence=(f"finding {finding.code}: wanted {finding.wanted}",) if finding.wanted else (),
@@ -202,6 +202,9 @@ ANNOUNCED = (
 )
 """What says that routes are missing outside: no error, for it may be meant so, but a cause where
 just that traffic fails."""
+
+SHOWN = ("cidr-leading-zeros",)
+"""What is shown by the wrong cells that it reaches: flows that just this policy denies pass."""
 
 RULES = (
     CauseRule(

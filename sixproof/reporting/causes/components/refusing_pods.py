@@ -10,6 +10,7 @@ from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_list
 
 LEAST = 2
 """Clients that must have been refused."""
@@ -42,10 +43,9 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
     return Cause(
         "pod-refuses",
         f"pod {pod.called}",
-        f"it refuses {' and '.join(protocols)} over {family}, {from_where}, although its agent "
-        f"listens there: a packet filter {where} rejects it",
-        f"Look for one in its network namespace on {pod.node} (nft list ruleset): a sidecar's, a "
-        f"CNI plugin's",
+        f"it refuses {said_list(protocols)} over {family}, {from_where}, although its agent "
+        f"listens there: something {where} rejects it",
+        f"Look for a packet filter in its network namespace on {pod.node} (nft list ruleset)",
         (family,),
         Confidence.FITS,
         hits=_to(pod, family),

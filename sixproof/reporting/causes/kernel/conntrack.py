@@ -31,7 +31,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             f"connection tracking {was} full ({count} of {limit} entries{now}{lost}): new "
             f"connections of either family {are} dropped there",
             "Raise net.netfilter.nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see "
-            "what opens so many",
+            "what fills it",
             tuple(Family),
             Confidence.SHOWN if full else Confidence.FITS,
             hits=lambda wrong, node=node: touches(wrong.observation.flow, node),  # type: ignore[misc]

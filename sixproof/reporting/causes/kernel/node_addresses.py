@@ -22,7 +22,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                 flags = _unusable(held)
                 if flags:
                     known = before is not None and _unusable(before) == flags
-                    yield _cause(node, address, *flags, since(known) if before else "")
+                    sure = Confidence.SHOWN if known and _is_refused(held) else Confidence.FITS
+                    yield _cause(node, address, *flags, since(known) if before else "", sure)
             elif seen.addresses and not seen.cut:
                 what = (
                     f"no device has its InternalIP {address}: {Family.of(address)} packets "
@@ -37,6 +38,11 @@ def _held(seen: NodeSeen, address: IPAddress) -> AddressHeld | None:
     return next((a for a in seen.addresses if a.address == str(address)), None)
 
 
+def _is_refused(held: AddressHeld) -> bool:
+    """Whether the kernel takes no packets for it (RFC 4862 section 5.4)."""
+    return bool({"tentative", "dadfailed"} & set(held.flags))
+
+
 def _unusable(held: AddressHeld) -> tuple[str, str] | None:
     """What its flags mean and what to do, None where the kernel uses it (RFC 4862 sections 5.4
     and 5.5.4)."""
@@ -46,7 +52,7 @@ def _unusable(held: AddressHeld) -> tuple[str, str] | None:
             f"another host on the link has it, and the kernel does not use it",
             "Find that host (ip -6 neigh on the other nodes), and give one another address",
         )
-    if "tentative" in held.flags:
+    if "tentative" in held.flags and "optimistic" not in held.flags:
         return (
             f"its InternalIP {held.address} on {held.device} is tentative: duplicate address "
             f"detection has not ended, and the kernel does not use it yet",
@@ -68,7 +74,7 @@ def _cause(
     what: str,
     remedy: str,
     when: str,
-    confidence: Confidence = Confidence.FITS,
+    confidence: Confidence,
 ) -> Cause:
     family = Family.of(address)
 

@@ -96,7 +96,9 @@ def test_a_line_of_the_corefile_is_the_cause() -> None:
     )
     assert one.resembles[0].startswith("rancher/rke2 4050:")
     (other,) = concluded(rewritten, COREFILE.format("cache 30")).every
-    assert other.headline.startswith("CoreDNS: every replica answers NODATA to AAAA questions")
+    assert other.headline.startswith(
+        "Likely cause: CoreDNS: every replica answers NODATA to AAAA questions"
+    )
 
 
 def test_what_one_node_loses_on_its_way_is_no_fault_of_a_replica() -> None:

@@ -79,7 +79,7 @@ def test_a_felix_that_stands_still_explains_what_it_does_not_answer() -> None:
     found = concluded(states({}, lost="worker"), pages("worker"), sick="worker")
     (one,) = found.every
     assert one.causes[0].code == "felix"
-    assert one.headline.startswith("node worker: Felix does not follow")
+    assert one.headline.startswith("Likely cause: node worker: Felix does not follow")
 
 
 def test_a_felix_that_stands_still_elsewhere_explains_nothing_of_it() -> None:

@@ -77,7 +77,8 @@ def test_a_node_whose_setting_is_wrong_is_the_cause() -> None:
     """Its place, its words, its remedy, and what was wanted as evidence."""
     (one,) = concluded(lost_at("worker", SIX), NO_TUNNEL)
     assert one.headline == (
-        "node worker: no IPv6 address on its VXLAN device although the pool uses VXLAN. "
+        "Likely cause: node worker: no IPv6 address on its VXLAN device although the pool uses "
+        "VXLAN. "
         "Look at calico-node's log there."
     )
     assert one.causes[0].families == (SIX,)
@@ -124,7 +125,7 @@ def test_an_encapsulation_that_carries_no_ipv6_explains_pods_across_nodes() -> N
         return Outcome.DROPPED if flow.crosses_nodes and flow.family is SIX else Outcome.ALLOWED
 
     found = concluded(rule, pool)
-    assert found[0].headline == "IPPool six: IPIP for IPv6. Set ipipMode Never."
+    assert found[0].headline == "Likely cause: IPPool six: IPIP for IPv6. Set ipipMode Never."
 
 
 def found_of(code: str, findings: Iterable[Finding]) -> Finding:
@@ -176,7 +177,7 @@ def test_what_leaves_pods_without_a_family_explains_their_flows(
     assert all(one.known is (lost in families) for one in found)
     assert len(found[0].headline) <= 280
     if lost in families:
-        assert found[0].headline.startswith(said)
+        assert found[0].headline.startswith(f"Likely cause: {said}")
 
 
 def test_what_answers_is_not_laid_at_calicos_pods() -> None:
@@ -224,7 +225,7 @@ def test_ranges_that_overlap_explain_addresses_in_both(
     assert one.known is known
     if known:
         assert one.headline.startswith(
-            f"pod range {pod_range}: overlaps service range {service_range}. Traffic for one is"
+            f"Likely cause: pod range {pod_range}: overlaps service range {service_range}. Traffic"
         )
 
 
@@ -306,7 +307,9 @@ def test_addresses_that_nobody_announces_explain_a_client_outside(lost: Family) 
     found = conclude(dataclasses.replace(balanced(lost), findings=(finding,))).every
     assert [one.known for one in found] == [lost is SIX]
     if lost is SIX:
-        assert found[0].headline.startswith("IPPool load-balancer-ipv6: no range of serviceLoadB")
+        assert found[0].headline.startswith(
+            "Likely cause: IPPool load-balancer-ipv6: no range of serviceLoadB"
+        )
         assert len(found[0].headline) <= 280
 
 
@@ -335,8 +338,8 @@ def test_addresses_that_are_no_longer_announced_explain_a_client_outside() -> No
     warning = Severity.WARNING
     conclusion = announced(external, False, new=True, severity=warning)
     assert conclusion.headline == (
-        "BGPConfiguration default: serviceExternalIPs has no IPv6 range (new since the run began). "
-        "Add it."
+        "Likely cause: BGPConfiguration default: serviceExternalIPs has no IPv6 range (new since "
+        "the run began). Add it."
     )
     assert announced(cluster, True, new=True, severity=warning).known
     assert not announced(external, True, new=True, severity=warning).known

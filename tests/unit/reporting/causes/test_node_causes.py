@@ -9,6 +9,7 @@ import pytest
 from sixproof.agent.protocol import AddressHeld, RouteHeld, RuleSeen
 from sixproof.model import Disagreement, Family, Flow, Outcome
 from sixproof.reporting.causes.kernel import route_mtus
+from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclude import Conclusions, conclude
 from sixproof.reporting.conclusion.situation import Situation
 from tests.unit.reporting.conclusion.cluster import (
@@ -70,7 +71,32 @@ def test_an_address_that_the_kernel_does_not_use_is_named(
     (one,) = concluded_with(addresses).every
     assert words in one.headline
     assert f"{ADDRESS} on eth0" in one.headline
-    assert len(one.headline) <= 280
+    assert one.headline.startswith("Likely cause: ")
+
+
+@pytest.mark.parametrize(
+    ("addresses", "sure"),
+    [
+        (held("tentative", "dadfailed"), Confidence.SHOWN),
+        (held("tentative"), Confidence.SHOWN),
+        (held("deprecated"), Confidence.FITS),
+    ],
+)
+def test_an_address_that_takes_no_packets_from_the_beginning_is_shown(
+    addresses: list[AddressHeld], sure: Confidence
+) -> None:
+    """The kernel takes none for a tentative address; a deprecated one is still answered."""
+    sick = node(FIRST, addresses=addresses)
+    read = examined({FIRST: sick}, before={FIRST: sick})
+    (one,) = conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS)).every
+    assert one.confidence is sure
+    assert one.headline.startswith("Likely cause: ") is (sure is Confidence.FITS)
+
+
+def test_an_optimistic_address_is_used() -> None:
+    """RFC 4429: the kernel takes packets for it while detection goes on."""
+    (one,) = concluded_with(held("tentative", "optimistic")).every
+    assert not one.known
 
 
 def test_a_policy_rule_for_what_pods_send_is_found_though_the_node_itself_is_not_hit() -> None:

@@ -543,8 +543,8 @@ def test_a_chain_that_drops_the_rest_is_a_sign(
     assert one.known is known
     if known:
         assert one.headline.startswith(
-            "node worker: the packet filter drops all that no rule accepts (table ip6 fw, chain "
-            "FORWARD, hook forward, policy drop)"
+            "Only a sign: node worker: the packet filter drops all that no rule accepts (table ip6 "
+            "fw, chain FORWARD, hook forward, policy drop)"
         )
         assert one.causes[0].confidence is Confidence.SIGN
 
@@ -566,7 +566,9 @@ def test_a_closed_chain_comes_behind_a_rule_that_drops() -> None:
     read = examined(filters={**closed("forward"), **rule})
     flows = [flow(HERE, THERE), flow(THERE, HERE)]
     one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=read))
-    assert one.headline.startswith("node worker2: a packet filter rule drops IPv6 TCP packets")
+    assert one.headline.startswith(
+        "Likely cause: node worker2: a packet filter rule drops IPv6 TCP packets"
+    )
     assert "policy drop" in one.evidence[-1]
 
 

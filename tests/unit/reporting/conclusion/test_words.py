@@ -140,13 +140,15 @@ DEAD = [neighbour("2001:db8::1", "FAILED"), neighbour("2001:db8::3", "FAILED")]
     ids=lambda value: value.name if isinstance(value, Confidence) else "",
 )
 def test_a_cause_that_only_fits_says_so(examination: Examination, sure: Confidence) -> None:
-    """What the facts show is said without more."""
+    """What the facts show is said without more; else the first line says so, too."""
     results = run(across(SIX, "worker"), examination)
     (one,) = conclude(results).every
     assert one.causes[0].confidence is sure
     lines, page = terminal_and_overview(results)
     said = words.DOUBTS[sure]
     assert words.doubt(one) == said
+    lead = {Confidence.FITS: "Likely cause: ", Confidence.SIGN: "Only a sign: "}.get(sure, "")
+    assert one.headline.startswith(f"{lead}node worker: ")
     assert [line for line in lines if line.startswith("how sure")] == (
         [f"how sure  {said}"] if said else []
     )
