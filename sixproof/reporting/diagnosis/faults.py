@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, MatrixKind, Outcome, edge_of
@@ -93,7 +94,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
             keys = {_key(cell) for cell in pattern.cells}
             members = showing(group.members, pattern.cells)
             mixed = 0 if group.through else len(keys & group.mixed)
-            found_pattern = _to_services(pattern) if group.through else pattern
+            found_pattern = _to_node_ports(_to_services(pattern)) if group.through else pattern
             found.append(_Found(found_pattern, members, mixed, group.ends))
     return tuple(sorted((f.fault() for f in _distinct(_gathered(found))), key=_order))
 
@@ -176,6 +177,15 @@ def _to_services(pattern: Pattern) -> Pattern:
     if scope is None or scope.destination != Side() or scope.relation is not Relation.ANY:
         return pattern
     return dataclasses.replace(pattern, where=f"{pattern.where} to services".strip())
+
+
+def _to_node_ports(pattern: Pattern) -> Pattern:
+    """Where every flow is dialled at a node, services are NodePorts."""
+    ends = [cell.observation.flow.destination for cell in pattern.cells]
+    if not all(end.kind is EndpointKind.SERVICE and end.node for end in ends):
+        return pattern
+    where = re.sub(r"\bto services$", "to NodePorts", pattern.where)
+    return dataclasses.replace(pattern, where=where)
 
 
 def _gathered(found: Iterable[_Found]) -> list[_Found]:

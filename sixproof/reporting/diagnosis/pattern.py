@@ -140,14 +140,16 @@ class Pattern:
         reasons = {d.observation.reason for d in self.cells}
         if len(reasons) == 1:
             return f' ("{min(reasons)}")' if reasons != {""} else ""
-        sent = _sent(self.cells)
-        return f" ({sent})" if sent else ""
+        sent = _met(self.cells)
+        return f" ({sent})" if sent and len(self.outcomes) == 1 else ""
 
     def _found(self, outcome: Outcome) -> str:
         """Why cells of one outcome of several came to it, where an error says more than silence."""
-        cells = [d.observation for d in self.cells if d.observation.outcome is outcome]
-        reasons = {o.reason for o in cells}
-        silent = outcome in (Outcome.DROPPED, Outcome.REPLY_LOST) or any(o.icmp for o in cells)
+        cells = [d for d in self.cells if d.observation.outcome is outcome]
+        if sent := _met(cells):
+            return f" ({sent})"
+        reasons = {d.observation.reason for d in cells}
+        silent = outcome in (Outcome.DROPPED, Outcome.REPLY_LOST)
         return "" if silent or len(reasons) > 1 or reasons == {""} else f" ({min(reasons)})"
 
     def _verb(self) -> str:
@@ -179,6 +181,23 @@ def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
     return dataclasses.replace(
         patterns[0], where=said_scattered(cells), cells=cells, total=total, contrasts=()
     )
+
+
+def _met(cells: Sequence[Disagreement]) -> str:
+    """The errors that clients of cells of one outcome met, "" where none came by ICMP: of refusals
+    by protocol, since TCP is refused by a reset, too; of others how many met one, if not all."""
+    told = [c for c in cells if c.observation.icmp is not None]
+    if not told or len(told) == len(cells):
+        return _sent(told)
+    if any(c.observation.outcome is not Outcome.REFUSED for c in cells):
+        return f"{len(told)} of them: {_sent(told)}"
+    said: dict[str, None] = {}
+    for cell in sorted(cells, key=lambda c: c.observation.flow.protocol.value):
+        protocol = cell.observation.flow.protocol
+        mine = [c for c in told if c.observation.flow.protocol is protocol]
+        met = _sent(mine) if cell.observation.icmp is not None else "connection refused"
+        said.setdefault(f"{protocol.value}: {met}")
+    return "; ".join(said)
 
 
 def _sent(cells: Iterable[Disagreement]) -> str:

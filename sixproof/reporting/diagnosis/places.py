@@ -8,9 +8,10 @@ rightly denied does not contradict a blocked flow, and the other way round.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from sixproof.model import Disagreement, Endpoint, Family, Matrix, MatrixKind, edge_of
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, Matrix, MatrixKind, edge_of
 from sixproof.reporting.diagnosis.bit_field import BitField
 from sixproof.reporting.diagnosis.contrast import contrasted
 from sixproof.reporting.diagnosis.pattern import Pattern, said_list, said_ports, said_scattered
@@ -42,7 +43,7 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
             found += _Explanation(field, state, cells, here).patterns()
         found += unmeasured(family, [d for d in here if _state(d) is CellState.UNKNOWN])
     patterns = (_called(pattern, matrix.kind) for pattern in _joined(found))
-    with_contrasts = [contrasted(pattern, fields, states) for pattern in patterns]
+    with_contrasts = [_of_pods(contrasted(pattern, fields, states), matrix) for pattern in patterns]
     return tuple(
         sorted(with_contrasts, key=lambda p: (p.state is CellState.UNKNOWN, -len(p.cells)))
     )
@@ -58,6 +59,26 @@ def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
         if server.node:
             where = where.replace(f"to node {server.node}", f"to {server.called}", 1)
     return dataclasses.replace(pattern, kind=kind, where=where)
+
+
+def _of_pods(pattern: Pattern, matrix: Matrix) -> Pattern:
+    """The pattern with "pods on worker" instead of "node worker", where the matrix has no other
+    endpoint of that node."""
+    kinds: dict[str, set[EndpointKind]] = {}
+    for seen in matrix.cells.values():
+        for end in (seen.flow.source, seen.flow.destination):
+            kinds.setdefault(end.node, set()).add(end.kind)
+    names = [n for n, found in kinds.items() if n and found == {EndpointKind.POD}]
+    if not names:
+        return pattern
+    known = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    of_a_node = re.compile(rf"\b(from|to|between|and) node ({known})(?![\w.-])")
+
+    def worded(text: str) -> str:
+        return of_a_node.sub(r"\1 pods on \2", text)
+
+    contrasts = tuple(map(worded, pattern.contrasts))
+    return dataclasses.replace(pattern, where=worded(pattern.where), contrasts=contrasts)
 
 
 def _state(disagreement: Disagreement) -> CellState:

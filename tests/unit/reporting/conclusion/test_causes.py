@@ -109,7 +109,7 @@ def test_without_facts_the_place_is_reported_with_what_fits() -> None:
     """Nodes could not be asked."""
     (one,) = concluded(across(SIX, "worker")).every
     assert not one.known
-    assert "to and from node worker across nodes" in one.headline
+    assert "to and from pods on worker across nodes" in one.headline
     assert any("to find out:" in fit for fit in one.fits)
 
 
@@ -512,8 +512,9 @@ def test_a_table_that_was_full_during_the_run_is_reported_with_what_it_cost() ->
 
     (one,) = concluded(rule, examined({name: after}, before={name: before})).every
     assert one.headline.startswith(
-        "node control-plane: connection tracking was full (400 of 131072 entries now, 1234550 "
-        "packets dropped during the run): new connections of either family were dropped there"
+        "Likely cause: node control-plane: connection tracking was full (400 of 131072 entries "
+        "now, 1234550 packets dropped during the run): new connections of either "
+        "family were dropped there"
     )
 
 
@@ -1066,8 +1067,8 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
         dataclasses.replace(results, cases=(*results.cases, *cases), examination=examination)
     ).every
     assert one.headline.startswith(
-        "Likely cause: node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; it "
-        "carries IPv4 and IPv6 (already before the run). Set it to 1500"
+        "Likely cause: node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; "
+        "it carries IPv4 and IPv6 (already before the run). Set it to 1500"
     )
     assert len(one.tests) == 3
     (alone,) = conclude(

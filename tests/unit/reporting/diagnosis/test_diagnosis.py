@@ -77,17 +77,17 @@ def test_a_broken_node_pair_is_named_with_icmp_and_ipv4_in_contrast() -> None:
     [
         (
             lambda f: dropped(f.crosses_nodes and f.destination.node == "worker2"),
-            "to node worker2 from other nodes",
-            "flows from node worker2 to other nodes work",
+            "to pods on worker2 from other nodes",
+            "flows from pods on worker2 to other nodes work",
         ),
         (
             lambda f: dropped(f.crosses_nodes and f.source.node == "worker2"),
-            "from node worker2 to other nodes",
-            "flows to node worker2 from other nodes work",
+            "from pods on worker2 to other nodes",
+            "flows to pods on worker2 from other nodes work",
         ),
         (
             lambda f: dropped(f.crosses_nodes and "worker" in (f.source.node, f.destination.node)),
-            "to and from node worker across nodes",
+            "to and from pods on worker across nodes",
             "every other IPv6 flow works",
         ),
         (
@@ -215,7 +215,7 @@ def test_a_node_with_one_endpoint_is_distinguished_from_it_only_in_words() -> No
         lambda f: dropped(f.family is V6 and f.crosses_nodes and f.destination.node == "worker"),
         endpoints=pods("a"),
     )
-    assert pattern.where == "to node worker from other nodes"
+    assert pattern.where == "to pods on worker from other nodes"
     assert "a@worker is the only endpoint there" in pattern.contrasts
 
 

@@ -149,7 +149,9 @@ def test_an_edge_that_failed_once_is_wrong_and_the_other_time_is_counted() -> No
         return Outcome.ALLOWED if chosen else one_node(flow)
 
     (fault,) = faults_of(asked(one_node, "full mesh"), asked(lucky, "again"))
-    assert fault.sentence.startswith("all IPv6 tcp/8080 flows to and from node worker across nodes")
+    assert fault.sentence.startswith(
+        "all IPv6 tcp/8080 flows to and from pods on worker across nodes"
+    )
     assert fault.mixed == 1
     assert "1 of its cells worked in another test" in fault.sentence
 
@@ -161,7 +163,8 @@ def test_questions_with_other_answers_are_not_mixed() -> None:
     twin = asked(one_node, "TCP, 65536 bytes", families=[V4])
     (fault,) = faults_of(small, large, twin)
     assert fault.sentence.startswith(
-        "all IPv6 tcp/8080 flows to and from node worker across nodes are DROPPED (36 of 36 cells);"
+        "all IPv6 tcp/8080 flows to and from pods on worker across nodes are DROPPED (36 of 36 "
+        "cells);"
     )
     assert "IPv4 works" in fault.contrasts
     assert fault.seen_in == ("TCP, 65536 bytes",)
@@ -220,7 +223,7 @@ def test_what_was_not_measured_is_reported_beside_what_was() -> None:
         return Outcome.UNKNOWN if flow.source.name == "a@worker2" else one_node(flow)
 
     fault, unknown = faults_of(asked(one_node, "full mesh"), asked(lost, "first connections"))
-    assert fault.pattern.where == "to and from node worker across nodes"
+    assert fault.pattern.where == "to and from pods on worker across nodes"
     assert not unknown.measured
     assert "agent a@worker2" in unknown.sentence
     assert unknown.seen_in == ("first connections",)
@@ -278,6 +281,53 @@ def test_an_icmp_error_is_reported_with_its_senders() -> None:
     assert "and 2 more)" in fault.sentence
 
 
+def _met(outcome: Outcome, error: IcmpError, *, by: Iterable[Protocol]) -> Measured:
+    """IPv6 flows between nodes came to this; those of some protocols met an ICMP error."""
+    matrix = topology(works, endpoints=pods("a"))
+    cells: list[Observation] = []
+    for o in matrix.observations():
+        icmp = error if o.flow.protocol in tuple(by) else None
+        reason = f"{o.flow.source.name}: {icmp}"
+        bad = dataclasses.replace(o, outcome=outcome, reason=reason, icmp=icmp)
+        cells.append(bad if o.flow.family is V6 and o.flow.crosses_nodes else o)
+    broken = Matrix.of("t", cells)
+    return Measured(broken, dict.fromkeys(broken.cells, OPEN), "t.py::t")
+
+
+def test_refusals_are_said_by_protocol() -> None:
+    """An ICMP error that UDP met is not said of TCP, which a reset may refuse."""
+    error = IcmpError(V6, 1, 4, "fd00::1")
+    (fault,) = faults_of(_met(Outcome.REFUSED, error, by=[Protocol.UDP, Protocol.ICMP]))
+    said = "ICMPv6 Destination Unreachable: port unreachable, from fd00::1"
+    assert f"are REFUSED (ICMP: {said}; TCP: connection refused; UDP: {said}) (" in fault.sentence
+    (all_of_them,) = faults_of(_met(Outcome.REFUSED, error, by=Protocol))
+    assert f"are REFUSED ({said}) (" in all_of_them.sentence
+
+
+def test_an_error_that_only_some_met_is_said_of_these() -> None:
+    error = IcmpError(V6, 1, 3, "fd00::1")
+    (fault,) = faults_of(_met(Outcome.UNROUTABLE, error, by=[Protocol.UDP]))
+    met = sum(c.observation.icmp is not None for c in fault.pattern.cells)
+    assert 0 < met < len(fault.pattern.cells)
+    assert f"are UNROUTABLE ({met} of them: ICMPv6 Destination Unreachable" in fault.sentence
+
+
+NODE_PORTS = tuple(
+    dataclasses.replace(host, name=f"web at {host.node}", kind=EndpointKind.SERVICE)
+    for host in HOSTS
+)
+
+
+def test_services_that_are_all_dialled_at_nodes_are_called_node_ports() -> None:
+    def six(flow: Flow) -> Outcome:
+        return Outcome.REFUSED if flow.family is V6 else Outcome.ALLOWED
+
+    (fault,) = faults_of(asked(six, "NodePorts", PLACES, NODE_PORTS))
+    assert "all IPv6 tcp/8080 flows to NodePorts are REFUSED" in fault.sentence
+    (other,) = faults_of(asked(six, "clusterIPs", PLACES, SERVICES))
+    assert "all IPv6 tcp/8080 flows to services are REFUSED" in other.sentence
+
+
 def test_nothing_wrong_is_no_fault() -> None:
     """Calm matrices are only there for contrast."""
     assert faults_of(*suite(works)) == ()
@@ -320,7 +370,7 @@ def test_services_that_no_place_explains_are_a_fault_of_their_own() -> None:
     twin = asked(shut, "clusterIPs", PLACES, SERVICES, families=[V4])
     found = faults_of(*suite(one_node), twin)
     assert len(found) == 2
-    assert "IPv4 tcp/8080 flows from node worker2 to services are DROPPED" in found[1].sentence
+    assert "IPv4 tcp/8080 flows from pods on worker2 to services are DROPPED" in found[1].sentence
 
 
 def test_flows_through_services_may_meet_another_backend_the_next_time() -> None:
