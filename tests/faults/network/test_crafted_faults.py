@@ -77,7 +77,7 @@ def test_f2_options_that_a_node_drops(tmp_path: Path, workers: tuple[str, str]) 
         assert f"raw@{node} -> " in said
         assert "hop-by-hop options did not arrive" in said
         assert "RFC 9673" in said
-    words = (f"node {node}", "packet filter rule drops", "hop-by-hop options")
+    words = (f"node {node}", "packet filter rule", " drop", "hop-by-hop options")
     assert_first_line(suite_run, *words, families=[Family.IPV6])
 
 

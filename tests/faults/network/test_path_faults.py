@@ -109,7 +109,7 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     assert f"lost on {node}" in said
     assert f"look at {node} first" in said
     assert "MTU black hole" in said
-    words = (f"node {node}", "packet filter rule drops", TOO_BIG[family])
+    words = (f"node {node}", "packet filter rule", " drop", TOO_BIG[family])
     assert_first_line(suite_run, *words, families=[family])
     assert len(conclude(suite_run.results).every) == 1
 
@@ -145,7 +145,7 @@ def test_i1_a_client_outside_gets_no_packet_too_big(
     assert "1 of 3 ordered pairs" in said
     assert "1500 bytes were too big for a hop, and no ICMP error reached the sender" in said
     assert f"{workers[0]} made" in said
-    words = (f"node {workers[0]}", "packet filter rule drops", TOO_BIG[family])
+    words = (f"node {workers[0]}", "packet filter rule", " drop", TOO_BIG[family])
     assert_first_line(suite_run, *words, families=[family])
     assert len(conclude(suite_run.results).every) == 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -118,15 +119,19 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     rule = first.rule
     families = tuple(f for f in Family if any(f in taking.families for taking in rules))
     sent = situation.examination.resent
-    again = f"{first.rose} packets while {sent} failing flows were sent again"
+    again = f"{_counted(first.rose, 'packet')} while {_counted(sent, 'failing flow')} "
+    again += f"{'was' if sent == 1 else 'were'} sent again"
     again = again if first.rose and sent else ""
     many = len(rules) > 1  # then the sentence is long without the number
     effects = _effects(rules)
-    whose = f"{len(rules)} rules of table {rule.family} {rule.table}" if many else "it"
+    subject = "a packet filter rule"
+    if many:
+        subject, effects = f"{len(rules)} packet filter rules", [*map(_plural, effects)]
+    whose = f"them (table {rule.family} {rule.table})" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"a packet filter rule {said_some(effects, 2)}{f': {again}' if again and not many else ''}",
+        f"{subject} {said_some(effects, 3)}{f': {again}' if again and not many else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -135,8 +140,9 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
             *([again] if again and many else []),
-            *(f"{r.place}: {r.said} ({r.removal})" for r in rules),
+            *(f"{r.place}: {r.said}" for r in rules),
         ),
+        do=tuple(r.removal for r in rules) if many else (),
     )
 
 
@@ -161,9 +167,18 @@ def _effects(rules: Iterable[Taking]) -> list[str]:
     ]
 
 
+def _plural(effect: str) -> str:
+    """What several rules do: ``drop SYNs`` for ``drops SYNs``."""
+    return re.sub(r"^(drop|reject|translate|rewrite|set)s ", r"\1 ", effect)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def _by_hook(what: Sequence[str]) -> list[str]:
     """The same, where only the hook differs from the one before by that alone: ``drops SYNs meant
-    for the node itself``, ``that the node itself sends``."""
+    for the node itself``, ``sent by the node itself``."""
     phrases = list(what[:1])
     for before, this in itertools.pairwise(what):
         end = next((way for way in HOOKS.values() if this.endswith(f" {way}")), "")

@@ -24,13 +24,13 @@ LOW = 16
 """Hops that may not suffice: kernels begin with 64 or more."""
 _VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
 _MESSAGES = {
-    "icmpv6, type 2": "ICMPv6 Packet Too Big",
-    "icmpv6, type 3": "ICMPv6 Time Exceeded",
-    "icmpv6, type 1": "ICMPv6 Destination Unreachable",
-    "icmpv6, type 135": "ICMPv6 Neighbor Solicitation",
-    "icmpv6, type 136": "ICMPv6 Neighbor Advertisement",
-    "icmpv6, type 134": "ICMPv6 Router Advertisement",
-    "icmp, type 3, code 4": "ICMP Fragmentation Needed",
+    "icmpv6, type 2": "ICMPv6 Packet Too Big messages",
+    "icmpv6, type 3": "ICMPv6 Time Exceeded messages",
+    "icmpv6, type 1": "ICMPv6 Destination Unreachable messages",
+    "icmpv6, type 135": "ICMPv6 Neighbor Solicitations",
+    "icmpv6, type 136": "ICMPv6 Neighbor Advertisements",
+    "icmpv6, type 134": "ICMPv6 Router Advertisements",
+    "icmp, type 3, code 4": "ICMP Fragmentation Needed messages",
 }
 """What a rule takes, in the words of RFCs, by its match: these are of one family by their name."""
 _PACKETS = {
@@ -49,8 +49,8 @@ _PACKETS = {
 _WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
 HOOKS = {
     "input": "meant for the node itself",
-    "output": "that the node itself sends",
-    "forward": "that it forwards",
+    "output": "sent by the node itself",
+    "forward": "forwarded by the node",
 }
 """Which packets a chain sees, by its hook, where the match itself does not say."""
 
@@ -71,17 +71,18 @@ class Taking:
     def place(self) -> str:
         """Its chain and hook, and what it counted."""
         hook = f", hook {self.chain.hook}" if self.chain else ""
-        counted = f"{self.rule.packets} packets" if self.rule.packets else "no counter"
+        count = self.rule.packets
+        counted = f"{count} packet{'' if count == 1 else 's'}" if count else "no counter"
         return f"chain {self.rule.chain}{hook}, {counted}"
 
     @property
     def said(self) -> str:
-        """What it does: ``drops IPv6 VXLAN packets that it forwards (iifname eth0)``."""
+        """What it does: ``drops IPv6 VXLAN packets forwarded by the node (iifname eth0)``."""
         return f"{self.what} ({self.match})" if self.match else self.what
 
     @property
     def what(self) -> str:
-        """The same without its match: ``drops IPv6 VXLAN packets that it forwards``."""
+        """The same without its match: ``drops IPv6 VXLAN packets forwarded by the node``."""
         rule, (taken, _) = self.rule, self._taken
         if not rule.changes:
             what = "the addresses of " if rule.verdict == "nat" else ""

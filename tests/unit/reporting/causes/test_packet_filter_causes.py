@@ -221,7 +221,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.FLOWS,
         mesh(Protocol.TCP, Protocol.UDP),
         Outcome.DROPPED,
-        "drops IPv6 TCP and UDP packets that it forwards",
+        "2 packet filter rules drop IPv6 TCP and UDP packets forwarded by the node",
     ),
     (
         "R9",
@@ -237,7 +237,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.FLOWS,
         EVERYTHING,
         Outcome.REPLY_LOST,
-        "drops IPv6 VXLAN packets that the node itself sends",
+        "drops IPv6 VXLAN packets sent by the node itself",
     ),
     (
         "R3",
@@ -253,8 +253,8 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.FLOWS,
         [*EVERYTHING, flow(HERE, dataclasses.replace(HERE, name="b@worker"))],
         Outcome.UNROUTABLE,
-        "drops ICMPv6 Neighbor Solicitation meant for the node itself and that the node itself"
-        " sends",
+        "2 packet filter rules drop ICMPv6 Neighbor Solicitations meant for the node itself and "
+        "sent by the node itself",
     ),
     (
         "I1",
@@ -262,7 +262,8 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.PATHS,
         sized(PATH),
         Outcome.DROPPED,
-        "drops ICMPv6 Packet Too Big",
+        "3 packet filter rules drop ICMPv6 Packet Too Big messages forwarded by the node, meant "
+        "for the node itself and sent by the node itself",
     ),
     (
         "I1, a client outside is not told",
@@ -298,7 +299,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.PACKETS,
         sized("hop-by-hop options")[::2],
         Outcome.DROPPED,
-        "drops IPv6 packets from its pods (hop-by-hop options; destination options)",
+        "drop IPv6 packets from its pods (hop-by-hop options; destination options)",
     ),
     (
         "I23",
@@ -306,7 +307,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.DNS_QUESTIONS,
         dns(),
         Outcome.DROPPED,
-        "drops IPv6 TCP packets that it forwards (dport 53)",
+        "drop IPv6 TCP packets forwarded by the node (dport 53)",
     ),
     (
         "C3",
@@ -326,7 +327,7 @@ FORMS: tuple[tuple[str, Rows, MatrixKind, list[Flow], Outcome, str], ...] = (
         MatrixKind.SESSIONS,
         sessions(),
         Outcome.WRONG,
-        "a packet filter rule drops IPv6 TCP packets",
+        "2 packet filter rules drop IPv6 TCP packets",
     ),
 )  # fmt: skip
 
@@ -623,8 +624,8 @@ def test_rules_that_differ_in_their_match_alone_are_reported_once() -> None:
     chain = ChainSeen("inet", "x", "forward", "forward", 0)
     said = [Taking(rule, chain, 0) for rule in rules]
     assert causes._effects(said[:1]) == [said[0].said]
-    assert said[0].said == "drops TCP packets that it forwards (oifname vxlan0)"
-    both = "drops TCP packets that it forwards (oifname vxlan0; oifname vxlan1)"
+    assert said[0].said == "drops TCP packets forwarded by the node (oifname vxlan0)"
+    both = "drops TCP packets forwarded by the node (oifname vxlan0; oifname vxlan1)"
     assert causes._effects(said[:2]) == [both]
     (many,) = causes._effects(said)
     assert many.endswith("(oifname vxlan0; oifname vxlan1; and 2 more)")
@@ -645,6 +646,10 @@ def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> Non
     counted = "9 packets while 4 failing flows were sent again"
     assert (counted in one.headline) is (count == 1)
     assert (counted in one.evidence) is (count > 1)
+    assert ("node worker: 2 packet filter rules drop" in one.headline) is (count > 1)
+    removals = tuple(f"nft delete rule inet x forward handle {7 + n}" for n in range(count))
+    assert one.causes[0].do == (removals if count > 1 else ())
+    assert (removals[0] in one.headline) is (count == 1)
 
 
 @pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])
@@ -661,8 +666,8 @@ def test_a_rule_for_both_families_is_said_to_drop_what_failed() -> None:
     assert Taking(rule, chain, 0).families == tuple(Family)
     broke = Taking(rule, chain, 0, (Family.IPV6,))
     assert broke.families == (Family.IPV6,)
-    assert broke.said == "drops IPv6 TCP packets that it forwards (oifname vxlan1)"
+    assert broke.said == "drops IPv6 TCP packets forwarded by the node (oifname vxlan1)"
     both = Taking(rule, chain, 0, tuple(Family))
-    assert both.said == "drops TCP packets that it forwards (oifname vxlan1)"
+    assert both.said == "drops TCP packets forwarded by the node (oifname vxlan1)"
     of_one = dataclasses.replace(rule, family="ip")
     assert Taking(of_one, chain, 0, (Family.IPV6,)).families == (Family.IPV4,)

@@ -268,7 +268,7 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
             drop(9, "oifname cali*, IPv6, udp, destination 2001:db8::5"),
             "drops IPv6 UDP packets to its pods (destination 2001:db8::5)",
         ),
-        (drop(9, "icmpv6, type 2"), "drops ICMPv6 Packet Too Big meant for the node itself"),
+        (drop(9, "icmpv6, type 2"), "drops ICMPv6 Packet Too Big messages meant for the node"),
         (
             drop(9, "iifname cali*, IPv6, tcp, flags syn", "rewrite", "MSS to 1220"),
             "sets the MSS to 1220 in IPv6 TCP SYNs from its pods",
