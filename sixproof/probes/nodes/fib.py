@@ -63,7 +63,7 @@ def way(seen: NodeSeen, address: IPAddress, source: IPAddress | None = None) -> 
             return RouteLookup(None, rule, doubtful)
         if rule.action != "table" or rule.table == LOCAL:
             continue
-        route = _found(seen, rule.table, address)
+        route = found(seen, rule.table, address)
         suppressed = rule.suppress is not None and route and _length(route) <= rule.suppress
         if route is not None and route.kind != "throw" and not suppressed:
             return RouteLookup(route, rule, doubtful)
@@ -85,15 +85,19 @@ def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bo
     return (there and here) is not rule.inverted
 
 
-def _found(seen: NodeSeen, table: int, address: IPAddress) -> RouteHeld | None:
-    """The most specific route of a table, of equals that of the smallest metric."""
-    fit = [
+def routes_of(seen: NodeSeen, family: Family, table: int) -> list[RouteHeld]:
+    """The routes of a family in a table."""
+    return [
         r
         for r in seen.routes
-        if r.table == table
-        and (":" in r.destination) is (address.version == 6)
-        and address in network(r.destination)
+        if r.table == table and (":" in r.destination) is (family.version == 6)
     ]
+
+
+def found(seen: NodeSeen, table: int, address: IPAddress) -> RouteHeld | None:
+    """The most specific route of a table, of equals that of the smallest metric."""
+    known = routes_of(seen, Family.of(address), table)
+    fit = [r for r in known if address in network(r.destination)]
     return min(fit, key=lambda r: (-_length(r), r.metric), default=None)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from sixproof.agent.protocol import NodeSeen
+from sixproof.agent.protocol import NodeSeen, RouteHeld
 from sixproof.model import EndpointKind, Family, Flow, IPAddress, MatrixKind
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
@@ -14,6 +14,8 @@ from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
 
+_NAMED = 3
+"""Routes of one kind that are named."""
 ANSWERS = {
     "blackhole": "Invalid argument",
     "unreachable": "No route to host",
@@ -25,20 +27,35 @@ unreachable."""
 
 @dataclasses.dataclass
 class _WrongWay:
-    """Addresses that one node sends the same wrong way, by one or several such routes.
+    """Addresses that one node sends the same wrong way, by one or several such routes, each with
+    its way.
 
     `senders` are the addresses of the node's own pods whose packets go so, where only theirs do.
     """
 
-    ways: list[RouteLookup] = dataclasses.field(default_factory=list)
-    addresses: set[IPAddress] = dataclasses.field(default_factory=set)
+    ways: list[tuple[IPAddress, RouteLookup]] = dataclasses.field(default_factory=list)
     nodes: dict[str, None] = dataclasses.field(default_factory=dict)
     senders: set[IPAddress] = dataclasses.field(default_factory=set)
 
     @property
     def way(self) -> RouteLookup:
         """One of them, which represents all."""
-        return self.ways[0]
+        return self.ways[0][1]
+
+    @property
+    def addresses(self) -> frozenset[IPAddress]:
+        """All of them."""
+        return frozenset(address for address, _ in self.ways)
+
+    @property
+    def example(self) -> IPAddress:
+        """One that goes by the route that represents all."""
+        return min((a for a, w in self.ways if w.route == self.way.route), key=str)
+
+    @property
+    def routes(self) -> list[RouteHeld]:
+        """The routes, that which represents all first."""
+        return list({w.route.destination: w.route for _, w in self.ways if w.route}.values())
 
     @property
     def sender(self) -> IPAddress | None:
@@ -47,7 +64,7 @@ class _WrongWay:
 
     def refused(self, packets: str) -> str:
         """What becomes of them, with how many more such routes there are."""
-        more = len({w.route.destination for w in self.ways if w.route}) - 1
+        more = len(self.routes) - 1
         said = self.way.refused(packets)
         return f"{said}, and {more} more such" if more > 0 else said
 
@@ -65,8 +82,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 for sender, found in _ways(situation, node, address):
                     if _is_wrong(found, end.kind, usual):
                         group = groups.setdefault((_kind(found), sender is None), _WrongWay())
-                        group.ways.append(found)
-                        group.addresses.add(address)
+                        group.ways.append((address, found))
                         group.nodes.setdefault(end.node)
                         group.senders |= {sender} if sender else set()
             for group in groups.values():
@@ -119,7 +135,7 @@ def _kind(way: RouteLookup) -> object:
 
 
 def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) -> Cause:
-    to, senders = frozenset(group.addresses), frozenset(group.senders)
+    to, senders = group.addresses, frozenset(group.senders)
     nodes = said_list(tuple(group.nodes))
     if senders and len(group.nodes) > 1:  # the rule itself takes most of the first line
         nodes = f"{len(group.nodes)} nodes"
@@ -131,16 +147,18 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         return not senders or bool(ends & senders)
 
     route = group.way.route
+    do: tuple[str, ...] = ()
     if not group.way.open:
         what = group.refused(pods)
         if _by_rule(group.way):
             pref = group.way.rule.priority if group.way.rule else ""
             remedy = f"Remove it (ip -{family.version} rule del pref {pref}), and find who made it"
+            do = tuple(_flushes(situation.nodes[node], family, group.way))
+        elif len(group.routes) > 1:
+            remedy = "Remove them, and find who made them"
+            do = tuple(_some([_removal(family, held) for held in group.routes]))
         elif route is not None:
-            remedy = (
-                f"Remove it (ip -{family.version} route del {route.kind} "
-                f"{fib.said_prefix(route.destination)}), and find who made it"
-            )
+            remedy = f"Remove it ({_removal(family, route)}), and find who made it"
         else:
             remedy = f"See why calico-node or the routing daemon on {node} makes no route"
     else:
@@ -167,9 +185,36 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         ),
         must=lambda flow: surely_sends(flow, node, family, to) and sent(flow),
         evidence=tuple(_evidence(situation, node, family, group, len(drawn))),
+        do=do,
         see=(_seen_by(situation.nodes[node], node, family, group),),
         since=_since(situation, node, group),
     )
+
+
+def _removal(family: Family, route: RouteHeld) -> str:
+    """The command that removes a route."""
+    table = "" if route.table == fib.MAIN else f" table {fib.table_name(route.table)}"
+    prefix = fib.said_prefix(route.destination)
+    return f"ip -{family.version} route del {route.kind} {prefix}{table}"
+
+
+def _some(lines: Sequence[str]) -> Iterator[str]:
+    """The first of many lines, and how many there are besides."""
+    yield from lines[:_NAMED]
+    if len(lines) > _NAMED:
+        yield f"and {len(lines) - _NAMED} more"
+
+
+def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
+    """The command that empties the table of a rule, where it only refuses packets or leaves them to
+    later rules, and no other rule looks it up."""
+    if way.rule is None or way.route is None or way.route.table in fib.TABLES:
+        return
+    table = way.route.table
+    asking = [r for r in seen.rules if r.family == family.value and r.table == table]
+    kinds = {r.kind for r in fib.routes_of(seen, family, table)}
+    if asking == [way.rule] and kinds <= {*fib.REFUSALS, "throw"}:
+        yield f"ip -{family.version} route flush table {table} (no other rule looks it up)"
 
 
 def _drawn(situation: Situation, node: str, to: frozenset[IPAddress]) -> frozenset[IPAddress]:
@@ -187,7 +232,7 @@ def _since(situation: Situation, node: str, group: _WrongWay) -> str:
     earlier = situation.earlier.get(node)
     if earlier is None:
         return ""
-    before = fib.way(earlier, min(group.addresses, key=str), group.sender)
+    before = fib.way(earlier, group.example, group.sender)
     return since(before.open == group.way.open)
 
 
@@ -197,7 +242,12 @@ def _evidence(
     if drawn:
         yield f"it announces them: the router outside sends packets for {drawn} addresses to {node}"
     seen = situation.nodes[node]
-    address = min(group.addresses, key=str)
+    address = group.example
+    others = [fib.said_prefix(held.destination) for held in group.routes[1:]]
+    if others and not group.way.open:
+        yield f"the other {group.way.route.kind if group.way.route else ''} routes: " + ", ".join(
+            _some(others)
+        )
     if _by_rule(group.way):
         route = fib.way(dataclasses.replace(seen, rules=[]), address).route
         if route is not None and route.kind == "unicast":
@@ -205,6 +255,7 @@ def _evidence(
                 f"table main of {node} has a route for them ({fib.said_prefix(route.destination)} "
                 f"dev {route.device}), which is never used"
             )
+        yield from _spared(situation, node, family, group)
     other = family.other
     twins = [
         twin
@@ -217,9 +268,38 @@ def _evidence(
         yield "a policy rule there asks for a mark or a device: such packets may go another way"
 
 
+def _spared(situation: Situation, node: str, family: Family, group: _WrongWay) -> Iterator[str]:
+    """Why the rule spares packets to the node's own pods, where it does."""
+    seen, rule = situation.nodes[node], group.way.rule
+    if rule is None:
+        return
+    own = [
+        address
+        for end in situation.endpoints
+        if end.node == node and end.kind is EndpointKind.POD and (address := end.address(family))
+    ]
+    ways = {address: fib.way(seen, address, group.sender) for address in own}
+    if not ways or not all(way.open for way in ways.values()):
+        return
+    thrown = {
+        fib.said_prefix(held.destination)
+        for address in own
+        if (held := fib.found(seen, rule.table, address)) and held.kind == "throw"
+    }
+    if rule.destination and not any(a in fib.network(rule.destination) for a in own):
+        yield f"its own pods are spared: they are not in {rule.destination}"
+    elif thrown:
+        yield (
+            f"its own pods are spared: table {fib.table_name(rule.table)} leaves "
+            f"{said_list(sorted(thrown))} to later rules (throw)"
+        )
+    elif all(way.rule and way.rule.priority < rule.priority for way in ways.values()):
+        yield "its own pods are spared: the routes to them are found by an earlier rule"
+
+
 def _seen_by(seen: NodeSeen, node: str, family: Family, group: _WrongWay) -> str:
     """The command that shows the way of one of the addresses."""
-    address = min(group.addresses, key=str)
+    address = group.example
     answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
     by = f" from {group.sender} iif {_device(seen, group.sender)}" if group.sender else ""
     return f"on {node}: ip -{family.version} route get {address}{by}{answer}"

@@ -120,10 +120,86 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
     sick = dataclasses.replace(
         sick, rules=rules, routes=[*sick.routes, RouteHeld("::/0", 52, "blackhole")]
     )
-    line = first(across(SIX, "worker"), examined({"worker": sick}))
+    (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
+    line = one.headline
     assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) sends")
     assert "new since the run began" in line
     assert "control-plane and worker2" in line
+    assert one.causes[0].do == ("ip -6 route flush table 52 (no other rule looks it up)",)
+    assert "spared" not in " ".join(one.evidence), "its own pods go the same way"
+
+
+OWN = [f"{pod.address(SIX)}/128" for pod in pods() if pod.node == "worker"]
+
+
+@pytest.mark.parametrize(
+    ("rules", "routes", "why", "do"),
+    [
+        (
+            [RuleSeen("IPv6", 5270, "table", 52, destination=BLOCK)],
+            [RouteHeld(prefix, 52, "throw") for prefix in OWN],
+            f"table 52 leaves {OWN[0]}, {OWN[1]} and {OWN[2]} to later rules (throw)",
+            True,
+        ),
+        (
+            [
+                RuleSeen("IPv6", 5269, "table", 51, destination=BLOCK),
+                RuleSeen("IPv6", 5270, "table", 52, destination=BLOCK),
+            ],
+            [RouteHeld(prefix, 51, "unicast", "cali1") for prefix in OWN],
+            "the routes to them are found by an earlier rule",
+            True,
+        ),
+        (
+            [RuleSeen("IPv6", 5270, "table", 52, destination=BLOCK)],
+            [
+                *(RouteHeld(prefix, 52, "throw") for prefix in OWN),
+                RouteHeld("2001:db8:77::/64", 52, "unicast", "tailscale0"),
+            ],
+            "to later rules (throw)",
+            False,
+        ),
+        (
+            [
+                RuleSeen("IPv6", 5270, "table", 52, destination=BLOCK),
+                RuleSeen("IPv6", 5290, "table", 52, device="eth9"),
+            ],
+            [RouteHeld(prefix, 52, "throw") for prefix in OWN],
+            "to later rules (throw)",
+            False,
+        ),
+    ],
+    ids=["throw", "an earlier rule", "routes of its owner", "another rule"],
+)
+def test_why_a_rule_spares_the_nodes_own_pods_is_said(
+    rules: list[RuleSeen], routes: list[RouteHeld], why: str, do: bool
+) -> None:
+    """R2: and its table is emptied only where nothing else is in it and nobody else asks it."""
+    sick = node("worker")
+    held = [*sick.routes, *routes, RouteHeld("::/0", 52, "blackhole")]
+    sick = dataclasses.replace(sick, rules=[*RULES, *rules], routes=held)
+    (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
+    (said,) = [line for line in one.evidence if line.startswith("its own pods are spared: ")]
+    assert said.endswith(why)
+    assert bool(one.causes[0].do) is do
+
+
+def test_a_rule_for_other_addresses_spares_the_nodes_own_pods() -> None:
+    far = [pod for pod in pods() if pod.node == "worker2"]
+    sick = node("worker")
+    added = [
+        RuleSeen("IPv6", 5270, "table", 52, destination=f"{pod.address(SIX)}/128") for pod in far
+    ]
+    held = [*sick.routes, RouteHeld("::/0", 52, "blackhole")]
+    sick = dataclasses.replace(sick, rules=[*RULES, added[0]], routes=held)
+
+    def rule(flow: Flow) -> Outcome:
+        ends = {flow.source.node: flow.source, flow.destination.node: flow.destination}
+        lost = flow.family is SIX and ends.get("worker2") == far[0] and "worker" in ends
+        return Outcome.DROPPED if lost else Outcome.ALLOWED
+
+    (one,) = concluded(rule, examined({"worker": sick})).every
+    assert f"its own pods are spared: they are not in {far[0].address(SIX)}/128" in one.evidence
 
 
 def holes(behind: str) -> list[RouteHeld]:
@@ -152,7 +228,12 @@ def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failur
     reading = FailureReading(results.matrices[0].test, [NodeReading("worker", then)])
     (one,) = conclude(dataclasses.replace(results, failures=(reading,))).every
     assert one.headline.startswith("node worker: IPv6 packets to pods of worker2 end in the ")
-    assert "and 2 more such (new since the run began)" in one.headline
+    assert "and 2 more such (new since the run began). Remove them, and find who" in one.headline
+    lost = [f"{pod.address(SIX)}/128" for pod in pods() if pod.node == "worker2"]
+    (cause,) = one.causes
+    assert cause.do == tuple(f"ip -6 route del blackhole {prefix}" for prefix in lost)
+    assert one.evidence[0] == f"the other blackhole routes: {', '.join(lost[1:])}"
+    assert f"route get {lost[0].partition('/')[0]} (" in cause.see[0], "it is in the named route"
     still = examined({"worker": then})
     (known,) = conclude(dataclasses.replace(results, examination=still)).every
     both = dataclasses.replace(results, examination=still, failures=(reading,))
