@@ -12,6 +12,7 @@ from sixproof.calico.nodes import CalicoNode
 from sixproof.calico.state import CalicoState
 from sixproof.kube.api import json_fields
 from sixproof.model import Endpoint, Family, IPAddress
+from sixproof.probes.nodes import fib
 
 _VXLAN = {tunnel.family: tunnel.device for tunnel in (VXLAN_V4, VXLAN_V6)}
 _TUNNELS = (*_VXLAN.values(), IPIP.device)
@@ -70,7 +71,7 @@ def wanted(state: CalicoState, node: str, pod: Endpoint, address: IPAddress) -> 
 def misled(seen: RouteSeen, way: ExpectedRoute) -> str:
     """What is wrong with a kernel's answer, "" where nothing is."""
     if seen.error:
-        if seen.error == "EINVAL":
+        if fib.is_blackhole(seen.error):
             return f"a blackhole route drops packets to {seen.address} ({seen.error})"
         return f"the kernel has no route to {seen.address}: {seen.error}"
     sentence = f"packets to {seen.address} go by {seen.device or 'no device'}" + (

@@ -21,6 +21,7 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.connect.icmp import icmp_error
+from sixproof.probes.nodes import fib
 
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
@@ -139,8 +140,9 @@ def rule(
 
 def no_route(error: str) -> str:
     """What a kernel's refusal to send says of its routes: of an error (``EINVAL``) by name."""
-    blackhole = error == "EINVAL"  # ip-route(8): packets are silently dropped, the sender gets this
-    return "a blackhole route of the source drops it" if blackhole else "the source has no route"
+    if fib.is_blackhole(error):
+        return "a blackhole route of the source drops it"
+    return "the source has no route"
 
 
 def received_error(flow: Flow, result: protocol.FlowResult) -> str:

@@ -12,7 +12,9 @@ from sixproof.model import Family, IPAddress
 
 LOCAL, MAIN, DEFAULT = 255, 254, 253
 TABLES = {LOCAL: "local", MAIN: "main", DEFAULT: "default"}
-REFUSALS = ("blackhole", "unreachable", "prohibit")
+ERRORS = {"blackhole": "EINVAL", "unreachable": "EHOSTUNREACH", "prohibit": "EACCES"}
+"""What the kernel tells a sender whose packet ends in a route of such a kind (ip-route(8))."""
+REFUSALS = tuple(ERRORS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,6 +85,11 @@ def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bo
     there = not rule.destination or address in network(rule.destination)
     here = not rule.source or source in network(rule.source)
     return (there and here) is not rule.inverted
+
+
+def is_blackhole(error: str) -> bool:
+    """Whether a kernel's refusal to send, by name, says that a blackhole route drops the packet."""
+    return error == ERRORS["blackhole"]
 
 
 def routes_of(seen: NodeSeen, family: Family, table: int) -> list[RouteHeld]:

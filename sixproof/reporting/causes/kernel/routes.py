@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
+import os
 from collections.abc import Iterator, Sequence
 
 from sixproof.agent.protocol import NodeSeen, RouteHeld
@@ -16,13 +18,6 @@ from sixproof.reporting.diagnosis.pattern import said_list
 
 _NAMED = 3
 """Routes of one kind that are named."""
-ANSWERS = {
-    "blackhole": "Invalid argument",
-    "unreachable": "No route to host",
-    "prohibit": "Permission denied",
-}
-"""The kernel's errors by kind of route (ip-route(8)); without a route it says that the network is
-unreachable."""
 
 
 @dataclasses.dataclass
@@ -314,7 +309,7 @@ def _device(seen: NodeSeen, address: IPAddress) -> str:
 def _answer(way: RouteLookup) -> str:
     """The kernel's error for a way that is not open."""
     kind = way.route.kind if way.route else way.rule.action if way.rule else ""
-    return ANSWERS.get(kind, "Network is unreachable")
+    return os.strerror(getattr(errno, fib.ERRORS.get(kind, "ENETUNREACH")))
 
 
 RULES = (

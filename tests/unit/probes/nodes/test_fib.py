@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 from ipaddress import ip_address
 
 import pytest
 
 from sixproof.agent.protocol import NodeSeen, RouteHeld, RuleSeen
+from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import way
 
 POD = ip_address("fd00:10:244:1::5")
@@ -108,3 +110,9 @@ def test_no_route_and_a_default_route_are_distinguished() -> None:
     assert way(node([]), POD).refused("them") == "no route matches them"
     assert way(node(MAIN[:1]), POD).by_default
     assert not way(node(MAIN), POD).by_default
+
+
+def test_what_the_kernel_tells_a_sender_says_which_route_refused() -> None:
+    """ip-route(8): a blackhole is the only kind that makes an argument invalid."""
+    assert [kind for kind, error in fib.ERRORS.items() if fib.is_blackhole(error)] == ["blackhole"]
+    assert all(hasattr(errno, error) for error in fib.ERRORS.values())
