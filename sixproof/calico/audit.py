@@ -32,7 +32,7 @@ def audit(
     `underlay` is the MTU of the nodes' interfaces in bytes, None where it was not measured.
     """
     return (
-        *_api(state),
+        *_api(state, facts),
         *pool_audit.audit(state, facts),
         *bgp_audit.audit(state, facts),
         *felix_audit.audit(state, underlay),
@@ -42,8 +42,17 @@ def audit(
     )
 
 
-def _api(state: CalicoState) -> Iterator[Finding]:
-    if state.api != CALICO_API:
+def _api(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
+    if state.api != CALICO_API and facts.calico_api:
+        yield API.found(
+            Severity.NOTE,
+            "Calico",
+            f"{CALICO_API} is served, but does not answer; read from {state.api}",
+            CALICO_API,
+            "Calico's own policies cannot be tested: see its API server's pods, and kubectl get "
+            "apiservice v3.projectcalico.org",
+        )
+    elif state.api != CALICO_API:
         yield API.found(
             Severity.NOTE,
             "Calico",

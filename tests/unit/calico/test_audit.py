@@ -277,6 +277,17 @@ def test_subnet_that_cross_subnet_needs() -> None:
 def test_store_instead_of_the_api() -> None:
     found = only(change(GOOD, api="crd.projectcalico.org/v1"), "calico-api")
     assert found.severity is Severity.NOTE
+    assert "install its API server" in found.remedy
+
+
+def test_an_api_server_that_does_not_answer_is_not_to_be_installed() -> None:
+    """Its group is listed, and answers 503: the store was read."""
+    silent = change(GOOD, api="crd.projectcalico.org/v1")
+    (found,) = audit(silent, change(FACTS, calico_api=True), underlay=1500)
+    assert found.code == "calico-api"
+    assert found.seen.startswith("projectcalico.org/v3 is served, but does not answer")
+    assert "kubectl get apiservice v3.projectcalico.org" in found.remedy
+    assert "install" not in found.remedy
 
 
 def test_unreadable_state_is_noted() -> None:
