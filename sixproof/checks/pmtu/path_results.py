@@ -95,8 +95,12 @@ class PathResults:
         return kept
 
     def _only(self, family: Family, which: Callable[[PathResult], bool], why: str) -> PathResults:
-        chosen = tuple(p for p in self._passages("bottlenecks", family) if which(p))
+        every = self._passages("bottlenecks", family)
+        chosen = tuple(p for p in every if which(p))
         if not chosen:
+            if needed := sum(map(signals.needed, every)):
+                but = f"large packets were too big for a hop, or lost, on {needed} of {len(every)}"
+                raise NotAsked(f"{why}, although {but} paths over {family}", "see what failed")
             raise NotAsked(why, "a path that is narrower than the pods' MTU")
         others = self.seen.over(family.other)
         return PathResults(
