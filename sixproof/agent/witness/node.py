@@ -270,7 +270,8 @@ def sysctls(devices: typing.Sequence[str], out: typing.Sequence[str] = ()) -> di
     not there is left out."""
     names = [*SYSCTLS]
     names += [f"net/ipv6/conf/{d}/disable_ipv6" for d in devices[:LIMIT] if "/" not in d]
-    names += [f"net/ipv6/conf/{d}/accept_ra" for d in out[:LIMIT] if "/" not in d]
+    for what in ("accept_ra", "dad_transmits"):
+        names += [f"net/ipv6/conf/{d}/{what}" for d in out[:LIMIT] if "/" not in d]
     found = {name: files.read(f"/proc/sys/{name}").strip() for name in names}
     return {name: value for name, value in found.items() if value}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import AddressHeld, NodeSeen
@@ -23,19 +24,47 @@ def find(situation: Situation) -> Iterator[Cause]:
                 if flags:
                     known = before is not None and _unusable(before) == flags
                     sure = Confidence.SHOWN if known and _is_refused(held) else Confidence.FITS
-                    yield _cause(node, address, *flags, since(known) if before else "", sure)
+                    cause = _cause(node, address, *flags, since(known) if before else "", sure)
+                    yield dataclasses.replace(cause, evidence=tuple(_read(seen, held)))
             elif seen.addresses and not seen.cut:
                 what = (
                     f"no device has its InternalIP {address}: {Family.of(address)} packets "
                     f"between {node} and other nodes are lost"
                 )
-                remedy = "Add it again (ip address add), and see what took it away"
+                again = _again(situation, node, address, before)
+                remedy = f"Add it again ({again})" + (
+                    ", and see what took it away" if before else ""
+                )
                 shown = Confidence.SHOWN if before else Confidence.FITS
                 yield _cause(node, address, what, remedy, since(False) if before else "", shown)
 
 
 def _held(seen: NodeSeen, address: IPAddress) -> AddressHeld | None:
     return next((a for a in seen.addresses if a.address == str(address)), None)
+
+
+def _again(situation: Situation, node: str, address: IPAddress, before: AddressHeld | None) -> str:
+    """The command that adds an address, by what the node had or, else, what all others have."""
+    others = [
+        held
+        for other, seen in situation.nodes.items()
+        for one in situation.node_addresses.get(other, ())
+        if other != node and Family.of(one) is Family.of(address) and (held := _held(seen, one))
+    ]
+    alike = {(held.prefix, held.device) for held in ([before] if before else others)}
+    prefix, device = alike.pop() if len(alike) == 1 else ("PREFIX", "DEVICE")
+    return f"ip -{address.version} address add {address}/{prefix} dev {device}"
+
+
+def _read(seen: NodeSeen, held: AddressHeld) -> Iterator[str]:
+    """What was read of an address: its flags, and how long detection takes."""
+    yield f"flags of {held.address}: {', '.join(held.flags) or 'none'}"
+    setting = f"net/ipv6/conf/{held.device}/dad_transmits"
+    if "tentative" in held.flags and (count := seen.sysctls.get(setting)):
+        yield (
+            f"{setting.replace('/', '.')} is {count}: detection sends so many Neighbor "
+            f"Solicitations, one each RetransTimer (1 s unless set, RFC 4861 section 10)"
+        )
 
 
 def _is_refused(held: AddressHeld) -> bool:
@@ -56,8 +85,7 @@ def _unusable(held: AddressHeld) -> tuple[str, str] | None:
         return (
             f"its InternalIP {held.address} on {held.device} is tentative: duplicate address "
             f"detection has not ended, and the kernel does not use it yet",
-            f"See net.ipv6.conf.{held.device}.dad_transmits (a second each), and whether the link "
-            f"is up",
+            f"See net.ipv6.conf.{held.device}.dad_transmits, and whether the link is up",
         )
     if "deprecated" in held.flags or held.preferred == 0:
         return (

@@ -30,11 +30,12 @@ def test_accept_ra_is_read_of_those_devices_alone(monkeypatch: pytest.MonkeyPatc
 
     def read(path: str) -> str:
         asked.append(path)
-        return "2\n" if path.endswith("accept_ra") else ""
+        return "2\n" if path.endswith(("accept_ra", "dad_transmits")) else ""
 
     monkeypatch.setattr(files, "read", read)
     found = node.sysctls(["cali1", "eth0", "a/b"], ["eth0", "../x"])
     assert found["net/ipv6/conf/eth0/accept_ra"] == "2"
+    assert found["net/ipv6/conf/eth0/dad_transmits"] == "2"
     assert "/proc/sys/net/ipv6/conf/cali1/accept_ra" not in asked
     assert "/proc/sys/net/ipv6/conf/cali1/disable_ipv6" in asked
     assert not [path for path in asked if ".." in path or "a/b" in path]

@@ -46,9 +46,39 @@ def test_an_address_that_was_taken_from_a_node_is_named() -> None:
     (one,) = concluded_with(held()[:1]).every
     assert one.headline.startswith(
         f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between {FIRST} and "
-        f"other nodes are lost (new since the run began). Add it again"
+        f"other nodes are lost (new since the run began). Add it again (ip -6 address add "
+        f"{ADDRESS}/64 dev eth0), and see what took it away."
     )
     assert one.causes[0].families == (SIX,)
+
+
+@pytest.mark.parametrize(
+    ("device", "said"),
+    [("eth0", f"{ADDRESS}/64 dev eth0"), ("bond0", f"{ADDRESS}/PREFIX dev DEVICE")],
+)
+def test_an_address_that_was_never_there_is_added_as_on_the_other_nodes(
+    device: str, said: str
+) -> None:
+    """Where these have theirs alike; nobody took it away."""
+    sick = node(FIRST, addresses=held()[:1])
+    other = node("worker")
+    moved = [dataclasses.replace(one, device=device) for one in other.addresses]
+    read = examined(
+        {FIRST: sick, "worker": dataclasses.replace(other, addresses=moved)}, before={FIRST: sick}
+    )
+    (one,) = conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS)).every
+    assert one.headline.startswith(f"Likely cause: node {FIRST}: no device has its InternalIP")
+    assert one.headline.endswith(f"are lost. Add it again (ip -6 address add {said}).")
+
+
+def test_a_tentative_address_is_shown_with_its_flags_and_what_detection_takes() -> None:
+    """I24: the setting where the node said it."""
+    told = {"net/ipv6/conf/eth0/dad_transmits": "255"}
+    (one,) = concluded_with(held("tentative"), sysctls=told).every
+    assert one.evidence[0] == f"flags of {ADDRESS}: permanent, tentative"
+    assert one.evidence[1].startswith("net.ipv6.conf.eth0.dad_transmits is 255: detection sends")
+    (other,) = concluded_with(held("deprecated"), sysctls=told).every
+    assert other.evidence == (f"flags of {ADDRESS}: permanent, deprecated",)
 
 
 def test_addresses_that_were_not_read_to_the_end_are_not_missed() -> None:
