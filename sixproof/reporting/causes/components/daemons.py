@@ -7,10 +7,10 @@ import json
 from collections.abc import Callable, Iterator
 
 from sixproof.agent.protocol import HealthSeen, NodeSeen
-from sixproof.model import Disagreement, EndpointKind, Family
+from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind
 from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart, since
-from sixproof.reporting.conclusion.reach import to_services_at, touches
+from sixproof.reporting.conclusion.reach import alike, to_services_at, touches
 from sixproof.reporting.conclusion.situation import Situation
 
 OF_FELIX = ("GET /", "Felix: ")
@@ -27,9 +27,8 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "kube-proxy",
                 f"node {node}",
-                "kube-proxy does not follow: services made or changed since do not work there, "
-                "over IPv4 and IPv6 alike",
-                f"Restart {proxy[0].name}, and see why it stopped",
+                f"kube-proxy does not follow: {_services(situation, node)}",
+                f"See its log, then restart {proxy[0].name}",
                 tuple(Family),
                 Confidence.SHOWN,
                 hits=_to_services(node),
@@ -49,7 +48,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"node {node}",
                 "Felix does not follow: policies, pods and routes made or changed since do not "
                 "take effect there, over IPv4 and IPv6 alike",
-                f"Restart {calico[0].name}, and see why it stopped",
+                f"See its log, then restart {calico[0].name}",
                 tuple(Family),
                 Confidence.FITS,
                 hits=_of_policies(node),
@@ -57,6 +56,24 @@ def find(situation: Situation) -> Iterator[Cause]:
                 do=(restart(calico[0]),),
                 since=_since(situation, node, reader.FELIX),
             )
+
+
+def _services(situation: Situation, node: str) -> str:
+    """How many of the services that were dialled at a node, or from there, fail."""
+    flows = [seen.flow for seen in situation.seen_of(MatrixKind.FLOWS)]
+    measured = {_service(flow) for flow in flows if to_services_at(flow, node)}
+    wrong = situation.wrong_of(MatrixKind.FLOWS)
+    failing = [cell for cell in wrong if to_services_at(cell.observation.flow, node)]
+    bad = {_service(cell.observation.flow) for cell in failing}
+    if not bad:
+        return "services made or changed since may not work there"
+    many = f"{len(bad)} of {len(measured)} services that were dialled there"
+    return f"{many} {'fails' if len(bad) == 1 else 'fail'}{alike(failing)}"
+
+
+def _service(flow: Flow) -> tuple[str, str]:
+    """A service by namespace and name, wherever it is dialled."""
+    return flow.destination.namespace, flow.destination.name.partition(" at ")[0]
 
 
 def _sick(health: HealthSeen | None) -> str:

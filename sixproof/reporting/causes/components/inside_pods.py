@@ -67,7 +67,7 @@ def _odd_mtu(reading: NodeReading, mtu: int, most: int) -> Cause:
         "pod-mtu",
         f"pod {name}",
         f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most}",
-        f"Recreate the pod, and find who changed it: the CNI plugin sets {most}",
+        "Recreate the pod, and see whether it has that MTU again (its CNI plugin's setting)",
         tuple(Family),
         Confidence.FITS,
         hits=lambda wrong: sized(wrong) and its_own(wrong.observation.flow),
@@ -87,7 +87,7 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
             why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM}"
             remedy = f"Give it the MTU of other pods, and recreate the pod: {ANEW}"
             return _cause(end, family, f"{what}: {why}", remedy, narrow=True)
-    remedy = "See what took the address from the pod (the CNI plugins of its node)"
+    remedy = "See the log of the CNI plugins on its node, and recreate the pod"
     return _cause(end, family, what, remedy)
 
 

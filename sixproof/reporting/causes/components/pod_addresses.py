@@ -26,7 +26,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 f"{cell.observation.reason}",
                 family,
                 pods,
-                "See which plugin chained to Calico's changes its result, and make pods again",
+                "See whether a plugin chained to Calico's changes its result, and make pods again",
             )
         else:
             yield _cause(

@@ -98,13 +98,13 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
     more = f", and {len(names) - 1} more such" if len(names) > 1 else ""
     size = f"{first.size or 'no'} member{'' if first.size == 1 else 's'}"
     calico = situation.examination.of("calico-node", node)
-    again = f"restart {calico[0].name}" if calico else "have Felix write them again"
+    pod = calico[0].name if calico else f"calico-node on {node}"
     return Cause(
         "ip-set-lacks-pods",
         f"node {node}",
         f"Felix's IP set {first.name} ({size}) lacks {_some(pods, 1)}, which {first.better}{more}: "
         f"policies there deny their {' and '.join(families)} packets",
-        f"See what removes members, and {again}",
+        f"Restart {pod}, so that Felix writes them again, and see whether they stay",
         families,
         Confidence.SHOWN if any(lack.twin for lack in lacks) else Confidence.FITS,
         hits=_denies(node, frozenset(lack.address for lack in lacks)),

@@ -65,7 +65,7 @@ def _cause(
     component = "kube-proxy" if proxy else "calico-node"
     pods = situation.examination.of(component, nodes[0]) if alone else []
     who = f" (restart {pods[0].name})" if pods else ""
-    remedy = f"Find what removes the jump, and have {jump.owner} write it again{who}"
+    remedy = f"Have {jump.owner} write it again{who}, and see whether it stays"
     if not alone:
         setting = "its mode and ranges" if proxy else "ipv6Support of FelixConfiguration"
         remedy = f"See whether {jump.owner} is set to serve {family} at all ({setting})"

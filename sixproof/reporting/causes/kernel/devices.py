@@ -144,7 +144,8 @@ def _mtu(
         f"node {node}",
         f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes"
         f"{families_text}",
-        f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find who changed it",
+        f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find what sets it to "
+        f"{link.mtu}",
         carries,
         confidence,
         hits=hits,

@@ -43,8 +43,8 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     else:
         why = f"{said_some(named, 2)} sent Time Exceeded"
         remedy = (
-            f"Find what lowers it there (packet filter rules that set it, {DEFAULT[family]}), or a "
-            f"routing loop"
+            f"Look for what lowers it there (packet filter rules that set it, {DEFAULT[family]}), "
+            f"or for a routing loop"
         )
     return Cause(
         "hop-limit",

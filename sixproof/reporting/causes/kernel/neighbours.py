@@ -16,6 +16,9 @@ DEAD = ("FAILED", "INCOMPLETE")
 _PROTOCOL = {Family.IPV4: "ARP", Family.IPV6: "neighbour discovery (RFC 4861)"}
 
 
+_MESSAGES = {Family.IPV4: "ARP", Family.IPV6: "ICMPv6 types 135 and 136"}
+
+
 def find(situation: Situation) -> Iterator[Cause]:
     """The node with most dead neighbours of a family; those of others towards it are its too."""
     for family in Family:
@@ -41,8 +44,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                 "neighbour",
                 f"node {node}",
                 f"{_PROTOCOL[family]} fails for {said_some(names, 1)}",
-                f"See what drops {'ARP' if family is Family.IPV4 else 'ICMPv6 types 135 and 136'} "
-                f"on {node} (ip -{family.version} neigh, nft list ruleset)",
+                f"See whether something drops {_MESSAGES[family]} on {node} (ip -{family.version} "
+                f"neigh, nft list ruleset)",
                 (family,),
                 Confidence.SIGN,
                 hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]

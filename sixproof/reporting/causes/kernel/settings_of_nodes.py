@@ -28,7 +28,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     name,
                     f"{dotted(name)} is 0: the node forwards no {family}, so its pods reach "
                     f"no other endpoint, not even each other",
-                    f"Set it to 1 (sysctl -w {dotted(name)}=1), and find who sets it to 0",
+                    f"Set it to 1 (sysctl -w {dotted(name)}=1), and see why it is 0",
                     _forwarded(node, family),
                 )
         for device in ("all", *(link.name for link in seen.links)):

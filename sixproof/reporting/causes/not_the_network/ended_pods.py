@@ -21,7 +21,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
             f"{who} ended ({end.how}){when}: what it should have measured over IPv4 and IPv6 is "
             f"not known; this says nothing about the network",
-            f"See who ended it (kubectl describe node {end.node}), and run again",
+            f"See why it ended (kubectl describe node {end.node}), and run again",
             tuple(Family),
             Confidence.SHOWN,
             hits=_unknown(end),

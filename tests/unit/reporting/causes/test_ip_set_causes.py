@@ -67,8 +67,8 @@ def test_a_set_that_is_empty_over_one_family() -> None:
     (one,) = concluded(shut_out(SIX), worker=sets).every
     assert one.headline == (
         "node worker: Felix's IP set cali60s:abc (no members) lacks b@control-plane and 2 more, "
-        "which its IPv4 twin has: policies there deny their IPv6 packets. See what removes "
-        "members, and restart calico-node-worker."
+        "which its IPv4 twin has: policies there deny their IPv6 packets. Restart "
+        "calico-node-worker, so that Felix writes them again, and see whether they stay."
     )
     assert one.evidence[0].startswith("cali60s:abc lacks ")
     (place,) = one.faults

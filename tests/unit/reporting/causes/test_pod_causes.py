@@ -133,7 +133,7 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     if known:
         assert one.headline == (
             f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430. Recreate the "
-            "pod, and find who changed it: the CNI plugin sets 1430."
+            "pod, and see whether it has that MTU again (its CNI plugin's setting)."
         )
 
 

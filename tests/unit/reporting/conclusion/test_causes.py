@@ -41,6 +41,7 @@ from sixproof.model import (
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.probes.pmtu.interfaces import UNDERLAY
+from sixproof.reporting.causes.components import daemons
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
@@ -504,10 +505,33 @@ def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
     sick = node("worker", health=[silent])
     concluding = concluded(rule, examined({"worker": sick}), (*pods()[1:], service))
     (one,) = concluding.every
-    assert one.headline.startswith("node worker: kube-proxy does not follow: services made")
+    assert one.headline.startswith(
+        "node worker: kube-proxy does not follow: 1 of 1 services that were dialled there fails, "
+        "over IPv4 and IPv6 alike"
+    )
     assert "its health port 10256/healthz gives no answer within 2 s" in one.evidence
-    assert "over IPv4 and IPv6 alike" in one.headline
-    assert "Restart kube-proxy-worker" in one.headline
+    assert "then restart kube-proxy-worker" in one.headline
+
+
+def _serving(name: str, number: int) -> Endpoint:
+    addresses = tuple(map(ipaddress.ip_address, (f"10.96.0.{number}", f"fd00:10:96::{number}")))
+    return Endpoint(name, EndpointKind.SERVICE, addresses, namespace="six-svc")
+
+
+def test_a_proxy_is_blamed_for_the_services_that_were_measured() -> None:
+    """R1: one that still has its rules is said to be one; over one family is no "alike"."""
+    old, new = _serving("old", 1), _serving("new", 2)
+
+    def rule(flow: Flow) -> Outcome:
+        dead = flow.destination is new and flow.source.node == "worker" and flow.family is SIX
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    silent = HealthSeen(reader.KUBE_PROXY, 0, error="no answer within 2 s")
+    read = examined({"worker": node("worker", health=[silent])})
+    (one,) = concluded(rule, read, (*pods(), old, new)).every
+    assert "does not follow: 1 of 2 services that were dialled there fails (new" in one.headline
+    (cause,) = daemons.find(Situation(run(works, read)))
+    assert "services made or changed since may not work there" in cause.what
 
 
 def test_a_pod_without_its_address_is_the_cause() -> None:
@@ -626,7 +650,7 @@ def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     one = _died()
     assert one.headline.startswith(
         "node worker: IPv6 packets exceed their hop limit on the way: 2001:db8::2 (worker) sent "
-        "Time Exceeded. Find what lowers it there (packet filter rules that set it, net.ipv6.conf"
+        "Time Exceeded. Look for what lowers it there (packet filter rules that set it, net.ipv6."
     )
     assert "hop limit exceeded in transit, said by 2001:db8::2 (worker)" in one.evidence[1]
 
@@ -686,7 +710,7 @@ def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Famil
     changed = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(changed).every
     assert one.headline.startswith(f"3 routers: {family} packets exceed their hop limit on the way")
-    assert "and 1 more sent Time Exceeded. Find" in one.headline
+    assert "and 1 more sent Time Exceeded. Look" in one.headline
     limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
     assert limit in one.headline
     assert one.evidence[0] == f"{len([o for o in cells.values() if o.icmp])} flows met it"
