@@ -104,7 +104,7 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
         f"node {node}",
         f"Felix's IP set {first.name} ({size}) lacks {_some(pods, 1)}, which {first.better}{more}: "
         f"policies there deny their {' and '.join(families)} packets",
-        f"Restart {pod}, so that Felix writes them again, and see whether they stay",
+        f"Restart {pod}, and see whether it still lacks them",
         families,
         Confidence.SHOWN if any(lack.twin for lack in lacks) else Confidence.FITS,
         hits=_denies(node, frozenset(lack.address for lack in lacks)),

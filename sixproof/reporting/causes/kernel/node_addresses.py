@@ -78,8 +78,8 @@ def _unusable(held: AddressHeld) -> tuple[str, str] | None:
     if "dadfailed" in held.flags:
         return (
             f"its InternalIP {held.address} on {held.device} failed duplicate address detection: "
-            f"another host on the link has it, and the kernel does not use it",
-            "Find that host (ip -6 neigh on the other nodes), and give one another address",
+            f"another host on the link has it, the kernel does not use it",
+            "Find that host (ip -6 neigh on other nodes), and give one another address",
         )
     if "tentative" in held.flags and "optimistic" not in held.flags:
         return (

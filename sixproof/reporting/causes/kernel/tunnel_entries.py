@@ -99,7 +99,7 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
-        "See the log of calico-node there, and whether something else writes these entries",
+        "See the log of calico-node there, which writes such entries",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),

@@ -68,7 +68,7 @@ def test_a_set_that_is_empty_over_one_family() -> None:
     assert one.headline == (
         "node worker: Felix's IP set cali60s:abc (no members) lacks b@control-plane and 2 more, "
         "which its IPv4 twin has: policies there deny their IPv6 packets. Restart "
-        "calico-node-worker, so that Felix writes them again, and see whether they stay."
+        "calico-node-worker, and see whether it still lacks them."
     )
     assert one.evidence[0].startswith("cali60s:abc lacks ")
     (place,) = one.faults
