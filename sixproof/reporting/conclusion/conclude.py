@@ -28,7 +28,7 @@ CONTRADICTION = 0.25
 HOW_SURE = {
     Confidence.SHOWN: "",
     Confidence.FITS: "likely cause: ",
-    Confidence.SIGN: "only a sign: ",
+    Confidence.SIGN: "possible cause: ",
 }
 """What a first line begins with where the facts do not show that it is the cause."""
 

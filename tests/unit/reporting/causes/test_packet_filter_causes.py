@@ -544,8 +544,8 @@ def test_a_chain_that_drops_the_rest_is_a_sign(
     assert one.known is known
     if known:
         assert one.headline.startswith(
-            "Only a sign: node worker: the packet filter drops all that no rule accepts (table ip6 "
-            "fw, chain FORWARD, hook forward, policy drop)"
+            "Possible cause: node worker: the packet filter drops all that no rule accepts "
+            "(table ip6 fw, chain FORWARD, hook forward, policy drop)"
         )
         assert one.causes[0].confidence is Confidence.SIGN
 

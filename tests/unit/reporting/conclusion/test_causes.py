@@ -406,7 +406,7 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
         examined({"worker": node("worker", neighbours=dead), "worker2": other}, filters={}),
     )
     assert line.startswith(
-        "Only a sign: node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 "
+        "Possible cause: node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 "
         "(FAILED) and 1 more (new since the run began). See"
     )
     sick = node("worker", neighbours=dead)

@@ -147,7 +147,7 @@ def test_a_cause_that_only_fits_says_so(examination: Examination, sure: Confiden
     lines, page = terminal_and_overview(results)
     said = words.DOUBTS[sure]
     assert words.doubt(one) == said
-    lead = {Confidence.FITS: "Likely cause: ", Confidence.SIGN: "Only a sign: "}.get(sure, "")
+    lead = {Confidence.FITS: "Likely cause: ", Confidence.SIGN: "Possible cause: "}.get(sure, "")
     assert one.headline.startswith(f"{lead}node worker: ")
     assert [line for line in lines if line.startswith("how sure")] == (
         [f"how sure  {said}"] if said else []
