@@ -241,6 +241,20 @@ def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failur
     assert [o.headline for o in conclude(both).every] == [known.headline]
 
 
+def test_of_many_refused_routes_three_are_named() -> None:
+    """With the command of each; the others are counted."""
+    sick = node("worker")
+    sick = dataclasses.replace(
+        sick, routes=[*holes("worker2"), *holes("control-plane"), *sick.routes]
+    )
+    (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
+    assert "and 5 more such" in one.headline
+    *commands, rest = one.causes[0].do
+    assert len(commands) == 3
+    assert rest == "and 3 more"
+    assert one.evidence[0].endswith(", and 2 more")
+
+
 @pytest.mark.parametrize("announced", [True, False])
 def test_a_blackhole_route_that_is_announced_explains_what_comes_from_outside(
     announced: bool,
