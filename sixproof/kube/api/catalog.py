@@ -45,13 +45,13 @@ class Catalog:
             found[json_fields.text(group, "name")] = tuple(versions)
         return found
 
-    def stale(self) -> tuple[str, ...] | None:
+    def stale(self, *, patience: float | None = None) -> tuple[str, ...] | None:
         """The API versions (``group/version``) whose own server does not answer the API server, by
         its aggregated discovery (KEP-3352); None where it has none.
 
         Raises: ApiError.
         """
-        answer = self._rest.get("/apis", "list API versions", accept=_AGGREGATED)
+        answer = self._rest.get("/apis", "list API versions", patience=patience, accept=_AGGREGATED)
         if json_fields.text(answer, "kind") != "APIGroupDiscoveryList":
             return None
         return tuple(

@@ -93,24 +93,23 @@ def sweep(
     met: dict[str, None] = {}
     refusals: dict[str, str] = {}
 
-    def delete_all() -> FoundObjects:
+    def delete_all() -> tuple[FoundObjects, bool]:
         found = search.find(ownership.selector(run_id))
         met.update(dict.fromkeys(map(str, found.items)))
         refusals.clear()
         refusals.update(_delete(cluster, found.items))
-        return found
+        return found, until_empty and not found.over and _emptied(cluster, found)
 
     waited = wait.until(
         delete_all,
-        lambda found: found.over or hurried() or (until_empty and _emptied(cluster, found)),
+        lambda seen: seen[0].over or seen[1] or hurried(),
         timeout=timeout,
         first=0.05,
         longest=1.0,
     )
-    found = waited.value
+    found, emptied = waited.value
     left = {str(i): refusals.get(str(i)) or _stuck(i.manifest) for i in found.items}
     going = tuple(name for name, why in left.items() if not why)
-    emptied = until_empty and waited.accepted and not found.over and not hurried()
     return Sweep(
         run_id,
         deleted=tuple(name for name in met if name not in left),
@@ -173,7 +172,7 @@ def _emptied(cluster: Cluster, found: FoundObjects) -> bool:
         for kind in _IN_EFFECT
     ]
     try:
-        return not any(cluster.gather(reads)) and cluster.catalog.stale() == ()
+        return not any(cluster.gather(reads)) and cluster.catalog.stale(patience=0) == ()
     except ApiError:
         return False
 
@@ -184,5 +183,8 @@ def _stuck(manifest: Manifest) -> str:
         # The namespace controller's message, as for an extension server that does not answer.
         if entry.get("status") == "True" and entry.get("type") in _STUCK:
             return json_fields.text(entry, "message")
-    finalizers = ", ".join(json_fields.strings(manifest, "metadata", "finalizers"))
-    return f"waits for {finalizers}" if finalizers else ""
+    finalizers = [
+        *json_fields.strings(manifest, "metadata", "finalizers"),
+        *(f for f in json_fields.strings(manifest, "spec", "finalizers") if f != "kubernetes"),
+    ]
+    return f"waits for {', '.join(finalizers)}" if finalizers else ""

@@ -26,10 +26,10 @@ def main(arguments: Sequence[str], path: Path, run: Sequence[str]) -> int:
     The status is pytest's own where it could not try anything, 1 where something that was tried of
     this commit is not as expected, or nothing was.
     """
-    status = run_to_its_end([*run, "--proof", str(path), *arguments])
+    name = commit()
+    status = run_to_its_end([*run, "--proof", str(path), "--proof-of", name, *arguments])
     if status not in TRIED:
         return status
-    name = commit()
     proofs = read(path, name)
     if not proofs:
         sys.stderr.write(f"{path}: nothing was shown of commit {name}\n")

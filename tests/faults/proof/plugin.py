@@ -43,21 +43,27 @@ CODE = (
 )
 """What a proof is of, as pathspecs of git: a page that explains it proves nothing anew, nor does a
 test that needs no bed."""
+FOLDERS = ("fixtures", "manifests", "sixproof", "suites", "testbed", "tests/faults")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options."""
     group = parser.getgroup("proof", "the proof of sixproof")
     group.addoption("--proof", metavar="FILE", type=Path, help="where to keep what tests showed")
-    group.addoption("--proof-sample", metavar="N", type=int, help="run N of the tests, by the seed")
+    group.addoption("--proof-of", metavar="NAME", help="the code (default: as git calls it)")
+    group.addoption(
+        "--proof-sample", metavar="N", type=int, help="of all the tests run N, chosen by the seed"
+    )
     group.addoption("--proof-seed", metavar="TEXT", default="", help="the seed (default: today)")
 
 
 def commit(root: Path = ROOT) -> str:
-    """The code that is tried: the last commit that changed it."""
+    """The code that is tried: the last commit that changed it. New files count in folders of
+    code."""
     name = _git(root, "log", "-1", "--format=%h", "--", *CODE)
-    changed = _git(root, "status", "--porcelain", "--", *CODE)
-    return f"{name or 'no-git'}{UNKNOWN if changed or not name else ''}"
+    changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *CODE)
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", *FOLDERS)
+    return f"{name or 'no-git'}{UNKNOWN if changed or new or not name else ''}"
 
 
 def _git(root: Path, *words: str) -> str:
@@ -72,23 +78,25 @@ def today() -> str:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Look up which code is tried: a file of another commit proves nothing of this one."""
-    config.stash[COMMIT] = commit()
+    config.stash[COMMIT] = config.getoption("proof_of") or commit()
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was shown of this commit already, then what is not in the sample."""
+    """Leave out what is not in the sample, then what was shown of this commit already: the same
+    sample again goes on where it was."""
     config.stash[COLLECTED] = len(items)
     name, path = config.stash[COMMIT], config.getoption("proof")
     known = read(path, name) if path and not name.endswith(UNKNOWN) else ()
-    shown = {proof.test for proof in known if proof.passed}
-    left = [item for item in items if test_of(item) not in shown]
+    left = list(items)
     wanted = config.getoption("proof_sample")
     if wanted is not None:
         seed = config.getoption("proof_seed") or today()
-        names = sorted(map(test_of, left))
+        names = sorted(map(test_of, items))
         chosen = set(random.Random(seed).sample(names, min(wanted, len(names))))
-        left = [item for item in left if test_of(item) in chosen]
+        left = [item for item in items if test_of(item) in chosen]
+    shown = {proof.test for proof in known if proof.passed}
+    left = [item for item in left if test_of(item) not in shown]
     config.hook.pytest_deselected(items=[item for item in items if item not in left])
     items[:] = left
 

@@ -177,6 +177,7 @@ def test_a_run_makes_what_is_planned_with_the_rules_that_are_printed(
         with Cluster.connect(kubeconfig) as limited, pytest.raises(ApiError, match="403"):
             # It is the account, not the administrator.
             limited.get(resources.SECRET, "bootstrap", "kube-system")
+        wait_for_none(cluster)
         with Watcher(cluster, bed) as watcher:
             reports = ("--six-report-dir", str(tmp_path / "reports"))
             run = pytest_run(*arguments, "--six-kubeconfig", str(kubeconfig), *reports)
@@ -184,6 +185,16 @@ def test_a_run_makes_what_is_planned_with_the_rules_that_are_printed(
     assert "not allowed" not in run.stdout
     assert len(watcher.seen) > 10
     assert sorted(watcher.seen - planned) == []
+
+
+def wait_for_none(cluster: Cluster) -> None:
+    """Wait until the namespaces of earlier runs are gone, which the cluster removes."""
+    gone = wait.until(
+        lambda: cluster.list(resources.NAMESPACE, labels=ownership.selector()),
+        lambda held: not held,
+        timeout=60,
+    )
+    assert not gone.value, [json_fields.name(space) for space in gone.value]
 
 
 @contextlib.contextmanager

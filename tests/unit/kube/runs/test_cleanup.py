@@ -240,6 +240,7 @@ def test_refused_deletion_is_reported(cluster: Cluster, api: FakeApi, store: Sto
             "metrics.k8s.io/v1beta1: stale",
         ),
         ({"finalizers": ["x.io/hold"]}, "waits for x.io/hold"),
+        ({"spec": {"finalizers": ["kubernetes", "x.io/keep"]}}, "waits for x.io/keep"),
     ],
 )
 def test_namespace_that_stays_says_why(
@@ -249,6 +250,7 @@ def test_namespace_that_stays_says_why(
     item = made("six-a")
     item["metadata"].update({"finalizers": more.get("finalizers", [])})
     item["status"] = more.get("status", {})
+    item["spec"] = more.get("spec", {})
     store.hold("/api/v1/namespaces", item)
     swept = cleanup.sweep(cluster, "r1", timeout=0.2)
     assert swept.remaining == (f"Namespace six-a ({words})",)
@@ -393,6 +395,18 @@ def test_everything_but_what_to_keep(cluster: Cluster, api: FakeApi, store: Stor
         store.hold("/api/v1/namespaces", made(f"six-{run}", run))
     swept = leftovers.sweep_dead(cluster, everything=True, keep=["r2"])
     assert {s.run_id for s in swept} == {"r1", "r3"}
+
+
+def test_a_run_whose_objects_are_all_being_deleted_is_over(cluster: Cluster, api: FakeApi) -> None:
+    """Its namespaces outlive it for seconds, and its lease goes before them."""
+    store = Store(api, lag=3)
+    store.hold("/api/v1/namespaces", made("six-a"), made("six-b", "r2"))
+    assert [one.alive for one in leftovers.leftovers(cluster)] == [True, True]
+    cluster.delete(resources.NAMESPACE, "six-a")
+    states = {one.run_id: (one.alive, one.why) for one in leftovers.leftovers(cluster)}
+    assert states["r1"] == (False, "all that it created is being deleted")
+    assert states["r2"][0]
+    assert [swept.run_id for swept in leftovers.sweep_dead(cluster)] == ["r1"]
 
 
 class TestOwnership:
