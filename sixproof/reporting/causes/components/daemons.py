@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable, Iterator
 
 from sixproof.agent.protocol import HealthSeen, NodeSeen
-from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind
+from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind, Observation
 from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart, since
-from sixproof.reporting.conclusion.reach import alike, to_services_at, touches
+from sixproof.reporting.conclusion.reach import alike, touches
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.matrix.grid import CellState, state_of
 
 OF_FELIX = ("GET /", "Felix: ")
 """How questions begin that Felix of the destination's node answers itself (suites/felix)."""
@@ -27,7 +28,8 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "kube-proxy",
                 f"node {node}",
-                f"kube-proxy does not follow: {_services(situation, node)}",
+                "kube-proxy does not follow what the API server says of services, over IPv4 and "
+                "IPv6 alike",
                 f"See its log, then restart {proxy[0].name}",
                 tuple(Family),
                 Confidence.SHOWN,
@@ -35,6 +37,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 evidence=(
                     why,
                     *([f"the API server calls {proxy[0].name} Ready"] if proxy[0].ready else []),
+                    *_services(situation, node),
                     *([f"it last followed at {last} or later"] if last else []),
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
                 ),
@@ -58,22 +61,37 @@ def find(situation: Situation) -> Iterator[Cause]:
             )
 
 
-def _services(situation: Situation, node: str) -> str:
-    """How many of the services that were dialled at a node, or from there, fail."""
-    flows = [seen.flow for seen in situation.seen_of(MatrixKind.FLOWS)]
-    measured = {_service(flow) for flow in flows if to_services_at(flow, node)}
-    wrong = situation.wrong_of(MatrixKind.FLOWS)
-    failing = [cell for cell in wrong if to_services_at(cell.observation.flow, node)]
-    bad = {_service(cell.observation.flow) for cell in failing}
-    if not bad:
-        return "services made or changed since may not work there"
-    many = f"{len(bad)} of {len(measured)} services that were dialled there"
-    return f"{many} {'fails' if len(bad) == 1 else 'fail'}{alike(failing)}"
+def _services(situation: Situation, node: str) -> Iterator[str]:
+    """How many of the services that were dialled at a node, or from there, failed."""
+
+    def dialled(seen: Observation) -> bool:
+        return seen.outcome.measured and _is_sent_on(seen.flow, node)
+
+    wrong = [w for w in situation.wrong_of(MatrixKind.FLOWS) if dialled(w.observation)]
+    leaks = {w.observation.flow for w in wrong if _is_leak(w)}
+    failing = [w for w in wrong if not _is_leak(w)]
+    bad = {_service(w.observation.flow) for w in failing}
+    seen = [o.flow for o in situation.seen_of(MatrixKind.FLOWS) if dialled(o)]
+    measured = bad | {_service(flow) for flow in seen if flow not in leaks}
+    if bad:
+        services = f"service{'' if len(measured) == 1 else 's'} dialled there"
+        yield f"{len(bad)} of {len(measured)} {services} failed{alike(failing)}"
+
+
+def _is_sent_on(flow: Flow, node: str) -> bool:
+    """Whether kube-proxy's rules on a node send a flow on; a HostPort is the CNI's."""
+    return flow.destination.kind is EndpointKind.SERVICE and touches(flow, node)
+
+
+def _is_leak(wrong: Disagreement) -> bool:
+    """Whether a flow was carried that a policy must deny."""
+    return state_of(wrong.observation.outcome, wrong.expected) is CellState.LEAK
 
 
 def _service(flow: Flow) -> tuple[str, str]:
-    """A service by namespace and name, wherever it is dialled."""
-    return flow.destination.namespace, flow.destination.name.partition(" at ")[0]
+    """A service by namespace and name, at whichever of its addresses it is dialled: ``web at
+    worker`` and ``web (2)`` are ``web``."""
+    return flow.destination.namespace, flow.destination.name.partition(" ")[0]
 
 
 def _sick(health: HealthSeen | None) -> str:
@@ -116,7 +134,7 @@ def _last_update(seen: NodeSeen | None) -> str:
 
 def _to_services(node: str) -> Callable[[Disagreement], bool]:
     def hits(wrong: Disagreement) -> bool:
-        return to_services_at(wrong.observation.flow, node)
+        return _is_sent_on(wrong.observation.flow, node)
 
     return hits
 

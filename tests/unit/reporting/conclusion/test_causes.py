@@ -41,7 +41,6 @@ from sixproof.model import (
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.probes.pmtu.interfaces import UNDERLAY
-from sixproof.reporting.causes.components import daemons
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
@@ -520,32 +519,11 @@ def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
     concluding = concluded(rule, examined({"worker": sick}), (*pods()[1:], service))
     (one,) = concluding.every
     assert one.headline.startswith(
-        "node worker: kube-proxy does not follow: 1 of 1 services that were dialled there fails, "
-        "over IPv4 and IPv6 alike"
+        "node worker: kube-proxy does not follow what the API server says of services, over IPv4 "
+        "and IPv6 alike"
     )
     assert "its health port 10256/healthz gives no answer within 2 s" in one.evidence
     assert "then restart kube-proxy-worker" in one.headline
-
-
-def _serving(name: str, number: int) -> Endpoint:
-    addresses = tuple(map(ipaddress.ip_address, (f"10.96.0.{number}", f"fd00:10:96::{number}")))
-    return Endpoint(name, EndpointKind.SERVICE, addresses, namespace="six-svc")
-
-
-def test_a_proxy_is_blamed_for_the_services_that_were_measured() -> None:
-    """R1: one that still has its rules is said to be one; over one family is no "alike"."""
-    old, new = _serving("old", 1), _serving("new", 2)
-
-    def rule(flow: Flow) -> Outcome:
-        dead = flow.destination is new and flow.source.node == "worker" and flow.family is SIX
-        return Outcome.DROPPED if dead else Outcome.ALLOWED
-
-    silent = HealthSeen(reader.KUBE_PROXY, 0, error="no answer within 2 s")
-    read = examined({"worker": node("worker", health=[silent])})
-    (one,) = concluded(rule, read, (*pods(), old, new)).every
-    assert "does not follow: 1 of 2 services that were dialled there fails (new" in one.headline
-    (cause,) = daemons.find(Situation(run(works, read)))
-    assert "services made or changed since may not work there" in cause.what
 
 
 def test_a_pod_without_its_address_is_the_cause() -> None:
