@@ -36,6 +36,8 @@ _OF_MANY_PACKETS = (
     MatrixKind.HEALTH,
 )
 """Cells that may be wrong although something came back."""
+_NAMED = 3
+"""Rules of a table that are named."""
 
 
 class _Node:
@@ -127,11 +129,12 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     subject = "a packet filter rule"
     if many:
         subject, effects = f"{len(rules)} packet filter rules", [*map(_plural, effects)]
+    more = _counted(len(rules) - _NAMED, "more such rule") if len(rules) > _NAMED else ""
     whose = f"them (table {rule.family} {rule.table})" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"{subject} {said_some(effects, 3)}{f': {again}' if again and not many else ''}",
+        f"{subject} {said_some(effects, _NAMED)}{f': {again}' if again and not many else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -140,10 +143,18 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
             *([again] if again and many else []),
-            *(f"{r.place}: {r.said}" for r in rules),
+            *(f"{r.place}: {r.said}" for r in rules[:_NAMED]),
+            *([f"{more} of that table"] if more else []),
         ),
-        do=tuple(r.removal for r in rules) if many else (),
+        do=tuple(_removals(rules, more)) if many else (),
     )
+
+
+def _removals(rules: Sequence[Taking], more: str) -> Iterator[str]:
+    """The commands that remove rules of one table; of many, that which lists the rest."""
+    yield from (taking.removal for taking in rules[:_NAMED])
+    if more:
+        yield f"{more}: nft -a list table {rules[0].rule.family} {rules[0].rule.table}"
 
 
 def _with_families(

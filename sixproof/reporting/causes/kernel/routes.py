@@ -14,7 +14,7 @@ from sixproof.probes.nodes.fib import RouteLookup
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_list
+from sixproof.reporting.diagnosis.pattern import said_list, said_some
 
 _NAMED = 3
 """Routes of one kind that are named."""
@@ -151,7 +151,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
             do = tuple(_flushes(situation.nodes[node], family, group.way))
         elif len(group.routes) > 1:
             remedy = "Remove them, and find who made them"
-            do = tuple(_some([_removal(family, held) for held in group.routes]))
+            do = tuple(_removals(family, group.routes))
         elif route is not None:
             remedy = f"Remove it ({_removal(family, route)}), and find who made it"
         else:
@@ -188,16 +188,23 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
 
 def _removal(family: Family, route: RouteHeld) -> str:
     """The command that removes a route."""
-    table = "" if route.table == fib.MAIN else f" table {fib.table_name(route.table)}"
     prefix = fib.said_prefix(route.destination)
-    return f"ip -{family.version} route del {route.kind} {prefix}{table}"
+    return f"ip -{family.version} route del {route.kind} {prefix}{_table(route)}"
 
 
-def _some(lines: Sequence[str]) -> Iterator[str]:
-    """The first of many lines, and how many there are besides."""
-    yield from lines[:_NAMED]
-    if len(lines) > _NAMED:
-        yield f"and {len(lines) - _NAMED} more"
+def _table(route: RouteHeld) -> str:
+    """What commands say of a route's table, "" for the main one."""
+    return "" if route.table == fib.MAIN else f" table {fib.table_name(route.table)}"
+
+
+def _removals(family: Family, routes: Sequence[RouteHeld]) -> Iterator[str]:
+    """The commands that remove routes of one kind; of many, that which lists the rest."""
+    for route in routes[:_NAMED]:
+        yield _removal(family, route)
+    if rest := routes[_NAMED:]:
+        many = f"{len(rest)} more such route{'' if len(rest) == 1 else 's'}"
+        listing = f"ip -{family.version} route show{_table(rest[0])} type {rest[0].kind}"
+        yield f"{many}: {listing}"
 
 
 def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
@@ -205,6 +212,8 @@ def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
     later rules, and no other rule looks it up."""
     if way.rule is None or way.route is None or way.route.table in fib.TABLES:
         return
+    if any("routes" in what or "rules" in what for what in (*seen.cut, *seen.unread)):
+        return  # what was not read may need the table
     table = way.route.table
     asking = [r for r in seen.rules if r.family == family.value and r.table == table]
     kinds = {r.kind for r in fib.routes_of(seen, family, table)}
@@ -240,9 +249,8 @@ def _evidence(
     address = group.example
     others = [fib.said_prefix(held.destination) for held in group.routes[1:]]
     if others and not group.way.open:
-        yield f"the other {group.way.route.kind if group.way.route else ''} routes: " + ", ".join(
-            _some(others)
-        )
+        kind = group.way.route.kind if group.way.route else ""
+        yield f"the other {kind} routes: {said_some(others, _NAMED)}"
     if _by_rule(group.way):
         route = fib.way(dataclasses.replace(seen, rules=[]), address).route
         if route is not None and route.kind == "unicast":
@@ -266,7 +274,7 @@ def _evidence(
 def _spared(situation: Situation, node: str, family: Family, group: _WrongWay) -> Iterator[str]:
     """Why the rule spares packets to the node's own pods, where it does."""
     seen, rule = situation.nodes[node], group.way.rule
-    if rule is None:
+    if rule is None or rule.inverted:
         return
     own = [
         address
@@ -276,14 +284,11 @@ def _spared(situation: Situation, node: str, family: Family, group: _WrongWay) -
     ways = {address: fib.way(seen, address, group.sender) for address in own}
     if not ways or not all(way.open for way in ways.values()):
         return
-    thrown = {
-        fib.said_prefix(held.destination)
-        for address in own
-        if (held := fib.found(seen, rule.table, address)) and held.kind == "throw"
-    }
+    held = [fib.found(seen, rule.table, address) for address in own]
+    thrown = {fib.said_prefix(route.destination) for route in held if route is not None}
     if rule.destination and not any(a in fib.network(rule.destination) for a in own):
         yield f"its own pods are spared: they are not in {rule.destination}"
-    elif thrown:
+    elif all(route is not None and route.kind == "throw" for route in held):
         yield (
             f"its own pods are spared: table {fib.table_name(rule.table)} leaves "
             f"{said_list(sorted(thrown))} to later rules (throw)"

@@ -652,6 +652,25 @@ def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> Non
     assert (removals[0] in one.headline) is (count == 1)
 
 
+def test_of_many_rules_three_are_named() -> None:
+    """With the command of each, and one that lists the others."""
+    rules = [
+        dataclasses.replace(drop(20 + number, "IPv6, udp", chain="forward"), handle=7 + number)
+        for number in range(100)
+    ]
+    flows = [flow(HERE, pods()[0], protocol=Protocol.UDP)]
+    one = only_conclusion(
+        ran(MatrixKind.FLOWS, flows, examination=examined(filters=filters(*rules)))
+    )
+    assert "100 packet filter rules drop" in one.headline
+    assert one.causes[0].do == (
+        *(f"nft delete rule inet x forward handle {7 + n}" for n in range(3)),
+        "97 more such rules: nft -a list table inet x",
+    )
+    assert one.evidence[-1] == "97 more such rules of that table"
+    assert len(one.evidence) == 5
+
+
 @pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])
 def test_tables_of_network_plugins_are_not_somebody_else_s(table: str) -> None:
     rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, "")

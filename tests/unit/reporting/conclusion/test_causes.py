@@ -232,7 +232,7 @@ def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failur
     lost = [f"{pod.address(SIX)}/128" for pod in pods() if pod.node == "worker2"]
     (cause,) = one.causes
     assert cause.do == tuple(f"ip -6 route del blackhole {prefix}" for prefix in lost)
-    assert one.evidence[0] == f"the other blackhole routes: {', '.join(lost[1:])}"
+    assert one.evidence[0] == f"the other blackhole routes: {' and '.join(lost[1:])}"
     assert f"route get {lost[0].partition('/')[0]} (" in cause.see[0], "it is in the named route"
     still = examined({"worker": then})
     (known,) = conclude(dataclasses.replace(results, examination=still)).every
@@ -250,8 +250,8 @@ def test_of_many_refused_routes_three_are_named() -> None:
     assert "and 5 more such" in one.headline
     *commands, rest = one.causes[0].do
     assert len(commands) == 3
-    assert rest == "and 3 more"
-    assert one.evidence[0].endswith(", and 2 more")
+    assert rest == "3 more such routes: ip -6 route show type blackhole"
+    assert one.evidence[0].endswith(" and 2 more")
 
 
 @pytest.mark.parametrize("announced", [True, False])
