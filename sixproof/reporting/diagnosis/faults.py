@@ -10,7 +10,7 @@ from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, MatrixKin
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.merged import behind, merged, showing
 from sixproof.reporting.diagnosis.pattern import Pattern, scattered_together
-from sixproof.reporting.diagnosis.places import diagnose
+from sixproof.reporting.diagnosis.places import of_pods, patterns
 from sixproof.reporting.diagnosis.scope import Relation, Side
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.matrix_record import Measured
@@ -90,7 +90,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
     """
     found: list[_Found] = []
     for group in merged(results.unexcused()):
-        for pattern in diagnose(group.matrix, group.wrong):
+        for pattern in patterns(group.matrix, group.wrong):
             keys = {_key(cell) for cell in pattern.cells}
             members = showing(group.members, pattern.cells)
             mixed = 0 if group.through else len(keys & group.mixed)
@@ -119,6 +119,7 @@ class _Found:
     mixed: int
     ends: tuple[Endpoint, ...]
     services: bool = False
+    taken: tuple[Disagreement, ...] = ()
 
     def explains(self, other: Pattern) -> bool:
         """Whether the same fault would make the other pattern: it is the same one, or it lies
@@ -127,7 +128,7 @@ class _Found:
         if mine.kind not in (other.kind, MatrixKind.FLOWS):
             return False
         if mine.scope is None or mine.state is not CellState.BLOCKED:
-            return _pattern_key(mine) == _pattern_key(other)
+            return _same(mine, other)
         silent = _silent_where_refused(other)
         if other.state not in (CellState.BLOCKED, CellState.OTHER) and not silent:
             return False
@@ -153,12 +154,16 @@ class _Found:
 
     def take(self, other: _Found) -> None:
         """Report the other one here."""
-        self.services |= _through(other.pattern) and not _through(self.pattern)
+        through = _through(other.pattern) and not _through(self.pattern)
+        self.services |= through
+        if not through:
+            self.taken += other.pattern.cells
         self.members = tuple({id(m): m for m in (*self.members, *other.members)}.values())
 
     def fault(self) -> FailingPlace:
-        """The fault."""
-        return FailingPlace(self.pattern, self.members, self.mixed, self.services)
+        """The fault, its place in the words that hold for all that is reported with it."""
+        pattern = of_pods(self.pattern, (*self.pattern.cells, *self.taken))
+        return FailingPlace(pattern, self.members, self.mixed, self.services)
 
 
 def _silent_where_refused(pattern: Pattern) -> bool:
@@ -229,6 +234,13 @@ def _distinct(found: Iterable[_Found]) -> list[_Found]:
 def _through(pattern: Pattern) -> bool:
     """Whether its flows run through services: the places of others come first."""
     return all(behind(cell.observation.flow.destination) for cell in pattern.cells)
+
+
+def _same(one: Pattern, other: Pattern) -> bool:
+    """Whether two patterns are one: by their scopes, or where one has only pods of a node that the
+    other tells from its host network."""
+    worded = [_pattern_key(of_pods(p, p.cells)) for p in (one, other)]
+    return _pattern_key(one) == _pattern_key(other) or worded[0] == worded[1]
 
 
 def _pattern_key(pattern: Pattern) -> tuple[object, ...]:

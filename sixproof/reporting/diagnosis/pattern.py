@@ -156,7 +156,9 @@ class Pattern:
         seen = self.outcomes
         why = self._why()
         if len(seen) > 1:
-            parts = ", ".join(f"{n} {o}{self._found(o)}" for o, n in seen.most_common())
+            parts = ", ".join(
+                f"{n} {o}{'' if why else self._found(o)}" for o, n in seen.most_common()
+            )
             return f"fail: {parts}{why}"
         (outcome,) = seen
         if outcome is Outcome.DNS_FAILED:

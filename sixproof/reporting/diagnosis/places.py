@@ -32,6 +32,12 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
     Every disagreement is in exactly one pattern. Cells of the matrix that are not among the
     disagreements count as right.
     """
+    return tuple(of_pods(pattern, pattern.cells) for pattern in patterns(matrix, disagreements))
+
+
+def patterns(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pattern, ...]:
+    """The same, with places as their scopes say them, whatever ends their flows have: a node where
+    only its pods fail (`of_pods` says it in words)."""
     wrong = tuple(disagreements)
     fields = {family: BitField.of(matrix, family) for family in matrix.families()}
     states = {(d.observation.flow.family, edge_of(d.observation.flow)): _state(d) for d in wrong}
@@ -42,8 +48,8 @@ def diagnose(matrix: Matrix, disagreements: Iterable[Disagreement]) -> tuple[Pat
             cells = [d for d in here if _state(d) is state]
             found += _Explanation(field, state, cells, here).patterns()
         found += unmeasured(family, [d for d in here if _state(d) is CellState.UNKNOWN])
-    patterns = (_called(pattern, matrix.kind) for pattern in _joined(found))
-    with_contrasts = [_of_pods(contrasted(pattern, fields, states), matrix) for pattern in patterns]
+    called = (_called(pattern, matrix.kind) for pattern in _joined(found))
+    with_contrasts = [contrasted(pattern, fields, states) for pattern in called]
     return tuple(
         sorted(with_contrasts, key=lambda p: (p.state is CellState.UNKNOWN, -len(p.cells)))
     )
@@ -61,12 +67,12 @@ def _called(pattern: Pattern, kind: MatrixKind) -> Pattern:
     return dataclasses.replace(pattern, kind=kind, where=where)
 
 
-def _of_pods(pattern: Pattern, matrix: Matrix) -> Pattern:
-    """The pattern with "pods on worker" instead of "node worker", where the matrix has no other
-    endpoint of that node."""
+def of_pods(pattern: Pattern, cells: Iterable[Disagreement]) -> Pattern:
+    """The pattern with "pods on worker" instead of "node worker", where no other endpoint of that
+    node is among the ends of these cells, all that are reported in that place."""
     kinds: dict[str, set[EndpointKind]] = {}
-    for seen in matrix.cells.values():
-        for end in (seen.flow.source, seen.flow.destination):
+    for cell in cells:
+        for end in (cell.observation.flow.source, cell.observation.flow.destination):
             kinds.setdefault(end.node, set()).add(end.kind)
     names = [n for n, found in kinds.items() if n and found == {EndpointKind.POD}]
     if not names:
