@@ -68,8 +68,13 @@ def _read(seen: NodeSeen, held: AddressHeld) -> Iterator[str]:
 
 
 def _is_refused(held: AddressHeld) -> bool:
-    """Whether the kernel takes no packets for it (RFC 4862 section 5.4)."""
-    return bool({"tentative", "dadfailed"} & set(held.flags))
+    """Whether the kernel takes no packets for it (RFC 4862 section 5.4); for an optimistic one it
+    does (RFC 4429 section 3.3)."""
+    return "dadfailed" in held.flags or _is_tentative(held)
+
+
+def _is_tentative(held: AddressHeld) -> bool:
+    return "tentative" in held.flags and "optimistic" not in held.flags
 
 
 def _unusable(held: AddressHeld) -> tuple[str, str] | None:
@@ -81,7 +86,7 @@ def _unusable(held: AddressHeld) -> tuple[str, str] | None:
             f"another host on the link has it, the kernel does not use it",
             "Find that host (ip -6 neigh on other nodes), and give one another address",
         )
-    if "tentative" in held.flags and "optimistic" not in held.flags:
+    if _is_tentative(held):
         return (
             f"its InternalIP {held.address} on {held.device} is tentative: duplicate address "
             f"detection has not ended, and the kernel does not use it yet",

@@ -99,7 +99,7 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
-        "See the log of calico-node there, which writes such entries",
+        f"See the log of {_writer(hop.device)} there, which writes such entries",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
@@ -109,6 +109,13 @@ def _cause(
             f"ip -{family.version} neigh show dev {hop.device}",
         ),
     )
+
+
+def _writer(device: str) -> str:
+    """The program that writes the entries of a tunnel device, by the device's name."""
+    if device.endswith(".calico"):
+        return "calico-node"
+    return "flannel" if device.startswith("flannel") else f"the program that made {device}"
 
 
 RULES = (

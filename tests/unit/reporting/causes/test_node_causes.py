@@ -110,6 +110,7 @@ def test_an_address_that_the_kernel_does_not_use_is_named(
         (held("tentative", "dadfailed"), Confidence.SHOWN),
         (held("tentative"), Confidence.SHOWN),
         (held("deprecated"), Confidence.FITS),
+        (held("tentative", "optimistic", "deprecated"), Confidence.FITS),
     ],
 )
 def test_an_address_that_takes_no_packets_from_the_beginning_is_shown(

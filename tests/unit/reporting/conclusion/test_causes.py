@@ -522,6 +522,7 @@ def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
         "node worker: kube-proxy does not follow what the API server says of services, over IPv4 "
         "and IPv6 alike"
     )
+    assert "1 of 1 service dialled there failed, over IPv4 and IPv6 alike" in one.evidence
     assert "its health port 10256/healthz gives no answer within 2 s" in one.evidence
     assert "then restart kube-proxy-worker" in one.headline
 
@@ -986,6 +987,7 @@ def test_a_tunnel_that_does_not_know_its_peer(
         assert said in one.headline
         if said:
             assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline
+            assert "See the log of calico-node there" in one.headline
             assert shown in one.evidence[0]
             assert "bridge fdb show dev" in one.causes[0].see[0]
             assert "bridge" not in " ".join(one.evidence)
