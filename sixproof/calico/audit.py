@@ -43,7 +43,17 @@ def audit(
 
 
 def _api(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
-    if state.api != CALICO_API and facts.calico_api:
+    if state.api != CALICO_API and state.no_answer:
+        yield API.found(
+            Severity.NOTE,
+            "Calico",
+            f"{CALICO_API} is served, and could not be read ({state.no_answer}); read from "
+            f"{state.api}",
+            CALICO_API,
+            "Calico's own policies cannot be tested: run again once the API server answers, and "
+            "see kubectl get apiservice v3.projectcalico.org",
+        )
+    elif state.api != CALICO_API and facts.calico_api:
         yield API.found(
             Severity.NOTE,
             "Calico",

@@ -34,7 +34,9 @@ class CalicoState:
     `api` is the version that was read: projectcalico.org/v3 or, where that is not served or silent,
     the store crd.projectcalico.org/v1, which is read-only. `cni_mtu` is the pods' MTU in bytes
     where the CNI configuration sets it. `assigns` are the families that calico-ipam assigns to
-    pods, empty where its configuration is not readable. `unknown` says what could not be read.
+    pods, empty where its configuration is not readable. `unknown` says what could not be read,
+    `no_answer` why v3, although served, got no answer at all: a refusal of the API server's (503:
+    Calico's API server is away) is none.
     """
 
     api: str
@@ -48,6 +50,7 @@ class CalicoState:
     assigns: tuple[Family, ...] = ()
     installation: Installation | None = None
     unknown: tuple[str, ...] = ()
+    no_answer: str = ""
 
     def pools_of(self, family: Family) -> tuple[Pool, ...]:
         """The pools of a family from which pods can get addresses."""
@@ -72,7 +75,9 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
     if facts.cni not in ("Calico", "Canal"):
         return None
     look = BestEffortReader(cluster)
-    api = CALICO_API if facts.calico_api and _answers(cluster) else CALICO_STORE
+    failed = _failed(cluster) if facts.calico_api else None
+    api = CALICO_API if facts.calico_api and failed is None else CALICO_STORE
+    no_answer = str(failed) if failed is not None and failed.status == 0 else ""
     kinds_ = [Kind(api, name, name, namespaced=False) for name in _LISTS]
     listed = cluster.gather(
         [
@@ -92,19 +97,20 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
         ]
     )
     daemon = next((d for d in objects[:2] if d), {})
-    return _state(api, listed, daemon, objects[2], installation(objects[3], listed[6]), look)
+    found = _state(api, listed, daemon, objects[2], installation(objects[3], listed[6]), look)
+    return dataclasses.replace(found, no_answer=no_answer)
 
 
-def _answers(cluster: Cluster) -> bool:
-    """Whether Calico's API server answers at all.
+def _failed(cluster: Cluster) -> ApiError | None:
+    """Why Calico's API server does not answer at all, None where it does.
 
     It is reached over the cluster's own network; where that is broken, the store is read instead.
     """
     try:
         cluster.list(Kind(CALICO_API, _LISTS[0], _LISTS[0], namespaced=False), patience=PATIENCE)
     except ApiError as error:
-        return error.status not in (0, 503)
-    return True
+        return error if error.status in (0, 503) else None
+    return None
 
 
 def _state(

@@ -290,6 +290,17 @@ def test_an_api_server_that_does_not_answer_is_not_to_be_installed() -> None:
     assert "install" not in found.remedy
 
 
+def test_nobody_is_blamed_where_no_answer_came_at_all() -> None:
+    """The API server itself may have been away."""
+    why = "list ippools: no answer from https://x: the connection was closed"
+    silent = change(GOOD, api="crd.projectcalico.org/v1", no_answer=why)
+    (found,) = audit(silent, change(FACTS, calico_api=True), underlay=1500)
+    assert found.code == "calico-api"
+    assert "does not answer" not in found.seen
+    assert f"could not be read ({why})" in found.seen
+    assert "its API server's pods" not in found.remedy
+
+
 def test_unreadable_state_is_noted() -> None:
     assert "list x" in only(change(GOOD, unknown=("list x (not allowed)",)), "calico-unknown").seen
 

@@ -70,6 +70,11 @@ def test_store_is_read_where_the_api_is_silent(cluster: Cluster, api: FakeApi) -
     found = state.read(cluster, facts)
     assert found
     assert (found.api, len(found.pools)) == ("crd.projectcalico.org/v1", 2)
+    assert "no answer" in found.no_answer, "the API server's own, for all we know"
+    api.on("GET", "/apis/projectcalico.org/v3/ippools", Reply(status=503))
+    refused = state.read(cluster, facts)
+    assert refused
+    assert (refused.api, refused.no_answer) == ("crd.projectcalico.org/v1", "")
 
 
 def test_other_cnis_have_no_calico_state(cluster: Cluster, api: FakeApi) -> None:
