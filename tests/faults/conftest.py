@@ -221,13 +221,14 @@ def mended(bed: testbed.Bed) -> Iterator[None]:
     faults("clear")
 
 
-@pytest.fixture
-def assert_all_green(tmp_path: Path) -> Iterator[None]:
-    """After the test, with the fault cleared, everything that was red is green again."""
+@pytest.fixture(scope="module")
+def assert_all_green(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the module's tests, with their faults cleared, everything that was red is green
+    again."""
     yield
     faults("clear")
     suite_run = run_suites(
-        tmp_path / "after", "suites/pods", "-k", f"{MESH} or other_nodes or itself"
+        tmp_path_factory.mktemp("after"), "suites/pods", "-k", f"{MESH} or other_nodes or itself"
     )
     assert suite_run.status == 0, suite_run.output[-3000:]
 

@@ -39,12 +39,12 @@ def measured(folder: Path, breaking: str = "", node: str = "") -> SuiteRun:
     return suite_run
 
 
-@pytest.fixture
-def assert_crafted_green(tmp_path: Path) -> Iterator[None]:
-    """After the test, with the fault cleared, nothing is red."""
+@pytest.fixture(scope="module")
+def assert_crafted_green(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the module's tests, with their faults cleared, nothing is red."""
     yield
     faults("clear")
-    suite_run = run_suites(tmp_path / "after", SUITE)
+    suite_run = run_suites(tmp_path_factory.mktemp("after"), SUITE)
     assert suite_run.status == 0, suite_run.output[-3000:]
 
 
