@@ -98,6 +98,7 @@ CASES = (
     Case(
         "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
     ),
+    Case("I19 --node NODE", "suites/pods/test_source_address.py", ("NODE", "to its pods"), SIX),
     Case("A3 --value 60", SERVICES, ("the API server", "did not answer"), (), "ready"),
     Case(
         "A4 --pod {pod}",

@@ -70,7 +70,9 @@ def test_scripts_use_only_variables_that_a_scene_sets_or_they_set_themselves(nam
 def test_a_fault_made_of_rules_counts_what_it_does(name: str) -> None:
     one = CATALOGUE[name]
     drops = [
-        line for line in one.inject.splitlines() if re.search(r"\b(drop|reject|snat|set)\b", line)
+        line
+        for line in one.inject.splitlines()
+        if re.search(r"\b(drop|reject|snat|masquerade|set)\b", line)
     ]
     assert drops
     assert all("counter" in line for line in drops)
