@@ -2,54 +2,100 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_address
 
-from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind, Observation
 from sixproof.reporting.causes.filtering.packet_filter import translating
+from sixproof.reporting.causes.filtering.takings import Taking
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_some
 
 OWN = "their own"
 
 
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """Packets that `node` translated alike, or left as they were: those of its own pods or host
+    network (`kind`) that arrive from `whose` address, or all that come `inwards` to its pods."""
+
+    node: str
+    family: Family
+    kind: EndpointKind = EndpointKind.POD
+    whose: str = ""
+    inwards: bool = False
+
+
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each node whose packets arrive from another address than they must, with whose that is."""
-    groups: dict[tuple[str, Family, EndpointKind, str], list[Disagreement]] = defaultdict(list)
+    """Each node whose packets arrive from another address than they must, with whose that is; and
+    each that translates what comes to its pods."""
+    groups: dict[_Group, list[Disagreement]] = defaultdict(list)
+    within: list[tuple[_Group, Disagreement]] = []
     for wrong in situation.wrong_of(MatrixKind.SOURCES):
-        saw, source = wrong.observation.peer_saw, wrong.observation.flow.source
-        if saw is not None:
-            whose = OWN if saw in source.addresses else str(saw)
-            groups[source.node, wrong.observation.flow.family, source.kind, whose].append(wrong)
-    for (node, family, kind, whose), cells in groups.items():
-        yield _cause(situation, node, family, kind, whose, cells)
+        seen, family = wrong.observation, wrong.observation.flow.family
+        source = seen.flow.source
+        if seen.peer_saw is None:
+            continue
+        whose = OWN if seen.peer_saw in source.addresses else str(seen.peer_saw)
+        outwards = _Group(source.node, family, source.kind, whose)
+        holder = _holder(situation, seen) if whose != OWN else ""
+        if holder and holder == _taken_by(situation, seen):
+            arriving = _Group(holder, family, inwards=True)
+            if holder != source.node:
+                groups[arriving].append(wrong)
+                continue
+            within.append((arriving, wrong))
+        groups[outwards].append(wrong)
+    for group, wrong in within:  # on one node both would do it
+        if group in groups:
+            groups[group].append(wrong)
+    for group, cells in groups.items():
+        yield (_arriving if group.inwards else _leaving)(situation, group, cells)
 
 
-def _cause(
-    situation: Situation,
-    node: str,
-    family: Family,
-    kind: EndpointKind,
-    whose: str,
-    cells: list[Disagreement],
-) -> Cause:
-    of = "of its pods" if kind is EndpointKind.POD else "of its host network"
+def _holder(situation: Situation, seen: Observation) -> str:
+    """The node that holds the address that a server saw, "" where that is not known."""
+    by_api = (n for n, held in situation.node_addresses.items() if seen.peer_saw in held)
+    return (seen.peer_saw and situation.holders.get(seen.peer_saw)) or next(by_api, "")
+
+
+def _taken_by(situation: Situation, seen: Observation) -> str:
+    """The node of the pod that answered; a service's endpoint does not say which."""
+    if not behind(seen.flow.destination):
+        return seen.flow.destination.node
+    return next((e.node for e in situation.endpoints if e.pod and e.pod == seen.answered_by), "")
+
+
+def _called(end: Endpoint) -> str:
+    """A destination for readers: ``Service web``, ``a@worker``."""
+    return f"Service {end.name}" if end.kind is EndpointKind.SERVICE else end.called
+
+
+def _ends(ends: Iterable[Endpoint], limit: int) -> str:
+    return said_some(sorted(set(map(_called, ends))), limit)
+
+
+def _leaving(situation: Situation, group: _Group, cells: list[Disagreement]) -> Cause:
+    """Packets of a node's own pods, or of its host network."""
+    node, family = group.node, group.family
+    of = "of its pods" if group.kind is EndpointKind.POD else "of its host network"
     rule = translating(situation, node, family, cells)
     # A rule takes its place in a first line of two lines.
-    to = said_some(sorted({c.observation.flow.destination.called for c in cells}), 1 if rule else 2)
-    by = f"since table {rule.rule.family} {rule.rule.table} translates them" if rule else ""
-    if whose == OWN:
+    to = _ends((c.observation.flow.destination for c in cells), 1 if rule else 2)
+    by = f"since {_table(rule)} translates them" if rule else ""
+    if group.whose == OWN:
         first = f"not masqueraded, {by} first" if by else "they are not masqueraded there"
         what = f"{family} packets {of} to {to} keep the pod's own address: {first}"
         remedy = f"See natOutgoing of their IP pool, and what comes before Calico's nat on {node}"
     else:
-        what = f"{family} packets {of} to {to} arrive from {whose}{_device(situation, whose)}"
+        device = _device(situation, group.whose)
+        what = f"{family} packets {of} to {to} arrive from {group.whose}{device}"
         what += f", {by}" if by else ""
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
-    if rule:
-        remedy = f"Find who made it, and remove it ({rule.removal})"
     sources = {c.observation.flow.source.name for c in cells}
 
     def hits(wrong: Disagreement) -> bool:
@@ -57,14 +103,51 @@ def _cause(
         ours = seen.flow.source.name in sources and seen.flow.family is family
         return ours and seen.peer_saw is not None
 
+    return _cause(group, cells, rule, what, remedy, hits)
+
+
+def _arriving(situation: Situation, group: _Group, cells: list[Disagreement]) -> Cause:
+    """Packets from anywhere that arrive at a node's pods from an address of the node itself."""
+    node, family = group.node, group.family
+    rule = translating(situation, node, family, cells)
+    saw = sorted({str(c.observation.peer_saw) for c in cells})
+    device = _device(situation, saw[0], node) if len(saw) == 1 else ""
+    nodes = sorted({c.observation.flow.source.node for c in cells} - {node, ""})
+    by = f"since {_table(rule)} translates them" if rule else "they are masqueraded there"
+    what = (
+        f"{family} packets of {said_some(nodes, 2) or 'others'} to its pods arrive from "
+        f"{said_some(saw, 1)}{device}{', ' if rule else ': '}{by}"
+    )
+    remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
+    destinations = {c.observation.flow.destination.name for c in cells}
+
+    def hits(wrong: Disagreement) -> bool:
+        seen = wrong.observation
+        ours = seen.flow.destination.name in destinations and seen.flow.family is family
+        return ours and _holder(situation, seen) == node
+
+    return _cause(group, cells, rule, what, remedy, hits)
+
+
+def _cause(
+    group: _Group,
+    cells: list[Disagreement],
+    rule: Taking | None,
+    what: str,
+    remedy: str,
+    hits: Callable[[Disagreement], bool],
+) -> Cause:
+    """The cause of these cells; `rule` is what translates them, where that was found."""
+    if rule:
+        remedy = f"Find who made it, and remove it ({rule.removal})"
     return Cause(
         "source-address",
-        f"node {node}",
+        f"node {group.node}",
         what,
         remedy,
-        (family,),
+        (group.family,),
         Confidence.SHOWN,
-        hits=hits,
+        hits,
         evidence=(
             f"seen by the servers of {len(cells)} flows",
             *([f"{rule.place}: {rule.said}"] if rule else []),
@@ -72,12 +155,18 @@ def _cause(
     )
 
 
-def _device(situation: Situation, address: str) -> str:
-    """``, the address of vxlan-v6.calico on six-worker``, where a node says so."""
+def _table(rule: Taking) -> str:
+    return f"table {rule.rule.family} {rule.rule.table}"
+
+
+def _device(situation: Situation, address: str, at: str = "") -> str:
+    """``, the address of vxlan-v6.calico on six-worker``, where a node says so; of the node that
+    the sentence is about ``, the address of its vxlan-v6.calico``."""
     for node, seen in situation.nodes.items():
         for held in seen.addresses:
             if ip_address(held.address) == ip_address(address):
-                return f", the address of {held.device} on {node}"
+                of = f"its {held.device}" if node == at else f"{held.device} on {node}"
+                return f", the address of {of}"
     return ""
 
 
