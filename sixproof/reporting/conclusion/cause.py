@@ -35,6 +35,7 @@ class Cause:
     whether a wrong cell can result from it, `must` whether a flow cannot work as long as it holds:
     one that worked is evidence against it. Of tests without cells it explains those that concern a
     part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
+    `names` are codes of causes at its place, in its families, that its own sentence says already.
     """
 
     code: str
@@ -51,6 +52,12 @@ class Cause:
     since: str = ""
     parts: tuple[str, ...] = ()
     broke: Callable[[Case], bool] = lambda _: False
+    names: tuple[str, ...] = ()
+
+    def says(self, sign: Cause) -> bool:
+        """Whether its own sentence says what a sign beside it would say."""
+        here = sign.place == self.place and set(sign.families) <= set(self.families)
+        return here and sign.code in self.names
 
     def is_at(self, subject: Subject) -> bool:
         """Whether a subject is its place, or is on the node that is."""

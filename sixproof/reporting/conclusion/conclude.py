@@ -91,9 +91,10 @@ class Conclusion:
         """What shows it: the facts of the cause, and the signs beside it."""
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
-        signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
+        first, *others = self.causes
+        signs = (f"beside it, {sign.sentence}" for sign in others if not first.says(sign))
         moved = (self.moved,) if self.moved else ()
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs)))
+        return tuple(dict.fromkeys((*first.evidence, *moved, *signs)))
 
     @property
     def resembles(self) -> tuple[str, ...]:

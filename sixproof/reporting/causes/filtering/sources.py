@@ -152,6 +152,7 @@ def _cause(
             f"seen by the servers of {len(cells)} flows",
             *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
+        names=("packet-filter",) if rule else (),
     )
 
 

@@ -97,6 +97,8 @@ def test_the_rule_of_the_destinations_node_is_looked_up_there() -> None:
         "its vxlan-v6.calico, since table inet x translates them. Find who made it" in one.headline
     )
     assert "nft delete rule inet x postrouting handle 7" in one.headline
+    assert [cause.code for cause in one.causes] == ["source-address", "packet-filter"]
+    assert not [line for line in one.evidence if line.startswith("beside it")]
 
 
 def test_an_internal_ip_is_of_its_node_though_no_device_was_read() -> None:
