@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from sixproof.agent.protocol import HealthSeen, NodeSeen
 from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind, Observation
 from sixproof.probes.nodes import reader
+from sixproof.reporting.causes.kernel.conntrack import is_full
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart, since
 from sixproof.reporting.conclusion.reach import alike, touches
 from sixproof.reporting.conclusion.situation import Situation
@@ -19,8 +20,11 @@ OF_FELIX = ("GET /", "Felix: ")
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each daemon of each node that does not answer its health port, or calls itself unhealthy."""
+    """Each daemon of each node that does not answer its health port, or calls itself unhealthy;
+    where connection tracking is full, that says nothing."""
     for node, seen in situation.nodes.items():
+        if is_full(seen):
+            continue  # a full table loses what is asked on loopback
         health = {one.asked: one for one in seen.health}
         proxy = situation.examination.of("kube-proxy", node)
         if proxy and (why := _sick(health.get(reader.KUBE_PROXY))):

@@ -111,3 +111,25 @@ def test_readings_of_several_failures_name_it_once() -> None:
     assert SAID in one.headline
     assert len(one.causes) == 1
     assert not any("beside it" in line for line in one.evidence)
+
+
+def test_a_full_table_of_connections_says_nothing_of_daemons() -> None:
+    """K1: it takes no new connection on loopback either, so that their health ports are silent."""
+    silent = [
+        HealthSeen(asked, 0, error="timed out") for asked in (reader.KUBE_PROXY, reader.FELIX)
+    ]
+    sick = node("worker", health=silent)
+    full = {**sick.sysctls, "net/netfilter/nf_conntrack_count": "131072"}
+    sick = dataclasses.replace(sick, sysctls=full)
+
+    def rule(flow: Flow) -> Outcome:
+        dead = "worker" in (flow.source.node, flow.destination.node)
+        return Outcome.DROPPED if dead else Outcome.ALLOWED
+
+    read = examined({"worker": sick})
+    assert not list(daemons.find(Situation(run(rule, read))))
+    (one,) = conclude(run(rule, read)).every
+    assert "connection tracking is full" in one.headline
+    assert one.evidence == (
+        f"its health ports {reader.KUBE_PROXY} and {reader.FELIX} could not be asked",
+    )
