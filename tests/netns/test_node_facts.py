@@ -167,6 +167,10 @@ table inet six_facts {
     ip6 saddr 2001:db8:244::/56 ip6 daddr != { 2001:db8:244::/56, 2001:db8:96::/112 } counter drop
     ip6 daddr 2001:db8:244:40::/58 ct state established,related counter drop
     ip6 hoplimit set 1
+    ip frag-off & 0x3fff != 0 counter drop
+    ip frag-off & 0x1fff > 0 counter drop
+    ip frag-off & 0x2000 == 0x2000 counter drop
+    ip frag-off & 0x4000 != 0 counter drop
   }
   chain off { type filter hook forward priority 0; policy drop; }
   chain before {
@@ -205,7 +209,19 @@ def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) ->
         "after": ("postrouting", 0, "accept"),
     }
     rules = [r for r in seen.rules if r.table == "six_facts" and r.chain == "input"]
-    tunnel, too_big, needed, segments, larger, exactly, ports, prefixes, replies, hops = rules
+    (
+        tunnel,
+        too_big,
+        needed,
+        segments,
+        larger,
+        exactly,
+        ports,
+        prefixes,
+        replies,
+        hops,
+        *fragments,
+    ) = rules
     assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
         "iifname eth9, IPv6, udp, dport 4789",
         "drop",
@@ -224,6 +240,7 @@ def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) ->
         "IPv6, destination 2001:db8:244:40::/58, connection state established or related"
     )
     assert (hops.verdict, hops.changes) == ("rewrite", "hop limit to 1")
+    assert [r.match for r in fragments] == ["IPv4, fragment"] * 3 + ["IPv4, header bytes"]
     assert [(r.match, r.changes) for r in seen.rules if r.verdict == "nat"] == [
         ("IPv6, destination 2001:db8:244::1", "the destination address"),
         ("IPv6, source 2001:db8:244::/56", "the source address"),

@@ -11,6 +11,7 @@ from sixproof.agent.witness.netlink import attributes, big, text
 META = {0: "length", 3: "mark", 6: "iifname", 7: "oifname", 15: "family", 16: "protocol"}
 NETWORK, TRANSPORT = 1, 2
 HEADERS: dict[tuple[str, int, int], str] = {
+    ("ip", NETWORK, 6): "fragment offset",
     ("ip", NETWORK, 8): "TTL",
     ("ip", NETWORK, 9): "protocol",
     ("ip", NETWORK, 12): "source",
@@ -27,6 +28,8 @@ HEADERS: dict[tuple[str, int, int], str] = {
 }
 """Fields by family or protocol, header and offset (RFC 791, 8200, 9293, 768)."""
 TCP_OPTION, MSS = 1, 2
+FRAGMENT_BITS = 0x3FFF
+"""Of IPv4's fragment offset and flags those that only fragments have (RFC 791)."""
 EXTENSIONS = {
     0: "hop-by-hop options",
     43: "routing header",
@@ -132,6 +135,8 @@ class Match:
             return f"{what} {operation}{name}{more}"
         if what in ("source", "destination") and 0 < len(data) <= 16:
             return f"{what} {operation}{self.prefix(data)}"
+        if what == "fragment offset":
+            return self.fragments(operation, number)
         if what == "length":
             return f"{operation}{int.from_bytes(data, self.order)} bytes"
         if what in ("flags", "connection state"):
@@ -142,6 +147,15 @@ class Match:
         if what in ("type", "code", "sport", "dport", "MSS", "hop limit", "TTL"):
             return f"{what} {operation}{number}"
         return what
+
+    def fragments(self, operation: str, number: int) -> str:
+        """A comparison with IPv4's fragment offset and its flags: what only fragments match."""
+        mask = int.from_bytes(self.mask, "big") if self.mask is not None else 0xFFFF
+        above = operation == "above " and not number
+        if not mask & ~FRAGMENT_BITS:
+            return "fragment" if above or (number and not operation) else "header bytes"
+        exact = number & FRAGMENT_BITS and number != mask and not operation
+        return "fragment" if exact else "header bytes"
 
     def prefix(self, data: bytes) -> str:
         """An address or a prefix: of a prefix that ends at a byte only its bytes are compared."""

@@ -357,7 +357,7 @@ def found(results: Results) -> list[Cause]:
     ("match", "family", "large"),
     [
         ("IPv4, icmp, type 3, code 4", FOUR, "1500 bytes"),
-        ("iifname cali*, IPv4, header bytes", FOUR, "in order"),  # fragments, by their offset
+        ("iifname cali*, IPv4, fragment", FOUR, "in order"),
         ("IPv4, icmp, type 3, code 1", FOUR, ""),
     ],
 )
