@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 
 from sixproof.agent.protocol import LinkSeen
 from sixproof.model import Disagreement, Family, Flow
@@ -52,7 +53,10 @@ def find(situation: Situation) -> Iterator[Cause]:
                 continue  # one node's own, or no way between nodes leads over it
             others = [t[name] for n, t in tables.items() if n != node and name in t]
             before = _before(situation, node, name)
-            for found in _oddities(node, links.get(name), others, before):
+            for found in (
+                *_oddities(node, links.get(name), others, before),
+                *_foreign(situation, node, links.get(name)),
+            ):
                 one = odd.setdefault((node, found.what), found)
                 one.carries[name] = carried[name]
             if name in links and links[name] != below.get(node):
@@ -83,6 +87,26 @@ def _oddities(
                 "neither side takes the other's packets",
                 f"give it {usual} (Calico: FelixConfiguration node.{node}, else default)",
             )
+
+
+def _foreign(situation: Situation, node: str, link: LinkSeen | None) -> Iterator[_Odd]:
+    """A tunnel that sends from an address that no device of its node has, nor is its InternalIP
+    (which, missing from its device, is a cause of its own)."""
+    seen = situation.nodes[node]
+    if link is None or not link.local or any("addresses" in x for x in (*seen.cut, *seen.unread)):
+        return
+    local = ip_address(link.local)
+    held = {ip_address(one.address) for one in seen.addresses}
+    if not held or local in (*held, *situation.node_addresses.get(node, ())):
+        return
+    owner = situation.holders.get(local)
+    whose = f"an address of {owner}" if owner else "which none of the node's devices has"
+    yield _Odd(
+        node,
+        f"has local address {local}, {whose}",
+        UNREACHED,
+        f"give it an address of {node} (Calico: restart calico-node there), and find who set it",
+    )
 
 
 def _carried(situation: Situation) -> Mapping[str, tuple[Family, ...]]:
@@ -208,7 +232,8 @@ RULES = (
     CauseRule(
         "device",
         "A tunnel device of a node is down, gone, or configured differently from the other nodes'",
-        "network devices of each node: VNI, UDP port, state; the ways that lead over them",
+        "network devices of each node: VNI, UDP port, local address, state; the ways that lead "
+        "over them; addresses of nodes",
         find,
         ("R7",),
         "RFC 7348",
