@@ -72,6 +72,21 @@ def test_a_rule_and_its_table_are_reported_as_the_kernel_follows_them(lab: Lab) 
     assert kernel.error == "EINVAL"  # all that the kernel says of it
 
 
+def test_all_that_a_rule_asks_of_packets_is_reported(lab: Lab) -> None:
+    """One that blackholes one port, or one user, is none for everything."""
+    more = "ipproto tcp sport 1000-2000 dport 22 uidrange 0-99"
+    lines = [
+        f"-6 rule add pref 5270 {more} blackhole",
+        "-6 rule add pref 5271 tos 0x10 fwmark 0x1/0x3 blackhole",
+    ]
+    with changed(lab, lines, ["-6 rule del pref 5270", "-6 rule del pref 5271"]):
+        seen = facts(lab)
+    rules = {r.priority: (r.more, r.mark) for r in seen.rules if r.family == "IPv6"}
+    said = "uidrange 0-99 ipproto tcp sport 1000-2000 dport 22"
+    assert (rules[5270], rules[5271]) == ((said, ""), ("tos 0x10", "0x1/0x3"))
+    assert rules[32766] == ("", "")
+
+
 def test_the_load_of_the_machine_is_reported(lab: Lab) -> None:
     """Of all of it, whatever namespace asks."""
     found = facts(lab)

@@ -51,7 +51,7 @@ class RuleSeen(Record):
     `source` and `destination` are prefixes, "" for all; `action` is ``table``, ``blackhole``,
     ``unreachable``, ``prohibit``, ``goto`` or ``nop``. `mark` (with mask) and `device` are what a
     packet must have besides. `suppress` is the length up to which prefixes do not count, None for
-    no such limit.
+    no such limit. `more` are other selectors in the words of ip-rule(8): ``ipproto tcp dport 443``.
     """
 
     family: str
@@ -64,6 +64,7 @@ class RuleSeen(Record):
     device: str = ""
     inverted: bool = False
     suppress: int | None = None
+    more: str = ""
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

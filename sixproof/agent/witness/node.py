@@ -13,6 +13,7 @@ import typing
 from sixproof.agent import files, protocol
 from sixproof.agent.addresses import literal
 from sixproof.agent.witness.facts import IFA_FLAGS, counters_v4, counters_v6
+from sixproof.agent.witness.filter_match import PROTOCOLS
 from sixproof.agent.witness.netlink import Netlink, Refused, attributes, number, text
 from sixproof.agent.witness.routes import device_name
 
@@ -29,6 +30,19 @@ ROUTE_KINDS = {
     9: "throw",
 }
 RULE_ACTIONS = {1: "table", 2: "goto", 3: "nop", 6: "blackhole", 7: "unreachable", 8: "prohibit"}
+SUPPRESS_GROUP, VRF, IP_PROTOCOL = 13, 19, 22
+SELECTORS = {
+    12: ("tun_id", "!Q"),
+    SUPPRESS_GROUP: ("suppress_ifgroup", "=I"),
+    VRF: ("l3mdev", "=B"),
+    20: ("uidrange", "=II"),
+    IP_PROTOCOL: ("ipproto", "=B"),
+    23: ("sport", "=HH"),
+    24: ("dport", "=HH"),
+    25: ("dscp", "=B"),
+    26: ("flowlabel", "!I"),
+}
+"""What a rule may ask besides addresses, mark and device, by attribute (linux/fib_rules.h)."""
 STATES = {
     0x01: "INCOMPLETE",
     0x02: "REACHABLE",
@@ -177,7 +191,7 @@ def address(data: bytes) -> protocol.AddressHeld | None:
 
 def rule_of(data: bytes) -> protocol.RuleSeen | None:
     """A rule (RTM_NEWRULE)."""
-    family, to, since, _, table, _, _, action, flags = struct.unpack_from("=8BI", data)
+    family, to, since, tos, table, _, _, action, flags = struct.unpack_from("=8BI", data)
     if family not in FAMILIES:
         return None
     found = attributes(data[12:])
@@ -194,7 +208,23 @@ def rule_of(data: bytes) -> protocol.RuleSeen | None:
         device=text(found.get(3)) or text(found.get(17)),
         inverted=bool(flags & INVERTED),
         suppress=number(limit) if limit and number(limit) != FOREVER else None,
+        more=" ".join(selectors(found, tos)),
     )
+
+
+def selectors(found: typing.Mapping[int, bytes], tos: int) -> typing.Iterator[str]:
+    """What else a rule asks of packets, in the words of ip-rule(8)."""
+    if tos:
+        yield f"tos {tos:#04x}"
+    for kind, (word, form) in SELECTORS.items():
+        if len(raw := found.get(kind, b"")) == struct.calcsize(form):
+            first, *last = struct.unpack(form, raw)
+            if kind == SUPPRESS_GROUP and first == FOREVER:
+                continue
+            if kind == IP_PROTOCOL:
+                first = PROTOCOLS.get(first, first)
+            ends = f"{first}-{last[0]}" if last and last[0] != first else first
+            yield word if kind == VRF else f"{word} {ends}"
 
 
 def route(data: bytes) -> protocol.RouteHeld | None:

@@ -20,8 +20,8 @@ REFUSALS = tuple(ERRORS)
 @dataclasses.dataclass(frozen=True)
 class RouteLookup:
     """Where a packet goes: by `route`, found by `rule`. Without a route it is refused by the rule
-    itself, or nothing matches. `doubtful` says that a rule could not be weighed (it asks for a mark
-    or a device), so that another way is possible."""
+    itself, or nothing matches. `doubtful` says that a rule could not be weighed (it asks for a
+    mark, a device, a protocol or a user), so that another way is possible."""
 
     route: RouteHeld | None
     rule: RuleSeen | None
@@ -80,11 +80,13 @@ def _rules(seen: NodeSeen, family: Family) -> list[RuleSeen]:
 
 def _matches(rule: RuleSeen, address: IPAddress, source: IPAddress | None) -> bool | None:
     """Whether a rule matches such a packet, None where that is not known."""
-    if rule.mark or rule.device or (rule.source and source is None):
-        return None
     there = not rule.destination or address in network(rule.destination)
-    here = not rule.source or source in network(rule.source)
-    return (there and here) is not rule.inverted
+    here = not rule.source or source is None or source in network(rule.source)
+    if not (there and here):
+        return rule.inverted
+    if rule.mark or rule.device or rule.more or (rule.source and source is None):
+        return None
+    return not rule.inverted
 
 
 def is_blackhole(error: str) -> bool:
@@ -120,7 +122,7 @@ def _length(route: RouteHeld) -> int:
 
 def is_usual(rule: RuleSeen) -> bool:
     """Whether it is one of the rules that every kernel has: local, main and default, for all."""
-    plain = not (rule.source or rule.destination or rule.mark or rule.device)
+    plain = not (rule.source or rule.destination or rule.mark or rule.device or rule.more)
     return plain and rule.action == "table" and rule.table in TABLES
 
 
@@ -128,6 +130,7 @@ def said_rule(rule: RuleSeen) -> str:
     """``policy rule 5270 (to fd00::/56 lookup 52)``."""
     words = ["from", rule.source] if rule.source else []
     words += ["to", rule.destination] if rule.destination else []
+    words += [rule.more] if rule.more else []
     words += ["not"] * rule.inverted
     action = f"lookup {table_name(rule.table)}" if rule.action == "table" else rule.action
     return f"policy rule {rule.priority} ({' '.join([*words, action])})"

@@ -268,7 +268,10 @@ def _evidence(
     if twins and not group.senders and all(fib.way(seen, twin).open for twin in twins):
         yield f"over {other} {node} has a route to each of the same pods"
     if group.way.doubtful:
-        yield "a policy rule there asks for a mark or a device: such packets may go another way"
+        yield (
+            "a policy rule there asks for a mark, a device or a protocol: such packets may go "
+            "another way"
+        )
 
 
 def _spared(situation: Situation, node: str, family: Family, group: _WrongWay) -> Iterator[str]:

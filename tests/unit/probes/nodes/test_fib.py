@@ -99,6 +99,21 @@ def test_what_a_rule_asks_besides_leaves_doubt() -> None:
     assert not way(node(MAIN, [*USUAL, sourced]), POD, OWN).open
 
 
+def test_a_rule_for_a_protocol_or_a_user_takes_not_everything() -> None:
+    """A blackhole for one port is not one for all; where the addresses differ there is no doubt."""
+    ssh = RuleSeen("IPv6", 100, "blackhole", 0, more="ipproto tcp dport 22")
+    found = way(node(MAIN, [*USUAL, ssh]), POD)
+    assert found.doubtful
+    assert found.open
+    assert not fib.is_usual(RuleSeen("IPv6", 9, "table", 254, more="uidrange 0-0"))
+    assert fib.said_rule(ssh) == "policy rule 100 (ipproto tcp dport 22 blackhole)"
+    for inverted in (False, True):
+        other = dataclasses.replace(ssh, destination="2001:db8::/32", inverted=inverted)
+        found = way(node(MAIN, [*USUAL, other]), POD)
+        assert found.open is not inverted
+        assert not found.doubtful
+
+
 def test_a_suppressed_prefix_does_not_count() -> None:
     """suppress_prefixlength 0: the default route of that table is passed over."""
     rules = [*USUAL, RuleSeen("IPv6", 100, "table", 52, suppress=0)]
