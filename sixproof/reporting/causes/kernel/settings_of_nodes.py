@@ -113,7 +113,8 @@ RULES = (
     CauseRule(
         "sysctl",
         "A kernel setting of a node turns a family off",
-        "net.ipv4.ip_forward, net.ipv6.conf.*.forwarding and disable_ipv6 of each node",
+        "net.ipv4.ip_forward, net.ipv6.conf.all.forwarding and net.ipv6.conf.*.disable_ipv6 of "
+        "each node",
         find,
         ("I16",),
         "Linux Documentation/networking/ip-sysctl",
