@@ -66,7 +66,7 @@ def _odd_mtu(reading: NodeReading, mtu: int, most: int) -> Cause:
     return Cause(
         "pod-mtu",
         f"pod {name}",
-        f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most}",
+        f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most} bytes",
         "Recreate the pod, and see whether it has that MTU again (its CNI plugin's setting)",
         tuple(Family),
         Confidence.FITS,
@@ -84,7 +84,7 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
             remedy = f"Find who sets it in the pod, and recreate the pod: {ANEW}"
             return _cause(end, family, f"{what}: {setting} is 1", remedy)
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
-            why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM}"
+            why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM} bytes"
             remedy = f"Give it the MTU of other pods, and recreate the pod: {ANEW}"
             return _cause(end, family, f"{what}: {why}", remedy, narrow=True)
     remedy = "See the log of the CNI plugins on its node, and recreate the pod"

@@ -27,6 +27,7 @@ _MESSAGES = {
     "icmpv6, type 2": "ICMPv6 Packet Too Big messages",
     "icmpv6, type 3": "ICMPv6 Time Exceeded messages",
     "icmpv6, type 1": "ICMPv6 Destination Unreachable messages",
+    "icmpv6, type 135 and 136": "ICMPv6 Neighbor Solicitations and Advertisements",
     "icmpv6, type 135": "ICMPv6 Neighbor Solicitations",
     "icmpv6, type 136": "ICMPv6 Neighbor Advertisements",
     "icmpv6, type 134": "ICMPv6 Router Advertisements",

@@ -158,7 +158,7 @@ def _mtu(
         flow = wrong.observation.flow
         return sized(wrong) and carried_over(flow) in carries and situation.passes(flow, node)
 
-    was = "" if before is None or before == link.mtu else f" ({before} when the run began)"
+    was = "" if before is None or before == link.mtu else f" ({before} bytes when the run began)"
     measured = (
         situation.endpoints or link.kind not in SHARED
     )  # else it is unknown what tunnels carry
@@ -168,8 +168,8 @@ def _mtu(
         f"node {node}",
         f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes"
         f"{families_text}",
-        f"Set it to {usual} (ip link set dev {link.name} mtu {usual}), and find what sets it to "
-        f"{link.mtu}",
+        f"Set it to {usual} bytes (ip link set dev {link.name} mtu {usual}), and find what sets it "
+        f"to {link.mtu} bytes",
         carries,
         confidence,
         hits=hits,

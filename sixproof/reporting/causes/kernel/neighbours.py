@@ -14,9 +14,10 @@ from sixproof.reporting.diagnosis.pattern import said_some
 
 DEAD = ("FAILED", "INCOMPLETE")
 _PROTOCOL = {Family.IPV4: "ARP", Family.IPV6: "neighbour discovery (RFC 4861)"}
-
-
-_MESSAGES = {Family.IPV4: "ARP", Family.IPV6: "ICMPv6 types 135 and 136"}
+_MESSAGES = {
+    Family.IPV4: "ARP",
+    Family.IPV6: "Neighbor Solicitations and Neighbor Advertisements",
+}
 
 
 def find(situation: Situation) -> Iterator[Cause]:

@@ -58,8 +58,8 @@ def _cause(
     return Cause(
         "route-mtu",
         f"node {node}",
-        f"its route {route} has MTU {mtu} bytes, the device {width}: larger {family} packets to "
-        f"{said_list(tuple(one.nodes))} are too big",
+        f"its route {route} has MTU {mtu} bytes, the device {width} bytes: larger {family} packets "
+        f"to {said_list(tuple(one.nodes))} are too big",
         f"Make the route without it (ip -{family.version} route replace), and find who set it",
         (family,),
         Confidence.SIGN,

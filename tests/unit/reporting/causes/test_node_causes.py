@@ -167,7 +167,7 @@ def test_a_narrow_route_is_a_sign_of_its_mtu_and_of_the_pods_behind_it() -> None
     situation = Situation(run(across(SIX, "worker"), read))
     (cause,) = route_mtus.find(situation)
     assert cause.what.startswith("its route fd00:")
-    assert f"dev {TUNNELS[SIX]} has MTU 1300 bytes, the device 1450" in cause.what
+    assert f"dev {TUNNELS[SIX]} has MTU 1300 bytes, the device 1450 bytes" in cause.what
     assert cause.what.endswith("larger IPv6 packets to worker2 are too big")
     assert cause.since == "new since the run began"
     lost = [of_a_size(wrong, Outcome.DROPPED) for wrong in situation.wrong]

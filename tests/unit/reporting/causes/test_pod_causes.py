@@ -132,8 +132,8 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     assert one.known is known
     if known:
         assert one.headline == (
-            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430. Recreate the "
-            "pod, and see whether it has that MTU again (its CNI plugin's setting)."
+            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430 bytes. Recreate "
+            "the pod, and see whether it has that MTU again (its CNI plugin's setting)."
         )
 
 

@@ -360,6 +360,10 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
         ),
         (drop(9, "iifname cali*, IPv6, fragment"), "drops IPv6 fragments from its pods"),
         (
+            drop(9, "icmpv6, type 135 and 136"),
+            "drops ICMPv6 Neighbor Solicitations and Advertisements meant for the node itself",
+        ),
+        (
             drop(9, "oifname cali*, IPv6, udp, destination 2001:db8::5"),
             "drops IPv6 UDP packets to its pods (destination 2001:db8::5)",
         ),
@@ -420,7 +424,8 @@ def test_neighbours_that_fail_are_the_cause_where_no_filter_was_read() -> None:
     )
     assert line.startswith(
         "Possible cause: node worker: neighbour discovery (RFC 4861) fails for 2001:db8::1 on eth0 "
-        "(FAILED) and 1 more (new since the run began). See"
+        "(FAILED) and 1 more (new since the run began). See whether something drops Neighbor "
+        "Solicitations and Neighbor Advertisements on worker ("
     )
     sick = node("worker", neighbours=dead)
     line = first(
@@ -1072,8 +1077,8 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
     )
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
     assert one.headline.startswith(
-        f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 when the run began), on the other "
-        "nodes it has 1450 bytes. Set it to 1450"
+        f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 bytes when the run began), on the "
+        "other nodes it has 1450 bytes. Set it to 1450 bytes ("
     )
     assert words.explains(one) == ("1 test",)
 
@@ -1167,7 +1172,7 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     ).every
     assert one.headline.startswith(
         "Likely cause: node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; "
-        "it carries IPv4 and IPv6 (already before the run). Set it to 1500"
+        "it carries IPv4 and IPv6 (already before the run). Set it to 1500 bytes ("
     )
     assert len(one.tests) == 3
     (alone,) = conclude(
@@ -1201,7 +1206,7 @@ def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
 
     line = conclusion_with().headline
     assert line.startswith(
-        f"Likely cause: node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 when the run"
+        f"Likely cause: node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 bytes when the run"
     )
     assert "has 1450 bytes; it carries IPv6. Set" in line
     assert not conclusion_with(before={"worker": sick}).known
