@@ -21,7 +21,7 @@ OWN = "their own"
 @dataclasses.dataclass(frozen=True)
 class _Group:
     """Packets that `node` translated alike, or left as they were: those of its own pods or host
-    network (`kind`) that arrive from `whose` address, or all that come `inwards` to its pods."""
+    network (`kind`) that arrive from `whose` address, or all that come `inwards` from others."""
 
     node: str
     family: Family
@@ -32,7 +32,7 @@ class _Group:
 
 def find(situation: Situation) -> Iterator[Cause]:
     """Each node whose packets arrive from another address than they must, with whose that is; and
-    each that translates what comes to its pods."""
+    each that translates what comes from other nodes."""
     groups: dict[_Group, list[Disagreement]] = defaultdict(list)
     within: list[tuple[_Group, Disagreement]] = []
     for wrong in situation.wrong_of(MatrixKind.SOURCES):
@@ -54,6 +54,8 @@ def find(situation: Situation) -> Iterator[Cause]:
         if group in groups:
             groups[group].append(wrong)
     for group, cells in groups.items():
+        if not group.node:
+            continue  # a client outside: who translated its packets is not known
         yield (_arriving if group.inwards else _leaving)(situation, group, cells)
 
 
@@ -107,15 +109,17 @@ def _leaving(situation: Situation, group: _Group, cells: list[Disagreement]) -> 
 
 
 def _arriving(situation: Situation, group: _Group, cells: list[Disagreement]) -> Cause:
-    """Packets from anywhere that arrive at a node's pods from an address of the node itself."""
+    """Packets from other nodes that arrive from an address of the node that takes them."""
     node, family = group.node, group.family
     rule = translating(situation, node, family, cells)
     saw = sorted({str(c.observation.peer_saw) for c in cells})
     device = _device(situation, saw[0], node) if len(saw) == 1 else ""
     nodes = sorted({c.observation.flow.source.node for c in cells} - {node, ""})
     by = f"since {_table(rule)} translates them" if rule else "they are masqueraded there"
+    host = all(c.observation.flow.destination.kind is EndpointKind.HOST for c in cells)
+    to = "its host network" if host else "its pods"
     what = (
-        f"{family} packets of {said_some(nodes, 2) or 'others'} to its pods arrive from "
+        f"{family} packets from {said_some(nodes, 2) or 'elsewhere'} to {to} arrive from "
         f"{said_some(saw, 1)}{device}{', ' if rule else ': '}{by}"
     )
     remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
@@ -174,7 +178,7 @@ def _device(situation: Situation, address: str, at: str = "") -> str:
 RULES = (
     CauseRule(
         "source-address",
-        "A node's packets arrive with a wrong source address",
+        "Packets from a node, or to its pods, arrive with a wrong source address",
         "the addresses that servers saw, and which device of which node has them",
         find,
         ("I18",),

@@ -80,7 +80,7 @@ def test_what_the_destinations_node_masquerades_is_said_of_it(sources: tuple[str
     line = only(arriving(sources)).headline
     of = "control-plane and worker" if len(sources) == 3 else "worker"
     assert line == (
-        f"node worker2: IPv6 packets of {of} to its pods arrive from {TUNNEL}, the address of "
+        f"node worker2: IPv6 packets from {of} to its pods arrive from {TUNNEL}, the address of "
         f"its vxlan-v6.calico: they are masqueraded there. Find the masquerade rule that takes "
         f"them (nat, POSTROUTING) on worker2."
     )
@@ -92,7 +92,9 @@ def test_the_rule_of_the_destinations_node_is_looked_up_there() -> None:
     filters = {"worker2": (packet_filter(rule), packet_filter(rule))}
     results = dataclasses.replace(arriving(), examination=examined(HELD, filters=filters))
     one = only(results)
-    assert one.headline.startswith("node worker2: IPv6 packets of control-plane and worker to its")
+    assert one.headline.startswith(
+        "node worker2: IPv6 packets from control-plane and worker to its"
+    )
     assert (
         "its vxlan-v6.calico, since table inet x translates them. Find who made it" in one.headline
     )
@@ -106,7 +108,9 @@ def test_an_internal_ip_is_of_its_node_though_no_device_was_read() -> None:
     address = ipaddress.ip_address("2001:db8::3")
     results = arriving(address=address)
     results = dataclasses.replace(results, examination=Examination())
-    assert only(results).headline.startswith("node worker2: IPv6 packets of control-plane and wor")
+    assert only(results).headline.startswith(
+        "node worker2: IPv6 packets from control-plane and wor"
+    )
 
 
 def test_packets_within_the_node_are_explained_with_those_of_others() -> None:
@@ -120,7 +124,7 @@ def test_packets_within_the_node_are_explained_with_those_of_others() -> None:
     }
     one = only(ran(cells, here, examined(HELD)))
     assert [c.place for c in one.causes][:1] == ["node worker2"]
-    assert "IPv6 packets of control-plane and worker to its pods" in one.headline
+    assert "IPv6 packets from control-plane and worker to its pods" in one.headline
     assert only(results).headline == one.headline
 
 
@@ -134,6 +138,18 @@ def test_what_the_source_s_node_masquerades_stays_there() -> None:
     }
     line = only(ran(cells, wrong, examined(HELD))).headline
     assert line.startswith("node worker2: IPv6 packets of its pods to a@control-plane, a@worker")
+
+
+def test_no_node_is_named_for_a_client_outside() -> None:
+    """Unless the node that takes its packets holds the address."""
+    outside = Endpoint("outside", EndpointKind.OUTSIDE, (ipaddress.ip_address("2001:db8:9::9"),))
+    ends = [p for p in pods() if p.node == "worker2"]
+    asked = [Flow(outside, p, p.addresses[1], Protocol.TCP, 8080) for p in ends]
+    cells = [seen(flow, works(flow)) for flow in asked]
+    unknown: IPAddress = ipaddress.ip_address("2001:db8::77")
+    assert not only(ran(cells, dict.fromkeys(asked, unknown), examined(HELD))).known
+    line = only(ran(cells, dict.fromkeys(asked, TUNNEL), examined(HELD))).headline
+    assert line.startswith("node worker2: IPv6 packets from elsewhere to its pods arrive from")
 
 
 def test_a_service_is_named_as_one() -> None:
@@ -150,4 +166,4 @@ def test_a_service_is_named_as_one() -> None:
     assert "IPv6 packets of its pods to Service host-network arrive from 2001:db8::1" in line
     wrong = dict.fromkeys(asked, TUNNEL)
     line = only(ran([*cells, *here], wrong, examined(HELD))).headline
-    assert line.startswith("node worker2: IPv6 packets of control-plane and worker to its pods")
+    assert line.startswith("node worker2: IPv6 packets from control-plane and worker to its pods")
