@@ -19,7 +19,7 @@ OWN = "their own"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Group:
+class _Translation:
     """Packets that `node` translated alike, or left as they were: those of its own pods or host
     network (`kind`) that arrive from `whose` address, or all that come `inwards` from others."""
 
@@ -33,18 +33,18 @@ class _Group:
 def find(situation: Situation) -> Iterator[Cause]:
     """Each node whose packets arrive from another address than they must, with whose that is; and
     each that translates what comes from other nodes."""
-    groups: dict[_Group, list[Disagreement]] = defaultdict(list)
-    within: list[tuple[_Group, Disagreement]] = []
+    groups: dict[_Translation, list[Disagreement]] = defaultdict(list)
+    within: list[tuple[_Translation, Disagreement]] = []
     for wrong in situation.wrong_of(MatrixKind.SOURCES):
         seen, family = wrong.observation, wrong.observation.flow.family
         source = seen.flow.source
         if seen.peer_saw is None:
             continue
         whose = OWN if seen.peer_saw in source.addresses else str(seen.peer_saw)
-        outwards = _Group(source.node, family, source.kind, whose)
+        outwards = _Translation(source.node, family, source.kind, whose)
         holder = _holder(situation, seen) if whose != OWN else ""
         if holder and holder == _taken_by(situation, seen):
-            arriving = _Group(holder, family, inwards=True)
+            arriving = _Translation(holder, family, inwards=True)
             if holder != source.node:
                 groups[arriving].append(wrong)
                 continue
@@ -81,7 +81,7 @@ def _ends(ends: Iterable[Endpoint], limit: int) -> str:
     return said_some(sorted(set(map(_called, ends))), limit)
 
 
-def _leaving(situation: Situation, group: _Group, cells: list[Disagreement]) -> Cause:
+def _leaving(situation: Situation, group: _Translation, cells: list[Disagreement]) -> Cause:
     """Packets of a node's own pods, or of its host network."""
     node, family = group.node, group.family
     of = "of its pods" if group.kind is EndpointKind.POD else "of its host network"
@@ -108,7 +108,7 @@ def _leaving(situation: Situation, group: _Group, cells: list[Disagreement]) -> 
     return _cause(group, cells, rule, what, remedy, hits)
 
 
-def _arriving(situation: Situation, group: _Group, cells: list[Disagreement]) -> Cause:
+def _arriving(situation: Situation, group: _Translation, cells: list[Disagreement]) -> Cause:
     """Packets from other nodes that arrive from an address of the node that takes them."""
     node, family = group.node, group.family
     rule = translating(situation, node, family, cells)
@@ -134,7 +134,7 @@ def _arriving(situation: Situation, group: _Group, cells: list[Disagreement]) ->
 
 
 def _cause(
-    group: _Group,
+    group: _Translation,
     cells: list[Disagreement],
     rule: Taking | None,
     what: str,
