@@ -91,6 +91,7 @@ CASES = (
     Case("I2S --node NODE", PATHS, ("NODE", *DROPS), SIX),
     Case("I3T --node NODE", "suites/mtu/test_interfaces.py", ("NODE", "MTU 1300"), SIX),
     Case("F1 --node NODE", CRAFTED, ("NODE", *DROPS, "fragment"), SIX),
+    Case("F1 --node NODE --family IPv4", CRAFTED, ("NODE", *DROPS, "fragment"), FOUR),
     Case("F3 --node NODE", CRAFTED, ("NODE", "sets the MSS to 1220", "from its pods"), SIX),
     # Once the channels into the pods are open: new ones would not pass.
     Case("K1 --node NODE", MESH, ("NODE", "connection tracking is full"), after="echo_ports"),
@@ -98,7 +99,12 @@ CASES = (
     Case(
         "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
     ),
-    Case("I19 --node NODE", "suites/pods/test_source_address.py", ("NODE", "to its pods"), SIX),
+    Case(
+        "I19 --node NODE",
+        "suites/pods/test_source_address.py",
+        ("NODE", "to its pods arrive from", "since table inet six_fault_i19"),
+        SIX,
+    ),
     Case("A3 --value 60", SERVICES, ("the API server", "did not answer"), (), "ready"),
     Case(
         "A4 --pod {pod}",
