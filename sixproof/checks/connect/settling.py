@@ -10,8 +10,8 @@ from sixproof.checks.connect.carried import parted
 from sixproof.checks.recorder import Recorder
 from sixproof.kube.api import wait
 from sixproof.model import Flow, Observation, Timing
-from sixproof.probes.connect.convergence import converge
-from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
+from sixproof.probes.connect.convergence import Converged, converge
+from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from sixproof.reporting.allure import steps
 
 QUICK = ProbeOptions(timeout=1.0, attempts=2)
@@ -31,6 +31,24 @@ def settle(
         lambda: probe.measure(flows, QUICK),
         lambda seen: all(map(as_wanted, seen)),
         timeout=timing.settle,
+    )
+
+
+def until_programmed(
+    probe: ConnectProbe,
+    flows: Sequence[Flow],
+    timing: Timing,
+    witnesses: Witnesses | None = None,
+) -> Converged:
+    """Give what programs a new service time until every flow to it works, at most the settle
+    time-out. No flow is judged here: the tests do that."""
+    return converge(
+        lambda timeout: probe.measure(flows, ProbeOptions(timeout=timeout), witnesses),
+        _all_work,
+        began=time.monotonic(),
+        deadline=timing.settle,
+        patience=timing.connect,
+        confirm=lambda _: (),
     )
 
 
@@ -60,7 +78,7 @@ class Settling:
         with steps.step(f"Given {len(opened)} flows of new pods have had their time to open"):
             converged = converge(
                 lambda timeout: self._probe.measure(opened, _quick(timeout)),
-                lambda seen: all(o.outcome.works for o in seen),
+                _all_work,
                 began=time.monotonic(),
                 deadline=self._seconds,
                 patience=QUICK.timeout,
@@ -70,6 +88,10 @@ class Settling:
         for family, seconds in sorted(converged.seconds.items()):
             self._recorder.convergence(NEW_PODS, seconds, family, converged.rounds)
         return f"waited for new pods: {converged}"
+
+
+def _all_work(seen: Sequence[Observation]) -> bool:
+    return all(o.outcome.works for o in seen)
 
 
 def _quick(timeout: float) -> ProbeOptions:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 from sixproof.checks.policy.policy_checker import PolicyChecker
-from sixproof.errors import UsageError
+from sixproof.checks.recorder import Recorder
+from sixproof.errors import NotAsked, UsageError
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
+from sixproof.kube.channel.agents import Agents
 from sixproof.kube.facts import policies
-from sixproof.model import Timing
+from sixproof.model import Severity, Timing
+from sixproof.policy import ClusterSnapshot, Node
 from sixproof.workloads.policy import cases, files
 from sixproof.workloads.policy import stand_ins as policy_stage
 from sixproof.workloads.policy.cases import Manifest
@@ -47,6 +51,47 @@ class OwnPolicies:
         flows = self.policy_checker.flows(self.port_specs)
         with self.policy_checker.applied(title, self.policies, flows):
             pass
+
+
+def prepared(
+    cluster: Cluster,
+    checker: PolicyChecker,
+    read: Given | None,
+    namespaces: tuple[str, ...],
+    agents: Agents,
+    recorder: Recorder,
+    nodes: Sequence[Node],
+    options: PodOptions,
+    timing: Timing,
+) -> OwnPolicies:
+    """The user's policies, `read` from files and those of `namespaces`, beside the stand-ins that
+    are made for what they select. `nodes` are those of the cluster with every address of theirs.
+
+    Raises:
+        UsageError: a namespace is not there, or a policy cannot be tried.
+        NotAsked: the cluster does not serve a kind of policy.
+    """
+    given, stage = staged(cluster, read, namespaces)
+    calico = checker.around.profile.calico_api
+    for finding in given.findings:  # elsewhere it is no matter of Calico's
+        of_another = dataclasses.replace(finding, severity=Severity.WARNING, families=())
+        recorder.finding(finding if calico else of_another)
+    for api_version, kind in sorted({(p["apiVersion"], p["kind"]) for p in given.policies}):
+        if not any(k.kind == kind for k in cluster.catalog.kinds(api_version)):
+            raise NotAsked(f"this cluster does not serve {kind} of {api_version}")
+    beside = checker.policy_namespaces
+    covered = tuple(dict.fromkeys(h.node for h in beside.hosts))
+    made = build(cluster, beside, stage, covered, options, timing)
+    agents.open(made.pods)
+    snapshot = ClusterSnapshot.of(
+        {made.homes[h.name]: as_read(made.run, made, h.name, h.labels) for h in stage.homes},
+        nodes=nodes,
+        ports={(p.namespace, p.pod): stage.named for p in made.pods},
+        endpoints=(*made.pods, *made.hosts),
+    )
+    existing = policies.existing(cluster, tuple(made.homes.values()))
+    moved = checker.moved_to(made, snapshot, existing)
+    return OwnPolicies(moved, on_stand_ins(given, made), stage.port_specs)
 
 
 def staged(

@@ -6,8 +6,8 @@ from concurrent.futures import Future
 
 import pytest
 
-from fixtures.cluster import PING, may_ping
 from sixproof.agent.protocol import Inspected
+from sixproof.checks.connect.ping import PING, may_ping
 from sixproof.errors import ChannelLost, InfrastructureError
 
 
