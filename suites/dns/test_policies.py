@@ -14,7 +14,7 @@ from sixproof.probes.dns.records import Answers
 from sixproof.probes.dns.servers import ClusterDns
 from sixproof.probes.dns.verdict import DnsServer
 from sixproof.workloads.dns import services as workload
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, flows
 
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1", "N1")]
@@ -39,7 +39,7 @@ def test_a_pod_that_may_only_ask_the_dns_can_ask_it(
     Why: every default-deny set-up starts with this rule; without its IPv6 or TCP half, name
     resolution fails intermittently.
     """
-    wanted = flows(named.backends, topology.in_namespace("b"), [ip_family], POD_PORTS[:1])
+    wanted = flows(named.backends, topology.in_namespace("b"), [ip_family], (TCP,))
     others = connectivity.carried_before("everything but the DNS", wanted)
     confine(workload.only_dns(named.names, cluster_dns.namespace, dict(cluster_dns.selector)))
     connectivity.check(denied("everything but the DNS", others), nothing_but_dns)

@@ -8,12 +8,10 @@ from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.payload import largest_udp_payload
 from sixproof.probes.connect.probe import ProbeOptions
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP, UDP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
-
-TCP, UDP = POD_PORTS[0], POD_PORTS[2]
 
 
 @pytest.mark.story("TCP payload")

@@ -12,11 +12,11 @@ import pytest
 from fixtures.policy import cases
 from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.workloads.policy.cases import PolicyCase
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import POD_PORTS, TCP, UDP
 
 pytestmark = pytest.mark.feature("Calico policy")
 
-ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
+ONE_PORT = (TCP, UDP)
 
 
 @pytest.mark.story("order and tiers")

@@ -10,11 +10,11 @@ import pytest
 from fixtures.policy import case
 from sixproof.checks.policy.changes import EstablishedFlows, NewPods, Relabel
 from sixproof.checks.policy.policy_checker import ENFORCED, LIFTED, PolicyChecker
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP, UDP
 
 pytestmark = [pytest.mark.feature("Policy changes"), pytest.mark.covers("N1")]
 
-PORT_SPECS = (POD_PORTS[0], POD_PORTS[2])
+PORT_SPECS = (TCP, UDP)
 
 
 @pytest.mark.story("update")

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.crafted.crafted_results import DENIED, FULL, ROUTE
-from sixproof.checks.pmtu.path_results import UDP
 from sixproof.model import Endpoint, Family, Protocol
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.crafted import shapes
@@ -18,10 +17,9 @@ from sixproof.probes.crafted.probe import (
     CraftedTarget,
 )
 from sixproof.reporting.allure import steps
-from sixproof.workloads.probe_pods.ports import POD_PORTS, PortSpec
+from sixproof.workloads.probe_pods.ports import UDP, PortSpec
 
 SHUT = PortSpec(Protocol.UDP, 8081)
-TCP = POD_PORTS[0]
 PacketSource = Callable[[], Iterable[CraftedPacket]]
 
 

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.checks.judged import expecting_all, require
-from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Endpoint, Family, Flow, Judged, Matrix, MatrixKind, Observation, Outcome
@@ -15,6 +14,7 @@ from sixproof.probes.crafted import handshakes, spoofed_ptb
 from sixproof.probes.crafted.handshakes import Handshake
 from sixproof.probes.crafted.spoofed_ptb import SpoofedPtb
 from sixproof.workloads.probe_pods import topology as topologies
+from sixproof.workloads.probe_pods.ports import UDP
 
 MSS = "segment sizes of SYNs"
 SPOOFED = "spoofed Packet Too Big"

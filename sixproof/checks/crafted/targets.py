@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from sixproof.agent.wire import Seal
 from sixproof.checks.connect.carried import Closed
 from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD, WAYS
-from sixproof.checks.pmtu.path_results import UDP
 from sixproof.checks.pmtu.through_services import as_judged, same_port
 from sixproof.model import Endpoint, Family, Flow, IPAddress
 from sixproof.policy import ServiceSnapshot
 from sixproof.probes.crafted.probe import CraftedResult, CraftedTarget
 from sixproof.probes.pmtu.probe import PathResult
+from sixproof.workloads.probe_pods.ports import UDP
 from sixproof.workloads.services.manifests import Service
 
 Closes = Callable[[Flow, ServiceSnapshot | None], str]

@@ -38,10 +38,10 @@ from sixproof.reporting.allure import steps
 from sixproof.reporting.diagnosis import evidence
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.workloads.existing.policies import ExistingPolicies
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP
 
 PORT = 80
-SERVED = POD_PORTS[0].port
+SERVED = TCP.port
 """At which port of a pod the service's port 80 leads."""
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from sixproof.checks.pmtu.path_results import UDP
 from sixproof.model import Endpoint, Expectation, Family, Flow, Observation, Outcome, Protocol
-from sixproof.workloads.probe_pods.ports import PortSpec
+from sixproof.workloads.probe_pods.ports import UDP, PortSpec
 from sixproof.workloads.probe_pods.topology import different_nodes, flows
 
 DENIED = PortSpec(Protocol.UDP, 8081)

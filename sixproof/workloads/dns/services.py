@@ -14,7 +14,7 @@ from typing import Any
 
 from sixproof.model import Family
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP
 
 Manifest = dict[str, Any]
 
@@ -140,7 +140,7 @@ def service(
     headless: bool = False,
 ) -> Manifest:
     """One service; without a selector its EndpointSlices are hand-made."""
-    port_spec = POD_PORTS[0]
+    port_spec = TCP
     spec: Manifest = {
         "ipFamilyPolicy": "RequireDualStack" if len(families) > 1 else "SingleStack",
         "ipFamilies": [f.value for f in families],

@@ -24,12 +24,9 @@ class PortSpec:
         return f"{self.protocol.value.lower()}-{self.port}"
 
 
-POD_PORTS = (
-    PortSpec(Protocol.TCP, 8080),
-    PortSpec(Protocol.TCP, 8081),
-    PortSpec(Protocol.UDP, 8080),
-    PortSpec(Protocol.UDP, 8081),
-)
+TCP, UDP = PortSpec(Protocol.TCP, 8080), PortSpec(Protocol.UDP, 8080)
+"""The port of each protocol that is dialled where one is enough."""
+POD_PORTS = (TCP, PortSpec(Protocol.TCP, 8081), UDP, PortSpec(Protocol.UDP, 8081))
 """What every probe pod serves."""
 
 HOST_AGENT_PORTS = (PortSpec(Protocol.TCP, 28080), PortSpec(Protocol.UDP, 28080))

@@ -13,7 +13,6 @@ from sixproof.checks.crafted import firing, path_learning, targets
 from sixproof.checks.crafted.crafted_results import CLUSTER_IP, NODE_PORT, POD
 from sixproof.checks.crafted.firing import fire
 from sixproof.checks.crafted.targets import CraftedTargets, Frontends
-from sixproof.checks.pmtu.path_results import UDP
 from sixproof.errors import NotAsked
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 from sixproof.policy import ServiceSnapshot
@@ -21,6 +20,7 @@ from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.crafted import shapes
 from sixproof.probes.crafted.probe import CraftedPacket, CraftedResult, CraftedStatus
 from sixproof.probes.crafted.spoofed_ptb import SpoofedPtb
+from sixproof.workloads.probe_pods.ports import UDP
 from sixproof.workloads.probe_pods.topology import flows
 from sixproof.workloads.services.manifests import Service, ServicePort
 

@@ -26,14 +26,14 @@ from sixproof.model import Family, Flow, Observation, Timing
 from sixproof.policy import CALICO, Oracle
 from sixproof.workloads.policy import cases, frontends
 from sixproof.workloads.policy.cases import Manifest
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP, UDP
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services.kube_proxy import KubeProxy
 from tests.unit.workloads.existing.existing import DENY_ALL, ONLY_IPV4, existing
 from tests.unit.workloads.memory import MemoryCluster
 from tests.unit.workloads.policy.policy_snapshot_sample import FACTS, HOMES, SCENE, WORLD
 
-ONE_PORT = (POD_PORTS[0], POD_PORTS[2])
+ONE_PORT = (TCP, UDP)
 TIMING = Timing(connect=0.02, deny=0.01, settle=2.0, ready=2.0)
 
 

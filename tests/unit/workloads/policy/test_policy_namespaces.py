@@ -12,12 +12,12 @@ from sixproof.checks.policy.timeline import kubectl
 from sixproof.model import Endpoint, EndpointKind, Family, Protocol
 from sixproof.workloads.policy.frontends import ServiceFrontends
 from sixproof.workloads.policy.policy_namespaces import PARTS, POLICY_NAMESPACES, pod_manifest
-from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, PortSpec
+from sixproof.workloads.probe_pods.ports import ICMP, POD_PORTS, TCP, UDP, PortSpec
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.services.routing import FrontendType, ServiceTarget
 from tests.unit.workloads.policy.policy_snapshot_sample import HOMES, RUN, SCENE, SERVICE, WORLD
 
-ONE = (POD_PORTS[0], POD_PORTS[2])
+ONE = (TCP, UDP)
 
 
 def test_ports_bear_the_names_of_their_part() -> None:
