@@ -19,7 +19,7 @@ from sixproof.checks.policy.measuring import Measuring
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.channel import exec_stream
 from sixproof.kube.channel.agents import Agents
-from sixproof.model import Expectation, Flow
+from sixproof.model import Expectation, Flow, Timing
 from sixproof.policy import CALICO_3_31, ClusterSnapshot, Oracle
 from sixproof.probes.connect.probe import ConnectProbe
 from sixproof.workloads.policy import policy_namespaces as building
@@ -29,8 +29,8 @@ from sixproof.workloads.probe_pods import probe_pod
 from sixproof.workloads.probe_pods.ports import POD_PORTS
 from sixproof.workloads.probe_pods.topology import flows
 
-DENY, PATIENCE = 1.2, 3.0
-FOLLOW = 30.0
+USUAL = Timing()
+DENY, PATIENCE, FOLLOW = USUAL.deny, USUAL.connect, USUAL.settle
 
 SEQUENCE = (
     ("16-from-web",),

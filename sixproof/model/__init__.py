@@ -18,10 +18,12 @@ from sixproof.model.matrix import (
 from sixproof.model.observation import Observation
 from sixproof.model.outcome import Outcome, Parity
 from sixproof.model.protocol import Protocol
-from sixproof.model.timing import Timing
+from sixproof.model.timing import ATTEMPTS, QUICK_ATTEMPTS, Timing
 
 __all__ = [
+    "ATTEMPTS",
     "LINUX",
+    "QUICK_ATTEMPTS",
     "ClusterFacts",
     "Disagreement",
     "Edge",

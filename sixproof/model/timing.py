@@ -1,8 +1,13 @@
-"""Time-outs: one value for a whole run."""
+"""Time-outs, one value for a whole run, and how often a datagram is sent."""
 
 from __future__ import annotations
 
 import dataclasses
+
+ATTEMPTS = 3
+"""How often a datagram is sent within a flow's time: a lost one is not a verdict."""
+QUICK_ATTEMPTS = 2
+"""The same where the flow is tried again soon."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

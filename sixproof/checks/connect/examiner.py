@@ -11,7 +11,7 @@ from sixproof.agent.protocol import FilterSeen
 from sixproof.errors import ApiError, InfrastructureError, NotReady
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import components
-from sixproof.model import Endpoint, EndpointKind, Family, Flow, MatrixKind, Outcome
+from sixproof.model import Endpoint, EndpointKind, Family, Flow, MatrixKind, Outcome, Timing
 from sixproof.probes.connect.probe import AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
@@ -22,8 +22,8 @@ SAMPLE = 24
 """Failing flows that are sent again."""
 FEW = 2
 """Of them for one pair of nodes and one protocol of a family."""
-WAIT = 1.2
-"""Seconds that each gets."""
+WAIT = Timing().deny
+"""Seconds that each gets: the usual deny time-out."""
 SLACK = 2.0
 """Seconds that agents get on top of it."""
 SUSPECTS = 4
@@ -63,8 +63,8 @@ class Examiner:
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
         own = components.of_run(self._cluster, self._topology.run.id)
-        people = () if hurried() else self._readers(readers, problems)
-        filters = self._filters(people)
+        reading = () if hurried() else self._readers(readers, problems)
+        filters = self._filters(reading)
         flows = () if hurried() or self._cluster.given_up else sample(results, self._topology)
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
@@ -74,7 +74,7 @@ class Examiner:
             before=before,
             after=after[:hosts],
             inside=after[hosts:],
-            filters=_compared(filters, self._filters(people)),
+            filters=_compared(filters, self._filters(reading)),
             pods=pods,
             strays=own.strays,
             ended=own.ended,
@@ -99,9 +99,9 @@ class Examiner:
             return [reader.unread(place, f"not read: {why}") for place in places]
         return reader.read(self._agents, places)
 
-    def _filters(self, people: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
+    def _filters(self, pods: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
         asked = {
-            p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, PATIENCE) for p in people
+            p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, PATIENCE) for p in pods
         }
         concurrent.futures.wait(asked.values(), PATIENCE + 1)
         return {n: a.result() for n, a in asked.items() if a.done() and not a.exception()}

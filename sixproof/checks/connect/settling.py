@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from sixproof.checks.connect.carried import parted
 from sixproof.checks.recorder import Recorder
 from sixproof.kube.api import wait
-from sixproof.model import Flow, Observation, Timing
+from sixproof.model import QUICK_ATTEMPTS, Flow, Observation, Timing
 from sixproof.probes.connect.convergence import Converged, converge
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions, Witnesses
 from sixproof.reporting.allure import steps
 
-QUICK = ProbeOptions(timeout=1.0, attempts=2)
+QUICK = ProbeOptions(timeout=1.0, attempts=QUICK_ATTEMPTS)
 """How a flow is tried meanwhile: its small packets leave the path MTU as it is."""
 NEW_PODS = "flows of new pods opened"
 """What the time until then is called in the report."""

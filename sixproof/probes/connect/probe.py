@@ -13,7 +13,7 @@ from typing import TypeVar
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import AgentError, InfrastructureError
-from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Protocol
+from sixproof.model import ATTEMPTS, Endpoint, Family, Flow, Observation, Outcome, Protocol
 from sixproof.probes.connect import verdict
 from sixproof.probes.connect.payload import new_nonce
 from sixproof.probes.connect.verdict import ServerEvidence
@@ -52,7 +52,7 @@ class ProbeOptions:
     timeout: float = 3.0
     upload: int = 0
     download: int = 0
-    attempts: int = 3
+    attempts: int = ATTEMPTS
     dont_fragment: bool = False
     source_port: int = 0
     foreign: bool = False

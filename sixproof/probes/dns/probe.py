@@ -10,14 +10,12 @@ from collections.abc import Sequence
 
 from sixproof.agent import protocol
 from sixproof.errors import AgentError, InfrastructureError
+from sixproof.model import ATTEMPTS
 from sixproof.probes.connect.payload import new_nonce
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.dns import verdict as dns_verdict
 from sixproof.probes.dns.message import encode
 from sixproof.probes.dns.verdict import DnsObservation, DnsQuery
-
-ATTEMPTS = 3
-"""Datagrams of one query over UDP: a lost one is not a verdict."""
 
 _Asked = tuple[list[protocol.Message], concurrent.futures.Future[protocol.Exchanged]]
 

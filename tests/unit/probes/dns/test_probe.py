@@ -11,10 +11,10 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import AgentError, ChannelLost
-from sixproof.model import Family
+from sixproof.model import ATTEMPTS, Family
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
-from sixproof.probes.dns.probe import ATTEMPTS, DnsProbe
+from sixproof.probes.dns.probe import DnsProbe
 from sixproof.probes.dns.verdict import DnsOutcome, Transport
 from tests.unit.probes.dns.samples import A_QUESTION, ONE, QUESTION, TWO, WAYS, query
 
