@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from sixproof import yaml_text
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.policy.measuring import Measuring
 from sixproof.checks.policy.objects import Objects
-from sixproof.checks.policy.surroundings import Flows, Stage, Surroundings
+from sixproof.checks.policy.surroundings import Flows, InForce, Surroundings
 from sixproof.checks.policy.timeline import Timeline, context
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import KnownLimit, NotAsked, VerdictError
@@ -62,11 +61,13 @@ class PolicyChecker:
         self.policy_namespaces = policy_namespaces
         self.echo = echo
         self.around = around
+        self._cluster = cluster
+        self._timing = timing
         self._objects = Objects(cluster, timing.settle)
         self._measuring = measuring
         self._connectivity = connectivity
         self._recorder = recorder
-        self._stood: Stage | None = None
+        self._last: InForce | None = None
         self._before: Mapping[Flow, Expectation] = {}
 
     def moved_to(
@@ -77,10 +78,16 @@ class PolicyChecker:
     ) -> PolicyChecker:
         """The same in other namespaces, that are in `snapshot` and that `existing` policies of the
         cluster's owner may concern."""
-        moved = copy.copy(self)
-        moved.policy_namespaces = policy_namespaces
-        moved.around = dataclasses.replace(self.around, snapshot=snapshot, existing=existing)
-        return moved
+        return PolicyChecker(
+            self._cluster,
+            policy_namespaces,
+            dataclasses.replace(self.around, snapshot=snapshot, existing=existing),
+            self._measuring,
+            self._connectivity,
+            self._recorder,
+            self._timing,
+            self.echo,
+        )
 
     def must_hold(self, case: PolicyCase, port_specs: Iterable[PortSpec]) -> None:
         """Apply a case; the matrix must become what the oracle says; delete it; all as before.
@@ -125,9 +132,9 @@ class PolicyChecker:
         witnesses: Witnesses | None = None,
     ) -> None:
         """Apply policies and follow these flows, then delete them and follow again."""
-        stage = Stage(policies, flows, snapshot)
-        self.around.must_show(title, stage.without_policies(), stage)
-        come = self._seen_to_come(stage)
+        in_force = InForce(policies, flows, snapshot)
+        self.around.must_show(title, in_force.without_policies(), in_force)
+        come = self._seen_to_come(in_force)
         with self.applied(title, come, flows, snapshot=snapshot, witnesses=witnesses):
             pass
 
@@ -193,12 +200,12 @@ class PolicyChecker:
             NotMeasured: the judged round was right, and nothing but silences of cheap rounds was
                 wrong until the end.
         """
-        stage = Stage(policies, flows, snapshot)
-        stood = self._stood or stage.without_policies()
-        self.around.must_show(title, stood, stage)
-        before = self._before or self.around.expected(stood)
-        expected = self.around.expected(stage)
-        self._stood, self._before = stage, expected
+        in_force = InForce(policies, flows, snapshot)
+        previous = self._last or in_force.without_policies()
+        self.around.must_show(title, previous, in_force)
+        before = self._before or self.around.expected(previous)
+        expected = self.around.expected(in_force)
+        self._last, self._before = in_force, expected
         began = time.monotonic()
         with steps.step(f"When {title}"):
             change()
@@ -228,7 +235,7 @@ class PolicyChecker:
         self, policies: Sequence[Manifest], flows: Flows, snapshot: ClusterSnapshot | None = None
     ) -> dict[Flow, Expectation]:
         """What the oracle says of each flow under these policies and those of the owner."""
-        return self.around.expected(Stage(policies, flows, snapshot))
+        return self.around.expected(InForce(policies, flows, snapshot))
 
     def manifests(self, case: PolicyCase) -> tuple[Manifest, ...]:
         """The objects of a case; skips the test where this cluster cannot have them."""
@@ -264,14 +271,14 @@ class PolicyChecker:
         except VerdictError:
             raise KnownLimit(str(known[0])) from None
 
-    def _seen_to_come(self, stage: Stage) -> Sequence[Manifest]:
+    def _seen_to_come(self, in_force: InForce) -> Sequence[Manifest]:
         """The policies; where they change no flow by themselves, with one more that does.
 
         Otherwise nothing shows when they take effect: the matrix agrees beforehand.
         """
-        if self.around.changes(stage.without_policies(), stage):
-            return stage.policies
-        return (*stage.policies, applied_last(self.policy_namespaces))
+        if self.around.changes(in_force.without_policies(), in_force):
+            return in_force.policies
+        return (*in_force.policies, applied_last(self.policy_namespaces))
 
 
 def applied_last(policy_namespaces: PolicyNamespaces) -> Manifest:

@@ -18,7 +18,7 @@ Flows = Sequence[Flow]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Stage:
+class InForce:
     """The policies in place, and the flows that are judged under them. `snapshot` is the cluster
     where it differs from that of the surroundings."""
 
@@ -26,7 +26,7 @@ class Stage:
     flows: Flows
     snapshot: ClusterSnapshot | None = None
 
-    def without_policies(self) -> Stage:
+    def without_policies(self) -> InForce:
         """The same flows under the policies of the owner alone."""
         return dataclasses.replace(self, policies=())
 
@@ -41,22 +41,22 @@ class Surroundings:
     values: Mapping[str, str]
     families: tuple[Family, ...]
 
-    def expected(self, stage: Stage) -> dict[Flow, Expectation]:
+    def expected(self, in_force: InForce) -> dict[Flow, Expectation]:
         """What the oracle says of each flow under these policies and those of the owner; what the
         owner's close by themselves is marked so."""
-        oracle = self._oracle(stage, *stage.policies)
+        oracle = self._oracle(in_force, *in_force.policies)
         return {
             flow: dataclasses.replace(judged.expectation(), closed_by="" if judged.allowed else by)
-            for flow, by in self._closed(stage)
+            for flow, by in self._closed(in_force)
             for judged in [oracle.judge(flow)]
         }
 
-    def changes(self, before: Stage, after: Stage) -> bool:
+    def changes(self, before: InForce, after: InForce) -> bool:
         """Whether other outcomes are expected of some flow that both have."""
         was, now = self.expected(before), self.expected(after)
         return any(was[flow].outcomes != now[flow].outcomes for flow in after.flows)
 
-    def must_show(self, title: str, before: Stage, after: Stage) -> None:
+    def must_show(self, title: str, before: InForce, after: InForce) -> None:
         """The policies of the owner leave open some flow of each family that a policy could close,
         and something changes in each family in which it would without theirs.
 
@@ -76,14 +76,14 @@ class Surroundings:
             hidden = alone._moving(before, after) - self._moving(before, after)
             must_change(title, hidden, decided)
 
-    def _closed(self, stage: Stage) -> list[tuple[Flow, str]]:
+    def _closed(self, in_force: InForce) -> list[tuple[Flow, str]]:
         """By flow the policies of the owner that close it by themselves, "" where none does."""
-        alone = self._oracle(stage)
+        alone = self._oracle(in_force)
         if not alone.policies:
-            return [(flow, "") for flow in stage.flows]
-        return [(flow, closed_by(alone.judge(flow))) for flow in stage.flows]
+            return [(flow, "") for flow in in_force.flows]
+        return [(flow, closed_by(alone.judge(flow))) for flow in in_force.flows]
 
-    def _moving(self, before: Stage, after: Stage) -> set[Family]:
+    def _moving(self, before: InForce, after: InForce) -> set[Family]:
         """The families of which a flow is expected to come to something else, or of which there is
         a new one that the owner's policies leave open. Labels of its ends may change."""
         was = {_cell(flow): wanted.outcomes for flow, wanted in self.expected(before).items()}
@@ -93,8 +93,8 @@ class Surroundings:
             if (now.outcomes != was[_cell(flow)] if _cell(flow) in was else not now.closed_by)
         }
 
-    def _oracle(self, stage: Stage, *policies: Manifest) -> Oracle:
-        snapshot = stage.snapshot or self.snapshot
+    def _oracle(self, in_force: InForce, *policies: Manifest) -> Oracle:
+        snapshot = in_force.snapshot or self.snapshot
         return Oracle.of((*self.existing, *policies), snapshot, self.profile)
 
 

@@ -66,15 +66,6 @@ class LabelSelector:
         """Whether labels satisfy every requirement."""
         return all(r.matches(labels) for r in self.requirements)
 
-    def to_manifest(self) -> dict[str, object]:
-        """The selector as a manifest writes it; reading it gives an equal one."""
-        return {
-            "matchExpressions": [
-                {"key": r.key, "operator": r.operator.value, "values": list(r.values)}
-                for r in self.requirements
-            ]
-        }
-
     def __str__(self) -> str:
         return ",".join(map(str, self.requirements)) or "everything"
 

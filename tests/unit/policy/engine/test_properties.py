@@ -395,12 +395,15 @@ def test_selectors_survive_printing_and_reading(text: str, have: dict[str, str])
 
 @few
 @given(selectors, st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["web", "db"])))
-def test_label_selectors_survive_printing_and_reading(
+def test_a_label_selector_written_as_expressions_is_read_as_the_same(
     value: dict[str, Any], have: dict[str, str]
 ) -> None:
     found = read_label_selector(Field(value))
-    again = read_label_selector(Field(found.to_manifest()))
-    assert again == found
+    expressions = [
+        {"key": r.key, "operator": r.operator.value, "values": list(r.values)}
+        for r in found.requirements
+    ]
+    assert read_label_selector(Field({"matchExpressions": expressions})) == found
     assert found.matches(have) is _selected(value, have)
 
 
