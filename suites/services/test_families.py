@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from sixproof.checks.services import addresses
 from sixproof.checks.services.endpoint_slices import SlicesOf
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import ClusterFacts, Endpoint, Family
@@ -29,8 +30,8 @@ def test_cluster_ips_have_the_families_asked_for_in_order(
 
     A service that the cluster cannot grant is refused as a whole.
     """
-    wanted = wish.granted(facts.service_families)
-    assert shared_services.granted(wish) == (wanted and (wanted, wanted))
+    found = shared_services.wishes[wish]
+    addresses.must_be_granted(wish, found, facts.service_families)
 
 
 @pytest.mark.story("family policies")
@@ -105,6 +106,4 @@ def test_a_single_stack_service_has_nothing_of_the_other_family(
     ip_family: Family, single_stack: Service, slices: SlicesOf
 ) -> None:
     """A single-stack service has neither a clusterIP nor an EndpointSlice of the other family."""
-    listed = {entry.family for entry in slices.listed(single_stack)}
-    served = {Family.of(ip) for ip in single_stack.cluster_ips}
-    assert (listed, served) == ({ip_family}, {ip_family})
+    addresses.must_have_only(single_stack, slices.listed(single_stack), ip_family)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sixproof.checks.services import addresses
 from sixproof.checks.services.endpoint_slices import SlicesOf
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.model import Endpoint
@@ -28,8 +29,7 @@ def test_endpoint_slices_list_what_the_service_selects(
 @pytest.mark.story("headless")
 def test_a_headless_service_has_no_address_of_its_own(shared_services: SharedServices) -> None:
     """A headless service has its families but no clusterIP."""
-    service = shared_services.services["headless"]
-    assert (service.headless, service.cluster_ips) == (True, ())
+    addresses.must_be_headless(shared_services.services["headless"])
 
 
 @pytest.mark.story("headless")
@@ -48,7 +48,7 @@ def test_an_external_name_has_no_address_and_no_backend(
 ) -> None:
     """An ExternalName service is only a DNS alias: it has no clusterIP and no endpoints."""
     service = shared_services.services["external-name"]
-    assert (service.cluster_ips, slices.listed(service)) == ((), frozenset())
+    addresses.must_have_only(service, slices.listed(service))
 
 
 @pytest.mark.story("host-network backends")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn
 
 from sixproof.checks.dns.dns_access import DnsAccess
@@ -134,6 +134,18 @@ class Resolution:
             if not any(d.seen.outcome.measured for d in wrong):
                 raise evidence.not_measured(text)
             self._blame(text, seen, wrong, asked)
+
+    @staticmethod
+    def none_wrong(wrong: Iterable[str], family: Family) -> None:
+        """Nothing beyond the records is wrong with answers about names of a family; `wrong` has a
+        line for each that is.
+
+        Raises:
+            VerdictError: something is.
+        """
+        __tracebackhide__ = True
+        if text := "\n".join(wrong):
+            raise evidence.wrong(text, [family], Category.DNS)
 
     def _note(self, title: str, seen: Sequence[DnsObservation], asked: Expected) -> None:
         for matrix in (dns_matrix.questions, dns_matrix.answers):

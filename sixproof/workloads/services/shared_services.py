@@ -68,14 +68,6 @@ class SharedServices:
         assert found is not None, "PreferDualStack is granted by every cluster"
         return found
 
-    def granted(self, wish: FamilyWish) -> tuple[tuple[Family, ...], tuple[Family, ...]] | None:
-        """The families that the API server granted a wish, as `ipFamilies` and as those of its
-        clusterIPs; None where it refused."""
-        found = self.wishes[wish]
-        if found is None:
-            return None
-        return found.families, tuple(Family.of(ip) for ip in found.cluster_ips)
-
     def all_services(self) -> tuple[Service, ...]:
         """Every service of the set."""
         return (*self.services.values(), *(s for s in self.wishes.values() if s))

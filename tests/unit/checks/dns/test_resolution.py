@@ -287,3 +287,10 @@ def test_nameservers_of_pods_are_asked_over_both_transports() -> None:
         resolvers.must_have_answering_nameservers(
             {QUESTION: DnsExpectation.only(DnsOutcome.NXDOMAIN, "-")}, (ONE,)
         )
+
+
+def test_what_is_wrong_beyond_records_is_said_with_its_family() -> None:
+    Resolution.none_wrong((), Family.IPV6)
+    with pytest.raises(VerdictError, match="one\ntwo\n  class: DNS") as caught:
+        Resolution.none_wrong(["one", "two"], Family.IPV6)
+    assert caught.value.families == {Family.IPV6}

@@ -57,7 +57,9 @@ def test_wishes_are_granted_or_refused(cluster: MemoryCluster) -> None:
     offered = tuple(Family)
     for wish in WISHES:
         wanted = wish.granted(offered)
-        assert made.granted(wish) == (wanted and (wanted, wanted))
+        found = made.wishes[wish]
+        served = found and (found.families, tuple(map(Family.of, found.cluster_ips)))
+        assert served == (wanted and (wanted, wanted))
     assert made.every_family == made.wishes[FamilyWish(FamilyPolicy.PREFER)]
 
 
