@@ -22,7 +22,7 @@ def test_outside_names_keep_their_families(
 
 
 @pytest.mark.story("outside names")
-def test_outside_failures_are_told_apart(
+def test_unknown_outside_names_and_broken_zones_keep_their_response_codes(
     ip_family: Family, outside_zone: OutsideZone, resolution: Resolution
 ) -> None:
     """An unknown outside name gets NXDOMAIN and a broken zone gets SERVFAIL; neither gets an empty

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.feature("Nodes"), pytest.mark.covers("P3", "L1")]
 
 
 @pytest.mark.story("source address")
-def test_a_node_sees_pods_as_their_pool_lets_them_out(
+def test_a_node_sees_pods_as_nat_outgoing_of_their_pool_says(
     topology: ProbeTopology,
     node_targets: tuple[ServiceTarget, ...],
     service_checks: ServiceChecks,

@@ -44,7 +44,7 @@ def test_a_pod_reaches_its_own_address_whatever_isolates_it(
 
 
 @pytest.mark.story("a pod to itself")
-def test_an_administrator_rules_on_a_pod_that_reaches_itself_by_its_service(
+def test_cluster_wide_policies_apply_to_a_pod_that_reaches_itself_by_its_service(
     policy_checker: PolicyChecker,
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,

@@ -9,7 +9,7 @@ from fixtures.policy import case
 from sixproof.checks.policy.policy_checker import PolicyChecker
 from sixproof.policy import ClusterSnapshot
 from sixproof.workloads.policy.frontends import ServiceFrontends
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import POD_PORTS, TCP, UDP
 
 pytestmark = pytest.mark.feature("Policy scenarios")
 
@@ -39,7 +39,7 @@ def test_egress_stays_within_unique_local_addresses_but_for_a_label(
 ) -> None:
     """Under a global egress policy, pods reach only unique local IPv6 addresses and DNS; pods with
     an exempt label are not restricted."""
-    policy_checker.must_hold(case("83-guide-global"), (POD_PORTS[0], POD_PORTS[2]))
+    policy_checker.must_hold(case("83-guide-global"), (TCP, UDP))
 
 
 @pytest.mark.story("tiers")
@@ -49,14 +49,12 @@ def test_a_security_tier_decides_before_the_teams_own_policies(
 ) -> None:
     """A security tier denies sources by namespace label, allows ICMPv6 echo requests, and passes
     the rest to the next tier."""
-    policy_checker.must_hold(
-        case("84-guide-tiers"), (POD_PORTS[0], POD_PORTS[2], *policy_checker.echo)
-    )
+    policy_checker.must_hold(case("84-guide-tiers"), (TCP, UDP, *policy_checker.echo))
 
 
 @pytest.mark.story("complete deployment")
 @pytest.mark.covers("X1")
-def test_a_deployment_is_reached_through_its_service_by_whom_it_allows(
+def test_a_deployment_is_reached_through_its_service_by_allowed_clients_alone(
     policy_checker: PolicyChecker,
     frontends: ServiceFrontends,
     snapshot_with_frontends: ClusterSnapshot,

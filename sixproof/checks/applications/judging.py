@@ -38,7 +38,7 @@ SERVICE = FindingType(
 LOAD_BALANCER = FindingType(
     "application-load-balancer", "Load balancers have an address of every family", _SERVICE_API
 )
-NOBODY = FindingType("application-nobody", "Pods that are ready accept connections")
+NOT_LISTENING = FindingType("application-not-listening", "Pods that are ready accept connections")
 
 OF_THE_NETWORK = (LOST, SERVICE)
 """Those that the network may be at fault for."""
@@ -159,7 +159,7 @@ def _of_port(
     if nobody:
         # Where there is one family, a server that listens on the other one looks like this.
         alone = len(families) == 1
-        yield NOBODY.found(
+        yield NOT_LISTENING.found(
             Severity.ERROR if alone else Severity.WARNING,
             about[0],
             f"{about[1]}: {len(nobody)} of {len(by_pod)} pods that are Ready accept no connection "

@@ -18,9 +18,7 @@ from sixproof.probes.pmtu.path import Overhead
 from sixproof.probes.pmtu.probe import PathResult, PathRun
 from sixproof.reporting.allure import steps
 from sixproof.reporting.matrix import path_svg, path_text
-from sixproof.workloads.probe_pods.ports import POD_PORTS
 
-UDP = POD_PORTS[2]
 TUNNELS = {
     tunnel.device: Overhead(tunnel.name, tunnel.overhead, outer)
     for outer, those in (
@@ -59,7 +57,7 @@ class PathResults:
         Raises:
             VerdictError: one breaks it; the message names pairs, hops and counters.
         """
-        path_results = self._passages(title, family)
+        path_results = self._measured_paths(title, family)
         violations = pmtu_judge.judge(path_results, rule)
         self._attach(title, path_results, violations)
         self._recorder.matrix(*pmtu_matrix.matrix(title, path_results, violations))
@@ -88,14 +86,14 @@ class PathResults:
     def carrying(self, family: Family, rule: Rule) -> set[tuple[str, str]]:
         """The ends of the paths that keep a rule: what a denial beside them is compared with.
         Without one the test ends as not proven."""
-        kept = {p.ends for p in self._passages("the control", family) if rule(p) is None}
+        kept = {p.ends for p in self._measured_paths("the control", family) if rule(p) is None}
         if not kept:
             why = f"no path over {family} carries what the denial is compared with"
             raise NotAsked(why, "see the tests that fail", unproven=True, families=[family])
         return kept
 
     def _only(self, family: Family, which: Callable[[PathResult], bool], why: str) -> PathResults:
-        every = self._passages("bottlenecks", family)
+        every = self._measured_paths("bottlenecks", family)
         chosen = tuple(p for p in every if which(p))
         if not chosen:
             if needed := sum(map(signals.needed, every)):
@@ -109,7 +107,7 @@ class PathResults:
             self.closed,
         )
 
-    def _passages(self, title: str, family: Family) -> tuple[PathResult, ...]:
+    def _measured_paths(self, title: str, family: Family) -> tuple[PathResult, ...]:
         path_results = self.seen.over(family)
         if not path_results:
             must_be_open(title, (), [one for one in self.closed if one[0].family is family])

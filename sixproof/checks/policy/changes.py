@@ -38,13 +38,13 @@ from sixproof.workloads.policy import policy_namespaces as namespaces
 from sixproof.workloads.policy.cases import Manifest
 from sixproof.workloads.policy.policy_namespaces import PolicyNamespaces
 from sixproof.workloads.probe_pods import topology
-from sixproof.workloads.probe_pods.ports import POD_PORTS
+from sixproof.workloads.probe_pods.ports import TCP, UDP
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 
-PORT_SPECS = (POD_PORTS[0], POD_PORTS[2])
+PORT_SPECS = (TCP, UDP)
 HOLD = 20.0
 """Seconds for which TCP connections are held open."""
-GLANCE = 0.3
+WATCH_TIMEOUT = 0.3
 """Seconds that a flow gets while a new pod is watched."""
 Labels = Mapping[str, str | None]
 
@@ -198,7 +198,7 @@ class NewPods:
         to = [f for f in flows if f.destination == born]
 
         def look() -> bool:
-            seen = self._probe.measure(to, ProbeOptions(timeout=GLANCE))
+            seen = self._probe.measure(to, ProbeOptions(timeout=WATCH_TIMEOUT))
             now = time.monotonic()
             leaks.extend(
                 (now, o)

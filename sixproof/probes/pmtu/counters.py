@@ -15,7 +15,7 @@ CAME = {Family.IPV6: "Icmp6InPktTooBigs", Family.IPV4: "IcmpMsgInType3"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Trace:
-    """What kernels counted while a passage was measured: by node, and at its source."""
+    """What kernels counted while a path was measured: by node, and at its source."""
 
     made: tuple[tuple[str, int], ...]
     met: tuple[tuple[str, int], ...]
@@ -49,9 +49,9 @@ class Trace:
 
 
 def trace(path_result: PathResult, seen: PathRun) -> Trace:
-    """The counters of a passage's nodes and source.
+    """The counters of a path's nodes and source.
 
-    They count for the whole expedition: other pairs of the same nodes are in them.
+    They count for the whole probe: other pairs of the same nodes are in them.
     """
     flow = path_result.flow
     places = (flow.source.node, *(h.where for h in path_result.path.hops), flow.destination.node)

@@ -34,7 +34,7 @@ class ViolationKind(enum.Enum):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Violation:
-    """What is wrong with one passage; `backwards` where it is on the way back."""
+    """What is wrong with one path; `backwards` where it is on the way back."""
 
     path_result: PathResult
     kind: ViolationKind
@@ -52,7 +52,7 @@ def judge(path_results: Iterable[PathResult], rule: Rule) -> tuple[Violation, ..
 
 
 def carried(p: PathResult) -> bool:
-    """Whether anything at all came back on a passage: without, no rule shows what it is about."""
+    """Whether anything at all came back on a path: without, no rule shows what it is about."""
     sends = (p.first, p.small, p.beyond, p.fragments, *p.pattern)
     return p.bulk.event == Event.ECHOED or any(one.event == Event.ECHOED for one in sends)
 
@@ -190,7 +190,7 @@ class Signal:
 
 
 def signals(p: PathResult) -> tuple[Signal, ...]:
-    """Every such message of a passage, in order."""
+    """Every such message of a path, in order."""
     seen = (p.first, *p.pattern, p.small, p.beyond, p.fragments)
     found = ((icmp_error(s.icmp, p.flow.family), s.mtu) for s in seen)
     return tuple(Signal(error, kept) for error, kept in found if error and error.mtu is not None)

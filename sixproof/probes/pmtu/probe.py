@@ -78,11 +78,11 @@ class PathRun:
     counted: Mapping[str, Mapping[str, int]]
 
     def over(self, family: Family) -> tuple[PathResult, ...]:
-        """The passages of a family."""
+        """The paths of a family."""
         return tuple(p for p in self.path_results if p.flow.family is family)
 
     def back(self, path_result: PathResult) -> PathResult:
-        """The passage of the same pair the other way, itself where that was not measured."""
+        """The path of the same pair the other way, itself where that was not measured."""
         flow = path_result.flow
         wanted = (flow.destination.name, flow.source.name)
         ways = [p for p in self.over(flow.family) if p.ends == wanted]

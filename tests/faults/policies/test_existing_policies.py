@@ -17,7 +17,7 @@ from tests.faults.conftest import MESH, SuiteRun, faults, named_by, run_suites
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 
 POLICY = "GlobalNetworkPolicy six-default-deny"
-HAIRPIN = "test_an_administrator_rules_on_a_pod_that_reaches_itself_by_its_service"
+HAIRPIN = "test_cluster_wide_policies_apply_to_a_pod_that_reaches_itself_by_its_service"
 ROOMS = ("pods", "nodes", "services", "dns", "mtu", "policy", "calico", "felix")
 AFTERWARDS = {"policy": ("suites/policy/test_changes.py", "suites/policy/test_scenarios.py")}
 """What is run of a room once the policy is gone, where the whole takes minutes."""

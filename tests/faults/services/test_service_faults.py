@@ -158,7 +158,7 @@ def test_i18_without_source_nat_a_pod_is_seen_by_its_own_address(
         node=node,
     )
     wanted = {
-        "test_a_node_sees_pods_as_their_pool_lets_them_out",
+        "test_a_node_sees_pods_as_nat_outgoing_of_their_pool_says",
         "test_a_backend_on_the_host_network_sees_who_leaves_the_pool",
         "test_local_external_traffic_keeps_the_client_s_address",
         "test_a_host_port_keeps_the_client_s_address",

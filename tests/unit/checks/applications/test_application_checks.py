@@ -313,7 +313,7 @@ def test_a_load_balancer_of_one_family() -> None:
 
 def test_pods_that_accept_nothing_are_no_matter_of_a_family() -> None:
     (row,), (finding,) = judged(answer=lambda _: Event.RESET)
-    assert (finding.code, finding.severity) == ("application-nobody", Severity.WARNING)
+    assert (finding.code, finding.severity) == ("application-not-listening", Severity.WARNING)
     assert "2 of 2 pods that are Ready accept no connection over IPv4 and IPv6" in finding.seen
     assert row.readiness is Readiness.NO_ANSWER
 
@@ -325,7 +325,7 @@ def test_where_one_family_is_all_there_is_a_refusal_is_an_error() -> None:
         backends=(backend(1, "worker", Family.IPV6),),
     )
     (row,), (finding,) = judged(six, refuses("fd00"), families=[Family.IPV6])
-    assert (finding.code, finding.severity) == ("application-nobody", Severity.ERROR)
+    assert (finding.code, finding.severity) == ("application-not-listening", Severity.ERROR)
     assert finding.families == (Family.IPV6,)
     assert row.readiness is Readiness.NOT_READY
 

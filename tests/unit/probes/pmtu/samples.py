@@ -1,4 +1,4 @@
-"""A passage as it is when all is well, and an expedition around it."""
+"""A measured path on which all is well, and the probe that measured it."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def path_result(
 
 
 def path_run(*path_results: PathResult, **counted: dict[str, int]) -> PathRun:
-    """An expedition of these; `counted` by source, w1 and w2."""
+    """A probe of these; `counted` by source, w1 and w2."""
     names = {"source": HERE.name, "w1": "host@w1", "w2": "host@w2"}
     return PathRun(path_results, {}, NODES, {names[k]: v for k, v in counted.items()})
 

@@ -263,7 +263,7 @@ def test_fragmentation_needed_is_ipv4s_packet_too_big() -> None:
 
 
 def test_judging_keeps_only_complaints() -> None:
-    """In the order of the passages."""
+    """In the order of the paths."""
     bad = path_result(first=vanished(1430))
     violations = rules.judge([path_result(), bad, path_result()], rules.first_try)
     assert [c.path_result for c in violations] == [bad]

@@ -83,7 +83,7 @@ def flows() -> list[Flow]:
 
 
 def explored(**kernels: Script) -> tuple[PathRun, FakeAgents]:
-    """An expedition; kernels by ``here``, ``there``, ``node``."""
+    """A probe; kernels by ``here``, ``there``, ``node``."""
     names = {HERE.name: "here", THERE.name: "there", "host@w1": "node", "host@w2": "node2"}
     agents = FakeAgents({name: kernels.get(key, Kernel()) for name, key in names.items()})
     probe = PathProbe(agents, patience=1.0, tcp_timeout=3.0)

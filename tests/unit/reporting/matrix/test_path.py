@@ -40,7 +40,7 @@ def hole(family: Family = Family.IPV6) -> PathResult:
 
 
 def turned(given: PathResult) -> PathResult:
-    """The passage from w2 to w1."""
+    """The path from w2 to w1."""
     address = HERE.address(Family.IPV6)
     assert address is not None
     return dataclasses.replace(given, flow=Flow(THERE, HERE, address, Protocol.UDP, 8080))
