@@ -75,7 +75,7 @@ class Subject:
     @property
     def place(self) -> str:
         """Its name in a sentence: ``node worker``, ``IPPool blue``."""
-        return f"{self.kind} {self.name}"
+        return f"{self.kind} {self.name}".strip()
 
 
 class SixproofError(Exception):

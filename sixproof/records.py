@@ -21,7 +21,7 @@ from cattrs.errors import AttributeValidationNote, IterableValidationNote
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from sixproof.errors import RecordError, brief
-from sixproof.model import ClusterFacts, Endpoint, IPAddress, IPNetwork, NodeFacts
+from sixproof.model import ClusterFacts, Endpoint, Finding, IPAddress, IPNetwork, NodeFacts
 
 T = TypeVar("T")
 Object = dict[str, Any]
@@ -76,11 +76,16 @@ class Form:
         return kind
 
 
+def _without_null(value: Object) -> Object:
+    return {name: member for name, member in value.items() if member is not None}
+
+
 _USUAL = Form()
 _FORMS: dict[type, Form] = {
     NodeFacts: Form(named=str),
     ClusterFacts: Form(named=str),
     Endpoint: Form(objects=("labels",)),
+    Finding: Form(written=_without_null),
 }
 
 

@@ -9,6 +9,7 @@ from sixproof.calico.bgp import audit as bgp_audit
 from sixproof.calico.felix import audit as felix_audit
 from sixproof.calico.felix import modes
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.kube.facts.discovery import CALICO_API
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
@@ -81,7 +82,7 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
         if not status.available:
             yield OPERATOR.found(
                 Severity.ERROR,
-                f"TigeraStatus {status.component}",
+                Subject("TigeraStatus", status.component),
                 f"not available: {status.message or 'no reason given'}",
                 "Available",
                 "see kubectl describe tigerastatus",
@@ -93,7 +94,7 @@ def _operator(state: CalicoState) -> Iterator[Finding]:
         if found and found.encapsulation != wanted:
             yield OPERATOR.found(
                 Severity.WARNING,
-                f"IPPool {found.name}",
+                Subject("IPPool", found.name),
                 f"encapsulation {found.encapsulation}",
                 f"{wanted}, as the Installation says",
                 "the operator does not change pools that exist: patch the IPPool",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sixproof.calico.nodes import CalicoNode, Interface
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
 NODE_ADDRESS = FindingType(
@@ -35,7 +36,7 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
 
 def _family(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Finding]:
     chosen = node.address(family)
-    subject = f"node {node.name}"
+    subject = Subject.of_node(node.name)
     method = dict(state.autodetection).get(family, "")
     how = f" (method {method})" if method else ""
     variable = "IP6" if family is Family.IPV6 else "IP"
@@ -79,7 +80,7 @@ def _tunnel(node: CalicoNode, family: Family, state: CalicoState) -> Iterator[Fi
     if by_vxlan and node.tunnel("VXLAN", family) is None:
         yield NODE_TUNNEL.found(
             Severity.ERROR,
-            f"node {node.name}",
+            Subject.of_node(node.name),
             f"no {family} address on its VXLAN device although the pool uses VXLAN",
             "an address of the pool on the tunnel",
             "look at calico-node's log there; pools need the use Tunnel (allowedUses)",
@@ -98,7 +99,7 @@ def _subnets(state: CalicoState) -> Iterator[Finding]:
             if chosen and chosen.network.prefixlen == family.bits:
                 yield NODE_SUBNET.found(
                     Severity.WARNING,
-                    f"node {node.name}",
+                    Subject.of_node(node.name),
                     f"Calico knows {chosen} without its subnet, so that CrossSubnet always tunnels",
                     "the prefix length of the node's subnet",
                     "detect by interface or cidr instead of a fixed address",

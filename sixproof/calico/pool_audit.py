@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sixproof.calico.pools import Pool
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
 POOL_OVERLAP = FindingType(
@@ -61,7 +62,7 @@ def audit(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
         if one.family is other.family and one.cidr.overlaps(other.cidr):
             yield POOL_OVERLAP.found(
                 Severity.ERROR,
-                f"IPPool {one.name}",
+                Subject("IPPool", one.name),
                 f"{one.cidr} overlaps {other.cidr} of IPPool {other.name}",
                 "pools apart from each other",
                 "two pods could get one address; delete one of the pools",
@@ -95,7 +96,7 @@ def _families(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
 
 def _size(pool: Pool, facts: ClusterFacts) -> Iterator[Finding]:
     low, high = _BLOCK_SIZES[pool.family]
-    subject = f"IPPool {pool.name}"
+    subject = Subject("IPPool", pool.name)
     if not low <= pool.block_size <= high or not pool.blocks:
         yield POOL_BLOCK_SIZE.found(
             Severity.ERROR,
@@ -123,7 +124,7 @@ def _encapsulation(pool: Pool) -> Iterator[Finding]:
     if pool.family is Family.IPV6 and pool.encapsulates("IPIP"):
         yield POOL_ENCAPSULATION.found(
             Severity.ERROR,
-            f"IPPool {pool.name}",
+            Subject("IPPool", pool.name),
             f"{pool.encapsulation} for IPv6",
             "VXLAN, or none",
             "Calico's IPIP carries IPv4 alone: set ipipMode Never, vxlanMode Always",
@@ -133,7 +134,7 @@ def _encapsulation(pool: Pool) -> Iterator[Finding]:
 
 def _outside(pool: Pool) -> Iterator[Finding]:
     """How pods appear outside: unique local addresses need NAT, global ones do not."""
-    subject, cidr = f"IPPool {pool.name}", pool.cidr
+    subject, cidr = Subject("IPPool", pool.name), pool.cidr
     if cidr.version != 6 or pool.disabled or "Workload" not in pool.uses:
         return
     local = cidr.subnet_of(_UNIQUE_LOCAL)

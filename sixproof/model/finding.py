@@ -42,7 +42,7 @@ class FindingType:
     def found(
         self,
         severity: Severity,
-        subject: str,
+        subject: str | Subject,
         seen: str,
         wanted: str = "",
         remedy: str = "",
@@ -50,11 +50,12 @@ class FindingType:
         families: Iterable[Family] = (),
         node: str = "",
     ) -> Finding:
-        """A finding of this code."""
+        """A finding of this code; `subject` is an object, or a text where it is not one."""
+        about = subject if isinstance(subject, Subject) else None
         return Finding(
             self.code,
             severity,
-            subject,
+            about.place if about else str(subject),
             seen,
             wanted,
             remedy,
@@ -62,6 +63,7 @@ class FindingType:
             self.source,
             tuple(families),
             node,
+            about,
         )
 
 
@@ -80,7 +82,8 @@ class Finding:
     `code` names the check, `subject` the place (node, pod, object), `seen` what is wrong, `wanted`
     what it should be, `remedy` how to fix it. `title` and `source` are those of its `FindingType`,
     which makes findings. `families` are those whose traffic it may break (none: unknown), `node`
-    the node at which it does ("": at all of them).
+    the node at which it does ("": at all of them). `object` is the subject where that is one
+    object, None where it is a text alone.
     """
 
     code: str
@@ -93,12 +96,13 @@ class Finding:
     source: str = ""
     families: tuple[Family, ...] = ()
     node: str = ""
+    object: Subject | None = None
 
     @property
     def about(self) -> Subject:
-        """Its place as a verdict's subject: `subject` split into kind and name."""
-        kind, _, name = self.subject.rpartition(" ")
-        return Subject(kind, name, self.node or (name if kind == "node" else ""))
+        """Its place as a verdict's subject; a text has no kind."""
+        about = self.object or Subject("", self.subject)
+        return about if about.node else dataclasses.replace(about, node=self.node)
 
     def __str__(self) -> str:
         text = f"{self.subject}: {self.seen}"

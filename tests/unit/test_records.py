@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 from fixtures.run.state import RunState
 from sixproof import records
-from sixproof.errors import RecordError, UsageError
-from sixproof.model import Endpoint
+from sixproof.errors import RecordError, Subject, UsageError
+from sixproof.model import Endpoint, Finding
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, Convergence
@@ -77,6 +78,14 @@ def test_the_state_of_a_run_has_its_form(state: RunState, name: str) -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     assert records.from_json(Endpoint, {"name": "far", "kind": "service"}) == recorded.NOWHERE
+
+
+def test_a_finding_keeps_the_object_that_it_is_about() -> None:
+    pool = Subject("IPPool", "six")
+    found = dataclasses.replace(recorded.FINDING, subject=pool.place, object=pool)
+    value = records.to_json(found)
+    assert value["object"] == {"kind": "IPPool", "name": "six", "node": "", "part": ""}
+    assert records.from_json(Finding, json.loads(json.dumps(value))) == found
 
 
 def test_members_of_a_later_version_are_passed_over() -> None:

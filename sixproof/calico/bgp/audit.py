@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from sixproof.calico.bgp.filters import kept_back
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork, Severity
 
 POOL_ANNOUNCED = FindingType(
@@ -70,7 +71,7 @@ def _filters(state: CalicoState) -> Iterator[Finding]:
                 key = f"exportV{family.version}"
                 yield FILTER.found(
                     Severity.WARNING,
-                    f"BGPPeer {peer.name}",
+                    Subject("BGPPeer", peer.name),
                     f"BGPFilter {by} ({key}) keeps all {family} routes of {' and '.join(names)} "
                     f"from it",
                     f"{family} routes as those of {family.other}",
@@ -92,7 +93,7 @@ def _load_balancer_pools(state: CalicoState) -> Iterator[Finding]:
             continue
         yield POOL_ANNOUNCED.found(
             Severity.ERROR,
-            f"IPPool {pool.name}",
+            Subject("IPPool", pool.name),
             f"no range of serviceLoadBalancerIPs holds {pool.cidr}, so no node announces its "
             f"addresses; announced are {', '.join(map(str, announced))}",
             f"{pool.cidr} in serviceLoadBalancerIPs of BGPConfiguration default",

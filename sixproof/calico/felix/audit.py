@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from sixproof.calico import mtu
 from sixproof.calico.felix.settings import Failsafe, Felix
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.model import Family, Finding, FindingType, Severity
 
 FELIX_IPV6 = FindingType(
@@ -85,7 +86,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
     for own in felix.per_node:
         yield FELIX_NODE.found(
             Severity.NOTE,
-            f"node {own.node}",
+            Subject.of_node(own.node),
             f"FelixConfiguration node.{own.node} overrides the cluster's settings there: "
             + ", ".join(f"{key} {value}" for key, value in own.settings),
             node=own.node,
@@ -93,7 +94,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
         if felix.ipv6 and not own.ipv6 and state.pools_of(Family.IPV6):
             yield FELIX_IPV6.found(
                 Severity.ERROR,
-                f"node {own.node}",
+                Subject.of_node(own.node),
                 f"ipv6Support is off in FelixConfiguration node.{own.node}: no policy is enforced "
                 "for IPv6 there",
                 "ipv6Support: true",
@@ -102,11 +103,11 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
                 node=own.node,
             )
         if own.felix is not None:
-            yield from _unknown_values(own.felix, f"node {own.node}", own.node, beside=felix)
+            yield from _unknown_values(own.felix, Subject.of_node(own.node), own.node, beside=felix)
 
 
 def _unknown_values(
-    felix: Felix, subject: str, node: str = "", *, beside: Felix | None = None
+    felix: Felix, subject: str | Subject, node: str = "", *, beside: Felix | None = None
 ) -> Iterator[Finding]:
     """Values that Felix does not know: it uses its default then. Values that a node shares with the
     settings of the cluster, `beside`, are reported there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sixproof.calico.state import CalicoState
+from sixproof.errors import Subject
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, Severity
 
 WIREGUARD = FindingType(
@@ -60,7 +61,7 @@ def _wireguard(state: CalicoState, facts: ClusterFacts) -> Iterator[Finding]:
             if node.name in ready and lacks_key(state, node.name, family):
                 yield WIREGUARD.found(
                     Severity.ERROR,
-                    f"node {node.name}",
+                    Subject.of_node(node.name),
                     f"it published no WireGuard key for {family}: its packets are in clear text",
                     "the kernel's wireguard module, and a key of each family",
                     "modprobe wireguard there, and look at calico-node's log",

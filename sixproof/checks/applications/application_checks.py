@@ -9,7 +9,7 @@ from sixproof.checks.applications import judging
 from sixproof.checks.applications.asking import Dialling, DialResult
 from sixproof.checks.applications.judging import OF_THE_NETWORK, Judged
 from sixproof.checks.recorder import Recorder
-from sixproof.errors import NotAsked, Subject, VerdictError
+from sixproof.errors import NotAsked, VerdictError
 from sixproof.kube.api import wait
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.allure import steps
@@ -105,5 +105,5 @@ def _verdict(wrong: Sequence[Finding]) -> VerdictError:
     lines = [f"{f.subject} {f.seen} ({f.remedy})" for f in wrong[:SHOWN]]
     if len(wrong) > SHOWN:
         lines.append(f"... and {len(wrong) - SHOWN} more, see the table of applications")
-    subjects = [Subject("Service", f.subject.split(" ")[1]) for f in wrong]
+    subjects = [finding.about for finding in wrong]
     return VerdictError("\n".join([*lines, class_line(classes)]), (), classes, subjects=subjects)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sixproof.checks.applications.asking import DialResult, Way
+from sixproof.errors import Subject
 from sixproof.model import EndpointKind, Family, Finding, FindingType, Outcome, Severity
 from sixproof.reporting.results.application_record import ApplicationRow, Readiness
 from sixproof.workloads.existing import applications
@@ -82,7 +83,7 @@ def _of_service(
     refusing: Iterable[Family],
 ) -> Iterator[Finding]:
     """What objects alone show."""
-    service, subject = application.service, f"Service {application.called}"
+    service, subject = application.service, Subject("Service", application.called)
     pods = [b for b in application.backends if b.endpoint.kind is EndpointKind.POD]
     without = {f: [b for b in pods if b.endpoint.address(f) is None] for f in families}
     lacking = [f for f in service_families if f not in service.families]
@@ -143,7 +144,7 @@ def _of_port(
     families: Sequence[Family],
 ) -> Iterator[Finding]:
     """What connections to one port show, family against family."""
-    about = f"Service {application.called}", _port(port)
+    about = Subject("Service", application.called), _port(port)
     at_pods = [one for one in came if one.dial.way is Way.POD]
     by_pod: defaultdict[str, dict[Family, DialResult]] = defaultdict(dict)
     for one in at_pods:
@@ -171,7 +172,7 @@ def _of_port(
 
 
 def _against_the_other(
-    subject: str, port: str, family: Family, by_pod: Mapping[str, Mapping[Family, DialResult]]
+    subject: Subject, port: str, family: Family, by_pod: Mapping[str, Mapping[Family, DialResult]]
 ) -> Iterator[Finding]:
     """Pods at which this family fails although the other one is accepted, or open."""
     refused: list[DialResult] = []
@@ -221,7 +222,7 @@ def _against_the_other(
 
 
 def _through_the_service(
-    subject: str,
+    subject: Subject,
     port: str,
     family: Family,
     came: Sequence[DialResult],

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
+from sixproof.errors import Subject
 from sixproof.kube.facts.permissions import Permissions
 from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork, Severity
 from sixproof.model.family import IPAddress
@@ -139,7 +140,7 @@ def _nodes(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding]:
             has = ", ".join(map(str, node.addresses)) or "none"
             yield NODE_FAMILY.found(
                 Severity.BLOCKER if everywhere else Severity.ERROR,
-                f"node {node.name}",
+                Subject.of_node(node.name),
                 f"no {family} InternalIP (it has {has})",
                 f"an {family} InternalIP",
                 "start its kubelet with --node-ip=<IPv4>,<IPv6>; on a cloud provider enable the "

@@ -10,6 +10,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from sixproof.errors import Subject
 from sixproof.model import Endpoint, Family, Finding, FindingType, Severity
 from sixproof.probes.dns.judge import Expected, listed
 from sixproof.probes.dns.verdict import (
@@ -149,7 +150,7 @@ def finding(found: Sequence[Replica], service: str) -> Finding | None:
         worst = max(bad, key=lambda replica: len(replica.wrong))
         return DNS_ANSWERS.found(
             severity=Severity.ERROR,
-            subject=f"Service {service}",
+            subject=Subject("Service", service),
             seen=f"{each} is wrong: {worst.where} {worst.fault}",
             remedy="look at what replicas share: the Corefile, and the API server they watch",
         )
@@ -157,7 +158,7 @@ def finding(found: Sequence[Replica], service: str) -> Finding | None:
         names = listed(replica.where for replica in good)
         return DNS_SERVICE.found(
             severity=Severity.ERROR,
-            subject=f"Service {service}",
+            subject=Subject("Service", service),
             seen=f"answers through it are wrong or missing, and each replica is right when asked "
             f"by itself ({names})",
             remedy="look at the way through the service: kube-proxy's rules, a DNS cache on nodes",

@@ -11,7 +11,7 @@ from sixproof.kube.api import json_fields
 from sixproof.kube.runs import ownership
 from sixproof.model import Endpoint, EndpointKind, Family, Finding, FindingType, Flow, Severity
 from sixproof.policy import Direction, Judgement, PolicyRef, Verdict
-from sixproof.workloads.existing.policies import ExistingPolicies, called, listed
+from sixproof.workloads.existing.policies import ExistingPolicies, called, listed, subject
 from sixproof.workloads.probe_pods.ports import ICMP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, flows, itself
 
@@ -100,12 +100,12 @@ def _finding_per_policy(
         others = sum(not _between_pods(c.flow) for c in group)
         everything = any(counts[f] == asked[f] for f in asked)
         refs = list(dict.fromkeys(r for r, _ in own))
-        subject = called(refs[0]) if len(refs) == 1 else called(PolicyRef(kind, "", name, calico))
+        shared = PolicyRef(kind, "", name, calico)
         denied = listed(d.value for d in sorted({d for _, d in own}, key=list(Direction).index))
         where = _where(group, {(r, d) for r, d in own}, topology)
         yield EXISTING_POLICIES.found(
             Severity.ERROR if everything else Severity.WARNING,
-            subject,
+            subject(refs[0] if len(refs) == 1 else shared),
             f"selects the probe pods and denies {denied} of {where}: "
             f"it closes {_share(counts, asked)} between pods and {others} of {beside} between "
             "pods and nodes, which cannot be measured",

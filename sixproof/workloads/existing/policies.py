@@ -10,7 +10,7 @@ import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, Subject
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
@@ -166,8 +166,14 @@ def decided_by(judgement: Judgement) -> str:
 @functools.cache
 def called(ref: PolicyRef) -> str:
     """A policy by kind and name: ``GlobalNetworkPolicy default-deny``."""
+    return subject(ref).place
+
+
+def subject(ref: PolicyRef) -> Subject:
+    """A policy as the subject of a finding; Calico's NetworkPolicy is a kind of its own."""
     api = "Calico " if ref.calico and ref.kind == "NetworkPolicy" else ""
-    return f"{api}{ref.kind} {f'{ref.namespace}/' if ref.namespace else ''}{ref.name}"
+    name = f"{ref.namespace}/{ref.name}" if ref.namespace else ref.name
+    return Subject(f"{api}{ref.kind}", name)
 
 
 def listed(names: Iterable[str]) -> str:

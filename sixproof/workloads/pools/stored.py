@@ -31,7 +31,7 @@ def changes(cluster: Cluster, pools: Sequence[OwnPool]) -> Iterator[Finding]:
         if said:
             yield OWN_POOL.found(
                 Severity.ERROR,
-                pool.subject().place,
+                pool.subject(),
                 said,
                 "a pool that only its run changes",
                 REMEDY,

@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from sixproof.errors import Subject
 from sixproof.model import Finding, Severity, finding, merged_findings
 from sixproof.model.finding import FindingType
 
@@ -39,3 +40,14 @@ def test_a_code_is_declared_once(monkeypatch: pytest.MonkeyPatch) -> None:
         FindingType("a.code", "another")
     assert finding.declared() == (earlier, later)
     assert earlier.found(Severity.NOTE, "node a", "seen").source == "RFC 8200"
+
+
+def test_it_is_about_an_object_or_about_what_a_text_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An object keeps kind and name; of either, `node` says where it does harm."""
+    monkeypatch.setattr(finding, "_DECLARED", {})
+    code = FindingType("a.code", "a")
+    pool = code.found(Severity.NOTE, Subject("IPPool", "six"), "seen", node="w1")
+    assert (pool.subject, pool.about) == ("IPPool six", Subject("IPPool", "six", "w1"))
+    assert code.found(Severity.NOTE, Subject.of_node("w1"), "seen").about == Subject.of_node("w1")
+    text = code.found(Severity.NOTE, "Felix, VXLAN", "seen")
+    assert (text.object, text.about.place) == (None, "Felix, VXLAN")

@@ -36,7 +36,7 @@ TEST = "suites/calico/test_pools.py::t"
 def changed(said: str, pool: str = POOL) -> Finding:
     """The pool is not as it was made."""
     return OWN_POOL.found(
-        Severity.ERROR, f"IPPool {pool}", said, "", "see who writes it", families=[SIX]
+        Severity.ERROR, Subject("IPPool", pool), said, "", "see who writes it", families=[SIX]
     )
 
 
