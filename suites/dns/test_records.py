@@ -53,7 +53,7 @@ def test_an_unknown_name_does_not_exist(
     """
     names = [truth.fqdn("hosts").replace("hosts-", "nobody-"), f"nobody.{truth.fqdn('hosts')}"]
     expected = records.unknown(names, ip_family, "no service and no endpoint has this name")
-    resolution.must_answer("names that nobody has", expected)
+    resolution.must_answer("names that do not exist", expected)
 
 
 @pytest.mark.story("services")
