@@ -23,6 +23,8 @@ from sixproof.model import (
 from sixproof.probes.connect.icmp import icmp_error
 from sixproof.probes.nodes import fib
 
+CONTROL_FAILED = "the server fails its own control"
+"""What a reason begins with where a server could not be reached by itself either."""
 STALL_SHARE = 0.5
 """A silence counts only if the agents' event loops were never late by this share of the wait."""
 
@@ -190,7 +192,7 @@ def _silent(
         own = "the server's own stack refuses this port, the client heard no refusal"
         return FlowVerdict(Outcome.DROPPED, own)
     if server_evidence.control is False and flow.protocol is not Protocol.ICMP:
-        failed = f"the server fails its own control ({server_evidence.control_failure})"
+        failed = f"{CONTROL_FAILED} ({server_evidence.control_failure})"
         return FlowVerdict(Outcome.UNKNOWN, f"{failed}: silence proves nothing")
     seen = "no arrival at the server" if server_evidence.arrived is False else "no answer"
     if flow.protocol is Protocol.ICMP:

@@ -6,7 +6,7 @@ import collections
 from collections.abc import Iterable, Iterator, Sequence
 
 from sixproof.reporting.conclusion.cause import Confidence
-from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
 

@@ -44,7 +44,8 @@ class Case:
     `categories` the classes of failure by which its verdict is filed, `subjects` what its verdict
     or error is about where no cell of a matrix says so, `unproven` the families of which a test
     that ended so proved nothing, where that is known. `unanswered` is the request to the API server
-    of which it broke, with why no answer came; "" where it did not.
+    of which it broke, with why no answer came; "" where it did not. `started` is the time at which
+    it began, UTC in ISO 8601.
     """
 
     nodeid: str
@@ -61,6 +62,7 @@ class Case:
     subjects: tuple[Subject, ...] = ()
     unproven: tuple[Family, ...] = ()
     unanswered: str = ""
+    started: str = ""
 
     @property
     def about_the_network(self) -> bool:

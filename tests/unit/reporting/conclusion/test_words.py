@@ -62,6 +62,33 @@ def test_a_second_fault_hidden_behind_the_first_is_said_to_be_possible() -> None
     assert page.rstrip().endswith(words.HIDDEN)
 
 
+@pytest.mark.parametrize("cause", ["packet-filter", "neighbour", "conntrack"])
+def test_whatever_the_cause_is_a_place_in_which_nothing_worked_may_hide_another(cause: str) -> None:
+    """Judged by what was carried: these causes forbid no flow for certain."""
+    full = {"net/netfilter/nf_conntrack_count": "4096", "net/netfilter/nf_conntrack_max": "4096"}
+    examination = {
+        "packet-filter": _filtered(3),
+        "neighbour": examined({"worker": node("worker", neighbours=DEAD)}),
+        "conntrack": examined({"worker": node("worker", sysctls=full)}),
+    }[cause]
+
+    def dead(flow: Flow) -> Outcome:
+        family = flow.family if cause == "conntrack" else SIX
+        return across(family, "worker")(flow)
+
+    lucky = next(f.observation.flow for m in run(dead).matrices for f in m.disagreements())
+    (one,) = conclude(run(dead, examination)).every
+    assert one.causes[0].code == cause
+    assert not one.alone
+
+    def one_passes(flow: Flow) -> Outcome:
+        return Outcome.ALLOWED if flow == lucky else dead(flow)
+
+    (one,) = conclude(run(one_passes, examination)).every
+    assert one.causes[0].code == cause
+    assert one.alone
+
+
 def test_nothing_hides_where_something_came_through() -> None:
     """One flow that cannot work as long as the cause holds did: it came and went."""
     lucky = next(

@@ -1,0 +1,136 @@
+"""A conclusion: one cause with what it explains, or one place whose cause is not known."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from sixproof.reporting.conclusion import known_faults
+from sixproof.reporting.conclusion.cause import Cause, Confidence
+from sixproof.reporting.diagnosis.category import LEAD, Category
+from sixproof.reporting.diagnosis.faults import FailingPlace
+from sixproof.reporting.matrix.grid import CellState
+from sixproof.reporting.results.test_record import Case, CaseOutcome
+
+HOW_SURE = {
+    Confidence.SHOWN: "",
+    Confidence.FITS: "likely cause: ",
+    Confidence.SIGN: "possible cause: ",
+}
+"""What a first line begins with where the facts do not show that it is the cause."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Conclusion:
+    """One cause with what it explains, or one place whose cause is not known.
+
+    `causes` has the cause first and then its signs, causes that lie behind the same failures; none
+    where the facts do not suffice: then `fits` are causes that would fit and what tells them apart.
+    `faults` are what it explains, `moved` are counters that rose where it lies. `alone` says
+    whether something worked there: else another cause there would not have been seen. Without cause
+    and faults it is what tests said themselves, those of `cases`, whose evidence is no matrix.
+    `since` says when a test saw it first, and when one found the same place right before.
+    """
+
+    causes: tuple[Cause, ...]
+    faults: tuple[FailingPlace, ...]
+    fits: tuple[str, ...] = ()
+    alone: bool = True
+    cases: tuple[Case, ...] = ()
+    moved: str = ""
+    since: str = ""
+
+    @property
+    def known(self) -> bool:
+        """Whether the cause is named."""
+        return bool(self.causes)
+
+    @property
+    def measured(self) -> bool:
+        """Whether it is about the network, and not about what could not be measured."""
+        failed = any(case.outcome is CaseOutcome.FAILED for case in self.cases)
+        return failed or any(fault.measured for fault in self.faults)
+
+    @property
+    def leaks(self) -> bool:
+        """Whether something was carried that a policy must deny."""
+        return any(fault.pattern.state is CellState.LEAK for fault in self.faults)
+
+    @property
+    def headline(self) -> str:
+        """The first line: the cause in a sentence and what to do, else the place. What is not as
+        safe as its owner thinks is said first, then how sure it is where it is not shown."""
+        lead = f"{Category.LEAK}: " if self.leaks else ""
+        if not self.causes:
+            place = self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
+            return lead + place
+        cause = self.causes[0]
+        remedy = f" {cause.remedy}." if cause.remedy else ""
+        how_sure = HOW_SURE[self.confidence]
+        how_sure = how_sure[:1].upper() + how_sure[1:] if not lead else how_sure
+        return f"{lead}{how_sure}{cause.sentence}.{remedy}"
+
+    @property
+    def confidence(self) -> Confidence:
+        """How sure it is: what only tests said themselves is as they say."""
+        return self.causes[0].confidence if self.known and self.faults else Confidence.SHOWN
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """What shows it: the facts of the cause, and the signs beside it."""
+        if not self.causes:
+            return self.faults[0].contrasts if self.faults else ()
+        signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
+        moved = (self.moved,) if self.moved else ()
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs)))
+
+    @property
+    def resembles(self) -> tuple[str, ...]:
+        """Faults that others have reported and that the cause looks like."""
+        return tuple(str(fault) for cause in self.causes[:1] for fault in known_faults.known(cause))
+
+    @property
+    def tests(self) -> frozenset[str]:
+        """The tests that show it, by node id."""
+        shown = {m.test for fault in self.faults for m in fault.shown_by}
+        return frozenset(shown | {case.nodeid for case in self.cases})
+
+
+@dataclasses.dataclass(frozen=True)
+class Conclusions:
+    """All of a run, the one that explains most first, what was not measured last.
+
+    `found` are the faults by place, as the diagnosis has them, `problems` what could not be read.
+    """
+
+    every: tuple[Conclusion, ...]
+    found: tuple[FailingPlace, ...]
+    problems: tuple[str, ...] = ()
+
+    @property
+    def lead(self) -> bool:
+        """Whether a report begins with them: something was measured that is wrong. What is not
+        proven comes first where nothing is."""
+        return any(conclusion.measured for conclusion in self.every)
+
+    @property
+    def unexplained(self) -> int:
+        """How many tests none of the causes explains; 0 where none is known at all."""
+        explained = {test for one in self.every if one.known for test in one.tests}
+        left = {test for one in self.every for test in one.tests} - explained
+        return len(left) if explained else 0
+
+    def __bool__(self) -> bool:
+        return bool(self.every)
+
+
+def own_words(case: Case) -> str:
+    """What a failed test said itself: its first line, without the class at its end."""
+    lines = [line.strip() for line in case.message.splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(LEAD)]
+    return f"{said[0]} {said[1]}" if len(said) > 1 and said[0].endswith(":") else (said or [""])[0]
+
+
+def ranked(causes: Iterable[Cause]) -> list[Cause]:
+    """The causes, the surest first; no more than a reader follows."""
+    return sorted(causes, key=lambda cause: -cause.confidence)[:4]
