@@ -39,8 +39,8 @@ IDLE = 2.0
 """Load of each processor below which a machine is quiet enough for these limits."""
 RECOVERY = 120.0
 """Seconds in which what a fault made restart must be ready again."""
-LONGEST = 280
-"""Characters of a first line: two lines of a wide terminal."""
+LONGEST = 200
+"""Characters of a first line: two lines of a terminal. What to do follows it on its own."""
 BEDS = (variant.DEFAULT, variant.TWIN)
 """The beds of xdist's workers."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
@@ -271,17 +271,18 @@ def assert_quick_facts(suite_run: SuiteRun) -> None:
 def assert_first_line(
     suite_run: SuiteRun, *words: str, families: Iterable[Family] = (), others: int = 0
 ) -> None:
-    """The first line of the conclusion has these words and is at most two lines long; terminal and
-    overview show it; no family but these is called broken, and both or neither of two. What was
-    measured to be wrong is reported in one conclusion, plus `others` where one cannot hold it."""
+    """The first line of the conclusion and what to do have these words, and the first line is at
+    most two lines long; terminal and overview show both; no family but these is called
+    broken, and both or neither of two. What was measured to be wrong is reported in one conclusion,
+    plus `others` where one cannot hold it."""
     concluded = conclude(suite_run.results)
-    recorder.CURRENT.expect(words, concluded.every[0].headline if concluded.every else "")
+    recorder.CURRENT.expect(words, concluded.every[0].first_screen if concluded.every else "")
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline
     headlines = [one.headline for one in concluded.every if one.measured]
     assert len(headlines) <= 1 + others, "\n".join(headlines)
     for word in words:
-        assert word in first, f"{first}\n{suite_run.output[-6000:]}"
+        assert word in concluded.every[0].first_screen, f"{first}\n{suite_run.output[-6000:]}"
     assert len(first) <= LONGEST, first
     broken = {v.family for v in verdicts(suite_run.results) if v.accused}
     assert broken <= set(families), suite_run.output[-6000:]
@@ -289,7 +290,8 @@ def assert_first_line(
     sign = "!" if concluded.every[0].measured else "?"
     line = next(x for x in suite_run.output.splitlines() if x.startswith(f"  {sign} "))
     assert first.startswith(line.removeprefix(f"  {sign} ").strip())
-    assert str(escape(first)) in suite_run.overview, "the overview does not have the first line"
+    for line in (first, concluded.every[0].remedy):
+        assert str(escape(line)) in suite_run.overview, f"the overview does not have: {line}"
 
 
 def assert_green(suite_run: SuiteRun) -> None:

@@ -204,12 +204,12 @@ def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
     the first such one are left."""
     taken = _is_taken(value, bad.flaw)
     seen = bad.reason
-    if taken:
-        seen += ": the API up to 1.35 takes it, and it is read so"
     misread = taken and has_padded_octets(text)
     excepted = ".except" in bad.path
+    if taken and not misread:
+        seen += ": the API up to 1.35 takes it, and it is read so"
     if misread:
-        seen += ", but Calico cannot read it and then "
+        seen += ": Calico cannot read it and then "
         seen += "ignores it and later exceptions" if excepted else "allows every address"
     return FLAWS[bad.flaw].found(
         severity=Severity.WARNING if taken and not misread else Severity.ERROR,

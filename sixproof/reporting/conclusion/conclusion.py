@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import textwrap
 from collections.abc import Iterable
 
 from sixproof.reporting.conclusion import known_faults
@@ -12,6 +13,8 @@ from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
+TWO_LINES = 178
+"""Characters of a place's first line: two lines of a terminal, which break between words."""
 HOW_SURE = {
     Confidence.SHOWN: "",
     Confidence.FITS: "likely cause: ",
@@ -58,17 +61,31 @@ class Conclusion:
 
     @property
     def headline(self) -> str:
-        """The first line: the cause in a sentence and what to do, else the place. What is not as
-        safe as its owner thinks is said first, then how sure it is where it is not shown."""
+        """The first line: the cause in a sentence, else the place. What is not as safe as its owner
+        thinks is said first, then how sure it is where it is not shown."""
         lead = f"{Category.LEAK}: " if self.leaks else ""
         if not self.causes:
-            place = self.faults[0].pattern.fact if self.faults else own_words(self.cases[0])
-            return lead + place
-        cause = self.causes[0]
-        remedy = f" {cause.remedy}." if cause.remedy else ""
+            return lead + self._place(TWO_LINES - len(lead))
         how_sure = HOW_SURE[self.confidence]
         how_sure = how_sure[:1].upper() + how_sure[1:] if not lead else how_sure
-        return f"{lead}{how_sure}{cause.sentence}.{remedy}"
+        return f"{lead}{how_sure}{self.causes[0].sentence}."
+
+    def _place(self, at_most: int) -> str:
+        """The place of what has no known cause, or what the tests said."""
+        if self.faults:
+            return self.faults[0].pattern.said(at_most)
+        return textwrap.shorten(own_words(self.cases[0]), at_most, placeholder=" ...")
+
+    @property
+    def remedy(self) -> str:
+        """What to do, "" where it is not known: it follows the first line."""
+        remedy = self.causes[0].remedy if self.causes else ""
+        return f"{remedy}." if remedy else ""
+
+    @property
+    def first_screen(self) -> str:
+        """The first line and what to do."""
+        return f"{self.headline} {self.remedy}".strip()
 
     @property
     def confidence(self) -> Confidence:

@@ -16,6 +16,9 @@ FACTS = 2
 
 HIDDEN = "no flow on this path worked: it may hide a second fault there; run again once it is gone"
 
+TWO_LINES = 150
+"""Characters of what a cause explains: two lines beside its label, which break between words."""
+
 ONCE = "what several of them found is counted once"
 
 DOUBTS = {
@@ -31,15 +34,22 @@ def doubt(conclusion: Conclusion) -> str:
     return DOUBTS[conclusion.confidence]
 
 
+def to_do(conclusion: Conclusion) -> tuple[str, ...]:
+    """What to do, which follows the first line, and the commands that this needs."""
+    commands = next((cause.do for cause in conclusion.causes), ())
+    return tuple(filter(None, (conclusion.remedy, *commands)))
+
+
 def remarks(conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
-    """What is said of a cause before what it explains, a label and a line each: what shows it, how
-    to see it again, what the remedy needs, and which faults that others reported it looks like."""
-    see, do = next(((cause.see, cause.do) for cause in conclusion.causes), ((), ()))
+    """What is said of a cause before what it explains, a label and a line each: what shows it, when
+    a test saw it first, how to see it again, and which faults that others reported it looks like.
+    Of a place whose cause is not known: what works beside it, and what would fit."""
     labelled = (
-        ("shown by", conclusion.evidence),
-        ("to see it", see),
-        ("to do it", do),
+        ("shown by" if conclusion.known else "contrast", conclusion.evidence),
+        ("since", (conclusion.since,) if conclusion.since else ()),
+        ("to see it", next((cause.see for cause in conclusion.causes), ())),
         ("resembles", conclusion.resembles),
+        ("fits", conclusion.fits),
     )
     return tuple((label, line) for label, lines in labelled for line in lines)
 
@@ -51,7 +61,7 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     tests = len(conclusion.tests)
     once = f" ({ONCE})" if tests > 1 and conclusion.faults else ""
     lead = f"{_counted(tests, 'test')}{once}"
-    facts = [fault.pattern.fact for fault in conclusion.faults[:FACTS]]
+    facts = [fault.pattern.said(TWO_LINES) for fault in conclusion.faults[:FACTS]]
     if rest := conclusion.faults[FACTS:]:
         more = " and ".join(_results(rest))
         facts.append(f"{more} in {_counted(len(rest), 'other place')}")
@@ -85,9 +95,10 @@ def left(conclusions: Conclusions) -> str:
 
 
 def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
-    """What a report begins with, in its order: the first line of each conclusion and what these
-    leave, and the sentences about what could not be proven."""
-    concluded = (*(one.headline for one in conclusions.every), *filter(None, (left(conclusions),)))
+    """What a report begins with, in its order: of each conclusion the first line and what to do,
+    what these leave, and the sentences about what could not be proven."""
+    said = ("\n".join((one.headline, *to_do(one)[:1])) for one in conclusions.every)
+    concluded = (*said, *filter(None, (left(conclusions),)))
     return (*concluded, *unproven) if conclusions.lead else (*unproven, *concluded)
 
 

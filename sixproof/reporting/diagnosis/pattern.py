@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from sixproof.errors import brief
 from sixproof.model import Disagreement, Family, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.category import Category, broken_family, one_family
 from sixproof.reporting.diagnosis.scope import Scope
@@ -26,6 +27,24 @@ _NAMED = {
     Outcome.TOO_BIG: Category.MTU,
     Outcome.REJECTED: Category.OVER_BLOCK,
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class _Room:
+    """What a sentence has room for: ports, questions and senders that it names, characters of a
+    reason."""
+
+    ports: int = 1000
+    questions: int = _QUESTIONS
+    senders: int = _SENDERS
+    reason: int = 10_000
+
+
+_SOME = _Room(ports=2, questions=1, senders=1)
+_LEAST = 40
+"""Characters of a reason below which it says nothing."""
+_QUOTED = 5
+"""Characters that stand around a reason."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,24 +105,41 @@ class Pattern:
     @property
     def fact(self) -> str:
         """The sentence without what works beside it."""
+        return self._fact(_Room())
+
+    def said(self, at_most: int) -> str:
+        """The same in at most so many characters, as far as it can be cut: of many ports,
+        questions and senders the first ones, and then of a reason its ends, or nothing."""
+        for room in (_Room(), _SOME):
+            if len(said := self._fact(room)) <= at_most:
+                return said
+        bare = self._fact(dataclasses.replace(_SOME, reason=0))
+        least = _LEAST if self.state is CellState.UNKNOWN else -_QUOTED
+        spare = at_most - len(bare) + least
+        said = self._fact(dataclasses.replace(_SOME, reason=spare)) if spare >= _LEAST else bare
+        return said if len(said) <= at_most else bare
+
+    def _fact(self, room: _Room) -> str:
         if self.state is CellState.UNKNOWN:
             reason = self.cells[0].observation.reason or "no reason was given"
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
             return (
-                f"{lead} could not be measured, {self.where}: {reason}{worst} "
+                f"{lead} could not be measured, {self.where}: "
+                f"{brief(reason, max(room.reason, _LEAST))}{worst} "
                 f"(this says nothing about the network)"
             )
         if self.scope is None:
             return (
                 f"{len(self.cells)} of {self.total} {said_families(self.families)} {self.kind} "
-                f"{self._must(always=True)}{self._verb()} in no common place ({self.where})"
+                f"{self._must(always=True)}{self._verb(room)} in no common place ({self.where})"
             )
         whole = len(self.cells) == self.total
         many = "all" if whole else "nearly all"
-        said = [many, said_families(self.families), *self._asked(), self.where]
-        counted = f"{len(self.cells)} of {self.total}{self._counted}{self._because()}"
-        return f"{' '.join(filter(None, said))} {self._must()}{self._verb()} ({counted})"
+        said = [many, said_families(self.families), *self._asked(room), self.where]
+        because = self._because() if room.reason == _Room().reason else ""
+        counted = f"{len(self.cells)} of {self.total}{self._counted}{because}"
+        return f"{' '.join(filter(None, said))} {self._must()}{self._verb(room)} ({counted})"
 
     @property
     def _cells(self) -> str:
@@ -113,12 +149,12 @@ class Pattern:
     def _counted(self) -> str:
         return " cells" if self.kind is MatrixKind.FLOWS else ""
 
-    def _asked(self) -> tuple[str, ...]:
+    def _asked(self, room: _Room) -> tuple[str, ...]:
         """What the cells are, by their ports or by what they ask."""
         if self.kind is MatrixKind.FLOWS:
-            return said_list(self.port_specs), self.kind.value
+            return said_some(self.port_specs, room.ports), self.kind.value
         named = said_some(
-            said_questions(d.observation.flow.question for d in self.cells), _QUESTIONS
+            said_questions(d.observation.flow.question for d in self.cells), room.questions
         )
         return self.kind.value, f"({named})" if named else ""
 
@@ -135,29 +171,36 @@ class Pattern:
             return ""
         return f"; {reasons.pop()}"
 
-    def _why(self) -> str:
+    def _why(self, room: _Room) -> str:
         """The one reason of all cells, else the ICMP errors among them."""
         reasons = {d.observation.reason for d in self.cells}
         if len(reasons) == 1:
-            return f' ("{min(reasons)}")' if reasons != {""} else ""
-        sent = _met(self.cells)
-        return f" ({sent})" if sent and len(self.outcomes) == 1 else ""
+            quoted = brief(min(reasons), max(room.reason, 1))
+            return f' ("{quoted}")' if reasons != {""} and room.reason else ""
+        sent = _met(self.cells, room.senders)
+        return f" ({brief(sent, room.reason)})" if sent and self._alike and room.reason else ""
 
-    def _found(self, outcome: Outcome) -> str:
+    @property
+    def _alike(self) -> bool:
+        return len(self.outcomes) == 1
+
+    def _found(self, outcome: Outcome, room: _Room) -> str:
         """Why cells of one outcome of several came to it, where an error says more than silence."""
+        if not room.reason:
+            return ""
         cells = [d for d in self.cells if d.observation.outcome is outcome]
-        if sent := _met(cells):
+        if sent := _met(cells, room.senders):
             return f" ({sent})"
         reasons = {d.observation.reason for d in cells}
         silent = outcome in (Outcome.DROPPED, Outcome.REPLY_LOST)
         return "" if silent or len(reasons) > 1 or reasons == {""} else f" ({min(reasons)})"
 
-    def _verb(self) -> str:
+    def _verb(self, room: _Room) -> str:
         seen = self.outcomes
-        why = self._why()
+        why = self._why(room)
         if len(seen) > 1:
             parts = ", ".join(
-                f"{n} {o}{'' if why else self._found(o)}" for o, n in seen.most_common()
+                f"{n} {o}{'' if why else self._found(o, room)}" for o, n in seen.most_common()
             )
             return f"fail: {parts}{why}"
         (outcome,) = seen
@@ -185,32 +228,33 @@ def scattered_together(patterns: Sequence[Pattern]) -> Pattern:
     )
 
 
-def _met(cells: Sequence[Disagreement]) -> str:
+def _met(cells: Sequence[Disagreement], senders: int) -> str:
     """The errors that clients of cells of one outcome met, "" where none came by ICMP: of refusals
-    by protocol, since TCP is refused by a reset, too; of others how many met one, if not all."""
+    by protocol, since TCP is refused by a reset, too; of others how many met one, if not all. Of
+    many `senders` so many are named."""
     told = [c for c in cells if c.observation.icmp is not None]
     if not told or len(told) == len(cells):
-        return _sent(told)
+        return _sent(told, senders)
     if any(c.observation.outcome is not Outcome.REFUSED for c in cells):
-        return f"{len(told)} of them: {_sent(told)}"
+        return f"{len(told)} of them: {_sent(told, senders)}"
     said: dict[str, None] = {}
     for cell in sorted(cells, key=lambda c: c.observation.flow.protocol.value):
         protocol = cell.observation.flow.protocol
         mine = [c for c in told if c.observation.flow.protocol is protocol]
-        met = _sent(mine) if cell.observation.icmp is not None else "connection refused"
+        met = _sent(mine, senders) if cell.observation.icmp is not None else "connection refused"
         said.setdefault(f"{protocol.value}: {met}")
     return "; ".join(said)
 
 
-def _sent(cells: Iterable[Disagreement]) -> str:
+def _sent(cells: Iterable[Disagreement], most: int) -> str:
     """The ICMP errors that clients received, each with its senders."""
     senders: dict[str, dict[str, None]] = {}
     for error in (c.observation.icmp for c in cells):
         if error is not None:
             senders.setdefault(error.name, {})[error.sender or "an unknown sender"] = None
     return "; ".join(
-        f"{name}, from {', '.join(list(those)[:_SENDERS])}"
-        + (f" and {len(those) - _SENDERS} more" if len(those) > _SENDERS else "")
+        f"{name}, from {', '.join(list(those)[:most])}"
+        + (f" and {len(those) - most} more" if len(those) > most else "")
         for name, those in senders.items()
     )
 

@@ -63,6 +63,7 @@ def overview(
         doubt=words.doubt,
         explains=words.explains,
         remarks=words.remarks,
+        to_do=words.to_do,
         left=words.left(concluded),
         problems=concluded.problems,
         hidden=words.HIDDEN,

@@ -111,26 +111,29 @@ def _conclusions(concluded: Conclusions, width: int) -> Iterator[Text]:
 
 
 def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
-    """The cause and what to do, how sure it is, what shows it, and what it explains."""
+    """The cause, what to do, how sure it is, what shows it, and what it explains; of what has no
+    known cause the place."""
     tone = Tone.BAD if conclusion.measured else Tone.UNSURE
     sign = "!" if conclusion.measured else "?"
-    if not conclusion.known:
-        said = conclusion.faults[0].sentence if conclusion.faults else conclusion.headline
-        yield from _paragraph(Text(f"  {sign} ", tone), said, width)
-        for case in conclusion.cases[:CASES]:
-            yield from _paragraph(Text("      test      ", Tone.QUIET), case.name, width)
-        for fit in conclusion.fits:
-            yield from _paragraph(Text("      fits      ", Tone.QUIET), fit, width)
-        return
     yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
-    if doubt := words.doubt(conclusion):
-        yield from _paragraph(Text("      how sure  ", Tone.QUIET), doubt, width)
-    for label, line in words.remarks(conclusion):
+    for label, line in _said(conclusion):
         yield from _paragraph(Text(f"      {label:<9} ", Tone.QUIET), line, width)
-    for line in words.explains(conclusion):
-        yield from _paragraph(Text("      explains  ", Tone.QUIET), line, width)
+
+
+def _said(conclusion: Conclusion) -> Iterator[tuple[str, str]]:
+    """What is below a first line: labels and lines."""
+    yield from (("do it", line) for line in words.to_do(conclusion))
+    if doubt := words.doubt(conclusion):
+        yield "how sure", doubt
+    yield from words.remarks(conclusion)
+    if conclusion.known:
+        yield from (("explains", line) for line in words.explains(conclusion))
+    elif conclusion.faults:
+        yield "seen in", conclusion.faults[0].where_seen.removeprefix("seen in ")
+    else:
+        yield from (("test", case.name) for case in conclusion.cases[:CASES])
     if not conclusion.alone:
-        yield from _paragraph(Text("      note      ", Tone.QUIET), words.HIDDEN, width)
+        yield "note", words.HIDDEN
 
 
 def _applications(results: Results, width: int) -> Iterator[Text]:

@@ -54,7 +54,7 @@ class Recorder:
                 passed=sum(case.outcome is CaseOutcome.PASSED for case in results.cases),
                 red=tuple(case.nodeid for case in results.cases if case.outcome.bad),
                 unproven=tuple(case.nodeid for case in unproven),
-                first_line=concluded[0].headline if concluded else "",
+                first_line=concluded[0].first_screen if concluded else "",
                 seconds=seconds,
                 detected=None if DISTRIBUTED in suites else _detected(results),
                 cluster=_cluster(results.environment),

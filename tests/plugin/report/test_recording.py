@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -54,6 +55,14 @@ def test_a_test_that_broke_of_an_unanswered_request_says_so(
         case = recorded(error, when)
         assert case.outcome is CaseOutcome.BROKEN
         assert case.unanswered == unanswered
+
+
+def test_a_test_began_when_its_first_phase_did() -> None:
+    """UTC in ISO 8601, with milliseconds, as long as it is not known yet."""
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    case = recorded(SILENT, "setup")
+    assert case.started.endswith("Z")
+    assert before <= datetime.fromisoformat(case.started) <= datetime.now(UTC)
 
 
 def test_a_verdict_is_no_unanswered_request() -> None:

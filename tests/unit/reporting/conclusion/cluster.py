@@ -36,7 +36,7 @@ RULES = [
     for family in Family
     for priority, table in ((0, 255), (32766, 254))
 ]
-LONGEST = 280
+LONGEST = 200
 """Characters of a first line: two lines of a terminal."""
 HEALTHY = [HealthSeen(asked, 200, "ok") for asked in reader.HEALTH]
 
@@ -195,7 +195,7 @@ def first(rule: Rule, examination: Examination) -> str:
     """Its first line, of one conclusion only."""
     (one,) = concluded(rule, examination).every
     assert one.known, one.headline
-    return one.headline
+    return one.first_screen
 
 
 def across(family: Family, *names: str) -> Rule:

@@ -227,8 +227,10 @@ def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failur
     assert not conclude(results).every[0].known
     reading = FailureReading(results.matrices[0].test, [NodeReading("worker", then)])
     (one,) = conclude(dataclasses.replace(results, failures=(reading,))).every
-    assert one.headline.startswith("node worker: IPv6 packets to pods of worker2 end in the ")
-    assert "and 2 more such (new since the run began). Remove them, and find who" in one.headline
+    assert one.first_screen.startswith("node worker: IPv6 packets to pods of worker2 end in the ")
+    assert (
+        "and 2 more such (new since the run began). Remove them, and find who" in one.first_screen
+    )
     lost = [f"{pod.address(SIX)}/128" for pod in pods() if pod.node == "worker2"]
     (cause,) = one.causes
     assert cause.do == tuple(f"ip -6 route del blackhole {prefix}" for prefix in lost)
@@ -237,7 +239,7 @@ def test_a_route_that_is_gone_at_the_end_is_named_by_what_was_read_at_the_failur
     still = examined({"worker": then})
     (known,) = conclude(dataclasses.replace(results, examination=still)).every
     both = dataclasses.replace(results, examination=still, failures=(reading,))
-    assert [o.headline for o in conclude(both).every] == [known.headline]
+    assert [o.first_screen for o in conclude(both).every] == [known.first_screen]
 
 
 def test_of_many_refused_routes_three_are_named() -> None:
@@ -490,8 +492,8 @@ def test_a_jump_that_is_missing_on_the_only_node_that_was_read() -> None:
 def test_jumps_that_a_family_has_nowhere_are_a_setting() -> None:
     """Felix does not serve IPv6 at all: one cause, not one a node."""
     (one,) = _leaking(NODES).every
-    assert one.headline.startswith("Policy leak: every node: IPv6 packets skip Calico's rules")
-    assert "ipv6Support" in one.headline
+    assert one.first_screen.startswith("Policy leak: every node: IPv6 packets skip Calico's rules")
+    assert "ipv6Support" in one.first_screen
 
 
 def _leaking(nodes: Sequence[str]) -> Conclusions:
@@ -523,13 +525,13 @@ def test_a_proxy_that_stands_still_is_no_matter_of_a_family() -> None:
     sick = node("worker", health=[silent])
     concluding = concluded(rule, examined({"worker": sick}), (*pods()[1:], service))
     (one,) = concluding.every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "node worker: kube-proxy does not follow what the API server says of services, over IPv4 "
         "and IPv6 alike"
     )
     assert "1 of 1 service dialled there failed, over IPv4 and IPv6 alike" in one.evidence
     assert "its health port 10256/healthz gives no answer within 2 s" in one.evidence
-    assert "then restart kube-proxy-worker" in one.headline
+    assert "then restart kube-proxy-worker" in one.first_screen
 
 
 def test_a_pod_without_its_address_is_the_cause() -> None:
@@ -646,7 +648,7 @@ def _died(filters: dict[str, tuple[FilterSeen, FilterSeen]] | None = None) -> Co
 def test_a_hop_limit_is_named_with_the_node_that_said_so() -> None:
     """Rule "hop-limit": the sender's address is one of a node's."""
     one = _died()
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "node worker: IPv6 packets exceed their hop limit on the way: 2001:db8::2 (worker) sent "
         "Time Exceeded. Look for what lowers it there (packet filter rules that set it, net.ipv6."
     )
@@ -669,9 +671,9 @@ def test_a_rule_that_lowers_the_hop_limit_is_named(changes: str, match: str, nam
     read = (packet_filter(rule), packet_filter(rule))
     one = _died({"worker": read})
     phrase = "hop limit on the way: a packet filter rule sets the hop limit"
-    assert (phrase in one.headline) is named
-    assert ("remove it (nft delete rule inet x input handle 7)" in one.headline) is named
-    assert phrase not in _died({"worker2": read}).headline
+    assert (phrase in one.first_screen) is named
+    assert ("remove it (nft delete rule inet x input handle 7)" in one.first_screen) is named
+    assert phrase not in _died({"worker2": read}).first_screen
 
 
 def test_many_routers_that_say_so_are_one_line() -> None:
@@ -707,10 +709,12 @@ def test_several_who_say_that_a_hop_limit_was_exceeded_are_counted(family: Famil
     matrix = dataclasses.replace(measured.matrix, cells=cells)
     changed = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
     (one,) = conclude(changed).every
-    assert one.headline.startswith(f"3 routers: {family} packets exceed their hop limit on the way")
-    assert "and 1 more sent Time Exceeded. Look" in one.headline
+    assert one.first_screen.startswith(
+        f"3 routers: {family} packets exceed their hop limit on the way"
+    )
+    assert "and 1 more sent Time Exceeded. Look" in one.first_screen
     limit = "net.ipv6.conf.*.hop_limit" if family is SIX else "net.ipv4.ip_default_ttl"
-    assert limit in one.headline
+    assert limit in one.first_screen
     assert one.evidence[0] == f"{len([o for o in cells.values() if o.icmp])} flows met it"
     assert all(address in one.evidence[1] for address in sent)
 
@@ -735,13 +739,15 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
     by = {"worker": (packet_filter(rule),) * 2}
     read = examined(sick, filters=by)
     (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
-    assert "of eth0 on worker, since table inet x translates them. Find who made" in one.headline
-    assert "remove it (nft delete rule inet x input handle 7)" in one.headline
+    assert (
+        "of eth0 on worker, since table inet x translates them. Find who made" in one.first_screen
+    )
+    assert "remove it (nft delete rule inet x input handle 7)" in one.first_screen
     read = examined(sick)
     (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
-    assert "Find the masquerade rule that takes them" in one.headline
-    assert one.headline.startswith("node worker: IPv6 packets of its pods to a@control-plane")
-    assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.headline
+    assert "Find the masquerade rule that takes them" in one.first_screen
+    assert one.first_screen.startswith("node worker: IPv6 packets of its pods to a@control-plane")
+    assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.first_screen
     assert [c.code for c in one.causes] == ["source-address"], (
         "packets came back: neighbours answered"
     )
@@ -772,11 +778,11 @@ def test_agents_that_were_late_are_no_matter_of_the_network() -> None:
     """Rule "agents-late": the node that is an end of all of them, though other nodes are sources of
     some, the process, how late, and that neither family is spared."""
     (one,) = conclude(_late(_touching("worker"))).every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "node worker: the probe agents (python) there were late by up to 2.5 s, over IPv4 and IPv6 "
         "alike: 360 cells could not be measured, and this says nothing about the network. "
     )
-    assert len(one.headline) <= 280
+    assert len(one.headline) <= 200
     assert not one.measured
 
 
@@ -989,10 +995,10 @@ def test_a_tunnel_that_does_not_know_its_peer(
         results = run(across(SIX, "worker", "worker2"), read)
         (one,) = conclude(dataclasses.replace(results, facts=facts)).every
         assert one.known is bool(said)
-        assert said in one.headline
+        assert said in one.first_screen
         if said:
-            assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.headline
-            assert "See the log of calico-node there" in one.headline
+            assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.first_screen
+            assert "See the log of calico-node there" in one.first_screen
             assert shown in one.evidence[0]
             assert "bridge fdb show dev" in one.causes[0].see[0]
             assert "bridge" not in " ".join(one.evidence)
@@ -1076,7 +1082,7 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
         subjects=(Subject.of_node("worker", TUNNELS[SIX]),),
     )
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 bytes when the run began), on the "
         "other nodes it has 1450 bytes. Set it to 1450 bytes ("
     )
@@ -1170,7 +1176,7 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     (one,) = conclude(
         dataclasses.replace(results, cases=(*results.cases, *cases), examination=examination)
     ).every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "Likely cause: node worker: eth0 has MTU 9000 bytes, on the other nodes it has 1500 bytes; "
         "it carries IPv4 and IPv6 (already before the run). Set it to 1500 bytes ("
     )
@@ -1178,7 +1184,7 @@ def test_a_link_under_the_tunnels_comes_before_the_tunnels_that_took_it_over() -
     (alone,) = conclude(
         Results(RUN, cases=tuple(cases), facts=FACTS, examination=examination)
     ).every
-    assert one.headline == f"Likely cause: {alone.headline}"
+    assert one.first_screen == f"Likely cause: {alone.first_screen}"
 
 
 def test_a_node_is_not_odd_because_another_one_is() -> None:
@@ -1204,7 +1210,7 @@ def test_of_two_nodes_that_differ_the_one_that_changed_is_odd() -> None:
         ).every
         return one
 
-    line = conclusion_with().headline
+    line = conclusion_with().first_screen
     assert line.startswith(
         f"Likely cause: node worker: {TUNNELS[SIX]} has MTU 9000 bytes (1450 bytes when the run"
     )

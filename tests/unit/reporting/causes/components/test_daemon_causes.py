@@ -53,7 +53,9 @@ def test_services_that_failed_are_counted() -> None:
     results = run(losing("new"), READ, ends)
     assert counted(results) == ["1 of 2 services dialled there failed"]
     (one,) = conclude(results).every
-    assert one.headline.startswith(f"node worker: {SAID} (new since the run began). See its log")
+    assert one.first_screen.startswith(
+        f"node worker: {SAID} (new since the run began). See its log"
+    )
     assert counted(run(works, READ, ends)) == []
 
 

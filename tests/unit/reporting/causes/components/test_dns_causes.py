@@ -37,9 +37,9 @@ def test_a_replica_that_lost_its_watch_is_named() -> None:
         return DnsOutcome.NXDOMAIN if new else None
 
     (one,) = concluded(stale).every
-    assert one.headline.startswith("DNS replica coredns-x on node worker2: it answers NXDOMAIN")
-    assert "over IPv4 and IPv6 alike" in one.headline
-    assert "kubectl -n kube-system delete pod coredns-x" in one.headline
+    assert one.first_screen.startswith("DNS replica coredns-x on node worker2: it answers NXDOMAIN")
+    assert "over IPv4 and IPv6 alike" in one.first_screen
+    assert "kubectl -n kube-system delete pod coredns-x" in one.first_screen
     assert "coredns-y on worker is right when asked the same" in one.evidence
     assert one.resembles[0].startswith("coredns/coredns 3587 and coredns/coredns 3879:")
 

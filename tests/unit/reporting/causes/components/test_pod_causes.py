@@ -131,7 +131,7 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     (one,) = conclude(dataclasses.replace(results, cases=(failed,))).every
     assert one.known is known
     if known:
-        assert one.headline == (
+        assert one.first_screen == (
             f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430 bytes. Recreate "
             "the pod, and see whether it has that MTU again (its CNI plugin's setting)."
         )
@@ -169,12 +169,12 @@ def not_measured_at_the_victim(flow: Flow) -> Outcome:
 def test_a_pod_whose_agent_stands_still_is_no_fault_of_the_network() -> None:
     """A4: pod, process, both families; what the kernel answered meanwhile is evidence."""
     (one,) = concluded(not_measured_at_the_victim, examined(inside=[SILENT])).every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "pod a@worker: its agent (python) does not answer, over IPv4 and IPv6 alike: 120 cells "
         "could not be measured, and this says nothing about the network. "
     )
-    assert " on worker" in one.headline
-    assert len(one.headline) <= 280
+    assert " on worker" in one.first_screen
+    assert len(one.headline) <= 200
     assert not one.measured
     assert one.evidence == (
         "a@worker, at the end of the run: no answer within 8 s",
@@ -309,4 +309,4 @@ def test_agents_of_a_node_that_do_not_answer(
     ends: tuple[Endpoint, ...] = (*pods(), *hosts())
     (one,) = concluded(rule, dataclasses.replace(read, after=silent), ends).every
     assert one.headline.startswith(f"node worker: {said}")
-    assert len(one.headline) <= 280
+    assert len(one.headline) <= 200

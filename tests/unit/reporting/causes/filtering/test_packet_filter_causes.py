@@ -470,8 +470,8 @@ def test_of_a_table_only_the_rules_that_fit_are_named() -> None:
     guilty = dataclasses.replace(drop(9, "IPv6, tcp", chain="forward"), handle=2)
     read = examined(filters=filters(ssh, guilty, rose=4))
     one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
-    assert "dport 22" not in " ".join((one.headline, *one.evidence))
-    assert "remove it (nft delete rule inet x forward handle 2)" in one.headline
+    assert "dport 22" not in " ".join((one.first_screen, *one.evidence))
+    assert "remove it (nft delete rule inet x forward handle 2)" in one.first_screen
 
 
 @pytest.mark.parametrize(
@@ -501,7 +501,7 @@ def test_a_rule_that_did_not_count_comes_behind_one_that_did() -> None:
     after = packet_filter(still, moved)
     read = examined(filters={"worker": (before, after)})
     one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
-    assert "nft delete rule inet x forward" in one.headline
+    assert "nft delete rule inet x forward" in one.first_screen
     assert len(one.causes) == 2
 
 
@@ -601,7 +601,7 @@ def test_a_masquerade_rule_for_others_translates_no_pod(own: bool) -> None:
         (examined(filters=filters(docker)), "See natOutgoing" if own else "Find the masquerade"),
         (unread, "they are not masqueraded there" if own else "the address of eth0 on worker"),
     ):
-        line = only_conclusion(dataclasses.replace(results, examination=read)).headline
+        line = only_conclusion(dataclasses.replace(results, examination=read)).first_screen
         assert said in line
         assert "ip6 nat" not in line
 
@@ -644,12 +644,12 @@ def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> Non
     flows = [flow(HERE, pods()[0], protocol=Protocol.UDP)]
     one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=examination))
     counted = "9 packets while 4 failing flows were sent again"
-    assert (counted in one.headline) is (count == 1)
+    assert (counted in one.first_screen) is (count == 1)
     assert (counted in one.evidence) is (count > 1)
-    assert ("node worker: 2 packet filter rules drop" in one.headline) is (count > 1)
+    assert ("node worker: 2 packet filter rules drop" in one.first_screen) is (count > 1)
     removals = tuple(f"nft delete rule inet x forward handle {7 + n}" for n in range(count))
     assert one.causes[0].do == (removals if count > 1 else ())
-    assert (removals[0] in one.headline) is (count == 1)
+    assert (removals[0] in one.first_screen) is (count == 1)
 
 
 def test_of_many_rules_three_are_named() -> None:

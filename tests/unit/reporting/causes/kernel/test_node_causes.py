@@ -44,7 +44,7 @@ def concluded_with(addresses: list[AddressHeld], **more: object) -> Conclusions:
 def test_an_address_that_was_taken_from_a_node_is_named() -> None:
     """I24: since when, and over which family alone."""
     (one,) = concluded_with(held()[:1]).every
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         f"node {FIRST}: no device has its InternalIP {ADDRESS}: IPv6 packets between {FIRST} and "
         f"other nodes are lost (new since the run began). Add it again (ip -6 address add "
         f"{ADDRESS}/64 dev eth0), and see what took it away."
@@ -67,8 +67,8 @@ def test_an_address_that_was_never_there_is_added_as_on_the_other_nodes(
         {FIRST: sick, "worker": dataclasses.replace(other, addresses=moved)}, before={FIRST: sick}
     )
     (one,) = conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS)).every
-    assert one.headline.startswith(f"Likely cause: node {FIRST}: no device has its InternalIP")
-    assert one.headline.endswith(f"are lost. Add it again (ip -6 address add {said}).")
+    assert one.first_screen.startswith(f"Likely cause: node {FIRST}: no device has its InternalIP")
+    assert one.first_screen.endswith(f"are lost. Add it again (ip -6 address add {said}).")
 
 
 def test_a_tentative_address_is_shown_with_its_flags_and_what_detection_takes() -> None:

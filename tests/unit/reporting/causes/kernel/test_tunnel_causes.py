@@ -34,5 +34,5 @@ def test_the_log_of_who_writes_the_entries_is_recommended(device: str, writer: s
     links = [*sick.links, LinkSeen(device, "vxlan", 1450, True, True, 1, 8472)]
     sick = dataclasses.replace(sick, routes=routes, links=links)
     (one,) = concluded(across(SIX, "worker", "worker2"), examined({"worker": sick})).every
-    assert f"{device} has no neighbour entry for fd00::3" in one.headline
-    assert f"See the log of {writer} there, which writes such entries" in one.headline
+    assert f"{device} has no neighbour entry for fd00::3" in one.first_screen
+    assert f"See the log of {writer} there, which writes such entries" in one.first_screen

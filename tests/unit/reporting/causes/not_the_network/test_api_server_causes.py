@@ -32,15 +32,15 @@ def test_tests_that_broke_of_the_api_server_are_one_conclusion() -> None:
     else is reported by itself, though it speaks of a server."""
     last = dataclasses.replace(LATE, nodeid="suites/a/t.py::d")
     first, other = conclude(results(SILENT, OTHER, LATE, last)).every
-    assert first.headline.startswith(
+    assert first.first_screen.startswith(
         "the API server: it did not answer what 3 tests asked of it: they could not be carried "
         "out, and this says nothing about the network. "
     )
-    assert len(first.headline) <= 280
+    assert len(first.headline) <= 200
     assert first.evidence == (SILENT.message, LATE.message)
     assert first.tests == {SILENT.nodeid, LATE.nodeid, last.nodeid}
     assert not first.measured
-    assert other.headline == OTHER.message
+    assert other.first_screen == OTHER.message
 
 
 def test_one_test_that_broke_of_it_is_one() -> None:
