@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -31,8 +32,28 @@ SUSPECTS = 4
 PATIENCE = 5.0
 """Seconds in which a packet filter is read."""
 
-Readers = Callable[[Sequence[str]], tuple[Endpoint, ...]]
-"""Makes pods that may read the packet filters of these nodes; raises InfrastructureError."""
+SECONDS = 10.0
+"""Seconds for everything at the end of a run; what was not read by then is missing."""
+KEPT = 3.0
+"""Of them, seconds that are kept for what nodes say themselves."""
+LEAST = 0.5
+"""Seconds without which nothing is asked."""
+LATE = f"no time was left of {SECONDS:.0f} s"
+
+Readers = Callable[[Sequence[str], float], tuple[Endpoint, ...]]
+"""Makes pods that may read the packet filters of these nodes, in so many seconds; raises
+InfrastructureError."""
+
+
+class _Deadline:
+    """How many seconds are left of some."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, keep: float = 0.0) -> float:
+        """How many, but for those that are kept; never fewer than none."""
+        return max(0.0, self._end - time.monotonic() - keep)
 
 
 class Examiner:
@@ -54,27 +75,36 @@ class Examiner:
         readers: Readers | None,
         cni_namespace: str = "",
         hurried: Callable[[], bool] = lambda: False,
+        seconds: float = SECONDS,
     ) -> Examination:
         """What they say after the last one, once failing flows were sent again. `readers` None
         leaves the packet filters unread. Once `hurried` is true, nothing that takes long is
         started, and once the API server was given up, nothing that goes through it, as streams to
-        agents do."""
+        agents do. After so many `seconds` nothing is waited for."""
+        time_left = _Deadline(seconds).left
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
         own = components.of_run(self._cluster, self._topology.run.id)
-        reading = () if hurried() else self._readers(readers, problems)
-        filters = self._filters(reading)
+        reading = () if hurried() else self._readers(readers, time_left(KEPT), problems)
+        filters = self._filters(reading, time_left(KEPT))
         flows = () if hurried() or self._cluster.given_up else sample(results, self._topology)
+        if flows and time_left(KEPT) < WAIT:
+            problems.append(f"failing flows were not sent again: {LATE}")
+            flows = ()
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
-        after = self._facts((*self._topology.hosts, *suspects))
+        after = self._facts((*self._topology.hosts, *suspects), time_left())
         hosts = len(self._topology.hosts)
+        compared = _compared(filters, self._filters(reading, time_left()))
+        if unseen_filters := {pod.node for pod in reading} - {f.node for f in compared}:
+            named = ", ".join(sorted(unseen_filters))
+            problems.append(f"packet filters were not read on {named}: no answer in time")
         return Examination(
             before=before,
             after=after[:hosts],
             inside=after[hosts:],
-            filters=_compared(filters, self._filters(reading)),
+            filters=compared,
             pods=pods,
             strays=own.strays,
             ended=own.ended,
@@ -84,26 +114,35 @@ class Examiner:
             problems=[*problems, *unread, *unseen, *own.problems],
         )
 
-    def _readers(self, readers: Readers | None, problems: list[str]) -> tuple[Endpoint, ...]:
+    def _readers(
+        self, readers: Readers | None, seconds: float, problems: list[str]
+    ) -> tuple[Endpoint, ...]:
         if readers is None:
             problems.append("packet filters were not read: --six-raw off")
             return ()
+        if seconds < LEAST:
+            problems.append(f"packet filters were not read: {LATE}")
+            return ()
         try:
-            return readers(self._topology.nodes)
+            return readers(self._topology.nodes, seconds)
         except (ApiError, NotReady) as error:
             problems.append(f"packet filters were not read: {str(error)[:300]}")
             return ()
 
-    def _facts(self, places: Sequence[Endpoint]) -> list[NodeReading]:
-        if why := self._cluster.given_up:
+    def _facts(self, places: Sequence[Endpoint], seconds: float) -> list[NodeReading]:
+        why = self._cluster.given_up or (LATE if seconds < LEAST else "")
+        if why:
             return [reader.unread(place, f"not read: {why}") for place in places]
-        return reader.read(self._agents, places)
+        return reader.read(self._agents, places, patience=min(reader.PATIENCE, seconds))
 
-    def _filters(self, pods: Iterable[Endpoint]) -> Mapping[str, FilterSeen]:
+    def _filters(self, pods: Iterable[Endpoint], seconds: float) -> Mapping[str, FilterSeen]:
+        if seconds < LEAST:
+            return {}
+        patience = min(PATIENCE, seconds)
         asked = {
-            p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, PATIENCE) for p in pods
+            p.node: self._agents.ask(p, protocol.ReadFilter(), FilterSeen, patience) for p in pods
         }
-        concurrent.futures.wait(asked.values(), PATIENCE + 1)
+        concurrent.futures.wait(asked.values(), patience)
         return {n: a.result() for n, a in asked.items() if a.done() and not a.exception()}
 
     def _again(self, flows: Sequence[Flow], problems: list[str]) -> int:

@@ -141,6 +141,14 @@ def test_a_red_run_s_have_what_was_examined(simulated: SimulatedCluster, tmp_pat
     assert "What nodes say of themselves here was read after the last test." in files["index.md"]
     assert "run/examination.json" in files
     assert ran.results["examination"]
+    seconds = sum(reading["seconds"] for reading in ran.results["failures"])
+    figure = ran.results["environment"]["Seconds to read nodes at failures"]
+    assert float(figure) == pytest.approx(seconds, abs=0.01)
+    assert all(
+        case["started"].endswith("Z")
+        for case in ran.results["tests"]
+        if case["outcome"] == "failed"
+    )
     report = tmp_path / "reports/latest"
     *errors, left = errors_in_allure(report)
     assert len(errors) > 1

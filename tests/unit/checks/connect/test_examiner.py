@@ -7,12 +7,13 @@ from typing import cast
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event, FilterSeen
-from sixproof.checks.connect.examiner import FEW, SAMPLE, Examiner, sample, suspected
+from sixproof.checks.connect.examiner import FEW, KEPT, SAMPLE, Examiner, sample, suspected
 from sixproof.errors import ApiError, ChannelLost, NoAnswer
 from sixproof.kube.api.client import Cluster
 from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.nodes import reader
+from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -64,7 +65,7 @@ def agent(where: str, *filters: FilterSeen) -> Script:
     return answer
 
 
-def reading_pods(nodes: object) -> tuple[Endpoint, ...]:
+def reading_pods(nodes: object, _: float) -> tuple[Endpoint, ...]:
     """One pod a node that reads its filter."""
     assert tuple(cast(tuple[str, ...], nodes)) == NODES
     return tuple(dataclasses.replace(h, name=f"filter@{h.node}") for h in hosts())
@@ -197,7 +198,7 @@ def test_without_readers_the_filter_is_left_unread_and_that_is_said() -> None:
         "packet filters were not read: --six-raw off"
     )
 
-    def refused(_: object) -> tuple[Endpoint, ...]:
+    def refused(_: object, __: float) -> tuple[Endpoint, ...]:
         raise ApiError("violates PodSecurity", status=403)
 
     seen = examiner.last(results, [], refused)
@@ -213,6 +214,54 @@ def test_who_is_hurried_waits_for_no_pods_and_no_silence() -> None:
     assert (seen.resent, seen.filters) == (0, [])
     assert {r.node for r in seen.after} == set(NODES)
     assert not any(isinstance(request, protocol.Probe) for _, request in asked.asked)
+
+
+def examined_in(seconds: float, patience: list[float]) -> Examination:
+    """What is read in so many seconds; those that are left for the pods are noted."""
+
+    def noted(nodes: object, left: float) -> tuple[Endpoint, ...]:
+        patience.append(left)
+        return reading_pods(nodes, left)
+
+    examiner = Examiner(cast(Cluster, Refusing()), agents(), MESH)
+    return examiner.last(run(across(SIX, "worker")), [], noted, seconds=seconds)
+
+
+def test_what_was_not_read_when_the_time_is_over_is_missing() -> None:
+    """Said for each part, and nothing is waited for."""
+    patience: list[float] = []
+    seen = examined_in(0.0, patience)
+    assert patience == []
+    assert (seen.resent, seen.filters) == (0, [])
+    assert {r.missing for r in (*seen.after, *seen.inside)} == {
+        "not read: no time was left of 10 s"
+    }
+    assert seen.problems[:2] == [
+        "packet filters were not read: no time was left of 10 s",
+        "failing flows were not sent again: no time was left of 10 s",
+    ]
+
+
+def test_time_is_kept_for_what_nodes_say_themselves() -> None:
+    """Pods that are late, and flows that are silent, must not take it all."""
+    patience: list[float] = []
+    seen = examined_in(KEPT + 1.0, patience)
+    assert 0.0 < patience[0] <= 1.0
+    assert {r.node for r in seen.after if r.seen} == set(NODES)
+    assert seen.resent == 0
+    assert "failing flows were not sent again: no time was left of 10 s" in seen.problems
+
+
+def test_a_packet_filter_that_was_not_read_is_named() -> None:
+    """Its pod does not answer."""
+
+    def lost(_: object) -> object:
+        raise ChannelLost("filter@worker: the stream ended")
+
+    examiner = Examiner(cast(Cluster, Refusing()), agents(**{"filter@worker": lost}), MESH)
+    seen = examiner.last(run(across(SIX, "worker")), [], reading_pods)
+    assert {f.node for f in seen.filters} == set(NODES) - {"worker"}
+    assert "packet filters were not read on worker: no answer in time" in seen.problems
 
 
 class Silent:
@@ -234,7 +283,7 @@ def test_behind_a_silent_api_server_no_agent_is_asked() -> None:
     asked = agents()
     results = run(across(SIX, "worker"))
 
-    def silent(_: object) -> tuple[Endpoint, ...]:
+    def silent(_: object, __: float) -> tuple[Endpoint, ...]:
         raise NoAnswer("apply pods: not sent", sent=False)
 
     seen = Examiner(cast(Cluster, Silent()), asked, MESH).last(results, [], silent)
