@@ -50,7 +50,8 @@ def conclude(results: Results) -> Conclusions:
     said = (joined.with_cause(one, causes) for one in joined.in_own_words(left))
     given, alone = joined.with_cases(chosen, joined.one_a_place(said))
     counted = (_counted(conclusion, situation) for conclusion in given)
-    dated = (_dated(conclusion, results) for conclusion in (*counted, *rest, *alone))
+    hinted = (_hinted(conclusion) for conclusion in alone)
+    dated = (_dated(conclusion, results) for conclusion in (*counted, *rest, *hinted))
     every = sorted(dated, key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
 
@@ -63,6 +64,12 @@ def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
         return conclusion
     moved = counters.moved(situation, node, cause.families)
     return dataclasses.replace(conclusion, moved=moved)
+
+
+def _hinted(conclusion: Conclusion) -> Conclusion:
+    """What tests said themselves, with what would fit where no cause is known."""
+    fits = () if conclusion.known else hints.of_tests(conclusion.cases)
+    return dataclasses.replace(conclusion, fits=fits)
 
 
 def _dated(conclusion: Conclusion, results: Results) -> Conclusion:
