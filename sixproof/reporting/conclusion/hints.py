@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
+from sixproof.errors import Subject
 from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.faults import FailingPlace
@@ -78,18 +79,17 @@ def of_tests(cases: Sequence[Case]) -> Hints:
         if category.value in classes:
             return hints
     subjects = dict.fromkeys(s for case in cases for s in case.subjects)
-    return tuple(
-        f"to find out: the log of calico-node on {s.name}, and kubectl describe node {s.name}"
-        if s.kind == "node"
-        else f"to find out: kubectl describe {s.kind} {_named(s.name)}"
-        for s in list(subjects)[:1]
-    )
+    return tuple(f"to find out: {_look(subject)}" for subject in list(subjects)[:1])
 
 
-def _named(name: str) -> str:
-    """An object's name for kubectl, with its namespace where it has one."""
-    namespace, slash, rest = name.partition("/")
-    return f"-n {namespace} {rest}" if slash else name
+def _look(subject: Subject) -> str:
+    """Where to look at a node or an object. What reports call ``a@worker`` is a pod of a run that
+    has ended; what its node did is in the log."""
+    if subject.kind == "node" or "@" in subject.name:
+        return f"the log of calico-node on {subject.node}, and kubectl describe node {subject.node}"
+    namespace, slash, name = subject.name.rpartition("/")
+    where = f"-n {namespace} " if slash else ""
+    return f"kubectl describe {subject.kind} {where}{name}"
 
 
 def _allowed_by_policy(wrong: Disagreement) -> bool:
@@ -148,6 +148,7 @@ def _sizes(seen: _Seen) -> Hints:
     return (
         "a device or route of a smaller MTU on the way: smaller packets pass",
         "Packet Too Big dropped on the way back, so that the sender does not learn of it",
+        "packets of every size lost on the way, the smallest too",
         f"to find out: tracepath -{seen.family.version} {seen.address} on {seen.source} (pmtu is "
         "the smaller MTU, 'no reply' where nobody says so); ip -s link on the way",
     )
