@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from sixproof.reporting.conclusion import known_faults
 from sixproof.reporting.conclusion.cause import Cause, Confidence
@@ -97,9 +97,19 @@ class Conclusion:
         """What shows it: the facts of the cause, and the signs beside it."""
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
-        signs = (f"beside it, {cause.sentence}" for cause in self.causes[1:])
         moved = (self.moved,) if self.moved else ()
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *signs)))
+        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *self._signs())))
+
+    def _signs(self) -> Iterator[str]:
+        """The causes beside the first, of each kind one in full."""
+        kinds: dict[str, list[Cause]] = {}
+        for cause in self.causes[1:]:
+            kinds.setdefault(cause.code, []).append(cause)
+        for first, *others in kinds.values():
+            yield f"beside it, {first.sentence}"
+            if others:
+                places = ", ".join(dict.fromkeys(cause.place for cause in others))
+                yield f"beside it, {len(others)} more of this kind: {places}"
 
     @property
     def resembles(self) -> tuple[str, ...]:

@@ -155,3 +155,16 @@ def test_without_times_nothing_is_said() -> None:
     """A file of an older version has none."""
     assert since(timed(("c", "", False))) == ""
     assert run(lambda _: Outcome.ALLOWED).cases[0].started == ""
+
+
+def test_of_signs_of_one_kind_the_first_is_said_in_full() -> None:
+    """Of the others the places."""
+    (one,) = conclude(run(across(SIX, "worker"), examined({"worker": OFF}))).every
+    signs = [dataclasses.replace(one.causes[0], place=f"node w{i}") for i in range(3)]
+    other = dataclasses.replace(signs[0], code="another", place="node w9")
+    several = dataclasses.replace(one, causes=(one.causes[0], *signs, other))
+    assert several.evidence[-3:] == (
+        f"beside it, {signs[0].sentence}",
+        "beside it, 2 more of this kind: node w1, node w2",
+        f"beside it, {other.sentence}",
+    )
