@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -43,6 +44,7 @@ class _Room:
 _SOME = _Room(ports=2, questions=1, senders=1)
 _LEAST = 40
 """Characters of a reason below which it says nothing."""
+_MANY = re.compile(r"^(\d+ agents): .*")
 _QUOTED = 5
 """Characters that stand around a reason."""
 
@@ -124,9 +126,10 @@ class Pattern:
             reason = self.cells[0].observation.reason or "no reason was given"
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
+            where = _MANY.sub(r"\1", self.where) if room.ports == _SOME.ports else self.where
             return (
-                f"{lead} could not be measured, {self.where}: "
-                f"{brief(reason, max(room.reason, _LEAST))}{worst} "
+                f"{lead} could not be measured, {where}: "
+                f"{textwrap.shorten(reason, max(room.reason, _LEAST), placeholder=' ...')}{worst} "
                 f"(this says nothing about the network)"
             )
         if self.scope is None:
@@ -178,11 +181,8 @@ class Pattern:
             quoted = brief(min(reasons), max(room.reason, 1))
             return f' ("{quoted}")' if reasons != {""} and room.reason else ""
         sent = _met(self.cells, room.senders)
-        return f" ({brief(sent, room.reason)})" if sent and self._alike and room.reason else ""
-
-    @property
-    def _alike(self) -> bool:
-        return len(self.outcomes) == 1
+        whole = sent and len(self.outcomes) == 1 and len(sent) <= room.reason
+        return f" ({sent})" if whole else ""
 
     def _found(self, outcome: Outcome, room: _Room) -> str:
         """Why cells of one outcome of several came to it, where an error says more than silence."""

@@ -73,6 +73,23 @@ def test_a_long_place_is_cut_to_two_lines(at_most: int) -> None:
     assert short.said(at_most) == short.fact
 
 
+def test_why_something_was_not_measured_is_cut_at_its_end() -> None:
+    """Its beginning says what failed; the whole fits two lines all the same."""
+    results = run(lambda f: Outcome.UNKNOWN if f.destination.node == "worker" else Outcome.ALLOWED)
+    (measured,) = results.matrices
+    cells = {
+        key: dataclasses.replace(seen, reason="the channel was lost" + " and again" * 40)
+        for key, seen in measured.matrix.cells.items()
+    }
+    matrix = dataclasses.replace(measured.matrix, cells=cells)
+    results = dataclasses.replace(results, matrices=(dataclasses.replace(measured, matrix=matrix),))
+    (one,) = conclude(results).every
+    said = one.faults[0].pattern.said(178)
+    assert len(said) <= 178
+    assert ": the channel was lost and again" in said
+    assert said.endswith("... (this says nothing about the network)")
+
+
 def test_of_many_ports_two_are_named() -> None:
     """And of many ICMP senders one; a reader counts the others."""
     (one,) = conclude(_refused("no answer " + "and again none " * 30)).every
