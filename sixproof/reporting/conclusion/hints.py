@@ -37,6 +37,11 @@ class _Seen:
         return cls(str(flow.address), back, family, source, flow.destination.node or source)
 
     @property
+    def both(self) -> str:
+        """The nodes at both ends."""
+        return " and ".join(dict.fromkeys((self.source, self.node)))
+
+    @property
     def tables(self) -> str:
         """The command that prints iptables of the family."""
         return f"ip{'6' if self.family is Family.IPV6 else ''}tables-save"
@@ -112,7 +117,7 @@ def _denied_otherwise(seen: _Seen) -> Hints:
         "a packet filter of another program answers before Calico's rules",
         "Felix is set to reject instead of drop, or the CNI denies so",
         "nothing listens at the server, and the policy is not enforced",
-        f"to find out: {seen.tables} on {seen.node} and {seen.source} (who has REJECT rules?)",
+        f"to find out: {seen.tables} on {seen.both} (who has REJECT rules?)",
     )
 
 
@@ -158,7 +163,7 @@ def _crafted(seen: _Seen) -> Hints:
     return (
         "a packet filter that takes just such packets (fragments, options, flags)",
         "a device or tunnel on the way that does not carry them",
-        f"to find out: nft list ruleset on {seen.source} and {seen.node}; tcpdump -ni any host "
+        f"to find out: nft list ruleset on {seen.both}; tcpdump -ni any host "
         f"{seen.address} on both nodes while it is tried (where is it last seen?)",
     )
 
@@ -264,7 +269,7 @@ def _dropped(seen: _Seen) -> Hints:
     return (
         "a packet filter on either node",
         "the tunnel or the underlay between them, or a route on the way there",
-        f"to find out: tcpdump -ni any host {seen.address} on {seen.source} and {seen.node} while "
+        f"to find out: tcpdump -ni any host {seen.address} on {seen.both} while "
         "it is tried (where is the packet last seen?)",
     )
 
@@ -274,7 +279,7 @@ def _reply_lost(seen: _Seen) -> Hints:
         f"the route back: {seen.node} sends answers another way, or nowhere",
         "a packet filter, or reverse path filtering, that takes answers only",
         f"to find out: {seen.ip} route get {seen.back} on {seen.node}; tcpdump -ni any host "
-        f"{seen.back} on {seen.node} and {seen.source} (where is the answer last seen?)",
+        f"{seen.back} on {seen.both} (where is the answer last seen?)",
     )
 
 
@@ -282,7 +287,7 @@ def _corrupted(seen: _Seen) -> Hints:
     return (
         "checksum offload of a device, mostly with a tunnel: the receiver gets damaged packets",
         "a proxy or another program on the way that rewrites what it carries",
-        f"to find out: tcpdump -vv -ni any host {seen.address} on {seen.source} and {seen.node} "
+        f"to find out: tcpdump -vv -ni any host {seen.address} on {seen.both} "
         "(where is the checksum first wrong?); ethtool -k of the devices",
     )
 

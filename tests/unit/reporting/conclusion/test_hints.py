@@ -82,6 +82,17 @@ def test_answers_that_are_lost_are_looked_for_on_their_way_back() -> None:
     assert f"ip -6 route get {source.address(Family.IPV6)} on worker" in one.fits[-1]
 
 
+def test_a_node_at_both_ends_is_named_once() -> None:
+    """What fails within it."""
+
+    def rule(flow: Flow) -> Outcome:
+        inside = flow.source.node == flow.destination.node == "worker"
+        return Outcome.DROPPED if inside else Outcome.ALLOWED
+
+    (one,) = conclude(run(rule)).every
+    assert one.fits[-1].endswith(" on worker while it is tried (where is the packet last seen?)")
+
+
 def told(outcome: CaseOutcome = CaseOutcome.FAILED, **changes: object) -> tuple[str, ...]:
     """What fits a test without a matrix."""
     case = Case("suites/x/t.py::t", outcome, message="it is not as it must be")
