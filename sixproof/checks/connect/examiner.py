@@ -32,7 +32,7 @@ SUSPECTS = 4
 PATIENCE = 5.0
 """Seconds in which a packet filter is read."""
 
-SECONDS = 10.0
+SECONDS = 30.0
 """Seconds for everything at the end of a run; what was not read by then is missing."""
 KEPT = 3.0
 """Of them, seconds that are kept for what nodes say themselves."""

@@ -104,6 +104,8 @@ class Conclusion:
         """The causes beside the first, of each kind one in full."""
         kinds: dict[str, list[Cause]] = {}
         for cause in self.causes[1:]:
+            if self.causes[0].says(cause):
+                continue
             kinds.setdefault(cause.code, []).append(cause)
         for first, *others in kinds.values():
             yield f"beside it, {first.sentence}"

@@ -234,11 +234,11 @@ def test_what_was_not_read_when_the_time_is_over_is_missing() -> None:
     assert patience == []
     assert (seen.resent, seen.filters) == (0, [])
     assert {r.missing for r in (*seen.after, *seen.inside)} == {
-        "not read: no time was left of 10 s"
+        "not read: no time was left of 30 s"
     }
     assert seen.problems[:2] == [
-        "packet filters were not read: no time was left of 10 s",
-        "failing flows were not sent again: no time was left of 10 s",
+        "packet filters were not read: no time was left of 30 s",
+        "failing flows were not sent again: no time was left of 30 s",
     ]
 
 
@@ -249,7 +249,7 @@ def test_time_is_kept_for_what_nodes_say_themselves() -> None:
     assert 0.0 < patience[0] <= 1.0
     assert {r.node for r in seen.after if r.seen} == set(NODES)
     assert seen.resent == 0
-    assert "failing flows were not sent again: no time was left of 10 s" in seen.problems
+    assert "failing flows were not sent again: no time was left of 30 s" in seen.problems
 
 
 def test_a_packet_filter_that_was_not_read_is_named() -> None:

@@ -77,7 +77,7 @@ def arriving(sources: tuple[str, ...] = NODES, address: IPAddress = TUNNEL) -> R
 @pytest.mark.parametrize("sources", [NODES, ("worker", "worker2")], ids=["two nodes", "one node"])
 def test_what_the_destinations_node_masquerades_is_said_of_it(sources: tuple[str, ...]) -> None:
     """From one source node or several: the reader is sent to where the packets arrive."""
-    line = only(arriving(sources)).headline
+    line = only(arriving(sources)).first_screen
     of = "control-plane and worker" if len(sources) == 3 else "worker"
     assert line == (
         f"node worker2: IPv6 packets from {of} to its pods arrive from {TUNNEL}, the address of "
@@ -92,13 +92,13 @@ def test_the_rule_of_the_destinations_node_is_looked_up_there() -> None:
     filters = {"worker2": (packet_filter(rule), packet_filter(rule))}
     results = dataclasses.replace(arriving(), examination=examined(HELD, filters=filters))
     one = only(results)
-    assert one.headline.startswith(
+    assert one.first_screen.startswith(
         "node worker2: IPv6 packets from control-plane and worker to its"
     )
     assert (
-        "its vxlan-v6.calico, since table inet x translates them. Find who made it" in one.headline
+        "its vxlan-v6.calico, since table inet x translates them. Find who made it" in one.first_screen
     )
-    assert "nft delete rule inet x postrouting handle 7" in one.headline
+    assert "nft delete rule inet x postrouting handle 7" in one.first_screen
     assert [cause.code for cause in one.causes] == ["source-address", "packet-filter"]
     assert not [line for line in one.evidence if line.startswith("beside it")]
 
@@ -108,7 +108,7 @@ def test_an_internal_ip_is_of_its_node_though_no_device_was_read() -> None:
     address = ipaddress.ip_address("2001:db8::3")
     results = arriving(address=address)
     results = dataclasses.replace(results, examination=Examination())
-    assert only(results).headline.startswith(
+    assert only(results).first_screen.startswith(
         "node worker2: IPv6 packets from control-plane and wor"
     )
 
@@ -124,8 +124,8 @@ def test_packets_within_the_node_are_explained_with_those_of_others() -> None:
     }
     one = only(ran(cells, here, examined(HELD)))
     assert [c.place for c in one.causes][:1] == ["node worker2"]
-    assert "IPv6 packets from control-plane and worker to its pods" in one.headline
-    assert only(results).headline == one.headline
+    assert "IPv6 packets from control-plane and worker to its pods" in one.first_screen
+    assert only(results).first_screen == one.headline
 
 
 def test_what_the_source_s_node_masquerades_stays_there() -> None:
@@ -136,7 +136,7 @@ def test_what_the_source_s_node_masquerades_stays_there() -> None:
         for o in cells
         if o.flow.source.node == "worker2" and o.flow.crosses_nodes and o.flow.family is SIX
     }
-    line = only(ran(cells, wrong, examined(HELD))).headline
+    line = only(ran(cells, wrong, examined(HELD))).first_screen
     assert line.startswith("node worker2: IPv6 packets of its pods to a@control-plane, a@worker")
 
 
@@ -148,7 +148,7 @@ def test_no_node_is_named_for_a_client_outside() -> None:
     cells = [seen(flow, works(flow)) for flow in asked]
     unknown: IPAddress = ipaddress.ip_address("2001:db8::77")
     assert not only(ran(cells, dict.fromkeys(asked, unknown), examined(HELD))).known
-    line = only(ran(cells, dict.fromkeys(asked, TUNNEL), examined(HELD))).headline
+    line = only(ran(cells, dict.fromkeys(asked, TUNNEL), examined(HELD))).first_screen
     assert line.startswith("node worker2: IPv6 packets from elsewhere to its pods arrive from")
 
 
@@ -162,8 +162,8 @@ def test_a_service_is_named_as_one() -> None:
     here = list(topology(works).observations())
     saw = ipaddress.ip_address("2001:db8::1")
     wrong = {f: saw for f in asked if f.source.node == NODES[0]}
-    line = only(ran([*cells, *here], wrong, examined(HELD))).headline
+    line = only(ran([*cells, *here], wrong, examined(HELD))).first_screen
     assert "IPv6 packets of its pods to Service host-network arrive from 2001:db8::1" in line
     wrong = dict.fromkeys(asked, TUNNEL)
-    line = only(ran([*cells, *here], wrong, examined(HELD))).headline
+    line = only(ran([*cells, *here], wrong, examined(HELD))).first_screen
     assert line.startswith("node worker2: IPv6 packets from control-plane and worker to its pods")
