@@ -41,8 +41,9 @@ IDLE = 2.0
 """Load of each processor below which a machine is quiet enough for these limits."""
 RECOVERY = 120.0
 """Seconds in which what a fault made restart must be ready again."""
-LONGEST = 200
-"""Characters of a first line: two lines of a terminal. What to do follows it on its own."""
+LONGEST = 210
+"""Characters of a first line: two lines of a terminal of 105 columns, with names as long as those
+of the twin's nodes. What to do follows it on its own."""
 BEDS = (variant.DEFAULT, variant.TWIN)
 """The beds of xdist's workers."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"

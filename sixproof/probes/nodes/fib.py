@@ -42,7 +42,8 @@ class RouteLookup:
         with its table, and a rule where it is not one of the kernel's own."""
         if self.open:
             return ""
-        asked = "" if self.rule is None or is_usual(self.rule) else said_rule(self.rule)
+        own = self.rule is None or is_usual(self.rule)
+        asked = "" if self.rule is None or own else said_rule(self.rule, self.route is None)
         if self.route is not None:
             route = f"{self.route.kind} route {said_prefix(self.route.destination)}"
             where = f"the {route} of table {table_name(self.route.table)}"
@@ -126,14 +127,15 @@ def is_usual(rule: RuleSeen) -> bool:
     return plain and rule.action == "table" and rule.table in TABLES
 
 
-def said_rule(rule: RuleSeen) -> str:
-    """``policy rule 5270 (to fd00::/56 lookup 52)``."""
+def said_rule(rule: RuleSeen, acts: bool = True) -> str:
+    """``policy rule 5270 (to fd00::/56 lookup 52)``, or only what it matches."""
     words = ["from", rule.source] if rule.source else []
     words += ["to", rule.destination] if rule.destination else []
     words += [rule.more] if rule.more else []
     words += ["not"] * rule.inverted
-    action = f"lookup {table_name(rule.table)}" if rule.action == "table" else rule.action
-    return f"policy rule {rule.priority} ({' '.join([*words, action])})"
+    if acts:
+        words.append(f"lookup {table_name(rule.table)}" if rule.action == "table" else rule.action)
+    return f"policy rule {rule.priority}" + (f" ({' '.join(words)})" if words else "")
 
 
 def said_prefix(prefix: str) -> str:

@@ -63,7 +63,7 @@ def test_a_rule_before_main_is_named_with_its_table() -> None:
     ]
     found = way(node(routes, rules), POD)
     assert found.refused("them") == (
-        "policy rule 5270 (to fd00:10:244::/56 lookup 52) sends them into the blackhole route "
+        "policy rule 5270 (to fd00:10:244::/56) sends them into the blackhole route "
         "default of table 52"
     )
 

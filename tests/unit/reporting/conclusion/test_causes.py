@@ -122,7 +122,7 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
     )
     (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
     line = one.headline
-    assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56 lookup 52) sends")
+    assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56) sends")
     assert "new since the run began" in line
     assert "control-plane and worker2" in line
     assert one.causes[0].do == ("ip -6 route flush table 52 (no other rule looks it up)",)
