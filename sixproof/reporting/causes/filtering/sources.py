@@ -112,15 +112,17 @@ def _arriving(situation: Situation, group: _Translation, cells: list[Disagreemen
     """Packets from other nodes that arrive from an address of the node that takes them."""
     node, family = group.node, group.family
     rule = translating(situation, node, family, cells)
-    saw = sorted({str(c.observation.peer_saw) for c in cells})
+    saw = sorted(_seen(cells))
     device = _device(situation, saw[0], node) if len(saw) == 1 else ""
     nodes = sorted({c.observation.flow.source.node for c in cells} - {node, ""})
     by = f"since {_table(rule)} translates them" if rule else "they are masqueraded there"
     host = all(c.observation.flow.destination.kind is EndpointKind.HOST for c in cells)
     to = "its host network" if host else "its pods"
+    # A rule takes the place of the address in a first line of two lines: it is in the evidence.
+    address = device.removeprefix(", ") if rule and device else f"{said_some(saw, 1)}{device}"
     what = (
         f"{family} packets from {said_some(nodes, 2) or 'elsewhere'} to {to} arrive from "
-        f"{said_some(saw, 1)}{device}{', ' if rule else ': '}{by}"
+        f"{address}{', ' if rule else ': '}{by}"
     )
     remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
     destinations = {c.observation.flow.destination.name for c in cells}
@@ -131,6 +133,11 @@ def _arriving(situation: Situation, group: _Translation, cells: list[Disagreemen
         return ours and _holder(situation, seen) == node
 
     return _cause(group, cells, rule, what, remedy, hits)
+
+
+def _seen(cells: Iterable[Disagreement]) -> set[str]:
+    """The addresses that servers saw."""
+    return {str(cell.observation.peer_saw) for cell in cells}
 
 
 def _cause(
@@ -153,7 +160,7 @@ def _cause(
         Confidence.SHOWN,
         hits,
         evidence=(
-            f"seen by the servers of {len(cells)} flows",
+            f"seen by the servers of {len(cells)} flows: {said_some(sorted(_seen(cells)), 2)}",
             *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
         names=("packet-filter",) if rule else (),
