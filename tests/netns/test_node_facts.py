@@ -66,7 +66,7 @@ def test_a_rule_and_its_table_are_reported_as_the_kernel_follows_them(lab: Lab) 
             kernel = lab.agents.ask(CLIENT, asked, protocol.RoutesSeen, 10).result(10).routes[0]
 
     assert found.refused("them") == (
-        "policy rule 5270 (to 2001:db8:77::5/128 lookup 52) sends them into the blackhole route "
+        "policy rule 5270 (to 2001:db8:77::5/128) sends them into the blackhole route "
         "default of table 52"
     )
     assert kernel.error == "EINVAL"  # all that the kernel says of it
