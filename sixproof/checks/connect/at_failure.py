@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from sixproof.agent import protocol
 from sixproof.agent.protocol import IpSetsSeen
 from sixproof.errors import ApiError, InfrastructureError
+from sixproof.kube.api.wait import Deadline
 from sixproof.model import Endpoint, EndpointKind
 from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.nodes import reader
@@ -64,7 +65,7 @@ class FailureReader:
             return
         self._tests.add(measured.test)
         began = time.monotonic()
-        end = began + self._left
+        deadline = Deadline(self._left)
         hosts = [self._hosts[node] for node in nodes]
         problems: list[str] = []
         facts = reader.read(
@@ -74,7 +75,7 @@ class FailureReader:
         sets: list[IpSetsReading] = []
         if self._set_pods is not None and asked:
             try:
-                sets = self._ip_sets(nodes, asked, end, problems)
+                sets = self._ip_sets(nodes, asked, deadline, problems)
             except Exception as error:
                 problems.append(f"IP sets were not read: {type(error).__name__}: {error}"[:300])
         seconds = time.monotonic() - began
@@ -91,10 +92,10 @@ class FailureReader:
         return [node for node, _ in counts.most_common(NODES)]
 
     def _ip_sets(
-        self, nodes: Sequence[str], asked: list[str], end: float, problems: list[str]
+        self, nodes: Sequence[str], asked: list[str], deadline: Deadline, problems: list[str]
     ) -> list[IpSetsReading]:
-        self._make(nodes, end, problems)
-        patience = max(0.0, end - time.monotonic())
+        self._make(nodes, deadline, problems)
+        patience = deadline.left()
         request = protocol.ReadIpSets(asked)
         answers = {
             node: self._agents.ask(self._pods[node], request, IpSetsSeen, patience)
@@ -116,14 +117,14 @@ class FailureReader:
                 found.append(IpSetsReading(node, seen.sets, seen.cut))
         return found
 
-    def _make(self, nodes: Sequence[str], end: float, problems: list[str]) -> None:
+    def _make(self, nodes: Sequence[str], deadline: Deadline, problems: list[str]) -> None:
         """Pods on those of the nodes that have none yet; where they are refused, it is not tried
         again."""
         missing = [node for node in nodes if node not in self._pods]
         if self._set_pods is None or not missing:
             return
         try:
-            made = self._set_pods(missing, max(0.0, end - time.monotonic()))
+            made = self._set_pods(missing, deadline.left())
         except ApiError as error:
             if error.status in REFUSED:
                 self._set_pods = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import concurrent.futures
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -11,6 +10,7 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import FilterSeen
 from sixproof.errors import ApiError, InfrastructureError, NotReady
 from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.wait import Deadline
 from sixproof.kube.facts import components
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, MatrixKind, Outcome, Timing
 from sixproof.probes.connect.probe import AgentClient, ConnectProbe, ProbeOptions
@@ -45,17 +45,6 @@ Readers = Callable[[Sequence[str], float], tuple[Endpoint, ...]]
 InfrastructureError."""
 
 
-class _Deadline:
-    """How many seconds are left of some."""
-
-    def __init__(self, seconds: float) -> None:
-        self._end = time.monotonic() + seconds
-
-    def left(self, keep: float = 0.0) -> float:
-        """How many, but for those that are kept; never fewer than none."""
-        return max(0.0, self._end - time.monotonic() - keep)
-
-
 class Examiner:
     """Examines the nodes of a probe topology by its agents."""
 
@@ -75,13 +64,13 @@ class Examiner:
         readers: Readers | None,
         cni_namespace: str = "",
         hurried: Callable[[], bool] = lambda: False,
-        seconds: float = SECONDS,
+        deadline: Deadline | None = None,
     ) -> Examination:
         """What they say after the last one, once failing flows were sent again. `readers` None
         leaves the packet filters unread. Once `hurried` is true, nothing that takes long is
         started, and once the API server was given up, nothing that goes through it, as streams to
-        agents do. After so many `seconds` nothing is waited for."""
-        time_left = _Deadline(seconds).left
+        agents do. After the `deadline`, by default in SECONDS, nothing is waited for."""
+        time_left = (deadline or Deadline(SECONDS)).left
         problems: list[str] = []
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)

@@ -25,6 +25,17 @@ class Waited(Generic[T]):
     attempts: int
 
 
+class Deadline:
+    """How many seconds are left of some."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self, keep: float = 0.0) -> float:
+        """How many, but for those that are kept; never fewer than none."""
+        return max(0.0, self._end - time.monotonic() - keep)
+
+
 def until(
     look: Callable[[], T],
     accept: Callable[[T], bool],

@@ -92,9 +92,10 @@ def _judge(
     # A run creates its namespace before its lease: without one it may be just beginning.
     renewed = ownership.renewed_at(lease) or max(made)
     idle = max(0.0, (now - renewed).total_seconds())
-    alive, why = _state(Holder.parse(json_fields.text(lease, "spec", "holderIdentity")), idle)
     if all(item.going for item in items):
         alive, why = False, "all that it created is being deleted"
+    else:
+        alive, why = _state(Holder.parse(json_fields.text(lease, "spec", "holderIdentity")), idle)
     return Leftover(
         run_id,
         tuple(map(str, items)),

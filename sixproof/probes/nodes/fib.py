@@ -42,8 +42,8 @@ class RouteLookup:
         with its table, and a rule where it is not one of the kernel's own."""
         if self.open:
             return ""
-        own = self.rule is None or is_usual(self.rule)
-        asked = "" if self.rule is None or own else said_rule(self.rule, self.route is None)
+        foreign = self.rule is not None and not is_usual(self.rule)
+        asked = said_rule(self.rule, self.route is None) if self.rule and foreign else ""
         if self.route is not None:
             route = f"{self.route.kind} route {said_prefix(self.route.destination)}"
             where = f"the {route} of table {table_name(self.route.table)}"

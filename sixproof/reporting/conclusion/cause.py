@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from sixproof.errors import Subject
 from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Disagreement, Family, Finding, Flow
+from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.results.test_record import Case
 
 if TYPE_CHECKING:
@@ -77,6 +78,18 @@ class Cause:
 def since(same: bool) -> str:
     """When a fact came about, by whether it was the `same` when the run began."""
     return "already before the run" if same else "new since the run began"
+
+
+NAMED = 3
+"""Commands of one kind that a remedy has, and what they are about in the evidence."""
+
+
+def few(commands: Sequence[str], what: str, listing: str) -> tuple[str, ...]:
+    """The first of these commands and, where there are more, the one that lists the rest: ``2 more
+    such routes: ip route show``."""
+    rest = len(commands) - NAMED
+    more = (f"{said_count(rest, f'more such {what}')}: {listing}",) if rest > 0 else ()
+    return (*commands[:NAMED], *more)
 
 
 def restart(pod: ComponentPod) -> str:

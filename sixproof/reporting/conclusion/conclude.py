@@ -20,8 +20,6 @@ from sixproof.reporting.conclusion.worked import Carried
 from sixproof.reporting.diagnosis.faults import FailingPlace, faults
 from sixproof.reporting.results.results_json import Results
 
-__all__ = ["Conclusion", "Conclusions", "conclude"]
-
 MOST = 0.75
 """Of the cells of a fault that a cause must explain to explain the fault."""
 CONTRADICTION = 0.25

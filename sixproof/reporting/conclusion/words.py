@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace
+from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.matrix.grid import CellState
 
 TITLE = "Conclusion"
@@ -60,11 +61,11 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     measured, are no wrong results like others."""
     tests = len(conclusion.tests)
     once = f" ({ONCE})" if tests > 1 and conclusion.faults else ""
-    lead = f"{_counted(tests, 'test')}{once}"
+    lead = f"{said_count(tests, 'test')}{once}"
     facts = [fault.pattern.said(TWO_LINES) for fault in conclusion.faults[:FACTS]]
     if rest := conclusion.faults[FACTS:]:
         more = " and ".join(_results(rest))
-        facts.append(f"{more} in {_counted(len(rest), 'other place')}")
+        facts.append(f"{more} in {said_count(len(rest), 'other place')}")
     return (lead, *facts)
 
 
@@ -91,7 +92,7 @@ def left(conclusions: Conclusions) -> str:
     if not conclusions.unexplained:
         return ""
     verb = "is" if conclusions.unexplained == 1 else "are"
-    return f"{_counted(conclusions.unexplained, 'test')} {verb} explained by none of these causes"
+    return f"{said_count(conclusions.unexplained, 'test')} {verb} explained by none of these causes"
 
 
 def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
@@ -100,7 +101,3 @@ def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str,
     said = ("\n".join((one.headline, *to_do(one)[:1])) for one in conclusions.every)
     concluded = (*said, *filter(None, (left(conclusions),)))
     return (*concluded, *unproven) if conclusions.lead else (*unproven, *concluded)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Flow, MatrixKind, Outcome, edge_of
@@ -94,7 +93,7 @@ def faults(results: Results) -> tuple[FailingPlace, ...]:
             keys = {_key(cell) for cell in pattern.cells}
             members = showing(group.members, pattern.cells)
             mixed = 0 if group.through else len(keys & group.mixed)
-            found_pattern = _to_node_ports(_to_services(pattern)) if group.through else pattern
+            found_pattern = _to_services(pattern) if group.through else pattern
             found.append(_Found(found_pattern, members, mixed, group.ends))
     return tuple(sorted((f.fault() for f in _distinct(_gathered(found))), key=_order))
 
@@ -177,20 +176,15 @@ def _silent_where_refused(pattern: Pattern) -> bool:
 
 
 def _to_services(pattern: Pattern) -> Pattern:
-    """Where every flow runs through a service, "from node worker" means no other flow."""
+    """Where every flow runs through a service, "from node worker" means no other flow; services
+    that are all dialled at nodes are NodePorts."""
     scope = pattern.scope
     if scope is None or scope.destination != Side() or scope.relation is not Relation.ANY:
         return pattern
-    return dataclasses.replace(pattern, where=f"{pattern.where} to services".strip())
-
-
-def _to_node_ports(pattern: Pattern) -> Pattern:
-    """Where every flow is dialled at a node, services are NodePorts."""
     ends = [cell.observation.flow.destination for cell in pattern.cells]
-    if not all(end.kind is EndpointKind.SERVICE and end.node for end in ends):
-        return pattern
-    where = re.sub(r"\bto services$", "to NodePorts", pattern.where)
-    return dataclasses.replace(pattern, where=where)
+    at_nodes = all(end.kind is EndpointKind.SERVICE and end.node for end in ends)
+    where = f"{pattern.where} to {'NodePorts' if at_nodes else 'services'}"
+    return dataclasses.replace(pattern, where=where.strip())
 
 
 def _gathered(found: Iterable[_Found]) -> list[_Found]:

@@ -287,6 +287,11 @@ def said_list(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def said_count(number: int, what: str) -> str:
+    """``1 packet``, ``2 packets``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def said_questions(questions: Iterable[str]) -> tuple[str, ...]:
     """Questions in order, those for a name once: not again for each way on which it was asked."""
     return tuple(dict.fromkeys(_WAY.sub("", question) for question in questions if question))

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 
 from sixproof.model import Severity
 from sixproof.reporting.conclusion import words
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.diagnosis.faults import chosen
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables

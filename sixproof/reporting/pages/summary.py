@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.conclusion import words
-from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines

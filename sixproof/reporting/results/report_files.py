@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.matrix.csv_table import write_matrices
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain

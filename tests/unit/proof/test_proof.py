@@ -241,12 +241,12 @@ def test_the_code_is_named_by_the_last_commit_that_changed_it(tmp_path: Path) ->
     assert commit(tmp_path) == "no-git-dirty"
     git("init", "--quiet")
     written("sixproof/x.py", "1")
-    written("docs/x.md", "1")
+    written("docs/usage.md", "1")
     git("add", ".")
     git("commit", "--quiet", "-m", "one")
     first = git("rev-parse", "--short", "HEAD")
     assert commit(tmp_path) == first
-    for path in ("docs/x.md", "README.md", "docs/proof.html", "tests/unit/test_x.py"):
+    for path in ("docs/usage.md", "README.md", "docs/proof.html", "tests/unit/test_x.py"):
         written(path, "2")
     assert commit(tmp_path) == first
     git("add", ".")

@@ -23,10 +23,10 @@ from sixproof.reporting.causes.filtering.takings import (
     is_owned,
     takings,
 )
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import NAMED, Cause, CauseRule, Confidence, few
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_some
+from sixproof.reporting.diagnosis.pattern import said_count, said_some
 
 _OF_MANY_PACKETS = (
     MatrixKind.PATHS,
@@ -36,8 +36,6 @@ _OF_MANY_PACKETS = (
     MatrixKind.HEALTH,
 )
 """Cells that may be wrong although something came back."""
-_NAMED = 3
-"""Rules of a table that are named."""
 
 
 class _Node:
@@ -121,7 +119,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     rule = first.rule
     families = tuple(f for f in Family if any(f in taking.families for taking in rules))
     sent = situation.examination.resent
-    again = f"{_counted(first.rose, 'packet')} while {_counted(sent, 'failing flow')} "
+    again = f"{said_count(first.rose, 'packet')} while {said_count(sent, 'failing flow')} "
     again += f"{'was' if sent == 1 else 'were'} sent again"
     again = again if first.rose and sent else ""
     many = len(rules) > 1  # then the sentence is long without the number
@@ -129,12 +127,12 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     subject = "a packet filter rule"
     if many:
         subject, effects = f"{len(rules)} packet filter rules", [*map(_plural, effects)]
-    more = _counted(len(rules) - _NAMED, "more such rule") if len(rules) > _NAMED else ""
+    rest = len(rules) - NAMED
     whose = f"them (table {rule.family} {rule.table})" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"{subject} {said_some(effects, _NAMED)}{f': {again}' if again and not many else ''}",
+        f"{subject} {said_some(effects, NAMED)}{f': {again}' if again and not many else ''}",
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -143,18 +141,18 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
             *([again] if again and many else []),
-            *(f"{r.place}: {r.said}" for r in rules[:_NAMED]),
-            *([f"{more} of that table"] if more else []),
+            *(f"{r.place}: {r.said}" for r in rules[:NAMED]),
+            *([f"{said_count(rest, 'more such rule')} of that table"] if rest > 0 else []),
         ),
-        do=tuple(_removals(rules, more)) if many else (),
+        do=_removals(rules) if many else (),
     )
 
 
-def _removals(rules: Sequence[Taking], more: str) -> Iterator[str]:
-    """The commands that remove rules of one table; of many, that which lists the rest."""
-    yield from (taking.removal for taking in rules[:_NAMED])
-    if more:
-        yield f"{more}: nft -a list table {rules[0].rule.family} {rules[0].rule.table}"
+def _removals(rules: Sequence[Taking]) -> tuple[str, ...]:
+    """The commands that remove rules of one table."""
+    table = rules[0].rule
+    listing = f"nft -a list table {table.family} {table.table}"
+    return few([taking.removal for taking in rules], "rule", listing)
 
 
 def _with_families(
@@ -181,10 +179,6 @@ def _effects(rules: Iterable[Taking]) -> list[str]:
 def _plural(effect: str) -> str:
     """What several rules do: ``drop SYNs`` for ``drops SYNs``."""
     return re.sub(r"^(drop|reject|translate|rewrite|set)s ", r"\1 ", effect)
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _by_hook(what: Sequence[str]) -> list[str]:

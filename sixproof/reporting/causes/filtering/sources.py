@@ -94,8 +94,8 @@ def _leaving(situation: Situation, group: _Translation, cells: list[Disagreement
         what = f"{family} packets {of} to {to} keep the pod's own address: {first}"
         remedy = f"See natOutgoing of their IP pool, and what comes before Calico's nat on {node}"
     else:
-        device = _device(situation, group.whose)
-        what = f"{family} packets {of} to {to} arrive from {group.whose}{device}"
+        address = ", ".join(filter(None, (group.whose, _device(situation, group.whose))))
+        what = f"{family} packets {of} to {to} arrive from {address}"
         what += f", {by}" if by else ""
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
     sources = {c.observation.flow.source.name for c in cells}
@@ -119,7 +119,8 @@ def _arriving(situation: Situation, group: _Translation, cells: list[Disagreemen
     host = all(c.observation.flow.destination.kind is EndpointKind.HOST for c in cells)
     to = "its host network" if host else "its pods"
     # A rule takes the place of the address in a first line of two lines: it is in the evidence.
-    address = device.removeprefix(", ") if rule and device else f"{said_some(saw, 1)}{device}"
+    named = "" if rule and device else said_some(saw, 1)
+    address = ", ".join(filter(None, (named, device)))
     what = (
         f"{family} packets from {said_some(nodes, 2) or 'elsewhere'} to {to} arrive from "
         f"{address}{', ' if rule else ': '}{by}"
@@ -172,13 +173,13 @@ def _table(rule: Taking) -> str:
 
 
 def _device(situation: Situation, address: str, at: str = "") -> str:
-    """``, the address of vxlan-v6.calico on six-worker``, where a node says so; of the node that
-    the sentence is about ``, the address of its vxlan-v6.calico``."""
+    """``the address of vxlan-v6.calico on six-worker``, where a node says so; of the node that the
+    sentence is about ``the address of its vxlan-v6.calico``."""
     for node, seen in situation.nodes.items():
         for held in seen.addresses:
             if ip_address(held.address) == ip_address(address):
                 of = f"its {held.device}" if node == at else f"{held.device} on {node}"
-                return f", the address of {of}"
+                return f"the address of {of}"
     return ""
 
 
@@ -188,7 +189,7 @@ RULES = (
         "Packets from a node, or to its pods, arrive with a wrong source address",
         "the addresses that servers saw, and which device of which node has them",
         find,
-        ("I18",),
+        ("I18", "I19"),
         "Calico documentation, IPPool natOutgoing",
     ),
 )

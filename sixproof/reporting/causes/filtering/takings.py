@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
 from sixproof.model import Family
 from sixproof.probes.nodes.examination import FilterReading
+from sixproof.reporting.diagnosis.pattern import said_count
 
 FAMILIES = {
     "arp": (Family.IPV4,),
@@ -73,7 +74,7 @@ class Taking:
         """Its chain and hook, and what it counted."""
         hook = f", hook {self.chain.hook}" if self.chain else ""
         count = self.rule.packets
-        counted = f"{count} packet{'' if count == 1 else 's'}" if count else "no counter"
+        counted = said_count(count, "packet") if count else "no counter"
         return f"chain {self.rule.chain}{hook}, {counted}"
 
     @property

@@ -11,13 +11,10 @@ from sixproof.agent.protocol import NodeSeen, RouteHeld
 from sixproof.model import EndpointKind, Family, Flow, IPAddress, MatrixKind
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import NAMED, Cause, CauseRule, Confidence, few, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list, said_some
-
-_NAMED = 3
-"""Routes of one kind that are named."""
 
 
 @dataclasses.dataclass
@@ -151,7 +148,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
             do = tuple(_flushes(situation.nodes[node], family, group.way))
         elif len(group.routes) > 1:
             remedy = "Remove them, and find who made them"
-            do = tuple(_removals(family, group.routes))
+            do = _removals(family, group.routes)
         elif route is not None:
             remedy = f"Remove it ({_removal(family, route)}), and find who made it"
         else:
@@ -197,14 +194,10 @@ def _table(route: RouteHeld) -> str:
     return "" if route.table == fib.MAIN else f" table {fib.table_name(route.table)}"
 
 
-def _removals(family: Family, routes: Sequence[RouteHeld]) -> Iterator[str]:
-    """The commands that remove routes of one kind; of many, that which lists the rest."""
-    for route in routes[:_NAMED]:
-        yield _removal(family, route)
-    if rest := routes[_NAMED:]:
-        many = f"{len(rest)} more such route{'' if len(rest) == 1 else 's'}"
-        listing = f"ip -{family.version} route show{_table(rest[0])} type {rest[0].kind}"
-        yield f"{many}: {listing}"
+def _removals(family: Family, routes: Sequence[RouteHeld]) -> tuple[str, ...]:
+    """The commands that remove routes of one kind and table."""
+    listing = f"ip -{family.version} route show{_table(routes[0])} type {routes[0].kind}"
+    return few([_removal(family, route) for route in routes], "route", listing)
 
 
 def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
@@ -250,7 +243,7 @@ def _evidence(
     others = [fib.said_prefix(held.destination) for held in group.routes[1:]]
     if others and not group.way.open:
         kind = group.way.route.kind if group.way.route else ""
-        yield f"the other {kind} routes: {said_some(others, _NAMED)}"
+        yield f"the other {kind} routes: {said_some(others, NAMED)}"
     if _by_rule(group.way):
         route = fib.way(dataclasses.replace(seen, rules=[]), address).route
         if route is not None and route.kind == "unicast":

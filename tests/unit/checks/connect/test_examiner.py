@@ -10,6 +10,7 @@ from sixproof.agent.protocol import Event, FilterSeen
 from sixproof.checks.connect.examiner import FEW, KEPT, SAMPLE, Examiner, sample, suspected
 from sixproof.errors import ApiError, ChannelLost, NoAnswer
 from sixproof.kube.api.client import Cluster
+from sixproof.kube.api.wait import Deadline
 from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.nodes import reader
@@ -224,7 +225,7 @@ def examined_in(seconds: float, patience: list[float]) -> Examination:
         return reading_pods(nodes, left)
 
     examiner = Examiner(cast(Cluster, Refusing()), agents(), MESH)
-    return examiner.last(run(across(SIX, "worker")), [], noted, seconds=seconds)
+    return examiner.last(run(across(SIX, "worker")), [], noted, deadline=Deadline(seconds))
 
 
 def test_what_was_not_read_when_the_time_is_over_is_missing() -> None:

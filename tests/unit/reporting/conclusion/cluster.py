@@ -24,7 +24,7 @@ from sixproof.model import ClusterFacts, Endpoint, EndpointKind, Family, Flow, N
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
 from sixproof.reporting.conclusion import conclude as conclusion
-from sixproof.reporting.conclusion.conclude import Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

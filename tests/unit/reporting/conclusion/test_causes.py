@@ -44,7 +44,7 @@ from sixproof.probes.pmtu.interfaces import UNDERLAY
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
 from sixproof.reporting.conclusion.cause import Cause, CauseRule
-from sixproof.reporting.conclusion.conclude import Conclusion, Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState

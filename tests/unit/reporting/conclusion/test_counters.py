@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import pytest
 
 from sixproof.model import Family, Flow, Outcome
-from sixproof.reporting.conclusion.conclude import Conclusion, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from tests.unit.reporting.conclusion.cluster import (
     across,
     concluded,

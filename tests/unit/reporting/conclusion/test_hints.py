@@ -9,7 +9,7 @@ import pytest
 from sixproof.errors import Subject
 from sixproof.model import Family, Flow, MatrixKind, Outcome
 from sixproof.reporting.conclusion import hints
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.results_json import Results

@@ -18,7 +18,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.reporting.conclusion.conclude import Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

@@ -12,7 +12,7 @@ from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Family
 from sixproof.probes.dns.message import RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
-from sixproof.reporting.conclusion.conclude import Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined
 from tests.unit.reporting.diagnosis.test_kinds import NAMES, Fails, run

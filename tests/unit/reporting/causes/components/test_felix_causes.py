@@ -9,7 +9,7 @@ from sixproof.checks.judged import expecting_all
 from sixproof.model import Family, Flow, Matrix, MatrixKind, Observation, Outcome, Protocol
 from sixproof.probes.connect.fetch import asking
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.conclude import Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

@@ -37,7 +37,7 @@ from sixproof.model import (
 )
 from sixproof.policy.manifests.audit import audit
 from sixproof.reporting.causes.components.findings import REACHES
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results

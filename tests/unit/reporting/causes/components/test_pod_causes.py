@@ -22,7 +22,8 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.nodes.examination import Examination, NodeReading
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (
     concluded,

@@ -11,7 +11,7 @@ from sixproof.agent.protocol import IpSetSeen
 from sixproof.model import Expectation, Family, Flow, Outcome
 from sixproof.probes.nodes.examination import FailureReading, IpSetsReading, NodeReading
 from sixproof.reporting.conclusion.cause import Confidence
-from sixproof.reporting.conclusion.conclude import Conclusions
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

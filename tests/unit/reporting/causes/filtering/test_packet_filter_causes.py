@@ -25,7 +25,7 @@ from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.causes.filtering import packet_filter as causes
 from sixproof.reporting.causes.filtering.takings import Taking, is_owned
 from sixproof.reporting.conclusion.cause import Cause, Confidence
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results

@@ -20,7 +20,7 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.probes.nodes.examination import Examination
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

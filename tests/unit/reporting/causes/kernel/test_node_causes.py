@@ -10,7 +10,8 @@ from sixproof.agent.protocol import AddressHeld, RouteHeld, RuleSeen
 from sixproof.model import Disagreement, Family, Flow, Outcome
 from sixproof.reporting.causes.kernel import route_mtus
 from sixproof.reporting.conclusion.cause import Confidence
-from sixproof.reporting.conclusion.conclude import Conclusions, conclude
+from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from tests.unit.reporting.conclusion.cluster import (
     FACTS,

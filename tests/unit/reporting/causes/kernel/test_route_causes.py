@@ -9,7 +9,7 @@ import pytest
 
 from sixproof.agent.protocol import RouteHeld, RuleSeen
 from sixproof.model import Family
-from sixproof.reporting.conclusion.conclude import Conclusion
+from sixproof.reporting.conclusion.conclusion import Conclusion
 from tests.unit.reporting.conclusion.cluster import RULES, across, concluded, examined, node
 from tests.unit.reporting.samples import pods
 
