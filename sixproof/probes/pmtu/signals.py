@@ -67,8 +67,8 @@ def kept(p: PathResult) -> Violation | None:
     for route in mine:
         left = route.expires or 0.0
         if not KEPT - SINCE <= left <= FORGOTTEN:
-            said = f"learnt {route.mtu} towards {route.address}, forgets it in {left:.0f} s"
-            wanted = f"wanted between {KEPT:.0f} and {FORGOTTEN:.0f} s after the ICMP error"
+            said = f"learnt {route.mtu}, forgets it in {left:.0f} s"
+            wanted = f"wanted {KEPT:.0f} to {FORGOTTEN:.0f} s"
             return Violation(p, ViolationKind.WRONG, f"{said}, {wanted}")
     return None
 
