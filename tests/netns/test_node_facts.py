@@ -15,9 +15,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from sixproof.agent import protocol
-from sixproof.agent.protocol import FilterSeen, IpSetsSeen, NodeSeen
+from sixproof.agent.protocol import FilterRuleSeen, FilterSeen, IpSetsSeen, NodeSeen
 from sixproof.model import Endpoint, EndpointKind, Family
 from sixproof.probes.nodes import fib
+from sixproof.reporting.causes.filtering.match_words import comparison_said
 from tests.netns.laboratory.lab import CLIENT, Lab
 from tests.netns.laboratory.links import NEAR
 from tests.netns.laboratory.namespace import run
@@ -186,6 +187,8 @@ table inet six_facts {
     ip frag-off & 0x1fff > 0 counter drop
     ip frag-off & 0x2000 == 0x2000 counter drop
     ip frag-off & 0x4000 != 0 counter drop
+    exthdr frag exists counter drop
+    exthdr frag missing counter drop
   }
   chain off { type filter hook forward priority 0; policy drop; }
   chain before {
@@ -204,6 +207,11 @@ table inet six_facts {
 def reader(name: str) -> Endpoint:
     """An agent in the client's namespace that may read the packet filter, or may not."""
     return Endpoint(name, EndpointKind.HOST, (), "lab", name, "client")
+
+
+def said(rule: FilterRuleSeen) -> str:
+    """Its match as reports say it."""
+    return ", ".join(map(comparison_said, rule.match))
 
 
 def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) -> None:
@@ -237,29 +245,38 @@ def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) ->
         hops,
         *fragments,
     ) = rules
-    assert (tunnel.match, tunnel.verdict, tunnel.packets) == (
+    assert (said(tunnel), tunnel.verdict, tunnel.packets) == (
         "iifname eth9, IPv6, udp, dport 4789",
         "drop",
         0,
     )
-    assert (too_big.match, too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
-    assert needed.match == "IPv4, icmp, type 3, code 4"
+    assert (said(too_big), too_big.verdict) == ("IPv6, icmpv6, type 2", "drop")
+    assert said(needed) == "IPv4, icmp, type 3, code 4"
     assert (segments.verdict, segments.packets) == ("rewrite", None)
-    assert (segments.match, segments.changes) == ("iifname eth9, tcp, flags syn", "MSS to 1220")
-    assert (larger.match, exactly.match) == ("above 1350 bytes", "1350 bytes")
-    assert ports.match == "IPv6, tcp and udp, dport 80 and 8080-8090"
-    assert prefixes.match == (
+    assert (said(segments), segments.changes, segments.value) == (
+        "iifname eth9, tcp, flags syn",
+        "MSS",
+        1220,
+    )
+    assert (said(larger), said(exactly)) == ("above 1350 bytes", "1350 bytes")
+    assert said(ports) == "IPv6, tcp and udp, dport 80 and 8080-8090"
+    assert said(prefixes) == (
         "IPv6, source 2001:db8:244::/56, destination not 2001:db8:96::/112 and 2001:db8:244::/56"
     )
-    assert replies.match == (
+    assert said(replies) == (
         "IPv6, destination 2001:db8:244:40::/58, connection state established or related"
     )
-    assert (hops.verdict, hops.changes) == ("rewrite", "hop limit to 1")
-    assert [r.match for r in fragments] == ["IPv4, fragment"] * 3 + ["IPv4, header bytes"]
-    assert [(r.match, r.changes) for r in seen.rules if r.verdict == "nat"] == [
-        ("IPv6, destination 2001:db8:244::1", "the destination address"),
-        ("IPv6, source 2001:db8:244::/56", "the source address"),
-        ("oifname eth9", "the source address"),
+    assert (hops.verdict, hops.changes, hops.value) == ("rewrite", "hop limit", 1)
+    assert [said(r) for r in fragments] == [
+        *["IPv4, fragment"] * 3,
+        "IPv4, header bytes",
+        "IPv6, fragment",
+        "IPv6, not fragment",
+    ]
+    assert [(said(r), r.changes) for r in seen.rules if r.verdict == "nat"] == [
+        ("IPv6, destination 2001:db8:244::1", "destination"),
+        ("IPv6, source 2001:db8:244::/56", "source"),
+        ("oifname eth9", "source"),
     ]
 
 

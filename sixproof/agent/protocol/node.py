@@ -178,14 +178,37 @@ class ChainSeen(Record):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class MatchSeen(Record):
+    """One comparison of a rule with a packet.
+
+    `field` is what it looks at, in the words of nft(8) where it has one: ``iifname``, ``oifname``,
+    ``family``, ``protocol``, ``source``, ``destination``, ``sport``, ``dport``, ``type``, ``code``,
+    ``length``, ``flags``, ``connection state``; ``fragment`` and the names of extension headers
+    for packets that have one; else the name of an extension of iptables.
+
+    `values` are those with which it is compared, each one of them a match: numbers, names (a
+    trailing ``*`` matches any ending), addresses, prefixes, and ranges (``8000-8090``); `unlisted`
+    are how many a set has besides. There are none where they are not known. `operator` is "" for
+    equal, or ``not``, ``below``, ``at most``, ``above`` or ``at least``; `looked_up` says whether
+    the values are those of a set.
+    """
+
+    field: str
+    operator: str
+    values: list[str]
+    unlisted: int = 0
+    looked_up: bool = False
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class FilterRuleSeen(Record):
     """A rule, so far as it says what becomes of a packet: its last `verdict` (``drop``,
     ``reject``, ``accept``, ``return``, ``nat`` and ``rewrite`` for one that changes packets, ""
     for none), the chain it jumps to, and what it counted, None without a counter.
 
-    `match` says which packets it takes, as far as that is known: ``iifname eth0, udp, dport
-    4789``; "" for all. `changes` is what ``nat`` translates and ``rewrite`` writes: ``the source
-    address``, ``MSS to 1220``; "" where that is not known.
+    It takes packets to which all of `match` applies, all packets without one. `changes` is the
+    field that ``nat`` translates or ``rewrite`` writes (``source``, ``MSS``, ``hop limit``), ""
+    where that is not known, and `value` the number that is written, None for none.
     """
 
     family: str
@@ -195,8 +218,9 @@ class FilterRuleSeen(Record):
     verdict: str
     jump: str
     packets: int | None
-    match: str
+    match: list[MatchSeen]
     changes: str = ""
+    value: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

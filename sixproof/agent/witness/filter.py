@@ -23,11 +23,8 @@ SOURCE = {"payload": 5, "exthdr": 7}
 VERDICTS = {0: "drop", 1: "accept", -5: "return"}
 REFUSING = ("drop", "reject")
 ACTING = (*REFUSING, "nat", "rewrite")
-IN_A_SET = "in a set"
-TRANSLATED = {
-    "masq": "the source address",
-    "redir": "the destination address",
-}
+TRANSLATED = {"masq": "source", "redir": "destination"}
+"""The address that such an expression translates."""
 JUMP, GOTO = -3, -4
 LIMIT = 60_000
 """Chains, and rules, that are taken: kube-proxy makes some five a service and backend."""
@@ -42,12 +39,17 @@ def packet_filter() -> protocol.FilterSeen:
             dumped, further = kernel.dump(GETRULE, everything, LIMIT)
             bases = [c for c in map(chain, chains) if c.hook]
             rules = _telling(bases, dumped)
-            unclear = [data for data, r in rules if r.verdict in ACTING and IN_A_SET in r.match]
+            unclear = [data for data, r in rules if r.verdict in ACTING and _asks_a_set(r)]
             sets = {place: filter_sets.read(kernel, place) for place in wanted(unclear)}
     except OSError as error:
         return protocol.FilterSeen([], [], error=str(error.strerror or error))
-    told = [rule(data, sets) if sets and IN_A_SET in r.match else r for data, r in rules]
-    return protocol.FilterSeen(bases, told, more or further)
+    read = [rule(data, sets) if sets and _asks_a_set(r) else r for data, r in rules]
+    return protocol.FilterSeen(bases, read, more or further)
+
+
+def _asks_a_set(of: protocol.FilterRuleSeen) -> bool:
+    """Whether a rule looks up a set whose members are not known."""
+    return any(one.looked_up and not one.values for one in of.match)
 
 
 def _telling(
@@ -82,7 +84,7 @@ def rule(data: bytes, sets: typing.Mapping[Place, Members]) -> protocol.FilterRu
     found = attributes(data[4:])
     family = FAMILIES.get(data[0], str(data[0]))
     verdict, jump, packets = "", "", None
-    changes, value = "", b""
+    changes, number, value = "", None, b""
     here = data[0], text(found.get(1))
     match = Match(family, {name: m for (*place, name), m in sets.items() if (*place,) == here})
     for _, element in every_attribute(found.get(4, b"")):
@@ -95,10 +97,10 @@ def rule(data: bytes, sets: typing.Mapping[Place, Members]) -> protocol.FilterRu
         elif name in REWRITING:
             verdict = "nat"
             nat = "destination" if big(values.get(1)) else "source"
-            changes = TRANSLATED.get(name, f"the {nat} address")
+            changes = TRANSLATED.get(name, nat)
         elif name in ("payload", "exthdr") and SOURCE[name] in values:
             verdict = "rewrite"
-            changes = match.changed(name, values, value)
+            changes, number = match.changed(name, values, value)
         elif name == "immediate":
             loaded = attributes(values.get(2, b""))
             value = loaded.get(1, b"")
@@ -117,6 +119,7 @@ def rule(data: bytes, sets: typing.Mapping[Place, Members]) -> protocol.FilterRu
         verdict=verdict,
         jump=jump,
         packets=packets,
-        match=", ".join(match.said),
+        match=match.seen,
         changes=changes,
+        value=number,
     )

@@ -1,4 +1,4 @@
-"""Which packets a rule of the packet filter takes, in words, from its expressions."""
+"""Which packets a rule of the packet filter takes, from its expressions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ipaddress
 import sys
 import typing
 
+from sixproof.agent.protocol import MatchSeen
 from sixproof.agent.witness.netlink import attributes, big, text
 
 META = {0: "length", 3: "mark", 6: "iifname", 7: "oifname", 15: "family", 16: "protocol"}
@@ -27,23 +28,30 @@ HEADERS: dict[tuple[str, int, int], str] = {
     ("", TRANSPORT, 2): "dport",
 }
 """Fields by family or protocol, header and offset (RFC 791, 8200, 9293, 768)."""
+UNKNOWN = "header bytes"
 TCP_OPTION, MSS = 1, 2
+FRAGMENT = "fragment"
 FRAGMENT_BITS = 0x3FFF
 """Of IPv4's fragment offset and flags those that only fragments have (RFC 791)."""
 EXTENSIONS = {
     0: "hop-by-hop options",
     43: "routing header",
-    44: "fragment",
+    44: FRAGMENT,
     60: "destination options",
 }
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6", 132: "sctp"}
 NFPROTO = {2: "ip", 10: "ip6"}
 FAMILIES = {"ip": "IPv4", "ip6": "IPv6"}
-OPERATIONS = ("", "not ", "below ", "at most ", "above ", "at least ")
-FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg")
-STATES = ("invalid", "established", "related", "new")
+NOT = "not"
+OPERATORS = ("", NOT, "below", "at most", "above", "at least")
+BITS = {
+    "flags": ("fin", "syn", "rst", "psh", "ack", "urg"),
+    "connection state": ("invalid", "established", "related", "new"),
+}
+"""Fields of single bits, and their names."""
+NUMBERS = ("type", "code", "sport", "dport", "MSS", "hop limit", "TTL")
 SOME = 4
-"""Members of a set that are said; of more only the number."""
+"""Members of a set that are sent; of more only the number."""
 
 Members = tuple[bytes | tuple[bytes, bytes], ...]
 """Of a set: values, or the first and the last of an interval."""
@@ -61,13 +69,15 @@ class Match:
         self.loaded = ""
         self.order: typing.Literal["little", "big"] = sys.byteorder
         self.mask: bytes | None = None
+        self.presence = False
         self.protocol = ""
-        self.said: list[str] = []
+        self.seen: list[MatchSeen] = []
 
     def take(self, name: str, values: dict[int, bytes]) -> None:
         """One more expression."""
         if name in ("meta", "payload", "exthdr", "ct"):
             self.loaded, self.mask = self.field(name, values), None
+            self.presence = name == "exthdr" and bool(big(values.get(5)) & 1)
             self.order = sys.byteorder if name in ("meta", "ct") else "big"
         elif name == "byteorder":  # nft turns a number round before it compares by size
             self.order = "big"
@@ -75,11 +85,12 @@ class Match:
             self.mask = attributes(values.get(4, b"")).get(1)
         elif name == "cmp":
             data = attributes(values.get(3, b"")).get(1, b"")
-            self.said.append(self.compared(OPERATIONS[min(big(values.get(2)), 5)], data))
+            self.seen += self.compared(OPERATORS[min(big(values.get(2)), 5)], data)
         elif name == "lookup":
-            self.said.append(self.looked_up(text(values.get(1)), "not " * (big(values.get(5)) & 1)))
+            inverted = NOT if big(values.get(5)) & 1 else ""
+            self.seen.append(self.looked_up(text(values.get(1)), inverted))
         elif name == "match" and (extension := text(values.get(1))) != "comment":
-            self.said.append(extension)  # of iptables
+            self.seen.append(MatchSeen(extension, "", []))  # of iptables
 
     def field(self, name: str, values: dict[int, bytes]) -> str:
         """What an expression loads."""
@@ -100,10 +111,10 @@ class Match:
         for of in (self.family, icmp, ""):
             if (of, header, offset) in HEADERS:
                 return HEADERS[of, header, offset]
-        return "header bytes"
+        return UNKNOWN
 
-    def changed(self, name: str, values: dict[int, bytes], value: bytes) -> str:
-        """What a rule writes into packets: ``MSS to 1220``, ``hop limit``; "" if it is not known.
+    def changed(self, name: str, values: dict[int, bytes], value: bytes) -> tuple[str, int | None]:
+        """The field that a rule writes, "" if it is not known, and the number that it writes.
 
         `value` was loaded before; it is a plain number where the rule says one.
         """
@@ -111,51 +122,58 @@ class Match:
         if name == "payload":
             what = self.header(big(values.get(2)), big(values.get(3)))
         if what not in ("MSS", "TTL", "hop limit"):
-            return "" if what == "header bytes" else what
-        return f"{what} to {int.from_bytes(value, 'big')}" if 0 < len(value) <= 4 else what
+            return "" if what == UNKNOWN else what, None
+        return what, int.from_bytes(value, "big") if 0 < len(value) <= 4 else None
 
-    def compared(self, operation: str, data: bytes) -> str:
-        """A comparison in words."""
+    def compared(self, operator: str, data: bytes) -> list[MatchSeen]:
+        """A comparison."""
         what = self.loaded
+        if self.mask and operator == NOT and not any(data):  # one bit of the mask is enough
+            operator, data = "", self.mask
         number = int.from_bytes(data, "big")
-        if self.mask and operation == "not " and not any(data):  # one bit of the mask is enough
-            operation, data = "", self.mask
-            number = int.from_bytes(data, "big")
+        if what == "type" and len(data) > 1:  # nft compares type and code at once
+            if operator:  # no packet is excluded by one of them alone
+                return [MatchSeen("type and code", operator, [])]
+            return [
+                MatchSeen("type", "", [str(number >> 8)]),
+                MatchSeen("code", "", [str(number & 0xFF)]),
+            ]
+        if what in EXTENSIONS.values():  # who compares a field of a header, wants the header
+            missing = self.presence and (number == 0) is (operator != NOT)
+            return [MatchSeen(what, NOT if missing else "", [])]
+        if what == "fragment offset":
+            return [MatchSeen(self.fragments(operator, number), "", [])]
+        return [MatchSeen(what, operator, self.values(what, data))]
+
+    def values(self, what: str, data: bytes) -> list[str]:
+        """With which values a field is compared; none where that is not known."""
+        number = int.from_bytes(data, "big")
         if what == "protocol":
             self.protocol = PROTOCOLS.get(number, f"protocol {number}")
-            return operation + self.protocol
+            return [self.protocol]
         if what == "family":
             self.family = NFPROTO.get(number, self.family)
-            return f"{operation}{FAMILIES.get(self.family, number)}"
-        if what == "type" and len(data) > 1:  # nft compares type and code at once
-            return f"type {operation}{number >> 8}, code {number & 0xFF}"
+            return [FAMILIES.get(self.family, str(number))]
         if what in ("iifname", "oifname"):
             name = data.split(b"\0", 1)[0].decode(errors="replace")
-            more = "" if b"\0" in data else "*"
-            return f"{what} {operation}{name}{more}"
+            return [name if b"\0" in data else f"{name}*"]
         if what in ("source", "destination") and 0 < len(data) <= 16:
-            return f"{what} {operation}{self.prefix(data)}"
-        if what == "fragment offset":
-            return self.fragments(operation, number)
-        if what == "length":
-            return f"{operation}{int.from_bytes(data, self.order)} bytes"
-        if what in ("flags", "connection state"):
-            names = FLAGS if what == "flags" else STATES
+            return [self.prefix(data)]
+        if what in BITS:
             bits = int.from_bytes(data, self.order)
-            held = [name for bit, name in enumerate(names) if bits >> bit & 1]
-            return f"{what} {operation}{' or '.join(held)}" if held else what
-        if what in ("type", "code", "sport", "dport", "MSS", "hop limit", "TTL"):
-            return f"{what} {operation}{number}"
-        return what
+            return [name for bit, name in enumerate(BITS[what]) if bits >> bit & 1]
+        if what == "length":
+            return [str(int.from_bytes(data, self.order))]
+        return [str(number)] if what in NUMBERS else []
 
-    def fragments(self, operation: str, number: int) -> str:
+    def fragments(self, operator: str, number: int) -> str:
         """A comparison with IPv4's fragment offset and its flags: what only fragments match."""
         mask = int.from_bytes(self.mask, "big") if self.mask is not None else 0xFFFF
-        above = operation == "above " and not number
+        above = operator == "above" and not number
         if not mask & ~FRAGMENT_BITS:
-            return "fragment" if above or (number and not operation) else "header bytes"
-        exact = number & FRAGMENT_BITS and number != mask and not operation
-        return "fragment" if exact else "header bytes"
+            return FRAGMENT if above or (number and not operator) else UNKNOWN
+        exact = number & FRAGMENT_BITS and number != mask and not operator
+        return FRAGMENT if exact else UNKNOWN
 
     def prefix(self, data: bytes) -> str:
         """An address or a prefix: of a prefix that ends at a byte only its bytes are compared."""
@@ -166,16 +184,14 @@ class Match:
         address = ipaddress.ip_address(data.ljust(size, b"\0"))
         return f"{address}/{bits}" if bits < size * 8 else str(address)
 
-    def looked_up(self, name: str, operation: str) -> str:
-        """A comparison with a set: ``tcp and udp``, ``dport 80 and 443``."""
+    def looked_up(self, name: str, operator: str) -> MatchSeen:
+        """A comparison with the members of a set."""
         members = self.sets.get(name, ())
-        words = [self.member(one) for one in members[:SOME]]
-        if not members or "" in words:
-            return f"{self.loaded} {operation}in a set"
-        if len(members) > SOME:
-            words.append(f"{len(members) - SOME} more")
-        said = operation + " and ".join(words)
-        return said if self.loaded == "protocol" else f"{self.loaded} {said}"
+        values = [self.member(one) for one in members[:SOME]]
+        if "" in values:
+            return MatchSeen(self.loaded, operator, [], looked_up=True)
+        more = max(len(members) - SOME, 0)
+        return MatchSeen(self.loaded, operator, values, more, looked_up=True)
 
     def member(self, one: bytes | tuple[bytes, bytes]) -> str:
         """One value or interval of a set."""

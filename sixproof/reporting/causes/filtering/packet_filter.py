@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -59,7 +57,8 @@ class _Node:
         # What is translated is remembered, whichever hook its first packet passed.
         hook = taking.chain.hook if taking.chain and rule.verdict != "nat" else ""
         return any(
-            hook in packet.hooks and takes(rule.match, packet) for packet in self._packets.of(wrong)
+            hook in packet.hooks and takes(taking.comparisons, packet)
+            for packet in self._packets.of(wrong)
         )
 
     def broken(self, taking: Taking) -> tuple[Disagreement, ...]:
@@ -104,7 +103,7 @@ def translating(
     return busiest(
         t
         for t in takings(reading)
-        if t.rule.verdict == "nat" and "destination" not in t.rule.changes
+        if t.rule.verdict == "nat" and t.rule.changes != "destination"
         if family in families_of(t.rule) and any(here.breaks(t, cell) for cell in those)
     )
 
@@ -123,10 +122,8 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     again += f"{'was' if sent == 1 else 'were'} sent again"
     again = again if first.rose and sent else ""
     many = len(rules) > 1  # then the sentence is long without the number
-    effects = _effects(rules)
-    subject = "a packet filter rule"
-    if many:
-        subject, effects = f"{len(rules)} packet filter rules", [*map(_plural, effects)]
+    effects = _effects(rules, many)
+    subject = f"{len(rules)} packet filter rules" if many else "a packet filter rule"
     rest = len(rules) - NAMED
     whose = f"them (table {rule.family} {rule.table})" if many else "it"
     return Cause(
@@ -165,31 +162,22 @@ def _with_families(
     ), broken
 
 
-def _effects(rules: Iterable[Taking]) -> list[str]:
-    """What rules do, those that differ in their match alone as one."""
-    matches: dict[str, dict[str, None]] = {}
+def _effects(rules: Iterable[Taking], many: bool) -> list[str]:
+    """What rules do, those that differ in their match alone as one. Where only the hook differs
+    from the one before, that alone: ``drop SYNs meant for the node itself``, ``sent by the node
+    itself``."""
+    matches: dict[tuple[str, str, str], dict[str, None]] = {}
     for rule in rules:
-        matches.setdefault(rule.what, {}).setdefault(rule.match)
-    return [
-        what + (f" ({_some_of(known)})" if (known := [m for m in those if m]) else "")
-        for what, those in zip(_by_hook(list(matches)), matches.values(), strict=True)
-    ]
-
-
-def _plural(effect: str) -> str:
-    """What several rules do: ``drop SYNs`` for ``drops SYNs``."""
-    return re.sub(r"^(drop|reject|translate|rewrite|set)s ", r"\1 ", effect)
-
-
-def _by_hook(what: Sequence[str]) -> list[str]:
-    """The same, where only the hook differs from the one before by that alone: ``drops SYNs meant
-    for the node itself``, ``sent by the node itself``."""
-    phrases = list(what[:1])
-    for before, this in itertools.pairwise(what):
-        end = next((way for way in HOOKS.values() if this.endswith(f" {way}")), "")
-        starts = {before.removesuffix(way) for way in HOOKS.values()}
-        phrases.append(end if end and this.removesuffix(end) in starts else this)
-    return phrases
+        matches.setdefault((rule.does(many), rule.packets, rule.way), {})[rule.match] = None
+    effects = []
+    before: tuple[str, ...] = ()
+    for (does, packets, way), those in matches.items():
+        by_hook = (does, packets) if way in HOOKS.values() else ()
+        what = way if by_hook and by_hook == before else f"{does} {packets} {way}".rstrip()
+        before = by_hook
+        known = [match for match in those if match]
+        effects.append(f"{what} ({_some_of(known)})" if known else what)
+    return effects
 
 
 def _some_of(matches: Sequence[str]) -> str:
@@ -233,7 +221,7 @@ def _closed(node: _Node, reading: FilterReading) -> Iterator[Cause]:
     leaves over, the owner has looked at."""
     jumping = {chain_of(r) for r in reading.after.rules if r.jump.startswith(OWNED)}
     for chain in reading.after.chains:
-        rest = FilterRuleSeen(chain.family, chain.table, chain.name, 0, "drop", "", None, "")
+        rest = FilterRuleSeen(chain.family, chain.table, chain.name, 0, "drop", "", None, [])
         if chain.policy != "drop" or chain_of(rest) in jumping or is_owned(rest):
             continue
         yield Cause(

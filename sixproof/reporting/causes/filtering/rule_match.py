@@ -1,13 +1,14 @@
-"""Matches: whether a rule can match a packet, by the words of its match (`filter_match`)."""
+"""Matches: whether a rule can match a packet."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import ipaddress
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
+from sixproof.agent.protocol import MatchSeen
 from sixproof.model import IPAddress, IPNetwork
 
 Span = tuple[int, int]
@@ -15,19 +16,12 @@ Span = tuple[int, int]
 Spans = tuple[Span, ...]
 
 HIGHEST = 65535
-PROTOCOLS = r"(?:tcp|udp|sctp|icmp|icmpv6|protocol \d+)"
-_FIELDS = (
-    "iifname",
-    "oifname",
-    "source",
-    "destination",
-    "sport",
-    "dport",
-    "type",
-    "code",
-)
+_NAMES = ("protocol", "iifname", "oifname")
+_ADDRESSES = ("source", "destination")
+_NUMBERS = ("sport", "dport", "type", "code", "length")
 _HEADERS = ("fragment", "hop-by-hop options", "destination options", "routing header")
-_TERM = re.compile(r"(not |below |at most |above |at least )?(.+)")
+_HELD = {"source": "sources", "destination": "destinations", "length": "lengths"}
+"""How a packet calls a field, where it may have several of it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -54,7 +48,7 @@ class FilteredPacket:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class _Term:
+class Comparison:
     """One comparison: `spans` or `names` of a field, or all others where it is `inverted`."""
 
     field: str
@@ -63,10 +57,15 @@ class _Term:
     inverted: bool = False
 
 
-def takes(match: str, packet: FilteredPacket) -> bool:
-    """Whether a rule with this match may take the packet. Terms that say nothing about it, such as
-    a mark, are ignored."""
-    return all(_holds(term, packet) for term in _terms(match))
+def takes(match: Iterable[Comparison], packet: FilteredPacket) -> bool:
+    """Whether a rule with this match may take the packet."""
+    return all(_holds(one, packet) for one in match)
+
+
+def comparisons(match: Iterable[MatchSeen]) -> tuple[Comparison, ...]:
+    """What a match says about a packet: of others, such as a mark, and of values that are not
+    known, nothing."""
+    return tuple(one for seen in match for one in _comparison(seen))
 
 
 def span_of(value: IPAddress | IPNetwork) -> Span:
@@ -78,7 +77,7 @@ def span_of(value: IPAddress | IPNetwork) -> Span:
 
 
 def _addresses(text: str) -> Span:
-    """The same of an address, a prefix or a range in words.
+    """The same of an address, a prefix or a range.
 
     Raises:
         ValueError: it is none of these.
@@ -88,55 +87,40 @@ def _addresses(text: str) -> Span:
     return (start[0], _addresses(last)[1]) if last else start
 
 
-@functools.lru_cache(maxsize=1000)
-def _terms(match: str) -> tuple[_Term, ...]:
-    return tuple(term for text in match.split(", ") for term in _term(text))
+def _comparison(seen: MatchSeen) -> Iterator[Comparison]:
+    """None where the values are not known, or are of something else."""
+    field, inverted = seen.field, seen.operator == "not"
+    if field in _HEADERS and not seen.operator:
+        yield Comparison("headers", names=(field,))
+    elif not seen.values or seen.unlisted:
+        return
+    elif field in _NAMES:
+        yield Comparison(field, names=tuple(seen.values), inverted=inverted)
+    elif field in (*_ADDRESSES, *_NUMBERS):
+        span = _addresses if field in _ADDRESSES else functools.partial(_numbers, seen.operator)
+        with contextlib.suppress(ValueError):
+            yield Comparison(field, tuple(map(span, seen.values)), inverted=inverted)
 
 
-def _term(text: str) -> Iterator[_Term]:
-    """The comparison that a term says; none where it is not known, or of something else."""
-    field, _, rest = text.partition(" ")
-    if text in _HEADERS:
-        yield _Term("headers", names=(text,))
-        return
-    if re.fullmatch(rf"(not )?{PROTOCOLS}( and {PROTOCOLS})*", text):
-        field, rest = "protocol", text
-    elif text.endswith(" bytes"):
-        field, rest = "lengths", text.removesuffix(" bytes")
-    elif field not in _FIELDS:
-        return
-    said = _TERM.fullmatch(rest)
-    if said is None or re.search(r"\bin a set$|\d more$", rest):
-        return
-    operation, values = said[1] or "", said[2].split(" and ")
-    if field in ("protocol", "iifname", "oifname"):
-        yield _Term(field, names=tuple(values), inverted=bool(operation))
-        return
-    try:
-        spans = tuple(_spans(field, operation, values))
-    except ValueError:
-        return
-    yield _Term(field, spans, inverted=operation == "not ")
+def _numbers(operator: str, text: str) -> Span:
+    """A number or a range, and those that compare like it.
+
+    Raises:
+        ValueError: it is no number of 16 bits.
+    """
+    first, _, last = text.partition("-")
+    low, high = int(first), int(last or first)
+    if high > HIGHEST:
+        raise ValueError(text)
+    return {
+        "below": (0, low - 1),
+        "at most": (0, low),
+        "above": (high + 1, HIGHEST),
+        "at least": (high, HIGHEST),
+    }.get(operator, (low, high))
 
 
-def _spans(field: str, operation: str, values: Sequence[str]) -> Iterator[Span]:
-    if field in ("source", "destination"):
-        yield from map(_addresses, values)
-        return
-    for value in values:
-        first, _, last = value.partition("-")
-        low, high = int(first), int(last or first)
-        if high > HIGHEST:
-            raise ValueError(value)
-        yield {
-            "below ": (0, low - 1),
-            "at most ": (0, low),
-            "above ": (high + 1, HIGHEST),
-            "at least ": (high, HIGHEST),
-        }.get(operation, (low, high))
-
-
-def _holds(term: _Term, packet: FilteredPacket) -> bool:
+def _holds(term: Comparison, packet: FilteredPacket) -> bool:
     if term.field == "protocol":
         return (packet.protocol in term.names) is not term.inverted
     if term.field == "headers":
@@ -144,8 +128,7 @@ def _holds(term: _Term, packet: FilteredPacket) -> bool:
     if term.field in ("iifname", "oifname"):
         devices = packet.arrives if term.field == "iifname" else packet.leaves
         return devices is None or _by_device(term, devices)
-    fields = {"source": "sources", "destination": "destinations"}
-    held: Spans | None = getattr(packet, fields.get(term.field, term.field))
+    held: Spans | None = getattr(packet, _HELD.get(term.field, term.field))
     if held is None:
         return True
     if term.inverted:
@@ -153,7 +136,7 @@ def _holds(term: _Term, packet: FilteredPacket) -> bool:
     return any(_meet(one, span) for one in held for span in term.spans)
 
 
-def _by_device(term: _Term, devices: frozenset[str]) -> bool:
+def _by_device(term: Comparison, devices: frozenset[str]) -> bool:
     if term.inverted:
         return not devices or any(
             not any(same_device(d, name) for name in term.names) for d in devices

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from sixproof.agent.protocol import ChainSeen, FilterRuleSeen
 from sixproof.model import Family
 from sixproof.probes.nodes.examination import FilterReading
+from sixproof.reporting.causes.filtering.match_words import (
+    TakenPackets,
+    family_asked,
+    taken_packets,
+)
+from sixproof.reporting.causes.filtering.rule_match import Comparison, comparisons
 from sixproof.reporting.diagnosis.pattern import said_count
 
 FAMILIES = {
@@ -23,32 +29,14 @@ OWNED_TABLES = ("kube-proxy", "calico", "kindnet", "cilium", "flannel")
 """The same for tables of nftables."""
 LOW = 16
 """Hops that may not suffice: kernels begin with 64 or more."""
-_VERBS = {"drop": "drops", "reject": "rejects", "nat": "translates", "rewrite": "rewrites"}
-_MESSAGES = {
-    "icmpv6, type 2": "ICMPv6 Packet Too Big messages",
-    "icmpv6, type 3": "ICMPv6 Time Exceeded messages",
-    "icmpv6, type 1": "ICMPv6 Destination Unreachable messages",
-    "icmpv6, type 135 and 136": "ICMPv6 Neighbor Solicitations and Advertisements",
-    "icmpv6, type 135": "ICMPv6 Neighbor Solicitations",
-    "icmpv6, type 136": "ICMPv6 Neighbor Advertisements",
-    "icmpv6, type 134": "ICMPv6 Router Advertisements",
-    "icmp, type 3, code 4": "ICMP Fragmentation Needed messages",
+_VERBS = {
+    "drop": ("drops", "drop"),
+    "reject": ("rejects", "reject"),
+    "nat": ("translates", "translate"),
+    "rewrite": ("rewrites", "rewrite"),
 }
-"""What a rule takes, in the words of RFCs, by its match: these are of one family by their name."""
-_PACKETS = {
-    "udp, dport 4789": "VXLAN packets",
-    "tcp, flags syn": "TCP SYNs",
-    "fragment": "fragments",
-    "tcp and udp": "TCP and UDP packets",
-    "udp and tcp": "TCP and UDP packets",
-    "tcp": "TCP packets",
-    "udp": "UDP packets",
-    "sctp": "SCTP packets",
-    "icmp": "ICMP packets",
-    "icmpv6": "ICMPv6 packets",
-}
-"""The same of either family, the longest match first."""
-_WAYS = {"iifname cali*": "from its pods", "oifname cali*": "to its pods"}
+_SETS = ("sets", "set")
+"""What one rule does, and what several do."""
 HOOKS = {
     "input": "meant for the node itself",
     "output": "sent by the node itself",
@@ -57,7 +45,7 @@ HOOKS = {
 """Which packets a chain sees, by its hook, where the match itself does not say."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Taking:
     """A rule that took packets: its chain, and how far its counter rose meanwhile.
 
@@ -80,27 +68,46 @@ class Taking:
     @property
     def said(self) -> str:
         """What it does: ``drops IPv6 VXLAN packets forwarded by the node (iifname eth0)``."""
-        return f"{self.what} ({self.match})" if self.match else self.what
+        what = f"{self.does()} {self.packets} {self.way}".rstrip()
+        return f"{what} ({self.match})" if self.match else what
+
+    def does(self, many: bool = False) -> str:
+        """What becomes of the packets: ``drops``, ``sets the MSS to 1220 in``; of `many` rules
+        ``drop``."""
+        rule = self.rule
+        if rule.verdict == "nat":
+            of = f"the {rule.changes} address of" if rule.changes else "the addresses of"
+            return f"{_VERBS['nat'][many]} {of}"
+        if rule.verdict == "rewrite" and rule.changes:
+            to = "" if rule.value is None else f" to {rule.value}"
+            return f"{_SETS[many]} the {rule.changes}{to} in"
+        return _VERBS[rule.verdict][many]
 
     @property
-    def what(self) -> str:
-        """The same without its match: ``drops IPv6 VXLAN packets forwarded by the node``."""
-        rule, (taken, _) = self.rule, self._taken
-        if not rule.changes:
-            what = "the addresses of " if rule.verdict == "nat" else ""
-            return f"{_VERBS[rule.verdict]} {what}{taken}"
-        if rule.verdict == "nat":
-            return f"translates {rule.changes} of {taken}"
-        return f"sets the {rule.changes} in {taken}"
+    def packets(self) -> str:
+        """Which packets it takes: ``IPv6 VXLAN packets``."""
+        return self._taken.packets
+
+    @property
+    def way(self) -> str:
+        """From where to where: ``from its pods``, ``forwarded by the node``; "" if unknown."""
+        return self._taken.way or HOOKS.get(self.chain.hook if self.chain else "", "")
 
     @property
     def match(self) -> str:
-        """What `what` does not say of its match: ``iifname eth0``, "" where it says all."""
-        return self._taken[1]
+        """What `packets` and `way` do not say of its match: ``iifname eth0``, "" for nothing."""
+        return self._taken.rest
 
     @functools.cached_property
-    def _taken(self) -> tuple[str, str]:
-        return _taken(self.rule, self.chain.hook if self.chain else "", self.families)
+    def comparisons(self) -> tuple[Comparison, ...]:
+        """Its match, as far as it says something about a packet that is known."""
+        return comparisons(self.rule.match)
+
+    @functools.cached_property
+    def _taken(self) -> TakenPackets:
+        families = self.families
+        known = bool(self.chain and self.chain.hook in HOOKS)
+        return taken_packets(self.rule.match, families[0] if len(families) == 1 else None, known)
 
     @property
     def families(self) -> tuple[Family, ...]:
@@ -136,50 +143,16 @@ def lowering(reading: FilterReading, family: Family) -> Taking | None:
     return busiest(
         t
         for t in takings(reading)
-        if t.rule.changes.startswith(("hop limit", "TTL"))
+        if t.rule.changes in ("hop limit", "TTL")
         and family in families_of(t.rule)
-        and _number(t.rule.changes) <= LOW
+        and (t.rule.value or 0) <= LOW
     )
-
-
-def _number(changes: str) -> int:
-    """What is written, 0 where that is not known."""
-    last = changes.rpartition(" ")[2]
-    return int(last) if last.isdigit() else 0
 
 
 def families_of(rule: FilterRuleSeen) -> tuple[Family, ...]:
     """The families whose packets it takes: those of its table, unless it asks for one."""
-    words = rule.match.split(", ")
-    for family, icmp in ((Family.IPV6, "icmpv6"), (Family.IPV4, "icmp")):
-        if family.value in words or icmp in words:
-            return (family,)
-    return FAMILIES.get(rule.family, tuple(Family))
-
-
-def _taken(rule: FilterRuleSeen, hook: str, families: Sequence[Family]) -> tuple[str, str]:
-    """Which packets it takes, and what else they must be like: ``IPv6 TCP packets from its pods``,
-    ``destination 2001:db8::/56``."""
-    left = [term for term in rule.match.split(", ") if term and term not in list(Family)]
-    way = next((_WAYS[term] for term in left if term in _WAYS), HOOKS.get(hook, ""))
-    left = [term for term in left if term not in _WAYS]
-    of = f"{families[0].value} " if len(families) == 1 else ""
-    kind = ""
-    for table, prefix in ((_MESSAGES, ""), (_PACKETS, of)):
-        for match, words in table.items():
-            if not kind and (rest := _without(left, match.split(", "))) is not None:
-                kind, left = f"{prefix}{words}", rest
-    if not kind:
-        kind = f"{of}packets" if left or way else f"all {of}packets"
-    return f"{kind} {way}".rstrip(), ", ".join(left)
-
-
-def _without(terms: list[str], these: list[str]) -> list[str] | None:
-    """The terms without these, which are consecutive in it; None where they are not."""
-    for at in range(len(terms) - len(these) + 1):
-        if terms[at : at + len(these)] == these:
-            return [*terms[:at], *terms[at + len(these) :]]
-    return None
+    asked = family_asked(rule.match)
+    return (asked,) if asked else FAMILIES.get(rule.family, tuple(Family))
 
 
 def is_owned(rule: FilterRuleSeen) -> bool:

@@ -28,6 +28,7 @@ from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.reporting.filter_matches import matching
 from tests.unit.reporting.samples import NODES, RUN, Rule, all_open, pods, topology
 
 TUNNELS = {Family.IPV4: "vxlan.calico", Family.IPV6: "vxlan-v6.calico"}
@@ -109,7 +110,7 @@ def packet_filter(*rules: FilterRuleSeen, lacking: str = "") -> FilterSeen:
         ):
             chains.append(ChainSeen(family, table, chain, chain.lower(), 0, "accept"))
             if lacking not in (f"{family} {target}", f"{family} {target} in {chain}"):
-                jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, ""))
+                jumps.append(FilterRuleSeen(family, table, chain, 1, "", target, 9, []))
     chains += [ChainSeen("inet", "x", hook, hook, 10, "accept") for hook in HOOKS]
     return FilterSeen(chains, [*jumps, *rules])
 
@@ -122,8 +123,12 @@ def drop(
     *,
     chain: str = "input",
 ) -> FilterRuleSeen:
-    """A rule of somebody's that drops."""
-    return FilterRuleSeen("inet", "x", chain, 7, verdict, "", packets, match, changes)
+    """A rule of somebody's that drops, or that changes a field: ``MSS to 1220``."""
+    field, _, value = changes.partition(" to ")
+    number = int(value) if value else None
+    return FilterRuleSeen(
+        "inet", "x", chain, 7, verdict, "", packets, matching(match), field, number
+    )
 
 
 def examined(

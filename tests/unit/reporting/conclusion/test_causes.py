@@ -376,7 +376,7 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
         ),
         (drop(9, "IPv6, tcp", "rewrite"), "rewrites IPv6 TCP packets meant for the node itself"),
         (
-            drop(9, "IPv6, tcp", "nat", "the destination address"),
+            drop(9, "IPv6, tcp", "nat", "destination"),
             "translates the destination address of IPv6 TCP packets meant for the node itself",
         ),
         (drop(9, "IPv6", "nat"), "translates the addresses of IPv6 packets meant for the node"),
@@ -735,7 +735,7 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
     cases = (Case("suites/pods/t.py::t", CaseOutcome.FAILED),)
     dead = [neighbour("2001:db8::1", "FAILED")]
     sick = {"worker": node("worker", neighbours=dead)}
-    rule = drop(3, "IPv6", "nat", "the source address")
+    rule = drop(3, "IPv6", "nat", "source")
     by = {"worker": (packet_filter(rule),) * 2}
     read = examined(sick, filters=by)
     (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every

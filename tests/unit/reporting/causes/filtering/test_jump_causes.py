@@ -33,7 +33,7 @@ def nftables(*without: str, gone: str = "") -> FilterSeen:
     ]
     there = {(c.family, c.name) for c in chains}
     rules = [
-        FilterRuleSeen(family, table, chain, 1, "", target, 9, "")
+        FilterRuleSeen(family, table, chain, 1, "", target, 9, [])
         for family, table, chain, target in places
         if (family, chain) in there and f"{family} {chain}" not in without
     ]

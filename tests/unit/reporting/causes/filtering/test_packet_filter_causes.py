@@ -40,6 +40,7 @@ from tests.unit.reporting.conclusion.cluster import (
     node,
     packet_filter,
 )
+from tests.unit.reporting.filter_matches import matching
 from tests.unit.reporting.samples import OPEN, RUN, pods
 
 SIX, FOUR = Family.IPV6, Family.IPV4
@@ -518,7 +519,7 @@ def closed(
     """The packet filter of a node with a base chain that drops what its rules leave over."""
     name = chain or hook.upper()
     seen = packet_filter()
-    rules = [FilterRuleSeen("ip6", "fw", name, 1, "", jump, 9, "") for jump in jumps]
+    rules = [FilterRuleSeen("ip6", "fw", name, 1, "", jump, 9, []) for jump in jumps]
     chains = [*seen.chains, ChainSeen("ip6", "fw", name, hook, 0, "drop")]
     read = FilterSeen(chains, [*seen.rules, *rules])
     return {where: (read, read)}
@@ -584,13 +585,13 @@ def test_a_masquerade_rule_for_others_translates_no_pod(own: bool) -> None:
     cases = (Case("suites/x/t.py::t", CaseOutcome.FAILED),)
     docker = FilterRuleSeen(
         "ip6", "nat", "POSTROUTING", 3, "nat", "", 900,
-        "source fd00:d0c::/64, oifname not docker0", "the source address",
+        matching("source fd00:d0c::/64, oifname not docker0"), "source",
     )  # fmt: skip
     ours = drop(
         9,
         f"IPv6, source {PODS}, destination not fd00:10:96::/112 and {PODS}",
         "nat",
-        "the source address",
+        "source",
         chain="postrouting",
     )
     results = Results(RUN, cases=cases, matrices=(measured,))
@@ -618,19 +619,19 @@ def test_an_arp_table_is_of_ipv4() -> None:
 def test_rules_that_differ_in_their_match_alone_are_reported_once() -> None:
     """I7: two devices in one sentence, of more the first two."""
     rules = [
-        FilterRuleSeen("inet", "x", "forward", n, "drop", "", 9, f"oifname vxlan{n}, tcp")
+        FilterRuleSeen("inet", "x", "forward", n, "drop", "", 9, matching(f"oifname vxlan{n}, tcp"))
         for n in range(4)
     ]
     chain = ChainSeen("inet", "x", "forward", "forward", 0)
     said = [Taking(rule, chain, 0) for rule in rules]
-    assert causes._effects(said[:1]) == [said[0].said]
+    assert causes._effects(said[:1], False) == [said[0].said]
     assert said[0].said == "drops TCP packets forwarded by the node (oifname vxlan0)"
     both = "drops TCP packets forwarded by the node (oifname vxlan0; oifname vxlan1)"
-    assert causes._effects(said[:2]) == [both]
-    (many,) = causes._effects(said)
+    assert causes._effects(said[:2], False) == [both]
+    (many,) = causes._effects(said, False)
     assert many.endswith("(oifname vxlan0; oifname vxlan1; and 2 more)")
-    plain = Taking(dataclasses.replace(rules[0], match="fragment"), None, 0)
-    assert causes._effects([plain, plain]) == ["drops fragments"]
+    plain = Taking(dataclasses.replace(rules[0], match=matching("fragment")), None, 0)
+    assert causes._effects([plain, plain], False) == ["drops fragments"]
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -673,14 +674,14 @@ def test_of_many_rules_three_are_named() -> None:
 
 @pytest.mark.parametrize("table", ["kindnet-network-policies", "cilium", "calico"])
 def test_tables_of_network_plugins_are_not_somebody_else_s(table: str) -> None:
-    rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, "")
+    rule = FilterRuleSeen("inet", table, "forward", 7, "drop", "", 9, [])
     assert is_owned(rule)
     assert not is_owned(dataclasses.replace(rule, table="x"))
 
 
 def test_a_rule_for_both_families_is_said_to_drop_what_failed() -> None:
     """I7 on a device of one family: the rule names none, the measurements do."""
-    rule = FilterRuleSeen("inet", "x", "forward", 1, "drop", "", 9, "oifname vxlan1, tcp")
+    rule = FilterRuleSeen("inet", "x", "forward", 1, "drop", "", 9, matching("oifname vxlan1, tcp"))
     chain = ChainSeen("inet", "x", "forward", "forward", 0)
     assert Taking(rule, chain, 0).families == tuple(Family)
     broke = Taking(rule, chain, 0, (Family.IPV6,))

@@ -1,4 +1,4 @@
-"""Matches of packet filter rules: which packets they may take, by the words that describe them."""
+"""Matches of packet filter rules: which packets they may take."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ import pytest
 
 from sixproof.reporting.causes.filtering.rule_match import (
     FilteredPacket,
+    comparisons,
     same_device,
     span_of,
     takes,
 )
+from tests.unit.reporting.filter_matches import matching
 
 REQUEST = FilteredPacket(
     "tcp",
@@ -83,7 +85,7 @@ MESSAGE = FilteredPacket(
 )
 def test_what_a_packet_says_of_itself_decides(match: str, taken: bool) -> None:
     """What the match does not say, or the packet, is no obstacle."""
-    assert takes(match, REQUEST) is taken
+    assert takes(comparisons(matching(match)), REQUEST) is taken
 
 
 @pytest.mark.parametrize(
@@ -103,14 +105,14 @@ def test_what_a_packet_says_of_itself_decides(match: str, taken: bool) -> None:
 )
 def test_what_nobody_knows_of_a_packet_is_no_obstacle(match: str, taken: bool) -> None:
     """A message from some router, by some device; it has no ports."""
-    assert takes(match, MESSAGE) is taken
+    assert takes(comparisons(matching(match)), MESSAGE) is taken
 
 
 def test_what_a_node_sends_itself_comes_in_by_no_device() -> None:
     """Rules for what comes in by a device, or by another one."""
     own = FilteredPacket("tcp", None, None, arrives=frozenset(), leaves=None)
-    assert not takes("iifname eth0", own)
-    assert takes("iifname not eth0", own)
+    assert not takes(comparisons(matching("iifname eth0")), own)
+    assert takes(comparisons(matching("iifname not eth0")), own)
 
 
 @pytest.mark.parametrize(

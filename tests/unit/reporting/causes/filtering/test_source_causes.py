@@ -88,7 +88,7 @@ def test_what_the_destinations_node_masquerades_is_said_of_it(sources: tuple[str
 
 def test_the_rule_of_the_destinations_node_is_looked_up_there() -> None:
     """It is named with what removes it, and not once more beside the cause."""
-    rule = drop(9, "IPv6, oifname cali*", "nat", "the source address", chain="postrouting")
+    rule = drop(9, "IPv6, oifname cali*", "nat", "source", chain="postrouting")
     filters = {"worker2": (packet_filter(rule), packet_filter(rule))}
     results = dataclasses.replace(arriving(), examination=examined(HELD, filters=filters))
     one = only(results)
