@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
+import ipaddress
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +16,7 @@ from sixproof.calico.felix.settings import felix
 from sixproof.calico.operator import installed_pools
 from sixproof.calico.pools import pools
 from sixproof.calico.state import CalicoState
-from sixproof.errors import UsageError
+from sixproof.errors import Subject, UsageError
 from sixproof.explain.command import Output, few
 from sixproof.explain.files import Files
 from sixproof.kube.api import json_fields
@@ -23,7 +25,7 @@ from sixproof.kube.facts import preflight
 from sixproof.model import ClusterFacts, Finding, IPNetwork, Severity
 from sixproof.policy import PROFILES
 from sixproof.policy.manifests.audit import audit as audit_manifests
-from sixproof.policy.manifests.manifest_compiler import described, objects
+from sixproof.policy.manifests.manifest_compiler import objects, subject_of
 from sixproof.policy.manifests.placed import Placed, Refusals
 from sixproof.policy.manifests.tree import leaves
 
@@ -138,45 +140,46 @@ def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
 
 
 def _found(every: Sequence[Placed], provider: str) -> Iterator[PlacedFinding]:
-    places: dict[str, str] = {}
-    for one in every:
-        places.setdefault(described(one.value), one.place)
     values = [one.value for one in every]
     found = dict.fromkeys((*audit_manifests(values, PROFILES[provider]), *_of_the_cluster(values)))
-    placed = [
-        PlacedFinding(finding, _place(finding, places))
-        for finding in sorted(found, key=lambda f: -_RANK.index(f.severity))
-    ]
-    homes = {} if all(one.place for one in placed) else _homes_of_ranges(every)
-    for found_one in placed:
-        finding = found_one.finding
-        yield PlacedFinding(finding, found_one.place or _of_ranges(finding, homes))
+    places = _Places(every)
+    for finding in sorted(found, key=lambda f: -_RANK.index(f.severity)):
+        yield PlacedFinding(finding, places.of(finding))
 
 
-def _homes_of_ranges(every: Sequence[Placed]) -> dict[IPNetwork, str]:
-    """The location of the first object that has a range, for each range."""
-    homes: dict[IPNetwork, str] = {}
-    for one in every:
-        texts = (leaf.field.value for leaf in leaves(one.value))
-        words = (word.strip() for t in texts if isinstance(t, str) for word in t.split(","))
-        for network in json_fields.networks(word for word in words if "/" in word):
-            homes.setdefault(network, one.place)
-    return homes
+class _Places:
+    """The locations of objects, pools of an Installation and ranges among them."""
 
+    def __init__(self, every: Sequence[Placed]) -> None:
+        self._every = every
+        self._known: dict[tuple[str, str], str] = {}
+        for one in every:
+            about = subject_of(one.value)
+            self._known.setdefault((about.kind, about.name), one.place)
+            if isinstance(one.value, dict) and about.kind == "Installation":
+                for pool in installed_pools(one.value):
+                    self._known.setdefault(("IPPool", pool.name), one.place)
 
-def _of_ranges(finding: Finding, homes: Mapping[IPNetwork, str]) -> str:
-    """The locations of the ranges that a finding names, each once."""
-    words = (word.strip("(),;") for word in f"{finding.subject} {finding.seen}".split())
-    named = json_fields.networks(word for word in words if "/" in word)
-    return "; ".join(dict.fromkeys(homes[n] for n in named if n in homes))
+    def of(self, finding: Finding) -> str:
+        """Where a finding's objects are, each location once; "" where that is not known."""
+        about = [one for one in (finding.object, *finding.others) if one]
+        return "; ".join(dict.fromkeys(filter(None, map(self._of_one, about))))
 
+    def _of_one(self, about: Subject) -> str:
+        if about.kind in (preflight.POD_RANGE, preflight.SERVICE_RANGE):
+            return self._ranges.get(ipaddress.ip_network(about.name), "")
+        return self._known.get((about.kind, about.name), "")
 
-def _place(finding: Finding, places: dict[str, str]) -> str:
-    """The location of the object whose name the subject begins with; of two, the longer name."""
-    named = [d for d in places if f"{finding.subject} ".startswith(f"{d} ")]
-    if finding.subject == "Felix":
-        named = [d for d in places if d.startswith("FelixConfiguration ")]
-    return places[max(named, key=len)] if named else ""
+    @functools.cached_property
+    def _ranges(self) -> Mapping[IPNetwork, str]:
+        """The location of the first object that has a range, for each range."""
+        homes: dict[IPNetwork, str] = {}
+        for one in self._every:
+            texts = (leaf.field.value for leaf in leaves(one.value))
+            words = (word.strip() for t in texts if isinstance(t, str) for word in t.split(","))
+            for network in json_fields.networks(word for word in words if "/" in word):
+                homes.setdefault(network, one.place)
+        return homes
 
 
 def _of_the_cluster(values: Sequence[object]) -> Iterator[Finding]:

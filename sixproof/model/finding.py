@@ -49,13 +49,17 @@ class FindingType:
         *,
         families: Iterable[Family] = (),
         node: str = "",
+        about: Subject | None = None,
+        others: Iterable[Subject] = (),
     ) -> Finding:
-        """A finding of this code; `subject` is an object, or a text where it is not one."""
-        about = subject if isinstance(subject, Subject) else None
+        """A finding of this code; `subject` is an object, or a part of one, or a text where it is
+        neither; then `about` may be the object that the text means."""
+        if isinstance(subject, Subject):
+            about, subject = subject, f"{subject.place} {subject.part}".strip()
         return Finding(
             self.code,
             severity,
-            about.place if about else str(subject),
+            subject,
             seen,
             wanted,
             remedy,
@@ -64,6 +68,7 @@ class FindingType:
             tuple(families),
             node,
             about,
+            tuple(others),
         )
 
 
@@ -83,7 +88,7 @@ class Finding:
     what it should be, `remedy` how to fix it. `title` and `source` are those of its `FindingType`,
     which makes findings. `families` are those whose traffic it may break (none: unknown), `node`
     the node at which it does ("": at all of them). `object` is the subject where that is one
-    object, None where it is a text alone.
+    object, None where it is a text alone; `others` are further objects that `seen` names.
     """
 
     code: str
@@ -97,6 +102,7 @@ class Finding:
     families: tuple[Family, ...] = ()
     node: str = ""
     object: Subject | None = None
+    others: tuple[Subject, ...] = ()
 
     @property
     def about(self) -> Subject:

@@ -42,6 +42,7 @@ FELIX_SETTING = FindingType(
     "Calico API reference: FelixConfiguration",
 )
 
+CLUSTER_WIDE = Subject("FelixConfiguration", "default")
 _KNOWN = (
     (
         "logSeverityScreen",
@@ -66,6 +67,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             "ipv6Support: true",
             "set it in FelixConfiguration default, and FELIX_IPV6SUPPORT of calico-node",
             families=[Family.IPV6],
+            about=CLUSTER_WIDE,
         )
     yield from _mtu(state, underlay)
     for way, ports in (
@@ -82,6 +84,7 @@ def audit(state: CalicoState, underlay: int | None) -> Iterator[Finding]:
             f"calico-node's {vain.variable} is {vain.effective}",
             "one of the two",
             f"remove {vain.variable} from calico-node, or set it there",
+            about=CLUSTER_WIDE,
         )
     for own in felix.per_node:
         yield FELIX_NODE.found(
@@ -122,6 +125,7 @@ def _unknown_values(
                 f"one of {', '.join(known)}",
                 f"set it in FelixConfiguration, or FELIX_{setting.upper()} of calico-node",
                 node=node,
+                about=None if node else CLUSTER_WIDE,
             )
 
 

@@ -29,6 +29,8 @@ RANGE_SCOPE = FindingType(
     "RFC 4193, RFC 4291 section 2.5.6, RFC 3849, RFC 3879",
 )
 
+POD_RANGE, SERVICE_RANGE = "pod range", "service range"
+"""How the subjects of findings about ranges are called."""
 DUAL_STACK_SINCE = (1, 23)  # KEP-563: stable, its feature gate gone
 
 _DOCUMENTATION = "2001:db8::/32"
@@ -202,12 +204,12 @@ def _services(facts: ClusterFacts, wanted: Sequence[Family]) -> Iterator[Finding
 
 def ranges(facts: ClusterFacts) -> Iterator[Finding]:
     """Ranges that overlap, and ranges that are not meant for this use."""
-    pods = [(f"pod range {cidr}", cidr) for cidr in facts.pod_cidrs]
-    services = [(f"service range {cidr}", cidr) for cidr in facts.service_cidrs]
+    pods = [(Subject(POD_RANGE, str(cidr)), cidr) for cidr in facts.pod_cidrs]
+    services = [(Subject(SERVICE_RANGE, str(cidr)), cidr) for cidr in facts.service_cidrs]
     for subject, cidr in pods:
         for other, theirs in services:
             if _overlap(cidr, theirs):
-                yield _collision(subject, f"overlaps {other}", cidr)
+                yield _collision(subject, f"overlaps {other.place}", cidr, other)
     for subject, cidr in (*pods, *services):
         for node in facts.nodes:
             for address in node.addresses:
@@ -221,7 +223,7 @@ def _overlap(one: IPNetwork, other: IPNetwork) -> bool:
     return one.version == other.version and one.overlaps(other)
 
 
-def _collision(subject: str, seen: str, cidr: IPNetwork) -> Finding:
+def _collision(subject: Subject, seen: str, cidr: IPNetwork, *others: Subject) -> Finding:
     return RANGE_OVERLAP.found(
         Severity.ERROR,
         subject,
@@ -229,10 +231,11 @@ def _collision(subject: str, seen: str, cidr: IPNetwork) -> Finding:
         "ranges apart from each other",
         "traffic for one is taken for the other; move one of the ranges",
         families=[Family.of(cidr)],
+        others=others,
     )
 
 
-def _misuse(subject: str, cidr: IPNetwork) -> Iterator[Finding]:
+def _misuse(subject: Subject, cidr: IPNetwork) -> Iterator[Finding]:
     kind = _not_for_pods(cidr.network_address)
     if kind:
         yield RANGE_SCOPE.found(

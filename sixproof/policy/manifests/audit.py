@@ -20,6 +20,7 @@ from sixproof.policy.manifests.manifest_compiler import (
     described,
     objects,
     own_tiers,
+    subject_of,
 )
 from sixproof.policy.manifests.pitfalls import pitfalls
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at
@@ -104,7 +105,7 @@ def _bounded(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     if more := sum(1 for _ in every):
         yield MORE_FINDINGS.found(
             severity=Severity.WARNING,
-            subject=described(value),
+            subject=subject_of(value),
             seen=f"{more} further findings about it are not listed",
         )
 
@@ -115,7 +116,7 @@ def _of_one(value: object, compiler: ManifestCompiler) -> Iterator[Finding]:
     if _group(value) == STORAGE_GROUP:
         yield STORED_DIRECTLY.found(
             severity=Severity.ERROR,
-            subject=described(value),
+            subject=subject_of(value),
             seen=f"is written to {STORAGE_GROUP}, which neither validates nor defaults",
             wanted=f"{CALICO_GROUP}/v3",
             remedy=f"set apiVersion: {CALICO_GROUP}/v3 and apply it to Calico's API server",
@@ -164,7 +165,7 @@ def _misnamed(value: Mapping[object, object], compiler: ManifestCompiler) -> Ite
 
 def _refusal(value: object, bad: ManifestError) -> Finding:
     return MANIFEST_REFUSED.found(
-        severity=Severity.ERROR, subject=_place(value, bad.path), seen=bad.reason
+        severity=Severity.ERROR, subject=subject_of(value, bad.path), seen=bad.reason
     )
 
 
@@ -179,10 +180,6 @@ _CALICO_KINDS = frozenset(
         "Profile",
     }
 )
-
-
-def _place(value: object, path: str) -> str:
-    return f"{described(value)} {brief(path, 160)}".strip()
 
 
 def _cidrs(value: object) -> Iterator[Finding]:
@@ -213,7 +210,7 @@ def _bad_cidr(value: object, text: str, bad: CidrError) -> Finding:
         seen += "ignores it and later exceptions" if excepted else "allows every address"
     return FLAWS[bad.flaw].found(
         severity=Severity.WARNING if taken and not misread else Severity.ERROR,
-        subject=_place(value, bad.path),
+        subject=subject_of(value, bad.path),
         seen=seen,
         remedy=_REMEDIES[bad.flaw],
         families=() if not misread else (Family.IPV4,) if excepted else tuple(Family),
@@ -253,7 +250,7 @@ def _one_family(value: object) -> Iterator[Finding]:
             family = next(iter(found))
             yield ONE_FAMILY_NETS.found(
                 severity=Severity.WARNING,
-                subject=_place(value, f"spec.{direction}"),
+                subject=subject_of(value, f"spec.{direction}"),
                 seen=f"its networks are {family} only, and match nothing over {family.other}",
                 wanted="networks of both families",
                 remedy=f"add the {family.other} networks that mean the same",
@@ -268,7 +265,7 @@ def _mixed_families(value: object) -> Iterator[Finding]:
             if len(_families(rule, "nets", "notNets")) == 2:
                 yield MIXED_FAMILIES.found(
                     severity=Severity.WARNING,
-                    subject=_place(value, f"spec.{direction}[{i}]"),
+                    subject=subject_of(value, f"spec.{direction}[{i}]"),
                     seen="one rule has networks of both families: Calico up to 3.31 refuses it",
                     wanted="a rule for each family",
                     remedy="split the rule",
@@ -288,7 +285,7 @@ def _bare_addresses(value: object) -> Iterator[Finding]:
                 address = brief(leaf.field.value, 60)
                 yield BARE_ADDRESS.found(
                     severity=Severity.WARNING,
-                    subject=_place(value, leaf.field.path),
+                    subject=subject_of(value, leaf.field.path),
                     seen=f"{address} has no prefix length: Calico up to 3.31 refuses it",
                     remedy="write /32 or /128 behind it",
                 )
@@ -302,7 +299,7 @@ def _tier_prefix(value: object) -> Iterator[Finding]:
         tier, name = brief(tier, 63), brief(name, 63)
         yield TIER_PREFIX.found(
             severity=Severity.WARNING,
-            subject=_place(value, "metadata.name"),
+            subject=subject_of(value, "metadata.name"),
             seen=f"the name does not begin with its tier, which Calico up to 3.31 wants: {tier}.",
             remedy=f"name it {tier}.{name}",
         )
@@ -315,7 +312,7 @@ def _named_ports(value: object, profile: ProviderProfile) -> Iterator[Finding]:
         if leaf.key == "namedPort":
             yield NAMED_PORT_UNSUPPORTED.found(
                 severity=Severity.WARNING,
-                subject=_place(value, leaf.field.path),
+                subject=subject_of(value, leaf.field.path),
                 seen="Calico up to 3.31 does not know named ports here: the rule matches every "
                 "port of every protocol",
                 remedy="write the port's number",
@@ -334,7 +331,7 @@ def _equal_priorities(values: list[object]) -> Iterator[Finding]:
         for one, other in itertools.pairwise(some):
             yield EQUAL_PRIORITY.found(
                 severity=Severity.WARNING,
-                subject=described(other),
+                subject=subject_of(other),
                 seen=f"has priority {shown(priority)}, as {described(one)} has: either may win",
                 wanted="priorities that differ",
             )

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 
-from sixproof.errors import ManifestError, brief
+from sixproof.errors import ManifestError, Subject, brief
 from sixproof.policy.calico import policies as calico
 from sixproof.policy.engine.context import Context
 from sixproof.policy.engine.provider import ProviderProfile, TieBreak
@@ -115,13 +115,19 @@ def name_of(value: Mapping[str, object]) -> str:
     return "/".join(brief(n, 63) for n in names if isinstance(n, str) and n)
 
 
-def described(value: object) -> str:
-    """An object by kind and name, as far as it has them, in at most 200 characters."""
+def subject_of(value: object, part: str = "") -> Subject:
+    """An object, or a part of it, by kind and name as far as it has them: at most 200 characters,
+    and 160 of the part."""
     if not isinstance(value, Mapping):
-        return "a value that is no object"
+        return Subject("", "a value that is no object", part=brief(part, 160))
     kind = value.get("kind", "an object without kind")
     kind = brief(kind, 64) if isinstance(kind, str) else shown(kind)
-    return f"{kind} {name_of(value) or 'without name'}"
+    return Subject(kind, name_of(value) or "without name", part=brief(part, 160))
+
+
+def described(value: object) -> str:
+    """The same of the whole object in words."""
+    return subject_of(value).place
 
 
 def read(value: object, profile: ProviderProfile) -> Manifest:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from sixproof.errors import brief
 from sixproof.model import Finding, FindingType, Severity
 from sixproof.policy.manifests.manifest import shown
-from sixproof.policy.manifests.manifest_compiler import described
+from sixproof.policy.manifests.manifest_compiler import subject_of
 from sixproof.policy.manifests.tree import at, leaves, listed, text_at, written
 
 ULA_WITHOUT_NAT = FindingType(
@@ -95,7 +95,7 @@ def _stuck_ula(pool: WrittenPool) -> bool:
 def _ula_without_nat(pool: WrittenPool) -> Finding:
     return ULA_WITHOUT_NAT.found(
         severity=Severity.WARNING,
-        subject=described(pool.owner),
+        subject=subject_of(pool.owner),
         seen=f"{pool.cidr} holds unique local addresses, and natOutgoing is off: its pods reach "
         "nothing outside that does not route them back",
         wanted="natOutgoing, or global addresses for pods that must reach the outside",
@@ -107,7 +107,7 @@ def _feature_gate(value: object) -> Iterator[Finding]:
         if leaf.key == _GATE or _GATE in written(leaf.field.value):
             yield FEATURE_GATE_GONE.found(
                 severity=Severity.ERROR,
-                subject=f"{described(value)} {leaf.field.place}",
+                subject=subject_of(value, leaf.field.place),
                 seen=f"feature gate {_GATE} is not known after Kubernetes 1.24: what is given it "
                 "does not start",
                 remedy="leave it out, dual stack is always on since 1.23",
@@ -125,7 +125,7 @@ def _mtu(value: object, path: str, mtu: object, most: int) -> Iterator[Finding]:
     if isinstance(mtu, int) and most < mtu <= 1500:
         yield MTU_WITHOUT_ROOM.found(
             severity=Severity.WARNING,
-            subject=f"{described(value)} {path}",
+            subject=subject_of(value, path),
             seen=f"{mtu} leaves VXLAN no room on a network of 1500 bytes",
             wanted=f"{most} there",
             remedy="leave it out, Felix finds it by itself",
@@ -144,7 +144,7 @@ def _failsafe(value: object) -> Iterator[Finding]:
             if len(seen) == 1:
                 yield FAILSAFE_ONE_FAMILY.found(
                     severity=Severity.WARNING,
-                    subject=f"{described(value)} spec.{key}",
+                    subject=subject_of(value, f"spec.{key}"),
                     seen=f"{protocol} {port} is kept open over IPv{seen.pop()} only",
                     wanted="an entry of each family, or one without net",
                 )
@@ -154,7 +154,7 @@ def _router_advertisements(value: object) -> Iterator[Finding]:
     if {"accept_ra=1", "forwarding=1"} <= set(_sysctls(value)):
         yield ROUTER_ADVERTISEMENTS_IGNORED.found(
             severity=Severity.WARNING,
-            subject=described(value),
+            subject=subject_of(value),
             seen="accept_ra is 1 where forwarding is on: Linux then ignores router "
             "advertisements, and a default route learned by one expires",
             wanted="accept_ra=2",

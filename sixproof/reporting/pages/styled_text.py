@@ -6,14 +6,14 @@ The only importer of rich: a line is its `Text`, whose styles are tones.
 from __future__ import annotations
 
 import enum
+import io
 from collections.abc import Iterable
-from typing import TextIO
 
 from rich.console import Console
 from rich.text import Text
 from rich.theme import Theme
 
-__all__ = ["Text", "Tone", "plain", "write"]
+__all__ = ["Text", "Tone", "plain", "rendered"]
 
 
 class Tone(enum.StrEnum):
@@ -45,16 +45,13 @@ def plain(lines: Iterable[Text]) -> str:
     return "".join(f"{line.plain.rstrip()}\n" for line in lines)
 
 
-def write(lines: Iterable[Text], stream: TextIO, *, colour: bool | None = None) -> None:
-    """Write lines to a stream, never wrapped.
-
-    `colour` None asks the stream and ``NO_COLOR``. A character that the stream's encoding lacks is
-    written as its escape instead of failing the run.
-    """
+def rendered(lines: Iterable[Text], *, colour: bool, encoding: str = "utf-8") -> str:
+    """Lines for a terminal, never wrapped. A character that its encoding lacks is written as its
+    escape instead of failing the run."""
     console = Console(
-        file=stream,
+        file=io.StringIO(),
         force_terminal=colour,
-        no_color=None if colour is None else not colour,
+        no_color=not colour,
         highlight=False,
         soft_wrap=True,
         legacy_windows=False,
@@ -65,5 +62,4 @@ def write(lines: Iterable[Text], stream: TextIO, *, colour: bool | None = None) 
             shown = line.copy()
             shown.rstrip()
             console.print(shown)
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    stream.write(written.get().encode(encoding, "backslashreplace").decode(encoding))
+    return written.get().encode(encoding, "backslashreplace").decode(encoding)

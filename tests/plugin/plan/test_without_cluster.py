@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from _pytest._io import TerminalWriter
@@ -203,22 +204,22 @@ def test_what_is_said_stands_on_a_line_of_its_own() -> None:
 
     screen = io.StringIO()
 
+    writer = TerminalWriter(screen)
+
     class Reporter:
         """The terminal's reporter, as xdist leaves it."""
-
-        _tw = TerminalWriter(screen)
 
         def ensure_newline(self) -> None:
             """Knows nothing of the progress."""
 
         def write_line(self, text: str) -> None:
             """One line."""
-            self._tw.line(text)
+            writer.line(text)
 
-    reporter = Reporter()
-    reporter._tw.write("....  [100%]")
-    plugins = SimpleNamespace(get_plugin=lambda _: reporter)
-    say = reports.speaker(SimpleNamespace(pluginmanager=plugins))  # type: ignore[arg-type]
+    writer.write("....  [100%]")
+    plugins = SimpleNamespace(get_plugin=lambda _: Reporter())
+    config: Any = SimpleNamespace(pluginmanager=plugins, get_terminal_writer=lambda: writer)
+    say = reports.speaker(config)
     say("run abc: deleted")
     say("bye")
     assert screen.getvalue() == "....  [100%]\nsixproof: run abc: deleted\nsixproof: bye\n"

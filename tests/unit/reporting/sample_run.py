@@ -27,7 +27,7 @@ from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergenc
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.matrix.svg import matrix_svgs
-from sixproof.reporting.pages.styled_text import write
+from sixproof.reporting.pages.styled_text import rendered
 from tests.unit.reporting.samples import facts
 
 REPORT = Path(os.environ["SAMPLE_REPORT"])
@@ -103,7 +103,8 @@ def pytest_sessionfinish(session, exitstatus):
 
 def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("sixproof")
-    write(summary_lines(config.results, reports=config.paths), terminalreporter._tw._file)
+    lines = summary_lines(config.results, reports=config.paths)
+    config.get_terminal_writer().write(rendered(lines, colour=False))
 """
 
 TESTS = {

@@ -84,7 +84,8 @@ def _policies(_: Situation, __: Finding) -> Callable[[Disagreement], bool]:
 
 def _opened(_: Situation, finding: Finding) -> Callable[[Disagreement], bool]:
     """What the policy of the finding should have closed: the oracle names it."""
-    name = finding.subject.split(" ")[1].rpartition("/")[2]
+    about = finding.object
+    name = about.name.rpartition("/")[2] if about else finding.subject
     named = re.compile(rf"/{re.escape(name)}(?![\w.-])")
 
     def reached(wrong: Disagreement) -> bool:

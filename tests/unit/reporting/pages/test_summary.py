@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from sixproof.model import Family, Flow, MatrixKind, Outcome
 from sixproof.reporting.diagnosis.faults import chosen, faults
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.pages.styled_text import Text, Tone, plain, write
+from sixproof.reporting.pages.styled_text import Text, Tone, plain, rendered
 from sixproof.reporting.pages.summary import APPLICATIONS, summary_lines
 from sixproof.reporting.results.application_record import ApplicationRow, Readiness, by_namespace
 from sixproof.reporting.results.matrix_record import Measured
@@ -289,41 +288,28 @@ def test_the_bundle_is_complete(tmp_path: Path) -> None:
     assert Results.read(paths["results"]) == broken()
 
 
-class Ascii(io.StringIO):
-    """A stream of an ASCII locale."""
-
-    encoding = "ascii"
-
-
 def test_a_terminal_without_unicode_gets_escapes_and_no_error() -> None:
-    stream = Ascii()
-    write([Text.assemble("w\u00f6rker \u2713 ", ("X", Tone.BAD))], stream, colour=False)
-    assert stream.getvalue() == "w\\xf6rker \\u2713 X\n"
+    lines = [Text.assemble("w\u00f6rker \u2713 ", ("X", Tone.BAD))]
+    assert rendered(lines, colour=False, encoding="ascii") == "w\\xf6rker \\u2713 X\n"
 
 
 def test_colour_is_written_where_it_is_asked_for() -> None:
-    plain_stream, coloured = io.StringIO(), io.StringIO()
     line = Text.assemble(("X", Tone.BAD), " " * 3)
-    write([line], plain_stream, colour=False)
-    write([line], coloured, colour=True)
-    assert plain_stream.getvalue() == "X\n"
-    assert coloured.getvalue().startswith("\x1b[1;31mX\x1b[0m")
+    assert rendered([line], colour=False) == "X\n"
+    assert rendered([line], colour=True).startswith("\x1b[1;31mX\x1b[0m")
 
 
 @pytest.mark.parametrize("tone", list(Tone), ids=str)
 def test_every_tone_has_a_colour(tone: Tone, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that the theme lacks would be left out in silence."""
     monkeypatch.setenv("TERM", "xterm")
-    stream = Ascii()
-    write([Text("w\u00f6rker", tone)], stream, colour=True)
-    assert re.fullmatch(r"\x1b\[[\d;]+mw\\xf6rker\x1b\[0m\n", stream.getvalue())
+    shown = rendered([Text("w\u00f6rker", tone)], colour=True, encoding="ascii")
+    assert re.fullmatch(r"\x1b\[[\d;]+mw\\xf6rker\x1b\[0m\n", shown)
 
 
 def test_long_lines_and_markup_are_left_as_they_are() -> None:
-    stream = io.StringIO()
     text = "[bold]fd00::1[/bold] " + "x" * 300
-    write([Text(text)], stream, colour=False)
-    assert stream.getvalue() == text + "\n"
+    assert rendered([Text(text)], colour=False) == text + "\n"
 
 
 ROWS = (
