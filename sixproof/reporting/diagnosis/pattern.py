@@ -32,16 +32,25 @@ _NAMED = {
 
 @dataclasses.dataclass(frozen=True)
 class _Room:
-    """What a sentence has room for: ports, questions and senders that it names, characters of a
-    reason."""
+    """What a sentence has room for: ports, questions and senders that it names, and characters of
+    what was seen, None for all of it. A `short` one leaves out which agents they were."""
 
     ports: int = 1000
     questions: int = _QUESTIONS
     senders: int = _SENDERS
-    reason: int = 10_000
+    reason: int | None = None
+    short: bool = False
+
+    def cut(self, reason: str) -> str:
+        """As much of a reason as there is room for."""
+        return reason if self.reason is None else brief(reason, max(self.reason, 1))
+
+    def holds(self, reason: str) -> bool:
+        """Whether there is room for all of it."""
+        return self.reason is None or len(reason) <= self.reason
 
 
-_SOME = _Room(ports=2, questions=1, senders=1)
+_SOME = _Room(ports=2, questions=1, senders=1, short=True)
 _LEAST = 40
 """Characters of a reason below which it says nothing."""
 _MANY = re.compile(r"^(\d+ agents): .*")
@@ -126,10 +135,11 @@ class Pattern:
             reason = self.cells[0].observation.reason or "no reason was given"
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
-            where = _MANY.sub(r"\1", self.where) if room.ports == _SOME.ports else self.where
+            where = _MANY.sub(r"\1", self.where) if room.short else self.where
+            width = len(reason) if room.reason is None else max(room.reason, _LEAST)
+            reason = textwrap.shorten(reason, width, placeholder=" ...")
             return (
-                f"{lead} could not be measured, {where}: "
-                f"{textwrap.shorten(reason, max(room.reason, _LEAST), placeholder=' ...')}{worst} "
+                f"{lead} could not be measured, {where}: {reason}{worst} "
                 f"(this says nothing about the network)"
             )
         if self.scope is None:
@@ -140,7 +150,7 @@ class Pattern:
         whole = len(self.cells) == self.total
         many = "all" if whole else "nearly all"
         said = [many, said_families(self.families), *self._asked(room), self.where]
-        because = self._because() if room.reason == _Room().reason else ""
+        because = "" if room.reason is not None else self._because()
         counted = f"{len(self.cells)} of {self.total}{self._counted}{because}"
         return f"{' '.join(filter(None, said))} {self._must()}{self._verb(room)} ({counted})"
 
@@ -178,15 +188,14 @@ class Pattern:
         """The one reason of all cells, else the ICMP errors among them."""
         reasons = {d.observation.reason for d in self.cells}
         if len(reasons) == 1:
-            quoted = brief(min(reasons), max(room.reason, 1))
-            return f' ("{quoted}")' if reasons != {""} and room.reason else ""
+            return f' ("{room.cut(min(reasons))}")' if reasons != {""} and room.reason != 0 else ""
         sent = _met(self.cells, room.senders)
-        whole = sent and len(self.outcomes) == 1 and len(sent) <= room.reason
+        whole = sent and len(self.outcomes) == 1 and room.holds(sent)
         return f" ({sent})" if whole else ""
 
     def _found(self, outcome: Outcome, room: _Room) -> str:
         """Why cells of one outcome of several came to it, where an error says more than silence."""
-        if not room.reason:
+        if room.reason == 0:
             return ""
         cells = [d for d in self.cells if d.observation.outcome is outcome]
         if sent := _met(cells, room.senders):
