@@ -17,7 +17,8 @@ from sixproof.probes.pmtu import judge as rules
 from sixproof.probes.pmtu import signals as pmtu_signals
 from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import ViolationKind
-from sixproof.probes.pmtu.probe import PathProbe, PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
+from sixproof.probes.pmtu.probe import PathProbe
 from sixproof.reporting.matrix import path_text
 from tests.netns.laboratory import scenes
 from tests.netns.laboratory.lab import CLIENT, Lab

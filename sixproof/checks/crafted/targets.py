@@ -12,7 +12,7 @@ from sixproof.checks.pmtu.through_services import as_judged, same_port
 from sixproof.model import Endpoint, Family, Flow, IPAddress
 from sixproof.policy import ServiceSnapshot
 from sixproof.probes.crafted.probe import CraftedResult, CraftedTarget
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from sixproof.workloads.probe_pods.ports import UDP
 from sixproof.workloads.services.manifests import Service
 

@@ -15,7 +15,7 @@ from sixproof.probes.pmtu import matrix as pmtu_matrix
 from sixproof.probes.pmtu import signals
 from sixproof.probes.pmtu.judge import Rule, Violation
 from sixproof.probes.pmtu.path import Overhead
-from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
 from sixproof.reporting.allure import steps
 from sixproof.reporting.matrix import path_svg, path_text
 

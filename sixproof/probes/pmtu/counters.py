@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from sixproof.model import Family
-from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
 
 MADE = {Family.IPV6: "Icmp6OutPktTooBigs", Family.IPV4: "IcmpMsgOutType3"}
 MET = {Family.IPV6: "Ip6InTooBigErrors", Family.IPV4: "IpFragFails"}

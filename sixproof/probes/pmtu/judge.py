@@ -14,7 +14,8 @@ from sixproof.agent.protocol import Bulk, Event, Sized
 from sixproof.model import IcmpError
 from sixproof.probes.connect.icmp import icmp_error
 from sixproof.probes.connect.payload import IP_HEADER
-from sixproof.probes.pmtu.probe import BULK, SMALL, PathResult, tardy
+from sixproof.probes.pmtu.path_run import PathResult
+from sixproof.probes.pmtu.probe import BULK, SMALL, tardy
 
 TCP_HEADER, TIMESTAMPS = 20, 12
 """Bytes of a TCP header (RFC 9293 section 3.1) and of its timestamps option with padding."""

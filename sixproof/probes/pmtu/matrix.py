@@ -18,7 +18,8 @@ from sixproof.model import (
     edge_of,
 )
 from sixproof.probes.pmtu.judge import Violation, ViolationKind
-from sixproof.probes.pmtu.probe import SMALL, PathResult
+from sixproof.probes.pmtu.path_run import PathResult
+from sixproof.probes.pmtu.probe import SMALL
 
 BECAUSE = "devices and routes promise it"
 _OUTCOMES = {

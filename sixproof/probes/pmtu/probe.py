@@ -10,16 +10,18 @@ import concurrent.futures
 import dataclasses
 import secrets
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.errors import InfrastructureError
-from sixproof.model import Endpoint, Family, Flow, IPAddress, Protocol
+from sixproof.model import Endpoint, Flow, Protocol
 from sixproof.probes.connect.payload import NONCE, new_nonce
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.probes.pmtu.chance import LostDatagram, lost_by_chance
-from sixproof.probes.pmtu.path import Ask, Overhead, Path, PathTopology, path, questions
+from sixproof.probes.pmtu.path import Overhead, PathTopology, path
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
+from sixproof.probes.pmtu.topology import TopologyReader, forgotten, hops_of, learnt, moved, path_of
 
 SMALL = 256
 """Bytes of a packet that passes every link of IP: what a black hole lets through."""
@@ -33,62 +35,6 @@ IN_TIME, STANDSTILL = 2.0, 1.0
 """Seconds that bulk may take, and that it may stall."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PathResult:
-    """One ordered pair over one family: what its path promises, and what happened to packets.
-
-    `first` fills the promise, with DF, before anything else was sent; `small` and `beyond` (one
-    byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
-    `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
-    the endpoint that has them. `back` is what the reverse path promises. `lost` are the sizes of
-    datagrams that were lost by chance: sent once more, they passed, and count as passed.
-    """
-
-    flow: Flow
-    path: Path
-    first: protocol.Sized
-    small: protocol.Sized
-    beyond: protocol.Sized
-    pattern: tuple[protocol.Sized, ...]
-    fragments: protocol.Sized
-    bulk: protocol.Bulk
-    learnt: tuple[tuple[str, protocol.RouteSeen], ...] = ()
-    lag: float = 0.0
-    back: int | None = None
-    lost: tuple[int, ...] = ()
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """The names of source and destination."""
-        return self.flow.source.name, self.flow.destination.name
-
-    @property
-    def name(self) -> str:
-        """``a@worker -> a@worker2 over IPv6``."""
-        return f"{self.flow.source.name} -> {self.flow.destination.name} over {self.flow.family}"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class PathRun:
-    """Everything measured at once, and how the counters of each agent's kernel moved meanwhile."""
-
-    path_results: tuple[PathResult, ...]
-    inspected: Mapping[str, protocol.Inspected]
-    nodes: Mapping[str, Endpoint]
-    counted: Mapping[str, Mapping[str, int]]
-
-    def over(self, family: Family) -> tuple[PathResult, ...]:
-        """The paths of a family."""
-        return tuple(p for p in self.path_results if p.flow.family is family)
-
-    def back(self, path_result: PathResult) -> PathResult:
-        """The path of the same pair the other way, itself where that was not measured."""
-        flow = path_result.flow
-        wanted = (flow.destination.name, flow.source.name)
-        ways = [p for p in self.over(flow.family) if p.ends == wanted]
-        return ways[0] if ways else path_result
-
-
 class PathProbe:
     """Measures pairs of endpoints that have agents."""
 
@@ -100,7 +46,7 @@ class PathProbe:
         tunnels: Mapping[str, Overhead] | None = None,
     ) -> None:
         self._agents = agents
-        self._tunnels = tunnels or {}
+        self._topology = TopologyReader(agents, tunnels or {})
         self._patience = patience
         self._tcp_timeout = tcp_timeout
 
@@ -118,20 +64,20 @@ class PathProbe:
         nodes = {h.node: h for h in hosts}
         endpoints = {e.name: e for f in flows for e in (f.source, f.destination)}
         endpoints |= {h.name: h for h in nodes.values()}
-        began = known = self._topology(endpoints, flows, nodes)
+        began = known = self._topology.read(endpoints, flows, nodes)
         found: dict[Flow, PathResult] = {}
         waiting: Sequence[Flow] = flows
         for _ in range(ATTEMPTS):
             measured = self._measure(waiting, known)
-            seen = self._topology(endpoints, waiting, nodes)
+            seen = self._topology.read(endpoints, waiting, nodes)
             for p in measured:
-                found[p.flow] = dataclasses.replace(p, learnt=_learnt(p.flow, seen))
-            before, known = known, _forgotten(seen, known)
-            waiting = [f for f in waiting if _hops(f, before) != _hops(f, known)]
+                found[p.flow] = dataclasses.replace(p, learnt=learnt(p.flow, seen))
+            before, known = known, forgotten(seen, known)
+            waiting = [f for f in waiting if hops_of(f, before) != hops_of(f, known)]
             if not waiting:
-                counted = _moved(began.inspected, seen.inspected)
+                counted = moved(began.inspected, seen.inspected)
                 return PathRun(tuple(found[f] for f in flows), seen.inspected, nodes, counted)
-        was, now = (_path(waiting[0], topology) for topology in (before, known))
+        was, now = (path_of(waiting[0], topology) for topology in (before, known))
         raise InfrastructureError(
             f"{waiting[0]}: not measured: its path changed {ATTEMPTS} times while packets were "
             f"sent, last from {was} to {now}"
@@ -139,7 +85,7 @@ class PathProbe:
 
     def _measure(self, flows: Sequence[Flow], known: PathTopology) -> list[PathResult]:
         """What happened to packets on these flows; what kernels learnt is not filled in yet."""
-        paths = [_path(f, known) for f in flows]
+        paths = [path_of(f, known) for f in flows]
         back = [path(f.destination, f.source, f.family, known).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
         own = [p.hops[0].mtu if p.hops else size for p, size in zip(paths, full, strict=True)]
@@ -172,46 +118,6 @@ class PathProbe:
                     one.row[one.index] = again
                     found[one.flow].append(again.size)
         return found
-
-    def _topology(
-        self,
-        endpoints: Mapping[str, Endpoint],
-        flows: Sequence[Flow],
-        nodes: Mapping[str, Endpoint],
-    ) -> PathTopology:
-        """Interfaces and routes as the agents see them now."""
-        inspected = self._inspect(endpoints)
-        asks = (*_asks(flows, nodes), *_asks(flows, nodes, back=True))
-        routes = self._routes(endpoints, asks)
-        return PathTopology(inspected, routes, nodes, self._tunnels)
-
-    def _inspect(self, endpoints: Mapping[str, Endpoint]) -> dict[str, protocol.Inspected]:
-        asked = {
-            name: self._agents.ask(who, protocol.Inspect(), protocol.Inspected, SLACK)
-            for name, who in endpoints.items()
-        }
-        return {name: future.result() for name, future in asked.items()}
-
-    def _routes(
-        self, endpoints: Mapping[str, Endpoint], asks: Iterable[Ask]
-    ) -> dict[Ask, protocol.RouteSeen]:
-        rows: dict[str, list[IPAddress]] = defaultdict(list)
-        for name, address in dict.fromkeys(asks):
-            rows[name].append(address)
-        asked = {
-            name: self._agents.ask(
-                endpoints[name],
-                protocol.RouteGet([str(a) for a in row]),
-                protocol.RoutesSeen,
-                SLACK,
-            )
-            for name, row in rows.items()
-        }
-        return {
-            (name, address): seen
-            for name, row in rows.items()
-            for address, seen in zip(row, asked[name].result().routes, strict=True)
-        }
 
     def _send(
         self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
@@ -323,80 +229,8 @@ def tardy(bulk: protocol.Bulk, lag: float) -> bool:
     return bulk.event == Event.ECHOED and late
 
 
-def _asks(
-    flows: Iterable[Flow], nodes: Mapping[str, Endpoint], *, back: bool = False
-) -> Iterator[Ask]:
-    for flow in flows:
-        if back:
-            yield from questions(flow.destination, flow.source, flow.family, nodes)
-            continue
-        yield flow.source.name, flow.address  # a service's address differs from its pod's
-        frontend = _door(flow, nodes)
-        those = questions(flow.source, flow.destination, flow.family, nodes, frontend)
-        yield from (ask for ask in those if ask != (flow.source.name, flow.address))
-
-
-def _path(flow: Flow, topology: PathTopology) -> Path:
-    frontend = _door(flow, topology.nodes)
-    return path(flow.source, flow.destination, flow.family, topology, frontend)
-
-
-def _hops(flow: Flow, topology: PathTopology) -> tuple[object, ...]:
-    """What must stay while a pair is measured: its path's hops, and what the way back takes."""
-    back = path(flow.destination, flow.source, flow.family, topology).promised
-    return back, *((hop.where, hop.device, hop.mtu) for hop in _path(flow, topology).hops)
-
-
-def _forgotten(seen: PathTopology, before: PathTopology) -> PathTopology:
-    """The routes without what was learnt: for as long as a Packet Too Big is remembered, the kernel
-    reports that MTU in place of the route's own."""
-    routes = {
-        ask: before.routes[ask]
-        if route.expires is not None and route.device == before.routes[ask].device
-        else route
-        for ask, route in seen.routes.items()
-    }
-    return dataclasses.replace(seen, routes=routes)
-
-
-def _learnt(flow: Flow, topology: PathTopology) -> tuple[tuple[str, protocol.RouteSeen], ...]:
-    """The routes of the flow that a Packet Too Big changed, by the endpoint that has them."""
-    asks = (ask for ask in _asks([flow], topology.nodes) if _used(flow, ask))
-    return tuple(
-        (name, topology.routes[name, address])
-        for name, address in asks
-        if topology.routes[name, address].expires is not None and name != flow.destination.name
-    )
-
-
-def _used(flow: Flow, ask: Ask) -> bool:
-    """Whether the flow's packets use that route: a source that dials another address than the
-    pod's has no use for its route to the pod."""
-    name, address = ask
-    return name != flow.source.name or address == flow.address
-
-
-def _door(flow: Flow, nodes: Mapping[str, Endpoint]) -> Endpoint | None:
-    """The node whose own address is dialled, as a NodePort is."""
-    return next((node for node in nodes.values() if flow.address in node.addresses), None)
-
-
 def _rows(flows: Sequence[Flow]) -> dict[str, list[int]]:
     rows: dict[str, list[int]] = defaultdict(list)
     for index, flow in enumerate(flows):
         rows[flow.source.name].append(index)
     return rows
-
-
-def _moved(
-    before: Mapping[str, protocol.Inspected], after: Mapping[str, protocol.Inspected]
-) -> dict[str, dict[str, int]]:
-    """By how much each counter rose, where it did."""
-    return {
-        name: {
-            key: value - before[name].counters.get(key, 0)
-            for key, value in seen.counters.items()
-            if value > before[name].counters.get(key, 0)
-        }
-        for name, seen in after.items()
-    }

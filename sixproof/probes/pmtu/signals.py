@@ -10,7 +10,7 @@ from __future__ import annotations
 from sixproof.agent.protocol import Event
 from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind, signals
-from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
 
 KEPT, FORGOTTEN = 300.0, 600.0
 """Seconds that a learnt path MTU is kept at least (RFC 8201 section 4, RFC 1191 section 6.3), and

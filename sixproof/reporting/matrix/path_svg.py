@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sixproof.agent.protocol import Event
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from sixproof.reporting.matrix.drawing import CHAR, LINE, PAD, Bar, Drawing, Shape, Words
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.matrix.palette import PAINTS

@@ -9,7 +9,7 @@ from sixproof.errors import VerdictError
 from sixproof.model import Family
 from sixproof.probes.pmtu.counters import trace
 from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind, judge, signals
-from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
 from sixproof.reporting.diagnosis.category import Category, one_family
 from sixproof.reporting.diagnosis.evidence import wrong
 

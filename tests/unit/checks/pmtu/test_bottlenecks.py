@@ -10,7 +10,7 @@ from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Family
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from tests.unit.probes.pmtu.samples import narrowed, passed, path_result, path_run, vanished
 
 SIX = Family.IPV6

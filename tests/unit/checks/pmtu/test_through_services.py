@@ -12,7 +12,8 @@ from sixproof.checks.pmtu.through_services import PathExplorer
 from sixproof.checks.recorder import Recorder
 from sixproof.model import Endpoint, Family, Flow, Observation, Outcome, Timing
 from sixproof.probes.connect.probe import ConnectProbe
-from sixproof.probes.pmtu.probe import PathProbe, PathRun
+from sixproof.probes.pmtu.path_run import PathRun
+from sixproof.probes.pmtu.probe import PathProbe
 from sixproof.workloads.existing.policies import ExistingPolicies
 from sixproof.workloads.services.manifests import Service
 from tests.unit.model.places import CLIENT, ECHO, flow

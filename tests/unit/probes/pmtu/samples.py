@@ -8,7 +8,7 @@ from typing import Any
 from sixproof.agent.protocol import Bulk, Event, IcmpSeen, Inspected, RouteSeen, Sized
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, Protocol
 from sixproof.probes.pmtu.path import Hop, Path
-from sixproof.probes.pmtu.probe import PathResult, PathRun
+from sixproof.probes.pmtu.path_run import PathResult, PathRun
 from tests.unit.model.places import place
 
 HERE, THERE = place("a@w1", 1, "w1"), place("a@w2", 2, "w2")

@@ -12,7 +12,7 @@ from sixproof.model import Family
 from sixproof.probes.pmtu import judge as rules
 from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind
 from sixproof.probes.pmtu.path import Hop
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from tests.unit.probes.pmtu.samples import (
     HOPS,
     NODES,

@@ -6,7 +6,7 @@ from sixproof.agent.protocol import Event
 from sixproof.model import Family, MatrixKind, Outcome, Parity
 from sixproof.probes.pmtu import judge, matrix
 from sixproof.probes.pmtu.judge import Rule, Violation, ViolationKind
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from sixproof.reporting.diagnosis.places import diagnose
 from tests.unit.probes.pmtu.samples import bulk, passed, path_result, vanished
 

@@ -12,7 +12,8 @@ from sixproof.errors import AgentError, InfrastructureError
 from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
-from sixproof.probes.pmtu.probe import PathProbe, PathRun
+from sixproof.probes.pmtu.path_run import PathRun
+from sixproof.probes.pmtu.probe import PathProbe
 from sixproof.reporting.matrix import path_text
 from tests.unit.probes.pmtu.samples import HERE, NODES, THERE
 

@@ -10,7 +10,7 @@ from sixproof.errors import Subject
 from sixproof.probes.pmtu import interfaces, signals
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu.judge import ViolationKind
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from tests.unit.probes.pmtu.samples import (
     HERE,
     PTB,

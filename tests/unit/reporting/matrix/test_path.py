@@ -10,7 +10,7 @@ from sixproof.errors import VerdictError
 from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.pmtu import judge as pmtu_judge
 from sixproof.probes.pmtu import signals
-from sixproof.probes.pmtu.probe import PathResult
+from sixproof.probes.pmtu.path_run import PathResult
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.matrix import path_svg, path_text
 from sixproof.reporting.matrix.grid import CellState
