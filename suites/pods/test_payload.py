@@ -5,46 +5,39 @@ from __future__ import annotations
 import pytest
 
 from sixproof.checks.connect.connectivity import Connectivity
+from sixproof.checks.connect.payloads import SHARES, TCP_SIZES, Payloads
 from sixproof.model import Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.payload import largest_udp_payload
 from sixproof.probes.connect.probe import ProbeOptions
-from sixproof.workloads.probe_pods.ports import TCP, UDP
+from sixproof.workloads.probe_pods.ports import UDP
 from sixproof.workloads.probe_pods.topology import ProbeTopology, different_nodes, flows
 
 pytestmark = pytest.mark.feature("Pod-to-pod")
 
 
 @pytest.mark.story("TCP payload")
-@pytest.mark.parametrize("size", [1, 1024, 1500, 9000, 65536], ids="{}B".format)
+@pytest.mark.parametrize("size", TCP_SIZES, ids="{}B".format)
 def test_tcp_carries_a_payload_unchanged_both_ways(
-    topology: ProbeTopology, ip_family: Family, size: int, connectivity: Connectivity
+    payloads: Payloads, ip_family: Family, size: int, connectivity: Connectivity
 ) -> None:
     """A TCP payload of any size arrives at the server and comes back unchanged.
 
     Why: if Packet Too Big is lost, small payloads pass and large ones stall (RFC 8201).
     """
-    options = ProbeOptions(timeout=connectivity.patience * 2, upload=size, download=size)
-    pods = topology.in_namespace("a")
-    connectivity.must_work(
-        f"TCP, {size} bytes each way", flows(pods, pods, [ip_family], [TCP]), options
-    )
+    connectivity.check(payloads.tcp(ip_family, size))
 
 
 @pytest.mark.story("UDP payload")
 @pytest.mark.covers("F2/M3")
-@pytest.mark.parametrize("share", ["one-byte", "half", "full"])
+@pytest.mark.parametrize("share", SHARES)
 def test_udp_carries_a_datagram_up_to_the_path_mtu(
-    topology: ProbeTopology, ip_family: Family, share: str, pod_mtu: int, connectivity: Connectivity
+    payloads: Payloads, ip_family: Family, share: str, connectivity: Connectivity
 ) -> None:
     """UDP datagrams up to exactly the pods' MTU pass between every pair of nodes.
 
     They are sent with fragmentation forbidden, at the first try and from each side.
     """
-    most = largest_udp_payload(pod_mtu, ip_family)
-    size = {"one-byte": 1, "half": most // 2, "full": most}[share]
-    options = ProbeOptions(timeout=connectivity.patience, upload=size, dont_fragment=True)
-    pods = topology.in_namespace("a")
-    connectivity.must_work(f"UDP, {size} bytes", flows(pods, pods, [ip_family], [UDP]), options)
+    connectivity.check(payloads.udp(ip_family, share))
 
 
 @pytest.mark.story("UDP payload")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import dataclasses
 from collections.abc import Mapping, Sequence
 
@@ -58,6 +59,25 @@ class Connectivity:
         options = options or ProbeOptions(timeout=self.patience)
         with steps.step(f"When {len(flows)} flows are tried at once"):
             return Matrix.of(title, self._probe.measure_again(flows, options, witnesses))
+
+    def measure_each(
+        self, flows: Sequence[Flow], tries: Mapping[str, ProbeOptions]
+    ) -> dict[str, Matrix]:
+        """These flows in several ways at once, so that all silences wait together: a matrix for
+        each, by its title.
+
+        Skips the test where there is no flow to measure, saying so.
+        """
+        if not flows:
+            raise NotAsked(
+                f"{next(iter(tries))}: the covered nodes offer no such pair", "--six-nodes"
+            )
+        with (
+            steps.step(f"When {len(flows)} flows are tried in {len(tries)} ways at once"),
+            concurrent.futures.ThreadPoolExecutor(len(tries)) as pool,
+        ):
+            seen = pool.map(lambda one: self._probe.measure_again(flows, one), tries.values())
+            return {title: Matrix.of(title, s) for title, s in zip(tries, seen, strict=True)}
 
     def carried_before(self, title: str, flows: Sequence[Flow]) -> list[Flow]:
         """The flows that work now: the control of a denial that is to come. Where those of a

@@ -9,7 +9,7 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event
 from sixproof.checks.connect.connectivity import Connectivity
-from sixproof.errors import InfrastructureError
+from sixproof.errors import InfrastructureError, NotAsked
 from sixproof.model import Expectation, Family, Flow, Matrix, Observation, Outcome, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents
@@ -59,6 +59,23 @@ def test_what_a_busy_agent_could_not_measure_is_tried_once_more_for_longer() -> 
     client = Client(stalls=1)
     assert measured(client) == {1: Outcome.ALLOWED, 2: Outcome.DROPPED}
     assert client.asked == [[(1, 1.2), (2, 1.2)], [(2, 2.4)]]
+
+
+def test_several_ways_are_tried_at_once_and_judged_apart() -> None:
+    """A busy agent is asked once more for the way that it did not measure, for longer."""
+    client = Client(stalls=0)
+    recorder: Any = None
+    agents = FakeAgents({HERE.name: client, THERE.name: fake_agents.witness()})
+    connectivity = Connectivity(ConnectProbe(agents), recorder, 3.0)
+    tries = {f"{n} bytes": ProbeOptions(timeout=n, upload=n) for n in (1, 2)}
+    seen = connectivity.measure_each([flow(1), flow(2)], tries)
+    assert [m.title for m in seen.values()] == list(seen) == ["1 bytes", "2 bytes"]
+    for matrix in seen.values():
+        found = {o.flow.port: o.outcome for o in matrix.observations()}
+        assert found == {1: Outcome.ALLOWED, 2: Outcome.DROPPED}
+    assert sorted(client.asked) == [[(1, 1), (2, 1)], [(1, 2), (2, 2)]]
+    with pytest.raises(NotAsked, match="1 bytes: the covered nodes offer no such pair"):
+        connectivity.measure_each([], tries)
 
 
 def test_an_agent_that_stays_busy_is_no_verdict() -> None:
