@@ -63,4 +63,4 @@ def test_what_was_learnt_is_kept_for_five_minutes_and_then_forgotten(
     became wider must be discovered again.
     """
     signalled = path_results.signalled(ip_family)
-    signalled.must("what was learnt expires in time", signals.kept, ip_family)
+    signalled.must(signals.EXPIRY, signals.kept, ip_family)

@@ -66,6 +66,8 @@ SYSCTLS = (
     "net/ipv6/conf/default/disable_ipv6",
     "net/ipv6/neigh/default/gc_thresh3",
     "net/ipv4/neigh/default/gc_thresh3",
+    "net/ipv6/route/mtu_expires",
+    "net/ipv4/route/mtu_expires",
     "net/netfilter/nf_conntrack_count",
     "net/netfilter/nf_conntrack_max",
 )

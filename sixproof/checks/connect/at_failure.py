@@ -26,6 +26,8 @@ LEAST = 1.0
 """Seconds that must be left for another one."""
 NODES = 6
 """Nodes that are read at one failure, those with most wrong cells first."""
+PODS = 4
+"""Pods that are read at one failure, in the same way."""
 ADDRESSES = 200
 """Addresses of pods that are looked up in IP sets."""
 REFUSED = (403, 422)
@@ -68,9 +70,9 @@ class FailureReader:
         deadline = Deadline(self._left)
         hosts = [self._hosts[node] for node in nodes]
         problems: list[str] = []
-        facts = reader.read(
-            self._agents, hosts, health=False, patience=min(reader.PATIENCE, self._left - LEAST / 2)
-        )
+        pods = self._suspects(measured)
+        patience = min(reader.PATIENCE, self._left - LEAST / 2)
+        facts = reader.read(self._agents, [*hosts, *pods], health=False, patience=patience)
         asked = _addresses(measured)
         sets: list[IpSetsReading] = []
         if self._set_pods is not None and asked:
@@ -80,7 +82,8 @@ class FailureReader:
                 problems.append(f"IP sets were not read: {type(error).__name__}: {error}"[:300])
         seconds = time.monotonic() - began
         self._left -= seconds
-        self._note(FailureReading(measured.test, facts, sets, asked, seconds, problems))
+        of_nodes, inside = facts[: len(hosts)], facts[len(hosts) :]
+        self._note(FailureReading(measured.test, of_nodes, sets, asked, seconds, problems, inside))
 
     def _nodes(self, measured: Measured) -> list[str]:
         """Those at an end of wrong cells that were measured."""
@@ -90,6 +93,18 @@ class FailureReader:
                 flow = wrong.observation.flow
                 counts.update({flow.source.node, flow.destination.node} & self._hosts.keys())
         return [node for node, _ in counts.most_common(NODES)]
+
+    def _suspects(self, measured: Measured) -> list[Endpoint]:
+        """The pods with an agent that most wrong cells have as an end: a test removes those that it
+        made before the run's end."""
+        counts: Counter[Endpoint] = Counter()
+        for wrong in measured.disagreements():
+            if wrong.observation.outcome.measured:
+                ends = {wrong.observation.flow.source, wrong.observation.flow.destination}
+                counts.update(
+                    end for end in ends if end.kind is EndpointKind.POD and self._agents.has(end)
+                )
+        return [pod for pod, _ in counts.most_common(PODS)]
 
     def _ip_sets(
         self, nodes: Sequence[str], asked: list[str], deadline: Deadline, problems: list[str]

@@ -46,9 +46,9 @@ class IpSetsReading:
 @dataclasses.dataclass(frozen=True)
 class FailureReading:
     """What nodes said at the moment at which a test found cells wrong: what the test made, such as
-    policies and pools, still existed. `test` is its node id, `asked` are the addresses that
+    policies, pools and pods, still existed. `test` is its node id, `asked` are the addresses that
     were looked up in the IP sets, `seconds` is how long it took, `problems` say what could not be
-    read."""
+    read, and `inside` are the facts of pods that most of its wrong cells have as an end."""
 
     test: str
     nodes: list[NodeReading] = dataclasses.field(default_factory=list)
@@ -56,6 +56,7 @@ class FailureReading:
     asked: list[str] = dataclasses.field(default_factory=list)
     seconds: float = 0.0
     problems: list[str] = dataclasses.field(default_factory=list)
+    inside: list[NodeReading] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,8 @@ from sixproof.probes.pmtu.path_run import PathResult, PathRun
 KEPT, FORGOTTEN = 300.0, 600.0
 """Seconds that a learnt path MTU is kept at least (RFC 8201 section 4, RFC 1191 section 6.3), and
 at most with what Linux is set to."""
+EXPIRY = "what was learnt expires in time"
+"""How results call this question."""
 SINCE = 60.0
 """Seconds that may have passed since the message when the routes are read."""
 

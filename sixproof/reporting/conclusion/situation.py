@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
 from sixproof.agent.protocol import IpSetSeen, NodeSeen
@@ -20,9 +20,23 @@ from sixproof.model import (
     Observation,
     edge_of,
 )
-from sixproof.probes.nodes.examination import Examination, FailureReading, FilterReading
+from sixproof.probes.nodes.examination import (
+    Examination,
+    FailureReading,
+    FilterReading,
+    NodeReading,
+)
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.results.results_json import Results
+
+
+def _once_each(readings: Iterable[NodeReading]) -> list[NodeReading]:
+    """Of several readings of one place the first that was answered."""
+    known: dict[str, NodeReading] = {}
+    for there in readings:
+        if there.node not in known or known[there.node].seen is None:
+            known[there.node] = there
+    return list(known.values())
 
 
 class Situation:
@@ -40,7 +54,10 @@ class Situation:
             read = [there for there in reading.nodes if there.seen is not None]
             known = {there.node for there in read}
             later = [there for there in self.examination.after if there.node not in known]
-            self.examination = dataclasses.replace(self.examination, after=[*read, *later])
+            inside = [*reading.inside, *self.examination.inside]
+            self.examination = dataclasses.replace(
+                self.examination, after=[*read, *later], inside=_once_each(inside)
+            )
 
     @functools.cached_property
     def nodes(self) -> Mapping[str, NodeSeen]:

@@ -270,4 +270,4 @@ def test_i2f_what_was_learnt_is_forgotten_too_soon(
     said = message(suite_run, test, Family.IPV6)
     assert f"@{node} -> " in said
     assert f"@{peer} -> " not in said
-    assert_first_line(suite_run, node, "forgets it in 60 s", families=[Family.IPV6])
+    assert_first_line(suite_run, node, "mtu_expires is 60 s", families=[Family.IPV6])

@@ -14,7 +14,7 @@ import pytest
 from sixproof.agent import protocol
 from sixproof.agent.protocol import IpSetSeen, IpSetsSeen
 from sixproof.checks.connect import at_failure
-from sixproof.checks.connect.at_failure import MOST, SECONDS, FailureReader, SetPods
+from sixproof.checks.connect.at_failure import MOST, PODS, SECONDS, FailureReader, SetPods
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, ChannelLost
 from sixproof.model import Endpoint, Expectation, Family, Outcome
@@ -23,7 +23,7 @@ from sixproof.probes.nodes.examination import FailureReading
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from tests.unit.reporting.conclusion.cluster import across, hosts, node, run
-from tests.unit.reporting.samples import NODES, Rule, topology
+from tests.unit.reporting.samples import NODES, Rule, pods, topology
 
 SIX = Family.IPV6
 SETS = IpSetsSeen([IpSetSeen("cali60s:abc", "IPv6", 0, [], [])], cut=True)
@@ -70,6 +70,7 @@ def reader(
     """The reader, whom it asked, and what it noted."""
     scripts = {h.name: agent(h.node) for h in hosts()}
     scripts |= {f"filter@{name}": agent(name) for name in NODES}
+    scripts |= {pod.name: agent(pod.node) for pod in pods()}
     noted: list[FailureReading] = []
     agents = FakeAgents(scripts | more)
     return FailureReader(agents, hosts(), making, noted.append), agents, noted
@@ -85,7 +86,12 @@ def test_the_nodes_of_wrong_cells_are_read_at_once() -> None:
     assert {there.node: there.sets for there in reading.ip_sets} == dict.fromkeys(
         ("worker", "worker2"), SETS.sets
     )
-    assert len(agents.asked) == 4
+    ends = [o.flow for o in ONE_NODE.matrix.observations() if not o.outcome.works]
+    named = {f"{end.namespace}/{end.pod}" for f in ends for end in (f.source, f.destination)}
+    inside = {there.node for there in reading.inside}
+    assert len(inside) == PODS
+    assert inside <= named
+    assert len(agents.asked) == 4 + PODS
 
 
 def test_what_was_not_measured_is_no_reason_to_read() -> None:
@@ -168,7 +174,7 @@ def test_an_agent_that_does_not_answer_is_not_waited_for_long(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(at_failure, "SECONDS", at_failure.LEAST + 0.1)
-    agents = Silent({h.name: agent(h.node) for h in hosts()})
+    agents = Silent({place.name: agent(place.node) for place in (*hosts(), *pods())})
     noted: list[FailureReading] = []
     FailureReader(agents, hosts(), set_pods, noted.append).read(ONE_NODE)
     (reading,) = noted
