@@ -183,6 +183,7 @@ table inet six_facts {
     ip6 saddr 2001:db8:244::/56 ip6 daddr != { 2001:db8:244::/56, 2001:db8:96::/112 } counter drop
     ip6 daddr 2001:db8:244:40::/58 ct state established,related counter drop
     ip6 hoplimit set 1
+    ip ttl set 3
     ip frag-off & 0x3fff != 0 counter drop
     ip frag-off & 0x1fff > 0 counter drop
     ip frag-off & 0x2000 == 0x2000 counter drop
@@ -243,6 +244,7 @@ def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) ->
         prefixes,
         replies,
         hops,
+        ttl,
         *fragments,
     ) = rules
     assert (said(tunnel), tunnel.verdict, tunnel.packets) == (
@@ -267,6 +269,7 @@ def test_rules_that_drop_are_reported_with_their_match_and_counters(lab: Lab) ->
         "IPv6, destination 2001:db8:244:40::/58, connection state established or related"
     )
     assert (hops.verdict, hops.changes, hops.value) == ("rewrite", "hop limit", 1)
+    assert (ttl.verdict, ttl.changes, ttl.value) == ("rewrite", "TTL", 3)
     assert [said(r) for r in fragments] == [
         *["IPv4, fragment"] * 3,
         "IPv4, header bytes",

@@ -49,6 +49,8 @@ BITS = {
     "connection state": ("invalid", "established", "related", "new"),
 }
 """Fields of single bits, and their names."""
+BESIDE_TTL = b"\0\xff"
+"""What is kept of the two bytes that hold TTL and protocol (RFC 791)."""
 NUMBERS = ("type", "code", "sport", "dport", "MSS", "hop limit", "TTL")
 SOME = 4
 """Members of a set that are sent; of more only the number."""
@@ -69,6 +71,7 @@ class Match:
         self.loaded = ""
         self.order: typing.Literal["little", "big"] = sys.byteorder
         self.mask: bytes | None = None
+        self.bits = b""
         self.presence = False
         self.protocol = ""
         self.seen: list[MatchSeen] = []
@@ -83,6 +86,7 @@ class Match:
             self.order = "big"
         elif name == "bitwise":
             self.mask = attributes(values.get(4, b"")).get(1)
+            self.bits = attributes(values.get(5, b"")).get(1, b"")
         elif name == "cmp":
             data = attributes(values.get(3, b"")).get(1, b"")
             self.seen += self.compared(OPERATORS[min(big(values.get(2)), 5)], data)
@@ -123,6 +127,8 @@ class Match:
             what = self.header(big(values.get(2)), big(values.get(3)))
         if what not in ("MSS", "TTL", "hop limit"):
             return "" if what == UNKNOWN else what, None
+        if what == "TTL" and self.mask == BESIDE_TTL:  # nft writes both bytes, the TTL as bits
+            value = self.bits[:1]
         return what, int.from_bytes(value, "big") if 0 < len(value) <= 4 else None
 
     def compared(self, operator: str, data: bytes) -> list[MatchSeen]:
