@@ -62,6 +62,9 @@ _ANSWERED = frozenset(
 LOST = frozenset({DnsOutcome.TIMEOUT, DnsOutcome.UNREACHABLE})
 """What it looks like where nothing comes through."""
 
+OTHER_RECORDS = "other records"
+"""What is said of a wrong answer that has records of the type that was asked for."""
+
 _RCODES = {"NXDOMAIN", "SERVFAIL", "REFUSED"}
 
 
@@ -141,7 +144,7 @@ class DnsObservation:
         """What came, as reports say it of a wrong answer: the outcome, or "other records", and of
         records of another type which ones."""
         if self.outcome is DnsOutcome.NOERROR:
-            return "other records"
+            return OTHER_RECORDS
         if self.outcome is DnsOutcome.WRONG_TYPE and self.answer:
             return f"{listed_types(self.answer)} in an answer to {self.query.question.type}"
         return self.outcome.value

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from sixproof.model import Disagreement, Family, MatrixKind, Observation, Outcome
+from sixproof.probes.dns.verdict import OTHER_RECORDS
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -147,6 +148,8 @@ def _all_of_them(
     lines = [m.strip() for m in (*_REWRITES.findall(corefile), *_DNS64.findall(corefile))]
     came = said_reasons(rows)
     if lines:
+        if lines[0].startswith("dns64") and came == OTHER_RECORDS:
+            came = "addresses made of A records where a name has no AAAA"
         what = f"its Corefile says {lines[0]!r}: {kind} questions get {came}"
         remedy = "Take that out of ConfigMap kube-system/coredns (keep a copy), restart CoreDNS"
     else:

@@ -101,6 +101,29 @@ def test_a_line_of_the_corefile_is_the_cause() -> None:
     )
 
 
+def test_addresses_made_of_a_records_are_called_so() -> None:
+    """D64: some names get them, asked over IPv6 alone. Of another wrong answer the same line of the
+    Corefile says no more than what came."""
+
+    def about(query: DnsQuery) -> bool:
+        short = query.question.name in NAMES[:2] and query.question.type is RecordType.AAAA
+        return short and query.server.family is Family.IPV6
+
+    def made(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.NOERROR if about(query) else None
+
+    def denied(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.NXDOMAIN if about(query) else None
+
+    (one,) = concluded(made, COREFILE.format("dns64 64:ff9b::/96")).every
+    assert one.headline == (
+        "CoreDNS: its Corefile says 'dns64 64:ff9b::/96': AAAA questions get addresses made of A "
+        "records where a name has no AAAA."
+    )
+    (other,) = concluded(denied, COREFILE.format("dns64 {")).every
+    assert other.headline == "CoreDNS: its Corefile says 'dns64': AAAA questions get NXDOMAIN."
+
+
 def test_what_one_node_loses_on_its_way_is_no_fault_of_a_replica() -> None:
     """I23: a client's node drops it."""
 
