@@ -61,6 +61,17 @@ except OSError as error:
     print(f"no answer: {error};")
 PYTHON
 }
+# what each DNS pod, also one that is ending, says over IPv6 of AAAA records of $1: "ADDRESS: rcode 0, 1 answers"
+each_dns_pod() {
+  for address in $(kubectl -n kube-system get pods -l k8s-app=kube-dns -o jsonpath="{.items[*].status.podIPs[*].ip}"); do
+    case "$address" in *:*) echo "$address: $(question 28 "$1" "$address")" ;; esac
+  done
+}
+# replace a ConfigMap of kube-system by the one on standard input, and start anew what reads it: deployment/coredns
+reconfigure() {
+  kubectl replace -f - && kubectl -n kube-system rollout restart "$1" &&
+    kubectl -n kube-system rollout status "$1" --timeout=90s
+}
 # the network namespace of some pod on this node, or nothing
 a_pod() { ip netns list | cut -d" " -f1 | head -n1; }
 # print the commands that give a pod's eth0 its IPv6 back

@@ -1,4 +1,4 @@
-"""Faults of the DNS: I21, I23, S3, R4, R5 and R10.
+"""Faults of the DNS: I21, I23, S3, R4, R5, R10 and D64.
 
 Each run holds tests that must see the fault, and tests beside them that it must not touch.
 """
@@ -34,6 +34,8 @@ TRANSPORTS = "suites/dns/test_transports.py"
 
 NAMES = "test_a_service_name_has_exactly_its_cluster_ips"
 HEADLESS = "test_a_headless_name_has_exactly_its_ready_pods"
+API_SERVER = "test_the_api_servers_own_name_has_exactly_its_cluster_ips"
+EVERY_POD = "test_every_dns_pod_gives_the_same_answers"
 UNKNOWN = "test_an_unknown_name_does_not_exist"
 REVERSE = "test_a_cluster_ip_leads_back_to_its_service"
 PORTS = "test_every_named_port_has_a_record"
@@ -41,6 +43,7 @@ FROM_PODS = "test_pods_reach_the_dns_service"
 FROM_NODES = "test_nodes_reach_the_dns_service"
 TO_PODS = "test_pods_reach_every_dns_pod"
 AGREE = "test_families_and_transports_agree"
+LOOKUPS = "test_lookups_bring_the_families_that_are_asked_for"
 REQUIRED = "test_the_dns_service_has_each_required_family"
 
 
@@ -166,6 +169,26 @@ def test_r5_the_answer_received_is_reported_and_every_replica_is_alike(
     codes = {f.code for f in suite_run.results.findings if f.code.startswith("dns.")}
     assert codes == {"dns.answers"}
     assert f"{NAMES}[IPv4]" in suite_run.green()
+
+
+def test_d64_addresses_made_of_a_records_are_reported(tmp_path: Path, bed: testbed.Bed) -> None:
+    """D64: who asks over IPv6 gets IPv6 addresses of IPv4 services, which lead nowhere. The line of
+    the Corefile is named; names with AAAA records of their own, names that do not exist and
+    whatever is asked over IPv4 are right."""
+    faults("inject", "D64")
+    suite_run = run_suites(tmp_path, RECORDS, f"suites/dns/test_resolver.py::{LOOKUPS}")
+    wanted = {f"{test}[IPv6]" for test in (NAMES, API_SERVER, HEADLESS, EVERY_POD)}
+    assert_red_is_exactly(suite_run, wanted | {f"{LOOKUPS}[IPv6-nameservers]"}, None)
+    for name in wanted:
+        message = suite_run.red()[name].message
+        assert "{64:ff9b::" in message, message
+        assert message.endswith("class: DNS, IPv6-only failure"), message
+    green = {f"{LOOKUPS}[IPv4-nameservers]", f"{UNKNOWN}[IPv6]"}
+    assert green | {f"{test}[IPv4]" for test in (NAMES, API_SERVER, HEADLESS, EVERY_POD)} <= (
+        suite_run.green()
+    )
+    words = ("CoreDNS", "Corefile", "'dns64 64:ff9b::/96'", "AAAA questions get")
+    assert_first_line(suite_run, *words, families=[Family.IPV6])
 
 
 def test_r10_the_replica_that_nobody_reaches_is_named(

@@ -183,7 +183,7 @@ RULES = (
         "All DNS replicas give the same wrong answers: their Corefile changes AAAA or A questions",
         "DNS answers, the Corefile in ConfigMap kube-system/coredns",
         find,
-        ("R5", "I21"),
+        ("R5", "I21", "D64"),
         "CoreDNS plugins rewrite, template and dns64",
     ),
 )
