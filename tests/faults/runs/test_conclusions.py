@@ -113,6 +113,14 @@ CASES = (
         (),
         "ready",
     ),
+    # Late by more than half of this wait, and of twice as much when they are asked again.
+    Case(
+        "A5 --node NODE",
+        f"{MESH}::{FULL_MESH} --six-connect-timeout 0.5",
+        ("NODE", "the probe agents (python) there were late", "over IPv4 and IPv6 alike"),
+        (),
+        "echo_ports",
+    ),
     Case("I13 --pod {pod}", MESH, ("POD", "disable_ipv6 is 1"), SIX, "ready"),
     Case("I4 --pod {pod}", MESH, ("POD", "MTU 1270"), SIX, "ready"),
     Case(

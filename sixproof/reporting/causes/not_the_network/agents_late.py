@@ -74,5 +74,6 @@ RULES = (
         "Agents had no time to measure",
         "cells that an agent's own delay left open, the load average of nodes",
         find,
+        ("A5",),
     ),
 )
