@@ -1,4 +1,5 @@
-"""Faults of services and of the addresses that servers see: S1, S2, I18, and A2 behind a service.
+"""Faults of services and of the addresses that servers see: S1, S2, I18, A2 behind a service, and
+R1 in the middle of a run.
 
 Each run holds tests that must see the fault, and tests beside them that it must not touch.
 """
@@ -11,8 +12,10 @@ import pytest
 
 import testbed
 from sixproof.model import Family, Observation, Outcome, Protocol
+from sixproof.reporting.conclusion.conclude import conclude
 from tests.faults.conftest import (
     assert_cells,
+    assert_first_line,
     assert_red_is_exactly,
     run_suites,
 )
@@ -31,6 +34,7 @@ DIRECT = "test_backends_of_a_headless_service_answer_at_their_own_addresses"
 HAIRPIN = "test_a_backend_reaches_itself_through_its_service"
 HOSTS = "test_backends_on_the_host_network_take_their_share"
 NODE_PORT = "test_a_node_port_answers_on_every_address_of_every_node"
+NEW = "test_a_new_service_answers"
 FROM_NODES = "test_nodes_reach_cluster_ips"
 TO_PODS = "test_nodes_reach_pods"
 
@@ -69,6 +73,31 @@ def test_s1_a_node_without_service_rules_has_pods_but_no_services(
     assert_cells(suite_run, FROM_NODES, from_there, GONE)
     assert_cells(suite_run, NODE_PORT, to_there, {Outcome.REFUSED})
     assert all(node in case.message for case in suite_run.red().values())
+
+
+def test_r1_kube_proxy_that_stops_during_the_run_is_new(
+    tmp_path: Path, workers: tuple[str, str]
+) -> None:
+    """R1, once services have been right: one that is made afterwards does not work from that node,
+    over either family; those made before go on. The first line says that it was not so when the run
+    began, and the conclusion which test saw it first."""
+    node = workers[0]
+    suite_run = run_suites(
+        tmp_path,
+        f"{FAMILIES}::{ANSWER}",
+        f"suites/services/test_convergence.py::{NEW}",
+        f"suites/services/test_node_ports.py::{NODE_PORT}",
+        breaking=f"R1 --node {node}",
+        node=node,
+        after="mutable_service",
+    )
+    assert_red_is_exactly(suite_run, {NEW}, None)
+    assert {ANSWER, NODE_PORT} <= suite_run.green()
+    assert_cells(suite_run, NEW, lambda o: o.flow.source.node == node, GONE)
+    words = (f"node {node}", "kube-proxy does not follow", "(new since the run began)")
+    assert_first_line(suite_run, *words, families=Family)
+    since = conclude(suite_run.results).every[0].since
+    assert since.startswith("first seen "), since
 
 
 @pytest.mark.parametrize("family", [Family.IPV6], ids=str)
