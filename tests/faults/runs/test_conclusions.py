@@ -44,6 +44,7 @@ SHOWN = ("--family", "--value")
 SIX = (Family.IPV6,)
 FOUR = (Family.IPV4,)
 MESH = "suites/pods/test_reachability.py"
+ACROSS = f"{MESH}::test_pods_reach_pods_on_other_nodes"
 PATHS = "suites/mtu/test_path.py suites/mtu/test_bulk.py suites/mtu/test_packet_too_big.py"
 CRAFTED = "suites/mtu/test_crafted.py"
 RECORDS = "suites/dns/test_records.py suites/dns/test_resolver.py"
@@ -60,6 +61,7 @@ CASES = (
     Case("I16 --node NODE", MESH, ("NODE", "net.ipv6.conf.all.forwarding is 0"), SIX),
     Case("I9 --node NODE", MESH, ("NODE", "Neighbor Solicitation"), SIX),
     Case("R2 --node NODE", MESH, ("NODE", "policy rule 5270", "table 52"), SIX),
+    Case("R2 --node NODE --family IPv4", ACROSS, ("NODE", "policy rule 5270", "table 52"), FOUR),
     Case("R2F --node NODE", MESH, ("NODE", "policy rule 5271", "table 53", "of its pods"), SIX),
     Case("I24 --node NODE", MESH, ("NODE", "no device has its InternalIP"), SIX),
     Case("I24 --node NODE --value tentative", MESH, ("NODE", "InternalIP", "is tentative"), SIX),
@@ -75,6 +77,12 @@ CASES = (
     Case("R9 --node NODE", MESH, ("NODE", *DROPS, "VXLAN"), SIX),
     Case("R9 --node NODE --value output", MESH, ("NODE", *DROPS, "VXLAN"), SIX),
     Case("V1 --node NODE --peer PEER", MESH, ("NODE", "no forwarding entry", "PEER"), SIX),
+    Case(
+        "V1 --node NODE --peer PEER --family IPv4",
+        ACROSS,
+        ("NODE", "no forwarding entry", "PEER"),
+        FOUR,
+    ),
     Case(
         "S1 --node NODE",
         SERVICES,
@@ -97,6 +105,12 @@ CASES = (
     Case("K1 --node NODE", MESH, ("NODE", "connection tracking is full"), after="echo_ports"),
     Case("H1 --node NODE", MESH, ("NODE", "exceed their hop limit", "hop limit to 1 in"), SIX),
     Case(
+        "H1 --node NODE --family IPv4",
+        ACROSS,
+        ("NODE", "exceed their hop limit", "sets the TTL in IPv4"),
+        FOUR,
+    ),
+    Case(
         "I18 --node NODE", SOURCES, ("NODE", "not masqueraded, since table inet six_fault_i18"), SIX
     ),
     Case(
@@ -104,6 +118,12 @@ CASES = (
         "suites/pods/test_source_address.py",
         ("NODE", "to its pods arrive from", "since table inet six_fault_i19"),
         SIX,
+    ),
+    Case(
+        "I19 --node NODE --family IPv4",
+        "suites/pods/test_source_address.py",
+        ("NODE", "to its pods arrive from", "since table inet six_fault_i19"),
+        FOUR,
     ),
     Case("A3 --value 60", SERVICES, ("the API server", "did not answer"), (), "ready"),
     Case(
