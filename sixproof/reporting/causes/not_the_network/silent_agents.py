@@ -22,7 +22,7 @@ from sixproof.reporting.conclusion.situation import Situation
 
 
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each agent that was asked for its facts and did not answer, those of a whole node as one.
+    """Each agent that was asked for its facts and did not answer, several of one node as one.
     Pods that ended have a rule of their own, and where no agent answers, the agents are not at
     fault."""
     if not situation.nodes:
@@ -35,9 +35,13 @@ def find(situation: Situation) -> Iterator[Cause]:
         if end is not None and reading.seen is None and reading.node not in ended:
             silent[end.node][end] = reading.missing
     for node, found in silent.items():
-        if len(found) > 1 and node not in situation.nodes:
-            names = frozenset(end.name for end in situation.endpoints if end.node == node)
-            yield _cause(situation, f"node {node}", "its probe agents (python) do", names, found)
+        if len(found) > 1:
+            names = frozenset(end.name for end in found)
+            who = f"the probe agents (python) of {len(found)} of its pods do"
+            if node not in situation.nodes:
+                names = frozenset(end.name for end in situation.endpoints if end.node == node)
+                who = "its probe agents (python) do"
+            yield _cause(situation, f"node {node}", who, names, found)
         else:
             for end, missing in found.items():
                 place, who = f"pod {end.called}", "its agent (python) does"

@@ -311,3 +311,19 @@ def test_agents_of_a_node_that_do_not_answer(
     (one,) = concluded(rule, dataclasses.replace(read, after=silent), ends).every
     assert one.headline.startswith(f"node worker: {said}")
     assert len(one.headline) <= 200
+
+
+def test_silent_agents_of_several_pods_are_one_cause_of_their_node() -> None:
+    """A5: its host network answers, so what the pods lack there is time."""
+    (here,) = (pod for pod in pods() if pod.name == "b@worker")
+    both = [SILENT, NodeReading(f"{here.namespace}/{here.pod}", missing=LATE)]
+
+    def rule(flow: Flow) -> Outcome:
+        at_them = {VICTIM.name, here.name} & {flow.source.name, flow.destination.name}
+        return Outcome.UNKNOWN if at_them else Outcome.ALLOWED
+
+    (one,) = concluded(rule, examined(inside=both)).every
+    assert one.headline.startswith(
+        "node worker: the probe agents (python) of 2 of its pods do not answer, over IPv4 and IPv6 "
+    )
+    assert [line.partition(",")[0] for line in one.evidence[:2]] == ["a@worker", "b@worker"]
