@@ -29,7 +29,7 @@ SLACK = 2.0
 """Seconds that agents get on top of it."""
 SUSPECTS = 4
 """Pods whose own facts are read."""
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds in which a packet filter is read."""
 
 SECONDS = 30.0
@@ -89,6 +89,11 @@ class Examiner:
         if unseen_filters := {pod.node for pod in reading} - {f.node for f in compared}:
             named = ", ".join(sorted(unseen_filters))
             problems.append(f"packet filters were not read on {named}: no answer in time")
+        if once := sorted(f.node for f in compared if f.once):
+            named = ", ".join(once)
+            problems.append(
+                f"packet filters were read once on {named}: it is not known which counters moved"
+            )
         return Examination(
             before=before,
             after=after[:hosts],
@@ -195,4 +200,10 @@ def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]
 def _compared(
     before: Mapping[str, FilterSeen], after: Mapping[str, FilterSeen]
 ) -> list[FilterReading]:
-    return [FilterReading(n, before[n], after[n]) for n in after if n in before]
+    found = []
+    for node in {**before, **after}:
+        first, last = before.get(node), after.get(node)
+        one = first or last
+        if one is not None:
+            found.append(FilterReading(node, first or one, last or one, not (first and last)))
+    return found

@@ -26,11 +26,13 @@ class NodeReading:
 
 @dataclasses.dataclass(frozen=True)
 class FilterReading:
-    """The packet filter of a node, before and after failing flows were sent again."""
+    """The packet filter of a node, before and after failing flows were sent again; where it was
+    read `once` only, both are that, and how counters moved is not known."""
 
     node: str
     before: FilterSeen
     after: FilterSeen
+    once: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

@@ -70,7 +70,8 @@ class _Node:
         that did not although some that it takes failed again is a sign at most."""
         if taking.rose:
             return Confidence.SHOWN
-        still = self._situation.examination.still and taking.rule.packets is not None
+        counted = taking.compared and taking.rule.packets is not None
+        still = self._situation.examination.still and counted
         if still and any(map(_was_sent_again, broken)):
             return Confidence.SIGN
         return Confidence.FITS

@@ -47,7 +47,8 @@ HOOKS = {
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Taking:
-    """A rule that took packets: its chain, and how far its counter rose meanwhile.
+    """A rule that took packets: its chain, and how far its counter rose while failing flows were
+    sent again; `compared` says whether that is known.
 
     `broken_families` are those in which it broke something; of a rule for both these are named.
     """
@@ -56,6 +57,7 @@ class Taking:
     chain: ChainSeen | None
     rose: int
     broken_families: tuple[Family, ...] = ()
+    compared: bool = True
 
     @property
     def place(self) -> str:
@@ -129,7 +131,8 @@ def takings(reading: FilterReading) -> Iterator[Taking]:
     for rule in reading.after.rules:
         if rule.verdict in _VERBS and not is_owned(rule) and rule.packets != 0:
             chain = chains.get(chain_of(rule))
-            yield Taking(rule, chain, (rule.packets or 0) - earlier.get(_key(rule), 0))
+            rose = (rule.packets or 0) - earlier.get(_key(rule), 0)
+            yield Taking(rule, chain, rose, compared=not reading.once)
 
 
 def busiest(these: Iterable[Taking]) -> Taking | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import cast
 
+import pytest
+
 from sixproof.agent import protocol
 from sixproof.agent.protocol import Event, FilterSeen
 from sixproof.checks.connect.examiner import FEW, KEPT, SAMPLE, Examiner, sample, suspected
@@ -263,6 +265,29 @@ def test_a_packet_filter_that_was_not_read_is_named() -> None:
     seen = examiner.last(run(across(SIX, "worker")), [], reading_pods)
     assert {f.node for f in seen.filters} == set(NODES) - {"worker"}
     assert "packet filters were not read on worker: no answer in time" in seen.problems
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_packet_filter_that_was_read_once_is_not_compared(first: bool) -> None:
+    """A busy node answered one of two requests: its rules are known, their counters are not."""
+    read = [packet_filter(drop(7))]
+
+    def sometimes(request: object) -> object:
+        assert isinstance(request, protocol.ReadFilter)
+        asked.append(request)
+        if (len(asked) == 1) is not first:
+            raise ChannelLost("filter@worker: no answer")
+        return read[0]
+
+    asked: list[object] = []
+    examiner = Examiner(cast(Cluster, Refusing()), agents(**{"filter@worker": sometimes}), MESH)
+    seen = examiner.last(run(across(SIX, "worker")), [], reading_pods)
+    assert len(asked) == 2
+    (there,) = (f for f in seen.filters if f.node == "worker")
+    assert (there.once, there.before, there.after) == (True, read[0], read[0])
+    assert not any(f.once for f in seen.filters if f.node != "worker")
+    said = "packet filters were read once on worker: it is not known which counters moved"
+    assert said in seen.problems
 
 
 class Silent:

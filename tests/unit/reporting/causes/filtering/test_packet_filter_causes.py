@@ -21,7 +21,7 @@ from sixproof.model import (
     Outcome,
     Protocol,
 )
-from sixproof.probes.nodes.examination import Examination
+from sixproof.probes.nodes.examination import Examination, FilterReading
 from sixproof.reporting.causes.filtering import packet_filter as causes
 from sixproof.reporting.causes.filtering.takings import Taking, is_owned
 from sixproof.reporting.conclusion.cause import Cause, Confidence
@@ -605,6 +605,20 @@ def test_a_masquerade_rule_for_others_translates_no_pod(own: bool) -> None:
         line = only_conclusion(dataclasses.replace(results, examination=read)).first_screen
         assert said in line
         assert "ip6 nat" not in line
+
+
+def test_a_filter_that_was_read_once_speaks_neither_for_nor_against_a_rule() -> None:
+    """Its counter did not rise since nobody read it again."""
+    rule = packet_filter(drop(20, "IPv6, tcp", chain="forward"))
+    flows = [flow(HERE, THERE), flow(THERE, HERE)]
+    sure = {}
+    for once in (False, True):
+        read = examined()
+        filtered = [FilterReading("worker", rule, rule, once)]
+        read = dataclasses.replace(read, filters=filtered, resent=2, still=2)
+        one = only_conclusion(ran(MatrixKind.FLOWS, flows, examination=read))
+        sure[once] = one.causes[0].confidence
+    assert sure == {False: Confidence.SIGN, True: Confidence.FITS}
 
 
 def test_an_arp_table_is_of_ipv4() -> None:
