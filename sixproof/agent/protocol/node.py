@@ -114,15 +114,18 @@ class HealthSeen(Record):
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class ServerAsked(Record):
-    """An HTTP server at an address, without brackets or zone."""
+    """An HTTP server at an address, without brackets or zone; `path` is what it is asked for,
+    without its leading slash."""
 
     address: str
     port: int
+    path: str = "healthz"
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class AskServers(Record):
-    """Ask HTTP servers elsewhere for ``/healthz``: health check node ports of services."""
+    """Ask HTTP servers elsewhere how they are: health check node ports of services, pods of the
+    node."""
 
     servers: list[ServerAsked]
 

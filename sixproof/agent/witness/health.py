@@ -17,7 +17,7 @@ LONGEST = 4000
 LOOPBACK = ("127.0.0.1", "::1")
 MOST = 16
 MOST_ELSEWHERE = 200
-PATH = "healthz"
+LONGEST_PATH = 200
 
 
 async def health(asked: typing.Sequence[str]) -> list[protocol.HealthSeen]:
@@ -37,8 +37,10 @@ async def elsewhere(
         ipaddress.ip_address(server.address)
         if not 1 <= server.port <= 65535:
             raise ValueError(f"{server.port} is no port")
+        if len(server.path) > LONGEST_PATH or not all("!" <= c <= "~" for c in server.path):
+            raise ValueError(f"{server.path[:40]!r} is no path of a request")
     return await asyncio.gather(
-        *(first(f"{s.address} port {s.port}", [s.address], s.port, PATH) for s in asked)
+        *(first(f"{s.address} port {s.port}", [s.address], s.port, s.path) for s in asked)
     )
 
 

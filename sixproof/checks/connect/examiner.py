@@ -12,10 +12,12 @@ from sixproof.errors import ApiError, InfrastructureError, NotReady
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.wait import Deadline
 from sixproof.kube.facts import components
+from sixproof.kube.facts.components import ComponentPod
 from sixproof.model import Endpoint, EndpointKind, Family, Flow, MatrixKind, Outcome, Timing
 from sixproof.probes.connect.probe import AgentClient, ConnectProbe, ProbeOptions
 from sixproof.probes.nodes import reader
-from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
+from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading, PodHealth
+from sixproof.probes.nodes.pod_health import AskedPods
 from sixproof.reporting.results.results_json import Results
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
@@ -83,7 +85,9 @@ class Examiner:
             flows = ()
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
+        asked = self._asked(pods, time_left())
         after = self._facts((*self._topology.hosts, *suspects), time_left())
+        health = _answers(asked, problems)
         hosts = len(self._topology.hosts)
         compared = _compared(filters, self._filters(reading, time_left()))
         if unseen_filters := {pod.node for pod in reading} - {f.node for f in compared}:
@@ -106,6 +110,7 @@ class Examiner:
             resent=len(flows),
             still=still,
             problems=[*problems, *unread, *unseen, *own.problems],
+            health=health,
         )
 
     def _readers(
@@ -122,6 +127,13 @@ class Examiner:
         except (ApiError, NotReady) as error:
             problems.append(f"packet filters were not read: {str(error)[:300]}")
             return ()
+
+    def _asked(self, pods: Sequence[ComponentPod], seconds: float) -> AskedPods | None:
+        """The cluster's own pods, asked how they are while nodes report their facts; None where
+        nothing is asked any more, which is said of the nodes."""
+        if self._cluster.given_up or seconds < LEAST:
+            return None
+        return AskedPods(self._agents, self._topology.hosts, pods, seconds)
 
     def _facts(self, places: Sequence[Endpoint], seconds: float) -> list[NodeReading]:
         why = self._cluster.given_up or (LATE if seconds < LEAST else "")
@@ -195,6 +207,17 @@ def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]
             known.setdefault(reader.name(pod), pod)
             counts[reader.name(pod)] += 1
     return tuple(known[name] for name, _ in counts.most_common(SUSPECTS))
+
+
+def _answers(asked: AskedPods | None, problems: list[str]) -> list[PodHealth]:
+    """What the cluster's own pods said of themselves."""
+    if asked is None:
+        return []
+    health, unread = asked.answers()
+    problems += [
+        f"the health of CoreDNS pods was not read on {n}: {why}" for n, why in unread.items()
+    ]
+    return health
 
 
 def _compared(

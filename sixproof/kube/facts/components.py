@@ -13,7 +13,8 @@ from sixproof.kube.facts import events
 from sixproof.kube.runs import ownership
 
 SYSTEM = "kube-system"
-COMPONENTS = {"kube-proxy": "kube-proxy", "kube-dns": "CoreDNS", "calico-node": "calico-node"}
+_COREDNS = "CoreDNS"
+COMPONENTS = {"kube-proxy": "kube-proxy", "kube-dns": _COREDNS, "calico-node": "calico-node"}
 """Components by the value of their label k8s-app."""
 _SETTINGS = {
     "kube-proxy": ("kube-proxy", "config.conf"),
@@ -22,13 +23,31 @@ _SETTINGS = {
 _LONGEST = 20_000
 """Characters of a setting that are kept."""
 _WORDS = 200
-"""Characters of what the API says of a pod's end."""
+"""Characters of what the API says of a pod's end, and of a path."""
+
+
+@dataclasses.dataclass(frozen=True)
+class HealthCheck:
+    """Where a pod says over HTTP how it is: `path` begins with a slash. `declared` says that a
+    probe of its own asks there; else it is where such pods usually say it."""
+
+    port: int
+    path: str
+    declared: bool = True
+
+
+_USUAL = {
+    "livenessProbe": HealthCheck(8080, "/health", declared=False),
+    "readinessProbe": HealthCheck(8181, "/ready", declared=False),
+}
+"""Of CoreDNS, by its probes: where its plugins health and ready answer unless told otherwise."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ComponentPod:
     """One of the cluster's own pods: `component` is what it is (``kube-proxy``, ``CoreDNS``, ...),
-    `started` an ISO 8601 time, `addresses` its podIPs."""
+    `started` an ISO 8601 time, `addresses` its podIPs. `checks` are those of CoreDNS; the health of
+    other components is asked on their nodes' loopback."""
 
     component: str
     namespace: str
@@ -38,6 +57,7 @@ class ComponentPod:
     restarts: int = 0
     started: str = ""
     addresses: list[str] = dataclasses.field(default_factory=list)
+    checks: list[HealthCheck] = dataclasses.field(default_factory=list)
 
 
 def pods(cluster: Cluster, cni_namespace: str = "") -> tuple[list[ComponentPod], list[str]]:
@@ -157,8 +177,9 @@ def _pod(manifest: Manifest) -> ComponentPod:
     statuses = json_fields.entries(manifest, "status", "containerStatuses")
     ready = json_fields.condition(manifest, "Ready")
     addresses = json_fields.entries(manifest, "status", "podIPs")
+    component = COMPONENTS[json_fields.labels(manifest)["k8s-app"]]
     return ComponentPod(
-        component=COMPONENTS[json_fields.labels(manifest)["k8s-app"]],
+        component=component,
         namespace=json_fields.namespace(manifest),
         name=json_fields.name(manifest),
         node=json_fields.text(manifest, "spec", "nodeName"),
@@ -166,7 +187,34 @@ def _pod(manifest: Manifest) -> ComponentPod:
         restarts=sum(json_fields.number(s, "restartCount") or 0 for s in statuses),
         started=json_fields.text(manifest, "status", "startTime"),
         addresses=[json_fields.text(entry, "ip") for entry in addresses],
+        checks=_checks(manifest) if component == _COREDNS else [],
     )
+
+
+def _checks(manifest: Manifest) -> list[HealthCheck]:
+    """Where CoreDNS says how it is: as its probes ask, else where it usually is."""
+    containers = json_fields.entries(manifest, "spec", "containers")
+    return [
+        next((found for one in containers if (found := _declared(one, probe))), usual)
+        for probe, usual in _USUAL.items()
+    ]
+
+
+def _declared(container: Manifest, probe: str) -> HealthCheck | None:
+    """Where a probe of a container asks the pod over HTTP, None where it does not."""
+    asked = json_fields.mapping(container, probe, "httpGet")
+    if json_fields.text(asked, "scheme") == "HTTPS" or json_fields.text(asked, "host"):
+        return None
+    named = {
+        json_fields.text(one, "name"): json_fields.number(one, "containerPort")
+        for one in json_fields.entries(container, "ports")
+    }
+    port = json_fields.number(asked, "port") or named.get(json_fields.text(asked, "port"))
+    path = json_fields.text(asked, "path") or "/"
+    plain = path.isascii() and path.isprintable() and " " not in path and len(path) <= _WORDS
+    if not port or not 0 < port < 65536 or not plain:
+        return None
+    return HealthCheck(port, f"/{path.removeprefix('/')}")
 
 
 def settings(cluster: Cluster) -> tuple[dict[str, str], list[str]]:

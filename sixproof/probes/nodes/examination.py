@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.agent.protocol import FilterSeen, IpSetSeen, NodeSeen
-from sixproof.kube.facts.components import ComponentPod, EndedPod, StrayEndpoint
+from sixproof.kube.facts.components import ComponentPod, EndedPod, HealthCheck, StrayEndpoint
 from sixproof.model import Finding
 
 
@@ -46,6 +46,21 @@ class IpSetsReading:
 
 
 @dataclasses.dataclass(frozen=True)
+class PodHealth:
+    """What one of the cluster's own pods said of itself at one of its addresses, asked from its own
+    node: the HTTP `status`, with `body` on one line; 0 without an answer, and `error` says why."""
+
+    namespace: str
+    name: str
+    node: str
+    address: str
+    check: HealthCheck
+    status: int
+    body: str = ""
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class FailureReading:
     """What nodes said at the moment at which a test found cells wrong: what the test made, such as
     policies, pools and pods, still existed. `test` is its node id, `asked` are the addresses that
@@ -73,6 +88,7 @@ class Examination:
     `settings` are texts of the cluster's own configuration by name (``kube-proxy``, ``Corefile``).
     `resent` counts the failing flows that were sent again between two readings of the packet
     filter, `still` those of them that failed again. `problems` say what could not be read.
+    `health` is what pods of CoreDNS say of themselves.
     """
 
     before: list[NodeReading] = dataclasses.field(default_factory=list)
@@ -87,6 +103,7 @@ class Examination:
     resent: int = 0
     still: int = 0
     problems: list[str] = dataclasses.field(default_factory=list)
+    health: list[PodHealth] = dataclasses.field(default_factory=list)
 
     def nodes(self) -> Mapping[str, NodeSeen]:
         """The last facts of each node."""
@@ -103,6 +120,10 @@ class Examination:
     def of(self, component: str, node: str = "") -> list[ComponentPod]:
         """The pods of a component, on one node or on all."""
         return [p for p in self.pods if p.component == component and node in ("", p.node)]
+
+    def health_of(self, name: str, node: str) -> list[PodHealth]:
+        """What a pod said of itself, nothing where it was not asked."""
+        return [one for one in self.health if (one.name, one.node) == (name, node)]
 
 
 def _by_node(readings: Iterable[NodeReading]) -> Mapping[str, NodeSeen]:

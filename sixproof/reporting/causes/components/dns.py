@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.model import Disagreement, Family, MatrixKind, Observation, Outcome
 from sixproof.probes.dns.verdict import OTHER_RECORDS
+from sixproof.probes.nodes.examination import PodHealth
+from sixproof.reporting.causes.components.dns_evidence import not_ready, runs, said_health
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -18,6 +20,8 @@ PORT = 53
 LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
 """Of the questions to a silent replica, the share that got no answer."""
+_REPLICAS = 3
+"""Replicas whose health is said where all are alike."""
 _REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
 _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
@@ -29,25 +33,31 @@ def find(situation: Situation) -> Iterator[Cause]:
     if not wrong:
         return
     asked = _by_replica(seen)
+    health = {replica: situation.examination.health_of(*replica) for replica in asked}
     sick = {
         replica: rows
         for replica, all_rows in asked.items()
-        if (rows := _bad([o for o in all_rows if id(o) in wrong], all_rows))
+        if (rows := _bad([o for o in all_rows if id(o) in wrong], all_rows, health[replica]))
     }
     well = [replica for replica in asked if replica not in sick]
     if sick and well:
         for replica, rows in sick.items():
             pod_state = _by_the_api(situation, *replica)
-            yield _replica(replica, rows, len(asked[replica]), well, pod_state)
+            yield _replica(replica, rows, len(asked[replica]), well, pod_state, health[replica])
     elif wrong_answers := [
         o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED
     ]:
-        yield _all_of_them(situation, wrong_answers, list(sick))
+        yield _all_of_them(situation, wrong_answers, {replica: health[replica] for replica in sick})
 
 
-def _bad(wrong: list[Observation], asked: list[Observation]) -> list[Observation]:
+def _bad(
+    wrong: list[Observation], asked: list[Observation], health: list[PodHealth]
+) -> list[Observation]:
     """What makes a replica faulty: more wrong answers than chance, or a silence to all clients over
-    a family. What only some clients lose is lost on the path."""
+    a family. What only some clients lose is lost on the path, unless the replica says itself that
+    it is not ready."""
+    if not_ready(health):
+        return wrong
     wrong_answers = [o for o in wrong if o.outcome is Outcome.DNS_FAILED]
     if len(wrong_answers) >= max(2, len(asked) // 20):
         return wrong_answers
@@ -85,6 +95,7 @@ def _replica(
     total: int,
     well: list[tuple[str, str]],
     pod_state: list[str],
+    health: list[PodHealth],
 ) -> Cause:
     name, node = replica
     ways = [f for f in Family if any(Family.of(o.flow.address) is f for o in rows)]
@@ -93,10 +104,10 @@ def _replica(
     silent = all(o.outcome in LOST for o in rows)
     if silent:
         what = f"it gives no answer on port 53, {over} ({len(rows)} of {total} questions)"
-        remedy = (
-            f"See whether port 53 reaches it and its process runs; "
-            f"kubectl -n kube-system delete pod {name} makes a new one"
-        )
+        see = f"what keeps port 53 from it on {node}: its process runs"
+        if not runs(health):
+            see = "whether port 53 reaches it and its process runs"
+        remedy = f"See {see}; kubectl -n kube-system delete pod {name} makes a new one"
     else:
         came = said_reasons(rows)
         what = (
@@ -121,6 +132,7 @@ def _replica(
         hits=hits,
         evidence=(
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
+            *said_health(health),
             *pod_state,
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
@@ -139,9 +151,11 @@ def said_reasons(rows: list[Observation]) -> str:
 
 
 def _all_of_them(
-    situation: Situation, rows: list[Observation], replicas: list[tuple[str, str]]
+    situation: Situation,
+    rows: list[Observation],
+    replicas: Mapping[tuple[str, str], list[PodHealth]],
 ) -> Cause:
-    """All replicas alike: their configuration, or what they all ask."""
+    """All replicas alike, with their health: their configuration, or what they all ask."""
     about = [f for f in Family if any(o.flow.family is f for o in rows)]
     kind = {Family.IPV6: "AAAA", Family.IPV4: "A"}[about[0]] if len(about) == 1 else "AAAA and A"
     corefile = situation.examination.settings.get("Corefile", "")
@@ -158,15 +172,25 @@ def _all_of_them(
             "See what replicas share: the Corefile (ConfigMap kube-system/coredns), the API server"
         )
     names = ", ".join(f"{n} on {node}" for n, node in replicas)
+    unready = all(map(not_ready, replicas.values()))
+    said = [
+        line
+        for (name, _), health in list(replicas.items())[:_REPLICAS]
+        for line in said_health(health, f"{name}'s own")
+    ]
     return Cause(
         "dns-configuration",
         "CoreDNS",
         what,
         remedy,
         tuple(about),
-        Confidence.SHOWN if lines else Confidence.FITS,
+        Confidence.SHOWN if lines or unready else Confidence.FITS,
         hits=_asks_dns,
-        evidence=(f"alike from every replica: {names}", *(f"Corefile: {x}" for x in lines[1:3])),
+        evidence=(
+            f"alike from every replica: {names}",
+            *(f"Corefile: {x}" for x in lines[1:3]),
+            *(said if unready else ()),
+        ),
     )
 
 
@@ -174,14 +198,15 @@ RULES = (
     CauseRule(
         "dns-replica",
         "One DNS replica is wrong or silent, the others are right",
-        "DNS questions and answers of each replica asked by itself, readiness of its pod",
+        "DNS questions and answers of each replica asked by itself, its own health and readiness "
+        "as its node hears them, readiness of its pod",
         find,
         ("R4", "R10"),
     ),
     CauseRule(
         "dns-configuration",
         "All DNS replicas give the same wrong answers: their Corefile changes AAAA or A questions",
-        "DNS answers, the Corefile in ConfigMap kube-system/coredns",
+        "DNS answers, the Corefile (ConfigMap kube-system/coredns), replicas' own readiness",
         find,
         ("R5", "I21", "D64"),
         "CoreDNS plugins rewrite, template and dns64",

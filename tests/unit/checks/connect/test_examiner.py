@@ -11,6 +11,7 @@ from sixproof.agent import protocol
 from sixproof.agent.protocol import Event, FilterSeen
 from sixproof.checks.connect.examiner import FEW, KEPT, SAMPLE, Examiner, sample, suspected
 from sixproof.errors import ApiError, ChannelLost, NoAnswer
+from sixproof.kube.api import resources
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.wait import Deadline
 from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
@@ -106,6 +107,50 @@ def test_failing_flows_are_sent_again_between_two_readings_of_the_filter() -> No
         "settings of Corefile: configmaps is forbidden",
         "pods and EndpointSlices of the run: pods is forbidden",
     ]
+
+
+class WithCoreDns(Refusing):
+    """A cluster of which only a CoreDNS pod may be read."""
+
+    def list(self, *asked: object, **_: object) -> object:
+        """It, where it is."""
+        if asked != (resources.POD, "kube-system"):
+            raise ApiError("forbidden", status=403)
+        return [
+            {
+                "metadata": {"name": "coredns-x", "labels": {"k8s-app": "kube-dns"}},
+                "spec": {"nodeName": "worker"},
+                "status": {"podIPs": [{"ip": "fd00:244::5"}]},
+            }
+        ]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_replicas_of_coredns_are_asked_how_they_are(lost: bool) -> None:
+    """By the host agent of their own node; what it does not report is said."""
+
+    def answer(request: object) -> object:
+        if not isinstance(request, protocol.AskServers):
+            return agent("worker")(request)
+        if lost:
+            raise ChannelLost("the stream ended")
+        return protocol.ServersAsked([protocol.HealthSeen("", 200, "OK")] * len(request.servers))
+
+    asked = agents(**{"host@worker": answer})
+    results = run(across(SIX, "worker"))
+    seen = Examiner(cast(Cluster, WithCoreDns()), asked, MESH).last(results, [], None)
+    said = "the health of CoreDNS pods was not read on worker: the stream ended"
+    assert (said in seen.problems) is lost
+    assert [(h.name, h.address, h.check.path, h.status) for h in seen.health] == (
+        [] if lost else [("coredns-x", "fd00:244::5", path, 200) for path in ("/health", "/ready")]
+    )
+    assert {r.node for r in seen.after if r.seen} == set(NODES)
+
+
+def test_no_replica_is_asked_when_the_time_is_over() -> None:
+    """As nothing else is."""
+    examiner = Examiner(cast(Cluster, WithCoreDns()), agents(), MESH)
+    assert examiner.last(run(works), [], None, deadline=Deadline(0.0)).health == []
 
 
 def dead(victim: Endpoint) -> Rule:

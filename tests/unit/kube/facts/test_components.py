@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts import components
 from tests.unit.kube.server import FakeApi, Reply, listed, refused
@@ -44,6 +46,48 @@ def test_pods_are_reported_by_component(cluster: Cluster, api: FakeApi) -> None:
     assert pod.started == "2026-11-28T10:00:00Z"
     (problem,) = problems
     assert problem.startswith("pods of calico-system: ")
+
+
+USUAL = [(8080, "/health", False), (8181, "/ready", False)]
+
+
+@pytest.mark.parametrize(
+    ("probes", "asked"),
+    [
+        ({}, USUAL),
+        (
+            {
+                "livenessProbe": {"httpGet": {"path": "/health", "port": "liveness"}},
+                "readinessProbe": {"httpGet": {"path": "ready", "port": 8182}},
+            },
+            [(8090, "/health", True), (8182, "/ready", True)],
+        ),
+        ({"livenessProbe": {"tcpSocket": {"port": 53}}}, USUAL),
+        ({"livenessProbe": {"httpGet": {"path": "/health", "port": "nobody"}}}, USUAL),
+        ({"livenessProbe": {"httpGet": {"port": 8090, "scheme": "HTTPS"}}}, USUAL),
+        ({"livenessProbe": {"httpGet": {"port": 8090, "host": "192.0.2.9"}}}, USUAL),
+        ({"livenessProbe": {"httpGet": {"port": 8090, "path": "/x\r\nHost: y"}}}, USUAL),
+        ({"livenessProbe": {"httpGet": {"port": 70000, "path": "/x"}}}, USUAL),
+    ],
+    ids=["none", "declared", "no HTTP", "unknown name", "HTTPS", "elsewhere", "no path", "no port"],
+)
+def test_where_coredns_says_how_it_is(
+    cluster: Cluster,
+    api: FakeApi,
+    probes: dict[str, Any],
+    asked: list[tuple[int, str, bool]],
+) -> None:
+    """As its probes ask over HTTP, else where its plugins usually answer; a container beside it has
+    no probe."""
+    container = {"ports": [{"name": "liveness", "containerPort": 8090}], **probes}
+    pod = labelled("kube-dns")
+    pod = {**pod, "spec": {"nodeName": "worker", "containers": [{"name": "beside"}, container]}}
+    api.on("GET", PODS.format("kube-system"), listed(pod, labelled("kube-proxy")))
+    api.on("GET", PODS.format("calico-system"), listed())
+    (core, proxy), _ = components.pods(cluster)
+    assert core.component == "CoreDNS"
+    assert [(c.port, c.path, c.declared) for c in core.checks] == asked
+    assert proxy.checks == []
 
 
 def test_addresses_that_no_pod_has_are_reported_with_who_keeps_the_slice(

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sixproof.kube.facts.components import ComponentPod
+from sixproof.kube.facts.components import ComponentPod, HealthCheck
 from sixproof.model import Family
 from sixproof.probes.dns.message import RecordType
 from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
+from sixproof.probes.nodes.examination import PodHealth
 from sixproof.reporting.conclusion.conclusion import Conclusions
+from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined
-from tests.unit.reporting.diagnosis.test_kinds import NAMES, Fails, run
+from tests.unit.reporting.diagnosis.test_kinds import NAMES, REPLICAS, Fails, run
 
 COREFILE = ".:53 {{\n    errors\n    {}\n    kubernetes cluster.local\n}}\n"
 
 
-def concluded(fails: Fails, corefile: str = "", pods: Iterable[ComponentPod] = ()) -> Conclusions:
+def concluded(
+    fails: Fails,
+    corefile: str = "",
+    pods: Iterable[ComponentPod] = (),
+    health: Sequence[PodHealth] = (),
+) -> Conclusions:
     """What a run concludes in which every pod asks both replicas."""
     results = run(fails)
     cases = tuple(Case(m.test, CaseOutcome.FAILED) for m in results.matrices)
-    read = examined(settings={"Corefile": corefile})
+    read = examined(settings={"Corefile": corefile}, health=[*health])
     read = dataclasses.replace(read, pods=[*read.pods, *pods])
     return conclude(dataclasses.replace(results, cases=cases, examination=read))
 
@@ -82,6 +90,134 @@ def test_what_the_api_server_says_of_a_replica_is_evidence(
 
     (one,) = concluded(dead, pods=pods).every
     assert [line for line in one.evidence if "API server" in line] == [evidence]
+
+
+HEALTH, READY = HealthCheck(8080, "/health"), HealthCheck(8181, "/ready")
+FOUR, SIX = "10.244.0.0", "fd00:244::"
+
+
+def said(
+    check: HealthCheck,
+    status: int,
+    body: str = "",
+    error: str = "",
+    *,
+    addresses: Iterable[str] = (FOUR, SIX),
+    name: str = "coredns-x",
+) -> list[PodHealth]:
+    """What a replica says at these of its addresses."""
+    node = REPLICAS[name]
+    return [
+        PodHealth("kube-system", name, node, address, check, status, body, error)
+        for address in addresses
+    ]
+
+
+def silent(query: DnsQuery) -> DnsOutcome | None:
+    """Nobody reaches one replica on port 53."""
+    return DnsOutcome.TIMEOUT if query.server.name == "coredns-x" else None
+
+
+UNSURE = HealthCheck(8181, "/ready", declared=False)
+HANGS = "no answer within 2 s"
+
+
+@pytest.mark.parametrize(
+    ("health", "evidence"),
+    [
+        (said(HEALTH, 200, "OK") + said(READY, 200, "OK"), ["its own /health and /ready say 200"]),
+        (
+            said(HEALTH, 200) + said(READY, 503, "kubernetes"),
+            ["its own /ready says 503: plugins not ready: kubernetes", "its own /health says 200"],
+        ),
+        (said(READY, 503, "Shutting down"), ["its own /ready says 503: Shutting down"]),
+        (said(READY, 500), ["its own /ready says 500"]),
+        (
+            said(READY, 200, addresses=[FOUR]) + said(READY, 0, error=HANGS, addresses=[SIX]),
+            ["its own /ready gives no answer within 2 s, over IPv6"],
+        ),
+        (
+            said(HEALTH, 0, error="Connection refused"),
+            ["its own /health gives no answer: Connection refused"],
+        ),
+        (said(UNSURE, 0, error="Connection refused"), []),
+        (said(READY, 503, "kubernetes", name="coredns-y"), []),
+    ],
+    ids=[
+        "well",
+        "not ready",
+        "ending",
+        "no body",
+        "one family",
+        "refused",
+        "nothing may listen",
+        "another's",
+    ],
+)
+def test_what_a_replica_says_of_itself_is_evidence(
+    health: Sequence[PodHealth], evidence: list[str]
+) -> None:
+    """Of that replica alone, beside its answers."""
+    (one,) = concluded(silent, health=health).every
+    assert [line for line in one.evidence if "its own /" in line] == evidence
+
+
+def test_a_replica_whose_process_runs_is_kept_from_its_port() -> None:
+    """It says something of itself; of one that is silent there, too, nobody knows."""
+    (one,) = concluded(silent, health=said(HEALTH, 200)).every
+    assert "See what keeps port 53 from it on worker2: its process runs" in one.remedy
+    (other,) = concluded(silent, health=said(HEALTH, 0, error=HANGS)).every
+    assert "whether port 53 reaches it and its process runs" in other.remedy
+
+
+def test_a_replica_that_is_not_ready_is_at_fault_for_what_some_clients_lose() -> None:
+    """It says so itself; where it only gives no answer, its node may keep the question from it."""
+
+    def lost(query: DnsQuery) -> DnsOutcome | None:
+        here = query.source.node == "control" and query.server.name == "coredns-x"
+        return DnsOutcome.TIMEOUT if here else None
+
+    (one,) = concluded(lost, health=said(READY, 503, "kubernetes")).every
+    assert one.headline.startswith("DNS replica coredns-x on ")
+    for health in ([], said(READY, 200), said(READY, 0, error=HANGS)):
+        (other,) = concluded(lost, health=health).every
+        assert not other.known
+
+
+def test_health_says_nothing_where_the_dns_works() -> None:
+    """A replica that calls itself not ready, and answers."""
+    health = said(READY, 503, "kubernetes")
+    assert not any(one.known for one in concluded(lambda _: None, health=health).every)
+
+    def elsewhere(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.TIMEOUT if query.server.name == "coredns-y" else None
+
+    (one,) = concluded(elsewhere, health=health).every
+    assert one.headline.startswith("DNS replica coredns-y on ")
+    assert "its own /" not in "".join(one.evidence)
+
+
+def test_replicas_that_all_say_they_are_not_ready_show_it() -> None:
+    """A cause that was only likely."""
+
+    def rewritten(query: DnsQuery) -> DnsOutcome | None:
+        return DnsOutcome.NODATA if query.question.type is RecordType.AAAA else None
+
+    both = said(READY, 503, "kubernetes") + said(READY, 503, "kubernetes", name="coredns-y")
+    (one,) = concluded(rewritten, health=both).every
+    assert one.headline.startswith("CoreDNS: every replica answers NODATA to AAAA questions")
+    assert "coredns-y's own /ready says 503: plugins not ready: kubernetes" in one.evidence
+    (other,) = concluded(rewritten, health=said(READY, 503, "kubernetes")).every
+    assert other.headline.startswith("Likely cause: ")
+    assert "/ready" not in "".join(other.evidence)
+
+
+def test_what_replicas_said_is_read_back(tmp_path: Path) -> None:
+    """From results.json."""
+    read = examined(health=said(READY, 503, "kubernetes"))
+    results = dataclasses.replace(run(silent), examination=read)
+    results.write(tmp_path / "results.json")
+    assert Results.read(tmp_path / "results.json").examination == read
 
 
 def test_a_line_of_the_corefile_is_the_cause() -> None:
