@@ -9,6 +9,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -41,9 +42,9 @@ IDLE = 2.0
 """Load of each processor below which a machine is quiet enough for these limits."""
 RECOVERY = 120.0
 """Seconds in which what a fault made restart must be ready again."""
-LONGEST = 210
-"""Characters of a first line: two lines of a terminal of 105 columns, with names as long as those
-of the twin's nodes. What to do follows it on its own."""
+LINE = 96
+"""Characters of a line of a first line, which takes two: a terminal of 100 columns without the sign
+before it. What to do follows it on its own."""
 BEDS = (variant.DEFAULT, variant.TWIN)
 """The beds of xdist's workers."""
 MESH = "test_families_agree_on_every_edge_of_the_full_mesh"
@@ -287,7 +288,8 @@ def assert_first_line(
     assert len(headlines) <= 1 + others, "\n".join(headlines)
     for word in words:
         assert word in concluded.every[0].first_screen, f"{first}\n{suite_run.output[-6000:]}"
-    assert len(first) <= LONGEST, first
+    lines = textwrap.wrap(first, LINE, break_on_hyphens=False)
+    assert len(lines) <= 2, "\n".join(lines)
     broken = {v.family for v in verdicts(suite_run.results) if v.accused}
     assert broken <= set(families), suite_run.output[-6000:]
     assert len(broken) != 1 or broken == set(families), suite_run.output[-6000:]

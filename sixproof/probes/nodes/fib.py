@@ -37,13 +37,16 @@ class RouteLookup:
         """Whether only a default route knows it."""
         return self.open and self.route is not None and _length(self.route) == 0
 
-    def refused(self, packets: str) -> str:
+    def refused(self, packets: str, *, brief: bool = False) -> str:
         """What happens to packets on a closed way, in words; "" for an open one. The route is named
-        with its table, and a rule where it is not one of the kernel's own."""
+        with its table, and a rule where it is not one of the kernel's own; in `brief`, without what
+        it matches."""
         if self.open:
             return ""
-        foreign = self.rule is not None and not is_usual(self.rule)
-        asked = said_rule(self.rule, self.route is None) if self.rule and foreign else ""
+        asked = ""
+        if self.rule is not None and not is_usual(self.rule):
+            asked = said_rule(self.rule, self.route is None)
+            asked = f"policy rule {self.rule.priority}" if brief else asked
         if self.route is not None:
             route = f"{self.route.kind} route {said_prefix(self.route.destination)}"
             where = f"the {route} of table {table_name(self.route.table)}"

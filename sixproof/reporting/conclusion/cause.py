@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,15 @@ from sixproof.reporting.results.test_record import Case
 
 if TYPE_CHECKING:
     from sixproof.reporting.conclusion.situation import Situation
+
+
+WIDTH = 96
+"""Characters of a line of a first line: of a terminal of 100 columns, without its lead."""
+
+
+def in_two_lines(text: str) -> bool:
+    """Whether a first line is read at a glance."""
+    return len(textwrap.wrap(text, WIDTH, break_on_hyphens=False)) <= 2
 
 
 class Confidence(enum.IntEnum):
@@ -37,6 +47,9 @@ class Cause:
     one that worked is evidence against it. Of tests without cells it explains those that concern a
     part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
     `names` are codes of causes at its place, in its families, that its own sentence says already.
+
+    `briefer` say the same as `what` in fewer words, for a first line that would take three lines;
+    then `details`, which they leave out, are evidence.
     """
 
     code: str
@@ -54,6 +67,8 @@ class Cause:
     parts: tuple[str, ...] = ()
     broke: Callable[[Case], bool] = lambda _: False
     names: tuple[str, ...] = ()
+    briefer: tuple[str, ...] = ()
+    details: tuple[str, ...] = ()
 
     def says(self, sign: Cause) -> bool:
         """Whether its own sentence says what a sign beside it would say."""
@@ -71,8 +86,13 @@ class Cause:
     @property
     def sentence(self) -> str:
         """The cause in one sentence."""
+        return self.said().removesuffix(".")
+
+    def said(self, lead: str = "") -> str:
+        """The cause as a first line that begins with this lead."""
         when = f" ({self.since})" if self.since else ""
-        return f"{self.place}: {self.what}{when}"
+        said = [f"{lead}{self.place}: {what}{when}." for what in (self.what, *self.briefer)]
+        return next(filter(in_two_lines, said), said[-1])
 
 
 def since(same: bool) -> str:

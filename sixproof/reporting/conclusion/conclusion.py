@@ -68,7 +68,7 @@ class Conclusion:
             return lead + self._place(TWO_LINES - len(lead))
         how_sure = HOW_SURE[self.confidence]
         how_sure = how_sure[:1].upper() + how_sure[1:] if not lead else how_sure
-        return f"{lead}{how_sure}{self.causes[0].sentence}."
+        return self.causes[0].said(f"{lead}{how_sure}")
 
     def _place(self, at_most: int) -> str:
         """The place of what has no known cause, or what the tests said."""
@@ -97,8 +97,10 @@ class Conclusion:
         """What shows it: the facts of the cause, and the signs beside it."""
         if not self.causes:
             return self.faults[0].contrasts if self.faults else ()
+        cause = self.causes[0]
+        details = () if cause.what in self.headline else cause.details
         moved = (self.moved,) if self.moved else ()
-        return tuple(dict.fromkeys((*self.causes[0].evidence, *moved, *self._signs())))
+        return tuple(dict.fromkeys((*details, *cause.evidence, *moved, *self._signs())))
 
     def _signs(self) -> Iterator[str]:
         """The causes beside the first, of each kind one in full."""

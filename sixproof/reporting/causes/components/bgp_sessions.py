@@ -52,10 +52,10 @@ def _cause(
     count = f"{len(cells)} of its {len(every)} BGP sessions over {family}"
     verb = "is" if len(cells) == 1 else "are"
     node = source.node
-    what = f"{count} {verb} not Established, with {other.called} for one"
+    what = f"{count} {verb} not Established, with {_called(other)} for one"
     refused = _unsigned(situation, {_ends(cell)[0].node for cell in cells})
     if refused:
-        reason = "the two sides' passwords differ (TCP MD5 signatures, RFC 2385)"
+        reason = "the two sides' passwords differ (TCP MD5 signatures)"
         remedy = "Give both the same password (BGPPeer, password.secretKeyRef), or neither"
     else:
         reason = first.observation.reason
@@ -64,7 +64,7 @@ def _cause(
         )
     return Cause(
         "bgp-session",
-        f"node {place.node}" if place.node else place.called,
+        _called(place),
         f"{what}: {reason}",
         remedy,
         (family,),
@@ -72,17 +72,22 @@ def _cause(
         hits=lambda wrong: _reached(wrong, family, place),
         evidence=(
             *(
-                f"the kernel of {where} refused {number} TCP segments whose signature was missing, "
-                f"unexpected or wrong"
+                f"the kernel of {where} refused {number} TCP segments whose MD5 signature (RFC "
+                f"2385) was missing, unexpected or wrong"
                 for where, number in refused.items()
             ),
             *(
-                f"{a.called} to {b.called}: {cell.observation.reason}"
+                f"{_called(a)} to {_called(b)}: {cell.observation.reason}"
                 for cell in cells[:4]
                 for a, b in [_ends(cell)]
             ),
         ),
     )
+
+
+def _called(end: Endpoint) -> str:
+    """One side of a session: a node, or a peer outside."""
+    return f"node {end.node}" if end.node else end.called
 
 
 def _unsigned(situation: Situation, nodes: Iterable[str]) -> dict[str, int]:

@@ -60,6 +60,10 @@ def find(situation: Situation) -> Iterator[Cause]:
                 Confidence.FITS,
                 hits=_of_policies(node),
                 evidence=(why, *_others(situation, node, reader.FELIX, "Felix")),
+                briefer=(
+                    "Felix does not follow: new policies, pods and routes have no effect there, "
+                    "over IPv4 and IPv6 alike",
+                ),
                 do=(restart(calico[0]),),
                 since=_since(situation, node, reader.FELIX),
             )

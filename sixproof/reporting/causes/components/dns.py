@@ -20,6 +20,7 @@ PORT = 53
 LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
 """Of the questions to a silent replica, the share that got no answer."""
+_WATCH = "it may have lost its watch of the API server"
 _REPLICAS = 3
 """Replicas whose health is said where all are alike."""
 _REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
@@ -110,10 +111,7 @@ def _replica(
         remedy = f"See {see}; kubectl -n kube-system delete pod {name} makes a new one"
     else:
         came = said_reasons(rows)
-        what = (
-            f"it answers {came} where that is wrong, {over} ({len(rows)} of {total} answers): "
-            f"it may have lost its watch of the API server"
-        )
+        what = f"it answers {came} where that is wrong, {over}: {_WATCH}"
         remedy = f"Restart it: kubectl -n kube-system delete pod {name}"
     names = sorted({word for o in rows for word in o.flow.question.split() if word[-1] == "."})
 
@@ -124,18 +122,21 @@ def _replica(
 
     return Cause(
         "dns-replica",
-        f"DNS replica {name} on node {node}",
+        f"DNS replica {name} on {node}",
         what,
         remedy,
         tuple(ways),
         Confidence.SHOWN,
         hits=hits,
         evidence=(
+            *([] if silent else [f"{len(rows)} of {total} answers that it gave are wrong"]),
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
             *said_health(health),
             *pod_state,
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
+        briefer=() if silent else (what.removesuffix(f": {_WATCH}"),),
+        details=() if silent else (_WATCH,),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Finding
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, remedy_of, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, remedy_of
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.workloads.pools import stored
 from sixproof.workloads.pools.own_pool import serves
@@ -24,7 +24,6 @@ def find(situation: Situation) -> Iterator[Cause]:
                 Confidence.SHOWN,
                 hits=_of_its_pods(finding),
                 see=(f"kubectl get ippools {finding.about.name} -o yaml --show-managed-fields",),
-                since=since(same=False),
                 parts=("",),
             )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
@@ -19,24 +21,36 @@ def find(situation: Situation) -> Iterator[Cause]:
     for (node, family), cells in groups.items():
         pods = {cell.observation.flow.destination: cell for cell in cells}
         first, cell = next(iter(pods.items()))
+        reason = cell.observation.reason
         if len(pods) > 1:
-            yield _cause(
+            lead = f"{len(pods)} pods have no agreed {family} address"
+            cause = _cause(
                 f"node {node}",
-                f"{len(pods)} pods have no agreed {family} address, {first.called} for one: "
-                f"{cell.observation.reason}",
+                f"{lead}, {first.called} for one: {reason}",
                 family,
                 pods,
                 "See whether a plugin chained to Calico's changes its result, and make pods again",
             )
+            yield dataclasses.replace(
+                cause,
+                briefer=tuple(f"{lead}, one of them: {said}" for said in (reason, _brief(reason))),
+                details=(f"{first.called}: {reason}",),
+            )
         else:
-            yield _cause(
+            cause = _cause(
                 f"pod {first.called}",
-                cell.observation.reason,
+                reason,
                 family,
                 pods,
                 "Delete the pod so that it gets new addresses; if it comes back, see Calico's "
                 f"CNI plugin on {node}",
             )
+            yield dataclasses.replace(cause, briefer=(_brief(reason),), details=(reason,))
+
+
+def _brief(reason: str) -> str:
+    """A reason without where it was read, which ends it in brackets."""
+    return re.sub(r" \([^()]*\)$", "", reason)
 
 
 def _cause(

@@ -11,6 +11,7 @@ from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, IPAddre
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_count
 
 _DENIED = (Outcome.DROPPED, Outcome.REJECTED)
 _PREFIX = len("cali60")
@@ -58,8 +59,9 @@ class _Sets:
             if in_twin:
                 better = f"its {family.other} twin has"
             elif elsewhere and all(str(mine) in there.exact for there in elsewhere.values()):
-                have = "have" if len(elsewhere) > 1 else "has"
-                better = f"{' and '.join(elsewhere)} {have} in it"
+                better = f"{next(iter(elsewhere))} has"
+                if len(elsewhere) > 1:
+                    better = f"{len(elsewhere)} other nodes have"
             else:
                 continue
             yield _Lack(family, seen.name, seen.size, better, in_twin, pod.called, mine)
@@ -97,13 +99,14 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
     pods = list(dict.fromkeys(lack.pod for lack in lacks))
     more = f", and {len(names) - 1} more such" if len(names) > 1 else ""
     size = f"{first.size or 'no'} member{'' if first.size == 1 else 's'}"
+    lead = f"Felix's IP set {first.name} ({size})"
+    denied = f"policies there deny their {' and '.join(families)} packets"
     calico = situation.examination.of("calico-node", node)
     pod = calico[0].name if calico else f"calico-node on {node}"
     return Cause(
         "ip-set-lacks-pods",
         f"node {node}",
-        f"Felix's IP set {first.name} ({size}) lacks {_some(pods, 1)}, which {first.better}{more}: "
-        f"policies there deny their {' and '.join(families)} packets",
+        f"{lead} lacks {_some(pods, 1)}, which {first.better}{more}: {denied}",
         f"Restart {pod}, and see whether it still lacks them",
         families,
         Confidence.SHOWN if any(lack.twin for lack in lacks) else Confidence.FITS,
@@ -115,6 +118,8 @@ def _cause(situation: Situation, node: str, lacks: Sequence[_Lack]) -> Cause:
             ),
         ),
         do=tuple(map(restart, calico[:1])),
+        briefer=(f"{lead} lacks {said_count(len(pods), 'pod')}, which {first.better}: {denied}",),
+        details=(f"lacking in {first.name}: {_some(pods, 3)}",),
     )
 
 

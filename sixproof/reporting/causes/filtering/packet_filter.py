@@ -123,14 +123,13 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     again += f"{'was' if sent == 1 else 'were'} sent again"
     again = again if first.rose and sent else ""
     many = len(rules) > 1  # then the sentence is long without the number
-    effects = _effects(rules, many)
-    subject = f"{len(rules)} packet filter rules" if many else "a packet filter rule"
+    said = _said(rules, NAMED, matches=True)
     rest = len(rules) - NAMED
     whose = f"them (table {rule.family} {rule.table})" if many else "it"
     return Cause(
         "packet-filter",
         f"node {node.name}",
-        f"{subject} {said_some(effects, NAMED)}{f': {again}' if again and not many else ''}",
+        f"{said}: {again}" if again and not many else said,
         f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
@@ -143,7 +142,16 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             *([f"{said_count(rest, 'more such rule')} of that table"] if rest > 0 else []),
         ),
         do=_removals(rules) if many else (),
+        briefer=(said, *(_said(rules, limit, matches=False) for limit in (NAMED, 1))),
+        details=(again,) if again and not many else (),
     )
+
+
+def _said(rules: Sequence[Taking], limit: int, *, matches: bool) -> str:
+    """What rules do, so many effects of them, with or without what they match."""
+    many = len(rules) > 1
+    subject = f"{len(rules)} packet filter rules" if many else "a packet filter rule"
+    return f"{subject} {said_some(_effects(rules, many, matches=matches), limit)}"
 
 
 def _removals(rules: Sequence[Taking]) -> tuple[str, ...]:
@@ -163,20 +171,20 @@ def _with_families(
     ), broken
 
 
-def _effects(rules: Iterable[Taking], many: bool) -> list[str]:
-    """What rules do, those that differ in their match alone as one. Where only the hook differs
-    from the one before, that alone: ``drop SYNs meant for the node itself``, ``sent by the node
-    itself``."""
-    matches: dict[tuple[str, str, str], dict[str, None]] = {}
+def _effects(rules: Iterable[Taking], many: bool, *, matches: bool = True) -> list[str]:
+    """What rules do, those that differ in their match alone as one, with or without the match.
+    Where only the hook differs from the one before, that alone: ``drop SYNs meant for the node
+    itself``, ``sent by the node itself``."""
+    found: dict[tuple[str, str, str], dict[str, None]] = {}
     for rule in rules:
-        matches.setdefault((rule.does(many), rule.packets, rule.way), {})[rule.match] = None
+        found.setdefault((rule.does(many), rule.packets, rule.way), {})[rule.match] = None
     effects = []
     before: tuple[str, ...] = ()
-    for (does, packets, way), those in matches.items():
+    for (does, packets, way), those in found.items():
         by_hook = (does, packets) if way in HOOKS.values() else ()
         what = way if by_hook and by_hook == before else f"{does} {packets} {way}".rstrip()
         before = by_hook
-        known = [match for match in those if match]
+        known = [match for match in those if match and matches]
         effects.append(f"{what} ({_some_of(known)})" if known else what)
     return effects
 

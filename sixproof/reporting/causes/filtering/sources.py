@@ -91,12 +91,14 @@ def _leaving(situation: Situation, group: _Translation, cells: list[Disagreement
     by = f"since {_table(rule)} translates them" if rule else ""
     if group.whose == OWN:
         first = f"not masqueraded, {by} first" if by else "they are not masqueraded there"
-        what = f"{family} packets {of} to {to} keep the pod's own address: {first}"
+        lead = f"{family} packets {of} to {to} keep the pod's own address"
+        what, briefer = f"{lead}: {first}", f"{lead}: not masqueraded"
         remedy = f"See natOutgoing of their IP pool, and what comes before Calico's nat on {node}"
     else:
         address = ", ".join(filter(None, (group.whose, _device(situation, group.whose))))
-        what = f"{family} packets {of} to {to} arrive from {address}"
-        what += f", {by}" if by else ""
+        after = f", {by}" if by else ""
+        what = f"{family} packets {of} to {to} arrive from {address}{after}"
+        briefer = f"{family} packets {of} to {to} arrive from {group.whose}{after}"
         remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
     sources = {c.observation.flow.source.name for c in cells}
 
@@ -105,7 +107,7 @@ def _leaving(situation: Situation, group: _Translation, cells: list[Disagreement
         ours = seen.flow.source.name in sources and seen.flow.family is family
         return ours and seen.peer_saw is not None
 
-    return _cause(group, cells, rule, what, remedy, hits)
+    return _cause(group, cells, rule, (what, briefer), remedy, hits)
 
 
 def _arriving(situation: Situation, group: _Translation, cells: list[Disagreement]) -> Cause:
@@ -121,9 +123,9 @@ def _arriving(situation: Situation, group: _Translation, cells: list[Disagreemen
     # A rule takes the place of the address in a first line of two lines: it is in the evidence.
     named = "" if rule and device else said_some(saw, 1)
     address = ", ".join(filter(None, (named, device)))
-    what = (
-        f"{family} packets from {said_some(nodes, 2) or 'elsewhere'} to {to} arrive from "
-        f"{address}{', ' if rule else ': '}{by}"
+    what, briefer = (
+        f"{family} packets from {where} to {to} arrive from {address}{', ' if rule else ': '}{by}"
+        for where in (said_some(nodes, 2) or "elsewhere", "other nodes")
     )
     remedy = f"Find the masquerade rule that takes them (nat, POSTROUTING) on {node}"
     destinations = {c.observation.flow.destination.name for c in cells}
@@ -133,7 +135,7 @@ def _arriving(situation: Situation, group: _Translation, cells: list[Disagreemen
         ours = seen.flow.destination.name in destinations and seen.flow.family is family
         return ours and _holder(situation, seen) == node
 
-    return _cause(group, cells, rule, what, remedy, hits)
+    return _cause(group, cells, rule, (what, briefer), remedy, hits)
 
 
 def _seen(cells: Iterable[Disagreement]) -> set[str]:
@@ -145,11 +147,13 @@ def _cause(
     group: _Translation,
     cells: list[Disagreement],
     rule: Taking | None,
-    what: str,
+    said: tuple[str, str],
     remedy: str,
     hits: Callable[[Disagreement], bool],
 ) -> Cause:
-    """The cause of these cells; `rule` is what translates them, where that was found."""
+    """The cause of these cells, `said` in full and in brief; `rule` is what translates them, where
+    that was found."""
+    what, briefer = said
     if rule:
         remedy = f"Find who made it, and remove it ({rule.removal})"
     return Cause(
@@ -165,6 +169,8 @@ def _cause(
             *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
         names=("packet-filter",) if rule else (),
+        briefer=(briefer,),
+        details=(what,),
     )
 
 

@@ -38,18 +38,21 @@ def find(situation: Situation) -> Iterator[Cause]:
             continue
         silent = [health.asked for health in seen.health if not health.status] if full else []
         lost = f", {dropped} packets dropped during the run" if dropped > 0 else ""
+        brief = f" ({lost.removeprefix(', ')})" if lost else ""
         was, are, now = ("is", "are", "") if full else ("was", "were", " now")
+        hit = f"new connections of either family {are} dropped there"
         yield Cause(
             "conntrack",
             f"node {node}",
-            f"connection tracking {was} full ({count} of {limit} entries{now}{lost}): new "
-            f"connections of either family {are} dropped there",
+            f"connection tracking {was} full ({count} of {limit} entries{now}{lost}): {hit}",
             "Raise net.netfilter.nf_conntrack_max (kube-proxy: conntrack.maxPerCore), and see "
             "what fills it",
             tuple(Family),
             Confidence.SHOWN if full else Confidence.FITS,
             hits=lambda wrong, node=node: touches(wrong.observation.flow, node),  # type: ignore[misc]
             evidence=_unasked(silent),
+            briefer=(f"connection tracking {was} full{brief}: {hit}",),
+            details=(f"{count} of {limit} entries{now}{lost}",),
         )
 
 

@@ -54,10 +54,10 @@ class _WrongWay:
         """One of the senders, None where all packets of the node go so."""
         return min(self.senders, key=str, default=None)
 
-    def refused(self, packets: str) -> str:
+    def refused(self, packets: str, *, brief: bool = False) -> str:
         """What becomes of them, with how many more such routes there are."""
         more = len(self.routes) - 1
-        said = self.way.refused(packets)
+        said = self.way.refused(packets, brief=brief)
         return f"{said}, and {more} more such" if more > 0 else said
 
 
@@ -128,11 +128,10 @@ def _kind(way: RouteLookup) -> object:
 
 def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) -> Cause:
     to, senders = group.addresses, frozenset(group.senders)
-    nodes = said_list(tuple(group.nodes))
-    if senders and len(group.nodes) > 1:  # the rule itself takes most of the first line
-        nodes = f"{len(group.nodes)} nodes"
+    names = tuple(group.nodes)
+    many = f"{len(names)} nodes" if len(names) > 1 else said_list(names)
     of = " of its pods" if senders else ""
-    pods = f"{family} packets{of} to pods of {nodes}"
+    pods, few_pods = (f"{family} packets{of} to pods of {n}" for n in (said_list(names), many))
 
     def sent(flow: Flow) -> bool:
         ends = {end.address(family) for end in (flow.source, flow.destination) if end.node == node}
@@ -140,8 +139,10 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
 
     route = group.way.route
     do: tuple[str, ...] = ()
+    briefer: tuple[str, ...]
     if not group.way.open:
         what = group.refused(pods)
+        briefer = group.refused(few_pods), group.refused(few_pods, brief=True)
         if _by_rule(group.way):
             pref = group.way.rule.priority if group.way.rule else ""
             remedy = f"Remove it (ip -{family.version} rule del pref {pref}), and find who made it"
@@ -156,6 +157,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
     else:
         gateway = route.gateway if route else "elsewhere"
         what = f"no route to them but the default route: {pods} leave for {gateway}"
+        briefer = (what.replace(pods, few_pods),)
         remedy = f"See why calico-node or the routing daemon on {node} makes no route"
     drawn = _drawn(situation, node, to)
 
@@ -178,6 +180,8 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         must=lambda flow: surely_sends(flow, node, family, to) and sent(flow),
         evidence=tuple(_evidence(situation, node, family, group, len(drawn))),
         do=do,
+        briefer=briefer,
+        details=tuple(_details(group, names)),
         see=(_seen_by(situation.nodes[node], node, family, group),),
         since=_since(situation, node, group),
     )
@@ -212,6 +216,14 @@ def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
     kinds = {r.kind for r in fib.routes_of(seen, family, table)}
     if asking == [way.rule] and kinds <= {*fib.REFUSALS, "throw"}:
         yield f"ip -{family.version} route flush table {table} (no other rule looks it up)"
+
+
+def _details(group: _WrongWay, nodes: Sequence[str]) -> Iterator[str]:
+    """What a first line may have no room for."""
+    if _by_rule(group.way) and group.way.rule:
+        yield fib.said_rule(group.way.rule)
+    if len(nodes) > 1:
+        yield f"to pods of {said_some(nodes, NAMED)}"
 
 
 def _drawn(situation: Situation, node: str, to: frozenset[IPAddress]) -> frozenset[IPAddress]:

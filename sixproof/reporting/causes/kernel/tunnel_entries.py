@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from sixproof.agent.protocol import NodeSeen
@@ -13,6 +13,7 @@ from sixproof.reporting.causes.kernel.neighbours import DEAD
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_some
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,24 +39,30 @@ def find(situation: Situation) -> Iterator[Cause]:
                     hop = _Hop(route.device, route.gateway)
                     hops.setdefault((end.node, hop), set()).add(address)
             for (peer, hop), addresses in hops.items():
-                if what := _missing(situation, seen, peer, hop):
-                    cause = _cause(node, family, peer, hop, what, frozenset(addresses))
+                if said := _missing(situation, seen, peer, hop):
+                    cause = _cause(node, family, hop, said, frozenset(addresses))
                     when = _since(situation, node, peer, hop)
                     yield dataclasses.replace(cause, since=when, evidence=(_read(seen, hop),))
 
 
-def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> str:
-    """What the device does not know of a next hop, or knows wrongly; "" where nothing is."""
+def _missing(situation: Situation, seen: NodeSeen, peer: str, hop: _Hop) -> tuple[str, ...]:
+    """What the device does not know of a next hop, or knows wrongly, and the same in fewer words;
+    nothing where nothing is."""
+    end = f"the tunnel's end on {peer}"
     link = _link_address(seen, hop)
     if not link:
-        return f"has no neighbour entry for {hop.gateway}, the tunnel's end on {peer}"
+        return (
+            f"has no neighbour entry for {hop.gateway}, {end}",
+            f"has no neighbour entry for {end}",
+        )
     remotes = _remotes(seen, hop, link)
     if not remotes:
-        return f"has no forwarding entry for {link}, the tunnel's end on {peer}"
+        return f"has no forwarding entry for {link}, {end}", f"has no forwarding entry for {end}"
     addresses = situation.node_addresses.get(peer, ())
     if addresses and not any(ip_address(remote) in addresses for remote in remotes):
-        return f"sends frames for {peer} to {', '.join(remotes)}, which is no address of {peer}"
-    return ""
+        to = said_some(remotes, 1)
+        return (f"sends frames for {peer} to {to}, which is none of its addresses",)
+    return ()
 
 
 def _link_address(seen: NodeSeen, hop: _Hop) -> str:
@@ -93,17 +100,21 @@ def _since(situation: Situation, node: str, peer: str, hop: _Hop) -> str:
 
 
 def _cause(
-    node: str, family: Family, peer: str, hop: _Hop, what: str, to: frozenset[IPAddress]
+    node: str, family: Family, hop: _Hop, said: Sequence[str], to: frozenset[IPAddress]
 ) -> Cause:
+    what, *briefer = (
+        f"{hop.device} {missing}: {family} packets to pods there go nowhere" for missing in said
+    )
     return Cause(
         "tunnel-entry",
         f"node {node}",
-        f"{hop.device} {what}: {family} packets to pods of {peer} go nowhere",
+        what,
         f"See the log of {_writer(hop.device)} there, which writes such entries",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
         must=lambda flow: surely_sends(flow, node, family, to),
+        briefer=tuple(briefer),
         see=(
             f"on {node}: bridge fdb show dev {hop.device}; "
             f"ip -{family.version} neigh show dev {hop.device}",

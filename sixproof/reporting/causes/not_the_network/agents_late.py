@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
-from sixproof.reporting.conclusion.reach import alike
+from sixproof.reporting.conclusion.reach import alike, carried_over
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_list
+from sixproof.reporting.diagnosis.pattern import said_count, said_families, said_list
 
 MOST = 0.75
 """Of the cells that were not measured, those that begin or end at a node that is named: where all
@@ -24,17 +24,24 @@ def find(situation: Situation) -> Iterator[Cause]:
     if not stalled:
         return
     nodes = _late([w.observation.flow for w in stalled])
+    met = {carried_over(w.observation.flow) for w in stalled}
+    families = said_families(f for f in Family if f in met)
+    cells = said_count(len(stalled), "cell")
     yield Cause(
         "agents-late",
         f"node{'s' if len(nodes) > 1 else ''} {said_list(nodes)}" if nodes else "several nodes",
         f"the probe agents (python) there were late by up to {_worst(stalled):.1f} s"
-        f"{alike(stalled)}: {len(stalled)} cells could not be measured, and this says nothing "
-        f"about the network",
+        f"{alike(stalled)}: {cells} could not be measured, and this says nothing about the "
+        f"network",
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
         evidence=tuple(_loads(situation, nodes))[:NODES_SHOWN],
         hits=lambda wrong: wrong.observation.stalled > 0,
+        briefer=(
+            f"probe agents (python) there were up to {_worst(stalled):.1f} s late: {cells} over "
+            f"{families} were not measured; this says nothing about the network",
+        ),
     )
 
 

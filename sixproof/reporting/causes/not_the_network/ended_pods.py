@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from sixproof.errors import brief
 from sixproof.kube.facts.components import EndedPod
 from sixproof.model import Disagreement, Endpoint, Family, Outcome
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.pattern import said_count, said_families
+
+_SAID = 60
+"""Characters of how a pod ended that its first line says; the evidence has all of them."""
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -16,16 +22,21 @@ def find(situation: Situation) -> Iterator[Cause]:
     for end in situation.examination.ended:
         who = f"its container {end.container}" if end.container else "it was"
         when = f" at {end.when}" if end.when else ""
+        hits = _unknown(end)
+        cells = [wrong.observation.flow for wrong in situation.wrong if hits(wrong)]
+        if not cells:
+            continue
+        families = said_families(f for f in Family if f in map(carried_over, cells))
         yield Cause(
             "pod-ended",
             f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
-            f"{who} ended ({end.how}){when}: what it should have measured over IPv4 and IPv6 is "
-            f"not known; this says nothing about the network",
+            f"{who} ended ({brief(end.how, _SAID)}): {said_count(len(cells), 'cell')} over "
+            f"{families} could not be measured; this says nothing about the network",
             f"See why it ended (kubectl describe node {end.node}), and run again",
             tuple(Family),
             Confidence.SHOWN,
-            hits=_unknown(end),
-            evidence=(f"pod {end.namespace}/{end.name}",),
+            hits=hits,
+            evidence=(f"pod {end.namespace}/{end.name}: {end.how}{when}",),
         )
 
 

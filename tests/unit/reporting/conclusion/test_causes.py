@@ -961,7 +961,7 @@ def _addresses(name: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
         (
             ["aa:03"],
             ["2001:db8::9"],
-            "sends frames for worker2 to 2001:db8::9, which is no address",
+            "sends frames for worker2 to 2001:db8::9, which is none of its addresses",
             "forwarding entry for aa:03: 2001:db8::9 (1 entries",
         ),
         (["aa:03"], ["2001:db8::3"], "", ""),
@@ -997,7 +997,7 @@ def test_a_tunnel_that_does_not_know_its_peer(
         assert one.known is bool(said)
         assert said in one.first_screen
         if said:
-            assert f"IPv6 packets to pods of worker2 go nowhere ({when})" in one.first_screen
+            assert f"IPv6 packets to pods there go nowhere ({when})" in one.first_screen
             assert "See the log of calico-node there" in one.first_screen
             assert shown in one.evidence[0]
             assert "bridge fdb show dev" in one.causes[0].see[0]

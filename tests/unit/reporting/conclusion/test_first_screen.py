@@ -9,6 +9,8 @@ import pytest
 
 from sixproof.model import Family, Flow, Outcome
 from sixproof.reporting.conclusion import words
+from sixproof.reporting.conclusion.cause import Confidence
+from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
@@ -172,6 +174,61 @@ def test_without_times_nothing_is_said() -> None:
     """A file of an older version has none."""
     assert since(timed(("c", "", False))) == ""
     assert run(lambda _: Outcome.ALLOWED).cases[0].started == ""
+
+
+WORDS = "packets that go " + "far " * 20 + "away"
+LONGER = f"{WORDS} {WORDS}"
+
+
+def _wordy(*briefer: str, **changes: object) -> Conclusion:
+    """A conclusion whose cause has this to say in fewer words."""
+    (one,) = conclude(run(across(SIX, "worker"), examined({"worker": OFF}))).every
+    cause = dataclasses.replace(
+        one.causes[0],
+        what=LONGER,
+        briefer=briefer,
+        details=("all of them",),
+        since="",
+        **changes,  # type: ignore[arg-type]
+    )
+    return dataclasses.replace(one, causes=(cause,))
+
+
+@pytest.mark.parametrize(
+    ("briefer", "said"),
+    [
+        ((f"{WORDS} {WORDS[:-4]}", WORDS, "packets"), WORDS),
+        ((LONGER, "packets"), "packets"),
+        ((LONGER, f"{WORDS}, {WORDS}, {WORDS}"), f"{WORDS}, {WORDS}, {WORDS}"),
+        ((), LONGER),
+    ],
+    ids=["the first that fits", "the shortest", "none fits", "none"],
+)
+def test_a_cause_is_said_in_fewer_words_where_it_would_take_three_lines(
+    briefer: tuple[str, ...], said: str
+) -> None:
+    """As few as it needs to; what they leave out is evidence."""
+    one = _wordy(*briefer)
+    assert one.headline == f"node worker: {said}."
+    assert one.causes[0].sentence == f"node worker: {said}"
+    assert ("all of them" in one.evidence) is (said != LONGER)
+
+
+def test_what_a_first_line_begins_with_takes_room_too() -> None:
+    """How sure it is; two lines of 100 columns are what the terminal prints."""
+    what = "packets" + " far" * 43
+    one = _wordy(what, "packets", confidence=Confidence.SHOWN)
+    assert one.headline == f"node worker: {what}."
+    other = _wordy(what, "packets", confidence=Confidence.FITS)
+    assert other.headline == "Likely cause: node worker: packets."
+    for conclusion in (one, other):
+        lines = plain(
+            summary_lines(
+                run(works), width=100, conclusions=Conclusions((conclusion,), conclusion.faults)
+            )
+        ).splitlines()
+        first = next(i for i, line in enumerate(lines) if line.startswith("  ! "))
+        assert any("do it" in line for line in lines[first + 1 : first + 3])
 
 
 def test_of_signs_of_one_kind_the_first_is_said_in_full() -> None:

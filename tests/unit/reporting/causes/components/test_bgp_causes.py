@@ -83,10 +83,13 @@ def test_segments_that_were_refused_for_their_signature_point_to_passwords() -> 
     """B2: kernels count them; on a node whose sessions stand they say nothing."""
     (one,) = sessions(lambda _, b: b is ROUTER, refused={"worker": 7}).every
     assert one.headline.startswith(
-        "BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6 are not Established, with the "
-        "host network of control-plane for one: the two sides' passwords differ"
+        "BGP peer 2001:db8::9: 3 of its 3 BGP sessions over IPv6 are not Established, with "
+        "node control-plane for one: the two sides' passwords differ (TCP MD5 signatures)"
     )
-    assert "the kernel of worker refused 7 TCP segments" in one.evidence[0]
+    assert (
+        "the kernel of worker refused 7 TCP segments whose MD5 signature (RFC 2385) was"
+        in one.evidence[0]
+    )
     (other,) = sessions(
         lambda a, b: a.node == "worker2" and b is ROUTER, refused={"worker": 7}
     ).every

@@ -45,7 +45,7 @@ def test_a_replica_that_lost_its_watch_is_named() -> None:
         return DnsOutcome.NXDOMAIN if new else None
 
     (one,) = concluded(stale).every
-    assert one.first_screen.startswith("DNS replica coredns-x on node worker2: it answers NXDOMAIN")
+    assert one.first_screen.startswith("DNS replica coredns-x on worker2: it answers NXDOMAIN")
     assert "over IPv4 and IPv6 alike" in one.first_screen
     assert "kubectl -n kube-system delete pod coredns-x" in one.first_screen
     assert "coredns-y on worker is right when asked the same" in one.evidence
@@ -60,7 +60,7 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
 
     (one,) = concluded(dead).every
     assert one.headline.startswith(
-        "DNS replica coredns-x on node worker2: it gives no answer on port 53, over IPv4 and IPv6"
+        "DNS replica coredns-x on worker2: it gives no answer on port 53, over IPv4 and IPv6"
     )
     assert one.resembles[0].startswith("coredns/coredns 7168:")
 

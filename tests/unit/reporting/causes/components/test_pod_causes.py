@@ -62,10 +62,10 @@ def test_a_pod_that_was_killed_is_no_fault_of_the_network() -> None:
     conclusions = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
     (one,) = conclusions.every
     assert one.headline.startswith(
-        "pod a@worker: its container agent ended (OOMKilled, exit status 137) at "
-        "2026-11-28T10:05:00Z: what it should have measured over IPv4 and IPv6 is not known; this "
-        "says nothing about the network"
+        "pod a@worker: its container agent ended (OOMKilled, exit status 137): 72 cells over IPv4 "
+        "and IPv6 could not be measured; this says nothing about the network"
     )
+    assert one.evidence == ("pod six-x/a-4: OOMKilled, exit status 137 at 2026-11-28T10:05:00Z",)
     assert not one.measured
 
 
@@ -73,6 +73,12 @@ def test_a_pod_that_was_evicted_is_said_in_the_kubelets_words() -> None:
     end = EndedPod(VICTIM.namespace, VICTIM.pod, VICTIM.node, "Evicted: low on memory")
     (one,) = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end])).every
     assert "it was ended (Evicted: low on memory)" in one.headline
+    long = "Evicted: The node was low on resource: memory. " + "Threshold quantity: 100Mi. " * 4
+    (one,) = concluded(
+        at_the_victim(Outcome.UNKNOWN, *Family),
+        examined(ended=[dataclasses.replace(end, how=long)]),
+    ).every
+    assert one.evidence[0].endswith(long)
 
 
 def test_what_was_measured_at_a_pod_that_ended_is_not_excused() -> None:

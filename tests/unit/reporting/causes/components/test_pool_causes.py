@@ -80,9 +80,7 @@ def test_pods_of_several_nodes_are_one_conclusion() -> None:
     said = "blockSize is 124 instead of 125, with which the run created it"
     pods = [pod(node, number) for number, node in enumerate(NODES, 1)]
     one = concluded(run(pods, changed(said)))
-    assert (
-        one.first_screen == f"IPPool {POOL}: {said} (new since the run began). See who writes it."
-    )
+    assert one.first_screen == f"IPPool {POOL}: {said}. See who writes it."
 
 
 def test_one_pod_does_not_hide_its_pool() -> None:

@@ -81,7 +81,7 @@ def test_a_set_that_all_other_nodes_have_whole() -> None:
     whole = [ip_set("cali60s:abc", addresses(SIX)), ip_set("cali40s:abc", addresses(FOUR))]
     results = shut_out(*Family)
     (one,) = concluded(results, worker=lacking, worker2=whole).every
-    assert "which worker2 has in it, and 1 more such: policies there deny" in one.headline
+    assert "which worker2 has, and 1 more such: policies there deny" in one.headline
     assert "their IPv4 and IPv6 packets" in one.headline
     assert one.causes[0].confidence is Confidence.FITS
     assert {lack.split()[0] for lack in one.evidence if " lacks " in lack} == {

@@ -648,6 +648,28 @@ def test_rules_that_differ_in_their_match_alone_are_reported_once() -> None:
     assert causes._effects([plain, plain], False) == ["drops fragments"]
 
 
+def test_what_many_rules_match_may_be_left_out() -> None:
+    """I7: two devices with long names; of more effects than one the others may be counted."""
+    hooks = ("iifname", "forward"), ("oifname", "forward"), ("oifname", "output")
+    rules = [
+        Taking(
+            FilterRuleSeen(
+                "ip6", "x", hook, n, "drop", "", 9, matching(f"{way} vxlan-v6.calico, udp")
+            ),
+            ChainSeen("ip6", "x", hook, hook, 0),
+            0,
+        )
+        for n, (way, hook) in enumerate(hooks)
+    ]
+    lead = "3 packet filter rules drop IPv6 UDP packets forwarded by the node"
+    assert causes._said(rules, 3, matches=True) == (
+        f"{lead} (iifname vxlan-v6.calico; oifname vxlan-v6.calico) and sent by the node itself "
+        "(oifname vxlan-v6.calico)"
+    )
+    assert causes._said(rules, 3, matches=False) == f"{lead} and sent by the node itself"
+    assert causes._said(rules, 1, matches=False) == f"{lead} and 1 more"
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> None:
     """Of several the line would be too long; then it is evidence."""

@@ -147,6 +147,10 @@ def test_a_policy_rule_for_what_pods_send_is_found_though_the_node_itself_is_not
     (one,) = concluded(rule, examined({"worker": sick})).every
     assert one.headline.startswith("node worker: policy rule 5271 (from fd00::/8 to fd00::/8")
     assert "IPv6 packets of its pods to pods of 2 nodes into the blackhole" in one.headline
+    assert one.evidence[:2] == (
+        "policy rule 5271 (from fd00::/8 to fd00::/8 lookup 53)",
+        "to pods of control-plane and worker2",
+    )
     sent = next(p for p in pods() if p.node == "worker").address(SIX)
     assert f"from {sent} iif cali" in one.causes[0].see[0]
 
