@@ -111,6 +111,9 @@ class Resolvers:
         """
         __tracebackhide__ = True
         seen = self.look_up(wanted, times=times)
+        nameservers = {name: conf.nameservers for name, conf in self.settings().items()}
+        title = "lookups that need no second question"
+        self._recorder.matrix(*dns_matrix.asked_once(title, seen, nameservers))
         if text := dns_lookups.stalls(seen):
             raise evidence.wrong(text, (), Category.DNS)
         unknown = [o for o in seen if not o.outcome.measured]

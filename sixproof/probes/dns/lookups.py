@@ -52,7 +52,8 @@ class Latencies:
 
 def stalls(seen: Sequence[LookupObservation]) -> str:
     """Which lookups had to ask again, or did not return; "" where none did."""
-    slow = [o for o in seen if o.resent or o.outcome is DnsOutcome.TIMEOUT]
+    known = [o for o in seen if o.outcome.measured]
+    slow = [o for o in known if o.resent or o.outcome is DnsOutcome.TIMEOUT]
     if not slow:
         return ""
     spread = Latencies.of(seen)

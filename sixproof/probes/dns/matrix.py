@@ -23,7 +23,7 @@ from sixproof.model import (
 )
 from sixproof.probes.dns.judge import Expected
 from sixproof.probes.dns.lookups import Wanted
-from sixproof.probes.dns.resolver import LookupObservation
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall
 from sixproof.probes.dns.verdict import LOST, DnsObservation, DnsOutcome
 
 BECAUSE = "the DNS answers over every family and transport (RFC 7766, RFC 3901)"
@@ -95,28 +95,82 @@ def lookups(
     cells: dict[tuple[Family, Edge], Observation] = {}
     expected: dict[tuple[Family, Edge], Expectation] = {}
     for o in seen:
-        servers = tuple(nameservers[o.lookup.source.name])
-        if not servers:
+        flow = _looked_up(o.lookup, nameservers)
+        if flow is None:
             continue
-        resolver = Endpoint("its resolver", EndpointKind.SERVICE, servers[:1])
-        flow = Flow(
-            o.lookup.source,
-            resolver,
-            servers[0],
-            Protocol.UDP,
-            53,
-            f"{o.lookup.name} ({o.lookup.asked})",
-            o.lookup.family,
-        )
         truth = wanted[o.lookup.name, o.lookup.family]
         right = truth.accepts(o)
         outcome = Outcome.ALLOWED if right else _OUTCOMES.get(o.outcome, Outcome.DNS_FAILED)
         key = flow.family, edge_of(flow)
         if key not in cells or not right:
             reason = "" if right else f"{o.outcome} {o.reason}".strip()
-            cells[key] = Observation(flow, outcome, reason, latency=o.latency, stalled=o.stalled)
+            cells[key] = Observation(
+                flow,
+                outcome,
+                reason,
+                attempts=_asked(o),
+                latency=o.latency,
+                stalled=o.stalled,
+            )
             expected[key] = Expectation.allowed(truth.because)
     return Matrix(title, cells, MatrixKind.LOOKUPS), expected
+
+
+def asked_once(
+    title: str,
+    seen: Iterable[LookupObservation],
+    nameservers: Mapping[str, Sequence[IPAddress]],
+) -> Judged:
+    """Whether resolvers of pods had their answer without asking again, whatever it was: a cell for
+    all lookups of a name by a pod, which the worst of them decides."""
+    calls: dict[ResolverCall, list[LookupObservation]] = {}
+    for o in seen:
+        calls.setdefault(o.lookup, []).append(o)
+    cells: dict[tuple[Family, Edge], Observation] = {}
+    for call, found in calls.items():
+        if flow := _looked_up(call, nameservers, ", in time"):
+            cells[flow.family, edge_of(flow)] = _promptness(flow, found)
+    because = "no question of a resolver is lost"
+    return Matrix(title, cells, MatrixKind.LOOKUPS), dict.fromkeys(
+        cells, Expectation.allowed(because)
+    )
+
+
+def _promptness(flow: Flow, found: Sequence[LookupObservation]) -> Observation:
+    """How many lookups of one name were late, or brought nothing."""
+    known = [o for o in found if o.outcome.measured]
+    lost = [o for o in known if o.outcome is DnsOutcome.TIMEOUT]
+    late = [o for o in known if o.resent and o.outcome is not DnsOutcome.TIMEOUT]
+    unknown = [o for o in found if not o.outcome.measured]
+    latency = max((o.latency for o in found if o.latency is not None), default=None)
+    of = f"of {len(found)} lookups"
+    if lost:
+        reason = f"{len(lost)} {of} brought nothing"
+        return Observation(flow, Outcome.DROPPED, reason, attempts=2, latency=latency)
+    if late:
+        reason = f"{len(late)} {of} were late: the resolver asked again"
+        return Observation(flow, Outcome.WRONG, reason, attempts=2, latency=latency)
+    if unknown:
+        stalled = max(o.stalled for o in unknown)
+        return Observation(flow, Outcome.UNKNOWN, unknown[0].reason, stalled=stalled)
+    return Observation(flow, Outcome.ALLOWED, latency=latency)
+
+
+def _asked(seen: LookupObservation) -> int:
+    """How often a resolver asked, at least."""
+    return 2 if seen.resent or seen.outcome is DnsOutcome.TIMEOUT else 1
+
+
+def _looked_up(
+    call: ResolverCall, nameservers: Mapping[str, Sequence[IPAddress]], how: str = ""
+) -> Flow | None:
+    """The way of a lookup to the first nameserver of its pod, None where that has none."""
+    servers = tuple(nameservers[call.source.name])
+    if not servers:
+        return None
+    resolver = Endpoint("its resolver", EndpointKind.SERVICE, servers[:1])
+    question = f"{call.name} ({call.asked}){how}"
+    return Flow(call.source, resolver, servers[0], Protocol.UDP, 53, question, call.family)
 
 
 def matrix(

@@ -65,6 +65,8 @@ def fits(fault: FailingPlace) -> Hints:
         return _denied_otherwise(seen)
     if outcome in _SILENT and all(_allowed_by_policy(cell) for cell in pattern.cells):
         return _over_block(seen)
+    if pattern.kind is MatrixKind.LOOKUPS and outcome is Outcome.WRONG:
+        return _late_lookups(seen)
     if of_kind := _BY_KIND.get(pattern.kind):
         return of_kind(seen)
     to_service = pattern.cells[0].observation.flow.destination.kind is EndpointKind.SERVICE
@@ -146,6 +148,16 @@ def _lookups(seen: _Seen) -> Hints:
         "the answers of the DNS service itself, for one type (A or AAAA) or both",
         f"to find out: cat /etc/resolv.conf in the pod on {seen.source}; there dig NAME A and dig "
         "NAME AAAA, with the name complete",
+    )
+
+
+def _late_lookups(seen: _Seen) -> Hints:
+    return (
+        "a DNS replica that gives no answer: lookups that come to it wait and are asked again",
+        "connection tracking that loses one of two questions sent at once from one socket "
+        "(kubernetes/kubernetes 56903)",
+        f"to find out: ask each replica alone (dig @ADDRESS NAME); conntrack -S on {seen.source} "
+        "(does insert_failed rise?)",
     )
 
 

@@ -9,15 +9,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from sixproof.model import Disagreement, Family, MatrixKind, Observation, Outcome
 from sixproof.probes.dns.verdict import OTHER_RECORDS
 from sixproof.probes.nodes.examination import PodHealth
-from sixproof.reporting.causes.components.dns_evidence import not_ready, runs, said_health
+from sixproof.reporting.causes.components.dns_evidence import (
+    LOST,
+    PORT,
+    DnsService,
+    not_ready,
+    runs,
+    said_health,
+)
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_families, said_some
 
 KINDS = (MatrixKind.DNS_QUESTIONS, MatrixKind.DNS_ANSWERS)
-PORT = 53
-LOST = (Outcome.DROPPED, Outcome.UNROUTABLE)
 _MOST = 0.9
 """Of the questions to a silent replica, the share that got no answer."""
 _WATCH = "it may have lost its watch of the API server"
@@ -43,8 +49,7 @@ def find(situation: Situation) -> Iterator[Cause]:
     well = [replica for replica in asked if replica not in sick]
     if sick and well:
         for replica, rows in sick.items():
-            pod_state = _by_the_api(situation, *replica)
-            yield _replica(replica, rows, len(asked[replica]), well, pod_state, health[replica])
+            yield _replica(situation, replica, rows, asked, well)
     elif wrong_answers := [
         o for rows in sick.values() for o in rows if o.outcome is Outcome.DNS_FAILED
     ]:
@@ -91,18 +96,22 @@ def _by_the_api(situation: Situation, name: str, node: str) -> list[str]:
 
 
 def _replica(
+    situation: Situation,
     replica: tuple[str, str],
     rows: list[Observation],
-    total: int,
+    asked: Mapping[tuple[str, str], list[Observation]],
     well: list[tuple[str, str]],
-    pod_state: list[str],
-    health: list[PodHealth],
 ) -> Cause:
+    """One that is at fault for these `rows` of what all were asked by themselves."""
     name, node = replica
+    health = situation.examination.health_of(name, node)
     ways = [f for f in Family if any(Family.of(o.flow.address) is f for o in rows)]
     over = f"over {said_families(ways)}{' alike' if len(ways) > 1 else ''}"
     good = ", ".join(f"{n} on {where}" for n, where in well)
     silent = all(o.outcome in LOST for o in rows)
+    # Cells without a name are about whether a question is answered, those with one about answers.
+    alike = [o for o in asked[replica] if bool(o.flow.question) is not silent]
+    total = sum(carried_over(o.flow) in ways for o in alike)
     if silent:
         what = f"it gives no answer on port 53, {over} ({len(rows)} of {total} questions)"
         see = f"what keeps port 53 from it on {node}: its process runs"
@@ -113,6 +122,8 @@ def _replica(
         came = said_reasons(rows)
         what = f"it answers {came} where that is wrong, {over}: {_WATCH}"
         remedy = f"Restart it: kubectl -n kube-system delete pod {name}"
+    wrong = sum(o.outcome is Outcome.DNS_FAILED for o in rows)
+    reached = DnsService(situation, len(asked))
     names = sorted({word for o in rows for word in o.flow.question.split() if word[-1] == "."})
 
     def hits(w: Disagreement) -> bool:
@@ -129,10 +140,12 @@ def _replica(
         Confidence.SHOWN,
         hits=hits,
         evidence=(
-            *([] if silent else [f"{len(rows)} of {total} answers that it gave are wrong"]),
+            *([] if silent else [f"{wrong} of {total} answers that it gave are wrong"]),
             f"{good} {'is' if len(well) == 1 else 'are'} right when asked the same",
+            *(reached.lost(ways) if silent else reached.wrong(names)),
+            *(reached.lookups() if silent else ()),
             *said_health(health),
-            *pod_state,
+            *_by_the_api(situation, name, node),
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
         briefer=() if silent else (what.removesuffix(f": {_WATCH}"),),
@@ -199,8 +212,8 @@ RULES = (
     CauseRule(
         "dns-replica",
         "One DNS replica is wrong or silent, the others are right",
-        "DNS questions and answers of each replica asked by itself, its own health and readiness "
-        "as its node hears them, readiness of its pod",
+        "DNS questions and answers of each replica asked by itself and through the service, late "
+        "lookups of pods, its own health and readiness as its node hears them, its pod's readiness",
         find,
         ("R4", "R10"),
     ),

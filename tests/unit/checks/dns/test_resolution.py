@@ -230,7 +230,9 @@ def test_nothing_to_ask_skips() -> None:
 WANTED: Wanted = {(NAME, None): DnsExpectation.records(DATA.values(), "-")}
 
 
-def looking_up(found: Callable[[protocol.Lookup], protocol.Found]) -> Resolvers:
+def looking_up(
+    found: Callable[[protocol.Lookup], protocol.Found], notes: Notes | None = None
+) -> Resolvers:
     """Resolvers of two pods whose every lookup comes to this."""
     answers = dns_of()
 
@@ -240,7 +242,8 @@ def looking_up(found: Callable[[protocol.Lookup], protocol.Found]) -> Resolvers:
         return answers(request)
 
     asks, agents = resolution(script)
-    return Resolvers(cast(Agents, agents), cast(Recorder, Notes()), asks, (ONE, TWO))
+    noted = cast(Recorder, Notes() if notes is None else notes)
+    return Resolvers(cast(Agents, agents), noted, asks, (ONE, TWO))
 
 
 def came(*addresses: str, latency: float = 0.001, error: str = "") -> Any:
@@ -265,10 +268,16 @@ def test_lookup_without_a_family_fails() -> None:
 
 
 def test_lookups_that_ask_again_fail_although_they_find() -> None:
-    resolvers = looking_up(came(*DATA.values(), latency=5.01))
+    notes = Notes()
+    resolvers = looking_up(came(*DATA.values(), latency=5.01), notes)
     resolvers.must_find("lookups", WANTED)
     with pytest.raises(VerdictError, match="10 of 10 lookups had to send a question again"):
         resolvers.must_not_ask_again(WANTED, 5)
+    (found, wanted), (prompt, asked_once) = notes.matrices
+    assert found.disagreements(wanted) == ()
+    wrong = [one.observation for one in prompt.disagreements(asked_once)]
+    assert {o.reason for o in wrong} == {"5 of 5 lookups were late: the resolver asked again"}
+    assert {o.flow.source.name for o in wrong} == {ONE.name, TWO.name}
 
 
 def test_unmeasured_lookups_are_broken_and_not_failed() -> None:

@@ -9,6 +9,7 @@ import pytest
 from sixproof.model import EndpointKind, Family, Matrix, Outcome, Parity
 from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.judge import DnsExpectation
+from sixproof.probes.dns.lookups import Wanted
 from sixproof.probes.dns.resolver import LookupObservation, ResolverCall
 from sixproof.probes.dns.verdict import DnsOutcome, Transport
 from tests.unit.probes.dns.samples import (
@@ -124,3 +125,42 @@ def test_a_lookup_is_a_cell_of_the_pod_that_made_it() -> None:
     assert wrong.observation.flow.family is Family.IPV6
     assert wrong.observation.reason == "NXDOMAIN EAI_NONAME"
     assert len(matrix.cells) == 1
+
+
+LATE = LookupObservation(ResolverCall(ONE, NAME), O.NOERROR, latency=5.01)
+QUICK = dataclasses.replace(LATE, latency=0.01)
+LOST = LookupObservation(ResolverCall(ONE, NAME), O.TIMEOUT, (), "no result in 12.0 s")
+BUSY = dataclasses.replace(LATE, outcome=O.UNKNOWN, reason="the agent was stalled", stalled=4.0)
+AGAIN = "lookups were late: the resolver asked again"
+DENIED = dataclasses.replace(QUICK, outcome=O.NXDOMAIN)
+
+
+@pytest.mark.parametrize(
+    ("came", "outcome", "reason", "asked"),
+    [
+        ([QUICK, DENIED], Outcome.ALLOWED, "", 1),
+        ([QUICK, LATE, LATE], Outcome.WRONG, f"2 of 3 {AGAIN}", 2),
+        ([QUICK, LATE, LOST], Outcome.DROPPED, "1 of 3 lookups brought nothing", 2),
+        ([QUICK, BUSY], Outcome.UNKNOWN, "the agent was stalled", 1),
+        ([LATE, BUSY], Outcome.WRONG, f"1 of 2 {AGAIN}", 2),
+    ],
+    ids=["in time, whatever it was", "late", "lost", "not measured", "late and not measured"],
+)  # fmt: skip
+def test_lookups_of_a_name_by_a_pod_are_one_cell_that_the_worst_decides(
+    came: list[LookupObservation], outcome: Outcome, reason: str, asked: int
+) -> None:
+    """That the resolver asked again is kept, too, of a lookup that must only be right."""
+    servers = {ONE.name: [SERVERS[Family.IPV6].address], TWO.name: []}
+    other = dataclasses.replace(QUICK, lookup=ResolverCall(TWO, NAME))
+    matrix, expected = dns_matrix.asked_once("x", [*came, other], servers)
+    (((family, _), cell),) = matrix.cells.items()
+    assert (family, cell.outcome, cell.reason, cell.attempts) == (
+        Family.IPV6,
+        outcome,
+        reason,
+        asked,
+    )
+    assert len(matrix.disagreements(expected)) == (outcome is not Outcome.ALLOWED)
+    right: Wanted = {(NAME, None): DnsExpectation.only(O.NOERROR, "-")}
+    (kept,) = dns_matrix.lookups("x", [LATE], right, servers)[0].cells.values()
+    assert (kept.outcome, kept.attempts) == (Outcome.ALLOWED, 2)

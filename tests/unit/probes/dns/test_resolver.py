@@ -178,6 +178,8 @@ def test_lookups_that_asked_again_are_reported() -> None:
     text = dns_lookups.stalls([quick, slow, lost])
 
     assert dns_lookups.stalls([quick]) == ""
+    stalled = dataclasses.replace(slow, outcome=O.UNKNOWN, stalled=4.0)
+    assert dns_lookups.stalls([quick, stalled]) == "", "its agent was late, not the answer"
     assert text.splitlines()[0].startswith("2 of 3 lookups had to send a question again (")
     assert f"a@worker: getaddrinfo({NAME}, AF_UNSPEC) took 5.01 s" in text
     assert "did not return; its resolver asks again after 5 s" in text

@@ -67,6 +67,18 @@ def test_every_kind_of_result_has_causes_that_fit(kind: MatrixKind) -> None:
     assert_useful(hints.fits(dataclasses.replace(place, pattern=pattern)))
 
 
+def test_late_lookups_have_causes_of_their_own() -> None:
+    """Not those of wrong ones."""
+    (told,) = wrong(Outcome.WRONG).faults
+    late = dataclasses.replace(told.pattern, kind=MatrixKind.LOOKUPS)
+    fits = hints.fits(dataclasses.replace(told, pattern=late))
+    assert_useful(fits)
+    assert any("kubernetes/kubernetes 56903" in line for line in fits)
+    (lost,) = wrong(Outcome.DROPPED).faults
+    other = dataclasses.replace(lost.pattern, kind=MatrixKind.LOOKUPS)
+    assert "resolv.conf" in hints.fits(dataclasses.replace(lost, pattern=other))[-1]
+
+
 @pytest.mark.parametrize("state", [CellState.LEAK, CellState.OTHER], ids=str)
 def test_what_was_to_be_denied_has_causes_that_fit(state: CellState) -> None:
     """It was carried, or denied in another way."""

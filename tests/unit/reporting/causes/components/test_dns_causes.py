@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import itertools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,30 @@ from typing import Any
 import pytest
 
 from sixproof.kube.facts.components import ComponentPod, HealthCheck
-from sixproof.model import Family
+from sixproof.model import Family, Judged
+from sixproof.probes.dns import matrix as dns_matrix
 from sixproof.probes.dns.message import RecordType
-from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery
+from sixproof.probes.dns.resolver import LookupObservation, ResolverCall
+from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transport
 from sixproof.probes.nodes.examination import PodHealth
+from sixproof.reporting.conclusion.cause import in_two_lines
 from sixproof.reporting.conclusion.conclusion import Conclusions
+from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
+from tests.unit.probes.dns.samples import seen
 from tests.unit.reporting.conclusion.cluster import conclude, examined
-from tests.unit.reporting.diagnosis.test_kinds import NAMES, REPLICAS, Fails, run
+from tests.unit.reporting.diagnosis.test_kinds import (
+    EXPECTED,
+    NAMES,
+    PODS,
+    QUESTIONS,
+    REPLICAS,
+    TRUTH,
+    Fails,
+    run,
+    server,
+)
 
 COREFILE = ".:53 {{\n    errors\n    {}\n    kubernetes cluster.local\n}}\n"
 
@@ -63,6 +80,77 @@ def test_a_replica_that_nobody_reaches_is_named() -> None:
         "DNS replica coredns-x on worker2: it gives no answer on port 53, over IPv4 and IPv6"
     )
     assert one.resembles[0].startswith("coredns/coredns 7168:")
+
+
+def service(family: Family) -> DnsServer:
+    """The DNS service at its address of a family."""
+    address = "10.96.0.10" if family is Family.IPV4 else "fd00:96::a"
+    return DnsServer("kube-dns", ipaddress.ip_address(address), replicas=len(REPLICAS))
+
+
+def behind_the_service(fails: Fails, *more: Judged) -> Conclusions:
+    """What is concluded where every pod asks each replica, and the service, which leads to each of
+    them by turns."""
+    turns = itertools.cycle(REPLICAS)
+    came = []
+    for source, family, question in itertools.product(PODS, Family, QUESTIONS):
+        asked = DnsQuery(source, service(family), Transport.UDP, question)
+        outcome = fails(dataclasses.replace(asked, server=server(next(turns), family)))
+        data = () if outcome else (TRUTH[question.type],)
+        came.append(seen(asked, *data, outcome=outcome))
+    kept = [make("service", came, EXPECTED) for make in (dns_matrix.questions, dns_matrix.answers)]
+    alone = run(fails)
+    measured = [Measured(*judged, "suites/dns/t.py::u") for judged in (*kept, *more)]
+    results = dataclasses.replace(
+        alone,
+        matrices=(*alone.matrices, *measured),
+        cases=tuple(Case(f"suites/dns/t.py::{t}", CaseOutcome.FAILED) for t in "tu"),
+        examination=examined(),
+    )
+    return conclude(results)
+
+
+def test_how_much_fails_through_the_service_is_evidence() -> None:
+    """R4: of the names that the replica gets wrong, about half, as it is one of two; what it knows
+    is not counted. R10: of all questions."""
+
+    def stale(query: DnsQuery) -> DnsOutcome | None:
+        new = query.server.name == "coredns-x" and query.question.name in NAMES[:2]
+        return DnsOutcome.NXDOMAIN if new else None
+
+    (one,) = behind_the_service(stale).every
+    assert (
+        "24 of 48 answers for the same names through the service are wrong: it is one of 2 "
+        + ("replicas")
+        in one.evidence
+    )
+    assert "48 of 120 answers that it gave are wrong" in one.evidence
+
+    def silent_over_ipv6(query: DnsQuery) -> DnsOutcome | None:
+        six = query.server.family is Family.IPV6
+        return silent(query) if six else None
+
+    (other,) = behind_the_service(silent_over_ipv6).every
+    lost = [line for line in other.evidence if "through the service" in line]
+    assert lost == ["6 of 6 questions through the service were lost: it is one of 2 replicas"]
+    assert not any("through the service" in line for line in concluded(silent).every[0].evidence)
+
+
+def test_late_lookups_are_evidence_of_a_silent_replica() -> None:
+    """R10: the resolver asked again; what brought nothing is told apart. They are explained by it,
+    and so are the tests that saw nothing else."""
+    nameservers = {pod.name: [service(Family.IPV6).address] for pod in PODS}
+    quick = LookupObservation(ResolverCall(PODS[0], NAMES[0]), DnsOutcome.NOERROR, latency=0.01)
+    late = LookupObservation(ResolverCall(PODS[1], NAMES[0]), DnsOutcome.NOERROR, latency=5.04)
+    lost = LookupObservation(ResolverCall(PODS[2], NAMES[0]), DnsOutcome.TIMEOUT)
+    judged = dns_matrix.asked_once("lookups", [quick, late, quick, lost], nameservers)
+    (one,) = behind_the_service(silent, judged).every
+    assert one.tests == {"suites/dns/t.py::t", "suites/dns/t.py::u"}
+    assert [line for line in one.evidence if line.startswith("lookups of ")] == [
+        "lookups of 1 of 3 pods were late, by up to 5.0 s: their resolver asked again",
+        "lookups of 1 of 3 pods brought nothing, though their resolver asked again",
+    ]
+    assert in_two_lines(one.headline)
 
 
 @pytest.mark.parametrize(
