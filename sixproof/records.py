@@ -76,8 +76,13 @@ class Form:
         return kind
 
 
-def _without_null(value: Object) -> Object:
-    return {name: member for name, member in value.items() if member is not None}
+def _as_given(value: Object) -> Object:
+    """Without what a finding does not have: an object, further objects."""
+    return {
+        name: member
+        for name, member in value.items()
+        if member is not None and (name != "others" or member)
+    }
 
 
 _USUAL = Form()
@@ -85,7 +90,7 @@ _FORMS: dict[type, Form] = {
     NodeFacts: Form(named=str),
     ClusterFacts: Form(named=str),
     Endpoint: Form(objects=("labels",)),
-    Finding: Form(written=_without_null),
+    Finding: Form(written=_as_given),
 }
 
 

@@ -48,7 +48,7 @@ class FilteredPacket:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Comparison:
+class MatchTerm:
     """One comparison: `spans` or `names` of a field, or all others where it is `inverted`."""
 
     field: str
@@ -57,12 +57,12 @@ class Comparison:
     inverted: bool = False
 
 
-def takes(match: Iterable[Comparison], packet: FilteredPacket) -> bool:
+def takes(match: Iterable[MatchTerm], packet: FilteredPacket) -> bool:
     """Whether a rule with this match may take the packet."""
     return all(_holds(one, packet) for one in match)
 
 
-def comparisons(match: Iterable[MatchSeen]) -> tuple[Comparison, ...]:
+def comparisons(match: Iterable[MatchSeen]) -> tuple[MatchTerm, ...]:
     """What a match says about a packet: of others, such as a mark, and of values that are not
     known, nothing."""
     return tuple(one for seen in match for one in _comparison(seen))
@@ -87,19 +87,19 @@ def _addresses(text: str) -> Span:
     return (start[0], _addresses(last)[1]) if last else start
 
 
-def _comparison(seen: MatchSeen) -> Iterator[Comparison]:
+def _comparison(seen: MatchSeen) -> Iterator[MatchTerm]:
     """None where the values are not known, or are of something else."""
     field, inverted = seen.field, seen.operator == "not"
     if field in _HEADERS and not seen.operator:
-        yield Comparison("headers", names=(field,))
+        yield MatchTerm("headers", names=(field,))
     elif not seen.values or seen.unlisted:
         return
     elif field in _NAMES:
-        yield Comparison(field, names=tuple(seen.values), inverted=inverted)
+        yield MatchTerm(field, names=tuple(seen.values), inverted=inverted)
     elif field in (*_ADDRESSES, *_NUMBERS):
         span = _addresses if field in _ADDRESSES else functools.partial(_numbers, seen.operator)
         with contextlib.suppress(ValueError):
-            yield Comparison(field, tuple(map(span, seen.values)), inverted=inverted)
+            yield MatchTerm(field, tuple(map(span, seen.values)), inverted=inverted)
 
 
 def _numbers(operator: str, text: str) -> Span:
@@ -120,7 +120,7 @@ def _numbers(operator: str, text: str) -> Span:
     }.get(operator, (low, high))
 
 
-def _holds(term: Comparison, packet: FilteredPacket) -> bool:
+def _holds(term: MatchTerm, packet: FilteredPacket) -> bool:
     if term.field == "protocol":
         return (packet.protocol in term.names) is not term.inverted
     if term.field == "headers":
@@ -136,7 +136,7 @@ def _holds(term: Comparison, packet: FilteredPacket) -> bool:
     return any(_meet(one, span) for one in held for span in term.spans)
 
 
-def _by_device(term: Comparison, devices: frozenset[str]) -> bool:
+def _by_device(term: MatchTerm, devices: frozenset[str]) -> bool:
     if term.inverted:
         return not devices or any(
             not any(same_device(d, name) for name in term.names) for d in devices

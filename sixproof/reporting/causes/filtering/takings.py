@@ -14,7 +14,7 @@ from sixproof.reporting.causes.filtering.match_words import (
     family_asked,
     taken_packets,
 )
-from sixproof.reporting.causes.filtering.rule_match import Comparison, comparisons
+from sixproof.reporting.causes.filtering.rule_match import MatchTerm, comparisons
 from sixproof.reporting.diagnosis.pattern import said_count
 
 FAMILIES = {
@@ -101,7 +101,7 @@ class Taking:
         return self._taken.rest
 
     @functools.cached_property
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[MatchTerm, ...]:
         """Its match, as far as it says something about a packet that is known."""
         return comparisons(self.rule.match)
 
