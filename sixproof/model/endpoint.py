@@ -43,20 +43,23 @@ class Endpoint:
 
     @property
     def called(self) -> str:
-        """Its name for readers, with its node: ``a@worker``, ``shop/web on worker``, ``the host
-        network of worker``."""
+        """Its name for readers, with its node: ``pod a on worker``, ``pod shop/web on worker``,
+        ``the host network of worker``."""
         if self.kind is EndpointKind.HOST and self.node:
             return f"the host network of {self.node}"
-        if not self.node or self.node in self.name:
-            return self.name
-        return f"{self.name} on {self.node}"
+        kind = f"{self.kind} " if self.kind is EndpointKind.POD else ""
+        name = self.name.replace(f"@{self.node}", f" on {self.node}", 1)
+        if not self.node or self.node in name:
+            return f"{kind}{name}"
+        return f"{kind}{name} on {self.node}"
 
     def subject(self, part: str = "") -> Subject:
         """It, or a part of it, as the subject of an error or a verdict: a host-network pod has its
         node's addresses and devices, so its subject is the node."""
         if self.node and self.kind in (EndpointKind.HOST, EndpointKind.NODE):
             return Subject.of_node(self.node, part)
-        return Subject(self.kind.value, self.called, self.node, part)
+        name = self.called.removeprefix(f"{EndpointKind.POD} ")
+        return Subject(self.kind.value, name, self.node, part)
 
     def families(self) -> frozenset[Family]:
         """The families of the endpoint's addresses."""

@@ -15,7 +15,7 @@ class NodeReading:
     """The facts of one node, or of a pod by ``namespace/name``.
 
     `seen` is None where they could not be read, `missing` says why. `called` is what a reader calls
-    the pod (``a@worker``), "" of a node.
+    the pod (``pod a on worker``), "" of a node.
     """
 
     node: str

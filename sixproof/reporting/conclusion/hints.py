@@ -90,9 +90,9 @@ def of_tests(cases: Sequence[Case]) -> Hints:
 
 
 def _look(subject: Subject) -> str:
-    """Where to look at a node or an object. What reports call ``a@worker`` is a pod of a run that
-    has ended; what its node did is in the log."""
-    if subject.kind == "node" or "@" in subject.name:
+    """Where to look at a node or an object. A pod that is named with its node is one of the run,
+    which is gone by now; what its node did is in the log."""
+    if subject.kind == "node" or (subject.node and subject.name.endswith(f" on {subject.node}")):
         return f"the log of calico-node on {subject.node}, and kubectl describe node {subject.node}"
     namespace, slash, name = subject.name.rpartition("/")
     where = f"-n {namespace} " if slash else ""

@@ -132,7 +132,10 @@ class Pattern:
 
     def _fact(self, room: _Room) -> str:
         if self.state is CellState.UNKNOWN:
-            reason = self.cells[0].observation.reason or "no reason was given"
+            seen = self.cells[0].observation
+            reason = seen.reason or "no reason was given"
+            for end in (seen.flow.source, seen.flow.destination):  # who it is was said before
+                reason = reason.removeprefix(f"{end.name}: ")
             worst = " at worst" if len({c.observation.reason for c in self.cells}) > 1 else ""
             lead = f"{len(self.cells)} {said_families(self.families)} {self._cells}"
             where = _MANY.sub(r"\1", self.where) if room.short else self.where

@@ -256,19 +256,21 @@ def _agents(cells: Sequence[Disagreement]) -> str:
     sources = list(
         {c.observation.flow.source.name: c.observation.flow.source for c in cells}.values()
     )
-    destinations = {c.observation.flow.destination.name for c in cells}
+    destinations = {c.observation.flow.destination.called for c in cells}
     if len(sources) > 1 and len(destinations) == 1:
-        return f"agent {destinations.pop()}"
+        return f"agent of {destinations.pop()}"
     if len(sources) == 1:
-        return f"agent {sources[0].name}"
+        return f"agent of {sources[0].called}"
     return _together(sources)
 
 
 def _together(agents: Sequence[Endpoint]) -> str:
     nodes = {agent.node for agent in agents}
-    names = [agent.name for agent in agents]
     if len(nodes) == 1 and nodes != {""}:
-        return f"agents on node {nodes.pop()}: {said_list(names[:_NAMED])}"
+        node = nodes.pop()
+        names = [agent.name.removesuffix(f"@{node}") for agent in agents]
+        return f"agents on node {node}: {said_list(names[:_NAMED])}"
+    names = [agent.called for agent in agents]
     if len(names) > _NAMED:
         return f"{len(names)} agents: {', '.join(names[:_NAMED])} and others"
-    return f"agents {said_list(names)}"
+    return f"agents of {said_list(names)}"

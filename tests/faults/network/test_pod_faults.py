@@ -34,7 +34,9 @@ def test_a1_a_killed_agent_is_unknown_and_never_a_network_verdict(
     assert suite_run.cases(CaseOutcome.FAILED) == ()
     assert suite_run.cases(CaseOutcome.BROKEN) != ()
     assert suite_run.status == 1
-    assert_first_line(suite_run, victim, "exit status 137", "nothing about the network")
+    assert_first_line(
+        suite_run, f"pod a on {workers[0]}", "exit status 137", "nothing about the network"
+    )
 
 
 def test_a2_a_server_dead_over_one_family_is_refused_there_only(
@@ -59,5 +61,5 @@ def test_a2_a_server_dead_over_one_family_is_refused_there_only(
     assert suite_run.cases(CaseOutcome.BROKEN) == ()
     assert f"{victim}" in suite_run.output
     assert "no listener" in suite_run.output
-    words = (victim, "refuses", "over IPv6", "although its agent listens there")
+    words = (f"pod a on {workers[0]}", "refuses", "over IPv6", "although its agent listens there")
     assert_first_line(suite_run, *words, families=[Family.IPV6])

@@ -174,7 +174,7 @@ def test_the_first_line_names_the_place_and_the_cause(
     """Place and cause in at most two lines, and no family accused that the fault does not reach."""
     node, peer = workers
     dns, _ = replica
-    pod = dns.partition("/")[2] if "DNS" in case.inject else f"@{node}"
+    pod = dns.partition("/")[2] if "DNS" in case.inject else f" on {node}"
     names = {"NODE": node, "PEER": peer, "POD": pod, "DNS": dns}
 
     def said(text: str) -> str:

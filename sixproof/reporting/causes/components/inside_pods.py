@@ -65,7 +65,7 @@ def _odd_mtu(reading: NodeReading, mtu: int, most: int) -> Cause:
 
     return Cause(
         "pod-mtu",
-        f"pod {name}",
+        name,
         f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most} bytes",
         "Recreate the pod, and see whether it has that MTU again (its CNI plugin's setting)",
         tuple(Family),
@@ -106,7 +106,7 @@ def _cause(end: Endpoint, family: Family, what: str, remedy: str, *, narrow: boo
 
     return Cause(
         "pod-address",
-        f"pod {end.called}",
+        end.called,
         what,
         remedy,
         (family,),

@@ -38,7 +38,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             )
         else:
             cause = _cause(
-                f"pod {first.called}",
+                first.called,
                 reason,
                 family,
                 pods,

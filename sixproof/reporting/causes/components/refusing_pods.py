@@ -42,7 +42,7 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
     where = "in the pod" if itself else "in the pod or at its interface"
     return Cause(
         "pod-refuses",
-        f"pod {pod.called}",
+        pod.called,
         f"it refuses {said_list(protocols)} over {family}, {from_where}, although its agent "
         f"listens there: something {where} rejects it",
         f"Look for a packet filter in its network namespace on {pod.node} (nft list ruleset)",

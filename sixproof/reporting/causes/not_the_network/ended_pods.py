@@ -29,7 +29,7 @@ def find(situation: Situation) -> Iterator[Cause]:
         families = said_families(f for f in Family if f in map(carried_over, cells))
         yield Cause(
             "pod-ended",
-            f"pod {names.get((end.namespace, end.name), f'{end.name} on {end.node}')}",
+            names.get((end.namespace, end.name), f"pod {end.name} on {end.node}"),
             f"{who} ended ({brief(end.how, _SAID)}): {said_count(len(cells), 'cell')} over "
             f"{families} could not be measured; this says nothing about the network",
             f"See why it ended (kubectl describe node {end.node}), and run again",

@@ -44,7 +44,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield _cause(situation, f"node {node}", who, names, found)
         else:
             for end, missing in found.items():
-                place, who = f"pod {end.called}", "its agent (python) does"
+                place, who = end.called, "its agent (python) does"
                 if end.kind is EndpointKind.HOST:
                     place, who = f"node {node}", "the agent (python) of its host network does"
                 yield _cause(situation, place, who, frozenset({end.name}), {end: missing})
@@ -62,7 +62,10 @@ def _cause(
     answered = sum(echo.outcome.works for echo in echoes)
     hits = _open(names, reached=answered == len(echoes))
     cells = [wrong for wrong in situation.wrong if hits(wrong)]
-    lines = [f"{end.called}, at the end of the run: {why}" for end, why in silent.items()]
+    lines = [
+        f"{end.called}, at the end of the run: {why.removeprefix(f'{end.name}: ')}"
+        for end, why in silent.items()
+    ]
     if answered:
         lines.append(f"the kernel answered {answered} of {len(echoes)} ICMP echo requests to it")
     return Cause(

@@ -547,7 +547,7 @@ def test_a_pod_without_its_address_is_the_cause() -> None:
     read = examined()
     read = dataclasses.replace(read, inside=[NodeReading(reader.name(victim), inside)])
     line = first(rule, read)
-    assert line.startswith(f"pod {victim.name}: no interface has its IPv6 address")
+    assert line.startswith(f"{victim.called}: no interface has its IPv6 address")
     assert "net.ipv6.conf.eth0.disable_ipv6 is 1" in line
 
 
@@ -746,7 +746,9 @@ def test_a_source_that_is_rewritten_is_named_with_its_device() -> None:
     read = examined(sick)
     (one,) = conclude(Results(RUN, cases=cases, matrices=(measured,), examination=read)).every
     assert "Find the masquerade rule that takes them" in one.first_screen
-    assert one.first_screen.startswith("node worker: IPv6 packets of its pods to a@control-plane")
+    assert one.first_screen.startswith(
+        "node worker: IPv6 packets of its pods to pod a on control-plane"
+    )
     assert "arrive from 2001:db8::2, the address of eth0 on worker" in one.first_screen
     assert [c.code for c in one.causes] == ["source-address"], (
         "packets came back: neighbours answered"

@@ -129,7 +129,7 @@ def test_a_test_of_another_class_leads_to_what_it_is_about() -> None:
     )
     pod = (Subject.of_pod("shop", "web-1", "worker"),)
     assert told(subjects=pod) == ("to find out: kubectl describe pod -n shop web-1",)
-    called = (Subject("pod", "a@worker", "worker"),)
+    called = (Subject("pod", "a on worker", "worker"),)
     assert told(subjects=called) == told(subjects=node)
     assert told() == ()
     assert told(CaseOutcome.BROKEN, subjects=node) == ()

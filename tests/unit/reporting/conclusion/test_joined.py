@@ -108,7 +108,7 @@ REFUSED = f"{CONTROL_FAILED} (reset ECONNREFUSED): silence proves nothing"
 def test_a_server_that_fails_its_own_control_is_one_conclusion() -> None:
     """What it refuses and what could not be measured of it."""
     (one,) = conclude(_dead_server(REFUSED)).every
-    assert one.headline.startswith("Likely cause: pod a@worker: it refuses ")
+    assert one.headline.startswith("Likely cause: pod a on worker: it refuses ")
     assert one.measured
     assert any("IPv6 cells could not be measured" in line for line in words.explains(one))
 

@@ -111,22 +111,22 @@ def test_a_broken_node_pair_is_named_with_icmp_and_ipv4_in_contrast() -> None:
         ),
         (
             lambda f: dropped("b@worker" in (f.source.name, f.destination.name)),
-            "to and from b@worker",
+            "to and from pod b on worker",
             "every other IPv6 flow works",
         ),
         (
             lambda f: dropped(f.destination.name == "b@worker"),
-            "to b@worker",
+            "to pod b on worker",
             "every other IPv6 flow works",
         ),
         (
             lambda f: dropped(f.destination.name == "b@worker" and f.source != f.destination),
-            "to b@worker from every other endpoint",
-            "flows from b@worker to every other endpoint work",
+            "to pod b on worker from every other endpoint",
+            "flows from pod b on worker to every other endpoint work",
         ),
         (
             lambda f: dropped(f.source.name == "b@worker"),
-            "from b@worker",
+            "from pod b on worker",
             "every other IPv6 flow works",
         ),
         (
@@ -141,8 +141,8 @@ def test_a_broken_node_pair_is_named_with_icmp_and_ipv4_in_contrast() -> None:
         ),
         (
             lambda f: dropped((f.source.name, f.destination.name) == ("a@worker", "b@worker2")),
-            "from a@worker to b@worker2",
-            "flows from b@worker2 to a@worker work",
+            "from pod a on worker to pod b on worker2",
+            "flows from pod b on worker2 to pod a on worker work",
         ),
     ],
     ids=[
@@ -216,7 +216,7 @@ def test_a_node_with_one_endpoint_is_distinguished_from_it_only_in_words() -> No
         endpoints=pods("a"),
     )
     assert pattern.where == "to pods on worker from other nodes"
-    assert "a@worker is the only endpoint there" in pattern.contrasts
+    assert "pod a on worker is the only endpoint there" in pattern.contrasts
 
 
 def test_two_faults_are_two_patterns_the_larger_first() -> None:
@@ -225,7 +225,10 @@ def test_two_faults_are_two_patterns_the_larger_first() -> None:
         return Outcome.DROPPED if dead else v6_tunnel_broken(flow)
 
     found = patterns(rule)
-    assert [p.where for p in found] == ["to c@control-plane", "from worker to worker2 and back"]
+    assert [p.where for p in found] == [
+        "to pod c on control-plane",
+        "from worker to worker2 and back",
+    ]
 
 
 def test_a_few_cells_that_got_through_do_not_hide_the_place() -> None:
@@ -307,8 +310,8 @@ def test_agents_that_stood_still_for_different_times_are_one_sentence() -> None:
 def test_what_could_not_be_measured_names_agent_and_reason_and_no_fault() -> None:
     pattern = only(lambda f: Outcome.UNKNOWN if f.source.name == "b@worker" else Outcome.ALLOWED)
     assert pattern.sentence == (
-        "72 IPv4 and IPv6 cells could not be measured, agent b@worker: agent channel lost "
-        "(this says nothing about the network)"
+        "72 IPv4 and IPv6 cells could not be measured, agent of pod b on worker: agent channel "
+        "lost (this says nothing about the network)"
     )
     assert pattern.categories == (Category.NOT_MEASURED,)
 
@@ -316,18 +319,19 @@ def test_what_could_not_be_measured_names_agent_and_reason_and_no_fault() -> Non
 @pytest.mark.parametrize(
     ("rule", "agents"),
     [
-        (lambda f: f.destination.name == "b@worker", "agent b@worker"),
+        (lambda f: f.destination.name == "b@worker", "agent of pod b on worker"),
         (
             lambda f: f.source.node == "worker",
-            "agents on node worker: a@worker, b@worker and c@worker",
+            "agents on node worker: a, b and c",
         ),
         (
             lambda f: f.source.name in ("a@worker", "a@worker2"),
-            "agents a@worker and a@worker2",
+            "agents of pod a on worker and pod a on worker2",
         ),
         (
             lambda f: f.source.name != "",
-            "9 agents: a@control-plane, b@control-plane, c@control-plane, a@worker and others",
+            "9 agents: pod a on control-plane, pod b on control-plane, pod c on control-plane, "
+            "pod a on worker and others",
         ),
     ],
     ids=["asked", "node", "two", "all"],
@@ -362,7 +366,7 @@ def leak(flow: Flow) -> Outcome:
 def test_a_policy_leak_is_placed_and_compared_with_the_other_family() -> None:
     (pattern,) = patterns(leak, denied_to_a(topology()))
     assert pattern.sentence == (
-        "all IPv6 flows to a@worker that must be denied are ALLOWED "
+        "all IPv6 flows to pod a on worker that must be denied are ALLOWED "
         "(36 of 36 cells; NetworkPolicy x/deny-all ingress: no rule); "
         "the same over IPv4 is denied as expected; every other IPv6 flow is denied as expected"
     )
@@ -404,7 +408,7 @@ def test_a_denial_of_another_kind_says_which_was_expected() -> None:
         lambda f: Outcome.REFUSED if f.destination.name == "a@worker" else leak_free(f),
         denied_to_a(topology()),
     )
-    assert "to a@worker are REFUSED, expected DROPPED" in pattern.sentence
+    assert "to pod a on worker are REFUSED, expected DROPPED" in pattern.sentence
     assert pattern.categories == (Category.OTHER_DENIAL,)
 
 

@@ -69,7 +69,7 @@ def test_a_replica_that_lies_is_named_with_its_node() -> None:
 
     names = f"({', '.join(NAMES[:3])} and 2 more)"
     assert only_fault(lies).sentence == (
-        f"all IPv4 and IPv6 DNS answers {names} to coredns-x on worker2 are wrong "
+        f"all IPv4 and IPv6 DNS answers {names} to pod coredns-x on worker2 are wrong "
         '("NXDOMAIN") (120 of 120); elsewhere the same IPv4 and IPv6 DNS answers are right '
         "[seen in 1 test: names]"
     )
@@ -84,7 +84,7 @@ def test_a_name_that_one_replica_does_not_know() -> None:
 
     fault = only_fault(stale)
     assert fault.sentence.startswith(
-        f"all IPv4 and IPv6 DNS answers ({NAMES[3]}) to coredns-x on worker2 are wrong"
+        f"all IPv4 and IPv6 DNS answers ({NAMES[3]}) to pod coredns-x on worker2 are wrong"
     )
     assert f"what else was asked in the same place is right ({NAMES[0]}, " in fault.sentence
 
@@ -108,7 +108,7 @@ def test_a_way_that_is_dead_is_a_fault_of_the_way() -> None:
     fault = only_fault(dead)
     assert fault.pattern.kind is MatrixKind.DNS_QUESTIONS
     assert fault.sentence.startswith(
-        "all IPv6 DNS questions to coredns-x on worker2 are DROPPED (6 of 6); IPv4 works"
+        "all IPv6 DNS questions to pod coredns-x on worker2 are DROPPED (6 of 6); IPv4 works"
     )
 
 

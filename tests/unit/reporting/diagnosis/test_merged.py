@@ -225,7 +225,7 @@ def test_what_was_not_measured_is_reported_beside_what_was() -> None:
     fault, unknown = faults_of(asked(one_node, "full mesh"), asked(lost, "first connections"))
     assert fault.pattern.where == "to and from pods on worker across nodes"
     assert not unknown.measured
-    assert "agent a@worker2" in unknown.sentence
+    assert "agent of pod a on worker2" in unknown.sentence
     assert unknown.seen_in == ("first connections",)
 
 

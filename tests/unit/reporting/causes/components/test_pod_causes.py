@@ -62,8 +62,8 @@ def test_a_pod_that_was_killed_is_no_fault_of_the_network() -> None:
     conclusions = concluded(at_the_victim(Outcome.UNKNOWN, *Family), examined(ended=[end]))
     (one,) = conclusions.every
     assert one.headline.startswith(
-        "pod a@worker: its container agent ended (OOMKilled, exit status 137): 72 cells over IPv4 "
-        "and IPv6 could not be measured; this says nothing about the network"
+        "pod a on worker: its container agent ended (OOMKilled, exit status 137): 72 cells over "
+        "IPv4 and IPv6 could not be measured; this says nothing about the network"
     )
     assert one.evidence == ("pod six-x/a-4: OOMKilled, exit status 137 at 2026-11-28T10:05:00Z",)
     assert not one.measured
@@ -94,7 +94,7 @@ def test_a_pod_that_refuses_although_its_agent_listens() -> None:
     inside = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", node("worker"))
     conclusions = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside]))
     (one,) = conclusions.every
-    assert one.headline.startswith("Likely cause: pod a@worker: it refuses ")
+    assert one.headline.startswith("Likely cause: pod a on worker: it refuses ")
     assert "over IPv6, from itself too, although its agent listens there" in one.headline
     assert "something in the pod rejects it" in one.headline
     assert one.measured
@@ -139,7 +139,7 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     assert one.known is known
     if known:
         assert one.first_screen == (
-            f"pod a@worker: its eth0 has MTU {mtu} bytes, pods' links have 1430 bytes. Recreate "
+            f"pod a on worker: its eth0 has MTU {mtu} bytes, pods' links have 1430 bytes. Recreate "
             "the pod, and see whether it has that MTU again (its CNI plugin's setting)."
         )
 
@@ -177,14 +177,14 @@ def test_a_pod_whose_agent_stands_still_is_no_fault_of_the_network() -> None:
     """A4: pod, process, both families; what the kernel answered meanwhile is evidence."""
     (one,) = concluded(not_measured_at_the_victim, examined(inside=[SILENT])).every
     assert one.first_screen.startswith(
-        "pod a@worker: its agent (python) does not answer, over IPv4 and IPv6 alike: 120 cells "
+        "pod a on worker: its agent (python) does not answer, over IPv4 and IPv6 alike: 120 cells "
         "could not be measured, and this says nothing about the network. "
     )
     assert " on worker" in one.first_screen
     assert len(one.headline) <= 200
     assert not one.measured
     assert one.evidence == (
-        "a@worker, at the end of the run: no answer within 8 s",
+        "pod a on worker, at the end of the run: no answer within 8 s",
         "the kernel answered 16 of 16 ICMP echo requests to it",
     )
 
@@ -283,7 +283,7 @@ def test_a_witness_behind_a_service_is_named_by_its_cells() -> None:
         (*pods()[1:], service),
         untold=("a@worker",),
     ).every
-    assert one.headline.startswith("pod a@worker: its agent (python) does not answer")
+    assert one.headline.startswith("pod a on worker: its agent (python) does not answer")
 
 
 def at_host(flow: Flow) -> Outcome:

@@ -87,14 +87,14 @@ def test_one_pod_does_not_hide_its_pool() -> None:
     """Both explain the one cell: the pool comes first, the pod beside it."""
     one = concluded(run([pod(NODES[0], 1)], changed("nodeSelector is all()")))
     assert one.headline.startswith(f"IPPool {POOL}: nodeSelector is all()")
-    assert any("beside it, pod masked@" in line for line in one.evidence)
+    assert any("beside it, pod masked on " in line for line in one.evidence)
 
 
 def test_a_pool_of_another_process_explains_nothing() -> None:
     """Its pods are in another namespace."""
     other = "six-abc123-pools-gw1-masked-ipv6"
     one = concluded(run([pod(NODES[0], 1)], changed("blockSize is 124", other)))
-    assert one.headline.startswith("pod masked@")
+    assert one.headline.startswith("pod masked on ")
 
 
 def test_a_verdict_about_the_pool_itself_has_the_cause() -> None:

@@ -66,8 +66,8 @@ def test_a_set_that_is_empty_over_one_family() -> None:
     sets = [ip_set("cali60s:abc", []), ip_set("cali40s:abc", addresses(FOUR))]
     (one,) = concluded(shut_out(SIX), worker=sets).every
     assert one.first_screen == (
-        "node worker: Felix's IP set cali60s:abc (no members) lacks b@control-plane and 2 more, "
-        "which its IPv4 twin has: policies there deny their IPv6 packets. Restart "
+        "node worker: Felix's IP set cali60s:abc (no members) lacks pod b on control-plane and "
+        "2 more, which its IPv4 twin has: policies there deny their IPv6 packets. Restart "
         "calico-node-worker, and see whether it still lacks them."
     )
     assert one.evidence[0].startswith("cali60s:abc lacks ")

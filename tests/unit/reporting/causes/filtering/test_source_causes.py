@@ -138,7 +138,9 @@ def test_what_the_source_s_node_masquerades_stays_there() -> None:
         if o.flow.source.node == "worker2" and o.flow.crosses_nodes and o.flow.family is SIX
     }
     line = only(ran(cells, wrong, examined(HELD))).first_screen
-    assert line.startswith("node worker2: IPv6 packets of its pods to a@control-plane, a@worker")
+    assert line.startswith(
+        "node worker2: IPv6 packets of its pods to pod a on control-plane, pod a on worker"
+    )
 
 
 def test_no_node_is_named_for_a_client_outside() -> None:
