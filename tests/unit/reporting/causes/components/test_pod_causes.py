@@ -332,4 +332,7 @@ def test_silent_agents_of_several_pods_are_one_cause_of_their_node() -> None:
     assert one.headline.startswith(
         "node worker: the probe agents (python) of 2 of its pods do not answer, over IPv4 and IPv6 "
     )
-    assert [line.partition(",")[0] for line in one.evidence[:2]] == ["a@worker", "b@worker"]
+    assert [line.partition(",")[0] for line in one.evidence[:2]] == [
+        "pod a on worker",
+        "pod b on worker",
+    ]
