@@ -126,13 +126,17 @@ def test_a_neighbour_that_does_not_answer_is_reported(lab: Lab) -> None:
 def test_addresses_have_their_flags_and_sysctls_are_of_the_namespace(lab: Lab) -> None:
     """What RFC 4862 calls deprecated, and a setting that was just changed."""
     device = next(x.name for x in facts(lab).links if x.kind == "veth")
-    lines = [f"address add 2001:db8:65::9/64 dev {device} preferred_lft 0"]
+    lines = [f"address add 2001:db8:65::9/64 dev {device} valid_lft 600 preferred_lft 0"]
     lab.client.sysctl({"net.ipv6.conf.default.accept_ra": "1"})
     with changed(lab, lines, [f"address del 2001:db8:65::9/64 dev {device}"]):
         seen = facts(lab)
     (held,) = (a for a in seen.addresses if a.address == "2001:db8:65::9")
     assert "deprecated" in held.flags
     assert held.preferred == 0.0
+    assert held.valid is not None
+    assert 590 < held.valid <= 600
+    assert seen.sockets["TCP_inuse"] >= 0
+    assert "TCP6_inuse" in seen.sockets
     assert seen.sysctls["net/ipv6/conf/all/forwarding"] == "0"
     assert seen.counters["Ip6OutRequests"] >= 0
     assert (seen.cut, seen.unread) == ([], [])

@@ -122,7 +122,7 @@ def decode(kind: type[M], value: typing.Any, path: str = "") -> M:
         where = f"{path}.{field.name}" if path else field.name
         if field.name in value:
             fields[field.name] = _checked(hints[field.name], value[field.name], where)
-        elif field.default is dataclasses.MISSING:
+        elif field.default is field.default_factory is dataclasses.MISSING:
             raise ProtocolError(f"{where}: missing")
     return kind(**fields)
 

@@ -35,13 +35,15 @@ class LinkSeen(Record):
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class AddressHeld(Record):
     """An address of a device with its flags by name; `preferred` are the seconds for which it may
-    be used for new connections, None without limit (RFC 4862 section 5.5.4)."""
+    be used for new connections, `valid` those after which it is removed, None without limit (RFC
+    4862 section 5.5.4)."""
 
     device: str
     address: str
     prefix: int
     flags: list[str]
     preferred: float | None = None
+    valid: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -143,7 +145,8 @@ class NodeSeen(Record):
 
     `counters` are those of /proc/net/snmp, snmp6, netstat and of connection tracking. `load` is the
     load average of the last minute, of the whole machine with its `processors`; 0 where neither is
-    known.
+    known. `sockets` are the numbers of /proc/net/sockstat and sockstat6, by protocol and word
+    (``TCP_inuse``); ``TCP_mem`` are pages of the whole machine.
     """
 
     links: list[LinkSeen]
@@ -161,6 +164,7 @@ class NodeSeen(Record):
     unread: list[str]
     load: float = 0.0
     processors: int = 0
+    sockets: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -78,6 +78,17 @@ def counters_v4(text: str) -> dict[str, int]:
     }
 
 
+def sockets(text: str) -> dict[str, int]:
+    """The numbers of /proc/net/sockstat as ``TCP_inuse``: a protocol, then words and values."""
+    found: dict[str, int] = {}
+    for line in text.splitlines():
+        name, *words = line.split() or [""]
+        for word, value in zip(words[::2], words[1::2], strict=False):
+            if value.isdigit():
+                found[f"{name.rstrip(':')}_{word}"] = int(value)
+    return found
+
+
 def half_open() -> list[protocol.HalfOpen]:
     """Handshakes that wait for the client's ACK (SYN_RECV in /proc/net/tcp and tcp6)."""
     found = []

@@ -12,7 +12,7 @@ import typing
 
 from sixproof.agent import files, protocol
 from sixproof.agent.addresses import literal
-from sixproof.agent.witness.facts import IFA_FLAGS, counters_v4, counters_v6
+from sixproof.agent.witness.facts import IFA_FLAGS, counters_v4, counters_v6, sockets
 from sixproof.agent.witness.filter_match import PROTOCOLS
 from sixproof.agent.witness.netlink import Netlink, Refused, attributes, number, text
 from sixproof.agent.witness.routes import device_name
@@ -60,6 +60,7 @@ LIMIT = 4000
 """Entries of each kind that are taken."""
 SYSCTLS = (
     "net/ipv4/ip_forward",
+    "net/ipv4/tcp_mem",
     "net/ipv6/conf/all/forwarding",
     "net/ipv6/conf/all/disable_ipv6",
     "net/ipv6/conf/all/accept_ra",
@@ -122,6 +123,7 @@ class NodeReader:
             unread=self.unread,
             load=load(),
             processors=os.cpu_count() or 0,
+            sockets=sockets(files.read("/proc/net/sockstat") + files.read("/proc/net/sockstat6")),
         )
 
     def told(
@@ -181,13 +183,17 @@ def address(data: bytes) -> protocol.AddressHeld | None:
     if not held:
         return None
     flags = number(found.get(8)) or flags
-    preferred = number(found.get(6, b"")[:4]) if 6 in found else FOREVER
+    lifetimes = found.get(6, b"")  # struct ifa_cacheinfo: preferred, valid
+    preferred, valid = (
+        struct.unpack_from("=II", lifetimes) if len(lifetimes) >= 8 else (FOREVER, FOREVER)
+    )
     return protocol.AddressHeld(
         device=device_name(index),
         address=held,
         prefix=prefix,
         flags=[name for bit, name in IFA_FLAGS.items() if flags & bit],
         preferred=None if preferred == FOREVER else float(preferred),
+        valid=None if valid == FOREVER else float(valid),
     )
 
 

@@ -92,6 +92,9 @@ def test_optional_fields_have_their_defaults() -> None:
     flow = {"protocol": "tcp", "address": "::1", "port": 1, "nonce": "n", "timeout": 1}
 
     assert protocol.decode(protocol.FlowSpec, flow) == protocol.FlowSpec("tcp", "::1", 1, "n", 1.0)
+    node = protocol.NodeSeen([], [], [], [], [], [], {}, {}, [], 0.0, 0.0, [], [])
+    told = {name: value for name, value in vars(node).items() if name != "sockets"}
+    assert protocol.decode(protocol.NodeSeen, told) == node
 
 
 @few

@@ -36,7 +36,9 @@ def find(situation: Situation) -> Iterator[Cause]:
                     ", and see what took it away" if before else ""
                 )
                 shown = Confidence.SHOWN if before else Confidence.FITS
-                yield _cause(node, address, what, remedy, since(False) if before else "", shown)
+                cause = _cause(node, address, what, remedy, since(False) if before else "", shown)
+                lived = _lifetimes(before, "had, when the run began,") if before else ()
+                yield dataclasses.replace(cause, evidence=tuple(lived))
 
 
 def _held(seen: NodeSeen, address: IPAddress) -> AddressHeld | None:
@@ -59,12 +61,27 @@ def _again(situation: Situation, node: str, address: IPAddress, before: AddressH
 def _read(seen: NodeSeen, held: AddressHeld) -> Iterator[str]:
     """What was read of an address: its flags, and how long detection takes."""
     yield f"flags of {held.address}: {', '.join(held.flags) or 'none'}"
+    yield from _lifetimes(held)
     setting = f"net/ipv6/conf/{held.device}/dad_transmits"
     if "tentative" in held.flags and (count := seen.sysctls.get(setting)):
         yield (
             f"{setting.replace('/', '.')} is {count}: detection sends so many Neighbor "
             f"Solicitations, one each RetransTimer (1 s unless set, RFC 4861 section 10)"
         )
+
+
+def _lifetimes(held: AddressHeld, has: str = "has") -> Iterator[str]:
+    """How long an address may be used, where that has an end (RFC 4862 section 5.5.4)."""
+    if held.valid is None and held.preferred is None:
+        return
+    preferred, valid = (
+        "without end" if left is None else f"of {left:.0f} s"
+        for left in (held.preferred, held.valid)
+    )
+    then = "" if held.valid is None else ", after which it is removed"
+    yield (
+        f"{held.address} {has} a preferred lifetime {preferred} and a valid lifetime {valid}{then}"
+    )
 
 
 def _is_refused(held: AddressHeld) -> bool:

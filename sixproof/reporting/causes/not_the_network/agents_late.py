@@ -16,6 +16,7 @@ MOST = 0.75
 nodes are late alike, each of three is an end of five cells of nine."""
 NODES_SHOWN = 3
 """Nodes whose load is reported."""
+TCP_MEM = "net/ipv4/tcp_mem"
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -36,7 +37,10 @@ def find(situation: Situation) -> Iterator[Cause]:
         "Run again when there is less load, or give fewer processes (-n)",
         tuple(Family),
         Confidence.SHOWN,
-        evidence=tuple(_loads(situation, nodes))[:NODES_SHOWN],
+        evidence=(
+            *tuple(_loads(situation, nodes))[:NODES_SHOWN],
+            *tuple(_full_buffers(situation, nodes))[:NODES_SHOWN],
+        ),
         hits=lambda wrong: wrong.observation.stalled > 0,
         briefer=(
             f"probe agents (python) there were up to {_worst(stalled):.1f} s late: {cells} over "
@@ -71,6 +75,19 @@ def _loads(situation: Situation, nodes: Collection[str]) -> Iterator[str]:
         )
 
 
+def _full_buffers(situation: Situation, nodes: Collection[str]) -> Iterator[str]:
+    """Those of these nodes, or of all, whose TCP sockets hold more memory than the kernel allows
+    them (tcp(7)): it drops what would need more."""
+    for node, seen in situation.nodes.items():
+        limits = seen.sysctls.get(TCP_MEM, "").split()
+        most = int(limits[-1]) if len(limits) == 3 and limits[-1].isdigit() else 0
+        held = seen.sockets.get("TCP_mem", 0)
+        if most and held > most and (node in nodes or not nodes):
+            yield (
+                f"TCP sockets of {node} hold {held} pages of memory, net.ipv4.tcp_mem allows {most}"
+            )
+
+
 def _worst(stalled: Iterable[Disagreement]) -> float:
     return max(wrong.observation.stalled for wrong in stalled)
 
@@ -79,7 +96,8 @@ RULES = (
     CauseRule(
         "agents-late",
         "Agents had no time to measure",
-        "cells that an agent's own delay left open, the load average of nodes",
+        "cells that an agent's own delay left open, the load average of nodes, the memory of TCP "
+        "sockets and its limit",
         find,
         ("A5",),
     ),

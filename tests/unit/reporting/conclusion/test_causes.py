@@ -818,6 +818,30 @@ def test_the_load_of_nodes_is_evidence_for_late_agents(
     assert one.evidence[0].endswith(" on 2 processors")
 
 
+@pytest.mark.parametrize(
+    ("limit", "pages", "said"),
+    [
+        ("100\t200\t300", 301, True),
+        ("100\t200\t300", 300, False),
+        ("", 301, False),
+        ("100 200", 301, False),
+    ],
+    ids=["over its limit", "at its limit", "not read", "odd"],
+)
+def test_full_tcp_buffers_are_evidence_for_late_agents(limit: str, pages: int, said: bool) -> None:
+    """Of the node that is named alone, and only over the limit."""
+
+    def full(name: str) -> NodeSeen:
+        sysctls = {**node(name).sysctls, "net/ipv4/tcp_mem": limit}
+        return node(name, sysctls=sysctls, sockets={"TCP_mem": pages})
+
+    read = examined({name: full(name) for name in NODES})
+    late = dataclasses.replace(_late(_touching("worker")), examination=read)
+    (one,) = conclude(late).every
+    line = f"TCP sockets of worker hold {pages} pages of memory, net.ipv4.tcp_mem allows 300"
+    assert [x for x in one.evidence if "pages" in x] == [line] * said
+
+
 def test_one_family_is_not_said_of_both() -> None:
     """Flows of IPv6 alone were tried, or met a late agent: which it was nobody knows."""
     at_worker = _touching("worker")

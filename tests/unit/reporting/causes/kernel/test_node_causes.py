@@ -30,10 +30,13 @@ ADDRESS = "2001:db8::1"
 FIRST = NODES[0]
 
 
-def held(*flags: str, preferred: float | None = None) -> list[AddressHeld]:
-    """The first node's addresses; its IPv6 address has these flags."""
+def held(
+    *flags: str, preferred: float | None = None, valid: float | None = None
+) -> list[AddressHeld]:
+    """The first node's addresses; its IPv6 address has these flags and lifetimes."""
     four, six = node(FIRST).addresses
-    return [four, dataclasses.replace(six, flags=["permanent", *flags], preferred=preferred)]
+    flagged = ["permanent", *flags]
+    return [four, dataclasses.replace(six, flags=flagged, preferred=preferred, valid=valid)]
 
 
 def concluded_with(addresses: list[AddressHeld], **more: object) -> Conclusions:
@@ -80,6 +83,36 @@ def test_a_tentative_address_is_shown_with_its_flags_and_what_detection_takes() 
     assert one.evidence[1].startswith("net.ipv6.conf.eth0.dad_transmits is 255: detection sends")
     (other,) = concluded_with(held("deprecated"), sysctls=told).every
     assert other.evidence == (f"flags of {ADDRESS}: permanent, deprecated",)
+
+
+@pytest.mark.parametrize(
+    ("preferred", "valid", "said"),
+    [
+        (0.0, 290.0, "of 0 s and a valid lifetime of 290 s, after which it is removed"),
+        (0.0, None, "of 0 s and a valid lifetime without end"),
+        (None, None, ""),
+    ],
+    ids=["until it is removed", "for good", "without end"],
+)
+def test_a_deprecated_address_is_shown_with_its_lifetimes(
+    preferred: float | None, valid: float | None, said: str
+) -> None:
+    """RFC 4862 section 5.5.4: where one has an end."""
+    (one,) = concluded_with(held("deprecated", preferred=preferred, valid=valid)).every
+    lived = [line for line in one.evidence if "lifetime" in line]
+    assert lived == ([f"{ADDRESS} has a preferred lifetime {said}"] if said else [])
+
+
+def test_an_address_that_is_gone_may_have_run_out() -> None:
+    """What it had when the run began."""
+    before = {FIRST: node(FIRST, addresses=held(preferred=30.0, valid=60.0))}
+    read = examined({FIRST: node(FIRST, addresses=held()[:1])}, before=before)
+    (one,) = conclude(dataclasses.replace(run(across(SIX, FIRST), read), facts=FACTS)).every
+    assert "no device has its InternalIP" in one.headline
+    assert one.evidence[0] == (
+        f"{ADDRESS} had, when the run began, a preferred lifetime of 30 s and a valid lifetime of "
+        "60 s, after which it is removed"
+    )
 
 
 def test_addresses_that_were_not_read_to_the_end_are_not_missed() -> None:
