@@ -101,6 +101,13 @@ class Agent:
             links, *(nothing,) * 5, dict(sysctls), {}, nothing, 0.0, 0.0, nothing, nothing
         )
 
+    def _servers(self, request: protocol.AskServers) -> protocol.ServersAsked:
+        """Pods of CoreDNS are well; no service has a health check node port."""
+        if any(server.path == "healthz" for server in request.servers):
+            raise ValueError("AskServers: operation not permitted")
+        well = [protocol.HealthSeen("", 200, "OK") for _ in request.servers]
+        return protocol.ServersAsked(well)
+
     def _routes(self, request: protocol.RouteGet) -> protocol.RoutesSeen:
         return protocol.RoutesSeen([self._route(address) for address in request.addresses])
 
@@ -290,6 +297,7 @@ class Agent:
         protocol.Ping: _ping,
         protocol.Inspect: _inspect,
         protocol.ReadNode: _node,
+        protocol.AskServers: _servers,
         protocol.RouteGet: _routes,
         protocol.Probe: _probe,
         protocol.Evidence: _evidence,
