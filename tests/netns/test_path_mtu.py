@@ -171,7 +171,7 @@ def test_a_learnt_mtu_that_is_forgotten_too_soon(lab: Lab, ip_family: Family) ->
         lab.client.sysctl({name: "600"})
     assert rules.signals_are_honoured(found) is None
     assert soon is not None
-    assert "wanted between 300 and 600 s" in soon.said
+    assert "wanted 300 to 600 s" in soon.said
     assert [(route.mtu, route.expires) for route in later] == [(0, None)]
 
 
