@@ -47,19 +47,22 @@ class Endpoint:
         ``the host network of worker``."""
         if self.kind is EndpointKind.HOST and self.node:
             return f"the host network of {self.node}"
-        kind = f"{self.kind} " if self.kind is EndpointKind.POD else ""
+        return f"pod {self._on_its_node}" if self.kind is EndpointKind.POD else self._on_its_node
+
+    @property
+    def _on_its_node(self) -> str:
+        """Its name with its node, where it is on one: ``a on worker``."""
+        if not self.node:
+            return self.name
         name = self.name.replace(f"@{self.node}", f" on {self.node}", 1)
-        if not self.node or self.node in name:
-            return f"{kind}{name}"
-        return f"{kind}{name} on {self.node}"
+        return name if self.node in name else f"{name} on {self.node}"
 
     def subject(self, part: str = "") -> Subject:
         """It, or a part of it, as the subject of an error or a verdict: a host-network pod has its
         node's addresses and devices, so its subject is the node."""
         if self.node and self.kind in (EndpointKind.HOST, EndpointKind.NODE):
             return Subject.of_node(self.node, part)
-        name = self.called.removeprefix(f"{EndpointKind.POD} ")
-        return Subject(self.kind.value, name, self.node, part)
+        return Subject(self.kind.value, self._on_its_node, self.node, part)
 
     def families(self) -> frozenset[Family]:
         """The families of the endpoint's addresses."""

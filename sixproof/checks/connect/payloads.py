@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.model import Endpoint, Family, Matrix
@@ -11,8 +10,6 @@ from sixproof.probes.connect.payload import largest_udp_payload
 from sixproof.probes.connect.probe import ProbeOptions
 from sixproof.workloads.probe_pods.ports import TCP, UDP, PortSpec
 from sixproof.workloads.probe_pods.topology import flows
-
-_Size = TypeVar("_Size", int, str)
 
 TCP_SIZES = (1, 1024, 1500, 9000, 65536)
 """Bytes each way: within and above what a packet holds, and more than a first TCP window."""
@@ -31,37 +28,31 @@ class Payloads:
         self._connectivity = connectivity
         self._pods = pods
         self._mtu = mtu
-        self._tcp: dict[Family, dict[int, Matrix]] = {}
-        self._udp: dict[Family, dict[str, Matrix]] = {}
+        self._seen: dict[tuple[Family, PortSpec], dict[str, Matrix]] = {}
 
     def tcp(self, family: Family, size: int) -> Matrix:
         """TCP connections that carry so many bytes each way."""
-        if family not in self._tcp:
-            timeout = self._connectivity.patience * 2
-            options = [ProbeOptions(timeout, upload=n, download=n) for n in TCP_SIZES]
-            titles = [f"TCP, {n} bytes each way" for n in TCP_SIZES]
-            self._tcp[family] = self._each(family, TCP, TCP_SIZES, titles, options)
-        return self._tcp[family][size]
+        timeout = self._connectivity.patience * 2
+        titles = {n: f"TCP, {n} bytes each way" for n in TCP_SIZES}
+        tries = {title: ProbeOptions(timeout, upload=n, download=n) for n, title in titles.items()}
+        return self._each(family, TCP, tries)[titles[size]]
 
     def udp(self, family: Family, share: str) -> Matrix:
         """Datagrams that must not be fragmented, of a share of what the MTU leaves."""
-        if family not in self._udp:
-            timeout, most = self._connectivity.patience, largest_udp_payload(self._mtu, family)
-            sizes = (1, most // 2, most)
-            options = [ProbeOptions(timeout, upload=n, dont_fragment=True) for n in sizes]
-            titles = [f"UDP, {n} bytes" for n in sizes]
-            self._udp[family] = self._each(family, UDP, SHARES, titles, options)
-        return self._udp[family][share]
+        timeout, most = self._connectivity.patience, largest_udp_payload(self._mtu, family)
+        sizes = dict(zip(SHARES, (1, most // 2, most), strict=True))
+        titles = {share: f"UDP, {n} bytes" for share, n in sizes.items()}
+        tries = {
+            titles[share]: ProbeOptions(timeout, upload=n, dont_fragment=True)
+            for share, n in sizes.items()
+        }
+        return self._each(family, UDP, tries)[titles[share]]
 
     def _each(
-        self,
-        family: Family,
-        port: PortSpec,
-        sizes: Sequence[_Size],
-        titles: Sequence[str],
-        options: Sequence[ProbeOptions],
-    ) -> dict[_Size, Matrix]:
-        asked = flows(self._pods, self._pods, [family], [port])
-        tries = dict(zip(titles, options, strict=True))
-        seen = self._connectivity.measure_each(asked, tries)
-        return {size: seen[title] for size, title in zip(sizes, titles, strict=True)}
+        self, family: Family, port: PortSpec, tries: Mapping[str, ProbeOptions]
+    ) -> dict[str, Matrix]:
+        """What came of these tries over a family, by their titles; tried once."""
+        if (family, port) not in self._seen:
+            asked = flows(self._pods, self._pods, [family], [port])
+            self._seen[family, port] = self._connectivity.measure_each(asked, tries)
+        return self._seen[family, port]

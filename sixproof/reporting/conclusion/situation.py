@@ -52,11 +52,10 @@ class Situation:
                 results, matrices=tuple(m for m in results.matrices if m.test == reading.test)
             )
             read = [there for there in reading.nodes if there.seen is not None]
-            known = {there.node for there in read}
-            later = [there for there in self.examination.after if there.node not in known]
-            inside = [*reading.inside, *self.examination.inside]
             self.examination = dataclasses.replace(
-                self.examination, after=[*read, *later], inside=_once_each(inside)
+                self.examination,
+                after=_once_each((*read, *self.examination.after)),
+                inside=_once_each((*reading.inside, *self.examination.inside)),
             )
 
     @functools.cached_property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 
-from sixproof.model import Disagreement, Family, MatrixKind
+from sixproof.model import Disagreement, Family
 from sixproof.probes.nodes import reader
 from sixproof.probes.pmtu.signals import EXPIRY, FORGOTTEN, KEPT
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
@@ -40,8 +40,8 @@ def find(situation: Situation) -> Iterator[Cause]:
             "recreate the pods",
             (family,),
             Confidence.SHOWN,
-            hits=_expiry(situation, node, family),
-            evidence=(f"read in pod {said_some(pods, SHOWN)}; Linux begins with 600 s",),
+            hits=_expiry(node, family),
+            evidence=(f"read in {said_some(pods, SHOWN)}; Linux begins with 600 s",),
         )
 
 
@@ -49,14 +49,13 @@ def _setting(family: Family) -> str:
     return f"net/ipv{family.version}/route/mtu_expires"
 
 
-def _expiry(situation: Situation, node: str, family: Family) -> Callable[[Disagreement], bool]:
+def _expiry(node: str, family: Family) -> Callable[[Disagreement], bool]:
     """Results of that question whose source is on the node."""
-    asked = {wrong.observation.flow for wrong in situation.wrong_of(MatrixKind.PATHS)}
 
     def hits(wrong: Disagreement) -> bool:
         flow = wrong.observation.flow
         mine = flow.source.node == node and carried_over(flow) is family
-        return mine and flow.question == EXPIRY and flow in asked
+        return mine and flow.question == EXPIRY
 
     return hits
 

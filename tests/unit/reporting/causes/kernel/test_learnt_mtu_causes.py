@@ -71,7 +71,7 @@ def test_the_setting_of_pods_is_named_with_their_node(value: str, gone: bool) ->
         f"node worker: net.ipv6.route.mtu_expires is {value} s in its pods: they forget a learnt "
         "IPv6 path MTU after that time, not after 300 to 600 s"
     )
-    assert f"read in pod {HERE.called}" in one.evidence[0]
+    assert one.evidence[0] == f"read in {HERE.called}; Linux begins with 600 s"
 
 
 @pytest.mark.parametrize(
