@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -36,13 +37,40 @@ class Confidence(enum.IntEnum):
     SHOWN = 2  # the facts themselves say that such packets, or answers, fail
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Command:
+    """A command that a reader copies: it has a line of its own, and nothing follows it but a
+    comment of the shell.
+
+    `on` is the host to run it on, "" where kubectl is used; `note` says what it shows, or which
+    thing it is about.
+    """
+
+    text: str
+    on: str = ""
+    note: str = ""
+
+    @classmethod
+    def of(cls, *words: object, on: str = "", note: str = "") -> Command:
+        """The command of these words, some of which are names that a cluster's user chose."""
+        return cls(shlex.join(map(str, words)), on, note)
+
+    @property
+    def line(self) -> str:
+        """The command as it is pasted into a shell."""
+        return f"{self.text}  # {self.note}" if self.note else self.text
+
+    def __str__(self) -> str:
+        return f"on {self.on}: {self.line}" if self.on else self.line
+
+
 @dataclasses.dataclass(frozen=True)
 class Cause:
     """A cause that a rule found.
 
     `place` is the node, pod or object, `what` is said of it in one sentence ("policy rule 5270 ...
-    leads to a blackhole"), `remedy` what to do. `evidence` are the facts, a line each; `see` are
-    commands that show them again, `do` those of the remedy that it does not say. `hits` says
+    leads to a blackhole"), `remedy` what to do, and `do` its commands. `evidence` are the facts, a
+    line each; `see` are commands that show them again. `hits` says
     whether a wrong cell can result from it, `must` whether a flow cannot work as long as it holds:
     one that worked is evidence against it. Of tests without cells it explains those that concern a
     part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
@@ -61,8 +89,8 @@ class Cause:
     hits: Callable[[Disagreement], bool]
     must: Callable[[Flow], bool] = lambda _: False
     evidence: tuple[str, ...] = ()
-    see: tuple[str, ...] = ()
-    do: tuple[str, ...] = ()
+    see: tuple[Command, ...] = ()
+    do: tuple[Command, ...] = ()
     since: str = ""
     parts: tuple[str, ...] = ()
     broke: Callable[[Case], bool] = lambda _: False
@@ -104,17 +132,23 @@ NAMED = 3
 """Commands of one kind that a remedy has, and what they are about in the evidence."""
 
 
-def few(commands: Sequence[str], what: str, listing: str) -> tuple[str, ...]:
-    """The first of these commands and, where there are more, the one that lists the rest: ``2 more
-    such routes: ip route show``."""
+def few(commands: Sequence[Command], what: str, listing: Command) -> tuple[Command, ...]:
+    """The command that lists what these are about, then the first of them; the list says of how
+    many others it has no command: ``2 more such routes``."""
     rest = len(commands) - NAMED
-    more = (f"{said_count(rest, f'more such {what}')}: {listing}",) if rest > 0 else ()
-    return (*commands[:NAMED], *more)
+    if rest > 0:
+        listing = dataclasses.replace(listing, note=said_count(rest, f"more such {what}"))
+    return (listing, *commands[:NAMED])
 
 
-def restart(pod: ComponentPod) -> str:
+def restart(pod: ComponentPod) -> Command:
     """How to restart a pod that its owner makes again."""
-    return f"kubectl -n {pod.namespace} delete pod {pod.name}"
+    return Command.of("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+
+
+def log_of(pod: ComponentPod) -> Command:
+    """How to read the log of a pod."""
+    return Command.of("kubectl", "-n", pod.namespace, "logs", pod.name)
 
 
 def remedy_of(finding: Finding) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from sixproof.model import Disagreement
 from sixproof.reporting.conclusion import counters, hints, joined, worked
-from sixproof.reporting.conclusion.cause import Cause
+from sixproof.reporting.conclusion.cause import Cause, since
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions, ranked
 from sixproof.reporting.conclusion.rules import rules
 from sixproof.reporting.conclusion.situation import Situation
@@ -40,7 +40,7 @@ def conclude(results: Results) -> Conclusions:
         chosen = _chosen([*causes, *earlier], found, carried)
     stumbled = list(dict.fromkeys((*stumbled, *more)))
     chosen, unexplained = joined.with_unmeasured(chosen, _unexplained(chosen, found))
-    rest = [Conclusion((), (fault,), hints.fits(fault)) for fault in unexplained]
+    rest = [_unknown(fault, situation) for fault in unexplained]
     shown = frozenset(test for conclusion in (*chosen, *rest) for test in conclusion.tests)
     left = [
         c for c in results.cases if c.outcome.bad and c.about_the_network and c.nodeid not in shown
@@ -48,7 +48,7 @@ def conclude(results: Results) -> Conclusions:
     said = (joined.with_cause(one, causes) for one in joined.in_own_words(left))
     given, alone = joined.with_cases(chosen, joined.one_a_place(said))
     counted = (_counted(conclusion, situation) for conclusion in given)
-    hinted = (_hinted(conclusion) for conclusion in alone)
+    hinted = (_hinted(conclusion, situation) for conclusion in alone)
     dated = (_dated(conclusion, results) for conclusion in (*counted, *rest, *hinted))
     every = sorted(dated, key=_order)
     return Conclusions(tuple(every), found, (*situation.examination.problems, *stumbled))
@@ -64,16 +64,26 @@ def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
     return dataclasses.replace(conclusion, moved=moved)
 
 
-def _hinted(conclusion: Conclusion) -> Conclusion:
+def _unknown(fault: FailingPlace, situation: Situation) -> Conclusion:
+    """A place whose cause is not known, with what would fit."""
+    fitting = hints.fits(fault, situation)
+    return Conclusion((), (fault,), fitting.fits, fitting.apart)
+
+
+def _hinted(conclusion: Conclusion, situation: Situation) -> Conclusion:
     """What tests said themselves, with what would fit where no cause is known."""
-    fits = () if conclusion.known else hints.of_tests(conclusion.cases)
-    return dataclasses.replace(conclusion, fits=fits)
+    if conclusion.known:
+        return conclusion
+    fitting = hints.of_tests(conclusion.cases, situation)
+    return dataclasses.replace(conclusion, fits=fitting.fits, apart=fitting.apart)
 
 
 def _dated(conclusion: Conclusion, results: Results) -> Conclusion:
-    """A conclusion with the time at which a test saw it first."""
-    since = worked.since(results, conclusion.faults, conclusion.tests)
-    return dataclasses.replace(conclusion, since=since)
+    """A conclusion with the time at which a test saw it first, unless it was there before."""
+    if any(cause.since == since(same=True) for cause in conclusion.causes[:1]):
+        return conclusion
+    seen = worked.since(results, conclusion.faults, conclusion.tests)
+    return dataclasses.replace(conclusion, since=seen)
 
 
 def _found(situation: Situation) -> tuple[list[Cause], list[str]]:

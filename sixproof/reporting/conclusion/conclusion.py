@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 
 from sixproof.reporting.conclusion import known_faults
-from sixproof.reporting.conclusion.cause import Cause, Confidence
+from sixproof.reporting.conclusion.cause import Cause, Command, Confidence
 from sixproof.reporting.diagnosis.category import LEAD, Category
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
@@ -28,7 +28,8 @@ class Conclusion:
     """One cause with what it explains, or one place whose cause is not known.
 
     `causes` has the cause first and then its signs, causes that lie behind the same failures; none
-    where the facts do not suffice: then `fits` are causes that would fit and what tells them apart.
+    where the facts do not suffice: then `fits` are causes that would fit, and `apart` the commands
+    that tell them apart.
     `faults` are what it explains, `moved` are counters that rose where it lies. `alone` says
     whether something worked there: else another cause there would not have been seen. Without cause
     and faults it is what tests said themselves, those of `cases`, whose evidence is no matrix.
@@ -38,6 +39,7 @@ class Conclusion:
     causes: tuple[Cause, ...]
     faults: tuple[FailingPlace, ...]
     fits: tuple[str, ...] = ()
+    apart: tuple[Command, ...] = ()
     alone: bool = True
     cases: tuple[Case, ...] = ()
     moved: str = ""

@@ -1,4 +1,4 @@
-"""Hints: where no rule names a cause, those that fit, and the command that tells them apart."""
+"""Hints: where no rule names a cause, those that fit, and the commands that tell them apart."""
 
 from __future__ import annotations
 
@@ -7,15 +7,31 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sixproof.errors import Subject
 from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
+from sixproof.reporting.conclusion.cause import Command, log_of
+from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
-Hints = tuple[str, ...]
-"""Causes that fit, then what would tell them apart."""
-
 _SILENT = (Outcome.DROPPED, Outcome.REPLY_LOST)
+_LAST_SEEN = "while it is tried: where is the packet seen last?"
+_COREDNS_LOG = Command("kubectl -n kube-system logs -l k8s-app=kube-dns --prefix")
+_COREFILE = Command("kubectl -n kube-system get configmap coredns -o yaml")
+_POOLS = Command("kubectl get ippools.projectcalico.org -o yaml")
+_SLICES = Command("kubectl get endpointslices -A")
+_WHILE = "while the policy is there"
+_EACH = "ask each replica alone"
+_REJECT = "REJECT rules"
+_CALICO_PODS = "kubectl get pods -A -o wide -l k8s-app=calico-node"
+
+
+@dataclasses.dataclass(frozen=True)
+class Hints:
+    """Causes that would explain what is seen (`fits`), and the commands that tell them `apart`."""
+
+    fits: tuple[str, ...] = ()
+    apart: tuple[Command, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,37 +43,50 @@ class _Seen:
     family: Family
     source: str
     node: str
+    situation: Situation
 
     @classmethod
-    def of(cls, wrong: Disagreement) -> _Seen:
+    def of(cls, wrong: Disagreement, situation: Situation) -> _Seen:
         flow = wrong.observation.flow
         family = Family.of(flow.address)
         source = flow.source.node or "the client"
         back = str(flow.source.address(family) or "the client's address")
-        return cls(str(flow.address), back, family, source, flow.destination.node or source)
+        node = flow.destination.node or source
+        return cls(str(flow.address), back, family, source, node, situation)
 
     @property
     def both(self) -> str:
         """The nodes at both ends."""
         return " and ".join(dict.fromkeys((self.source, self.node)))
 
-    @property
-    def tables(self) -> str:
-        """The command that prints iptables of the family."""
-        return f"ip{'6' if self.family is Family.IPV6 else ''}tables-save"
+    def tables(self, on: str, note: str = "", *, nat: bool = False) -> Command:
+        """The command that prints iptables of the family, or of its nat table alone."""
+        six = "6" if self.family is Family.IPV6 else ""
+        return Command(f"ip{six}tables-save{' -t nat' if nat else ''}", on, note)
 
-    @property
-    def ip(self) -> str:
+    def ip(self, what: str, on: str, note: str = "") -> Command:
         """``ip`` for the family."""
-        return f"ip -{self.family.version}"
+        return Command(f"ip -{self.family.version} {what}", on, note)
+
+    def route(self, note: str = "") -> Command:
+        """The way of its packets from where it starts."""
+        return self.ip(f"route get {self.address}", self.source, note)
+
+    def capture(self, address: str, note: str = _LAST_SEEN, options: str = "-ni") -> Command:
+        """The capture that shows how far packets of an address come."""
+        return Command(f"tcpdump {options} any host {address}", self.both, note)
+
+    def calico_log(self, node: str) -> Command:
+        """The log of calico-node on a node."""
+        return _calico_log(self.situation, node)
 
 
-def fits(fault: FailingPlace) -> Hints:
-    """What would explain a fault, the command last; nothing for what was not measured."""
+def fits(fault: FailingPlace, situation: Situation) -> Hints:
+    """What would explain a fault; nothing for what was not measured."""
     pattern = fault.pattern
     if not fault.measured or not pattern.cells:
-        return ()
-    seen = _Seen.of(pattern.cells[0])
+        return Hints()
+    seen = _Seen.of(pattern.cells[0], situation)
     outcome = pattern.outcomes.most_common(1)[0][0]
     if pattern.state is CellState.LEAK:
         return _leak(seen)
@@ -73,30 +102,38 @@ def fits(fault: FailingPlace) -> Hints:
     if outcome in _SILENT and to_service:
         return _silent_service(seen)
     of_outcome = _BY_OUTCOME.get(outcome)
-    return of_outcome(seen) if of_outcome else ()
+    return of_outcome(seen) if of_outcome else Hints()
 
 
-def of_tests(cases: Sequence[Case]) -> Hints:
+def of_tests(cases: Sequence[Case], situation: Situation) -> Hints:
     """What would explain failed tests without a matrix: by their class, else where to look at what
     they are about. A test that broke is no result."""
     if any(case.outcome is not CaseOutcome.FAILED for case in cases):
-        return ()
+        return Hints()
     classes = {category for case in cases for category in case.categories}
     for category, hints in _BY_CLASS.items():
         if category.value in classes:
             return hints
     subjects = dict.fromkeys(s for case in cases for s in case.subjects)
-    return tuple(f"to find out: {_look(subject)}" for subject in list(subjects)[:1])
+    return Hints(apart=tuple(c for s in list(subjects)[:1] for c in _look(s, situation)))
 
 
-def _look(subject: Subject) -> str:
+def _look(subject: Subject, situation: Situation) -> tuple[Command, ...]:
     """Where to look at a node or an object. A pod that is named with its node is one of the run,
     which is gone by now; what its node did is in the log."""
     if subject.kind == "node" or (subject.node and subject.name.endswith(f" on {subject.node}")):
-        return f"the log of calico-node on {subject.node}, and kubectl describe node {subject.node}"
+        describe = Command.of("kubectl", "describe", "node", subject.node)
+        return _calico_log(situation, subject.node), describe
     namespace, slash, name = subject.name.rpartition("/")
-    where = f"-n {namespace} " if slash else ""
-    return f"kubectl describe {subject.kind} {where}{name}"
+    where = ("-n", namespace) if slash else ()
+    return (Command.of("kubectl", "describe", subject.kind, *where, name),)
+
+
+def _calico_log(situation: Situation, node: str) -> Command:
+    """The log of calico-node on a node; where it is not known which pod that is, its pods."""
+    for pod in situation.examination.of("calico-node", node):
+        return log_of(pod)
+    return Command(_CALICO_PODS, note=f"then read the log of the one on {node}")
 
 
 def _allowed_by_policy(wrong: Disagreement) -> bool:
@@ -105,211 +142,302 @@ def _allowed_by_policy(wrong: Disagreement) -> bool:
 
 
 def _leak(seen: _Seen) -> Hints:
-    return (
-        "Felix there has not written the rules of the policy, or something removes them",
-        "the CNI does not enforce this policy over this family",
-        "a rule before Calico's accepts such packets",
-        f"to find out: {seen.tables} on {seen.node}, chain FORWARD (does it lead to cali-FORWARD "
-        "first?), and the log of calico-node there",
+    return Hints(
+        (
+            "Felix there has not written the rules of the policy, or something removes them",
+            "the CNI does not enforce this policy over this family",
+            "a rule before Calico's accepts such packets",
+        ),
+        (
+            seen.tables(seen.node, "does chain FORWARD lead to cali-FORWARD first?"),
+            seen.calico_log(seen.node),
+        ),
     )
 
 
 def _denied_otherwise(seen: _Seen) -> Hints:
-    return (
-        "a packet filter of another program answers before Calico's rules",
-        "Felix is set to reject instead of drop, or the CNI denies so",
-        "nothing listens at the server, and the policy is not enforced",
-        f"to find out: {seen.tables} on {seen.both} (who has REJECT rules?)",
+    return Hints(
+        (
+            "a packet filter of another program answers before Calico's rules",
+            "Felix is set to reject instead of drop, or the CNI denies so",
+            "nothing listens at the server, and the policy is not enforced",
+        ),
+        (seen.tables(seen.both, "who has REJECT rules?"),),
     )
 
 
 def _over_block(seen: _Seen) -> Hints:
-    return (
-        f"Calico's rules or IP sets on {seen.node} or {seen.source} lack these peers over "
-        f"{seen.family}: Felix has not written them, or something emptied them",
-        "a packet filter on either node that takes just these flows",
-        f"to find out: ipset list | grep cali{seen.family.version}0 and {seen.tables} on "
-        f"{seen.node}, while the policy is there; the log of calico-node on {seen.node}",
+    return Hints(
+        (
+            f"Calico's rules or IP sets on {seen.node} or {seen.source} lack these peers over "
+            f"{seen.family}: Felix has not written them, or something emptied them",
+            "a packet filter on either node that takes just these flows",
+        ),
+        (
+            Command(f"ipset list | grep cali{seen.family.version}0", seen.node, _WHILE),
+            seen.tables(seen.node, _WHILE),
+            seen.calico_log(seen.node),
+        ),
     )
 
 
 def _dns(_: _Seen) -> Hints:
-    return (
-        "a DNS replica that has lost its watch of the API server: it alone is wrong",
-        "a rule of the Corefile (rewrite, template, dns64): all replicas are wrong alike",
-        "to find out: ask each replica alone (dig @ADDRESS NAME AAAA); kubectl -n kube-system logs "
-        "-l k8s-app=kube-dns; kubectl -n kube-system get configmap coredns -o yaml",
+    return Hints(
+        (
+            "a DNS replica that has lost its watch of the API server: it alone is wrong",
+            "a rule of the Corefile (rewrite, template, dns64): all replicas are wrong alike",
+        ),
+        (Command("dig @ADDRESS NAME AAAA", note=_EACH), _COREDNS_LOG, _COREFILE),
     )
 
 
 def _lookups(seen: _Seen) -> Hints:
-    return (
-        "the search list or options of the pod's resolv.conf",
-        "the answers of the DNS service itself, for one type (A or AAAA) or both",
-        f"to find out: cat /etc/resolv.conf in the pod on {seen.source}; there dig NAME A and dig "
-        "NAME AAAA, with the name complete",
+    pod = f"{seen.source}, in the pod"
+    complete = "with the name complete"
+    return Hints(
+        (
+            "the search list or options of the pod's resolv.conf",
+            "the answers of the DNS service itself, for one type (A or AAAA) or both",
+        ),
+        (
+            Command("cat /etc/resolv.conf", pod),
+            Command("dig NAME A", pod, complete),
+            Command("dig NAME AAAA", pod, complete),
+        ),
     )
 
 
 def _late_lookups(seen: _Seen) -> Hints:
-    return (
-        "a DNS replica that gives no answer: lookups that come to it wait and are asked again",
-        "connection tracking that loses one of two questions sent at once from one socket "
-        "(kubernetes/kubernetes 56903)",
-        f"to find out: ask each replica alone (dig @ADDRESS NAME); conntrack -S on {seen.source} "
-        "(does insert_failed rise?)",
+    return Hints(
+        (
+            "a DNS replica that gives no answer: lookups that come to it wait and are asked again",
+            "connection tracking that loses one of two questions sent at once from one socket "
+            "(kubernetes/kubernetes 56903)",
+        ),
+        (
+            Command("dig @ADDRESS NAME", note=_EACH),
+            Command("conntrack -S", seen.source, "does insert_failed rise?"),
+        ),
     )
 
 
 def _sizes(seen: _Seen) -> Hints:
-    return (
-        "a device or route of a smaller MTU on the way: smaller packets pass",
-        "Packet Too Big dropped on the way back, so that the sender does not learn of it",
-        "packets of every size lost on the way, the smallest too",
-        f"to find out: tracepath -{seen.family.version} {seen.address} on {seen.source} (pmtu is "
-        "the smaller MTU, 'no reply' where nobody says so); ip -s link on the way",
+    says = "pmtu is the smaller MTU; 'no reply' where nobody says so"
+    return Hints(
+        (
+            "a device or route of a smaller MTU on the way: smaller packets pass",
+            "Packet Too Big dropped on the way back, so that the sender does not learn of it",
+            "packets of every size lost on the way, the smallest too",
+        ),
+        (
+            Command(f"tracepath -{seen.family.version} {seen.address}", seen.source, says),
+            Command("ip -s link", seen.both, "MTU and drops of each device"),
+        ),
     )
 
 
 def _crafted(seen: _Seen) -> Hints:
-    return (
-        "a packet filter that takes just such packets (fragments, options, flags)",
-        "a device or tunnel on the way that does not carry them",
-        f"to find out: nft list ruleset on {seen.both}; tcpdump -ni any host "
-        f"{seen.address} on both nodes while it is tried (where is it last seen?)",
+    return Hints(
+        (
+            "a packet filter that takes just such packets (fragments, options, flags)",
+            "a device or tunnel on the way that does not carry them",
+        ),
+        (Command("nft list ruleset", seen.both), seen.capture(seen.address)),
     )
 
 
 def _sources(seen: _Seen) -> Hints:
-    return (
-        "natOutgoing of the IP pool: on where it must be off, or the other way round",
-        "a masquerade rule of another program, or of a cloud's agent, that takes too much",
-        f"to find out: {seen.tables} -t nat on {seen.source} (whose MASQUERADE or SNAT rule "
-        "matches?); kubectl get ippools -o yaml",
+    return Hints(
+        (
+            "natOutgoing of the IP pool: on where it must be off, or the other way round",
+            "a masquerade rule of another program, or of a cloud's agent, that takes too much",
+        ),
+        (
+            seen.tables(seen.source, "whose MASQUERADE or SNAT rule matches?", nat=True),
+            _POOLS,
+        ),
     )
 
 
 def _backends(seen: _Seen) -> Hints:
-    return (
-        "kube-proxy's rules on the client's node are old: a backend is missing, or one is gone",
-        "an EndpointSlice of the service has an endpoint too many, or one is not ready",
-        f"to find out: kubectl get endpointslices, against {seen.tables} -t nat on {seen.source}",
+    return Hints(
+        (
+            "kube-proxy's rules on the client's node are old: a backend is missing, or one is gone",
+            "an EndpointSlice of the service has an endpoint too many, or one is not ready",
+        ),
+        (_SLICES, seen.tables(seen.source, "does it have the same endpoints?", nat=True)),
     )
 
 
 def _routes(seen: _Seen) -> Hints:
-    return (
-        "a policy rule or route of another program comes before Calico's",
-        "calico-node has not written the route, or for another encapsulation than the pool has now",
-        f"to find out: {seen.ip} rule and {seen.ip} route get {seen.address} on {seen.source}; the "
-        "log of calico-node there",
+    return Hints(
+        (
+            "a policy rule or route of another program comes before Calico's",
+            "calico-node has not written the route, or for another encapsulation than the pool has "
+            "now",
+        ),
+        (seen.ip("rule", seen.source), seen.route(), seen.calico_log(seen.source)),
     )
 
 
 def _addresses(seen: _Seen) -> Hints:
-    return (
-        "the IP pool was changed, or made again, after the pod got its address",
-        "another IPAM plugin than calico-ipam, or an annotation of the pod, chose the address",
-        f"to find out: calicoctl ipam show --ip={seen.address}; kubectl get ippools -o yaml; the "
-        "pod's annotations (kubectl get pod -o yaml)",
+    return Hints(
+        (
+            "the IP pool was changed, or made again, after the pod got its address",
+            "another IPAM plugin than calico-ipam, or an annotation of the pod, chose the address",
+        ),
+        (
+            Command(f"calicoctl ipam show --ip={seen.address}"),
+            _POOLS,
+            Command("kubectl get pods -A -o yaml", note="annotations of the pod"),
+        ),
     )
 
 
 def _sessions(seen: _Seen) -> Hints:
-    return (
-        "TCP port 179 is filtered, or the peer's address cannot be reached over this family",
-        "the two sides differ: AS number, password, or no peer configured there",
-        f"to find out: birdcl -s /var/run/calico/bird{'6' if seen.family is Family.IPV6 else ''}"
-        f".ctl show protocols all in calico-node on {seen.source} (its last error)",
+    six = "6" if seen.family is Family.IPV6 else ""
+    asked = f"birdcl -s /var/run/calico/bird{six}.ctl show protocols all"
+    return Hints(
+        (
+            "TCP port 179 is filtered, or the peer's address cannot be reached over this family",
+            "the two sides differ: AS number, password, or no peer configured there",
+        ),
+        (Command(asked, f"{seen.source}, in calico-node", "its last error"),),
     )
 
 
 def _health(seen: _Seen) -> Hints:
-    return (
-        "kube-proxy on the node does not listen there over this family, or is stuck",
-        "a packet filter on the node that takes the health check's port",
-        f"to find out: curl the healthCheckNodePort on {seen.node} itself and from another node "
-        "(only the second fails: a filter)",
+    port = "the service's healthCheckNodePort, from the node itself and from another"
+    where = f"[{seen.address}]" if seen.family is Family.IPV6 else seen.address
+    return Hints(
+        (
+            "kube-proxy on the node does not listen there over this family, or is stuck",
+            "a packet filter on the node that takes the health check's port",
+        ),
+        (
+            Command(
+                f"curl -g http://{where}:PORT/",
+                seen.node,
+                f"{port}: only the second fails where a filter takes it",
+            ),
+        ),
     )
 
 
 def _felix(seen: _Seen) -> Hints:
-    return (
-        "Felix there hangs, or cannot reach its datastore",
-        "Felix cannot write what it wants: an error of the dataplane, or another program",
-        f"to find out: curl localhost:9099/readiness on {seen.node}; the log of calico-node there",
+    return Hints(
+        (
+            "Felix there hangs, or cannot reach its datastore",
+            "Felix cannot write what it wants: an error of the dataplane, or another program",
+        ),
+        (
+            Command("curl localhost:9099/readiness", seen.node),
+            seen.calico_log(seen.node),
+        ),
     )
 
 
 def _refused(seen: _Seen) -> Hints:
-    return (
-        "nothing listens there over this family (a server on 0.0.0.0)",
-        "a packet filter rejects, or a service has no endpoints of this family",
-        f"to find out: ss -lntu in the pod at {seen.address}; kubectl get endpointslices; "
-        f"{seen.tables} on {seen.node} (REJECT rules)",
+    return Hints(
+        (
+            "nothing listens there over this family (a server on 0.0.0.0)",
+            "a packet filter rejects, or a service has no endpoints of this family",
+        ),
+        (
+            Command("ss -lntu", f"{seen.node}, in the pod at {seen.address}"),
+            _SLICES,
+            seen.tables(seen.node, _REJECT),
+        ),
     )
 
 
 def _rejected(seen: _Seen) -> Hints:
-    return (
-        "a packet filter rejects with an ICMP error, or a policy does",
-        "a route of type unreachable or prohibit on the way",
-        f"to find out: {seen.ip} route get {seen.address} on {seen.source}; {seen.tables} there "
-        f"and on {seen.node} (REJECT rules)",
+    return Hints(
+        (
+            "a packet filter rejects with an ICMP error, or a policy does",
+            "a route of type unreachable or prohibit on the way",
+        ),
+        (seen.route(), seen.tables(seen.both, _REJECT)),
     )
 
 
 def _unroutable(seen: _Seen) -> Hints:
-    return (
-        "no route to it, or one that refuses it",
-        "a neighbour that does not answer, or IPv6 off on an interface",
-        f"to find out: {seen.ip} route get {seen.address} on {seen.source} (an error: the route), "
-        f"then {seen.ip} neigh there (FAILED: the neighbour)",
+    return Hints(
+        (
+            "no route to it, or one that refuses it",
+            "a neighbour that does not answer, or IPv6 off on an interface",
+        ),
+        (
+            seen.route("an error: it is the route"),
+            seen.ip("neigh", seen.source, "FAILED: it is the neighbour"),
+        ),
     )
 
 
 def _silent_service(seen: _Seen) -> Hints:
-    return (
-        "kube-proxy has no rules for it on that node, or old ones",
-        "a backend drops it, or the way to the backend does",
-        f"to find out: kubectl get endpointslices; {seen.tables} -t nat on {seen.source}; connect "
-        "to a backend's own address from there (it works: kube-proxy)",
+    return Hints(
+        (
+            "kube-proxy has no rules for it on that node, or old ones",
+            "a backend drops it, or the way to the backend does",
+        ),
+        (
+            _SLICES,
+            seen.tables(
+                seen.source,
+                "then connect to a backend's own address: where that works, it is kube-proxy",
+                nat=True,
+            ),
+        ),
     )
 
 
 def _dropped(seen: _Seen) -> Hints:
-    return (
-        "a packet filter on either node",
-        "the tunnel or the underlay between them, or a route on the way there",
-        f"to find out: tcpdump -ni any host {seen.address} on {seen.both} while "
-        "it is tried (where is the packet last seen?)",
+    return Hints(
+        (
+            "a packet filter on either node",
+            "the tunnel or the underlay between them, or a route on the way there",
+        ),
+        (seen.capture(seen.address),),
     )
 
 
 def _reply_lost(seen: _Seen) -> Hints:
-    return (
-        f"the route back: {seen.node} sends answers another way, or nowhere",
-        "a packet filter, or reverse path filtering, that takes answers only",
-        f"to find out: {seen.ip} route get {seen.back} on {seen.node}; tcpdump -ni any host "
-        f"{seen.back} on {seen.both} (where is the answer last seen?)",
+    return Hints(
+        (
+            f"the route back: {seen.node} sends answers another way, or nowhere",
+            "a packet filter, or reverse path filtering, that takes answers only",
+        ),
+        (
+            seen.ip(f"route get {seen.back}", seen.node),
+            seen.capture(seen.back, "while it is tried: where is the answer seen last?"),
+        ),
     )
 
 
 def _corrupted(seen: _Seen) -> Hints:
-    return (
-        "checksum offload of a device, mostly with a tunnel: the receiver gets damaged packets",
-        "a proxy or another program on the way that rewrites what it carries",
-        f"to find out: tcpdump -vv -ni any host {seen.address} on {seen.both} "
-        "(where is the checksum first wrong?); ethtool -k of the devices",
+    return Hints(
+        (
+            "checksum offload of a device, mostly with a tunnel: the receiver gets damaged packets",
+            "a proxy or another program on the way that rewrites what it carries",
+        ),
+        (
+            seen.capture(seen.address, "where is the checksum first wrong?", "-vv -ni"),
+            Command("ethtool -k DEVICE", seen.both, "each device on the way"),
+        ),
     )
 
 
 def _misrouted(seen: _Seen) -> Hints:
-    return (
-        "two endpoints have the same address",
-        "a DNAT rule, old or of another program, sends it elsewhere",
-        f"to find out: kubectl get pods -A -o wide | grep {seen.address}; {seen.tables} -t nat on "
-        f"{seen.source}; {seen.ip} route get {seen.address} there",
+    return Hints(
+        (
+            "two endpoints have the same address",
+            "a DNAT rule, old or of another program, sends it elsewhere",
+        ),
+        (
+            Command(f"kubectl get pods -A -o wide | grep {seen.address}"),
+            seen.tables(seen.source, nat=True),
+            seen.route(),
+        ),
     )
 
 
@@ -336,25 +464,34 @@ _BY_OUTCOME: Mapping[Outcome, Callable[[_Seen], Hints]] = {
     Outcome.CORRUPTED: _corrupted,
     Outcome.MISROUTED: _misrouted,
 }
-_LATE = (
-    "Felix on a node is late, or does not follow at all",
-    "the API server, or Typha, is late with what it says to Felix",
-    "to find out: the log of calico-node on the node that is named; its readiness (kubectl get "
-    "pods -o wide), and that of calico-typha",
+_LATE = Hints(
+    (
+        "Felix on a node is late, or does not follow at all",
+        "the API server, or Typha, is late with what it says to Felix",
+    ),
+    (
+        Command(_CALICO_PODS, note="is it ready on the node? then its log"),
+        Command("kubectl get pods -A -o wide -l k8s-app=calico-typha"),
+    ),
 )
 _BY_CLASS: Mapping[Category, Hints] = {
     Category.LEAK: _LATE,
     Category.OVER_BLOCK: _LATE,
-    Category.DNS: (
-        "the DNS service, its pods or its EndpointSlices lack a family",
-        "DNS gives other addresses than the API server has",
-        "to find out: kubectl -n kube-system get service,endpointslices -o wide; kubectl -n "
-        "kube-system get configmap coredns -o yaml",
+    Category.DNS: Hints(
+        (
+            "the DNS service, its pods or its EndpointSlices lack a family",
+            "DNS gives other addresses than the API server has",
+        ),
+        (Command("kubectl -n kube-system get service,endpointslices -o wide"), _COREFILE),
     ),
-    Category.MTU: (
-        "a device has kept the MTU that it was made with; the setting was changed later",
-        "the underlay of a node, or its tunnel's overhead, is another than on the others",
-        "to find out: ip -d link on each node and in the pod; the MTU of the Installation, or "
-        "kubectl get felixconfigurations default -o yaml",
+    Category.MTU: Hints(
+        (
+            "a device has kept the MTU that it was made with; the setting was changed later",
+            "the underlay of a node, or its tunnel's overhead, is another than on the others",
+        ),
+        (
+            Command("ip -d link", note="on each node, and in the pod"),
+            Command("kubectl get felixconfigurations.projectcalico.org default -o yaml"),
+        ),
     ),
 }

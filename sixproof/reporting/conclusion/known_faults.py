@@ -95,7 +95,7 @@ KNOWN = (
     KnownFault(
         "packet-filter",
         ("hook input", "drops"),
-        "a node's firewall takes what is meant for the node, and not ICMP",
+        "a node's firewall takes what is meant for the node",
         ("GoogleCloudPlatform/netd 178",),
         without=("ICMP", "VXLAN"),
     ),

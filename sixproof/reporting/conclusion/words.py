@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 from collections.abc import Iterable, Iterator, Sequence
 
-from sixproof.reporting.conclusion.cause import Confidence
+from sixproof.reporting.conclusion.cause import Command, Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.diagnosis.pattern import said_count
@@ -35,22 +35,30 @@ def doubt(conclusion: Conclusion) -> str:
     return DOUBTS[conclusion.confidence]
 
 
-def to_do(conclusion: Conclusion) -> tuple[str, ...]:
-    """What to do, which follows the first line, and the commands that this needs."""
+Remark = tuple[str, str | Command]
+"""A label, and a line or a command."""
+
+
+def to_do(conclusion: Conclusion) -> tuple[Remark, ...]:
+    """What to do, which follows the first line, and the commands that this needs, each alone: a
+    reader copies it."""
+    said: list[Remark] = [("do it", conclusion.remedy)] if conclusion.remedy else []
     commands = next((cause.do for cause in conclusion.causes), ())
-    return tuple(filter(None, (conclusion.remedy, *commands)))
+    return (*said, *(("run", command) for command in commands))
 
 
-def remarks(conclusion: Conclusion) -> tuple[tuple[str, str], ...]:
+def remarks(conclusion: Conclusion) -> tuple[Remark, ...]:
     """What is said of a cause before what it explains, a label and a line each: what shows it, when
     a test saw it first, how to see it again, and which faults that others reported it looks like.
-    Of a place whose cause is not known: what works beside it, and what would fit."""
-    labelled = (
+    Of a place whose cause is not known: what works beside it, what would fit, and the commands
+    that tell these apart."""
+    labelled: tuple[tuple[str, Sequence[str | Command]], ...] = (
         ("shown by" if conclusion.known else "contrast", conclusion.evidence),
         ("since", (conclusion.since,) if conclusion.since else ()),
         ("to see it", next((cause.see for cause in conclusion.causes), ())),
         ("resembles", conclusion.resembles),
         ("fits", conclusion.fits),
+        ("find out", conclusion.apart),
     )
     return tuple((label, line) for label, lines in labelled for line in lines)
 
@@ -98,6 +106,6 @@ def left(conclusions: Conclusions) -> str:
 def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:
     """What a report begins with, in its order: of each conclusion the first line and what to do,
     what these leave, and the sentences about what could not be proven."""
-    said = ("\n".join((one.headline, *to_do(one)[:1])) for one in conclusions.every)
+    said = ("\n".join(filter(None, (one.headline, one.remedy))) for one in conclusions.every)
     concluded = (*said, *filter(None, (left(conclusions),)))
     return (*concluded, *unproven) if conclusions.lead else (*unproven, *concluded)

@@ -102,7 +102,8 @@ def since(results: Results, faults: Iterable[FailingPlace], tests: Collection[st
     said = f"first seen {_clock(first)} UTC ({brief(first.name, _NAME)})"
     places = [_Place.of(fault) for fault in faults if fault.measured]
     right = max(_right_before(results, first, places), key=lambda c: c.started, default=None)
-    return f"{said}; last right {_clock(right)}" if right else said
+    known = right is not None and _clock(right) != _clock(first)
+    return f"{said}; last right {_clock(right)}" if right and known else said
 
 
 def _right_before(results: Results, first: Case, places: Sequence[_Place]) -> list[Case]:

@@ -118,12 +118,16 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
     sign = "!" if conclusion.measured else "?"
     yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
     for label, line in _said(conclusion):
-        yield from _paragraph(Text(f"      {label:<9} ", Tone.QUIET), line, width)
+        lead = Text(f"      {label:<9} ", Tone.QUIET)
+        if isinstance(line, str):
+            yield from _paragraph(lead, line, width)
+        else:  # a command is copied: no line break of ours may be in it
+            yield lead + Text(str(line))
 
 
-def _said(conclusion: Conclusion) -> Iterator[tuple[str, str]]:
+def _said(conclusion: Conclusion) -> Iterator[words.Remark]:
     """What is below a first line: labels and lines."""
-    yield from (("do it", line) for line in words.to_do(conclusion))
+    yield from words.to_do(conclusion)
     if doubt := words.doubt(conclusion):
         yield "how sure", doubt
     yield from words.remarks(conclusion)

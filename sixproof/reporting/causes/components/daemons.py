@@ -10,7 +10,7 @@ from sixproof.agent.protocol import HealthSeen, NodeSeen
 from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind, Observation
 from sixproof.probes.nodes import reader
 from sixproof.reporting.causes.kernel.conntrack import is_full
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, restart, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, log_of, restart, since
 from sixproof.reporting.conclusion.reach import alike, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.matrix.grid import CellState, state_of
@@ -45,7 +45,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     *([f"it last followed at {last} or later"] if last else []),
                     *_others(situation, node, reader.KUBE_PROXY, "kube-proxy"),
                 ),
-                do=(restart(proxy[0]),),
+                do=(log_of(proxy[0]), restart(proxy[0])),
                 since=_since(situation, node, reader.KUBE_PROXY),
             )
         calico = situation.examination.of("calico-node", node)
@@ -53,8 +53,8 @@ def find(situation: Situation) -> Iterator[Cause]:
             yield Cause(
                 "felix",
                 f"node {node}",
-                "Felix does not follow: policies, pods and routes made or changed since do not "
-                "take effect there, over IPv4 and IPv6 alike",
+                "Felix does not follow: new and changed policies, pods and routes do not take "
+                "effect there, over IPv4 and IPv6 alike",
                 f"See its log, then restart {calico[0].name}",
                 tuple(Family),
                 Confidence.FITS,
@@ -64,7 +64,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     "Felix does not follow: new policies, pods and routes have no effect there, "
                     "over IPv4 and IPv6 alike",
                 ),
-                do=(restart(calico[0]),),
+                do=(log_of(calico[0]), restart(calico[0])),
                 since=_since(situation, node, reader.FELIX),
             )
 

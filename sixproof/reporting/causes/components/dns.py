@@ -17,7 +17,7 @@ from sixproof.reporting.causes.components.dns_evidence import (
     runs,
     said_health,
 )
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -117,11 +117,11 @@ def _replica(
         see = f"what keeps port 53 from it on {node}: its process runs"
         if not runs(health):
             see = "whether port 53 reaches it and its process runs"
-        remedy = f"See {see}; kubectl -n kube-system delete pod {name} makes a new one"
+        remedy = f"See {see}, or delete the pod, which makes a new one"
     else:
         came = said_reasons(rows)
         what = f"it answers {came} where that is wrong, {over}: {_WATCH}"
-        remedy = f"Restart it: kubectl -n kube-system delete pod {name}"
+        remedy = "Restart it: delete the pod, which makes a new one"
     wrong = sum(o.outcome is Outcome.DNS_FAILED for o in rows)
     reached = DnsService(situation, len(asked))
     names = sorted({word for o in rows for word in o.flow.question.split() if word[-1] == "."})
@@ -147,6 +147,10 @@ def _replica(
             *said_health(health),
             *_by_the_api(situation, name, node),
             *([f"asked for {said_some(names, 3)}"] if names else []),
+        ),
+        do=(
+            Command.of("kubectl", "-n", "kube-system", "logs", name),
+            Command.of("kubectl", "-n", "kube-system", "delete", "pod", name),
         ),
         briefer=() if silent else (what.removesuffix(f": {_WATCH}"),),
         details=() if silent else (_WATCH,),

@@ -8,9 +8,12 @@ from ipaddress import ip_address
 
 from sixproof.kube.facts.components import StrayEndpoint
 from sixproof.model import Disagreement, Family
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
+
+KUBECTL = ("kubectl", "-n")
+SLICE = "endpointslice"
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -30,13 +33,13 @@ def find(situation: Situation) -> Iterator[Cause]:
             f"EndpointSlice {namespace}/{name}",
             f"it sends {' and '.join(families)} traffic of Service {service} to "
             f"{said_some([s.address for s in strays], 3)}, which no pod has",
-            f"Delete it (kubectl -n {namespace} delete endpointslice {name})"
-            if not kept
-            else f"See why {kept} lists an address that is gone",
+            f"See why {kept} lists an address that is gone" if kept else "Delete it",
             families,
             Confidence.SHOWN,
             hits=_to(service, families),
             evidence=(f"{kept or 'no controller'} keeps it",),
+            see=(Command.of(*KUBECTL, namespace, "get", SLICE, name, "-o", "yaml"),),
+            do=() if kept else (Command.of(*KUBECTL, namespace, "delete", SLICE, name),),
         )
 
 

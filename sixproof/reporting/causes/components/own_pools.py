@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Finding
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, remedy_of
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, remedy_of
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.workloads.pools import stored
 from sixproof.workloads.pools.own_pool import serves
+
+POOLS = "ippools.projectcalico.org"
+MANAGED = ("-o", "yaml", "--show-managed-fields")
+WHO = "managedFields: who changed it, and when"
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -23,7 +27,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 finding.families,
                 Confidence.SHOWN,
                 hits=_of_its_pods(finding),
-                see=(f"kubectl get ippools {finding.about.name} -o yaml --show-managed-fields",),
+                see=(Command.of("kubectl", "get", POOLS, finding.about.name, *MANAGED, note=WHO),),
                 parts=("",),
             )
 

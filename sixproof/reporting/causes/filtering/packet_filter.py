@@ -21,7 +21,14 @@ from sixproof.reporting.causes.filtering.takings import (
     is_owned,
     takings,
 )
-from sixproof.reporting.conclusion.cause import NAMED, Cause, CauseRule, Confidence, few
+from sixproof.reporting.conclusion.cause import (
+    NAMED,
+    Cause,
+    CauseRule,
+    Command,
+    Confidence,
+    few,
+)
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_count, said_some
@@ -125,12 +132,13 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     many = len(rules) > 1  # then the sentence is long without the number
     said = _said(rules, NAMED, matches=True)
     rest = len(rules) - NAMED
-    whose = f"them (table {rule.family} {rule.table})" if many else "it"
+    whose = f"the rules of table {rule.family} {rule.table}" if many else "the rule"
     return Cause(
         "packet-filter",
         f"node {node.name}",
         f"{said}: {again}" if again and not many else said,
-        f"Find who made {whose}, and remove {'them' if many else f'it ({first.removal})'}",
+        f"Find out which program made {whose}, or it makes {'them' if many else 'it'} again; then "
+        f"delete {'them' if many else 'it'}",
         families,
         max(node.confidence(taking, broken[taking]) for taking in rules),
         hits=_one_of(wrong for taking in rules for wrong in broken[taking]),
@@ -141,7 +149,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
             *(f"{r.place}: {r.said}" for r in rules[:NAMED]),
             *([f"{said_count(rest, 'more such rule')} of that table"] if rest > 0 else []),
         ),
-        do=_removals(rules) if many else (),
+        do=_removals(rules, node.name),
         briefer=(said, *(_said(rules, limit, matches=False) for limit in (NAMED, 1))),
         details=(again,) if again and not many else (),
     )
@@ -154,11 +162,13 @@ def _said(rules: Sequence[Taking], limit: int, *, matches: bool) -> str:
     return f"{subject} {said_some(_effects(rules, many, matches=matches), limit)}"
 
 
-def _removals(rules: Sequence[Taking]) -> tuple[str, ...]:
-    """The commands that remove rules of one table."""
+def _removals(rules: Sequence[Taking], node: str) -> tuple[Command, ...]:
+    """The commands that list a table of a node, and delete rules of it."""
+    if len(rules) == 1:
+        return rules[0].listing(node), rules[0].removal(node)
     table = rules[0].rule
-    listing = f"nft -a list table {table.family} {table.table}"
-    return few([taking.removal for taking in rules], "rule", listing)
+    listing = Command.of("nft", "-a", "list", "table", table.family, table.table, on=node)
+    return few([taking.removal(node) for taking in rules], "rule", listing)
 
 
 def _with_families(
@@ -238,11 +248,11 @@ def _closed(node: _Node, reading: FilterReading) -> Iterator[Cause]:
             f"node {node.name}",
             f"the packet filter drops all that no rule accepts (table {chain.family} "
             f"{chain.table}, chain {chain.name}, hook {chain.hook}, policy drop)",
-            f"Accept what the cluster needs there, or set its policy to accept "
-            f"(nft list chain {chain.family} {chain.table} {chain.name})",
+            "Accept what the cluster needs there, or set the chain's policy to accept",
             families_of(rest),
             Confidence.SIGN,
             hits=_one_of(node.broken(Taking(rest, chain, 0))),
+            do=(Taking(rest, chain, 0).listing(node.name),),
         )
 
 

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind, Observation
 from sixproof.reporting.causes.filtering.packet_filter import translating
 from sixproof.reporting.causes.filtering.takings import Taking
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -154,8 +154,10 @@ def _cause(
     """The cause of these cells, `said` in full and in brief; `rule` is what translates them, where
     that was found."""
     what, briefer = said
+    do: tuple[Command, ...] = ()
     if rule:
-        remedy = f"Find who made it, and remove it ({rule.removal})"
+        remedy = "Find out which program made the rule, or it makes it again; then delete it"
+        do = rule.listing(group.node), rule.removal(group.node)
     return Cause(
         "source-address",
         f"node {group.node}",
@@ -168,6 +170,7 @@ def _cause(
             f"seen by the servers of {len(cells)} flows: {said_some(sorted(_seen(cells)), 2)}",
             *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
+        do=do,
         names=("packet-filter",) if rule else (),
         briefer=(briefer,),
         details=(what,),

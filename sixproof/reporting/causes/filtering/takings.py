@@ -15,6 +15,7 @@ from sixproof.reporting.causes.filtering.match_words import (
     taken_packets,
 )
 from sixproof.reporting.causes.filtering.rule_match import MatchTerm, comparisons
+from sixproof.reporting.conclusion.cause import Command
 from sixproof.reporting.diagnosis.pattern import said_count
 
 FAMILIES = {
@@ -117,11 +118,16 @@ class Taking:
         every = families_of(self.rule)
         return tuple(f for f in every if f in self.broken_families) or every
 
-    @property
-    def removal(self) -> str:
-        """The command that removes it."""
+    def removal(self, node: str) -> Command:
+        """The command that deletes it on a node, with what it does: several differ by a number."""
         rule = self.rule
-        return f"nft delete rule {rule.family} {rule.table} {rule.chain} handle {rule.handle}"
+        where = (rule.family, rule.table, rule.chain, "handle", rule.handle)
+        return Command.of("nft", "delete", "rule", *where, on=node, note=self.said)
+
+    def listing(self, node: str) -> Command:
+        """The command that lists its chain, each rule with its handle."""
+        rule = self.rule
+        return Command.of("nft", "-a", "list", "chain", *chain_of(rule), on=node)
 
 
 def takings(reading: FilterReading) -> Iterator[Taking]:

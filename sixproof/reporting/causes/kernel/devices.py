@@ -11,7 +11,7 @@ from sixproof.agent.protocol import LinkSeen
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.probes.nodes import fib
 from sixproof.probes.pmtu.interfaces import UNDERLAY
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, sized
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_families, said_list
@@ -105,7 +105,8 @@ def _foreign(situation: Situation, node: str, link: LinkSeen | None) -> Iterator
         node,
         f"has local address {local}, {whose}",
         UNREACHED,
-        f"give it an address of {node} (Calico: restart calico-node there), and find who set it",
+        f"give it an address of {node} (Calico: restart calico-node there), and find out who set "
+        f"it",
     )
 
 
@@ -168,12 +169,12 @@ def _mtu(
         f"node {node}",
         f"{link.name} has MTU {link.mtu} bytes{was}, on the other nodes it has {usual} bytes"
         f"{families_text}",
-        f"Set it to {usual} bytes (ip link set dev {link.name} mtu {usual}), and find what sets it "
-        f"to {link.mtu} bytes",
+        f"Set it to {usual} bytes, and find out what sets it to {link.mtu} bytes",
         carries,
         confidence,
         hits=hits,
         since=since(True) if before == link.mtu else "",
+        do=(Command.of("ip", "link", "set", "dev", link.name, "mtu", usual, on=node),),
         parts=(link.name,),
     )
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Family, MatrixKind
 from sixproof.reporting.causes.filtering.takings import lowering
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -35,11 +35,13 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     homes = {w.observation.flow.destination.node for w in met}
     places = set(nodes.values()) - {""} or homes
     place = min(places) if len(places) == 1 else ""
+    do: tuple[Command, ...] = ()
     reading = situation.filter_of(place)
     rule = lowering(reading, family) if reading else None
     if rule:
         why = f"a packet filter rule {rule.said}"
-        remedy = f"Find who made it, and remove it ({rule.removal})"
+        remedy = "Find out which program made the rule, or it makes it again; then delete it"
+        do = rule.listing(place), rule.removal(place)
     else:
         why = f"{said_some(named, 2)} sent Time Exceeded"
         remedy = (
@@ -59,6 +61,7 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
             f"hop limit exceeded in transit, said by {said_some(named, SENDERS)}",
             *([f"{rule.place}: {rule.said}"] if rule else []),
         ),
+        do=do,
     )
 
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 
 from sixproof.agent.protocol import NodeSeen
 from sixproof.model import Family
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
 from sixproof.reporting.conclusion.reach import came_back, carried_over, touches
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -45,8 +45,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                 "neighbour",
                 f"node {node}",
                 f"{_PROTOCOL[family]} fails for {said_some(names, 1)}",
-                f"See whether something drops {_MESSAGES[family]} on {node} (ip -{family.version} "
-                f"neigh, nft list ruleset)",
+                f"See whether something drops {_MESSAGES[family]} on {node}",
                 (family,),
                 Confidence.SIGN,
                 hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]
@@ -55,6 +54,8 @@ def find(situation: Situation) -> Iterator[Cause]:
                     and touches(wrong.observation.flow, node)
                 ),
                 evidence=tuple(towards[node]),
+                see=(Command.of("ip", f"-{family.version}", "neigh", "show", on=node),),
+                do=(Command.of("nft", "list", "ruleset", on=node),),
                 since=_since(situation, node, known),
             )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sixproof.agent.protocol import AddressHeld, NodeSeen
 from sixproof.model import Disagreement, Family, IPAddress
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
 from sixproof.reporting.conclusion.reach import came_back, carried_over, crosses
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -32,20 +32,20 @@ def find(situation: Situation) -> Iterator[Cause]:
                     f"between {node} and other nodes are lost"
                 )
                 again = _again(situation, node, address, before)
-                remedy = f"Add it again ({again})" + (
-                    ", and see what took it away" if before else ""
-                )
+                remedy = f"Add it again{', and see what took it away' if before else ''}"
                 shown = Confidence.SHOWN if before else Confidence.FITS
                 cause = _cause(node, address, what, remedy, since(False) if before else "", shown)
                 lived = _lifetimes(before, "had, when the run began,") if before else ()
-                yield dataclasses.replace(cause, evidence=tuple(lived))
+                yield dataclasses.replace(cause, evidence=tuple(lived), do=(again,))
 
 
 def _held(seen: NodeSeen, address: IPAddress) -> AddressHeld | None:
     return next((a for a in seen.addresses if a.address == str(address)), None)
 
 
-def _again(situation: Situation, node: str, address: IPAddress, before: AddressHeld | None) -> str:
+def _again(
+    situation: Situation, node: str, address: IPAddress, before: AddressHeld | None
+) -> Command:
     """The command that adds an address, by what the node had or, else, what all others have."""
     others = [
         held
@@ -55,7 +55,8 @@ def _again(situation: Situation, node: str, address: IPAddress, before: AddressH
     ]
     alike = {(held.prefix, held.device) for held in ([before] if before else others)}
     prefix, device = alike.pop() if len(alike) == 1 else ("PREFIX", "DEVICE")
-    return f"ip -{address.version} address add {address}/{prefix} dev {device}"
+    what = ("address", "add", f"{address}/{prefix}", "dev", device)
+    return Command.of("ip", f"-{address.version}", *what, on=node)
 
 
 def _read(seen: NodeSeen, held: AddressHeld) -> Iterator[str]:
@@ -140,7 +141,7 @@ def _cause(
         (family,),
         confidence,
         hits=hits,
-        see=(f"on {node}: ip -{family.version} address show",),
+        see=(Command.of("ip", f"-{family.version}", "address", "show", on=node),),
         since=when,
         parts=(str(address),),
     )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sixproof.agent.protocol import RouteHeld
 from sixproof.model import Disagreement, Family, IPAddress, Outcome
 from sixproof.probes.nodes import fib
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
 from sixproof.reporting.conclusion.reach import sends, sized
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -48,6 +48,7 @@ def _cause(
     situation: Situation, node: str, family: Family, width: int, mtu: int, one: _Narrow
 ) -> Cause:
     to = frozenset(one.addresses)
+    ip = ("ip", f"-{family.version}", "route")
     route = f"{fib.said_prefix(one.route.destination)} dev {one.route.device}"
 
     def hits(wrong: Disagreement) -> bool:
@@ -60,11 +61,12 @@ def _cause(
         f"node {node}",
         f"its route {route} has MTU {mtu} bytes, the device {width} bytes: larger {family} packets "
         f"to {said_list(tuple(one.nodes))} are too big",
-        f"Make the route without it (ip -{family.version} route replace), and find who set it",
+        "Find out who set it, or it comes back; then replace the route by one without it",
         (family,),
         Confidence.SIGN,
         hits=hits,
-        see=(f"on {node}: ip -{family.version} route get {min(to, key=str)}",),
+        see=(Command.of(*ip, "get", min(to, key=str), on=node),),
+        do=(Command.of(*ip, "show", fib.said_prefix(one.route.destination), on=node),),
         since=_since(situation, node, one),
     )
 

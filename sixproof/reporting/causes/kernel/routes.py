@@ -11,7 +11,16 @@ from sixproof.agent.protocol import NodeSeen, RouteHeld
 from sixproof.model import EndpointKind, Family, Flow, IPAddress, MatrixKind
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
-from sixproof.reporting.conclusion.cause import NAMED, Cause, CauseRule, Confidence, few, since
+from sixproof.reporting.conclusion.cause import (
+    NAMED,
+    Cause,
+    CauseRule,
+    Command,
+    Confidence,
+    few,
+    log_of,
+    since,
+)
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list, said_some
@@ -138,27 +147,35 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         return not senders or bool(ends & senders)
 
     route = group.way.route
-    do: tuple[str, ...] = ()
+    do: tuple[Command, ...] = ()
     briefer: tuple[str, ...]
     if not group.way.open:
         what = group.refused(pods)
         briefer = group.refused(few_pods), group.refused(few_pods, brief=True)
         if _by_rule(group.way):
             pref = group.way.rule.priority if group.way.rule else ""
-            remedy = f"Remove it (ip -{family.version} rule del pref {pref}), and find who made it"
-            do = tuple(_flushes(situation.nodes[node], family, group.way))
+            remedy = "Find out who made it, or it comes back; then remove it"
+            ip = ("ip", f"-{family.version}")
+            do = (
+                Command.of(*ip, "rule", "show", on=node),
+                Command.of(*ip, "rule", "del", "pref", pref, on=node),
+                *_flushes(situation.nodes[node], node, family, group.way),
+            )
         elif len(group.routes) > 1:
-            remedy = "Remove them, and find who made them"
-            do = _removals(family, group.routes)
+            remedy = "Find out who made them, or they come back; then remove them"
+            do = _removals(node, family, group.routes)
         elif route is not None:
-            remedy = f"Remove it ({_removal(family, route)}), and find who made it"
+            remedy = "Find out who made it, or it comes back; then remove it"
+            do = (_removal(node, family, route),)
         else:
             remedy = f"See why calico-node or the routing daemon on {node} makes no route"
+            do = _daemon_log(situation, node)
     else:
         gateway = route.gateway if route else "elsewhere"
         what = f"no route to them but the default route: {pods} leave for {gateway}"
         briefer = (what.replace(pods, few_pods),)
         remedy = f"See why calico-node or the routing daemon on {node} makes no route"
+        do = _daemon_log(situation, node)
     drawn = _drawn(situation, node, to)
 
     def passes(flow: Flow) -> bool:
@@ -187,24 +204,31 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
     )
 
 
-def _removal(family: Family, route: RouteHeld) -> str:
+def _daemon_log(situation: Situation, node: str) -> tuple[Command, ...]:
+    """How to read the log of a node's calico-node, where it has one."""
+    return tuple(map(log_of, situation.examination.of("calico-node", node)[:1]))
+
+
+def _removal(node: str, family: Family, route: RouteHeld) -> Command:
     """The command that removes a route."""
     prefix = fib.said_prefix(route.destination)
-    return f"ip -{family.version} route del {route.kind} {prefix}{_table(route)}"
+    what = ("route", "del", route.kind, prefix, *_table(route))
+    return Command.of("ip", f"-{family.version}", *what, on=node)
 
 
-def _table(route: RouteHeld) -> str:
-    """What commands say of a route's table, "" for the main one."""
-    return "" if route.table == fib.MAIN else f" table {fib.table_name(route.table)}"
+def _table(route: RouteHeld) -> tuple[str, ...]:
+    """What commands say of a route's table, nothing for the main one."""
+    return () if route.table == fib.MAIN else ("table", fib.table_name(route.table))
 
 
-def _removals(family: Family, routes: Sequence[RouteHeld]) -> tuple[str, ...]:
-    """The commands that remove routes of one kind and table."""
-    listing = f"ip -{family.version} route show{_table(routes[0])} type {routes[0].kind}"
-    return few([_removal(family, route) for route in routes], "route", listing)
+def _removals(node: str, family: Family, routes: Sequence[RouteHeld]) -> tuple[Command, ...]:
+    """The commands that list and remove routes of one kind and table."""
+    what = ("route", "show", *_table(routes[0]), "type", routes[0].kind)
+    listing = Command.of("ip", f"-{family.version}", *what, on=node)
+    return few([_removal(node, family, route) for route in routes], "route", listing)
 
 
-def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
+def _flushes(seen: NodeSeen, node: str, family: Family, way: RouteLookup) -> Iterator[Command]:
     """The command that empties the table of a rule, where it only refuses packets or leaves them to
     later rules, and no other rule looks it up."""
     if way.rule is None or way.route is None or way.route.table in fib.TABLES:
@@ -215,7 +239,9 @@ def _flushes(seen: NodeSeen, family: Family, way: RouteLookup) -> Iterator[str]:
     asking = [r for r in seen.rules if r.family == family.value and r.table == table]
     kinds = {r.kind for r in fib.routes_of(seen, family, table)}
     if asking == [way.rule] and kinds <= {*fib.REFUSALS, "throw"}:
-        yield f"ip -{family.version} route flush table {table} (no other rule looks it up)"
+        what = ("route", "flush", "table", table)
+        note = "no other rule looks it up"
+        yield Command.of("ip", f"-{family.version}", *what, on=node, note=note)
 
 
 def _details(group: _WrongWay, nodes: Sequence[str]) -> Iterator[str]:
@@ -305,12 +331,13 @@ def _spared(situation: Situation, node: str, family: Family, group: _WrongWay) -
         yield "its own pods are spared: the routes to them are found by an earlier rule"
 
 
-def _seen_by(seen: NodeSeen, node: str, family: Family, group: _WrongWay) -> str:
+def _seen_by(seen: NodeSeen, node: str, family: Family, group: _WrongWay) -> Command:
     """The command that shows the way of one of the addresses."""
     address = group.example
-    answer = "" if group.way.open else f" (answers: {_answer(group.way)})"
-    by = f" from {group.sender} iif {_device(seen, group.sender)}" if group.sender else ""
-    return f"on {node}: ip -{family.version} route get {address}{by}{answer}"
+    answer = "" if group.way.open else f"answers: {_answer(group.way)}"
+    by = ("from", str(group.sender), "iif", _device(seen, group.sender)) if group.sender else ()
+    what = ("route", "get", str(address), *by)
+    return Command.of("ip", f"-{family.version}", *what, on=node, note=answer)
 
 
 def _device(seen: NodeSeen, address: IPAddress) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, EndpointKind, Family, Flow
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -28,7 +28,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     name,
                     f"{dotted(name)} is 0: the node forwards no {family}, so its pods reach "
                     f"no other endpoint, not even each other",
-                    f"Set it to 1 (sysctl -w {dotted(name)}=1), and see why it is 0",
+                    "Set it to 1, and see why it is 0",
                     _forwarded(node, family),
                 )
         for device in ("all", *(link.name for link in seen.links)):
@@ -41,8 +41,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     Family.IPV6,
                     name,
                     f"{dotted(name)} is 1: the node has no IPv6{where}",
-                    f"Set it to 0 (sysctl -w {dotted(name)}=0) and give {device} its addresses "
-                    f"again",
+                    f"Set it to 0 and give {device} its addresses again",
                     lambda flow, node=node: touches(flow, node),  # type: ignore[misc]
                 )
 
@@ -100,6 +99,7 @@ def _cause(
             *([f"other nodes have {min(set(others.values()))}"] if others and not alike else []),
             *([f"so has {', '.join(alike)}"] if alike else []),
         ),
+        do=(Command.of("sysctl", "-w", f"{dotted(name)}={1 - int(now)}", on=node),),
         since=since(before == now) if before is not None else "",
     )
 

@@ -10,7 +10,7 @@ from sixproof.agent.protocol import NodeSeen
 from sixproof.model import EndpointKind, Family, IPAddress
 from sixproof.probes.nodes import fib
 from sixproof.reporting.causes.kernel.neighbours import DEAD
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, log_of, since
 from sixproof.reporting.conclusion.reach import sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -40,7 +40,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     hops.setdefault((end.node, hop), set()).add(address)
             for (peer, hop), addresses in hops.items():
                 if said := _missing(situation, seen, peer, hop):
-                    cause = _cause(node, family, hop, said, frozenset(addresses))
+                    cause = _cause(situation, node, family, hop, said, frozenset(addresses))
                     when = _since(situation, node, peer, hop)
                     yield dataclasses.replace(cause, since=when, evidence=(_read(seen, hop),))
 
@@ -100,8 +100,15 @@ def _since(situation: Situation, node: str, peer: str, hop: _Hop) -> str:
 
 
 def _cause(
-    node: str, family: Family, hop: _Hop, said: Sequence[str], to: frozenset[IPAddress]
+    situation: Situation,
+    node: str,
+    family: Family,
+    hop: _Hop,
+    said: Sequence[str],
+    to: frozenset[IPAddress],
 ) -> Cause:
+    writer = _writer(hop.device)
+    pods = situation.examination.of(writer, node)[:1]
     what, *briefer = (
         f"{hop.device} {missing}: {family} packets to pods there go nowhere" for missing in said
     )
@@ -109,15 +116,16 @@ def _cause(
         "tunnel-entry",
         f"node {node}",
         what,
-        f"See the log of {_writer(hop.device)} there, which writes such entries",
+        f"See the log of {writer} there, which writes such entries",
         (family,),
         Confidence.SHOWN,
         hits=lambda wrong: sends(wrong.observation.flow, node, family, to),
         must=lambda flow: surely_sends(flow, node, family, to),
         briefer=tuple(briefer),
+        do=tuple(map(log_of, pods)),
         see=(
-            f"on {node}: bridge fdb show dev {hop.device}; "
-            f"ip -{family.version} neigh show dev {hop.device}",
+            Command.of("bridge", "fdb", "show", "dev", hop.device, on=node),
+            Command.of("ip", f"-{family.version}", "neigh", "show", "dev", hop.device, on=node),
         ),
     )
 

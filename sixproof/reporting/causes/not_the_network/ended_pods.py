@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 from sixproof.errors import brief
 from sixproof.kube.facts.components import EndedPod
 from sixproof.model import Disagreement, Endpoint, Family, Outcome
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_count, said_families
 
 _SAID = 60
 """Characters of how a pod ended that its first line says; the evidence has all of them."""
+
+GONE = "its conditions and events: the pod itself was removed at the end of the run"
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -32,10 +34,11 @@ def find(situation: Situation) -> Iterator[Cause]:
             names.get((end.namespace, end.name), f"pod {end.name} on {end.node}"),
             f"{who} ended ({brief(end.how, _SAID)}): {said_count(len(cells), 'cell')} over "
             f"{families} could not be measured; this says nothing about the network",
-            f"See why it ended (kubectl describe node {end.node}), and run again",
+            "See why it ended, and run again",
             tuple(Family),
             Confidence.SHOWN,
             hits=hits,
+            do=(Command.of("kubectl", "describe", "node", end.node, note=GONE),),
             evidence=(f"pod {end.namespace}/{end.name}: {end.how}{when}",),
         )
 

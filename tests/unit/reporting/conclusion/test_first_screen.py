@@ -8,6 +8,7 @@ import re
 import pytest
 
 from sixproof.model import Family, Flow, Outcome
+from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
@@ -34,15 +35,16 @@ def test_what_to_do_follows_the_cause() -> None:
     results = run(across(SIX, "worker"), examined({"worker": OFF}))
     (one,) = conclude(results).every
     assert one.headline.endswith("(new since the run began).")
-    assert one.remedy == (
-        "Set it to 1 (sysctl -w net.ipv6.conf.all.forwarding=1), and see why it is 0."
-    )
+    assert one.remedy == "Set it to 1, and see why it is 0."
     assert one.first_screen == f"{one.headline} {one.remedy}"
-    first, second, third, *_ = lines_of(results)
+    first, second, third, fourth, *_ = lines_of(results)
     assert first.startswith("  ! node worker: ")
     assert re.match(r"    \S", second)
     assert third.startswith(f"      do it     {one.remedy[:40]}")
+    command = "sysctl -w net.ipv6.conf.all.forwarding=1"
+    assert fourth == f"      run       on worker: {command}"
     page = overview(results)
+    assert f"<p>Run: on worker: <code>{command}</code></p>" in page
     assert re.search(
         rf"{re.escape(one.headline)}</b></p>\s*<p>Do it: {re.escape(one.remedy[:20])}", page
     )
@@ -112,7 +114,9 @@ def test_what_has_no_cause_says_its_place_alone_first() -> None:
     assert "seen in" in [line[6:15].strip() for line in others[:12]]
 
 
-def timed(*started: tuple[str, str, bool]) -> Results:
+def timed(
+    *started: tuple[str, str, bool], read: Examination | None = None, seconds: float = 2.0
+) -> Results:
     """A run of tests over all pods that began at these times, IPv6 of worker right or not."""
     cases, matrices = [], []
     for name, when, right in started:
@@ -121,9 +125,9 @@ def timed(*started: tuple[str, str, bool]) -> Results:
         matrices.append(Measured(matrix, all_open(matrix), nodeid))
         outcome = CaseOutcome.PASSED if right else CaseOutcome.FAILED
         begun = when and f"2026-11-23T{when}.000Z"
-        cases.append(Case(nodeid, outcome, 2.0, title=f"Test {name}", started=begun))
+        cases.append(Case(nodeid, outcome, seconds, title=f"Test {name}", started=begun))
     return dataclasses.replace(
-        run(across(SIX, "worker")), cases=tuple(cases), matrices=tuple(matrices)
+        run(across(SIX, "worker"), read), cases=tuple(cases), matrices=tuple(matrices)
     )
 
 
@@ -142,6 +146,17 @@ def test_it_is_said_when_a_test_saw_it_first_and_when_it_was_right_before() -> N
     first = "first seen 22:41:07 UTC (Test c)"
     assert since(timed(*red[::-1])) == first
     assert since(timed(*right, *red)) == f"{first}; last right 22:40:51"
+    quick = ("a", "22:41:07", True)
+    assert since(timed(quick, *red, seconds=0.0)) == first, "the same second says nothing"
+
+
+def test_what_was_there_before_the_run_was_not_first_seen_by_a_test() -> None:
+    """Its cause says so."""
+    red = [("c", "22:41:07", False)]
+    new = examined({"worker": OFF})
+    old = examined({"worker": OFF}, before={"worker": OFF})
+    assert since(timed(*red, read=new)).startswith("first seen 22:41:07 UTC")
+    assert since(timed(*red, read=old)) == ""
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_first_lines_come_in_one_order() -> None:
     """What could not be proven below what is wrong, and above what only could not be measured."""
     wrong = conclude(_beside(2))
     lines = ["\n".join(filter(None, (one.headline, one.remedy))) for one in wrong.every]
-    assert "\nSet it to 1 (sysctl " in lines[0]
+    assert "\nSet it to 1, and " in lines[0]
     left = "2 tests are explained by none of these causes"
     assert words.first_lines(wrong, ("a policy",)) == (*lines, left, "a policy")
     unknown = conclude(run(lambda _: Outcome.UNKNOWN))
@@ -203,12 +203,13 @@ def test_facts_commands_and_reports_are_told_apart() -> None:
 
     read = examined({"worker": node("worker", health=[silent])})
     lines, page = terminal_and_overview(run(rule, read, (*pods()[1:], service)))
-    at = lines.index("do it     kubectl -n kube-system delete pod kube-proxy-worker")
-    assert lines[at - 1].startswith("do it     See its log")
-    assert lines[at - 2].startswith("! node worker: kube-proxy ")
+    at = lines.index("run       kubectl -n kube-system delete pod kube-proxy-worker")
+    assert lines[at - 1] == "run       kubectl -n kube-system logs kube-proxy-worker"
+    assert lines[at - 2].startswith("do it     See its log")
+    assert lines[at - 3].startswith("! node worker: kube-proxy ")
     assert lines[at + 1].startswith("shown by  ")
     assert any(line.startswith("resembles kubernetes/kubernetes 38372 ") for line in lines)
-    assert "Do it: kubectl -n kube-system delete pod kube-proxy-worker" in page
+    assert "Run: kubectl -n kube-system delete pod kube-proxy-worker" in page
     assert "Resembles: kubernetes/kubernetes 38372 " in page
     routes = [RouteHeld("fd00::/8", 254, "blackhole")]
     lines, page = terminal_and_overview(

@@ -472,7 +472,7 @@ def test_of_a_table_only_the_rules_that_fit_are_named() -> None:
     read = examined(filters=filters(ssh, guilty, rose=4))
     one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
     assert "dport 22" not in " ".join((one.first_screen, *one.evidence))
-    assert "remove it (nft delete rule inet x forward handle 2)" in one.first_screen
+    assert one.causes[0].do[-1].text == "nft delete rule inet x forward handle 2"
 
 
 @pytest.mark.parametrize(
@@ -502,7 +502,7 @@ def test_a_rule_that_did_not_count_comes_behind_one_that_did() -> None:
     after = packet_filter(still, moved)
     read = examined(filters={"worker": (before, after)})
     one = only_conclusion(ran(MatrixKind.FLOWS, mesh(Protocol.TCP), examination=read))
-    assert "nft delete rule inet x forward" in one.first_screen
+    assert one.causes[0].do[-1].text.startswith("nft delete rule inet x forward ")
     assert len(one.causes) == 2
 
 
@@ -684,9 +684,13 @@ def test_what_rules_counted_is_in_the_first_line_of_one_alone(count: int) -> Non
     assert (counted in one.first_screen) is (count == 1)
     assert (counted in one.evidence) is (count > 1)
     assert ("node worker: 2 packet filter rules drop" in one.first_screen) is (count > 1)
-    removals = tuple(f"nft delete rule inet x forward handle {7 + n}" for n in range(count))
-    assert one.causes[0].do == (removals if count > 1 else ())
-    assert (removals[0] in one.first_screen) is (count == 1)
+    what = "table inet x" if count > 1 else "chain inet x forward"
+    assert [command.text for command in one.causes[0].do] == [
+        f"nft -a list {what}",
+        *(f"nft delete rule inet x forward handle {7 + n}" for n in range(count)),
+    ]
+    assert all(command.on == "worker" for command in one.causes[0].do)
+    assert all("drops IPv6 UDP packets" in command.note for command in one.causes[0].do[1:])
 
 
 def test_of_many_rules_three_are_named() -> None:
@@ -700,10 +704,11 @@ def test_of_many_rules_three_are_named() -> None:
         ran(MatrixKind.FLOWS, flows, examination=examined(filters=filters(*rules)))
     )
     assert "100 packet filter rules drop" in one.headline
-    assert one.causes[0].do == (
+    assert [command.text for command in one.causes[0].do] == [
+        "nft -a list table inet x",
         *(f"nft delete rule inet x forward handle {7 + n}" for n in range(3)),
-        "97 more such rules: nft -a list table inet x",
-    )
+    ]
+    assert one.causes[0].do[0].note == "97 more such rules"
     assert one.evidence[-1] == "97 more such rules of that table"
     assert len(one.evidence) == 5
 

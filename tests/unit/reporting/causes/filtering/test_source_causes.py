@@ -96,10 +96,10 @@ def test_the_rule_of_the_destinations_node_is_looked_up_there() -> None:
         "node worker2: IPv6 packets from control-plane and worker to its"
     )
     assert (
-        "its vxlan-v6.calico, since table inet x translates them. Find who made it"
+        "its vxlan-v6.calico, since table inet x translates them. Find out which program made"
         in one.first_screen
     )
-    assert "nft delete rule inet x postrouting handle 7" in one.first_screen
+    assert one.causes[0].do[-1].text == "nft delete rule inet x postrouting handle 7"
     assert [cause.code for cause in one.causes] == ["source-address", "packet-filter"]
     assert not [line for line in one.evidence if line.startswith("beside it")]
 
