@@ -37,13 +37,16 @@ EATEN = {
 
 
 @contextlib.contextmanager
-def behind(lab: Lab, family: Family, link: str, number: int) -> Iterator[Endpoint]:
-    """A server address behind a link that nobody has sent to yet."""
+def behind(
+    lab: Lab, family: Family, link: str, number: int, options: str = ""
+) -> Iterator[Endpoint]:
+    """A server address behind a link that nobody has sent to yet; the router's route to it has
+    these options."""
     base = {Family.IPV4: "198.51.100.0", Family.IPV6: "2001:db8:2::"}[family]
     address = ipaddress.ip_address(base) + number
     lab.server.ip([f"address add {address} dev lo"])
     lab.client.ip([f"route add {address} via {NEAR[MAIN].address(family, 1)}"])
-    lab.router.ip([f"route add {address} via {FAR[link].address(family, 2)}"])
+    lab.router.ip([f"route add {address} via {FAR[link].address(family, 2)} {options}"])
     try:
         yield Endpoint("far", EndpointKind.POD, (address,), "lab", "server", "server")
     finally:
@@ -109,6 +112,20 @@ def test_a_bottleneck_that_says_so_is_honoured(lab: Lab, ip_family: Family) -> N
     assert pmtu_signals.made(seen)(found) is None
     assert pmtu_signals.delivered(found) is None
     assert pmtu_signals.kept(found) is None
+
+
+@pytest.mark.parametrize("lock", ["", "lock "], ids=["unlocked", "locked"])
+def test_a_route_with_a_larger_mtu_than_its_device(lab: Lab, ip_family: Family, lock: str) -> None:
+    """What the kernel says to the sender is what the path promises: the route's MTU, but for IPv6
+    packets the device's, unless the route's is locked."""
+    number = 210 + len(lock)
+    with behind(lab, ip_family, NARROW, number, f"mtu {lock}{NARROW_MTU + 50}") as server:
+        found, _ = explore(lab, ip_family, server)
+    by_device = ip_family is Family.IPV6 and not lock
+    assert found.path.promised == (NARROW_MTU if by_device else NARROW_MTU + 50)
+    assert {signal.mtu for signal in rules.signals(found)} == {found.path.promised}
+    lost = rules.plain_socket_converges(found)
+    assert (lost is None) is by_device, "what fits the route and not its device is lost"
 
 
 def test_a_bottleneck_that_says_nothing_is_a_black_hole(lab: Lab, ip_family: Family) -> None:

@@ -80,7 +80,8 @@ class RouteSeen(Record):
     """The kernel's answer for one address.
 
     `mtu` is 0 unless the route itself carries one; one that was learnt from Packet Too Big
-    `expires` after so many seconds.
+    `expires` after so many seconds, and one that is `locked` (ip-route(8), ``mtu lock``) stands
+    whatever the kernel learns.
     """
 
     address: str
@@ -90,6 +91,7 @@ class RouteSeen(Record):
     mtu: int = 0
     expires: float | None = None
     error: str = ""
+    locked: bool = False
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -14,7 +14,7 @@ from sixproof.agent.witness.netlink import Netlink, Refused, attributes, number
 
 RTM_NEWROUTE, RTM_GETROUTE = 24, 26
 RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PREFSRC, RTA_METRICS, RTA_CACHEINFO = 1, 4, 5, 7, 8, 12
-RTAX_MTU = 2
+RTAX_LOCK, RTAX_MTU = 1, 2
 CLOCK_TICKS = 100.0
 """Of rta_expires: USER_HZ, 100 on every architecture of today's nodes."""
 ROUTE_LIMIT = 2000
@@ -41,7 +41,8 @@ def route(kernel: Netlink, address: str) -> protocol.RouteSeen:
     if kind != RTM_NEWROUTE:
         return protocol.RouteSeen(address, error="0")
     found = attributes(answer[12:])
-    mtu = attributes(found.get(RTA_METRICS, b"")).get(RTAX_MTU, b"")
+    metrics = attributes(found.get(RTA_METRICS, b""))
+    mtu = metrics.get(RTAX_MTU, b"")
     index, expires = found.get(RTA_OIF, b""), found.get(RTA_CACHEINFO, b"")
     left = struct.unpack_from("=i", expires, 8)[0] if len(expires) >= 12 else 0
     return protocol.RouteSeen(
@@ -51,6 +52,7 @@ def route(kernel: Netlink, address: str) -> protocol.RouteSeen:
         source=literal(family, found.get(RTA_PREFSRC)),
         mtu=number(mtu),
         expires=left / CLOCK_TICKS if mtu and left > 0 else None,
+        locked=bool(number(metrics.get(RTAX_LOCK)) & 1 << RTAX_MTU),
     )
 
 

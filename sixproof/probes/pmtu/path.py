@@ -100,11 +100,15 @@ class PathTopology:
     nodes: Mapping[str, Endpoint]
     tunnels: Mapping[str, Overhead] = dataclasses.field(default_factory=dict)
 
-    def hop(self, asked: Endpoint, where: str, address: IPAddress) -> tuple[Hop, ...]:
+    def hop(
+        self, asked: Endpoint, where: str, address: IPAddress, *, forwards: bool = False
+    ) -> tuple[Hop, ...]:
         """The interface by which an endpoint sends to an address, and its route where narrower.
 
         A route with an MTU of its own is what the kernel uses, also where the interface
-        is narrower (Linux, ip_dst_mtu_maybe_forward): Felix' routes into a tunnel do.
+        is narrower (Linux, ip_dst_mtu_maybe_forward): Felix' routes into a tunnel do. An IPv6
+        packet that a node `forwards` must fit the interface all the same, unless that MTU is locked
+        (ip6_dst_mtu_maybe_forward; measured on Linux 6.18).
         """
         route = self.routes.get((asked.name, address))
         seen = self.inspected.get(asked.name)
@@ -113,6 +117,10 @@ class PathTopology:
         device = seen.mtus[route.device]
         if not route.mtu or route.expires is not None or route.mtu == device:
             return (Hop(where, route.device, device),)
+        by_device = forwards and Family.of(address) is Family.IPV6 and not route.locked
+        if route.mtu > device and by_device:
+            why = f"the interface's own: the route to {address} has {route.mtu}"
+            return (Hop(where, route.device, device, why),)
         if route.mtu > device:
             why = f"route to {address}; the interface has {device}"
             return (Hop(where, route.device, route.mtu, why),)
@@ -180,14 +188,14 @@ def path(
     hops = list(path_topology.hop(source, source.name, front))
     here, there = path_topology.nodes.get(source.node), path_topology.nodes.get(destination.node)
     if here is not None and frontend is not None:
-        hops += path_topology.hop(here, here.node, front)
+        hops += path_topology.hop(here, here.node, front, forwards=here.name != source.name)
     onward_from = here if frontend is None else frontend
     if onward_from is not None and onward_from.name != source.name:
-        onward = path_topology.hop(onward_from, onward_from.node, address)
+        onward = path_topology.hop(onward_from, onward_from.node, address, forwards=True)
         hops += onward
         if there is not None and there != onward_from and onward:
             hops += path_topology.carrier(onward_from, onward[0].device, there)
     if there is not None and there != onward_from and there.name != destination.name:
-        hops += path_topology.hop(there, there.node, address)
+        hops += path_topology.hop(there, there.node, address, forwards=True)
     end = path_topology.hop(destination, destination.name, back)[:1]
     return Path(source.name, destination.name, family, (*hops, *end))

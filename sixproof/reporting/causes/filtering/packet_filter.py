@@ -42,6 +42,12 @@ _OF_MANY_PACKETS = (
 )
 """Cells that may be wrong although something came back."""
 
+UNASKED = (
+    "packets of these tests are not sent again at the end of a run: whether it counts just them "
+    "was not measured"
+)
+"""Evidence of a rule that fits what failed."""
+
 
 class _Node:
     """What the packet filter of one node can do to the flows of the run."""
@@ -133,6 +139,9 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
     said = _said(rules, NAMED, matches=True)
     rest = len(rules) - NAMED
     whose = f"the rules of table {rule.family} {rule.table}" if many else "the rule"
+    confidence = max(node.confidence(taking, broken[taking]) for taking in rules)
+    cells = [wrong for taking in rules for wrong in broken[taking]]
+    unasked = confidence is Confidence.FITS and cells and not any(map(_was_sent_again, cells))
     return Cause(
         "packet-filter",
         f"node {node.name}",
@@ -140,14 +149,15 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
         f"Find out which program made {whose}, or it makes {'them' if many else 'it'} again; then "
         f"delete {'them' if many else 'it'}",
         families,
-        max(node.confidence(taking, broken[taking]) for taking in rules),
-        hits=_one_of(wrong for taking in rules for wrong in broken[taking]),
+        confidence,
+        hits=_one_of(cells),
         evidence=(
             f"table {rule.family} {rule.table} is not kube-proxy's, Calico's or another known "
             f"owner's",
             *([again] if again and many else []),
             *(f"{r.place}: {r.said}" for r in rules[:NAMED]),
             *([f"{said_count(rest, 'more such rule')} of that table"] if rest > 0 else []),
+            *([UNASKED] if unasked else []),
         ),
         do=_removals(rules, node.name),
         briefer=(said, *(_said(rules, limit, matches=False) for limit in (NAMED, 1))),

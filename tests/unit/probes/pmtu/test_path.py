@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from sixproof.agent.protocol import AddressSeen, Inspected, RouteSeen
@@ -65,11 +67,18 @@ def test_a_route_of_a_node_makes_a_hop_narrower() -> None:
 
 
 def test_a_routes_own_mtu_stands_before_its_interfaces() -> None:
-    """The kernel goes by the route also where that is wider, and both are reported."""
-    wide = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1450)
+    """The kernel goes by the route also where that is wider, and both are reported; what a node
+    forwards over IPv6 must fit the interface, unless the route's MTU is locked."""
+    wide = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1450, locked=True)
     hop = path(HERE, THERE, Family.IPV6, path_topology(onward=wide)).hops[1]
     assert hop.mtu == 1450
     assert hop.why == f"route to {TARGET}; the interface has 1430"
+    free = dataclasses.replace(wide, locked=False)
+    forwarded = path(HERE, THERE, Family.IPV6, path_topology(onward=free))
+    assert forwarded.promised == 1430
+    assert forwarded.hops[1].why == f"the interface's own: the route to {TARGET} has 1450"
+    sent = path_topology(onward=free).hop(NODES["w1"], "w1", TARGET)
+    assert [hop.mtu for hop in sent] == [1450], "a node's own packets go by the route"
     same = RouteSeen(str(TARGET), "vxlan-v6.calico", mtu=1430)
     assert path(HERE, THERE, Family.IPV6, path_topology(onward=same)).hops == HOPS
 

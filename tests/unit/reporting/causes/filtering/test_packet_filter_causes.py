@@ -511,6 +511,7 @@ def test_what_is_not_sent_again_speaks_against_no_rule() -> None:
     read = examined(filters=filters(drop(9, "IPv6, icmpv6, type 2")))
     (cause,) = found(ran(MatrixKind.PATHS, sized(PATH), examination=read))
     assert cause.confidence is Confidence.FITS
+    assert causes.UNASKED in cause.evidence
 
 
 def closed(
