@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from sixproof.errors import UsageError, brief
 from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Output
+from sixproof.reporting.compare import command as compare_command
 from sixproof.reporting.conclusion import known_faults, rules
 
 LONGEST_LINE = 600
@@ -25,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     command.add_to(commands)
     audit.add_to(commands)
+    compare_command.add_to(commands)
     findings.add_to(commands)
     commands.add_parser(
         "causes",
@@ -39,6 +41,8 @@ def parser() -> argparse.ArgumentParser:
 def _run(arguments: argparse.Namespace) -> Output:
     if arguments.command == "audit":
         return audit.audit(arguments)
+    if arguments.command == "compare":
+        return compare_command.compare(arguments)
     if arguments.command == "findings":
         return Output(0, findings.table(), ())
     if arguments.command == "causes":

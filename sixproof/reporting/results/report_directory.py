@@ -33,6 +33,9 @@ _FILES = (
     report_files.JUNIT,
     report_files.ALLURE_PAGE,
     report_files.DIAGNOSTICS,
+    report_files.COMPARE_PAGE,
+    report_files.COMPARE_TEXT,
+    report_files.COMPARE_JSON,
 )
 _DIRECTORIES = (report_files.ALLURE_RESULTS, report_files.PARTS)
 _HEAD = 400  # bytes of results.json that contain its schema

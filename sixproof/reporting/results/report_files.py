@@ -20,6 +20,9 @@ ALLURE_RESULTS = "allure-results"
 ALLURE_PAGE = "allure.html"
 JUNIT = "junit.xml"
 DIAGNOSTICS = "diagnostics.tar.gz"
+COMPARE_PAGE = "compare.html"
+COMPARE_TEXT = "compare.txt"
+COMPARE_JSON = "compare.json"
 PARTS = "parts"
 
 

@@ -1,0 +1,1 @@
+"""Two runs side by side: what is new, still there, changed, gone, and what cannot be compared."""

@@ -1,0 +1,59 @@
+"""A comparison in the terminal, and as text in a file."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from sixproof.reporting.compare import wording
+from sixproof.reporting.compare.comparison import RunComparison
+from sixproof.reporting.compare.wording import ComparedRow, ComparedSection
+from sixproof.reporting.diagnosis.pattern import said_count
+from sixproof.reporting.pages.styled_text import Text, Tone
+
+ROWS = 12
+"""Lines of a section that a terminal has room for; all of them are on the page."""
+CALM_ROWS = 4
+"""The same of what is still there, which a reader knows."""
+
+
+def compared_lines(
+    comparison: RunComparison, *, width: int = 100, every: bool = False
+) -> tuple[Text, ...]:
+    """The comparison in lines of at most `width` characters: what is new first, what it comes to
+    last, next to the prompt. `every` leaves nothing out."""
+    lines = list(_folded(Text("Compared: ", Tone.HEAD), wording.runs(comparison), width))
+    for section in wording.sections(comparison):
+        lines += [Text(), *_title(section, width)]
+        most = len(section.rows) if every else _room(section)
+        for row in section.rows[:most]:
+            lines += _row(row, section, width)
+        if (left := len(section.rows) - most) > 0:
+            lines.append(Text(f"  ... and {said_count(left, 'more line')}", Tone.QUIET))
+    tone = Tone.BAD if comparison.worse or comparison.obstacle else Tone.HEAD
+    return (*lines, Text(), *_folded(Text(), wording.outcome(comparison), width, tone))
+
+
+def _title(section: ComparedSection, width: int) -> Iterator[Text]:
+    lead = f"({section.lead})" if section.lead else ""
+    yield from _folded(Text(f"{section.title} ", Tone.HEAD), lead, width, Tone.QUIET)
+
+
+def _room(section: ComparedSection) -> int:
+    return CALM_ROWS if section.tone is Tone.QUIET else ROWS
+
+
+def _row(row: ComparedRow, section: ComparedSection, width: int) -> Iterator[Text]:
+    said = f"{row.label}: {row.said}" if row.label else row.said
+    tone = "" if section.tone is Tone.HEAD else section.tone
+    yield from _folded(Text(f"  {row.sign} ", tone), said, width)
+    if row.why:
+        yield from _folded(Text(" " * 6), row.why, width, Tone.QUIET)
+
+
+def _folded(lead: Text, text: str, width: int, tone: str = "") -> Iterator[Text]:
+    """Text behind a lead, its further lines below it."""
+    parts = textwrap.wrap(text, max(40, width - len(lead)), break_on_hyphens=False) or [""]
+    for number, part in enumerate(parts):
+        before = Text(" " * len(lead)) if number else lead
+        yield Text.assemble(before, (part, tone))
