@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from sixproof.model import EndpointKind, Family, Flow, MatrixKind, Outcome, edge_of
 from sixproof.reporting.compare.stable_names import StableNames
+from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.matrix.grid import CellState, state_of
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.results_json import Results
@@ -35,11 +36,13 @@ class CellQuestion(NamedTuple):
 
 
 class CellResult(NamedTuple):
-    """How a cell ended: its state and outcome, and the class of its edge."""
+    """How a cell ended: its state and outcome, and the class of its edge. `by_chance` says whether
+    any backend of a service may have answered: then another one may the next time."""
 
     state: CellState
     outcome: Outcome
     edge_class: str
+    by_chance: bool = False
 
     @property
     def right(self) -> bool:
@@ -65,7 +68,8 @@ def cells_of(results: Results, names: StableNames) -> dict[CellQuestion, CellRes
             continue
         for key, seen in measured.matrix.cells.items():
             state = state_of(seen.outcome, expected.get(key))
-            one = CellResult(state, seen.outcome, edge_class(seen.flow))
+            drawn = behind(seen.flow.destination)
+            one = CellResult(state, seen.outcome, edge_class(seen.flow), drawn)
             question = question_of(measured, seen.flow, names)
             known = found.get(question)
             if known is None or _badness(one) > _badness(known):
@@ -118,6 +122,7 @@ class CellChange(enum.StrEnum):
 
     NEW = "new"  # wrong, and was right
     UNKNOWN_BEFORE = "wrong, not measured before"
+    DRAWN = "differs by the backend that was drawn"  # of a fault that is known
     STILL = "still wrong"
     CHANGED = "wrong in another way"
     GONE = "right again"
@@ -126,17 +131,6 @@ class CellChange(enum.StrEnum):
     RIGHT_UNMEASURED = "was right, not measured now"
     ONLY_NOW = "right, not measured before"
     NEITHER = "measured in neither"
-
-    @property
-    def compared(self) -> bool:
-        """Whether both runs measured it."""
-        return self in (
-            CellChange.NEW,
-            CellChange.STILL,
-            CellChange.CHANGED,
-            CellChange.GONE,
-            CellChange.RIGHT,
-        )
 
     @property
     def arisen(self) -> bool:
@@ -183,7 +177,7 @@ class EdgeClassChanges:
     @property
     def moved(self) -> bool:
         """Whether something differs."""
-        calm = (CellChange.RIGHT, CellChange.STILL, CellChange.NEITHER)
+        calm = (CellChange.RIGHT, CellChange.STILL, CellChange.DRAWN, CellChange.NEITHER)
         return any(number for which, number in self.counts.items() if which not in calm)
 
 
@@ -196,11 +190,15 @@ def changes(before: Cells, after: Cells) -> Iterator[tuple[CellQuestion, CellCha
             yield question, change(result, None)
 
 
-def by_class(before: Cells, after: Cells) -> tuple[EdgeClassChanges, ...]:
-    """All questions by kind, class of edge and family; what has new faults first."""
+def by_class(
+    before: Cells, after: Cells, drawn: Collection[CellQuestion] = ()
+) -> tuple[EdgeClassChanges, ...]:
+    """All questions by kind, class of edge and family; what has new faults first. Those that are
+    `drawn` differ by the backend of a service alone."""
     counts: dict[tuple[MatrixKind, str, Family], dict[CellChange, int]] = {}
     examples: dict[tuple[MatrixKind, str, Family], list[str]] = {}
-    for question, which in changes(before, after):
+    for question, change_of in changes(before, after):
+        which = CellChange.DRAWN if question in drawn else change_of
         result = after.get(question) or before[question]
         key = question.kind, result.edge_class, question.family
         number = counts.setdefault(key, {})

@@ -24,9 +24,9 @@ by who asked whom what over which family in which test. Run ids, generated names
 and NodePorts make no difference. What one of the runs did not measure is listed as not comparable:
 it is never called gone.
 
-exit status: 0 nothing failed in B that A does not show; 1 something did, or could not be measured
-in B; 2 nothing can be compared: a file that cannot be read or is of another schema, two clusters,
-or an answer that could not be written
+exit status: 0 tests passed in B, and none failed that A does not show; 1 one did, or could not be
+measured in B, or none passed; 2 nothing can be compared: a file that cannot be read or is of
+another schema, two clusters, or an answer that could not be written
 """
 
 
@@ -72,7 +72,7 @@ def compare(arguments: argparse.Namespace) -> Output:
 def _status(comparison: RunComparison) -> int:
     if comparison.obstacle:
         return NOT_COMPARABLE
-    return WORSE if comparison.worse else COMPARABLE
+    return COMPARABLE if comparison.failures.excuses else WORSE
 
 
 def _write(path: Path, text: str) -> None:

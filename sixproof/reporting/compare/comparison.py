@@ -68,7 +68,7 @@ class RunComparison:
     classes: tuple[EdgeClassChanges, ...] = ()
     times: tuple[TimeChange, ...] = ()
     surroundings: tuple[SurroundingChange, ...] = ()
-    failures: KnownFailures = dataclasses.field(default_factory=lambda: KnownFailures((), (), 0))
+    failures: KnownFailures = dataclasses.field(default_factory=KnownFailures)
 
     @classmethod
     def of(cls, before: RunDigest, after: RunDigest) -> RunComparison:
@@ -82,7 +82,7 @@ class RunComparison:
             notes=tuple(_notes(before, after)),
             verdicts=tuple(_verdicts(before, after)),
             items=items(before, after, failures),
-            classes=by_class(before.cells, after.cells),
+            classes=by_class(before.cells, after.cells, failures.drawn),
             times=tuple(_times(before, after)),
             surroundings=tuple(_surroundings(before, after)),
             failures=failures,

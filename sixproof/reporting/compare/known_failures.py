@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from sixproof.kube.facts.preflight import PROBE_PODS
+from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.compare.cells import CellQuestion, change
-from sixproof.reporting.compare.run_digest import CaseRecord, PortKey, RunDigest
+from sixproof.reporting.compare.run_digest import NOWHERE, CaseRecord, PortKey, RunDigest
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.application_record import Readiness
 from sixproof.reporting.results.test_record import CaseOutcome
@@ -52,11 +54,15 @@ class JudgedFailure:
 @dataclasses.dataclass(frozen=True, slots=True)
 class KnownFailures:
     """All that did not pass in the later run; `ports` are those of applications that do not work
-    and of which the baseline does not show it. `passed` counts the tests that passed."""
+    and of which the baseline does not show it. `passed` counts the tests that passed. `blocked` are
+    findings that left all of it unmeasured, or a node. `drawn` are cells that differ by the backend
+    alone that a service drew, while the fault is known."""
 
-    every: tuple[JudgedFailure, ...]
-    ports: tuple[PortKey, ...]
-    passed: int
+    every: tuple[JudgedFailure, ...] = ()
+    ports: tuple[PortKey, ...] = ()
+    passed: int = 0
+    blocked: tuple[Finding, ...] = ()
+    drawn: frozenset[CellQuestion] = frozenset()
 
     @property
     def new(self) -> tuple[JudgedFailure, ...]:
@@ -77,7 +83,7 @@ class KnownFailures:
     @property
     def worse(self) -> bool:
         """Whether something fails that the baseline does not show, or could not be measured."""
-        return bool(self.new or self.ports or self.unmeasured)
+        return bool(self.new or self.ports or self.unmeasured or self.blocked)
 
     @property
     def excuses(self) -> bool:
@@ -98,7 +104,8 @@ class _CellsOfTest:
 
 def judged(before: RunDigest, after: RunDigest) -> KnownFailures:
     """The failures of a run by its baseline."""
-    by_test = _by_test(before, after)
+    drawn = frozenset(_drawn(before, after))
+    by_test = _by_test(before, after, drawn)
     every = tuple(
         _failure(nodeid, before.cases.get(nodeid), record, by_test.get(nodeid, _CellsOfTest()))
         for nodeid, record in after.cases.items()
@@ -106,11 +113,68 @@ def judged(before: RunDigest, after: RunDigest) -> KnownFailures:
     )
     outcomes = [record.case.outcome for record in after.cases.values()]
     return KnownFailures(
-        every, _new_ports(before, after, every), outcomes.count(CaseOutcome.PASSED)
+        every,
+        _new_ports(before, after, every),
+        outcomes.count(CaseOutcome.PASSED),
+        tuple(filter(_blocks, after.findings.values())),
+        drawn,
     )
 
 
-def _by_test(before: RunDigest, after: RunDigest) -> Mapping[str, _CellsOfTest]:
+def _blocks(finding: Finding) -> bool:
+    """Whether a run that has such a finding is never green, whatever its tests say."""
+    left_out = finding.code == PROBE_PODS.code and finding.severity is Severity.ERROR
+    return left_out or finding.severity is Severity.BLOCKER
+
+
+def _drawn(before: RunDigest, after: RunDigest) -> Iterator[CellQuestion]:
+    """The cells through services that differ since another backend was drawn.
+
+    Which flows a broken path hits is chance there. A matrix that lost such flows before may lose
+    others now, where all that is concluded of its test in this family was concluded before, at the
+    same place.
+    """
+    groups = _lost(before) & _lost(after)
+    for question, result in after.cells.items():
+        if not result.by_chance or (question.test, question.title, question.family) not in groups:
+            continue
+        known = before.cells.get(question)
+        if known is None or not (known.right or known.wrong) or known.right is result.right:
+            continue
+        if result.right or (result.wrong and _is_of_a_known_place(question, before, after)):
+            yield question
+
+
+def _lost(run: RunDigest) -> set[tuple[str, str, Family]]:
+    """The matrices and families of which flows through services were lost, and none leaked."""
+    lost: set[tuple[str, str, Family]] = set()
+    leaked: set[tuple[str, str, Family]] = set()
+    for question, result in run.cells.items():
+        if result.by_chance and result.wrong:
+            group = question.test, question.title, question.family
+            (leaked if result.state is CellState.LEAK else lost).add(group)
+    return lost - leaked
+
+
+def _is_of_a_known_place(question: CellQuestion, before: RunDigest, after: RunDigest) -> bool:
+    """Whether all conclusions of its test and family are those of the run before."""
+    found = [
+        cause
+        for cause in after.causes.values()
+        if question.test in cause.shown and question.family in cause.families
+    ]
+    return bool(found) and all(
+        cause.key.place != NOWHERE
+        and cause.key in before.causes
+        and cause.families <= before.causes[cause.key].families
+        and cause.number <= before.causes[cause.key].number
+        for cause in found
+    )
+
+
+def _by_test(
+    before: RunDigest, after: RunDigest, drawn: Collection[CellQuestion]
+) -> Mapping[str, _CellsOfTest]:
     found: defaultdict[str, _CellsOfTest] = defaultdict(_CellsOfTest)
     for question, result in after.cells.items():
         if result.right:
@@ -118,7 +182,7 @@ def _by_test(before: RunDigest, after: RunDigest) -> Mapping[str, _CellsOfTest]:
         known, here = before.cells.get(question), found[question.test]
         if result.wrong:
             here.wrong = True
-            if change(known, result).arisen:
+            if question not in drawn and change(known, result).arisen:
                 here.arisen.append(question)
         elif result.state is CellState.UNKNOWN:
             here.unknown = True

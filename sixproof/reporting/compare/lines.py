@@ -18,10 +18,11 @@ CALM_ROWS = 4
 
 
 def compared_lines(
-    comparison: RunComparison, *, width: int = 100, every: bool = False
+    comparison: RunComparison, *, width: int = 100, every: bool = False, status: str = ""
 ) -> tuple[Text, ...]:
     """The comparison in lines of at most `width` characters: what is new first, what it comes to
-    last, next to the prompt. `every` leaves nothing out."""
+    last, next to the prompt. `every` leaves nothing out; `status` is what it means for the
+    exit status of a run."""
     lines = list(_folded(Text("Compared: ", Tone.HEAD), wording.runs(comparison), width))
     for section in wording.sections(comparison):
         lines += [Text(), *_title(section, width)]
@@ -31,7 +32,8 @@ def compared_lines(
         if (left := len(section.rows) - most) > 0:
             lines.append(Text(f"  ... and {said_count(left, 'more line')}", Tone.QUIET))
     tone = Tone.BAD if comparison.worse or comparison.obstacle else Tone.HEAD
-    return (*lines, Text(), *_folded(Text(), wording.outcome(comparison), width, tone))
+    lines += [Text(), *_folded(Text(), wording.outcome(comparison), width, tone)]
+    return (*lines, *(_folded(Text(), status, width, Tone.HEAD) if status else ()))
 
 
 def _title(section: ComparedSection, width: int) -> Iterator[Text]:

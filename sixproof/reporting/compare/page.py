@@ -88,10 +88,9 @@ def write_comparison(
         OSError: the directory cannot be written.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    said = f"{status}\n\n" if status else ""
     texts = {
         report_files.COMPARE_PAGE: compared_page(comparison, status),
-        report_files.COMPARE_TEXT: said + plain(compared_lines(comparison, every=True)),
+        report_files.COMPARE_TEXT: plain(compared_lines(comparison, every=True, status=status)),
         report_files.COMPARE_JSON: json.dumps(compared_json(comparison), indent=1) + "\n",
     }
     for name, text in texts.items():

@@ -17,6 +17,8 @@ from sixproof.reporting.results.application_record import Readiness
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
 
+NOWHERE = "no common place"
+"""The place of cells that have none."""
 _COUNT = re.compile(r"\d+(?= (?:agents|routers|sources|destinations|nodes))")
 
 
@@ -32,7 +34,8 @@ class CauseKey:
 @dataclasses.dataclass(frozen=True, slots=True)
 class CauseRecord:
     """The conclusions of a run that have one code and object: what they say, their families, how
-    many they are, the cells that they explain, and the tests without cells that they do."""
+    many they are, the cells that they explain, and the tests without cells that they do. `shown`
+    are all tests that show them."""
 
     key: CauseKey
     said: str
@@ -41,6 +44,7 @@ class CauseRecord:
     measured: bool
     cells: frozenset[CellQuestion]
     tests: frozenset[str]
+    shown: frozenset[str]
 
     def joined(self, other: CauseRecord) -> CauseRecord:
         """Two of one key as one."""
@@ -51,6 +55,7 @@ class CauseRecord:
             measured=self.measured or other.measured,
             cells=self.cells | other.cells,
             tests=self.tests | other.tests,
+            shown=self.shown | other.shown,
         )
 
 
@@ -117,11 +122,6 @@ class RunDigest:
             covered=names.covered,
             damaged=results.damaged,
         )
-
-    def concluded(self, results: Results, conclusions: Conclusions) -> RunDigest:
-        """The same with the causes that were found in these results, which are those of the run."""
-        causes = _causes(conclusions.every, StableNames.of(results))
-        return dataclasses.replace(self, causes=causes)
 
     @property
     def verdict_reached(self) -> bool:
@@ -191,6 +191,7 @@ def _cause(conclusion: Conclusion, names: StableNames) -> CauseRecord:
         measured=conclusion.measured,
         cells=frozenset(q for fault in conclusion.faults for q in _questions(fault, names)),
         tests=frozenset(names.test(c.nodeid) for c in conclusion.cases if c.nodeid not in shown),
+        shown=frozenset(map(names.test, conclusion.tests)),
     )
 
 
@@ -200,7 +201,7 @@ def _key(conclusion: Conclusion, names: StableNames) -> CauseKey:
         return CauseKey(cause.code, _COUNT.sub(ANY, names.stable(cause.place)))
     if conclusion.faults:
         pattern = conclusion.faults[0].pattern
-        where = names.stable(pattern.where) if pattern.scope else "no common place"
+        where = names.stable(pattern.where) if pattern.scope else NOWHERE
         return CauseKey(f"no known cause, {pattern.kind.value} {pattern.state.value}", where)
     case = conclusion.cases[0]
     places = sorted({names.stable(subject.place) for subject in case.subjects})

@@ -75,9 +75,9 @@ def outcome(comparison: RunComparison) -> str:
         return one_line(f"These runs cannot be compared: {comparison.obstacle}", LONGEST)
     failures = comparison.failures
     if failures.worse:
-        said = [_new(failures), _unmeasured(failures), _known(failures)]
+        said = [_new(failures), _unmeasured(failures), _blocked(failures), _known(failures)]
         text = "; ".join(filter(None, said))
-        return f"{text[:1].upper()}{text[1:]}"
+        return one_line(f"{text[:1].upper()}{text[1:]}", LONGEST)
     if not failures.passed:
         return "No new failure, and no test passed: nothing is shown"
     known = _known(failures)
@@ -95,6 +95,12 @@ def _new(failures: KnownFailures) -> str:
 def _unmeasured(failures: KnownFailures) -> str:
     number = len(failures.unmeasured)
     return f"{said_count(number, 'test')} came to no verdict" if number else ""
+
+
+def _blocked(failures: KnownFailures) -> str:
+    """The first finding that left something unmeasured; all of them are items."""
+    subjects = [one_line(finding.subject, 80) for finding in failures.blocked]
+    return f"not all could be measured ({subjects[0]})" if subjects else ""
 
 
 def _known(failures: KnownFailures) -> str:
@@ -161,6 +167,7 @@ _CELL_WORDS = {
     CellChange.CHANGED: "wrong in another way",
     CellChange.STILL: "still wrong",
     CellChange.GONE: "right again",
+    CellChange.DRAWN: "differ by the backend that was drawn",
     CellChange.WRONG_UNMEASURED: "were wrong, not measured now",
     CellChange.RIGHT_UNMEASURED: "were right, not measured now",
     CellChange.ONLY_NOW: "right, not measured before",
@@ -173,11 +180,17 @@ def _classes(classes: Iterable[EdgeClassChanges]) -> Iterator[ComparedRow]:
         if not row.moved and not row.counts.get(CellChange.STILL):
             continue
         counts = [f"{row.counts[c]} {said}" for c, said in _CELL_WORDS.items() if row.counts.get(c)]
-        arisen = any(which.arisen for which in row.counts)
-        sign = "!" if arisen else "+" if row.counts.get(CellChange.GONE) else "?"
         label = f"{row.family} {row.kind.value}, {row.edge_class}"
         examples = f"new: {'; '.join(row.examples)}" if row.examples else ""
-        yield _row(sign, label, ", ".join(counts), examples)
+        yield _row(_sign(row), label, ", ".join(counts), examples)
+
+
+def _sign(row: EdgeClassChanges) -> str:
+    if any(which.arisen for which in row.counts):
+        return _SIGNS[Difference.NEW]
+    if row.counts.get(CellChange.GONE):
+        return _SIGNS[Difference.GONE]
+    return _SIGNS[Difference.NOT_COMPARED if row.moved else Difference.STILL]
 
 
 def _times(times: Iterable[TimeChange]) -> Iterator[ComparedRow]:

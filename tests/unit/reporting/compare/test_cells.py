@@ -64,14 +64,6 @@ def test_what_is_not_measured_is_neither_right_nor_gone(
     assert cells.change(before, after) is which
 
 
-@pytest.mark.parametrize("which", CellChange)
-def test_what_is_compared_was_measured_twice(which: CellChange) -> None:
-    """By what its words say."""
-    once = "not measured" in which.value or which is CellChange.NEITHER
-    assert which.compared is not once
-    assert which.arisen is (which in (CellChange.NEW, CellChange.UNKNOWN_BEFORE))
-
-
 def taken(results: Results) -> cells.Cells:
     """The cells of a run."""
     return cells.cells_of(results, StableNames.of(results))

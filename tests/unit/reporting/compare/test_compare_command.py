@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from sixproof.__main__ import main
+from sixproof.model import ClusterFacts
 from tests.unit.reporting.compare.two_runs import mesh, on, run, written
 
 
@@ -83,11 +85,20 @@ def test_runs_on_two_clusters(
 ) -> None:
     """Status 2, and the reason."""
     other = run(2, mesh())
-    assert other.facts
-    nodes = tuple(n for n in other.facts.nodes if n.name == "nobody")
-    object.__setattr__(other, "facts", type(other.facts)("https://x", "v1", nodes))
+    other = dataclasses.replace(other, facts=ClusterFacts("https://x", "v1", ()))
     assert main(["compare", good, str(written(tmp_path / "x", other))]) == 2
     assert "These runs cannot be compared: " in capsys.readouterr().out
+
+
+def test_a_run_that_measured_nothing_is_not_good(
+    good: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No test failed, since none ran."""
+    nothing = dataclasses.replace(run(2), cases=())
+    assert main(["compare", good, str(written(tmp_path / "nothing", nothing))]) == 1
+    said = capsys.readouterr().out
+    assert said.endswith("No new failure, and no test passed: nothing is shown\n")
+    assert "  ? no test of run a2b2c2 passed or failed\n" in said
 
 
 def test_help_says_what_each_status_means(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,7 +107,9 @@ def test_help_says_what_each_status_means(capsys: pytest.CaptureFixture[str]) ->
         main(["compare", "--help"])
     assert ended.value.code == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "exit status: 0 nothing failed in B that A does not show; 1 something did" in said
+    assert (
+        "exit status: 0 tests passed in B, and none failed that A does not show; 1 one did" in said
+    )
     assert "it is never called gone" in said
     with pytest.raises(SystemExit):
         main(["--help"])

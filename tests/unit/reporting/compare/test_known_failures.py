@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sixproof.errors import Subject
-from sixproof.model import Family, Outcome
+from sixproof.model import Family, Finding, Outcome, Severity
 from sixproof.reporting.compare import known_failures
 from sixproof.reporting.compare.known_failures import KnownFailures, Standing
 from sixproof.reporting.compare.run_digest import RunDigest
@@ -240,6 +240,27 @@ def test_where_no_test_passed_nothing_is_excused() -> None:
     assert not failures.new
     assert not failures.worse
     assert not failures.excuses
+
+
+@pytest.mark.parametrize(
+    ("code", "severity", "blocks"),
+    [
+        ("probe-pods", Severity.ERROR, True),
+        ("probe-pods", Severity.BLOCKER, True),
+        ("probe-pods", Severity.WARNING, False),
+        ("permissions", Severity.BLOCKER, True),
+        ("permissions", Severity.ERROR, False),
+    ],
+)
+def test_a_finding_that_left_something_unmeasured_is_never_known(
+    code: str, severity: Severity, blocks: bool
+) -> None:
+    """A node, or all of it; whatever the baseline says."""
+    found = (Finding(code, severity, "node worker", "not covered"),)
+    failures = judged(run(1, findings=found), run(2, findings=found))
+    assert bool(failures.blocked) is blocks
+    assert failures.worse is blocks
+    assert failures.excuses is not blocks
 
 
 def applications(

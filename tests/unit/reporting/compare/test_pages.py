@@ -96,6 +96,13 @@ def test_all_kinds_of_failures_in_a_sentence() -> None:
     )
 
 
+def test_what_left_something_unmeasured_is_in_the_sentence() -> None:
+    """With its subject."""
+    blocker = Finding("probe-pods", Severity.ERROR, "node worker\n", "not covered")
+    said = wording.outcome(compared(run(1, mesh()), run(2, mesh(), findings=(blocker,))))
+    assert said == "Not all could be measured (node worker)"
+
+
 def test_where_no_test_passed() -> None:
     """Nothing failed anew, and nothing is shown."""
     bare = without(run(2), cases=(case(CaseOutcome.SKIPPED),))
@@ -260,11 +267,11 @@ def test_a_comparison_is_written_beside_the_report(tmp_path: Path) -> None:
     paths = write_comparison(tmp_path / "new", SAME, "Exit status 0: x")
     assert [p.name for p in paths.values()] == ["compare.html", "compare.txt", "compare.json"]
     said = (tmp_path / "new/compare.txt").read_text(encoding="utf-8")
-    assert said.startswith("Exit status 0: x\n\nCompared: ")
+    assert said.endswith("No new failure; 1 test fails as before\nExit status 0: x\n")
     assert "Exit status 0: x" in (tmp_path / "new/compare.html").read_text(encoding="utf-8")
     assert json.loads((tmp_path / "new/compare.json").read_text())["newFailures"] == []
     write_comparison(tmp_path / "new", SAME)
-    assert (tmp_path / "new/compare.txt").read_text(encoding="utf-8").startswith("Compared: ")
+    assert "Exit status" not in (tmp_path / "new/compare.txt").read_text(encoding="utf-8")
 
 
 def test_why_a_run_ends_as_it_does() -> None:
