@@ -35,7 +35,7 @@ live: $(VENV)/.ready ## run the suites on the cluster of your kubeconfig (ARGS="
 faults: $(VENV)/.ready ## break the test bed on purpose and check what is reported
 	@$(TOX) run -q -e faults -- $(ARGS)
 
-proof: $(VENV)/.ready ## the same, with results kept in reports/proof.jsonl and a table at the end; goes on where it was (ARGS="--proof-sample 4")
+proof: $(VENV)/.ready ## the same, with results kept in reports/proof.jsonl and a table at the end; goes on where it was (ARGS="--proof-sample 4"; ARGS=--keep: into docs/)
 	@$(TOX) run -q -e proof -- $(ARGS)
 
 bench: $(VENV)/.ready ## measure speed and memory on the test bed

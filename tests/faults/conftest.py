@@ -232,7 +232,7 @@ def assert_all_green(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     yield
     faults("clear")
     chosen = ("suites/pods", "-k", f"{MESH} or other_nodes or itself")
-    assert_green(run_suites(tmp_path_factory.mktemp("after"), *chosen))
+    run_green(tmp_path_factory.mktemp("after"), *chosen)
 
 
 def assert_red_is_exactly(suite_run: SuiteRun, wanted: set[str], family: Family | None) -> None:
@@ -306,6 +306,16 @@ def assert_green(suite_run: SuiteRun) -> None:
     assert suite_run.cases(CaseOutcome.PASSED)
 
 
+def run_green(report_dir: Path, *arguments: str) -> SuiteRun:
+    """Run suites on a bed without a fault, where nothing fails. A run that found nothing wrong and
+    could not measure everything says nothing about the network: then they run once more."""
+    suite_run = run_suites(report_dir, *arguments)
+    if suite_run.status and not any(one.measured for one in conclude(suite_run.results).every):
+        suite_run = run_suites(report_dir.with_name(f"{report_dir.name}-again"), *arguments)
+    assert_green(suite_run)
+    return suite_run
+
+
 def crosses(observation: Observation) -> bool:
     """Whether a flow goes from one node to another."""
     return observation.flow.crosses_nodes
@@ -327,6 +337,7 @@ __all__ = [
     "assert_red_is_exactly",
     "crosses",
     "faults",
+    "run_green",
     "run_suites",
     "touches",
 ]

@@ -18,7 +18,7 @@ class PathResult:
     byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
     `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
     the endpoint that has them. `back` is what the reverse path promises. `lost` are the sizes of
-    datagrams that were lost by chance: sent once more, they passed, and count as passed.
+    datagrams that were lost by chance: sent again, they passed, and count as passed.
     """
 
     flow: Flow

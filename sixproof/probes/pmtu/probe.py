@@ -31,6 +31,9 @@ BULK = 300_000
 """Bytes each way: enough that TCP leaves its first window behind."""
 ATTEMPTS = 3
 """How often a pair is measured whose path changes meanwhile."""
+CHANCES = 3
+"""How often a datagram that was lost by chance is sent again: what is too large is lost each time,
+and what takes one datagram on a busy machine may take the next one, too."""
 IN_TIME, STANDSTILL = 2.0, 1.0
 """Seconds that bulk may take, and that it may stall."""
 
@@ -93,7 +96,7 @@ class PathProbe:
         pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
         later = self._send(flows, [[SMALL, size + 1] for size in full])
         fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
-        lost = self._once_more(flows, lost_by_chance(flows, first, pattern, later, fragments))
+        lost = self._again(flows, lost_by_chance(flows, first, pattern, later, fragments))
         bulk, lags = self._transfer_in_time(flows)
         return [
             PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, tuple(lost[i]))
@@ -102,21 +105,21 @@ class PathProbe:
             )
         ]
 
-    def _once_more(
-        self, flows: Sequence[Flow], lost: Sequence[LostDatagram]
-    ) -> dict[int, list[int]]:
-        """Send these once more; what passes takes the place of what was lost. Returns the sizes of
-        those, by the flow's index."""
+    def _again(self, flows: Sequence[Flow], lost: Sequence[LostDatagram]) -> dict[int, list[int]]:
+        """Send these again, as often as `CHANCES` says; what passes takes the place of what was
+        lost. Returns the sizes of those, by the flow's index."""
         found: dict[int, list[int]] = defaultdict(list)
         for fragment in (False, True):
             some = [one for one in lost if one.fragment is fragment]
-            if not some:
-                continue
-            rows = [flows[one.flow] for one in some], [[one.sent.size] for one in some]
-            for one, (again,) in zip(some, self._send(*rows, fragment=fragment), strict=True):
-                if again.event == Event.ECHOED:
-                    one.row[one.index] = again
-                    found[one.flow].append(again.size)
+            for _ in range(CHANCES):
+                if not some:
+                    break
+                rows = [flows[one.flow] for one in some], [[one.sent.size] for one in some]
+                for one, (again,) in zip(some, self._send(*rows, fragment=fragment), strict=True):
+                    if again.event == Event.ECHOED:
+                        one.row[one.index] = again
+                        found[one.flow].append(again.size)
+                some = [one for one in some if one.sent.event != Event.ECHOED]
         return found
 
     def _send(

@@ -10,7 +10,7 @@ import pytest
 
 import testbed
 from sixproof.model import Family, MatrixKind
-from tests.faults.conftest import assert_first_line, assert_green, faults, run_suites
+from tests.faults.conftest import assert_first_line, assert_green, faults, run_green, run_suites
 
 pytestmark = [pytest.mark.bed, pytest.mark.xdist_group("own-bed")]
 SESSIONS = "test_every_node_has_its_bgp_sessions"
@@ -67,7 +67,7 @@ def test_b1_sessions_of_one_family_are_gone(node: str, family: Family, tmp_path:
     assert f"{SESSIONS}[{family.other}]" not in red
     assert_first_line(suite_run, node, "179", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+    run_green(tmp_path / "after", "suites/bgp")
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -85,7 +85,7 @@ def test_b2_a_password_that_the_router_does_not_have(
     address = router.ipv6 if family is Family.IPV6 else router.ipv4
     assert_first_line(suite_run, address, "passwords differ", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+    run_green(tmp_path / "after", "suites/bgp")
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -102,7 +102,7 @@ def test_b3_a_filter_keeps_pods_routes_of_one_family_from_the_router(
     assert well | {f"{LED}[{family.other}]", f"{REACHED}[{family.other}]"} <= suite_run.green()
     assert_first_line(suite_run, "BGPFilter six-fault-b3", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+    run_green(tmp_path / "after", "suites/bgp")
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -121,7 +121,7 @@ def test_b3_a_filter_keeps_services_routes_of_one_family_from_the_router(
     assert {o.flow.family for o in suite_run.wrong_cells(CLUSTER_IPS)} == {family}
     assert_first_line(suite_run, "BGPFilter six-fault-b3", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+    run_green(tmp_path / "after", "suites/bgp")
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -146,7 +146,7 @@ def test_b4_a_node_announces_another_node_s_pods(
     assert {o.flow.destination.node for o in suite_run.wrong_cells(f"{LED}[{family}]")} == {other}
     assert_first_line(suite_run, node, other, families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", "suites/bgp"))
+    run_green(tmp_path / "after", "suites/bgp")
 
 
 def test_load_balancers_answer_over_both_families(node: str, tmp_path: Path) -> None:
@@ -178,7 +178,7 @@ def test_b1l_addresses_of_one_family_are_announced_to_nobody(
     assert wrong == {family}
     assert_first_line(suite_run, "serviceLoadBalancerIPs", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", LOAD_BALANCERS))
+    run_green(tmp_path / "after", LOAD_BALANCERS)
 
 
 def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_b1l_external_ips_of_one_family_are_not_announced(node: str, tmp_path: P
     assert {o.flow.family for o in suite_run.wrong_cells(EXTERNAL)} == {Family.IPV6}
     assert_first_line(suite_run, "serviceExternalIPs has no IPv6 range", families=[Family.IPV6])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", *suites))
+    run_green(tmp_path / "after", *suites)
 
 
 def test_b1l_cluster_ips_of_one_family_are_not_announced(node: str, tmp_path: Path) -> None:
@@ -213,4 +213,4 @@ def test_b1l_cluster_ips_of_one_family_are_not_announced(node: str, tmp_path: Pa
     assert {o.flow.family for o in suite_run.wrong_cells(CLUSTER_IPS)} == {Family.IPV6}
     assert_first_line(suite_run, "serviceClusterIPs has no IPv6 range", families=[Family.IPV6])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", *suites))
+    run_green(tmp_path / "after", *suites)

@@ -13,6 +13,7 @@ from tests.faults.conftest import (
     assert_green,
     assert_red_is_exactly,
     faults,
+    run_green,
     run_suites,
 )
 
@@ -47,7 +48,7 @@ def test_c3_metrics_of_one_family_are_dropped(
     assert len({o.flow.source.name for o in wrong}) == 2, "the node itself, and a pod"
     assert_first_line(suite_run, workers[0], "dport 9091", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", SUITE))
+    run_green(tmp_path / "after", SUITE)
 
 
 def test_c2_a_felix_that_stands_still_answers_nobody(
@@ -62,7 +63,7 @@ def test_c2_a_felix_that_stands_still_answers_nobody(
     assert broken == {FOLLOWS, *(f"{RULES}[{family}]" for family in Family)}
     assert_first_line(suite_run, workers[0], "Felix does not follow", families=list(Family))
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", SUITE))
+    run_green(tmp_path / "after", SUITE)
 
 
 def test_c5_a_felix_to_which_no_change_comes(workers: tuple[str, str], tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_c5_a_felix_to_which_no_change_comes(workers: tuple[str, str], tmp_path:
     words = (workers[0], "although a pod started there")
     assert_first_line(suite_run, *words, families=list(Family))
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", SUITE, "-k", FOLLOWS))
+    run_green(tmp_path / "after", SUITE, "-k", FOLLOWS)
 
 
 @pytest.mark.parametrize("family", list(Family), ids=str)
@@ -93,4 +94,4 @@ def test_c4_a_fail_safe_port_of_one_family_is_dropped(
     assert {o.flow.family for o in suite_run.wrong_cells(FAILSAFE)} == {family}
     assert_first_line(suite_run, workers[1], "dport 6667", families=[family])
     faults("clear")
-    assert_green(run_suites(tmp_path / "after", SUITE))
+    run_green(tmp_path / "after", SUITE)

@@ -13,7 +13,7 @@ import pytest
 from sixproof.model import Family
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.test_record import CaseOutcome
-from tests.faults.conftest import SuiteRun, assert_first_line, assert_green, faults, run_suites
+from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_green, run_suites
 from tests.faults.network.path_runs import assert_red, message, ran
 
 pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended", "assert_paths_green")]
@@ -70,7 +70,7 @@ def assert_paths_green(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Non
     yield
     faults("clear")
     again = [f"suites/mtu/test_{part}.py" for part in ("interfaces", "path", "underlay")]
-    assert_green(run_suites(tmp_path_factory.mktemp("after"), *again))
+    run_green(tmp_path_factory.mktemp("after"), *again)
 
 
 def test_i2_a_bottleneck_that_says_so_is_honoured_and_nothing_is_red(

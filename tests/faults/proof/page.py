@@ -18,7 +18,8 @@ class Totals:
 
     Of those that inject a fault which must show (`visible`), `found` had a red run. Of those that
     ask the first line for words of place and cause, or had no conclusion to ask (`asked`), `named`
-    had all. `healthy` are runs without a fault, `alarms` those that were red.
+    had all. `healthy` are runs without a fault, `alarms` those that were red;
+    `late` are others that could not measure everything, since agents were late.
     """
 
     tests: int
@@ -30,6 +31,7 @@ class Totals:
     named: int
     healthy: int
     alarms: int
+    late: int
 
     @classmethod
     def of(cls, proofs: Sequence[Proof]) -> Totals:
@@ -48,13 +50,15 @@ class Totals:
             named=sum(one.found and not one.missing for one in asked),
             healthy=len(green) + len(alarms),
             alarms=len(alarms),
+            late=sum(len(one.unmeasured) for one in proofs),
         )
 
     def __str__(self) -> str:
+        late = f" ({self.late} more could not measure everything)" if self.late else ""
         return (
             f"faults found {share(self.found, self.visible)}, named in the first line "
             f"{share(self.named, self.asked)}, false alarms {self.alarms} in {self.healthy} runs "
-            f"without a fault; as expected {share(self.passed, self.tests)}, tried "
+            f"without a fault{late}; as expected {share(self.passed, self.tests)}, tried "
             f"{self.tests} of {self.collected} tests of faults"
         )
 

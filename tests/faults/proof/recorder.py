@@ -58,6 +58,7 @@ class Recorder:
                 seconds=seconds,
                 detected=None if DISTRIBUTED in suites else _detected(results),
                 cluster=_cluster(results.environment),
+                late=bool(concluded) and not any(one.measured for one in concluded),
             )
         )
 

@@ -20,7 +20,8 @@ class Trial:
     tests that failed or broke, `unproven` those that proved nothing. `seconds` is how long the run
     took, `detected` how long its tests took until the first of them had failed: None where none
     did, or where several ran at a time. `first_line` is what the run concludes and
-    what to do, "" for nothing. `cluster` has the versions of Kubernetes and of its network.
+    what to do, "" for nothing. `cluster` has the versions of Kubernetes and of its network. `late`
+    says that a run is red for what it could not measure alone.
     """
 
     bed: str
@@ -33,6 +34,7 @@ class Trial:
     seconds: float
     detected: float | None = None
     cluster: str = ""
+    late: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -75,9 +77,28 @@ class Proof:
     @property
     def alarms(self) -> tuple[Trial, ...]:
         """The runs that were red without a fault. Where the test passed it made them red itself, by
-        policies of its own for example."""
-        red = tuple(trial for trial in self.trials if trial.red and not trial.faults)
-        return () if self.passed else red
+        policies of its own for example; what could not be measured is counted by itself."""
+        red = (trial for trial in self.trials if trial.red and not trial.faults)
+        return () if self.passed else tuple(trial for trial in red if not trial.late)
+
+    @property
+    def unmeasured(self) -> tuple[Trial, ...]:
+        """The runs without a fault that could not measure everything, and found nothing wrong."""
+        return tuple(trial for trial in self.trials if trial.late and not trial.faults)
+
+
+def kept(path: Path, store: Path, commit: str) -> None:
+    """Add to the file at `path` what the `store` has of this commit and the file has not: what was
+    shown on another machine is not shown again.
+
+    Raises:
+        OSError: a file cannot be read or written.
+        RecordError: a line of this commit is not what `add` writes.
+    """
+    known = {proof.test for proof in read(path, commit)}
+    for proof in read(store, commit):
+        if proof.test not in known:
+            add(path, proof)
 
 
 def add(path: Path, proof: Proof) -> None:

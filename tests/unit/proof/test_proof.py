@@ -117,11 +117,46 @@ def test_the_totals_count_what_was_found_named_and_red_without_a_fault() -> None
     policies = dataclasses.replace(FOUND, test="f::policies", faults=(), trials=(ALARM,), words=())
     wrong = dataclasses.replace(FOUND, test="f::wrong", passed=False, missing=("drops",))
     totals = Totals.of((FOUND, missed, no_result, harmless, policies, wrong))
-    assert totals == Totals(6, 150, 3, 4, 2, 4, 1, 3, 1)
+    assert totals == Totals(6, 150, 3, 4, 2, 4, 1, 3, 1, 0)
     assert str(totals) == (
         "faults found 2 of 4 (50 %), named in the first line 1 of 4 (25 %), false alarms 1 in 3 "
         "runs without a fault; as expected 3 of 6 (50 %), tried 6 of 150 tests of faults"
     )
+
+
+def test_a_run_that_could_not_measure_everything_is_no_false_alarm() -> None:
+    """Where it found nothing wrong; it is counted by itself."""
+    late = dataclasses.replace(ALARM, late=True)
+    again = dataclasses.replace(FOUND, trials=(BROKEN, late, HEALTHY))
+    torn = dataclasses.replace(again, test="f::torn", passed=False)
+    totals = Totals.of((again, torn))
+    assert (totals.alarms, totals.healthy, totals.late) == (0, 2, 2)
+    assert "in 2 runs without a fault (2 more could not measure everything);" in str(totals)
+
+
+def test_what_is_kept_in_the_documents_is_not_shown_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another machine takes it over, but for a sample, and adds to it; the page has all."""
+    store, here, there = (tmp_path / name for name in ("proof.jsonl", "here", "there"))
+    monkeypatch.setattr("tests.faults.proof.__main__.STORE", store)
+    monkeypatch.setattr("tests.faults.proof.__main__.commit", lambda: "c1")
+    ended = (sys.executable, "-c", "raise SystemExit(0)")
+    assert main(["--keep"], here, ended) == 1, "there is nothing"
+    add(here, FOUND)
+    add(here, dataclasses.replace(FOUND, test="f::old", commit="c0"))
+    assert main(["--keep"], here, ended) == 0
+    assert read(store, "c1") == (FOUND,)
+    assert read(store, "c0") == ()
+    assert "tried 1 of 150 tests of faults" in store.with_suffix(".md").read_text("utf-8")
+    assert main(["--proof-sample=4"], there, ended) == 1, "nothing was tried there"
+    mine = dataclasses.replace(FOUND, passed=False)
+    add(there, mine)
+    assert main([], there, ended) == 1, "what was tried there counts"
+    assert read(there, "c1") == (mine,)
+    there.unlink()
+    assert main([], there, ended) == 0
+    assert read(there, "c1") == (FOUND,)
 
 
 def test_nothing_tried_is_no_share() -> None:

@@ -13,7 +13,7 @@ from sixproof.model import Family, Flow, Protocol
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.pmtu.path_run import PathRun
-from sixproof.probes.pmtu.probe import PathProbe
+from sixproof.probes.pmtu.probe import CHANCES, PathProbe
 from sixproof.reporting.matrix import path_text
 from tests.unit.probes.pmtu.samples import HERE, NODES, THERE
 
@@ -34,7 +34,7 @@ class Kernel:
     own: tuple[int, ...] = (0,)
     stalls: tuple[float, ...] = ()
     loses: tuple[str, ...] = ()
-    again: str = Event.ECHOED
+    again: str | tuple[str, ...] = Event.ECHOED
     row: list[int] = dataclasses.field(default_factory=lambda: [1430])
     at: int = 0
 
@@ -67,7 +67,8 @@ class Kernel:
         if spec.address in self.loses and self.sent <= 4 and spec.sizes == self.row:
             events[self.at] = Event.SILENT
         if spec.address in self.loses and self.sent > 4:
-            events = [self.again]
+            each = self.again if isinstance(self.again, tuple) else (self.again,)
+            events = [each[min(self.sent - 5, len(each) - 1)]]
         sized = [Sized(s, event) for s, event in zip(spec.sizes, events, strict=True)]
         return SizedSeen(spec.nonce, 1430, sized)
 
@@ -196,11 +197,22 @@ def test_a_packet_that_was_lost_alone_is_sent_once_more() -> None:
     assert [[s.sizes for s in r.specs] for r in sent[4:]] == [[[1430]]], "its flow alone"
 
 
-def test_a_packet_that_is_lost_again_stays_lost() -> None:
+def test_a_packet_that_is_lost_again_is_sent_again() -> None:
+    """What takes one datagram on a busy machine may take the next one, too."""
+    again = (Event.SILENT, Event.SILENT, Event.ECHOED)
+    seen, _ = explored(here=Kernel(loses=(FAR,), again=again))
+    (path_result,) = [p for p in seen.path_results if p.lost]
+    assert path_result.first.event == Event.ECHOED
+    assert path_result.lost == (1430,)
+
+
+def test_a_packet_that_is_lost_each_time_stays_lost() -> None:
     """And so does one on each of two paths, or one that none of its size followed."""
-    seen, _ = explored(here=Kernel(loses=(FAR,), again=Event.SILENT))
+    seen, agents = explored(here=Kernel(loses=(FAR,), again=Event.SILENT))
     (lost,) = [p for p in seen.path_results if p.first.event == Event.SILENT]
     assert not lost.lost
+    kinds = [type(r) for n, r in agents.asked if n == HERE.name]
+    assert kinds.count(protocol.SendSized) == 4 + CHANCES
     back = str(HERE.address(Family.IPV6))
     seen, agents = explored(here=Kernel(loses=(FAR,)), there=Kernel(loses=(back,)))
     assert [p.first.event for p in seen.over(Family.IPV6)] == [Event.SILENT] * 2
