@@ -15,8 +15,8 @@ from tests.plugin.simulated.objects import Manifest
 from tests.plugin.test_simulated import Ran, crosses_nodes_over_ipv6, run, with_a_second_try
 
 Fault = Callable[[Sent, Manifest], bool]
-ASKED = ("suites/pods/test_reachability.py", "suites/services")
-ONLY = "across_nodes or other_nodes or own_node or a_cluster_ip or node_port"
+ASKED = ("suites/pods/test_reachability.py",)
+ONLY = "other_nodes"
 
 
 def crosses_nodes(sent: Sent, met: Manifest) -> bool:
@@ -41,7 +41,7 @@ def test_a_fault_between_two_runs_is_found(
         cluster = SimulatedCluster() if fault else simulated
         cluster.network.faults += [fault] if fault else []
         where = f"reports/{name}"
-        options = (*ASKED, *arguments, f"--six-report-dir={where}")
+        options = (*ASKED, *arguments, "--six-connect-timeout=1", f"--six-report-dir={where}")
         return run(cluster, tmp_path, *options, only=ONLY, at=where)
 
     def compared(one: str, other: str) -> tuple[int, str]:
