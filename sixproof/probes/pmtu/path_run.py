@@ -18,7 +18,8 @@ class PathResult:
     byte more) follow it. `pattern` are datagrams of the source's own MTU from a plain socket,
     `fragments` one that must be fragmented. `learnt` are routes that a Packet Too Big changed, by
     the endpoint that has them. `back` is what the reverse path promises. `lost` are the sizes of
-    datagrams that were lost by chance: sent again, they passed, and count as passed.
+    datagrams that were lost by chance: sent again, they passed, and count as passed. `stalled` says
+    that an agent stood still during the pattern, and may not have seen what the kernel reported.
     """
 
     flow: Flow
@@ -33,6 +34,7 @@ class PathResult:
     lag: float = 0.0
     back: int | None = None
     lost: tuple[int, ...] = ()
+    stalled: bool = False
 
     @property
     def ends(self) -> tuple[str, str]:

@@ -92,14 +92,27 @@ class PathProbe:
         back = [path(f.destination, f.source, f.family, known).promised for f in flows]
         full = [p.promised or 1280 for p in paths]
         own = [p.hops[0].mtu if p.hops else size for p, size in zip(paths, full, strict=True)]
-        first = self._send(flows, [[size] for size in full])
-        pattern = self._send(flows, [[size] * 4 for size in own], fragment=True)
-        later = self._send(flows, [[SMALL, size + 1] for size in full])
-        fragments = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
+        first, _ = self._send(flows, [[size] for size in full])
+        pattern, stalled = self._send(flows, [[size] * 4 for size in own], fragment=True)
+        later, _ = self._send(flows, [[SMALL, size + 1] for size in full])
+        fragments, _ = self._send(flows, [[BEYOND_FRAGMENTS]] * len(flows), fragment=True)
         lost = self._again(flows, lost_by_chance(flows, first, pattern, later, fragments))
         bulk, lags = self._transfer_in_time(flows)
         return [
-            PathResult(f, p, a[0], c[0], c[1], tuple(b), d[0], e, (), lag, r, tuple(lost[i]))
+            PathResult(
+                f,
+                p,
+                a[0],
+                c[0],
+                c[1],
+                tuple(b),
+                d[0],
+                e,
+                lag=lag,
+                back=r,
+                lost=tuple(lost[i]),
+                stalled=i in stalled,
+            )
             for i, (f, p, a, b, c, d, e, lag, r) in enumerate(
                 zip(flows, paths, first, pattern, later, fragments, bulk, lags, back, strict=True)
             )
@@ -115,7 +128,8 @@ class PathProbe:
                 if not some:
                     break
                 rows = [flows[one.flow] for one in some], [[one.sent.size] for one in some]
-                for one, (again,) in zip(some, self._send(*rows, fragment=fragment), strict=True):
+                sent, _ = self._send(*rows, fragment=fragment)
+                for one, (again,) in zip(some, sent, strict=True):
                     if again.event == Event.ECHOED:
                         one.row[one.index] = again
                         found[one.flow].append(again.size)
@@ -124,9 +138,11 @@ class PathProbe:
 
     def _send(
         self, flows: Sequence[Flow], sizes: Sequence[Sequence[int]], *, fragment: bool = False
-    ) -> list[list[protocol.Sized]]:
+    ) -> tuple[list[list[protocol.Sized]], frozenset[int]]:
         """Datagrams of these sizes on every flow. Where an agent was too busy to see an answer they
-        are sent once more, with twice the wait: what passes then was not lost on the path.
+        are sent once more, with twice the wait: what passes then was not lost on the path. What was
+        answered the first time stands: the kernel reports a packet as too big once. Returns the
+        indices of the flows of such agents, too.
 
         Raises:
             InfrastructureError: an agent could not send, or was too busy again.
@@ -139,8 +155,11 @@ class PathProbe:
                 flow = rows[0][next(iter(still))]
                 raise InfrastructureError(f"{flow}: not measured: {next(iter(still.values()))}")
             for i, sends in zip(doubtful, later, strict=True):
-                found[i] = sends
-        return found
+                found[i] = [
+                    again if one.event == Event.SILENT else one
+                    for one, again in zip(found[i], sends, strict=True)
+                ]
+        return found, frozenset(doubtful)
 
     def _sent(
         self,

@@ -50,8 +50,11 @@ def emitted(seen: PathRun, p: PathResult) -> bool:
 
 
 def delivered(p: PathResult) -> Violation | None:
-    """The error was reported to the sender's socket."""
+    """The error was reported to the sender's socket. Where its agent stood still, that its kernel
+    learnt the MTU shows that the error came."""
     if not needed(p) or signals(p):
+        return None
+    if p.stalled and any(who == p.flow.source.name for who, _ in p.learnt):
         return None
     said = f"{_size(p)} bytes were too big for a hop, and no ICMP error reached the sender"
     return Violation(p, ViolationKind.BLACK_HOLE, said)

@@ -269,6 +269,26 @@ def test_an_agent_that_was_too_busy_is_given_twice_the_time() -> None:
     assert [r.specs[0].patience for n, r in asked if n == THERE.name] == [1.0] * 4
 
 
+def test_what_a_busy_agent_saw_the_first_time_stands() -> None:
+    """The kernel says once that a packet is too big: the second time it knows the MTU."""
+
+    class Narrow(Kernel):
+        def sized(self, spec: protocol.SizedSpec) -> SizedSeen:
+            seen = super().sized(spec)
+            if spec.sizes == [1430] * 4 and spec.patience == 1.0:
+                seen.sends[0] = Sized(1430, Event.TOO_BIG)
+                seen.sends[1] = Sized(1430, Event.SILENT)
+            return seen
+
+    seen, _ = explored(here=Narrow(lag=0.7))
+    mine = [p for p in seen.path_results if p.flow.source is HERE]
+    for path_result in mine:
+        events = [one.event for one in path_result.pattern]
+        assert events == [Event.TOO_BIG, Event.ECHOED, Event.ECHOED, Event.ECHOED]
+        assert path_result.stalled
+    assert not any(p.stalled for p in seen.path_results if p not in mine)
+
+
 def test_a_source_that_dials_a_node_is_asked_for_that_address_only() -> None:
     """What it learnt towards the pod itself, on some earlier path, is no finding of this one."""
     frontend = NODES["w2"]

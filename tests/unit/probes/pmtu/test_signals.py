@@ -70,6 +70,15 @@ def test_it_was_made_and_did_not_arrive() -> None:
     assert "no ICMP error reached the sender" in violation.said
 
 
+def test_an_agent_that_stood_still_need_not_have_seen_it() -> None:
+    """Its kernel learnt the MTU: it came. Without that, nothing shows it."""
+    unseen = dataclasses.replace(silent(), stalled=True)
+    assert signals.delivered(unseen) is not None
+    known = dataclasses.replace(unseen, learnt=(learnt(1350),))
+    assert signals.delivered(known) is None
+    assert signals.delivered(dataclasses.replace(known, stalled=False)) is not None
+
+
 def test_it_arrived_and_was_obeyed() -> None:
     """All steps taken."""
     p = signalled()
