@@ -73,9 +73,12 @@ class PathResults:
         return self._only(family, signals.needed, why)
 
     def announced(self, family: Family) -> PathResults:
-        """Only the paths on which a node said so; skips without."""
+        """Only the paths that are too narrow, and on which a node said so; skips without. A node's
+        counter alone is no reason to ask: over IPv4 it counts every destination unreachable."""
         why = "no node made a Packet Too Big"
-        return self._only(family, lambda p: signals.emitted(self.seen, p), why)
+        return self._only(
+            family, lambda p: signals.needed(p) and signals.emitted(self.seen, p), why
+        )
 
     def signalled(self, family: Family) -> PathResults:
         """Only the paths whose sender received a Packet Too Big; skips without."""

@@ -10,6 +10,7 @@ from sixproof.checks.pmtu.path_results import PathResults
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked
 from sixproof.model import Family
+from sixproof.probes.pmtu import signals
 from sixproof.probes.pmtu.path_run import PathResult
 from tests.unit.probes.pmtu.samples import narrowed, passed, path_result, path_run, vanished
 
@@ -28,6 +29,15 @@ def test_without_a_bottleneck_one_would_enable_the_test() -> None:
             step(SIX)
         assert skipped.value.enable == "a path that is narrower than the pods' MTU"
         assert "although" not in str(skipped.value)
+
+
+def test_another_error_of_a_node_is_no_bottleneck() -> None:
+    """IPv4's counter has every destination unreachable: none of it was for a path that is wide."""
+    four = path_result(Family.IPV4)
+    seen = path_run(four, w1={"IcmpMsgOutType3": 4})
+    assert signals.emitted(seen, four)
+    with pytest.raises(NotAsked, match="no node made a Packet Too Big"):
+        PathResults(seen, cast(Recorder, None)).announced(Family.IPV4)
 
 
 def test_a_bottleneck_that_nobody_reported_is_not_asked_for_again() -> None:
