@@ -93,8 +93,8 @@ STORE = ROOT / "docs" / "proof.jsonl"
 HEAD = """\
 # The proof
 
-What was shown of the code as it is: each test of faults breaks a real bed on purpose and says what
-must be red, where, and why. `make proof` makes this anew and goes on where it was
+What was shown of the commit that is named below: each test of faults breaks a real bed on purpose
+and says what must be red, where, and why. `make proof` makes this anew and goes on where it was
 ([decision 76](decisions/0076-a-proof-that-goes-on.md)); `make proof ARGS=--keep` writes this page
 and, for machines that go on with it, `proof.jsonl` beside it. Columns: how many tests were red with
 the fault, after how many seconds of tests the first one was, and the first line of the conclusion
