@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.results_json import Results
@@ -50,7 +51,7 @@ class Recorder:
             Trial(
                 bed=os.environ.get(variant.VARIABLE, variant.DEFAULT),
                 faults=tuple(self._in_force),
-                suites=tuple(suites),
+                suites=tuple(Path(word).name if word.startswith("/") else word for word in suites),
                 passed=sum(case.outcome is CaseOutcome.PASSED for case in results.cases),
                 red=tuple(case.nodeid for case in results.cases if case.outcome.bad),
                 unproven=tuple(case.nodeid for case in unproven),

@@ -16,8 +16,9 @@ from sixproof import records
 class Trial:
     """One run of the suites on a bed, which is a variant's name.
 
-    `faults` are those in force, as words of ``faults inject``: none on a healthy bed. `red` are the
-    tests that failed or broke, `unproven` those that proved nothing. `seconds` is how long the run
+    `suites` are pytest's arguments, of a path of the machine the last part. `faults` are those in
+    force, as words of ``faults inject``: none on a healthy bed. `red` are the tests that failed or
+    broke, `unproven` those that proved nothing. `seconds` is how long the run
     took, `detected` how long its tests took until the first of them had failed: None where none
     did, or where several ran at a time. `first_line` is what the run concludes and
     what to do, "" for nothing. `cluster` has the versions of Kubernetes and of its network. `late`

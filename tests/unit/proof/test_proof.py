@@ -87,13 +87,14 @@ def test_a_run_is_recorded_with_the_faults_in_force() -> None:
         ("a::t", CaseOutcome.PASSED), ("a::u", CaseOutcome.FAILED), ("a::v", CaseOutcome.BROKEN)
     )
     recorder.run(["suites/mtu"], bad, 33.0)
-    recorder.run(["suites/mtu", "-n", "2"], bad, 33.0)
+    recorder.run(["suites/mtu", "-n", "2", "/some/where/mine"], bad, 33.0)
     recorder.command(["clear"])
     recorder.run(["suites/mtu"], results(("a::t", CaseOutcome.PASSED)), 11.0)
     first, second, last = recorder.trials
     assert first.faults == ("I1 --node w", "I2 --node w")
     assert (first.passed, first.red, first.detected) == (1, ("a::u", "a::v"), 4.0)
     assert (first.seconds, second.detected) == (33.0, None)
+    assert second.suites == ("suites/mtu", "-n", "2", "mine"), "no path of the machine"
     assert first.cluster == "Kubernetes v1, Calico v3"
     assert (last.faults, last.red, last.detected) == ((), (), None)
     recorder.expect(["w", "drops"], "node w: a rule lets it through")
