@@ -55,6 +55,16 @@ class Command:
         """The command of these words, some of which are names that a cluster's user chose."""
         return cls(shlex.join(map(str, words)), on, note)
 
+    @classmethod
+    def ip(cls, family: Family, *words: object, on: str, note: str = "") -> Command:
+        """``ip`` for a family, on a node."""
+        return cls.of("ip", f"-{family.version}", *words, on=on, note=note)
+
+    @classmethod
+    def kubectl(cls, namespace: str, *words: object) -> Command:
+        """``kubectl`` in a namespace."""
+        return cls.of("kubectl", "-n", namespace, *words)
+
     @property
     def line(self) -> str:
         """The command as it is pasted into a shell."""
@@ -143,12 +153,12 @@ def few(commands: Sequence[Command], what: str, listing: Command) -> tuple[Comma
 
 def restart(pod: ComponentPod) -> Command:
     """How to restart a pod that its owner makes again."""
-    return Command.of("kubectl", "-n", pod.namespace, "delete", "pod", pod.name)
+    return Command.kubectl(pod.namespace, "delete", "pod", pod.name)
 
 
 def log_of(pod: ComponentPod) -> Command:
     """How to read the log of a pod."""
-    return Command.of("kubectl", "-n", pod.namespace, "logs", pod.name)
+    return Command.kubectl(pod.namespace, "logs", pod.name)
 
 
 def remedy_of(finding: Finding) -> str:

@@ -149,8 +149,8 @@ def _replica(
             *([f"asked for {said_some(names, 3)}"] if names else []),
         ),
         do=(
-            Command.of("kubectl", "-n", "kube-system", "logs", name),
-            Command.of("kubectl", "-n", "kube-system", "delete", "pod", name),
+            Command.kubectl("kube-system", "logs", name),
+            Command.kubectl("kube-system", "delete", "pod", name),
         ),
         briefer=() if silent else (what.removesuffix(f": {_WATCH}"),),
         details=() if silent else (_WATCH,),

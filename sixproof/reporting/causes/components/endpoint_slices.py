@@ -12,7 +12,6 @@ from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confi
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_some
 
-KUBECTL = ("kubectl", "-n")
 SLICE = "endpointslice"
 
 
@@ -38,8 +37,8 @@ def find(situation: Situation) -> Iterator[Cause]:
             Confidence.SHOWN,
             hits=_to(service, families),
             evidence=(f"{kept or 'no controller'} keeps it",),
-            see=(Command.of(*KUBECTL, namespace, "get", SLICE, name, "-o", "yaml"),),
-            do=() if kept else (Command.of(*KUBECTL, namespace, "delete", SLICE, name),),
+            see=(Command.kubectl(namespace, "get", SLICE, name, "-o", "yaml"),),
+            do=() if kept else (Command.kubectl(namespace, "delete", SLICE, name),),
         )
 
 

@@ -14,6 +14,7 @@ from sixproof.reporting.causes.filtering.rule_match import takes
 from sixproof.reporting.causes.filtering.takings import (
     HOOKS,
     OWNED,
+    REMEDY,
     Taking,
     busiest,
     chain_of,
@@ -146,8 +147,7 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
         "packet-filter",
         f"node {node.name}",
         f"{said}: {again}" if again and not many else said,
-        f"Find out which program made {whose}, or it makes {'them' if many else 'it'} again; then "
-        f"delete {'them' if many else 'it'}",
+        REMEDY.format(whose, them="them" if many else "it"),
         families,
         confidence,
         hits=_one_of(cells),
@@ -175,7 +175,7 @@ def _said(rules: Sequence[Taking], limit: int, *, matches: bool) -> str:
 def _removals(rules: Sequence[Taking], node: str) -> tuple[Command, ...]:
     """The commands that list a table of a node, and delete rules of it."""
     if len(rules) == 1:
-        return rules[0].listing(node), rules[0].removal(node)
+        return rules[0].deletion(node)
     table = rules[0].rule
     listing = Command.of("nft", "-a", "list", "table", table.family, table.table, on=node)
     return few([taking.removal(node) for taking in rules], "rule", listing)

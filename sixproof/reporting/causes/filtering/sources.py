@@ -9,7 +9,7 @@ from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind, Observation
 from sixproof.reporting.causes.filtering.packet_filter import translating
-from sixproof.reporting.causes.filtering.takings import Taking
+from sixproof.reporting.causes.filtering.takings import REMEDY, Taking
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -156,8 +156,8 @@ def _cause(
     what, briefer = said
     do: tuple[Command, ...] = ()
     if rule:
-        remedy = "Find out which program made the rule, or it makes it again; then delete it"
-        do = rule.listing(group.node), rule.removal(group.node)
+        remedy = REMEDY.format("the rule", them="it")
+        do = rule.deletion(group.node)
     return Cause(
         "source-address",
         f"node {group.node}",

@@ -38,6 +38,8 @@ _VERBS = {
 }
 _SETS = ("sets", "set")
 """What one rule does, and what several do."""
+REMEDY = "Find out which program made {}, or it makes {them} again; then delete {them}"
+"""What to do about foreign rules: what they are called, and ``it`` or ``them``."""
 HOOKS = {
     "input": "meant for the node itself",
     "output": "sent by the node itself",
@@ -117,6 +119,10 @@ class Taking:
         """The families whose packets it takes, as far as they are known to fail."""
         every = families_of(self.rule)
         return tuple(f for f in every if f in self.broken_families) or every
+
+    def deletion(self, node: str) -> tuple[Command, ...]:
+        """The commands to be rid of it alone on a node: its chain is listed first."""
+        return self.listing(node), self.removal(node)
 
     def removal(self, node: str) -> Command:
         """The command that deletes it on a node, with what it does: several differ by a number."""

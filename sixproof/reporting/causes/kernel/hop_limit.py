@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 
 from sixproof.model import Disagreement, Family, MatrixKind
-from sixproof.reporting.causes.filtering.takings import lowering
+from sixproof.reporting.causes.filtering.takings import REMEDY, lowering
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
@@ -40,8 +40,8 @@ def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cau
     rule = lowering(reading, family) if reading else None
     if rule:
         why = f"a packet filter rule {rule.said}"
-        remedy = "Find out which program made the rule, or it makes it again; then delete it"
-        do = rule.listing(place), rule.removal(place)
+        remedy = REMEDY.format("the rule", them="it")
+        do = rule.deletion(place)
     else:
         why = f"{said_some(named, 2)} sent Time Exceeded"
         remedy = (

@@ -54,7 +54,7 @@ def find(situation: Situation) -> Iterator[Cause]:
                     and touches(wrong.observation.flow, node)
                 ),
                 evidence=tuple(towards[node]),
-                see=(Command.of("ip", f"-{family.version}", "neigh", "show", on=node),),
+                see=(Command.ip(family, "neigh", "show", on=node),),
                 do=(Command.of("nft", "list", "ruleset", on=node),),
                 since=_since(situation, node, known),
             )

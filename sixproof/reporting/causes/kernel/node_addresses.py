@@ -56,7 +56,7 @@ def _again(
     alike = {(held.prefix, held.device) for held in ([before] if before else others)}
     prefix, device = alike.pop() if len(alike) == 1 else ("PREFIX", "DEVICE")
     what = ("address", "add", f"{address}/{prefix}", "dev", device)
-    return Command.of("ip", f"-{address.version}", *what, on=node)
+    return Command.ip(Family.of(address), *what, on=node)
 
 
 def _read(seen: NodeSeen, held: AddressHeld) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _cause(
         (family,),
         confidence,
         hits=hits,
-        see=(Command.of("ip", f"-{family.version}", "address", "show", on=node),),
+        see=(Command.ip(family, "address", "show", on=node),),
         since=when,
         parts=(str(address),),
     )

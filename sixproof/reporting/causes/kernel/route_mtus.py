@@ -48,7 +48,6 @@ def _cause(
     situation: Situation, node: str, family: Family, width: int, mtu: int, one: _Narrow
 ) -> Cause:
     to = frozenset(one.addresses)
-    ip = ("ip", f"-{family.version}", "route")
     route = f"{fib.said_prefix(one.route.destination)} dev {one.route.device}"
 
     def hits(wrong: Disagreement) -> bool:
@@ -65,8 +64,8 @@ def _cause(
         (family,),
         Confidence.SIGN,
         hits=hits,
-        see=(Command.of(*ip, "get", min(to, key=str), on=node),),
-        do=(Command.of(*ip, "show", fib.said_prefix(one.route.destination), on=node),),
+        see=(Command.ip(family, "route", "get", min(to, key=str), on=node),),
+        do=(Command.ip(family, "route", "show", fib.said_prefix(one.route.destination), on=node),),
         since=_since(situation, node, one),
     )
 

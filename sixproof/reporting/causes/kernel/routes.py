@@ -155,10 +155,9 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         if _by_rule(group.way):
             pref = group.way.rule.priority if group.way.rule else ""
             remedy = "Find out who made it, or it comes back; then remove it"
-            ip = ("ip", f"-{family.version}")
             do = (
-                Command.of(*ip, "rule", "show", on=node),
-                Command.of(*ip, "rule", "del", "pref", pref, on=node),
+                Command.ip(family, "rule", "show", on=node),
+                Command.ip(family, "rule", "del", "pref", pref, on=node),
                 *_flushes(situation.nodes[node], node, family, group.way),
             )
         elif len(group.routes) > 1:
@@ -213,7 +212,7 @@ def _removal(node: str, family: Family, route: RouteHeld) -> Command:
     """The command that removes a route."""
     prefix = fib.said_prefix(route.destination)
     what = ("route", "del", route.kind, prefix, *_table(route))
-    return Command.of("ip", f"-{family.version}", *what, on=node)
+    return Command.ip(family, *what, on=node)
 
 
 def _table(route: RouteHeld) -> tuple[str, ...]:
@@ -224,7 +223,7 @@ def _table(route: RouteHeld) -> tuple[str, ...]:
 def _removals(node: str, family: Family, routes: Sequence[RouteHeld]) -> tuple[Command, ...]:
     """The commands that list and remove routes of one kind and table."""
     what = ("route", "show", *_table(routes[0]), "type", routes[0].kind)
-    listing = Command.of("ip", f"-{family.version}", *what, on=node)
+    listing = Command.ip(family, *what, on=node)
     return few([_removal(node, family, route) for route in routes], "route", listing)
 
 
@@ -241,7 +240,7 @@ def _flushes(seen: NodeSeen, node: str, family: Family, way: RouteLookup) -> Ite
     if asking == [way.rule] and kinds <= {*fib.REFUSALS, "throw"}:
         what = ("route", "flush", "table", table)
         note = "no other rule looks it up"
-        yield Command.of("ip", f"-{family.version}", *what, on=node, note=note)
+        yield Command.ip(family, *what, on=node, note=note)
 
 
 def _details(group: _WrongWay, nodes: Sequence[str]) -> Iterator[str]:
@@ -337,7 +336,7 @@ def _seen_by(seen: NodeSeen, node: str, family: Family, group: _WrongWay) -> Com
     answer = "" if group.way.open else f"answers: {_answer(group.way)}"
     by = ("from", str(group.sender), "iif", _device(seen, group.sender)) if group.sender else ()
     what = ("route", "get", str(address), *by)
-    return Command.of("ip", f"-{family.version}", *what, on=node, note=answer)
+    return Command.ip(family, *what, on=node, note=answer)
 
 
 def _device(seen: NodeSeen, address: IPAddress) -> str:

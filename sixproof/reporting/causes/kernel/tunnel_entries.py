@@ -125,7 +125,7 @@ def _cause(
         do=tuple(map(log_of, pods)),
         see=(
             Command.of("bridge", "fdb", "show", "dev", hop.device, on=node),
-            Command.of("ip", f"-{family.version}", "neigh", "show", "dev", hop.device, on=node),
+            Command.ip(family, "neigh", "show", "dev", hop.device, on=node),
         ),
     )
 
