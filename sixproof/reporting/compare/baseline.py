@@ -126,8 +126,8 @@ def _members(path: Path) -> dict[str, Any]:
     return found
 
 
-def read(path: Path) -> tuple[Results, RunDigest]:
-    """The results of a file, and what is compared of them.
+def read(path: Path) -> RunDigest:
+    """What is compared of the results of a file.
 
     Raises:
         UsageError: there is no such file, its schema is another one, or what it holds is not of
@@ -136,7 +136,7 @@ def read(path: Path) -> tuple[Results, RunDigest]:
     found = results_file(path)
     try:
         results = Results.read(found)
-        return results, RunDigest.of(results, conclude(results))
+        return RunDigest.of(results, conclude(results))
     except UsageError as error:
         raise UsageError(one_line(error, 600)) from error
     except (
@@ -157,7 +157,7 @@ def read_baseline(path: Path) -> RunDigest:
     Raises:
         UsageError: as `read`, or no test of it passed or failed.
     """
-    _, digest = read(path)
+    digest = read(path)
     if not digest.verdict_reached:
         raise UsageError(
             f"{shown(path)}: no test of this run passed or failed: there is nothing to compare with"

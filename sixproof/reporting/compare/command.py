@@ -58,7 +58,7 @@ def compare(arguments: argparse.Namespace) -> Output:
     """
     for path in (arguments.before, arguments.after):
         baseline.head(path)  # what is wrong at the beginning is said before the first is read
-    before, after = (baseline.read(path)[1] for path in (arguments.before, arguments.after))
+    before, after = (baseline.read(path) for path in (arguments.before, arguments.after))
     comparison = RunComparison.of(before, after)
     if arguments.html is not None:
         _write(arguments.html, compared_page(comparison))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 
 from sixproof.reporting.compare import wording
 from sixproof.reporting.compare.comparison import RunComparison
 from sixproof.reporting.compare.wording import ComparedRow, ComparedSection
 from sixproof.reporting.diagnosis.pattern import said_count
-from sixproof.reporting.pages.styled_text import Text, Tone
+from sixproof.reporting.pages.styled_text import Text, Tone, folded
 
 ROWS = 12
 """Lines of a section that a terminal has room for; all of them are on the page."""
@@ -23,7 +22,7 @@ def compared_lines(
     """The comparison in lines of at most `width` characters: what is new first, what it comes to
     last, next to the prompt. `every` leaves nothing out; `status` is what it means for the
     exit status of a run."""
-    lines = list(_folded(Text("Compared: ", Tone.HEAD), wording.runs(comparison), width))
+    lines = list(folded(Text("Compared: ", Tone.HEAD), wording.runs(comparison), width))
     for section in wording.sections(comparison):
         lines += [Text(), *_title(section, width)]
         most = len(section.rows) if every else _room(section)
@@ -32,13 +31,15 @@ def compared_lines(
         if (left := len(section.rows) - most) > 0:
             lines.append(Text(f"  ... and {said_count(left, 'more line')}", Tone.QUIET))
     tone = Tone.BAD if comparison.worse or comparison.obstacle else Tone.HEAD
-    lines += [Text(), *_folded(Text(), wording.outcome(comparison), width, tone)]
-    return (*lines, *(_folded(Text(), status, width, Tone.HEAD) if status else ()))
+    lines += [Text(), *folded(Text(), wording.outcome(comparison), width, tone)]
+    return (*lines, *(folded(Text(), status, width, Tone.HEAD) if status else ()))
 
 
 def _title(section: ComparedSection, width: int) -> Iterator[Text]:
-    lead = f"({section.lead})" if section.lead else ""
-    yield from _folded(Text(f"{section.title} ", Tone.HEAD), lead, width, Tone.QUIET)
+    title = Text(f"{section.title} ", Tone.HEAD)
+    if section.lead:
+        return folded(title, f"({section.lead})", width, Tone.QUIET)
+    return iter((title,))
 
 
 def _room(section: ComparedSection) -> int:
@@ -48,14 +49,6 @@ def _room(section: ComparedSection) -> int:
 def _row(row: ComparedRow, section: ComparedSection, width: int) -> Iterator[Text]:
     said = f"{row.label}: {row.said}" if row.label else row.said
     tone = "" if section.tone is Tone.HEAD else section.tone
-    yield from _folded(Text(f"  {row.sign} ", tone), said, width)
+    yield from folded(Text(f"  {row.sign} ", tone), said, width)
     if row.why:
-        yield from _folded(Text(" " * 6), row.why, width, Tone.QUIET)
-
-
-def _folded(lead: Text, text: str, width: int, tone: str = "") -> Iterator[Text]:
-    """Text behind a lead, its further lines below it."""
-    parts = textwrap.wrap(text, max(40, width - len(lead)), break_on_hyphens=False) or [""]
-    for number, part in enumerate(parts):
-        before = Text(" " * len(lead)) if number else lead
-        yield Text.assemble(before, (part, tone))
+        yield from folded(Text(" " * 6), row.why, width, Tone.QUIET)

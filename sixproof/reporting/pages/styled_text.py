@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import enum
 import io
-from collections.abc import Iterable
+import textwrap
+from collections.abc import Iterable, Iterator
 
 from rich.console import Console
 from rich.text import Text
 from rich.theme import Theme
 
-__all__ = ["Text", "Tone", "plain", "rendered"]
+__all__ = ["Text", "Tone", "folded", "plain", "rendered"]
 
 
 class Tone(enum.StrEnum):
@@ -38,6 +39,14 @@ _THEME = Theme(
     },
     inherit=False,
 )
+
+
+def folded(lead: Text, text: str, width: int, tone: str = "") -> Iterator[Text]:
+    """Text behind a lead, folded to the width in characters, its lines below each other; nothing
+    for no text."""
+    parts = textwrap.wrap(text, max(40, width - len(lead)), break_on_hyphens=False)
+    for number, part in enumerate(parts):
+        yield Text.assemble(" " * len(lead) if number else lead, (part, tone))
 
 
 def plain(lines: Iterable[Text]) -> str:

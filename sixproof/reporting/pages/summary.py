@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
-from sixproof.reporting.pages.styled_text import Text, Tone
+from sixproof.reporting.pages.styled_text import Text, Tone, folded
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.application_record import Readiness, by_namespace
 from sixproof.reporting.results.ledger import Coverage
@@ -83,7 +82,7 @@ def summary_lines(
 
 def _unproven(results: Results, width: int) -> Iterator[Text]:
     for sentence in closed.unproven(results):
-        yield from _paragraph(Text("  ? ", Tone.UNSURE), sentence, width)
+        yield from folded(Text("  ? ", Tone.UNSURE), sentence, width)
 
 
 def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> Iterator[Text]:
@@ -106,9 +105,9 @@ def _conclusions(concluded: Conclusions, width: int) -> Iterator[Text]:
         left = len(concluded.every) - CONCLUSIONS
         yield Text(f"  ... and {left} more, see the overview", Tone.QUIET)
     if unexplained := words.left(concluded):
-        yield from _paragraph(Text("  - ", Tone.UNSURE), unexplained, width)
+        yield from folded(Text("  - ", Tone.UNSURE), unexplained, width)
     for problem in concluded.problems:
-        yield from _paragraph(Text("  - ", Tone.QUIET), problem, width)
+        yield from folded(Text("  - ", Tone.QUIET), problem, width)
 
 
 def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
@@ -116,11 +115,11 @@ def _conclusion(conclusion: Conclusion, width: int) -> Iterator[Text]:
     known cause the place."""
     tone = Tone.BAD if conclusion.measured else Tone.UNSURE
     sign = "!" if conclusion.measured else "?"
-    yield from _paragraph(Text(f"  {sign} ", tone), conclusion.headline, width)
+    yield from folded(Text(f"  {sign} ", tone), conclusion.headline, width)
     for label, line in _said(conclusion):
         lead = Text(f"      {label:<9} ", Tone.QUIET)
         if isinstance(line, str):
-            yield from _paragraph(lead, line, width)
+            yield from folded(lead, line, width)
         else:  # a command is copied: no line break of ours may be in it
             yield lead + Text(str(line))
 
@@ -152,7 +151,7 @@ def _applications(results: Results, width: int) -> Iterator[Text]:
             lead = Text("    ! ", Tone.BAD)
             said = f"{row.service} {row.port}: {'; '.join(row.problems)}"
             said += f" ({'; '.join(row.remedies)})" if row.remedies else ""
-            yield from _paragraph(lead, said, width)
+            yield from folded(lead, said, width)
         if len(bad) > APPLICATIONS:
             yield Text(f"    ... and {len(bad) - APPLICATIONS} more, see the overview", Tone.QUIET)
 
@@ -162,13 +161,13 @@ def _findings(findings: Iterable[Finding], width: int) -> Iterator[Text]:
     for finding in sorted(findings, key=lambda f: order.index(f.severity)):
         tone = _SEVERITIES.get(finding.severity, Tone.QUIET)
         lead = Text(f"  {finding.severity:<7} ", tone)
-        yield from _paragraph(lead, f"[{finding.code}] {finding}", width)
+        yield from folded(lead, f"[{finding.code}] {finding}", width)
 
 
 def _limits(results: Results, width: int) -> Iterator[Text]:
     """Tests that fail because of a known limit of this cluster, with the reason."""
     for case in results.limits():
-        yield from _paragraph(Text("  ~ ", Tone.UNSURE), f"{case.name}: {case.reason}", width)
+        yield from folded(Text("  ~ ", Tone.UNSURE), f"{case.name}: {case.reason}", width)
 
 
 def _skips(results: Results) -> Iterator[Text]:
@@ -201,7 +200,7 @@ def _verdicts(results: Results, width: int) -> Iterator[Text]:
     for verdict in verdicts(results):
         word = f"{verdict.word:<12}", _WORDS[verdict.word]
         lead = Text.assemble(f"  {verdict.family}  ", word, "  ")
-        yield from _paragraph(lead, verdict.reason, width)
+        yield from folded(lead, verdict.reason, width)
     counts = results.counts()
     tests = [Text(f"{counts[o]} {o}", _OUTCOMES.get(o, "")) for o in CaseOutcome if counts[o]]
     if tests:
@@ -221,10 +220,3 @@ def _coverage(results: Results) -> Text:
     said = ", ".join(f"{number} {coverage}" for coverage, number in counts if number)
     unknown = f"; codes without a row: {', '.join(ledger.unknown)}" if ledger.unknown else ""
     return Text(f"  Guide  {len(ledger.entries)} rows: {said}{unknown}")
-
-
-def _paragraph(lead: Text, text: str, width: int) -> Iterator[Text]:
-    """Text behind a lead, folded to the width with its lines below each other."""
-    folded = textwrap.wrap(text, max(40, width - len(lead)), break_on_hyphens=False)
-    for index, line in enumerate(folded):
-        yield Text.assemble(" " * len(lead) if index else lead, line)
