@@ -6,6 +6,7 @@ Under ``-n 2`` each worker has a bed of its own, the default one and its twin.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import running_pod
 from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.conclusion.conclude import conclude
+from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.results.matrix_record import Measured
 from sixproof.reporting.results.report_files import OVERVIEW
@@ -76,10 +78,15 @@ class SuiteRun:
     results: Results
     overview: str
 
+    @functools.cached_property
+    def conclusions(self) -> Conclusions:
+        """What the run comes to."""
+        return conclude(self.results)
+
     @property
     def late(self) -> bool:
         """Whether agents were late, so that something could not be measured."""
-        causes = (cause for one in conclude(self.results).every for cause in one.causes[:1])
+        causes = (cause for one in self.conclusions.every for cause in one.causes[:1])
         return any(cause.code == "agents-late" for cause in causes)
 
     def cases(self, outcome: CaseOutcome) -> tuple[Case, ...]:
@@ -166,7 +173,7 @@ def _run_once(
     recorder.CURRENT.run(arguments, suite_run.results, time.monotonic() - begun)
     assert_quick_facts(suite_run)
     if suite_run.status == 0:
-        assert not conclude(suite_run.results).every, "a green run comes to a conclusion"
+        assert not suite_run.conclusions.every, "a green run comes to a conclusion"
     return suite_run
 
 
@@ -298,7 +305,7 @@ def assert_first_line(
     most two lines long; terminal and overview show both; no family but these is called
     broken, and both or neither of two. What was measured to be wrong is reported in one conclusion,
     plus `others` where one cannot hold it."""
-    concluded = conclude(suite_run.results)
+    concluded = suite_run.conclusions
     recorder.CURRENT.expect(words, concluded.every[0].first_screen if concluded.every else "")
     assert concluded.every, suite_run.output[-3000:]
     first = concluded.every[0].headline

@@ -117,11 +117,10 @@ class PathTopology:
         device = seen.mtus[route.device]
         if not route.mtu or route.expires is not None or route.mtu == device:
             return (Hop(where, route.device, device),)
-        by_device = forwards and Family.of(address) is Family.IPV6 and not route.locked
-        if route.mtu > device and by_device:
-            why = f"the interface's own: the route to {address} has {route.mtu}"
-            return (Hop(where, route.device, device, why),)
         if route.mtu > device:
+            if forwards and Family.of(address) is Family.IPV6 and not route.locked:
+                why = f"the interface's own: the route to {address} has {route.mtu}"
+                return (Hop(where, route.device, device, why),)
             why = f"route to {address}; the interface has {device}"
             return (Hop(where, route.device, route.mtu, why),)
         narrower = Hop(where, route.device, route.mtu, f"route to {address}")

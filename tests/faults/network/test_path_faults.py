@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sixproof.model import Family
-from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.faults.conftest import SuiteRun, assert_first_line, faults, run_green, run_suites
 from tests.faults.network.path_runs import assert_red, message, ran
@@ -110,7 +109,7 @@ def test_i1_with_a_bottleneck_is_a_black_hole_at_the_node_that_eats(
     assert "MTU black hole" in said
     words = (f"node {node}", "packet filter rule", " drop", TOO_BIG[family])
     assert_first_line(suite_run, *words, families=[family])
-    assert len(conclude(suite_run.results).every) == 1
+    assert len(suite_run.conclusions.every) == 1
 
 
 def test_i1_without_a_bottleneck_eats_nothing(tmp_path: Path, workers: tuple[str, str]) -> None:
@@ -146,7 +145,7 @@ def test_i1_a_client_outside_gets_no_packet_too_big(
     assert f"{workers[0]} made" in said
     words = (f"node {workers[0]}", "packet filter rule", " drop", TOO_BIG[family])
     assert_first_line(suite_run, *words, families=[family])
-    assert len(conclude(suite_run.results).every) == 1
+    assert len(suite_run.conclusions.every) == 1
 
 
 def test_i2s_a_bottleneck_that_says_nothing(tmp_path: Path, workers: tuple[str, str]) -> None:
@@ -254,7 +253,7 @@ def test_i2l_a_link_of_another_size_under_the_tunnels(
     said = message(suite_run, test, None)
     assert f"{node}: sends to other nodes by an interface of MTU 9000, most have 1500" in said
     assert_first_line(suite_run, f"node {node}: eth0 has MTU 9000", families=Family)
-    assert len(conclude(suite_run.results).every) == 1
+    assert len(suite_run.conclusions.every) == 1
 
 
 def test_i2f_what_was_learnt_is_forgotten_too_soon(

@@ -12,7 +12,6 @@ import pytest
 
 import testbed
 from sixproof.model import Family, Outcome
-from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.diagnosis.verdicts import verdicts
 from tests.faults.conftest import CaseOutcome, SuiteRun, faults, named_by, run_suites, touches
 
@@ -139,7 +138,7 @@ def assert_accuses_nobody_else(
     accused = {v.family for v in verdicts(suite_run.results) if v.accused}
     assert accused <= set(families), suite_run.output[-3000:]
     assert len(families) == 1 or len(accused) != 1, suite_run.output[-3000:]
-    for one in conclude(suite_run.results).every:
+    for one in suite_run.conclusions.every:
         assert one.known, one.headline
         assert not [f for f in Family if f not in families and f in one.first_screen]
         for cause in one.causes:

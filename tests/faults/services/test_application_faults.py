@@ -17,7 +17,6 @@ import testbed
 from sixproof.kube.api import resources, wait
 from sixproof.kube.api.client import Cluster
 from sixproof.kube.facts.pods import wait_ready
-from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.results.application_record import Readiness
 from sixproof.reporting.results.test_record import CaseOutcome
@@ -130,7 +129,7 @@ def test_each_defect_is_named_and_healthy_applications_are_ready(
     assert suite_run.cases(CaseOutcome.BROKEN) == ()
     assert not any(v.accused or v.doubtful for v in verdicts(suite_run.results))
     assert suite_run.results.examination is None
-    assert conclude(suite_run.results).every == ()
+    assert suite_run.conclusions.every == ()
     rows = {(r.namespace, r.service): r for r in suite_run.results.applications}
     assert {name: row.readiness for (home, name), row in rows.items() if home == sick} == {
         "good": Readiness.READY,

@@ -12,7 +12,6 @@ import pytest
 
 import testbed
 from sixproof.model import Family, Observation, Outcome, Protocol
-from sixproof.reporting.conclusion.conclude import conclude
 from tests.faults.conftest import (
     assert_cells,
     assert_first_line,
@@ -96,7 +95,7 @@ def test_r1_kube_proxy_that_stops_during_the_run_is_new(
     assert_cells(suite_run, NEW, lambda o: o.flow.source.node == node, GONE)
     words = (f"node {node}", "kube-proxy does not follow", "(new since the run began)")
     assert_first_line(suite_run, *words, families=Family)
-    since = conclude(suite_run.results).every[0].since
+    since = suite_run.conclusions.every[0].since
     assert since.startswith("first seen "), since
 
 
