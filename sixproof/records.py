@@ -94,6 +94,11 @@ _FORMS: dict[type, Form] = {
 }
 
 
+def form_of(kind: type) -> Form:
+    """How the objects of a dataclass differ."""
+    return _FORMS.get(kind, _USUAL)
+
+
 def own_form(kind: type[T], written: Callable[[T], Object], read: Callable[[Object], T]) -> None:
     """Let own functions handle a class; `read` raises KeyError, TypeError or ValueError."""
     _CONVERTER.register_unstructure_hook(kind, written)
@@ -148,7 +153,7 @@ def _tuple_reader(kind: Any, converter: Converter) -> Reader:
 
 def _members(kind: type) -> dict[str, Any]:
     """How cattrs should handle the fields of a dataclass."""
-    differs = _FORMS.get(kind, _USUAL)
+    differs = form_of(kind)
     found = {}
     for field in dataclasses.fields(kind):
         name = differs.named(field.name)
@@ -163,13 +168,13 @@ def _members(kind: type) -> dict[str, Any]:
 
 def _class_writer(kind: type, converter: Converter) -> Callable[[Any], Object]:
     write: Callable[[Any], Object] = make_dict_unstructure_fn(kind, converter, **_members(kind))
-    change = _FORMS.get(kind, _USUAL).written
+    change = form_of(kind).written
     return (lambda value: change(write(value))) if change else write
 
 
 def _class_reader(kind: type, converter: Converter) -> Reader:
     read: Reader = make_dict_structure_fn(kind, converter, **_members(kind))
-    change = _FORMS.get(kind, _USUAL).read
+    change = form_of(kind).read
     if change is None:
         return lambda value, _: read(_object(value), kind)
     return lambda value, _: read(change(_object(value)), kind)
@@ -182,7 +187,7 @@ def _first(error: Exception) -> RecordError:
         holder, error = error.cl, error.exceptions[0]
         for note in getattr(error, "__notes__", ()):
             if isinstance(note, AttributeValidationNote):
-                path += f".{_FORMS.get(holder, _USUAL).named(note.name)}"
+                path += f".{form_of(holder).named(note.name)}"
             elif isinstance(note, IterableValidationNote):
                 path += f"[{note.index}]"
     if isinstance(error, RecordError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from sixproof.model import Edge, Expectation, Family, Finding, Matrix
 from sixproof.reporting.results.application_record import ApplicationRow
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.part_files import PartWriter
 from sixproof.reporting.results.test_record import Convergence
 

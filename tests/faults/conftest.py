@@ -27,7 +27,7 @@ from sixproof.model import Family, Observation, Outcome
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.diagnosis.verdicts import verdicts
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.report_files import OVERVIEW
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

@@ -22,7 +22,7 @@ from sixproof.model import (
     Protocol,
     Severity,
 )
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import (
     Case,

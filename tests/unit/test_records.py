@@ -39,12 +39,14 @@ def test_part_files_have_their_form(tmp_path: Path) -> None:
     assert (tmp_path / "gw0.jsonl").read_text() == kept("parts.jsonl")
 
 
-def test_part_files_of_an_earlier_version_are_read(tmp_path: Path) -> None:
-    (tmp_path / "gw0.jsonl").write_text(kept("parts.jsonl"))
+@pytest.mark.parametrize("name", ["parts.jsonl", "parts-v1.jsonl"])
+def test_part_files_of_an_earlier_version_are_read(tmp_path: Path, name: str) -> None:
+    (tmp_path / "gw0.jsonl").write_text(kept(name))
     found = PartFiles.read(tmp_path)
 
     assert found.damaged == ()
     assert found.cases[1] == recorded.PLAIN
+    assert found.matrices[0].expected == recorded.JUDGED.expected
     assert found.matrices[1] == recorded.UNJUDGED
     assert found.findings[:2] == (recorded.FINDING, recorded.SHORT)
     assert found.facts == recorded.BARE
@@ -52,16 +54,17 @@ def test_part_files_of_an_earlier_version_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("results", "name"),
-    [(recorded.RESULTS, "results.json"), (recorded.HOLLOW, "hollow.json")],
+    [(recorded.RESULTS, "results"), (recorded.HOLLOW, "hollow")],
     ids=["everything", "nothing"],
 )
 def test_results_have_their_form(tmp_path: Path, results: Results, name: str) -> None:
-    results.write(tmp_path / name)
-    again = Results.read(KEPT / name)
-    again.write(tmp_path / "again.json")
+    """Both versions are read; the second is written."""
+    results.write(tmp_path / "new.json")
+    Results.read(KEPT / f"{name}.json").write(tmp_path / "again.json")
+    Results.read(KEPT / f"{name}-v1.json").write(tmp_path / "from-v1.json")
 
-    assert but_ledger(tmp_path / name) == kept(name)
-    assert but_ledger(tmp_path / "again.json") == kept(name)
+    for file in ("new.json", "again.json", "from-v1.json"):
+        assert but_ledger(tmp_path / file) == kept(f"{name}.json")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +145,36 @@ def test_what_is_wrong_is_reported_with_its_place(way: str, value: object, said:
         ('"environment": {', '"environment": {"a": 1, ', "environment: must be text, is 1"),
     ],
 )
+def test_what_is_wrong_in_a_file_of_v1_is_reported(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    path = tmp_path / "results.json"
+    path.write_text(kept("results-v1.json").replace(old, new))
+    with pytest.raises(UsageError, match=re.escape(f"schema sixproof/results/v1: {said}")):
+        Results.read(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"outcome":"TOO_BIG"', '"outcome":"HUGE"', "tables: 'HUGE' is not a valid Outcome"),
+        ('"judged":true,', "", "matrices[0]: 'judged' is missing"),
+        ('"serviceAccount":"default"', '"serviceAccount":1', "tables.serviceAccount: must be text"),
+        ('"exitStatus":1', '"exitStatus":"1"', "run.exitStatus: must be an integer, is '1'"),
+        ('"source":[0,0,1,0]', '"source":[0,0,9,0]', "there is no entry 9 in a table of 4"),
+        ('"source":[0,0,1,0]', '"source":[0,0,-1,0]', "there is no entry -1 in a table of 4"),
+        ('"source":[0,0,1,0]', '"source":[0,0,true,0]', "no entry True in a table of 4"),
+        ('"source":[0,0,1,0]', '"source":[0,0,1]', "target has 4 values, source 3"),
+        ('"target":[0,1,2,3],', "", "matrices[0]: target is missing"),
+        ('"texts": [', '"texts": [1,', "tables: must be text, is 1"),
+        ('"destination":1', '"destination":7', "tables: there is no entry 7 in a table of 4"),
+    ],
+)
 def test_what_is_wrong_in_a_file_is_reported(tmp_path: Path, old: str, new: str, said: str) -> None:
     path = tmp_path / "results.json"
-    path.write_text(kept("results.json").replace(old, new))
-    with pytest.raises(UsageError, match=re.escape(said)):
+    text = kept("results.json")
+    assert old in text
+    path.write_text(text.replace(old, new))
+    with pytest.raises(UsageError, match=re.escape(said)) as caught:
         Results.read(path)
+    assert "not of the schema sixproof/results/v2: " in str(caught.value)

@@ -16,7 +16,7 @@ from sixproof.probes.connect.probe import AgentClient
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import FailureReading, IpSetsReading
 from sixproof.reporting.matrix.grid import CellState, state_of
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 
 MOST = 4
 """Tests of one process at whose failure nodes are read; what lasts is read at the end, too."""

@@ -18,7 +18,7 @@ from sixproof.reporting.compare.run_digest import RunDigest
 from sixproof.reporting.compare.same_cluster import why_another
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.results.report_files import RESULTS
-from sixproof.reporting.results.results_json import SCHEMA, Results
+from sixproof.reporting.results.results_json import SCHEMA, SCHEMAS, Results
 
 LARGEST = 1 << 30
 """Bytes of a file that is read; the results of a run of all suites have some 130 MB."""
@@ -84,17 +84,18 @@ def head(path: Path) -> BaselineHead:
     """
     found = results_file(path)
     members = _members(found)
-    if "schema" in members and members["schema"] != SCHEMA:
-        said = one_line(repr(members["schema"]), 80)
+    if "schema" in members and members["schema"] not in SCHEMAS:
+        said, known = one_line(repr(members["schema"]), 80), " and ".join(SCHEMAS)
         raise UsageError(
-            f"{shown(found)}: schema is {said}, this version reads {SCHEMA!r}; run the other "
-            "version of sixproof to compare its results"
+            f"{shown(found)}: schema is {said}, this version reads {known}; run the other version "
+            "of sixproof to compare its results"
         )
     try:
         facts = records.from_json(ClusterFacts, members["facts"]) if members.get("facts") else None
     except RecordError as error:
+        said = f"facts.{one_line(error, 200)}"
         raise UsageError(
-            f"{shown(found)}: not of the schema {SCHEMA}: facts.{one_line(error, 200)}"
+            f"{shown(found)}: not of the schema {members.get('schema', SCHEMA)}: {said}"
         ) from error
     return BaselineHead(found, facts)
 

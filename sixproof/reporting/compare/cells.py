@@ -14,7 +14,7 @@ from sixproof.model import EndpointKind, Family, Flow, MatrixKind, Outcome, edge
 from sixproof.reporting.compare.stable_names import StableNames
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.matrix.grid import CellState, state_of
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 
 

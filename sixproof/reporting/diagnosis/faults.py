@@ -12,7 +12,7 @@ from sixproof.reporting.diagnosis.pattern import Pattern, scattered_together
 from sixproof.reporting.diagnosis.places import of_pods, patterns
 from sixproof.reporting.diagnosis.scope import Relation, Side
 from sixproof.reporting.matrix.grid import CellState
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 
 _WIDE = 12

@@ -21,7 +21,7 @@ from sixproof.model import (
     Observation,
     edge_of,
 )
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 
 _CONTRADICTION = 4
 """Cells wrong in both that outweigh one that is wrong in only one of two matrices."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 
 from sixproof.model import Family, MatrixKind
 from sixproof.reporting.matrix.grid import CellState
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 

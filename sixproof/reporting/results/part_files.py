@@ -17,7 +17,7 @@ from sixproof.errors import RecordError
 from sixproof.model import ClusterFacts, Finding
 from sixproof.probes.nodes.examination import FailureReading
 from sixproof.reporting.results.application_record import ApplicationRow
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.test_record import Case, Convergence, Foreign, foreign_findings
 
 Part = (

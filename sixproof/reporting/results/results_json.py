@@ -1,7 +1,7 @@
 """results.json: everything that a run saw, under a versioned schema.
 
-Consumers check ``schema`` first. Within ``sixproof/results/v1`` members are only added; a member
-that would change its meaning makes a v2.
+Consumers check ``schema`` first. Within ``sixproof/results/v2`` members are only added; a member
+that would change its meaning makes a v3. The first version is read, too.
 """
 
 from __future__ import annotations
@@ -19,14 +19,23 @@ from sixproof.model import ClusterFacts, Family, Finding, merged_findings
 from sixproof.probes.nodes.examination import Examination, FailureReading
 from sixproof.reporting.results.application_record import ApplicationRow
 from sixproof.reporting.results.ledger import Ledger
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices import first_version, tabled
+from sixproof.reporting.results.matrices.measured import Measured
+from sixproof.reporting.results.matrices.tables import TableWriter
 from sixproof.reporting.results.part_files import PartFiles
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 
-SCHEMA = "sixproof/results/v1"
+SCHEMA = tabled.SCHEMA
+"""What is written."""
+SCHEMAS = (first_version.SCHEMA, SCHEMA)
+"""What is read."""
 
 
-@records.Form(lambda name: "tests" if name == "cases" else name, objects=("environment",))
+@records.Form(
+    lambda name: "tests" if name == "cases" else name,
+    objects=("environment",),
+    read=tabled.with_tables,
+)
 @dataclasses.dataclass(frozen=True)
 class Results:
     """One run. `environment` are the pairs of environment.properties, `damaged` what was lost,
@@ -133,14 +142,18 @@ class Results:
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; a test, a finding and a matrix take a line each.
 
+        The tables come last: they are known when the last matrix has been written.
+
         Raises:
             OSError: it cannot be written.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".json.part")
-        matrices = map(records.to_json, self.matrices)  # one at a time: they are most of the file
+        tables = TableWriter()
+        matrices = (tabled.written(measured, tables) for measured in self.matrices)
+        members = {**self._but_matrices(), "matrices": matrices, **tables.written()}
         with draft.open("w", encoding="utf-8") as stream:
-            stream.writelines(_laid_out({**self._but_matrices(), "matrices": matrices}))
+            stream.writelines(_laid_out(members))
         draft.replace(path)
 
     @classmethod
@@ -156,24 +169,28 @@ class Results:
             raise UsageError(f"{path}: cannot be read: {error}") from error
         if not isinstance(value, dict):
             raise UsageError(f"{path}: not an object")
-        if value.get("schema") != SCHEMA:
-            sentence = f"schema is {value.get('schema')!r}, this version reads {SCHEMA!r}"
+        schema = value.get("schema")
+        if schema not in SCHEMAS:
+            sentence = f"schema is {schema!r}, this version reads {' and '.join(SCHEMAS)}"
             raise UsageError(f"{path}: {sentence}")
         try:
             return records.from_json(cls, value)
         except RecordError as error:
-            raise UsageError(f"{path}: not of the schema {SCHEMA}: {error}") from error
+            raise UsageError(f"{path}: not of the schema {schema}: {error}") from error
+
+
+_dumps = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def _laid_out(value: dict[str, Any]) -> Iterator[str]:
     """JSON with a line a member, and a line an element of a list, for diff and grep."""
     for number, (key, member) in enumerate(value.items()):
-        yield f"{',' if number else '{'}\n {json.dumps(key)}: "
+        yield f"{',' if number else '{'}\n {_dumps(key)}: "
         if isinstance(member, Iterator) or (isinstance(member, list) and member):
             yield "["
             for place, element in enumerate(member):
-                yield f"{',' if place else ''}\n  {json.dumps(element)}"
+                yield f"{',' if place else ''}\n  {_dumps(element)}"
             yield "\n ]"
         else:
-            yield json.dumps(member)
+            yield _dumps(member)
     yield "\n}\n"

@@ -253,7 +253,7 @@ def nothing_measured(value: Any) -> None:
     [
         (other_schema, "schema is 'sixproof/results/v9', this version reads"),
         (other_cluster, "is the result of another cluster: https://192.0.2.1:6443 (nodes else"),
-        (other_form, "not of the schema sixproof/results/v1: tests[[]0[]].outcome"),
+        (other_form, "not of the schema sixproof/results/v2: tests[[]0[]].outcome"),
         (nothing_measured, "no test of this run passed or failed"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),

@@ -21,7 +21,7 @@ from sixproof.model import Family, Finding, Severity
 from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.results.report_files import ALLURE_RESULTS, PARTS, write_bundle
 from sixproof.reporting.results.environment import environment, executor
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 from sixproof.reporting.results.results_json import Results
@@ -127,7 +127,7 @@ import os, pytest
 from sixproof.model import Family, Outcome
 from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.diagnosis.evidence import require
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from tests.unit.reporting.samples import all_open, topology, v6_tunnel_broken, works
 
 BROKEN = os.environ["SAMPLE"] == "broken"
@@ -164,7 +164,7 @@ import os, pytest
 from sixproof.model import Family, Outcome
 from sixproof.reporting.allure import steps as allure
 from sixproof.reporting.diagnosis.evidence import require
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.test_record import Convergence
 from tests.unit.reporting.samples import DENY, OPEN, topology, v6_tunnel_broken, works
 

@@ -21,7 +21,7 @@ from sixproof.model import (
     Severity,
 )
 from sixproof.reporting.matrix.grid import Expected
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, Convergence, RunRecord
 

@@ -20,7 +20,7 @@ from sixproof.errors import ApiError, ChannelLost
 from sixproof.model import Endpoint, Expectation, Family, Outcome
 from sixproof.probes.connect.fake_agents import A, FakeAgents, Script
 from sixproof.probes.nodes.examination import FailureReading
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from tests.unit.reporting.conclusion.cluster import across, hosts, node, run
 from tests.unit.reporting.samples import NODES, Rule, pods, topology

@@ -26,7 +26,7 @@ from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.ledger import Coverage
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.skip import Skip
 from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord

@@ -18,7 +18,7 @@ from sixproof.model import Endpoint, Expectation, Family, Flow, Outcome
 from sixproof.probes.connect.fake_agents import FakeAgents, Script
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from sixproof.workloads.probe_pods.identity import Run

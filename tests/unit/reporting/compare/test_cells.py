@@ -11,7 +11,7 @@ from sixproof.reporting.compare import cells
 from sixproof.reporting.compare.cells import CellChange, CellResult
 from sixproof.reporting.compare.stable_names import StableNames
 from sixproof.reporting.matrix.grid import CellState
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.unit.reporting.compare.two_runs import MESH, case, everything, mesh, on, over, run

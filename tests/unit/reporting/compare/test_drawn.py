@@ -12,7 +12,7 @@ from sixproof.reporting.compare.cells import CellChange
 from sixproof.reporting.compare.known_failures import KnownFailures, Standing
 from sixproof.reporting.compare.run_digest import NOWHERE
 from sixproof.reporting.matrix.grid import CellState
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from tests.unit.reporting.compare.two_runs import MESH, compared, digest, mesh, on, run
 from tests.unit.reporting.samples import Rule, all_open, pods, topology

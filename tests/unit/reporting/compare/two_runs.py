@@ -12,7 +12,7 @@ from sixproof.reporting.compare.comparison import RunComparison
 from sixproof.reporting.compare.differences import ComparedItem, ComparedKind
 from sixproof.reporting.compare.run_digest import RunDigest
 from sixproof.reporting.conclusion.conclude import conclude
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
 from tests.unit.reporting.samples import Rule, all_open, facts, topology, v6_tunnel_broken, works

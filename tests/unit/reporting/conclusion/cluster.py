@@ -27,7 +27,7 @@ from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination, FilterReading, NodeReading
 from sixproof.reporting.conclusion import conclude as conclusion
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.filter_matches import matching

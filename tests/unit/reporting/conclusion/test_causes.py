@@ -48,7 +48,7 @@ from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (

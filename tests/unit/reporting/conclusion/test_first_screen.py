@@ -15,7 +15,7 @@ from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.pages.summary import summary_lines
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import across, conclude, examined, node, run

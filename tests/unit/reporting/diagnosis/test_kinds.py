@@ -18,7 +18,7 @@ from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transpo
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen, faults
 from sixproof.reporting.diagnosis.verdicts import FamilyVerdict, Word, verdicts
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome, RunRecord
 from tests.unit.probes.dns.samples import pod, seen

@@ -22,7 +22,7 @@ from sixproof.model import (
 )
 from sixproof.reporting.diagnosis.faults import FailingPlace, faults
 from sixproof.reporting.diagnosis.merged import merged
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import RunRecord
 from tests.unit.reporting.samples import NODES, OPEN, Rule, pod, pods, seen, topology, works

@@ -16,7 +16,7 @@ from sixproof.reporting.matrix.path_svg import paths_svg
 from sixproof.reporting.matrix.svg import matrix_svgs
 from sixproof.reporting.pages import markup
 from sixproof.reporting.pages.overview import overview
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.probes.pmtu.samples import narrowed, path_result

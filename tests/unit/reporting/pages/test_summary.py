@@ -15,7 +15,7 @@ from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.pages.styled_text import Text, Tone, plain, rendered
 from sixproof.reporting.pages.summary import APPLICATIONS, summary_lines
 from sixproof.reporting.results.application_record import ApplicationRow, Readiness, by_namespace
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.report_files import write_bundle
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome

@@ -13,7 +13,7 @@ from sixproof.agent.protocol import IpSetSeen
 from sixproof.errors import NotAsked, UsageError
 from sixproof.model import Family, Finding, Severity
 from sixproof.probes.nodes.examination import FailureReading, IpSetsReading, NodeReading
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.part_files import PartFiles, PartWriter
 from sixproof.reporting.results.results_json import SCHEMA, Results
 from sixproof.reporting.results.skip import Skip
@@ -85,10 +85,12 @@ def test_the_file_says_its_schema_and_holds_every_observation(tmp_path: Path) ->
     path = tmp_path / "results.json"
     results().write(path)
     value = json.loads(path.read_text())
-    assert value["schema"] == SCHEMA == "sixproof/results/v1"
+    assert value["schema"] == SCHEMA == "sixproof/results/v2"
     (matrix,) = value["matrices"]
-    assert len(matrix["cells"]) == len(MATRIX.cells)
-    wrong = next(c for c in matrix["cells"] if c["outcome"] == "DROPPED")
+    cells = matrix["cells"]
+    assert len(cells["answer"]) == len(MATRIX.cells)
+    wrong = next(a for a in value["answers"] if a["outcome"] == "DROPPED")
+    assert value["answers"].index(wrong) in cells["answer"]
     assert wrong["expected"] == ["ALLOWED"]
     assert wrong["state"] == "must be allowed"
     assert wrong["arrived"] is False
@@ -111,8 +113,10 @@ def test_a_test_and_a_matrix_take_a_line_each(tmp_path: Path) -> None:
         ("[]", "not an object"),
         ('{"schema": "sixproof/results/v9"}', "sixproof/results/v9"),
         ('{"schema": "sixproof/results/v1"}', "not of the schema"),
+        ('{"schema": "sixproof/results/v2"}', "not of the schema"),
+        ('{"schema": ["sixproof/results/v2"]}', "this version reads"),
     ],
-    ids=["empty", "list", "newer", "hollow"],
+    ids=["empty", "list", "newer", "hollow-v1", "hollow", "no-text"],
 )
 def test_a_file_that_is_none_of_ours_is_refused(tmp_path: Path, text: str, said: str) -> None:
     path = tmp_path / "results.json"

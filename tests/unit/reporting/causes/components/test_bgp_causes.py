@@ -19,7 +19,7 @@ from sixproof.model import (
     Protocol,
 )
 from sixproof.reporting.conclusion.conclusion import Conclusions
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import across, conclude, examined, node

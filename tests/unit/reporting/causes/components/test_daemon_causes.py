@@ -11,7 +11,7 @@ from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.reporting.causes.components import daemons
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined, node, run

@@ -20,7 +20,7 @@ from sixproof.probes.dns.verdict import DnsOutcome, DnsQuery, DnsServer, Transpo
 from sixproof.probes.nodes.examination import PodHealth
 from sixproof.reporting.conclusion.cause import in_two_lines
 from sixproof.reporting.conclusion.conclusion import Conclusions
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.probes.dns.samples import seen

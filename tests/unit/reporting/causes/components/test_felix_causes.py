@@ -10,7 +10,7 @@ from sixproof.model import Family, Flow, Matrix, MatrixKind, Observation, Outcom
 from sixproof.probes.connect.fetch import asking
 from sixproof.probes.nodes import reader
 from sixproof.reporting.conclusion.conclusion import Conclusions
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined, hosts, node

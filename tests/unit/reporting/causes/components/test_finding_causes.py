@@ -39,7 +39,7 @@ from sixproof.policy.manifests.audit import audit
 from sixproof.reporting.causes.components.findings import REACHES
 from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.conclusion.rules import rules
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined, hosts, run

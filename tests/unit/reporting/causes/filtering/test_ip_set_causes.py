@@ -12,7 +12,7 @@ from sixproof.model import Expectation, Family, Flow, Outcome
 from sixproof.probes.nodes.examination import FailureReading, IpSetsReading, NodeReading
 from sixproof.reporting.conclusion.cause import Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusions
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined, node

@@ -27,7 +27,7 @@ from sixproof.reporting.causes.filtering.takings import Taking, is_owned
 from sixproof.reporting.conclusion.cause import Cause, Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusion
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (

@@ -21,7 +21,7 @@ from sixproof.model import (
 )
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion.conclusion import Conclusion
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import (

@@ -19,7 +19,7 @@ from sixproof.model import (
 from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.probes.pmtu.signals import EXPIRY
 from sixproof.reporting.conclusion.conclude import conclude
-from sixproof.reporting.results.matrix_record import Measured
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import examined, node

@@ -1,0 +1,1 @@
+"""Matrices in results.json, and the tables that their cells refer to."""

@@ -1,0 +1,337 @@
+"""What many cells of results.json have in common, written once: cells refer to it by number.
+
+`endpoints` are sources and destinations, `targets` what of a destination was dialled, `answers`
+what came of it beside what was expected, and `texts` addresses and pod names. A run of all suites
+has 200 000 cells, and a few hundred of each of these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sixproof import records
+from sixproof.errors import brief
+from sixproof.model import (
+    Endpoint,
+    Expectation,
+    Family,
+    Flow,
+    IcmpError,
+    IPAddress,
+    Observation,
+    Outcome,
+    Protocol,
+)
+from sixproof.reporting.matrix.grid import state_of
+
+NAMES = ("endpoints", "targets", "answers", "texts")
+"""The members of results.json that hold them."""
+
+T = TypeVar("T")
+_SOURCE, _DESTINATION = "<source>", "<destination>"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Target:
+    """What of a destination was dialled: a flow without its source."""
+
+    destination: Endpoint
+    address: IPAddress
+    protocol: Protocol
+    port: int | None = None
+    question: str = ""
+    about: Family | None = None
+
+    @classmethod
+    def of(cls, flow: Flow) -> Target:
+        """The target of a flow."""
+        return cls(
+            flow.destination, flow.address, flow.protocol, flow.port, flow.question, flow.about
+        )
+
+    def dialled_by(self, source: Endpoint) -> Flow:
+        """The flow from a source to it."""
+        return Flow(
+            source,
+            self.destination,
+            self.address,
+            self.protocol,
+            self.port,
+            self.question,
+            self.about,
+        )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a flow, and what was expected of it, without what differs from cell to cell.
+
+    `reason` and `because` have ``<source>`` and ``<destination>`` for the names of the endpoints,
+    unless that could not be undone (`verbatim`): then a thousand cells have one answer.
+    """
+
+    outcome: Outcome
+    reason: str = ""
+    attempts: int = 1
+    arrived: bool | None = None
+    untold: tuple[str, ...] = ()
+    stalled: float = 0.0
+    icmp: IcmpError | None = None
+    outcomes: tuple[Outcome, ...] = ()
+    because: str = ""
+    by_policy: bool = False
+    closed_by: str = ""
+    verbatim: bool = False
+
+    @classmethod
+    def of(cls, seen: Observation, wanted: Expectation | None) -> Answer:
+        """The answer of a cell."""
+        flow, because = seen.flow, wanted.because if wanted else ""
+        reason, why = (_general(text, flow) for text in (seen.reason, because))
+        known = _named(reason, flow) == seen.reason and _named(why, flow) == because
+        return cls(
+            seen.outcome,
+            reason if known else seen.reason,
+            seen.attempts,
+            seen.arrived,
+            seen.untold,
+            round(seen.stalled, 3),
+            seen.icmp,
+            tuple(sorted(wanted.outcomes)) if wanted else (),
+            why if known else because,
+            wanted is not None and wanted.by_policy,
+            wanted.closed_by if wanted else "",
+            not known,
+        )
+
+    def reason_of(self, flow: Flow) -> str:
+        """The reason, with the names of the endpoints."""
+        return self.reason if self.verbatim else _named(self.reason, flow)
+
+    def expected_of(self, flow: Flow) -> Expectation | None:
+        """What was expected of the flow, None where nothing was."""
+        if not self.outcomes:
+            return None
+        because = self.because if self.verbatim else _named(self.because, flow)
+        return Expectation(frozenset(self.outcomes), because, self.by_policy, self.closed_by)
+
+
+def _general(text: str, flow: Flow) -> str:
+    """A sentence without the names of a flow's endpoints; the longer one first, since the other
+    may be a part of it."""
+    names = [(flow.source.name, _SOURCE), (flow.destination.name, _DESTINATION)]
+    for name, place in sorted(names, key=lambda pair: -len(pair[0])):
+        text = text.replace(name, place) if name else text
+    return text
+
+
+def _named(text: str, flow: Flow) -> str:
+    """The sentence with them."""
+    if "<" not in text:
+        return text
+    return text.replace(_SOURCE, flow.source.name).replace(_DESTINATION, flow.destination.name)
+
+
+class TableWriter:
+    """Numbers what cells refer to, in the order in which it is met."""
+
+    def __init__(self) -> None:
+        self._endpoints: dict[Endpoint, int] = {}
+        self._targets: dict[Target, int] = {}
+        self._answers: dict[Answer, int] = {}
+        self._texts: dict[str, int] = {}
+
+    def endpoint(self, endpoint: Endpoint) -> int:
+        """The number of an endpoint."""
+        return self._endpoints.setdefault(endpoint, len(self._endpoints))
+
+    def target(self, flow: Flow) -> int:
+        """The number of what a flow dials."""
+        self.endpoint(flow.destination)
+        return self._targets.setdefault(Target.of(flow), len(self._targets))
+
+    def answer(self, seen: Observation, wanted: Expectation | None) -> int:
+        """The number of what came of a flow."""
+        return self._answers.setdefault(Answer.of(seen, wanted), len(self._answers))
+
+    def text(self, value: object) -> int | None:
+        """The number of an address or a name, None for none."""
+        return self._texts.setdefault(str(value), len(self._texts)) if value else None
+
+    def endpoints(self) -> Iterator[Any]:
+        """The table of endpoints. Each table is made when it is iterated over: after the matrices
+        that refer to it."""
+        yield from map(records.to_json, self._endpoints)
+
+    def targets(self) -> Iterator[Any]:
+        """The table of targets."""
+        for target in self._targets:
+            yield records.full(
+                {
+                    "destination": self._endpoints[target.destination],
+                    "family": (target.about or Family.of(target.address)).value,
+                    "protocol": target.protocol.value,
+                    "address": str(target.address),
+                    "port": target.port,
+                    "question": target.question,
+                    "about": target.about and target.about.value,
+                }
+            )
+
+    def answers(self) -> Iterator[Any]:
+        """The table of answers."""
+        yield from map(_answer_written, self._answers)
+
+    def texts(self) -> Iterator[str]:
+        """The table of texts."""
+        yield from self._texts
+
+    def written(self) -> dict[str, Iterator[Any]]:
+        """All tables by the names of their members."""
+        return {name: getattr(self, name)() for name in NAMES}
+
+
+def _answer_written(answer: Answer) -> dict[str, Any]:
+    wanted = Expectation(frozenset(answer.outcomes), "", closed_by=answer.closed_by)
+    return records.full(
+        {
+            "outcome": answer.outcome.value,
+            "reason": answer.reason,
+            "attempts": answer.attempts,
+            "arrived": answer.arrived,
+            "untold": list(answer.untold),
+            "stalledSeconds": answer.stalled or None,
+            "icmp": answer.icmp and _icmp_written(answer.icmp),
+            "expected": [outcome.value for outcome in answer.outcomes],
+            "because": answer.because,
+            "byPolicy": answer.by_policy,
+            "closedBy": answer.closed_by,
+            "state": state_of(answer.outcome, wanted if answer.outcomes else None).value,
+            "verbatim": answer.verbatim or None,
+        }
+    )
+
+
+def _icmp_written(error: IcmpError) -> dict[str, Any]:
+    return {
+        "family": error.family.value,
+        "type": error.kind,
+        "code": error.code,
+        "sender": error.sender,
+        "mtu": error.mtu,
+    }
+
+
+class Tables:
+    """The tables of a file, read."""
+
+    def __init__(
+        self,
+        endpoints: Sequence[Endpoint],
+        targets: Sequence[Target],
+        answers: Sequence[Answer],
+        texts: Sequence[str],
+    ) -> None:
+        self._endpoints, self._targets = endpoints, targets
+        self._answers, self._texts = answers, texts
+        self._flows: dict[tuple[int, int], Flow] = {}
+        self._words: dict[tuple[int, int, int], tuple[str, Expectation | None]] = {}
+
+    @classmethod
+    def read(cls, value: Mapping[str, Any]) -> Tables:
+        """The tables that are members of this object; those that it lacks are empty.
+
+        Raises:
+            RecordError, KeyError, TypeError, ValueError: they are not of their form.
+        """
+        ends = [records.from_json(Endpoint, e) for e in value.get("endpoints", ())]
+        return cls(
+            ends,
+            [_target_read(t, ends) for t in value.get("targets", ())],
+            [_answer_read(a) for a in value.get("answers", ())],
+            [_text(t) for t in value.get("texts", ())],
+        )
+
+    def flow(self, source: int, target: int) -> Flow:
+        """A flow by the numbers of its source and target; equal flows are one object."""
+        known = self._flows.get((source, target))
+        if known is None:
+            known = entry(self._targets, target).dialled_by(entry(self._endpoints, source))
+            self._flows[source, target] = known
+        return known
+
+    def answer(self, number: int) -> Answer:
+        """An answer by its number."""
+        return entry(self._answers, number)
+
+    def words(self, source: int, target: int, answer: int) -> tuple[str, Expectation | None]:
+        """The reason of an answer to a flow, and what was expected of that."""
+        key = source, target, answer
+        known = self._words.get(key)
+        if known is None:
+            flow, said = self.flow(source, target), self.answer(answer)
+            known = said.reason_of(flow), said.expected_of(flow)
+            self._words[key] = known
+        return known
+
+    def text(self, number: int | None) -> str:
+        """A text by its number, "" for none."""
+        return "" if number is None else entry(self._texts, number)
+
+    def address(self, number: int | None) -> IPAddress | None:
+        """An address by its number, None for none."""
+        return None if number is None else ipaddress.ip_address(self.text(number))
+
+
+def entry(table: Sequence[T], number: object) -> T:
+    """The entry of a table.
+
+    Raises:
+        ValueError: there is none of that number.
+    """
+    if type(number) is not int or not 0 <= number < len(table):
+        raise ValueError(f"there is no entry {brief(repr(number))} in a table of {len(table)}")
+    return table[number]
+
+
+def _target_read(value: Mapping[str, Any], ends: Sequence[Endpoint]) -> Target:
+    return Target(
+        entry(ends, value["destination"]),
+        ipaddress.ip_address(_text(value["address"])),
+        Protocol(value["protocol"]),
+        value.get("port"),
+        _text(value.get("question", "")),
+        Family(value["about"]) if value.get("about") else None,
+    )
+
+
+def _answer_read(value: Mapping[str, Any]) -> Answer:
+    error = value.get("icmp")
+    return Answer(
+        Outcome(value["outcome"]),
+        _text(value.get("reason", "")),
+        value.get("attempts", 1),
+        value.get("arrived"),
+        tuple(map(_text, value.get("untold", ()))),
+        float(value.get("stalledSeconds") or 0.0),
+        _icmp_read(error) if error else None,
+        tuple(map(Outcome, value.get("expected", ()))),
+        _text(value.get("because", "")),
+        bool(value.get("byPolicy")),
+        _text(value.get("closedBy", "")),
+        bool(value.get("verbatim")),
+    )
+
+
+def _icmp_read(value: Mapping[str, Any]) -> IcmpError:
+    family = Family(value["family"])
+    return IcmpError(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"must be text, is {brief(repr(value))}")
+    return value
