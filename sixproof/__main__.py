@@ -1,4 +1,4 @@
-"""``python -m sixproof``: what can be answered without a cluster."""
+"""``sixproof``, or ``python -m sixproof``: measure a cluster, or ask what needs none."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import contextlib
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from sixproof import __version__, pytest_command
 from sixproof.errors import UsageError, brief
 from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Output
+from sixproof.reporting.allure import render
 from sixproof.reporting.compare import command as compare_command
 from sixproof.reporting.conclusion import known_faults, rules
 
@@ -20,10 +23,29 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C, as in shells."""
 
 
+_REPORT = ("reports/latest/allure-results", "reports/latest/allure.html")
+
+
+def program() -> str:
+    """What the user typed to get here."""
+    name = Path(sys.argv[0]).name
+    return {"sixproof": "sixproof", "kubectl-sixproof": "kubectl sixproof"}.get(
+        name, "python -m sixproof"
+    )
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(prog="python -m sixproof", description=__doc__)
+    top = argparse.ArgumentParser(
+        prog=program(),
+        description="Prove whether IPv6 and dual stack work in a Kubernetes cluster.",
+        epilog="`%(prog)s COMMAND --help` says what a command does, to the cluster, too.",
+    )
+    top.add_argument("--version", action="version", version=f"sixproof {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, one in pytest_command.COMMANDS.items():
+        commands.add_parser(name, help=one.short, add_help=False)
+    commands.add_parser("report", help="render reports/latest again (Allure 3, needs Node)")
     command.add_to(commands)
     audit.add_to(commands)
     compare_command.add_to(commands)
@@ -74,8 +96,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: help was asked for, or the usage is wrong; with the exit status.
     """
     terminal.make_lenient()
+    given = sys.argv[1:] if argv is None else list(argv)
     try:
-        output = _run(_parsed(argv))
+        if given[:1] == ["report"]:
+            return render.main(given[1:] or _REPORT)
+        if given and given[0] in pytest_command.COMMANDS:
+            name, *rest = given
+            if rest in (["-h"], ["--help"]):
+                return terminal.write(pytest_command.help_of(name), 0)
+            pytest_command.replace_process(name, rest)
+        output = _run(_parsed(given))
     except UsageError as bad:
         terminal.note(f"error: {line}" for line in str(bad).splitlines())
         return terminal.FAILED

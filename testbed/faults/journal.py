@@ -15,7 +15,19 @@ from testbed.host.command import Result
 from testbed.host.engine import Engine
 
 PROOF_SECONDS = 20.0
+NAMESPACES = "/run/netns"
 KEEPER = """while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done"""
+# Up to 15 s for the removal of a pod that is under way.
+GONE = """[ -e %(netns)s ] || exit 0
+if (
+%(undo)s
+); then exit 0; fi
+for _ in $(seq 75); do
+  [ -e %(netns)s ] || exit 0
+  sleep 0.2
+done
+exit 1
+"""
 # Leftovers that no journal records any more: tables and routes that only faults create.
 SWEEP = r"""
 sweep() {
@@ -66,18 +78,24 @@ def shell(engine: Engine, node: str, script: str, timeout: float = 120) -> Resul
 def files(target: FaultTarget) -> dict[str, str]:
     """The journal of a target: whole scripts, so that they run without this program."""
     fault, preamble = target.fault, target.preamble()
-    # A pod that is gone took its fault with it.
-    netns = target.variables.get("NETNS")
-    alive = f"[ -e /run/netns/{netns} ] || exit 0\n" if netns else ""
     about = {"fault": fault.name, "family": target.variables["FAMILY"], "where": target.where()}
     written = {
-        "undo": f"{preamble}\n{alive}{fault.undo}",
+        "undo": f"{preamble}\n{undoing(target)}",
         "proof": f"{preamble}\n{fault.proof}",
         "about": json.dumps(about),
     }
     if fault.keep:
         written["keep"] = f"{preamble}\n{fault.keep}"
     return written
+
+
+def undoing(target: FaultTarget) -> str:
+    """A script that undoes the fault. A pod that is gone took its fault with it, and so did one
+    that is just being removed: its devices go before its network namespace does."""
+    netns = target.variables.get("NETNS")
+    if not netns:
+        return target.fault.undo
+    return GONE % {"netns": f"{NAMESPACES}/{netns}", "undo": target.fault.undo}
 
 
 def writing(target: FaultTarget) -> str:

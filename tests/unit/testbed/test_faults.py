@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import subprocess
@@ -197,6 +198,38 @@ def test_the_undo_of_a_pod_that_is_gone_does_nothing(make: Make, tmp_path: Path)
     gone = FaultTarget(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-gone"})
     done = sh(journal.files(gone)["undo"])
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_pod_that_is_being_removed_takes_its_fault_with_it(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its devices go first: the undo fails, and then the network namespace is gone, too."""
+    monkeypatch.setattr(journal, "NAMESPACES", str(tmp_path))
+    netns = tmp_path / "cni-going"
+    netns.touch()
+    one = make(undo=f"(sleep 0.3; rm {netns}) >/dev/null 2>&1 & echo no such device >&2; false")
+    going = FaultTarget(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-going"})
+
+    done = sh(journal.files(going)["undo"])
+
+    assert done.returncode == 0
+    assert not netns.exists()
+
+
+def test_an_undo_that_fails_in_a_pod_that_stays_is_an_error(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "NAMESPACES", str(tmp_path))
+    monkeypatch.setattr(journal, "GONE", journal.GONE.replace("seq 75", "seq 2"))
+    (tmp_path / "cni-stays").touch()
+    one = make(undo="echo no such device >&2; false")
+    stays = FaultTarget(one.fault, one.node, one.ident, {**one.variables, "NETNS": "cni-stays"})
+    works = FaultTarget(
+        dataclasses.replace(one.fault, undo="true"), one.node, one.ident, stays.variables
+    )
+
+    assert sh(journal.files(stays)["undo"]).returncode == 1
+    assert sh(journal.files(works)["undo"]).returncode == 0
 
 
 def test_the_journal_says_what_and_where(make: Make) -> None:
