@@ -80,10 +80,19 @@ def test_ci_goes_the_way_from_a_clone(page: str) -> None:
     """The lines that a reader is asked to type are those that CI runs, and `pytest suites` works
     after them."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    documented = re.findall(r"^ {4}(python3 -m venv .*|pip install .*)$", text, re.MULTILINE)
+    documented = re.findall(r"^ {4}(python3 -m venv .*|pip install --require.*)$", text, re.MULTILINE)
     *made, tried = ci("tests", "clone")["steps"][-1]["run"].splitlines()
     assert made == documented
     assert tried == "pytest suites --collect-only -q"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/usage.md"])
+def test_ci_installs_the_command_that_is_documented(page: str) -> None:
+    """Elsewhere than in the clone."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    lines = ci("tests", "installed")["steps"][-1]["run"].splitlines()
+    assert "pip install ." in text
+    assert lines == ["pip install .", "cd /", "sixproof run -- --collect-only -q"]
 
 
 def test_ci_floods_an_agent_every_week() -> None:

@@ -30,7 +30,7 @@ from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.reporting.allure import steps
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
-FOLLOWS = "Felix of every node takes changes over"
+FOLLOWS = "Felix of every node applies changes"
 RULES = "Felix's rules on every node"
 ENCRYPTS = "WireGuard on every node"
 PROGRAMS = "eBPF programs on every node"
@@ -98,7 +98,7 @@ class FelixStates:
         for node, lag in late.items():
             wrong.setdefault(node, f"{lag} in {self._settle:.0f} s although a pod started there")
         twice = {node: found for node, found in after.items() if node in before}
-        self._require(FOLLOWS, "takes changes over", twice, wrong)
+        self._require(FOLLOWS, "applies changes", twice, wrong)
 
     def must_have_rules(self, family: Family) -> None:
         """Felix of every node has rules of a family, in the backend that it is set to: none of IPv6

@@ -69,22 +69,21 @@ class PathResults:
 
     def too_big(self, family: Family) -> PathResults:
         """Only the paths on which a node must report that a packet is too big; skips without."""
-        why = "every hop carries what pods send, so no packet is too big for one"
+        why = f"over {family} every hop carries what pods send"
         return self._only(family, signals.needed, why)
 
     def announced(self, family: Family) -> PathResults:
         """Only the paths that are too narrow, and on which a node said so; skips without. A node's
         counter alone is no reason to ask: over IPv4 it counts every destination unreachable."""
-        why = "no node made a Packet Too Big"
+        why = f"over {family} no node made a Packet Too Big"
         return self._only(
             family, lambda p: signals.needed(p) and signals.emitted(self.seen, p), why
         )
 
     def signalled(self, family: Family) -> PathResults:
         """Only the paths whose sender received a Packet Too Big; skips without."""
-        return self._only(
-            family, lambda p: bool(pmtu_judge.signals(p)), "no sender received a Packet Too Big"
-        )
+        why = f"over {family} no sender received a Packet Too Big"
+        return self._only(family, lambda p: bool(pmtu_judge.signals(p)), why)
 
     def carrying(self, family: Family, rule: Rule) -> set[tuple[str, str]]:
         """The ends of the paths that keep a rule: what a denial beside them is compared with.
@@ -101,8 +100,8 @@ class PathResults:
         if not chosen:
             if needed := sum(map(signals.needed, every)):
                 but = f"large packets were too big for a hop, or lost, on {needed} of {len(every)}"
-                raise NotAsked(f"{why}, although {but} paths over {family}", "see what failed")
-            raise NotAsked(why, "a path that is narrower than the pods' MTU")
+                raise NotAsked(f"{why}, although {but} paths", "see the tests that fail")
+            raise NotAsked(why, f"a path over {family} that is narrower than the pods' MTU")
         others = self.seen.over(family.other)
         return PathResults(
             dataclasses.replace(self.seen, path_results=chosen + others),

@@ -84,7 +84,7 @@ def violation(shake: Handshake) -> str:
         return ""
     left, came = (seen.mss if seen is not None else "none" for seen in (shake.left, shake.came))
     return (
-        f"its SYN left with MSS {left} and came with {came}, wanted {shake.wanted} "
+        f"its SYN came with MSS {came}, left with {left}, wanted {shake.wanted} "
         f"({shake.width} bytes of eth0 less headers)"
     )
 

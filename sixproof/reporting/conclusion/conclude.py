@@ -34,10 +34,11 @@ def conclude(results: Results) -> Conclusions:
     situation = Situation(results)
     causes, stumbled = _found(situation)
     carried = worked.carried(results)
-    chosen = _chosen(causes, found, carried)
+    refused = worked.refused(results)
+    chosen = _chosen(causes, found, carried, refused)
     earlier, more = _at_failures(results, _unexplained(chosen, found), carried)
     if earlier:
-        chosen = _chosen([*causes, *earlier], found, carried)
+        chosen = _chosen([*causes, *earlier], found, carried, refused)
     stumbled = list(dict.fromkeys((*stumbled, *more)))
     chosen, unexplained = joined.with_unmeasured(chosen, _unexplained(chosen, found))
     rest = [_unknown(fault, situation) for fault in unexplained]
@@ -133,7 +134,7 @@ def _order(conclusion: Conclusion) -> tuple[bool, bool, int, int]:
 
 
 def _chosen(
-    causes: Iterable[Cause], found: Sequence[FailingPlace], carried: Carried
+    causes: Iterable[Cause], found: Sequence[FailingPlace], carried: Carried, refused: Carried
 ) -> list[Conclusion]:
     left = list(found)
     candidates = list(causes)
@@ -145,7 +146,7 @@ def _chosen(
             break
         best, explained = max(likely, key=lambda pair: _weight(*pair))
         signs = [c for c, f in likely if _is_another(c, best) and _same(f, explained)]
-        alone = not _hides(best, explained, carried)
+        alone = not _hides(best, explained, (*carried, *refused))
         conclusions.append(Conclusion((best, *ranked(signs)), tuple(explained), alone=alone))
         gone = {id(fault) for fault in explained}
         left = [fault for fault in left if id(fault) not in gone]
@@ -174,13 +175,13 @@ def _contradicted(cause: Cause, explained: Sequence[FailingPlace], carried: Carr
     return could > CONTRADICTION * (wrong + could)
 
 
-def _hides(cause: Cause, explained: Sequence[FailingPlace], carried: Carried) -> bool:
-    """Whether nothing that passes the cause's place worked, or nothing in the places that it
+def _hides(cause: Cause, explained: Sequence[FailingPlace], answered: Carried) -> bool:
+    """Whether nothing that passes the cause's place was answered, or nothing in the places that it
     explains, so that more may be wrong there."""
     flows = [c.observation.flow for fault in explained for c in fault.pattern.cells]
-    if any(map(cause.must, flows)) and not any(cause.must(flow) for _, flow in carried):
+    if any(map(cause.must, flows)) and not any(cause.must(flow) for _, flow in answered):
         return True
-    return worked.hides(explained, carried)
+    return worked.hides(explained, answered)
 
 
 def _weight(cause: Cause, explained: Sequence[FailingPlace]) -> tuple[int, int, int]:

@@ -13,6 +13,8 @@ from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
+NARROW = ("route-mtu", "device-mtu")
+"""Signs beside a rule that drops Packet Too Big: without them nothing would be too big."""
 TWO_LINES = 178
 """Characters of a place's first line: two lines of a terminal, which break between words."""
 HOW_SURE = {
@@ -113,6 +115,8 @@ class Conclusion:
             kinds.setdefault(cause.code, []).append(cause)
         for first, *others in kinds.values():
             yield f"beside it, {first.sentence}"
+            if self.causes[0].code == "packet-filter" and first.code in NARROW:
+                yield f"for that: {first.remedy}"
             if others:
                 places = ", ".join(dict.fromkeys(cause.place for cause in others))
                 yield f"beside it, {len(others)} more of this kind: {places}"
@@ -147,11 +151,11 @@ class Conclusions:
         return any(conclusion.measured for conclusion in self.every)
 
     @property
-    def unexplained(self) -> int:
-        """How many tests none of the causes explains; 0 where none is known at all."""
+    def unexplained(self) -> frozenset[str]:
+        """The tests that none of the causes explains; none where no cause is known at all."""
         explained = {test for one in self.every if one.known for test in one.tests}
         left = {test for one in self.every for test in one.tests} - explained
-        return len(left) if explained else 0
+        return frozenset(left) if explained else frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.every)

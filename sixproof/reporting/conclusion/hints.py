@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 
 from sixproof.errors import Subject
-from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
+from sixproof.model import Disagreement, EndpointKind, Family, Flow, MatrixKind, Outcome
+from sixproof.probes.pmtu.probe import SMALL
 from sixproof.reporting.conclusion.cause import Command, log_of
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import Category
@@ -51,6 +52,7 @@ class _Seen:
     family: Family
     source: str
     node: str
+    flow: Flow
     situation: Situation
 
     @classmethod
@@ -60,12 +62,22 @@ class _Seen:
         source = flow.source.node or "the client"
         back = str(flow.source.address(family) or "the client's address")
         node = flow.destination.node or source
-        return cls(str(flow.address), back, family, source, node, situation)
+        return cls(str(flow.address), back, family, source, node, flow, situation)
 
     @property
     def both(self) -> str:
         """The nodes at both ends."""
         return " and ".join(dict.fromkeys((self.source, self.node)))
+
+    @property
+    def small_pass(self) -> bool:
+        """Whether a small packet passed on the path of the flow."""
+        ends = (self.flow.source.name, self.flow.address)
+        return any(
+            seen.outcome.works and (seen.flow.source.name, seen.flow.address) == ends
+            for seen in self.situation.seen_of(MatrixKind.PATHS)
+            if seen.flow.question == f"{SMALL} bytes"
+        )
 
     def tables(self, on: str, note: str = "", *, nat: bool = False) -> Command:
         """The command that prints iptables of the family, or of its nat table alone."""
@@ -216,7 +228,7 @@ def _sizes(seen: _Seen) -> Hints:
     return Hints.of(
         "a device or route of a smaller MTU on the way: smaller packets pass",
         "Packet Too Big dropped on the way back, so that the sender does not learn of it",
-        "packets of every size lost on the way, the smallest too",
+        *(() if seen.small_pass else ("packets of every size lost on the way, the smallest too",)),
         Command(f"tracepath -{seen.family.version} {seen.address}", seen.source, says),
         Command("ip -s link", seen.both, "MTU and drops of each device"),
     )

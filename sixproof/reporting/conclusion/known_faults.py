@@ -95,7 +95,7 @@ KNOWN = (
     KnownFault(
         "packet-filter",
         ("hook input", "drops"),
-        "a node's firewall takes what is meant for the node",
+        "a node's firewall drops what is meant for the node",
         ("GoogleCloudPlatform/netd 178",),
         without=("ICMP", "VXLAN"),
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from sixproof.reporting.conclusion.cause import Command, Confidence
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
@@ -69,7 +69,7 @@ def explains(conclusion: Conclusion) -> tuple[str, ...]:
     measured, are no wrong results like others."""
     tests = len(conclusion.tests)
     once = f" ({ONCE})" if tests > 1 and conclusion.faults else ""
-    lead = f"{said_count(tests, 'test')}{once}"
+    lead = f"{_tests(conclusion.tests)}{once}"
     facts = [fault.pattern.said(TWO_LINES) for fault in conclusion.faults[:FACTS]]
     if rest := conclusion.faults[FACTS:]:
         more = " and ".join(_results(rest))
@@ -99,8 +99,13 @@ def left(conclusions: Conclusions) -> str:
     """What the causes do not explain, "" where they explain all or none is known."""
     if not conclusions.unexplained:
         return ""
-    verb = "is" if conclusions.unexplained == 1 else "are"
-    return f"{said_count(conclusions.unexplained, 'test')} {verb} explained by none of these causes"
+    return f"none of these causes explains {_tests(conclusions.unexplained)}"
+
+
+def _tests(nodeids: Collection[str]) -> str:
+    """How many tests, and of one what pytest's -k finds it by."""
+    named = f": {next(iter(nodeids)).rpartition('::')[2]}" if len(nodeids) == 1 else ""
+    return f"{said_count(len(nodeids), 'test')}{named}"
 
 
 def first_lines(conclusions: Conclusions, unproven: Sequence[str]) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 
 Carried = Sequence[tuple[MatrixKind, Flow]]
-"""Flows that worked as expected, with the kind of their matrix."""
+"""Flows that were answered, with the kind of their matrix."""
 
 _ARRIVED = (Outcome.CORRUPTED, Outcome.MISROUTED, Outcome.WRONG, Outcome.DNS_FAILED)
 """What comes of a flow that was carried both ways: it hides nothing."""
@@ -31,6 +31,18 @@ def carried(results: Results) -> Carried:
         for measured in results.unexcused()
         for seen in measured.matrix.cells.values()
         if seen.outcome.works
+    ]
+
+
+def refused(results: Results) -> Carried:
+    """The flows to closed ports that the peer refused, as it must: packets went both ways."""
+    return [
+        (measured.matrix.kind, seen.flow)
+        for measured in results.unexcused()
+        for key, seen in measured.matrix.cells.items()
+        if seen.outcome is Outcome.REFUSED
+        and measured.expected
+        and seen.outcome in measured.expected[key].outcomes
     ]
 
 
@@ -76,7 +88,8 @@ class _Place:
 
 def hides(faults: Iterable[FailingPlace], worked: Carried) -> bool:
     """Whether nothing worked in the largest place whose flows are lost, so that more may be wrong
-    there. Where something else than a flow fails, flows that worked count, too."""
+    there. Where something else than a flow fails, flows that worked count, too; `worked` are flows
+    that were answered."""
     lost = [f for f in faults if f.measured and f.pattern.scope is not None and _lost(f)]
     if not lost:
         return False

@@ -11,6 +11,7 @@ from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
+from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
 from sixproof.reporting.pages.styled_text import Text, Tone, folded
@@ -92,10 +93,13 @@ def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> It
             yield Text()
         yield from matrix_lines(measured.matrix, measured.expected, width=width)
     if left := len(results.matrices) - len(shown):
-        wrong = sum(bool(m.disagreements()) for m in results.unexcused())
-        wrong -= sum(bool(m.disagreements()) for m in shown)
-        said = f"{wrong} of them with wrong cells" if wrong else "all as expected"
-        yield Text(f"{left} more matrices, {said}", Tone.QUIET)
+        others = [m for m in results.unexcused() if not any(m is one for one in shown)]
+        wrong = sum(any(d.observation.outcome.measured for d in m.disagreements()) for m in others)
+        unknown = sum(bool(m.disagreements()) for m in others) - wrong
+        said = [f"{wrong} of them with wrong cells"] * bool(wrong)
+        said += [f"{unknown} not measured as a whole"] * bool(unknown)
+        more = "more " if shown else ""
+        yield Text(f"{left} {more}matrices, {', '.join(said) or 'all as expected'}", Tone.QUIET)
 
 
 def _conclusions(concluded: Conclusions, width: int) -> Iterator[Text]:
@@ -192,7 +196,7 @@ def _convergences(convergences: Iterable[Convergence]) -> Iterator[Text]:
         worst = max(group, key=lambda c: c.seconds)
         yield Text(
             f"  {family or 'both families'}: median {statistics.median(times):.1f} s, "
-            f"worst {worst.seconds:.1f} s ({worst.what}), {len(group)} changes"
+            f"worst {worst.seconds:.1f} s ({worst.what}), {said_count(len(group), 'change')}"
         )
 
 

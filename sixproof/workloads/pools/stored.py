@@ -15,7 +15,7 @@ OWN_POOL = FindingType(
     "A pool of the run stays as the run made it",
     "Calico API reference: IPPool",
 )
-REMEDY = "see who writes it (its managedFields)"
+REMEDY = "see its managedFields for who writes it"
 
 
 def changes(cluster: Cluster, pools: Sequence[OwnPool]) -> Iterator[Finding]:
@@ -33,7 +33,7 @@ def changes(cluster: Cluster, pools: Sequence[OwnPool]) -> Iterator[Finding]:
                 Severity.ERROR,
                 pool.subject(),
                 said,
-                "a pool that only its run changes",
+                "no change by others",
                 REMEDY,
                 families=[pool.family],
             )

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Family, MatrixKind
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, log_of
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -21,6 +21,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             found[where].add(seen.flow.family)
     for (node, question, reason), families in found.items():
         of = tuple(f for f in Family if f in families)
+        pods = situation.examination.of("calico-node", node)
         yield Cause(
             "felix-state",
             f"node {node}",
@@ -29,6 +30,7 @@ def find(situation: Situation) -> Iterator[Cause]:
             of,
             Confidence.SHOWN,
             hits=_cells(node, question, families),
+            do=tuple(map(log_of, pods)),
         )
 
 

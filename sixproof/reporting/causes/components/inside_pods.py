@@ -67,11 +67,11 @@ def _odd_mtu(reading: NodeReading, mtu: int, most: int) -> Cause:
         "pod-mtu",
         name,
         f"its {POD_INTERFACE} has MTU {mtu} bytes, pods' links have {most} bytes",
-        "Recreate the pod, and see whether it has that MTU again (its CNI plugin's setting)",
+        "Recreate the pod; if it has that MTU again, see the settings of its CNI plugin",
         tuple(Family),
         Confidence.FITS,
         hits=lambda wrong: sized(wrong) and its_own(wrong.observation.flow),
-        evidence=(f"pod {reading.node}",),
+        evidence=(f"in the cluster it is pod {reading.node}",),
         parts=(POD_INTERFACE,),
     )
 

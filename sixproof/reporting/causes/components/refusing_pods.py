@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind, Outcome
 from sixproof.probes.nodes import reader
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_list
@@ -45,11 +45,18 @@ def _cause(pod: Endpoint, family: Family, cells: list[Disagreement]) -> Cause:
         pod.called,
         f"it refuses {said_list(protocols)} over {family}, {from_where}, although its agent "
         f"listens there: something {where} rejects it",
-        f"Look for a packet filter in its network namespace on {pod.node} (nft list ruleset)",
+        "Look for a packet filter in the network namespace of such pods",
         (family,),
         Confidence.FITS,
         hits=_to(pod, family),
         evidence=("its agent answered over the control channel at the end of the run",),
+        do=(
+            Command(
+                "ip -all netns exec nft list ruleset",
+                pod.node,
+                "of all its pods; this one is there if the run has --six-keep on-failure",
+            ),
+        ),
     )
 
 

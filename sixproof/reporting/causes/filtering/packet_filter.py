@@ -44,8 +44,8 @@ _OF_MANY_PACKETS = (
 """Cells that may be wrong although something came back."""
 
 UNASKED = (
-    "packets of these tests are not sent again at the end of a run: whether it counts just them "
-    "was not measured"
+    "its counter was not compared with packets of these tests: they are not sent again at the end "
+    "of a run"
 )
 """Evidence of a rule that fits what failed."""
 

@@ -38,7 +38,7 @@ _VERBS = {
 }
 _SETS = ("sets", "set")
 """What one rule does, and what several do."""
-REMEDY = "Find out which program made {}, or it makes {them} again; then delete {them}"
+REMEDY = "Find out which program made {}: it may make {them} again. Then delete {them}"
 """What to do about foreign rules: what they are called, and ``it`` or ``them``."""
 HOOKS = {
     "input": "meant for the node itself",

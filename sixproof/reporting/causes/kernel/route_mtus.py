@@ -60,7 +60,7 @@ def _cause(
         f"node {node}",
         f"its route {route} has MTU {mtu} bytes, the device {width} bytes: larger {family} packets "
         f"to {said_list(tuple(one.nodes))} are too big",
-        "Find out who set it, or it comes back; then replace the route by one without it",
+        "Find out what set it: it may come back. Then replace the route by one without it",
         (family,),
         Confidence.SIGN,
         hits=hits,

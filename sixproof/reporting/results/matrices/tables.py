@@ -66,7 +66,7 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Answer:
+class CellAnswer:
     """What came of a flow, and what was expected of it, without what differs from cell to cell.
 
     `reason` and `because` have ``<source>`` and ``<destination>`` for the names of the endpoints,
@@ -87,7 +87,7 @@ class Answer:
     verbatim: bool = False
 
     @classmethod
-    def of(cls, seen: Observation, wanted: Expectation | None) -> Answer:
+    def of(cls, seen: Observation, wanted: Expectation | None) -> CellAnswer:
         """The answer of a cell."""
         flow, because = seen.flow, wanted.because if wanted else ""
         reason, why = (_general(text, flow) for text in (seen.reason, because))
@@ -141,7 +141,7 @@ class TableWriter:
     def __init__(self) -> None:
         self._endpoints: dict[Endpoint, int] = {}
         self._targets: dict[Target, int] = {}
-        self._answers: dict[Answer, int] = {}
+        self._answers: dict[CellAnswer, int] = {}
         self._texts: dict[str, int] = {}
 
     def endpoint(self, endpoint: Endpoint) -> int:
@@ -155,7 +155,7 @@ class TableWriter:
 
     def answer(self, seen: Observation, wanted: Expectation | None) -> int:
         """The number of what came of a flow."""
-        return self._answers.setdefault(Answer.of(seen, wanted), len(self._answers))
+        return self._answers.setdefault(CellAnswer.of(seen, wanted), len(self._answers))
 
     def text(self, value: object) -> int | None:
         """The number of an address or a name, None for none."""
@@ -194,7 +194,7 @@ class TableWriter:
         return {name: getattr(self, name)() for name in NAMES}
 
 
-def _answer_written(answer: Answer) -> dict[str, Any]:
+def _answer_written(answer: CellAnswer) -> dict[str, Any]:
     wanted = Expectation(frozenset(answer.outcomes), "", closed_by=answer.closed_by)
     return records.full(
         {
@@ -232,7 +232,7 @@ class Tables:
         self,
         endpoints: Sequence[Endpoint],
         targets: Sequence[Target],
-        answers: Sequence[Answer],
+        answers: Sequence[CellAnswer],
         texts: Sequence[str],
     ) -> None:
         self._endpoints, self._targets = endpoints, targets
@@ -263,7 +263,7 @@ class Tables:
             self._flows[source, target] = known
         return known
 
-    def answer(self, number: int) -> Answer:
+    def answer(self, number: int) -> CellAnswer:
         """An answer by its number."""
         return entry(self._answers, number)
 
@@ -308,9 +308,9 @@ def _target_read(value: Mapping[str, Any], ends: Sequence[Endpoint]) -> Target:
     )
 
 
-def _answer_read(value: Mapping[str, Any]) -> Answer:
+def _answer_read(value: Mapping[str, Any]) -> CellAnswer:
     error = value.get("icmp")
-    return Answer(
+    return CellAnswer(
         Outcome(value["outcome"]),
         _text(value.get("reason", "")),
         value.get("attempts", 1),

@@ -27,7 +27,7 @@ def test_without_a_bottleneck_one_would_enable_the_test() -> None:
     for step in (wide.too_big, wide.announced, wide.signalled):
         with pytest.raises(NotAsked) as skipped:
             step(SIX)
-        assert skipped.value.enable == "a path that is narrower than the pods' MTU"
+        assert skipped.value.enable == "a path over IPv6 that is narrower than the pods' MTU"
         assert "although" not in str(skipped.value)
 
 
@@ -36,7 +36,7 @@ def test_another_error_of_a_node_is_no_bottleneck() -> None:
     four = path_result(Family.IPV4)
     seen = path_run(four, w1={"IcmpMsgOutType3": 4})
     assert signals.emitted(seen, four)
-    with pytest.raises(NotAsked, match="no node made a Packet Too Big"):
+    with pytest.raises(NotAsked, match="over IPv4 no node made a Packet Too Big"):
         PathResults(seen, cast(Recorder, None)).announced(Family.IPV4)
 
 
@@ -48,7 +48,7 @@ def test_a_bottleneck_that_nobody_reported_is_not_asked_for_again() -> None:
     with pytest.raises(NotAsked) as skipped:
         narrow.signalled(SIX)
     assert str(skipped.value).startswith(
-        "no sender received a Packet Too Big, although large packets were too big for a hop, or "
-        "lost, on 1 of 2 paths over IPv6"
+        "over IPv6 no sender received a Packet Too Big, although large packets were too big for a "
+        "hop, or lost, on 1 of 2 paths"
     )
-    assert skipped.value.enable == "see what failed"
+    assert skipped.value.enable == "see the tests that fail"

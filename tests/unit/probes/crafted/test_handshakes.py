@@ -86,7 +86,7 @@ def test_what_the_link_leaves_is_right(family: Family, size: int) -> None:
 def test_another_size_at_either_end_is_reported(left: int, came: int) -> None:
     """With both, and where the number that is wanted comes from."""
     said = handshakes.violation(Agents(Family.IPV6, left, came).seen())
-    assert f"left with MSS {left} and came with {came}, wanted 1370 (1430 bytes of eth0" in said
+    assert f"came with MSS {came}, left with {left}, wanted 1370 (1430 bytes of eth0" in said
 
 
 @pytest.mark.parametrize(("left", "came"), [(1370, 0), (0, 1370), (0, 0)])

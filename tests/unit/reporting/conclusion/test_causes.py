@@ -1127,7 +1127,7 @@ def test_words_of_a_test_that_a_fact_explains_become_its_cause() -> None:
         f"node worker: {TUNNELS[SIX]} has MTU 1300 bytes (1450 bytes when the run began), on the "
         "other nodes it has 1450 bytes. Set it to 1450 bytes, and "
     )
-    assert words.explains(one) == ("1 test",)
+    assert words.explains(one) == ("1 test: t",)
 
 
 def test_what_a_cause_explains_adds_up() -> None:
@@ -1142,12 +1142,12 @@ def test_what_a_cause_explains_adds_up() -> None:
     (one,) = concluded(rule, read).every
     (place,) = one.faults
     cells = len(place.pattern.cells)
-    assert words.explains(one) == ("1 test", place.pattern.fact)
+    assert words.explains(one) == ("1 test: t", place.pattern.fact)
     twice = dataclasses.replace(one, cases=(Case("suites/pods/t.py::other", CaseOutcome.FAILED),))
     assert words.explains(twice)[0] == f"2 tests ({words.ONCE})"
     many = dataclasses.replace(one, faults=(place,) * 4)
     lead, *named, rest = words.explains(many)
-    assert lead == "1 test"
+    assert lead == "1 test: t"
     assert named == [place.pattern.fact] * 2
     assert rest == f"{2 * cells} wrong results in 2 other places"
 
@@ -1170,7 +1170,7 @@ def test_leaks_and_what_was_not_measured_are_no_wrong_results_like_others() -> N
 
     leaking = dataclasses.replace(one, faults=(place, of(CellState.LEAK), of(CellState.UNKNOWN)))
     lead, *_, rest = words.explains(leaking)
-    assert lead == "1 test"
+    assert lead == "1 test: t"
     assert rest == f"{cells} results not measured in 1 other place"
     assert leaking.headline == f"Policy leak: {one.headline}"
     unknown = dataclasses.replace(leaking, causes=())

@@ -8,7 +8,7 @@ import shlex
 import pytest
 
 from sixproof.errors import Subject
-from sixproof.model import Family, Flow, MatrixKind, Outcome
+from sixproof.model import Family, Flow, Matrix, MatrixKind, Observation, Outcome
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import hints
 from sixproof.reporting.conclusion.conclusion import Conclusion
@@ -16,6 +16,7 @@ from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.category import Category
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.matrix.grid import CellState
+from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.conclusion.cluster import conclude, examined, node, run
@@ -79,6 +80,25 @@ def test_every_kind_of_result_has_causes_that_fit(kind: MatrixKind) -> None:
     (told,) = wrong(Outcome.DROPPED if silent else Outcome.WRONG).faults
     pattern = dataclasses.replace(told.pattern, kind=kind)
     assert_useful(fitting(dataclasses.replace(place, pattern=pattern)))
+
+
+def test_what_a_small_packet_disproves_does_not_fit() -> None:
+    """Where 256 bytes pass, packets are lost for their size."""
+    (place,) = wrong(Outcome.DROPPED).faults
+    place = dataclasses.replace(
+        place, pattern=dataclasses.replace(place.pattern, kind=MatrixKind.PATHS)
+    )
+    flow = place.pattern.cells[0].observation.flow
+    small = dataclasses.replace(flow, question="256 bytes")
+
+    def fits(outcome: Outcome) -> str:
+        path = Matrix.of("paths", [Observation(small, outcome)], MatrixKind.PATHS)
+        results = run(lambda _: Outcome.ALLOWED)
+        beside = dataclasses.replace(results, matrices=(*results.matrices, Measured(path)))
+        return "\n".join(hints.fits(place, Situation(beside)).fits)
+
+    assert "the smallest too" in fits(Outcome.DROPPED)
+    assert "the smallest too" not in fits(Outcome.ALLOWED)
 
 
 def test_late_lookups_have_causes_of_their_own() -> None:

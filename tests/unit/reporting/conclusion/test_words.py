@@ -8,7 +8,7 @@ import re
 import pytest
 
 from sixproof.agent.protocol import HealthSeen, RouteHeld
-from sixproof.model import EndpointKind, Family, Flow, Outcome
+from sixproof.model import EndpointKind, Expectation, Family, Flow, Outcome, edge_of
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import Examination
 from sixproof.reporting.conclusion import words
@@ -89,6 +89,28 @@ def test_whatever_the_cause_is_a_place_in_which_nothing_worked_may_hide_another(
     assert one.alone
 
 
+def test_nothing_hides_where_a_closed_port_was_refused() -> None:
+    """C4: one port of a node is dropped, and what another one answered went both ways."""
+    dead = run(across(SIX, "worker"))
+    (measured,) = dead.matrices
+    lucky = next(w.observation.flow for w in measured.disagreements())
+
+    def refused(flow: Flow) -> Outcome:
+        return Outcome.REFUSED if flow == lucky else across(SIX, "worker")(flow)
+
+    results = run(refused, _filtered(3))
+    (measured,) = results.matrices
+    key = (lucky.family, edge_of(lucky))
+    assert measured.expected is not None
+    closed = {**measured.expected, key: Expectation(frozenset({Outcome.REFUSED}), "closed")}
+    expecting = dataclasses.replace(measured, expected=closed)
+    (one,) = conclude(dataclasses.replace(results, matrices=(expecting,))).every
+    assert one.causes[0].code == "packet-filter"
+    assert one.alone
+    (one,) = conclude(run(across(SIX, "worker"), _filtered(3))).every
+    assert not one.alone
+
+
 def test_nothing_hides_where_something_came_through() -> None:
     """One flow that cannot work as long as the cause holds did: it came and went."""
     lucky = next(
@@ -121,8 +143,8 @@ def _beside(number: int) -> Results:
     ("number", "said"),
     [
         (0, ""),
-        (1, "1 test is explained by none of these causes"),
-        (2, "2 tests are explained by none of these causes"),
+        (1, "none of these causes explains 1 test: t0"),
+        (2, "none of these causes explains 2 tests"),
     ],
 )
 def test_what_no_cause_explains_is_counted(number: int, said: str) -> None:
@@ -148,7 +170,7 @@ def test_first_lines_come_in_one_order() -> None:
     wrong = conclude(_beside(2))
     lines = ["\n".join(filter(None, (one.headline, one.remedy))) for one in wrong.every]
     assert "\nSet it to 1, and " in lines[0]
-    left = "2 tests are explained by none of these causes"
+    left = "none of these causes explains 2 tests"
     assert words.first_lines(wrong, ("a policy",)) == (*lines, left, "a policy")
     unknown = conclude(run(lambda _: Outcome.UNKNOWN))
     lines = [one.headline for one in unknown.every]

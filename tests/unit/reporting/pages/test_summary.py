@@ -203,6 +203,18 @@ def test_matrices_are_chosen_by_what_they_show() -> None:
     assert titles == ["Pod to pod", "Services"]
 
 
+def test_matrices_that_were_not_measured_are_not_wrong() -> None:
+    """A1: an agent that was killed."""
+    unknown = tuple(
+        dataclasses.replace(measured(lambda _: Outcome.UNKNOWN), test=f"t.py::t{n}")
+        for n in range(5)
+    )
+    text = plain(summary_lines(Results(RUN, matrices=unknown)))
+    assert " more matrices, " in text
+    assert " of them not measured as a whole" in text
+    assert "wrong cells" not in text
+
+
 def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
     text = plain(
         summary_lines(broken(), reports={"overview": Path("reports/latest/overview.html")})
@@ -221,7 +233,7 @@ def test_the_summary_holds_every_section_with_the_verdict_last() -> None:
     assert places == sorted(places)
     assert "2 more matrices, 1 of them with wrong cells" in text
     assert "     1  needs the raw tier\n        enable: --six-raw on\n" in text
-    assert "  IPv6: median 4.2 s, worst 4.2 s (apply deny-all), 1 changes\n" in text
+    assert "  IPv6: median 4.2 s, worst 4.2 s (apply deny-all), 1 change\n" in text
     assert text.index("error   [P1]") < text.index("note    [P9]")
     assert "IPv6  broken" in text
     assert "codes without a row: Z9" in text

@@ -30,7 +30,7 @@ def states(wrong: Mapping[str, str], *families: Family, lost: str = "") -> Measu
             outcome = Outcome.WRONG if said else Outcome.ALLOWED
             if host.node == lost:
                 outcome, said = Outcome.UNKNOWN, "Felix could not be asked there"
-            flow = Flow(host, host, address, Protocol.TCP, None, "Felix: takes changes over")
+            flow = Flow(host, host, address, Protocol.TCP, None, "Felix: applies changes")
             seen.append(Observation(flow, outcome, said))
     return Measured(*expecting_all(Matrix.of("Felix", seen, MatrixKind.FELIX), "Felix"), TEST)
 

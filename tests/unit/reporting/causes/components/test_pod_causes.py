@@ -100,6 +100,15 @@ def test_a_pod_that_refuses_although_its_agent_listens() -> None:
     assert one.measured
 
 
+def test_the_filter_of_a_pod_is_listed_in_its_network_namespace() -> None:
+    """On its node it is not seen; and the pod is gone after the run unless it is kept."""
+    inside = NodeReading(f"{VICTIM.namespace}/{VICTIM.pod}", node("worker"))
+    (one,) = concluded(at_the_victim(Outcome.REFUSED, SIX), examined(inside=[inside])).every
+    (command,) = one.causes[0].do
+    assert str(command).startswith("on worker: ip -all netns exec nft list ruleset  # ")
+    assert "--six-keep on-failure" in str(command)
+
+
 def test_a_pod_that_refuses_others_may_have_its_filter_outside() -> None:
     """What it sends to itself never passes its interface."""
     to_itself = Outcome.ALLOWED
@@ -140,7 +149,7 @@ def test_a_pod_whose_interface_has_another_mtu_than_pods_have(mtu: int, known: b
     if known:
         assert one.first_screen == (
             f"pod a on worker: its eth0 has MTU {mtu} bytes, pods' links have 1430 bytes. Recreate "
-            "the pod, and see whether it has that MTU again (its CNI plugin's setting)."
+            "the pod; if it has that MTU again, see the settings of its CNI plugin."
         )
 
 
