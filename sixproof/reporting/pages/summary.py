@@ -97,7 +97,7 @@ def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> It
         wrong = sum(any(d.observation.outcome.measured for d in m.disagreements()) for m in others)
         unknown = sum(bool(m.disagreements()) for m in others) - wrong
         said = [f"{wrong} of them with wrong cells"] * bool(wrong)
-        said += [f"{unknown} not measured as a whole"] * bool(unknown)
+        said += [f"{unknown} not measured in full"] * bool(unknown)
         more = "more " if shown else ""
         yield Text(f"{left} {more}matrices, {', '.join(said) or 'all as expected'}", Tone.QUIET)
 
