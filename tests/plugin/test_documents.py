@@ -80,7 +80,9 @@ def test_ci_goes_the_way_from_a_clone(page: str) -> None:
     """The lines that a reader is asked to type are those that CI runs, and `pytest suites` works
     after them."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    documented = re.findall(r"^ {4}(python3 -m venv .*|pip install --require.*)$", text, re.MULTILINE)
+    documented = re.findall(
+        r"^ {4}(python3 -m venv .*|pip install --require.*)$", text, re.MULTILINE
+    )
     *made, tried = ci("tests", "clone")["steps"][-1]["run"].splitlines()
     assert made == documented
     assert tried == "pytest suites --collect-only -q"
