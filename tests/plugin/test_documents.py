@@ -19,6 +19,7 @@ import yaml
 
 import sixproof
 from fixtures.options import OPTIONS, Option
+from sixproof import pytest_command
 from sixproof.explain.findings import every_finding
 from sixproof.explain.findings import table as table_of_findings
 from sixproof.model import FindingType, Outcome
@@ -95,6 +96,32 @@ def test_ci_installs_the_command_that_is_documented(page: str) -> None:
     lines = ci("tests", "installed")["steps"][-1]["run"].splitlines()
     assert "pip install ." in text
     assert lines == ["pip install .", "cd /", "sixproof run -- --collect-only -q"]
+
+
+def test_a_night_on_kind_leaves_its_report() -> None:
+    """The command of README.md, its summary for the run's page, and what it left as artifacts,
+    also where tests failed."""
+    *_, kept, uploaded = steps = ci("nightly", "kind")["steps"]
+    runs = [step for step in steps if "run" in step]
+    (tried, told) = [step["run"] for step in runs]
+    assert " make kind " in tried
+    assert "report/summary.txt" in told
+    assert "$GITHUB_STEP_SUMMARY" in told
+    assert kept["with"]["path"] == "reports/history.jsonl"
+    assert uploaded["with"]["path"].split() == ["report", "reports/history.jsonl"]
+    assert all(step["if"] == "always()" for step in (runs[-1], kept, uploaded))
+
+
+def test_the_include_for_gitlab_uses_commands_that_exist() -> None:
+    include = yaml.safe_load((ROOT / "deploy/gitlab.yml").read_text(encoding="utf-8"))
+    job = include[".sixproof"]
+    for line in (*job["script"], *job["after_script"]):
+        program, name, *options = shlex.split(line)
+        assert program == "sixproof"
+        assert name in pytest_command.COMMANDS
+        ours = {f"--six-{option.name}" for option in OPTIONS}
+        assert {o for o in options if o.startswith("--six")} <= ours
+    assert job["artifacts"]["reports"]["junit"].startswith(job["artifacts"]["paths"][0])
 
 
 def test_ci_floods_an_agent_every_week() -> None:
