@@ -11,7 +11,7 @@ from typing import Any
 
 from sixproof import records
 from sixproof.errors import RecordError
-from sixproof.model import Edge, Expectation, Family, Matrix, MatrixKind, Observation, edge_of
+from sixproof.model import Edge, Expectation, Family, Matrix, MatrixKind, Observation
 from sixproof.reporting.results.matrices import first_version
 from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.matrices.tables import NAMES, Tables, TableWriter
@@ -32,8 +32,7 @@ def written(measured: Measured, tables: TableWriter) -> dict[str, Any]:
     expected = measured.expected or {}
     for key, seen in measured.matrix.cells.items():
         values = (
-            tables.endpoint(seen.flow.source),
-            tables.target(seen.flow),
+            *tables.ends(seen.flow),
             tables.answer(seen, expected.get(key)),
             round(seen.waited * 1e6),
             None if seen.latency is None else round(seen.latency * 1e6),
@@ -105,14 +104,15 @@ def _read(value: Mapping[str, Any]) -> Measured:
     if not isinstance(tables, Tables):
         tables = Tables.read(tables)
     expected: dict[tuple[Family, Edge], Expectation] = {}
-    seen: list[Observation] = []
+    cells: dict[tuple[Family, Edge], Observation] = {}
     for row in _rows(value["cells"]):
         observation, wanted = _cell(row, tables)
-        seen.append(observation)
+        _, key = tables.flow(*row[:2])
+        cells[key] = observation
         if wanted:
-            expected[observation.flow.family, edge_of(observation.flow)] = wanted
+            expected[key] = wanted
     return Measured(
-        matrix=Matrix.of(value["title"], seen, MatrixKind(value["kind"])),
+        matrix=Matrix(value["title"], cells, MatrixKind(value["kind"])),
         expected=expected if value["judged"] else None,
         test=value.get("test", ""),
         headline=bool(value.get("headline")),
@@ -139,7 +139,7 @@ def _cell(row: tuple[Any, ...], tables: Tables) -> tuple[Observation, Expectatio
     answer = tables.answer(number)
     reason, wanted = tables.words(source, target, number)
     observation = Observation(
-        flow=tables.flow(source, target),
+        flow=tables.flow(source, target)[0],
         outcome=answer.outcome,
         reason=reason,
         attempts=answer.attempts,

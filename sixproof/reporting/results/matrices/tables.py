@@ -8,6 +8,7 @@ has 200 000 cells, and a few hundred of each of these.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from typing import Any, TypeVar
 from sixproof import records
 from sixproof.errors import brief
 from sixproof.model import (
+    Edge,
     Endpoint,
     Expectation,
     Family,
@@ -24,6 +26,7 @@ from sixproof.model import (
     Observation,
     Outcome,
     Protocol,
+    edge_of,
 )
 from sixproof.reporting.matrix.grid import state_of
 
@@ -139,19 +142,25 @@ class TableWriter:
     """Numbers what cells refer to, in the order in which it is met."""
 
     def __init__(self) -> None:
+        self._flows: dict[int, tuple[Flow, tuple[int, int]]] = {}  # with it, so that it stays
         self._endpoints: dict[Endpoint, int] = {}
         self._targets: dict[Target, int] = {}
         self._answers: dict[CellAnswer, int] = {}
         self._texts: dict[str, int] = {}
 
-    def endpoint(self, endpoint: Endpoint) -> int:
-        """The number of an endpoint."""
-        return self._endpoints.setdefault(endpoint, len(self._endpoints))
+    def ends(self, flow: Flow) -> tuple[int, int]:
+        """The numbers of a flow's source, and of what it dials. A flow that is the same object is
+        known again without a look at its endpoints."""
+        known = self._flows.get(id(flow))
+        if known is None:
+            source = self._endpoint(flow.source)
+            self._endpoint(flow.destination)
+            target = self._targets.setdefault(Target.of(flow), len(self._targets))
+            known = self._flows[id(flow)] = flow, (source, target)
+        return known[1]
 
-    def target(self, flow: Flow) -> int:
-        """The number of what a flow dials."""
-        self.endpoint(flow.destination)
-        return self._targets.setdefault(Target.of(flow), len(self._targets))
+    def _endpoint(self, endpoint: Endpoint) -> int:
+        return self._endpoints.setdefault(endpoint, len(self._endpoints))
 
     def answer(self, seen: Observation, wanted: Expectation | None) -> int:
         """The number of what came of a flow."""
@@ -237,7 +246,8 @@ class Tables:
     ) -> None:
         self._endpoints, self._targets = endpoints, targets
         self._answers, self._texts = answers, texts
-        self._flows: dict[tuple[int, int], Flow] = {}
+        self._flows: dict[tuple[int, int], tuple[Flow, tuple[Family, Edge]]] = {}
+        self._addresses: dict[int, IPAddress] = {}
         self._words: dict[tuple[int, int, int], tuple[str, Expectation | None]] = {}
 
     @classmethod
@@ -255,12 +265,13 @@ class Tables:
             [_text(t) for t in value.get("texts", ())],
         )
 
-    def flow(self, source: int, target: int) -> Flow:
-        """A flow by the numbers of its source and target; equal flows are one object."""
+    def flow(self, source: int, target: int) -> tuple[Flow, tuple[Family, Edge]]:
+        """A flow by the numbers of its source and target, and its key in a matrix; of equal flows
+        they are the same objects."""
         known = self._flows.get((source, target))
         if known is None:
-            known = entry(self._targets, target).dialled_by(entry(self._endpoints, source))
-            self._flows[source, target] = known
+            made = _flow(entry(self._endpoints, source), entry(self._targets, target))
+            known = self._flows[source, target] = made
         return known
 
     def answer(self, number: int) -> CellAnswer:
@@ -272,7 +283,7 @@ class Tables:
         key = source, target, answer
         known = self._words.get(key)
         if known is None:
-            flow, said = self.flow(source, target), self.answer(answer)
+            (flow, _), said = self.flow(source, target), self.answer(answer)
             known = said.reason_of(flow), said.expected_of(flow)
             self._words[key] = known
         return known
@@ -283,7 +294,19 @@ class Tables:
 
     def address(self, number: int | None) -> IPAddress | None:
         """An address by its number, None for none."""
-        return None if number is None else ipaddress.ip_address(self.text(number))
+        if number is None:
+            return None
+        known = self._addresses.get(number)
+        if known is None:
+            known = self._addresses[number] = ipaddress.ip_address(self.text(number))
+        return known
+
+
+@functools.lru_cache(maxsize=50_000)
+def _flow(source: Endpoint, target: Target) -> tuple[Flow, tuple[Family, Edge]]:
+    """One object for the flows of all matrices that are equal: a run asks the same again."""
+    flow = target.dialled_by(source)
+    return flow, (flow.family, edge_of(flow))
 
 
 def entry(table: Sequence[T], number: object) -> T:
