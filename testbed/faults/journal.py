@@ -16,7 +16,24 @@ from testbed.host.engine import Engine
 
 PROOF_SECONDS = 20.0
 NAMESPACES = "/run/netns"
-KEEPER = """while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done"""
+KEEPER = """
+echo > "$DIR/keeper.$$"
+while [ -e "$DIR/keep" ]; do sh "$DIR/keep"; sleep 0.2; done
+rm -f "$DIR/keeper.$$"
+"""
+# Keepers end between two of their rounds; one that is in the middle of a round would put the fault
+# in force again after the undo. Up to 20 s, for nodes that are busy.
+STOP_KEEPERS = """
+rm -f "$dir/keep"
+for _ in $(seq 200); do
+  busy=
+  for keeper in "$dir"/keeper.*; do
+    [ -e "$keeper" ] && kill -0 "${keeper##*.}" 2>/dev/null && busy=1
+  done
+  [ -n "$busy" ] || break
+  sleep 0.1
+done
+"""
 # Up to 15 s for the removal of a pod that is under way.
 GONE = """[ -e %(netns)s ] || exit 0
 if (
@@ -47,7 +64,7 @@ done
 UNDO = """
 for dir in %(state)s/*/; do
   [ -d "$dir" ] || continue
-  rm -f "$dir/keep"
+  %(stop)s
   if ! said=$(sh "$dir/undo" 2>&1); then
     echo "cannot undo $(basename "$dir"): $said" >&2; failed=1; continue
   fi
@@ -148,7 +165,7 @@ def prove(engine: Engine, target: FaultTarget) -> Result:
 def withdraw(engine: Engine, target: FaultTarget) -> None:
     """Undo one fault."""
     folder = target.variables["DIR"]
-    shell(engine, target.node, f"rm -f {folder}/keep; sh {folder}/undo; rm -rf {folder}")
+    shell(engine, target.node, f"dir={folder}\n{STOP_KEEPERS}\nsh $dir/undo; rm -rf $dir")
 
 
 def clear(engine: Engine, nodes: Sequence[str]) -> list[str]:
@@ -156,7 +173,7 @@ def clear(engine: Engine, nodes: Sequence[str]) -> list[str]:
     undone: list[str] = []
     failed: list[str] = []
     for node in nodes:
-        done = shell(engine, node, UNDO % {"state": STATE, "sweep": SWEEP})
+        done = shell(engine, node, UNDO % {"state": STATE, "stop": STOP_KEEPERS, "sweep": SWEEP})
         undone += [f"{node}: {line}" for line in done.out.splitlines()]
         if not done.ok:
             failed.append(f"{node}: {done.err.strip()}")

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import re
 import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -165,7 +166,39 @@ def test_a_save_that_fails_injects_nothing(make: Make, tmp_path: Path) -> None:
 
 
 def undo(tmp_path: Path) -> subprocess.CompletedProcess[str]:
-    return sh(journal.UNDO % {"state": tmp_path, "sweep": ""})
+    return sh(journal.UNDO % {"state": tmp_path, "stop": journal.STOP_KEEPERS, "sweep": ""})
+
+
+def test_a_keeper_in_the_middle_of_a_round_is_waited_for(make: Make, tmp_path: Path) -> None:
+    """Else it puts the fault in force again behind the undo (R1: kube-proxy stayed stopped)."""
+    seen = tmp_path / "seen"
+    keep = f"touch {tmp_path}/begun; sleep 0.6; echo kept >> {seen}"
+    one = make(undo=f"echo undone >> {seen}", keep=keep)
+    sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}")
+    folder = one.variables["DIR"]
+    with subprocess.Popen(["sh", "-c", f"DIR={folder}\n{journal.KEEPER}"]) as keeper:
+        try:
+            for _ in range(100):
+                if (tmp_path / "begun").exists():
+                    break
+                time.sleep(0.02)
+            done = undo(tmp_path)
+            assert keeper.wait(timeout=10) == 0
+        finally:
+            keeper.kill()
+    assert done.returncode == 0, done.stderr
+    assert seen.read_text().splitlines()[-1] == "undone"
+    assert not Path(folder).exists()
+
+
+def test_a_keeper_that_was_killed_is_not_waited_for(make: Make, tmp_path: Path) -> None:
+    """It left its file; the number is no process any more."""
+    one = make(undo="true", keep="true")
+    sh(f"set -e\n{one.preamble()}\n{journal.writing(one)}")
+    (Path(one.variables["DIR"]) / "keeper.999999999").touch()
+    begun = time.monotonic()
+    assert undo(tmp_path).returncode == 0
+    assert time.monotonic() - begun < 5
 
 
 def test_clear_runs_what_journals_say_and_removes_them(make: Make, tmp_path: Path) -> None:
