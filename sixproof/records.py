@@ -102,6 +102,11 @@ def form_of(kind: type) -> Form:
 def own_form(kind: type[T], written: Callable[[T], Object], read: Callable[[Object], T]) -> None:
     """Let own functions handle a class; `read` raises KeyError, TypeError or ValueError."""
     _CONVERTER.register_unstructure_hook(kind, written)
+    own_reader(kind, read)
+
+
+def own_reader(kind: type[T], read: Callable[[Object], T]) -> None:
+    """Let an own function read a class; it raises KeyError, TypeError or ValueError."""
     _CONVERTER.register_structure_hook(kind, lambda value, _: read(_object(value)))
 
 

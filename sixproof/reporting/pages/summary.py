@@ -94,8 +94,9 @@ def _matrices(results: Results, found: Sequence[FailingPlace], width: int) -> It
         yield from matrix_lines(measured.matrix, measured.expected, width=width)
     if left := len(results.matrices) - len(shown):
         others = [m for m in results.unexcused() if not any(m is one for one in shown)]
-        wrong = sum(any(d.observation.outcome.measured for d in m.disagreements()) for m in others)
-        unknown = sum(bool(m.disagreements()) for m in others) - wrong
+        bad = [cells for m in others if (cells := m.disagreements())]
+        wrong = sum(any(d.observation.outcome.measured for d in cells) for cells in bad)
+        unknown = len(bad) - wrong
         said = [f"{wrong} of them with wrong cells"] * bool(wrong)
         said += [f"{unknown} not measured in full"] * bool(unknown)
         more = "more " if shown else ""

@@ -16,8 +16,7 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin
 
 from sixproof import records
-from sixproof.model import Family, IPAddress, IPNetwork, MatrixKind, Outcome, Protocol
-from sixproof.model.endpoint import Endpoint
+from sixproof.model import Endpoint, Family, IPAddress, IPNetwork, MatrixKind, Outcome, Protocol
 from sixproof.reporting.matrix.grid import CellState
 from sixproof.reporting.results.ledger import Coverage
 from sixproof.reporting.results.matrices.measured import Measured
@@ -122,18 +121,18 @@ def _or_null(each: Schema) -> Schema:
 
 
 _PAIRS: Schema = {"type": "object", "additionalProperties": _TEXT}
-_TEXT_OR_NONE = _list_of(_or_null(_WHOLE))
+_NUMBERS_OR_NONE = _list_of(_or_null(_WHOLE))
 _CELLS = _object(
     {
         "source": _list_of(_WHOLE),
         "target": _list_of(_WHOLE),
         "answer": _list_of(_WHOLE),
         "waitedMicroseconds": _list_of(_WHOLE),
-        "latencyMicroseconds": _list_of(_or_null(_WHOLE)),
-        "peerSaw": _TEXT_OR_NONE,
-        "peerPort": _list_of(_or_null(_WHOLE)),
-        "answeredBy": _TEXT_OR_NONE,
-        "nextHop": _TEXT_OR_NONE,
+        "latencyMicroseconds": _NUMBERS_OR_NONE,
+        "peerSaw": _NUMBERS_OR_NONE,
+        "peerPort": _NUMBERS_OR_NONE,
+        "answeredBy": _NUMBERS_OR_NONE,
+        "nextHop": _NUMBERS_OR_NONE,
         "nonce": _list_of(_or_null(_TEXT)),
     },
     [],
@@ -189,8 +188,6 @@ _ANSWER = _object(
     },
     ["outcome", "attempts", "byPolicy", "state"],
 )
-
-
 _ROW = _object(
     {
         **dict.fromkeys(("code", "title", "topic"), _TEXT),

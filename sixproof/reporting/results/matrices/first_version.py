@@ -92,9 +92,14 @@ def _observation(cell: Mapping[str, Any], ends: Mapping[str, Endpoint]) -> Obser
         untold=tuple(cell.get("untold", ())),
         stalled=float(cell.get("stalledSeconds") or 0.0),
         next_hop=_address(cell["nextHop"]) if cell.get("nextHop") else None,
-        icmp=_icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
+        icmp=icmp_read(flow.family, cell["icmp"]) if cell.get("icmp") else None,
     )
 
 
-def _icmp_read(family: Family, value: Mapping[str, Any]) -> IcmpError:
+def icmp_read(family: Family, value: Mapping[str, Any]) -> IcmpError:
+    """The ICMP error of an object, which both versions write alike but for the family.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not of that form.
+    """
     return IcmpError(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])

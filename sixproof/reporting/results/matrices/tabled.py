@@ -11,7 +11,7 @@ from typing import Any
 
 from sixproof import records
 from sixproof.errors import RecordError
-from sixproof.model import Edge, Expectation, Family, Matrix, MatrixKind, Observation
+from sixproof.model import Edge, Expectation, Family, Flow, Matrix, MatrixKind, Observation
 from sixproof.reporting.results.matrices import first_version
 from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.matrices.tables import NAMES, Tables, TableWriter
@@ -75,13 +75,9 @@ def with_tables(value: dict[str, Any]) -> dict[str, Any]:
     if value.get("schema") != SCHEMA:
         return value
     try:
-        tables = Tables.read({name: value[name] for name in NAMES if name in value})
+        tables = records.from_json(Tables, {name: value[name] for name in NAMES if name in value})
     except RecordError as error:
-        raise RecordError(f"tables.{error.path}", error.reason) from error
-    except KeyError as error:
-        raise RecordError("tables", f"{error} is missing") from error
-    except (AttributeError, TypeError, ValueError) as error:
-        raise RecordError("tables", str(error)) from error
+        raise RecordError(f"tables.{error.path}".strip("."), error.reason) from error
     matrices = value.get("matrices")
     if not isinstance(matrices, list):
         return value
@@ -102,13 +98,12 @@ def _read(value: Mapping[str, Any]) -> Measured:
         return first_version.read(value)
     tables = value["tables"]
     if not isinstance(tables, Tables):
-        tables = Tables.read(tables)
+        tables = records.from_json(Tables, tables)
     expected: dict[tuple[Family, Edge], Expectation] = {}
     cells: dict[tuple[Family, Edge], Observation] = {}
     for row in _rows(value["cells"]):
-        observation, wanted = _cell(row, tables)
-        _, key = tables.flow(*row[:2])
-        cells[key] = observation
+        flow, key = tables.flow(*row[:2])
+        cells[key], wanted = _cell(row, flow, tables)
         if wanted:
             expected[key] = wanted
     return Measured(
@@ -134,12 +129,14 @@ def _rows(cells: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return list(zip(*(cells.get(name, nothing) for name in COLUMNS), strict=True))
 
 
-def _cell(row: tuple[Any, ...], tables: Tables) -> tuple[Observation, Expectation | None]:
+def _cell(
+    row: tuple[Any, ...], flow: Flow, tables: Tables
+) -> tuple[Observation, Expectation | None]:
     source, target, number, waited, latency, saw, port, by, hop, nonce = row
     answer = tables.answer(number)
     reason, wanted = tables.words(source, target, number)
     observation = Observation(
-        flow=tables.flow(source, target)[0],
+        flow=flow,
         outcome=answer.outcome,
         reason=reason,
         attempts=answer.attempts,

@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sixproof import records
 from sixproof.errors import brief
@@ -29,6 +29,7 @@ from sixproof.model import (
     edge_of,
 )
 from sixproof.reporting.matrix.grid import state_of
+from sixproof.reporting.results.matrices.first_version import icmp_read
 
 NAMES = ("endpoints", "targets", "answers", "texts")
 """The members of results.json that hold them."""
@@ -37,9 +38,8 @@ T = TypeVar("T")
 _SOURCE, _DESTINATION = "<source>", "<destination>"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Target:
-    """What of a destination was dialled: a flow without its source."""
+class Target(NamedTuple):
+    """What of a destination was dialled: the fields of a flow that follow its source."""
 
     destination: Endpoint
     address: IPAddress
@@ -53,18 +53,6 @@ class Target:
         """The target of a flow."""
         return cls(
             flow.destination, flow.address, flow.protocol, flow.port, flow.question, flow.about
-        )
-
-    def dialled_by(self, source: Endpoint) -> Flow:
-        """The flow from a source to it."""
-        return Flow(
-            source,
-            self.destination,
-            self.address,
-            self.protocol,
-            self.port,
-            self.question,
-            self.about,
         )
 
 
@@ -261,7 +249,7 @@ class Tables:
         return cls(
             ends,
             [_target_read(t, ends) for t in value.get("targets", ())],
-            [_answer_read(a) for a in value.get("answers", ())],
+            [records.from_json(CellAnswer, a) for a in value.get("answers", ())],
             [_text(t) for t in value.get("texts", ())],
         )
 
@@ -270,13 +258,13 @@ class Tables:
         they are the same objects."""
         known = self._flows.get((source, target))
         if known is None:
-            made = _flow(entry(self._endpoints, source), entry(self._targets, target))
+            made = _flow(_entry(self._endpoints, source), _entry(self._targets, target))
             known = self._flows[source, target] = made
         return known
 
     def answer(self, number: int) -> CellAnswer:
         """An answer by its number."""
-        return entry(self._answers, number)
+        return _entry(self._answers, number)
 
     def words(self, source: int, target: int, answer: int) -> tuple[str, Expectation | None]:
         """The reason of an answer to a flow, and what was expected of that."""
@@ -290,7 +278,7 @@ class Tables:
 
     def text(self, number: int | None) -> str:
         """A text by its number, "" for none."""
-        return "" if number is None else entry(self._texts, number)
+        return "" if number is None else _entry(self._texts, number)
 
     def address(self, number: int | None) -> IPAddress | None:
         """An address by its number, None for none."""
@@ -305,11 +293,11 @@ class Tables:
 @functools.lru_cache(maxsize=50_000)
 def _flow(source: Endpoint, target: Target) -> tuple[Flow, tuple[Family, Edge]]:
     """One object for the flows of all matrices that are equal: a run asks the same again."""
-    flow = target.dialled_by(source)
+    flow = Flow(source, *target)
     return flow, (flow.family, edge_of(flow))
 
 
-def entry(table: Sequence[T], number: object) -> T:
+def _entry(table: Sequence[T], number: object) -> T:
     """The entry of a table.
 
     Raises:
@@ -322,7 +310,7 @@ def entry(table: Sequence[T], number: object) -> T:
 
 def _target_read(value: Mapping[str, Any], ends: Sequence[Endpoint]) -> Target:
     return Target(
-        entry(ends, value["destination"]),
+        _entry(ends, value["destination"]),
         ipaddress.ip_address(_text(value["address"])),
         Protocol(value["protocol"]),
         value.get("port"),
@@ -340,7 +328,7 @@ def _answer_read(value: Mapping[str, Any]) -> CellAnswer:
         value.get("arrived"),
         tuple(map(_text, value.get("untold", ()))),
         float(value.get("stalledSeconds") or 0.0),
-        _icmp_read(error) if error else None,
+        icmp_read(Family(error["family"]), error) if error else None,
         tuple(map(Outcome, value.get("expected", ()))),
         _text(value.get("because", "")),
         bool(value.get("byPolicy")),
@@ -349,12 +337,9 @@ def _answer_read(value: Mapping[str, Any]) -> CellAnswer:
     )
 
 
-def _icmp_read(value: Mapping[str, Any]) -> IcmpError:
-    family = Family(value["family"])
-    return IcmpError(family, int(value["type"]), int(value["code"]), value["sender"], value["mtu"])
-
-
 def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"must be text, is {brief(repr(value))}")
-    return value
+    return records.from_json(str, value)
+
+
+records.own_reader(CellAnswer, _answer_read)
+records.own_reader(Tables, Tables.read)

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sixproof.errors import UsageError
+from sixproof import records
+from sixproof.errors import RecordError, UsageError
 from sixproof.model import (
     Endpoint,
     EndpointKind,
@@ -136,6 +137,15 @@ def test_equal_flows_are_one_object(tmp_path: Path) -> None:
         assert first.expected is not None
         assert second.expected is not None
         assert first.expected[key] is second.expected[key]
+
+
+@pytest.mark.parametrize("tables", [5, [], {"answers": [None]}, {"answers": [[]]}, {"texts": [1]}])
+def test_tables_of_another_form_are_no_other_error(tables: Any) -> None:
+    """A part file has them in each line, and a line that cannot be read costs that line alone."""
+    matrix = records.to_json(recorded.JUDGED)
+    assert records.to_json(records.from_json(Measured, matrix)) == matrix
+    with pytest.raises(RecordError):
+        records.from_json(Measured, {**matrix, "tables": tables})
 
 
 JUNK = st.recursive(
