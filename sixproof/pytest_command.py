@@ -102,8 +102,8 @@ def home(package: Path = _PACKAGE) -> Path:
 def command(name: str, arguments: Sequence[str], folder: Path, cwd: Path) -> list[str]:
     """The command line of pytest.
 
-    `folder` is `home()`. A path that begins with ``suites`` means one there, unless there is such
-    a path in `cwd`.
+    `folder` is `home()`. A path that begins with ``suites`` and is there means the one there, also
+    where `cwd` has a folder of that name: a clone, or a project with suites of its own.
     """
     given = list(_placed(arguments, folder, cwd))
     chosen = any(_is_below(argument, folder, cwd) for argument in given)
@@ -122,7 +122,7 @@ def _placed(arguments: Sequence[str], folder: Path, cwd: Path) -> Iterator[str]:
     for argument in rest:
         path, _, _ = argument.partition("::")
         ours = Path(path).parts[:1] == (SUITES,) and (folder / path).exists()
-        yield str(folder / argument) if ours and not (cwd / path).exists() else argument
+        yield str(folder / argument) if ours and not _is_below(argument, folder, cwd) else argument
 
 
 def _is_below(argument: str, folder: Path, cwd: Path) -> bool:

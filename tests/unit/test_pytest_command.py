@@ -53,6 +53,14 @@ def test_a_path_that_the_user_has_is_taken(folder: Path) -> None:
     assert pytest_command.command("run", ["suites/pods"], folder, folder)[9:] == ["suites/pods"]
 
 
+def test_a_folder_of_the_same_name_is_not_taken_for_it(folder: Path, cwd: Path) -> None:
+    """A wheel in a clone, say: else its path is not known as one of the suites, and all run."""
+    (cwd / "suites/pods").mkdir(parents=True)
+    line = pytest_command.command("run", ["suites/pods"], folder, cwd)
+
+    assert line[9:] == [f"{folder}/suites/pods"]
+
+
 def test_what_pytest_does_not_know_is_left_to_pytest(folder: Path, cwd: Path) -> None:
     """A typo must not run everything without a word: pytest says that there is no such file."""
     line = pytest_command.command("run", ["suites/typo"], folder, cwd)
