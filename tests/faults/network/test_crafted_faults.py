@@ -91,7 +91,7 @@ def test_f3_segment_sizes_that_a_node_lowers(
     assert_red(suite_run, set(), family.other)
     said = message(suite_run, HANDSHAKE, family)
     wanted = 1370 if family is Family.IPV6 else 1390
-    assert f"left with MSS {wanted} and came with 1220" in said
+    assert f"came with MSS 1220, left with {wanted}" in said
     pair_lines = [line.strip() for line in said.splitlines() if " -> raw@" in line]
     assert pair_lines
     assert all(line.startswith(f"raw@{node} -> ") for line in pair_lines)

@@ -18,7 +18,7 @@ import pytest
 from fixtures.report.recording import error_line
 from tests.faults.injection import ROOT
 from tests.faults.proof.recorder import CURRENT
-from tests.faults.proof.trials import Proof, add, read
+from tests.faults.proof.trials import Proof, add, module_of, read
 
 
 @dataclasses.dataclass
@@ -36,13 +36,16 @@ UNKNOWN = "-dirty"
 """The end of a commit's name where the code is not that of a commit."""
 CODE = (
     ".",
+    ":!tests/faults/proof",
+    ":(exclude,glob)tests/faults/**/test_*.py",
     ":!docs",
     ":!*.md",
     ":!benchmarks",
     *(f":!tests/{x}" for x in ("unit", "plugin", "netns")),
 )
 """What a proof is of, as pathspecs of git: a page that explains it proves nothing anew, nor does a
-test that needs no bed."""
+test that needs no bed, nor the recorder. What a test of faults asserts is about itself alone: its
+record names its file."""
 FOLDERS = ("fixtures", "manifests", "sixproof", "suites", "testbed", "tests/faults")
 
 
@@ -62,7 +65,7 @@ def commit(root: Path = ROOT) -> str:
     code."""
     name = _git(root, "log", "-1", "--format=%h", "--", *CODE)
     changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", *CODE)
-    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", *FOLDERS)
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "--", *FOLDERS, *CODE[1:])
     return f"{name or 'no-git'}{UNKNOWN if changed or new or not name else ''}"
 
 
@@ -119,6 +122,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             Proof(
                 test=test_of(item),
                 commit=item.config.stash[COMMIT],
+                module=module_of(test_of(item)),
                 day=today(),
                 collected=item.config.stash[COLLECTED],
                 passed=not ending.failure,

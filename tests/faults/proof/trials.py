@@ -4,12 +4,15 @@ ended. A file grows over several sessions, perhaps over several commits."""
 from __future__ import annotations
 
 import dataclasses
+import functools
+import hashlib
 import json
 from pathlib import Path
 
 from filelock import FileLock
 
 from sixproof import records
+from tests.faults.injection import ROOT
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,10 +45,11 @@ class Trial:
 class Proof:
     """What one test of faults showed, of `collected` that there are.
 
-    `commit` is the last one that changed the code, `day` that on which it ran (YYYY-MM-DD).
-    `passed` says that everything it asserts held, `failure` what did not. `faults` are all that it
-    injected, `words` those that the first line of a conclusion must have, `missing` those that it
-    had not.
+    `commit` is the last one that changed the code, `module` the digest of the file with the test:
+    what other tests assert changes nothing of what this one showed. `day` is that on which it ran
+    (YYYY-MM-DD). `passed` says that everything it asserts held, `failure` what did not. `faults`
+    are all that it injected, `words` those that the first line of a conclusion must have, `missing`
+    those that it had not.
     """
 
     test: str
@@ -58,6 +62,7 @@ class Proof:
     trials: tuple[Trial, ...] = ()
     words: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    module: str = ""
 
     @property
     def broken(self) -> tuple[Trial, ...]:
@@ -86,6 +91,13 @@ class Proof:
     def unmeasured(self) -> tuple[Trial, ...]:
         """The runs without a fault that could not measure everything, and found nothing wrong."""
         return tuple(trial for trial in self.trials if trial.late and not trial.faults)
+
+
+def module_of(test: str, root: Path = ROOT) -> str:
+    """The digest of the file with a test, twelve hexadecimal digits of its SHA-256; "" where there
+    is none."""
+    path = root / test.partition("::")[0]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 def kept(path: Path, store: Path, commit: str) -> None:
@@ -117,13 +129,14 @@ def add(path: Path, proof: Proof) -> None:
 
 
 def read(path: Path, commit: str) -> tuple[Proof, ...]:
-    """What tests showed of this commit, the last of each test; nothing where there is no file. A
-    line that a killed process left unfinished is passed over.
+    """What tests showed of this commit as they are now, the last of each test; nothing where there
+    is no file. A line that a killed process left unfinished is passed over.
 
     Raises:
         RecordError: a line of this commit is not what `add` writes.
     """
     found: dict[str, Proof] = {}
+    digest = functools.cache(lambda file: module_of(file))
     for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             value = json.loads(line)
@@ -131,5 +144,6 @@ def read(path: Path, commit: str) -> tuple[Proof, ...]:
             continue
         if isinstance(value, dict) and value.get("commit") == commit:
             proof = records.from_json(Proof, value)
-            found[proof.test] = proof
+            if proof.module == digest(proof.test.partition("::")[0]):
+                found[proof.test] = proof
     return tuple(found.values())

@@ -17,7 +17,7 @@ from tests.faults.proof.__main__ import main
 from tests.faults.proof.page import Totals, page
 from tests.faults.proof.plugin import commit
 from tests.faults.proof.recorder import Recorder
-from tests.faults.proof.trials import Proof, Trial, add, read
+from tests.faults.proof.trials import Proof, Trial, add, module_of, read
 from tests.unit.reporting.samples import RUN
 
 HEALTHY = Trial("dual", (), ("suites/pods",), 50, (), (), "", 20.0)
@@ -45,6 +45,19 @@ def test_a_file_grows_and_the_last_of_a_commit_counts(tmp_path: Path) -> None:
         add(path, proof)
     assert read(path, "c1") == (FOUND,)
     assert read(path, "c2") == (other,)
+
+
+def test_a_record_of_a_test_that_was_changed_since_is_passed_over(tmp_path: Path) -> None:
+    """By the digest of its file: those of other files hold."""
+    path = tmp_path / "proof.jsonl"
+    test = f"{Path(__file__).relative_to(ROOT)}::test_x"
+    now = dataclasses.replace(FOUND, test=test, module=module_of(test))
+    before = dataclasses.replace(now, module="0" * 12)
+    add(path, before)
+    assert read(path, "c1") == ()
+    add(path, now)
+    add(path, FOUND)
+    assert read(path, "c1") == (now, FOUND)
 
 
 @pytest.mark.parametrize("left", [b'{"test": "f::ki', b'{"test": "\xc3', b"[]\n{}"])
@@ -282,7 +295,14 @@ def test_the_code_is_named_by_the_last_commit_that_changed_it(tmp_path: Path) ->
     git("commit", "--quiet", "-m", "one")
     first = git("rev-parse", "--short", "HEAD")
     assert commit(tmp_path) == first
-    for path in ("docs/usage.md", "README.md", "docs/proof.html", "tests/unit/test_x.py"):
+    for path in (
+        "docs/usage.md",
+        "README.md",
+        "docs/proof.html",
+        "tests/unit/test_x.py",
+        "tests/faults/network/test_x.py",
+        "tests/faults/proof/page.py",
+    ):
         written(path, "2")
     assert commit(tmp_path) == first
     git("add", ".")
