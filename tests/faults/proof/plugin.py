@@ -18,7 +18,7 @@ import pytest
 from fixtures.report.recording import error_line
 from tests.faults.injection import ROOT
 from tests.faults.proof.recorder import CURRENT
-from tests.faults.proof.trials import Proof, add, module_of, read
+from tests.faults.proof.trials import Proof, add, read, source_of
 
 
 @dataclasses.dataclass
@@ -45,7 +45,7 @@ CODE = (
 )
 """What a proof is of, as pathspecs of git: a page that explains it proves nothing anew, nor does a
 test that needs no bed, nor the recorder. What a test of faults asserts is about itself alone: its
-record names its file."""
+record has the digest of it."""
 FOLDERS = ("fixtures", "manifests", "sixproof", "suites", "testbed", "tests/faults")
 
 
@@ -122,7 +122,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
             Proof(
                 test=test_of(item),
                 commit=item.config.stash[COMMIT],
-                module=module_of(test_of(item)),
+                source=source_of(test_of(item)),
                 day=today(),
                 collected=item.config.stash[COLLECTED],
                 passed=not ending.failure,

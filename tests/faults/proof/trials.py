@@ -3,6 +3,7 @@ ended. A file grows over several sessions, perhaps over several commits."""
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import functools
 import hashlib
@@ -45,8 +46,8 @@ class Trial:
 class Proof:
     """What one test of faults showed, of `collected` that there are.
 
-    `commit` is the last one that changed the code, `module` the digest of the file with the test:
-    what other tests assert changes nothing of what this one showed. `day` is that on which it ran
+    `commit` is the last one that changed the code, `source` the digest of the test itself: what
+    other tests assert changes nothing of what this one showed. `day` is that on which it ran
     (YYYY-MM-DD). `passed` says that everything it asserts held, `failure` what did not. `faults`
     are all that it injected, `words` those that the first line of a conclusion must have, `missing`
     those that it had not.
@@ -62,7 +63,7 @@ class Proof:
     trials: tuple[Trial, ...] = ()
     words: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
-    module: str = ""
+    source: str = ""
 
     @property
     def broken(self) -> tuple[Trial, ...]:
@@ -93,11 +94,23 @@ class Proof:
         return tuple(trial for trial in self.trials if trial.late and not trial.faults)
 
 
-def module_of(test: str, root: Path = ROOT) -> str:
-    """The digest of the file with a test, twelve hexadecimal digits of its SHA-256; "" where there
-    is none."""
-    path = root / test.partition("::")[0]
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
+@functools.cache
+def source_of(test: str) -> str:
+    """The digest of a test's source: its file without the other tests, as the first twelve
+    hexadecimal digits of a SHA-256; "" where there is no such file."""
+    file, _, name = test.partition("::")
+    path = ROOT / file
+    if not path.is_file():
+        return ""
+    text = path.read_text(encoding="utf-8")
+    parts = [
+        ast.dump(node)
+        for node in ast.parse(text).body
+        if not isinstance(node, ast.FunctionDef)
+        or not node.name.startswith("test_")
+        or node.name == name.partition("[")[0]
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
 def kept(path: Path, store: Path, commit: str) -> None:
@@ -136,7 +149,6 @@ def read(path: Path, commit: str) -> tuple[Proof, ...]:
         RecordError: a line of this commit is not what `add` writes.
     """
     found: dict[str, Proof] = {}
-    digest = functools.cache(lambda file: module_of(file))
     for line in path.read_bytes().split(b"\n") if path.exists() else ():
         try:
             value = json.loads(line)
@@ -144,6 +156,6 @@ def read(path: Path, commit: str) -> tuple[Proof, ...]:
             continue
         if isinstance(value, dict) and value.get("commit") == commit:
             proof = records.from_json(Proof, value)
-            if proof.module == digest(proof.test.partition("::")[0]):
+            if proof.source == source_of(proof.test):
                 found[proof.test] = proof
     return tuple(found.values())

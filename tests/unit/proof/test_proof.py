@@ -17,7 +17,7 @@ from tests.faults.proof.__main__ import main
 from tests.faults.proof.page import Totals, page
 from tests.faults.proof.plugin import commit
 from tests.faults.proof.recorder import Recorder
-from tests.faults.proof.trials import Proof, Trial, add, module_of, read
+from tests.faults.proof.trials import Proof, Trial, add, read, source_of
 from tests.unit.reporting.samples import RUN
 
 HEALTHY = Trial("dual", (), ("suites/pods",), 50, (), (), "", 20.0)
@@ -48,11 +48,14 @@ def test_a_file_grows_and_the_last_of_a_commit_counts(tmp_path: Path) -> None:
 
 
 def test_a_record_of_a_test_that_was_changed_since_is_passed_over(tmp_path: Path) -> None:
-    """By the digest of its file: those of other files hold."""
+    """By the digest of its source, which other tests of its file are no part of."""
     path = tmp_path / "proof.jsonl"
-    test = f"{Path(__file__).relative_to(ROOT)}::test_x"
-    now = dataclasses.replace(FOUND, test=test, module=module_of(test))
-    before = dataclasses.replace(now, module="0" * 12)
+    file = Path(__file__).relative_to(ROOT)
+    test = f"{file}::test_a_sample_is_the_same_for_the_same_seed_and_goes_on_where_it_was[x]"
+    assert source_of(test) == source_of(test.removesuffix("[x]"))
+    assert source_of(test) != source_of(f"{file}::test_what_is_not_there")
+    now = dataclasses.replace(FOUND, test=test, source=source_of(test))
+    before = dataclasses.replace(now, source="0" * 12)
     add(path, before)
     assert read(path, "c1") == ()
     add(path, now)
