@@ -23,9 +23,6 @@ INTERRUPTED = 130
 """The exit status after Ctrl-C, as in shells."""
 
 
-_REPORT = ("reports/latest/allure-results", "reports/latest/allure.html")
-
-
 def program() -> str:
     """What the user typed to get here."""
     name = Path(sys.argv[0]).name
@@ -45,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, one in pytest_command.COMMANDS.items():
         commands.add_parser(name, help=one.short, add_help=False)
-    commands.add_parser("report", help="render reports/latest again (Allure 3, needs Node)")
+    commands.add_parser("report", help="render the report of a run again", add_help=False)
     command.add_to(commands)
     audit.add_to(commands)
     compare_command.add_to(commands)
@@ -85,8 +82,27 @@ def _parsed(argv: Sequence[str] | None) -> argparse.Namespace:
             return parser().parse_args(argv)
     except SystemExit as asked:
         status = asked.code if isinstance(asked.code, int) else terminal.FAILED
-        terminal.note(brief(line, LONGEST_LINE) for line in err.getvalue().splitlines())
+        terminal.note(_cut(line) for line in err.getvalue().splitlines())
         raise SystemExit(terminal.write(out.getvalue(), status)) from None
+
+
+def _cut(line: str) -> str:
+    """A line of argparse, with its indentation."""
+    text = line.lstrip(" ")
+    return line[: len(line) - len(text)] + brief(text, LONGEST_LINE)
+
+
+def _by_pytest(name: str, *rest: str) -> int:
+    """A command that pytest carries out; returns only where it says nothing but help."""
+    if rest in (("-V",), ("--version",)):
+        return terminal.write(f"sixproof {__version__}\n", 0)
+    if rest in (("-h",), ("--help",)):
+        status = terminal.write(pytest_command.help_of(program(), name), 0)
+        if status or not pytest_command.takes_tests(name):
+            return status
+        rest = (pytest_command.LISTED,)
+    pytest_command.replace_process(program(), name, rest)
+    return 0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,12 +115,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else list(argv)
     try:
         if given[:1] == ["report"]:
-            return render.main(given[1:] or _REPORT)
+            return render.report(given[1:], f"{program()} report")
         if given and given[0] in pytest_command.COMMANDS:
-            name, *rest = given
-            if rest in (["-h"], ["--help"]):
-                return terminal.write(pytest_command.help_of(name), 0)
-            pytest_command.replace_process(name, rest)
+            return _by_pytest(*given)
         output = _run(_parsed(given))
     except UsageError as bad:
         terminal.note(f"error: {line}" for line in str(bad).splitlines())

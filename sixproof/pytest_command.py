@@ -10,14 +10,20 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
 from sixproof.errors import UsageError
 
 SUITES = "suites"
+TYPED = "--six-typed"
+"""The option by which pytest knows that it runs as a command of sixproof, and as which."""
+LISTED = "--six-options"
+"""The option with which it lists the options of a run."""
 _CONFIGURATION = "pyproject.toml"
+_NO_CACHE = "no:cacheprovider"
+"""Without this plugin its ini keys are unknown."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -32,9 +38,8 @@ class PytestCommand:
 
 _AFTER = """
 Everything after the command goes to pytest: paths below suites (suites/pods,
-suites/dns/test_x.py::test_y), -k, -x, -n 2 (two processes), and the options of sixproof.
-`sixproof {name} -- --help` lists all of them; https://docs.pytest.org says the rest. Paths are
-relative to the current directory.
+suites/dns/test_x.py::test_y), --ignore suites/bgp, -k, -x, -n 2 (two processes);
+https://docs.pytest.org says the rest. Paths are relative to the current directory.
 """
 
 COMMANDS: Mapping[str, PytestCommand] = MappingProxyType(
@@ -48,8 +53,8 @@ Run the suites against the cluster of your kubeconfig, all of them if none is na
 
 What it does to the cluster: it creates namespaces six-<run>-... with probe pods, services and
 policies, and one host-network agent per node in a privileged namespace. It removes all of them
-at the end, also after Ctrl-C and SIGTERM. Existing objects are never changed. `sixproof plan`
-lists what a run would create.
+at the end, also after Ctrl-C and SIGTERM. Existing objects are never changed.
+`sixproof plan` lists what a run would create.
 
   sixproof run -n 2 --six-context staging
   sixproof run suites/pods suites/dns --six-nodes 3
@@ -63,26 +68,39 @@ The report is written to reports/latest (--six-report-dir DIR). Exit status: 0 e
             "list what a run would create, and the RBAC rules it needs",
             """usage: sixproof plan [PYTEST OPTION | suites/PATH ...]
 
-List the objects that `sixproof run` with the same arguments creates, and the ClusterRole that it
-needs. Reads the cluster, and creates nothing.
+List the objects that `sixproof run` with the same arguments creates, and the ClusterRole
+that it needs. Reads the cluster, and creates nothing.
 """,
         ),
         "cleanup": PytestCommand(
             ("--six-cleanup",),
             "remove what a killed run left behind",
-            """usage: sixproof cleanup [PYTEST OPTION ...]
+            """usage: sixproof cleanup [--six-context NAME] [--six-kubeconfig FILE]
+                        [--six-provider live|kind] [--six-variant NAME]
 
 Remove the objects of runs that were killed before they could clean up. Runs that are still alive
 are recognised by their lease and left alone. Only objects with the label of a run are removed.
+
+Exit status: 0 nothing of dead runs is left, 1 something is, 2 interrupted, 4 no cluster or a wrong
+option.
 """,
         ),
     }
 )
 
 
-def help_of(name: str) -> str:
-    """What ``sixproof NAME --help`` prints."""
-    return COMMANDS[name].text + _AFTER.format(name=name)
+def help_of(program: str, name: str) -> str:
+    """What ``sixproof NAME --help`` prints, before the options of a run where it takes them.
+    `program` is what the user typed before `name`."""
+    text = COMMANDS[name].text + (_AFTER if takes_tests(name) else "")
+    return text.replace("sixproof ", f"{program} ").replace(
+        "\n" + " " * 24 + "[", "\n" + " " * (16 + len(program)) + "["
+    )
+
+
+def takes_tests(name: str) -> bool:
+    """Whether a command is about tests, and takes the options of a run."""
+    return name != "cleanup"
 
 
 def home(package: Path = _PACKAGE) -> Path:
@@ -99,48 +117,32 @@ def home(package: Path = _PACKAGE) -> Path:
     )
 
 
-def command(name: str, arguments: Sequence[str], folder: Path, cwd: Path) -> list[str]:
+def command(typed: str, name: str, arguments: Sequence[str], folder: Path, cwd: Path) -> list[str]:
     """The command line of pytest.
 
-    `folder` is `home()`. A path that begins with ``suites`` and is there means the one there, also
-    where `cwd` has a folder of that name: a clone, or a project with suites of its own.
+    `typed` is what the user called, ``sixproof run``; `folder` is `home()`. All suites come first:
+    from them pytest finds the plugin, which then leaves them out where others are named. Only
+    pytest knows which of its arguments are paths.
     """
-    given = list(_placed(arguments, folder, cwd))
-    chosen = any(_is_below(argument, folder, cwd) for argument in given)
+    rest = arguments[1:] if arguments[:1] == ["--"] else arguments
     return [
         *(sys.executable, "-P", "-m", "pytest"),  # -P: a yaml.py where the user is must not win
         *("-c", str(folder / _CONFIGURATION), f"--rootdir={folder}"),
-        *("-o", f"cache_dir={cwd / '.pytest_cache'}"),
+        *(() if _NO_CACHE in "".join(rest) else ("-o", f"cache_dir={cwd / '.pytest_cache'}")),
+        f"{TYPED}={typed}",
         *COMMANDS[name].options,
-        *given,
-        *(() if chosen else (str(folder / SUITES),)),
+        str(folder / SUITES),
+        *rest,
     ]
 
 
-def _placed(arguments: Sequence[str], folder: Path, cwd: Path) -> Iterator[str]:
-    rest = arguments[1:] if arguments[:1] == ["--"] else arguments
-    for argument in rest:
-        path, _, _ = argument.partition("::")
-        ours = Path(path).parts[:1] == (SUITES,) and (folder / path).exists()
-        yield str(folder / argument) if ours and not _is_below(argument, folder, cwd) else argument
-
-
-def _is_below(argument: str, folder: Path, cwd: Path) -> bool:
-    """Whether an argument names tests of the suites."""
-    path = cwd / argument.partition("::")[0]
-    suites = (folder / SUITES).resolve()
-    return not argument.startswith("-") and (
-        path.resolve() == suites or suites in path.resolve().parents
-    )
-
-
-def replace_process(name: str, arguments: Sequence[str]) -> None:
-    """Become pytest; returns only in tests.
+def replace_process(program: str, name: str, arguments: Sequence[str]) -> None:
+    """Become pytest; returns only in tests. `program` is what the user typed before `name`.
 
     Raises:
         UsageError: there are no suites here, or the interpreter cannot be started.
     """
-    line = command(name, list(arguments), home(), Path.cwd())
+    line = command(f"{program} {name}", name, list(arguments), home(), Path.cwd())
     sys.stdout.flush()
     sys.stderr.flush()
     try:

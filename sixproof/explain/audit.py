@@ -122,13 +122,24 @@ def audit(arguments: argparse.Namespace) -> Output:
     every = list(_apart(files.documents))
     if not every:
         raise UsageError("there is no object in what was given")
+    for one in every:
+        if _is_kubeconfig(one.value):
+            raise UsageError(
+                f"{one.place}: is a kubeconfig, and audit asks no cluster; name manifests, or "
+                "measure its cluster: sixproof run --six-kubeconfig FILE"
+            )
     found = list(_found(every, arguments.provider))
     bad = arguments.fail_on != NEVER and any(
         _RANK.index(one.finding.severity) >= _RANK.index(Severity(arguments.fail_on))
         for one in found
     )
-    text = _json(found) if arguments.json else _words(found, len(every))
+    text = _json(found) if arguments.json else _words(found, [one.value for one in every])
     return Output(1 if bad else 0, text, few(files.notes))
+
+
+def _is_kubeconfig(value: object) -> bool:
+    """Whether an object is a file with which clients reach a cluster."""
+    return isinstance(value, dict) and value.get("kind") == "Config" and "clusters" in value
 
 
 def _apart(documents: Iterable[Placed]) -> Iterator[Placed]:
@@ -220,12 +231,15 @@ def _subnets(values: Iterable[object], key: str) -> tuple[IPNetwork, ...]:
     return json_fields.networks(text for one in texts for text in one.split(","))
 
 
-def _words(found: Sequence[PlacedFinding], count: int) -> str:
+def _words(found: Sequence[PlacedFinding], values: Sequence[object]) -> str:
+    count = len(values)
+    kinds = Counter(subject_of(value).kind for value in values)
     counted = Counter(one.finding.severity.value for one in found)
     summary = ", ".join(
         f"{number} {name}{'' if number == 1 else 's'}" for name, number in counted.items()
     )
-    objects_ = f"{count} object{'' if count == 1 else 's'}"
+    listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()) if kind)
+    objects_ = f"{count} object{'' if count == 1 else 's'}{listed and f' ({listed})'}"
     parts = [*map(str, found), f"{objects_}: {summary or 'nothing found'}"]
     return "\n\n".join(parts) + "\n"
 

@@ -168,8 +168,10 @@ def explain(arguments: argparse.Namespace) -> Output:
     findings = map(str, audit(found.policies, question.profile))
     notes = (*findings, *files.notes, *found.notes)
     if hollow:
-        said = f"--expect {expect} is not met: nothing in the files can allow or deny"
-        notes = (said, *notes)
+        notes = (f"--expect {expect} is not met: nothing in the files can allow or deny", *notes)
+    elif unexpected:
+        said = ", ".join(f"{one.flow.family} {one.verdict}" for one in unexpected)
+        notes = (f"--expect {expect} is not met: {said}", *notes)
     return Output(1 if unexpected or hollow else 0, text, few(notes))
 
 

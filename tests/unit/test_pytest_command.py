@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
+from fixtures.options import OPTIONS
 from sixproof import __main__ as command_line
-from sixproof import pytest_command
+from sixproof import __version__, pytest_command
 from sixproof.errors import UsageError
 
 
@@ -28,57 +30,26 @@ def cwd(tmp_path: Path) -> Path:
     return tmp_path / "elsewhere"
 
 
-def test_without_a_path_all_suites_run(folder: Path, cwd: Path) -> None:
-    line = pytest_command.command("run", ["-n", "2", "--six-nodes=3"], folder, cwd)
+@pytest.mark.parametrize("given", [["-n", "2", "--six-nodes=3"], ["suites/pods", "-x"], ["-k"]])
+def test_all_suites_come_before_what_was_typed(folder: Path, cwd: Path, given: list[str]) -> None:
+    """Behind an option whose value is missing they would be its value. The plugin leaves them out
+    where others are named: tests/plugin/test_typed.py."""
+    line = pytest_command.command("sixproof run", "run", given, folder, cwd)
 
     assert line[:4] == [sys.executable, "-P", "-m", "pytest"]
     assert line[4:9] == [
         *("-c", f"{folder}/pyproject.toml", f"--rootdir={folder}"),
         *("-o", f"cache_dir={cwd}/.pytest_cache"),
     ]
-    assert line[9:] == ["-n", "2", "--six-nodes=3", f"{folder}/suites"]
-
-
-@pytest.mark.parametrize(
-    "path", ["suites", "suites/pods", "suites/pods/test_a.py::test_b[suites/x]", "suites/../suites"]
-)
-def test_a_path_below_suites_is_one_of_the_installation(folder: Path, cwd: Path, path: str) -> None:
-    line = pytest_command.command("run", [path, "-x"], folder, cwd)
-
-    assert line[9:] == [f"{folder}/{path}", "-x"]
-
-
-def test_a_path_that_the_user_has_is_taken(folder: Path) -> None:
-    """In a checkout."""
-    assert pytest_command.command("run", ["suites/pods"], folder, folder)[9:] == ["suites/pods"]
-
-
-def test_a_folder_of_the_same_name_is_not_taken_for_it(folder: Path, cwd: Path) -> None:
-    """A wheel in a clone, say: else its path is not known as one of the suites, and all run."""
-    (cwd / "suites/pods").mkdir(parents=True)
-    line = pytest_command.command("run", ["suites/pods"], folder, cwd)
-
-    assert line[9:] == [f"{folder}/suites/pods"]
-
-
-def test_what_pytest_does_not_know_is_left_to_pytest(folder: Path, cwd: Path) -> None:
-    """A typo must not run everything without a word: pytest says that there is no such file."""
-    line = pytest_command.command("run", ["suites/typo"], folder, cwd)
-
-    assert "suites/typo" in line
-
-
-def test_values_of_options_are_no_paths(folder: Path, cwd: Path) -> None:
-    (cwd / "config").touch()
-    line = pytest_command.command("run", ["--six-kubeconfig", "config"], folder, cwd)
-
-    assert line[-1] == f"{folder}/suites"
+    assert line[9:] == ["--six-typed=sixproof run", f"{folder}/suites", *given]
 
 
 @pytest.mark.parametrize(("name", "option"), [("plan", "--six-plan"), ("cleanup", "--six-cleanup")])
 def test_commands_add_their_option(folder: Path, cwd: Path, name: str, option: str) -> None:
-    assert option in pytest_command.command(name, ["--", "--six-context=a"], folder, cwd)
-    assert "--" not in pytest_command.command(name, ["--", "--six-context=a"], folder, cwd)
+    line = pytest_command.command(f"sixproof {name}", name, ["--", "--six-context=a"], folder, cwd)
+
+    assert option in line
+    assert "--" not in line
 
 
 def test_the_suites_of_a_wheel_come_first(tmp_path: Path) -> None:
@@ -94,10 +65,14 @@ def test_the_suites_of_a_wheel_come_first(tmp_path: Path) -> None:
 def test_pytest_takes_the_place_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
     ran: list[list[str]] = []
     monkeypatch.setattr(os, "execv", lambda _, line: ran.append(line))
-    pytest_command.replace_process("run", ["suites/pods"])
+    pytest_command.replace_process("kubectl sixproof", "run", ["suites/pods"])
 
     (line,) = ran
-    assert line[-1] in ("suites/pods", str(pytest_command.home() / "suites/pods"))
+    assert line[-3:] == [
+        "--six-typed=kubectl sixproof run",
+        str(pytest_command.home() / "suites"),
+        "suites/pods",
+    ]
 
 
 def test_an_interpreter_that_is_gone_is_one_line(
@@ -113,13 +88,36 @@ def test_an_interpreter_that_is_gone_is_one_line(
 @pytest.mark.parametrize("name", pytest_command.COMMANDS)
 @pytest.mark.parametrize("option", ["-h", "--help"])
 def test_help_says_what_happens_to_the_cluster(
-    name: str, option: str, capsys: pytest.CaptureFixture[str]
+    name: str, option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Before pytest lists the options of a run."""
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/kubectl-sixproof"])
+    ran: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda _, line: ran.append(line))
     assert command_line.main([name, option]) == 0
     text = capsys.readouterr().out
-    assert text.startswith(f"usage: sixproof {name} ")
-    assert f"`sixproof {name} -- --help` lists all of them" in text
+    assert text.startswith(f"usage: kubectl sixproof {name} ")
+    assert "`sixproof" not in text
     assert max(map(len, text.splitlines())) <= 100
+    if name == "cleanup":
+        assert not ran
+    else:
+        assert ran[0][-1] == "--six-options"
+
+
+def test_clean_up_lists_the_options_that_it_has(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main(["cleanup", "--help"]) == 0
+    usage = capsys.readouterr().out.partition("\n\n")[0]
+    switches = {option.switch for option in OPTIONS}
+    named = set(re.findall(r"--six-[a-z-]+", usage))
+    assert named <= switches
+    assert named == {"--six-context", "--six-kubeconfig", "--six-provider", "--six-variant"}
+
+
+@pytest.mark.parametrize("name", pytest_command.COMMANDS)
+def test_its_version_is_that_of_sixproof(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line.main([name, "--version"]) == 0
+    assert capsys.readouterr().out == f"sixproof {__version__}\n"
 
 
 def test_every_command_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,5 +146,32 @@ def test_report_says_what_is_missing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert command_line.main(["report"]) == 2
-    assert "reports/latest/allure-results holds no Allure result" in capsys.readouterr().out
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sixproof"])
+    assert command_line.main(["report", "--if-possible"]) == 2
+    assert capsys.readouterr().out == (
+        "reports/latest holds no report of a run: name the directory of one, or measure a cluster "
+        "with `sixproof run`\n"
+    )
+
+
+def test_report_takes_the_directory_of_a_report(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/sixproof"])
+    with pytest.raises(SystemExit) as ended:
+        command_line.main(["report", "--help"])
+    assert ended.value.code == 0
+    assert "usage: sixproof report [-h] [--history FILE] [--if-possible] [DIR]" in (
+        capsys.readouterr().out
+    )
+    (tmp_path / "allure-results").mkdir()
+    assert command_line.main(["report", str(tmp_path)]) == 2
+    assert f"{tmp_path}/allure-results holds no Allure result" in capsys.readouterr().out
+
+
+def test_usage_keeps_its_indentation(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        command_line.main(["explain", "--no-such"])
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("usage: ")
+    assert lines[1].startswith(" " * 10)

@@ -26,6 +26,7 @@ from sixproof.reporting.results.results_json import Results
 
 NAME = "sixproof"
 GROUPS = ("epic", "feature", "story")
+LATEST = Path("reports/latest")
 _SECONDS = 600
 
 
@@ -104,19 +105,49 @@ def render_overview(results: Path, out: Path) -> Path | None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns its exit status."""
     options = _parser().parse_args(arguments)
-    results, out = options.results, options.out
-    if options.if_new and not _is_new(results, out):
+    if options.if_new and not _is_new(options.results, options.out):
         return 0
+    return _render(options.results, options.out, options.history, options.if_possible)
+
+
+def report(arguments: Sequence[str], program: str) -> int:
+    """``sixproof report``: render the report of a run again; returns the exit status. `program` is
+    what the user typed."""
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description="Render the report of a run again: its overview.html, and allure.html where "
+        "Node.js is installed. Needs no cluster.",
+        epilog="Exit status: 0 rendered, 1 Allure failed, 2 nothing to render or no Node.js.",
+    )
+    parser.add_argument(
+        "report",
+        type=Path,
+        metavar="DIR",
+        nargs="?",
+        default=LATEST,
+        help=f"directory of the report; default {LATEST}",
+    )
+    _shared(parser)
+    options = parser.parse_args(arguments)
+    results = options.report / "allure-results"
+    if not results.is_dir():
+        _say(f"{options.report} holds no report of a run: name the directory of one, or measure a "
+             f"cluster with `{program.rpartition(' ')[0]} run`")  # fmt: skip
+        return 2
+    return _render(results, options.report / "allure.html", options.history, options.if_possible)
+
+
+def _render(results: Path, out: Path, history: Path | None, if_possible: bool) -> int:
     try:
         if (page := render_overview(results, out)) is not None:
             _say(f"overview: {page}")
         for group in shared_ids(results):
             _say(f"warning: one history id, so Allure shows one of: {'; '.join(group)}")
-        render_allure(results, out, options.history)
+        render_allure(results, out, history)
     except NoAllure as error:
         _say(f"no Allure report: {error}")
         _say(f"The results stay in {results}; any Allure 2 or 3 can render them.")
-        return 0 if options.if_possible else 2
+        return 0 if if_possible else 2
     except UsageError as error:
         _say(str(error))
         return 2
@@ -141,15 +172,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("results", type=Path, metavar="RESULTS_DIR")
     parser.add_argument("out", type=Path, metavar="OUT.html")
     parser.add_argument(
-        "--history", type=Path, metavar="FILE", help="carry results of earlier runs in this file"
-    )
-    parser.add_argument(
         "--if-new", action="store_true", help="do nothing unless there are results newer than OUT"
+    )
+    _shared(parser)
+    return parser
+
+
+def _shared(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--history", type=Path, metavar="FILE", help="carry results of earlier runs in this file"
     )
     parser.add_argument(
         "--if-possible", action="store_true", help="exit 0 with a hint where Node.js is missing"
     )
-    return parser
 
 
 def _rule(rule: dict[str, object]) -> dict[str, object]:

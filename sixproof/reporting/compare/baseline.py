@@ -59,6 +59,11 @@ def results_file(path: Path) -> Path:
     """
     try:
         found = path / RESULTS if path.is_dir() else path
+        if found != path and not found.exists():
+            raise UsageError(
+                f"{shown(path.resolve())} holds no {RESULTS}: wanted the directory of a report, "
+                "reports/latest, say"
+            )
         status = found.stat()
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

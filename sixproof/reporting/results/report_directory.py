@@ -27,6 +27,7 @@ KEPT = 5
 _NAME = re.compile(r"\d{8}T\d{6}Z-\w+")
 _FILES = (
     report_files.RESULTS,
+    report_files.CELLS_JQ,
     report_files.OVERVIEW,
     report_files.CELLS,
     report_files.SUMMARY,

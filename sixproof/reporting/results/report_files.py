@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from sixproof.reporting.conclusion.conclude import conclude
@@ -13,6 +14,8 @@ from sixproof.reporting.pages.summary import summary_lines
 from sixproof.reporting.results.results_json import Results
 
 RESULTS = "results.json"
+CELLS_JQ = "cells.jq"
+"""Puts the cells of results.json together, for jq."""
 OVERVIEW = "overview.html"
 SUMMARY = "summary.txt"
 CELLS = "matrices.csv"
@@ -44,6 +47,7 @@ def write_bundle(directory: Path, results: Results) -> tuple[Conclusions, dict[s
         "summary": directory / SUMMARY,
     }
     results.write(paths["results"])
+    shutil.copyfile(Path(__file__).with_name(CELLS_JQ), directory / CELLS_JQ)
     with paths["cells"].open("w", encoding="utf-8") as stream:
         write_matrices(stream, ((m.matrix, m.expected) for m in results.matrices))
     concluded = conclude(results)

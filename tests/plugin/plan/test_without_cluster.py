@@ -178,7 +178,7 @@ def test_what_only_shows_cleans_nothing_up(project: pytest.Pytester, shows: str)
     assert [
         line
         for line in result.errlines
-        if f"--six-cleanup removes what is left: leave out {shows}" in line
+        if f"`pytest --six-cleanup` removes what is left: leave out {shows}" in line
     ]
 
 

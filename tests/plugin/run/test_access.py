@@ -134,5 +134,5 @@ def test_a_clean_up_that_is_interrupted_ends_in_one_line(
     finally:
         process.kill()
     assert process.returncode == 2, output
-    assert "interrupted: --six-cleanup removes what is left" in output
+    assert "interrupted: `pytest --six-cleanup` removes what is left" in output
     assert "Traceback" not in output

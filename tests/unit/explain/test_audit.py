@@ -53,6 +53,14 @@ def test_a_text_without_an_object_is_an_error(
     assert "there is no object in what was given" in capsys.readouterr().err
 
 
+def test_a_kubeconfig_is_not_audited(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """'Nothing found' would be read as a healthy cluster."""
+    path = tmp_path / "config"
+    path.write_text("apiVersion: v1\nkind: Config\nclusters: []\n", encoding="utf-8")
+    assert main(["audit", str(path)]) == 2
+    assert "is a kubeconfig, and audit asks no cluster" in capsys.readouterr().err
+
+
 def test_many_files_that_cannot_be_read_are_counted(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -130,7 +138,7 @@ def test_a_good_pool_has_no_finding(capsys: pytest.CaptureFixture[str], tmp_path
     path = tmp_path / "good.yaml"
     path.write_text(GOOD, encoding="utf-8")
     assert main(["audit", str(path)]) == 0
-    assert capsys.readouterr().out == "1 object: nothing found\n"
+    assert capsys.readouterr().out == "1 object (1 IPPool): nothing found\n"
 
 
 def test_each_finding_says_where_why_and_what_to_do(
@@ -144,7 +152,7 @@ def test_each_finding_says_where_why_and_what_to_do(
     assert "error [calico-pool-overlap] IPPool dmz: fd00:10:244:2::/64 overlaps" in out
     assert "pools.yaml: document 2, line 7" in out
     assert "  do: two pods could get one address; delete one of the pools" in out
-    assert out.endswith("2 objects: 3 errors, 1 warning\n")
+    assert out.endswith("2 objects (2 IPPool): 3 errors, 1 warning\n")
     assert out.count("natOutgoing") == 1 + out.count("wanted: natOutgoing")
 
 

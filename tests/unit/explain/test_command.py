@@ -108,6 +108,13 @@ def test_no_file_at_all_is_an_error_that_says_how_to_ask_without(ask: Ask) -> No
     assert "no policy selects shop/b for ingress" in out
 
 
+def test_what_is_not_as_expected_is_told(ask: Ask) -> None:
+    """A job's log shows the error output alone."""
+    status, _, err = ask("--no-policies", "--expect", "DENIED")
+    assert status == 1
+    assert err == "note: --expect DENIED is not met: IPv4 ALLOWED\n"
+
+
 def test_files_of_a_directory_are_read_and_what_is_no_manifest_is_left(
     ask: Ask, tmp_path: Path
 ) -> None:
@@ -294,7 +301,8 @@ def test_a_reader_that_has_seen_enough_is_no_failure(
         stdout=writer, stderr=subprocess.PIPE, cwd=HOME, timeout=120, check=False,
         env={**os.environ, "PYTHONUNBUFFERED": unbuffered})  # fmt: skip
     os.close(writer)
-    assert (done.returncode, done.stderr) == (1 if "ALLOWED" in how else 0, b"")
+    unmet = b"note: --expect ALLOWED is not met: IPv4 DENIED\n"
+    assert (done.returncode, done.stderr) == ((1, unmet) if "ALLOWED" in how else (0, b""))
 
 
 @BUFFERS

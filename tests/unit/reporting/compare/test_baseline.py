@@ -61,7 +61,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert refused_at_once(tmp_path / "x").endswith(
         f"x cannot be read: No such file or directory; {WANTED}"
     )
-    assert "results.json" not in refused_at_once(tmp_path).partition(" cannot ")[0]
     assert WANTED in refused_at_once(Path("bad\0name"))
 
 
@@ -139,6 +138,13 @@ def test_what_is_no_object(tmp_path: Path, text: str) -> None:
     """A YAML file, an archive, nothing."""
     (tmp_path / "results.json").write_text(text)
     assert "holds no JSON object" in refused_at_once(tmp_path)
+
+
+def test_a_folder_without_results(tmp_path: Path) -> None:
+    """Its whole name: "." says nothing."""
+    assert refused_at_once(tmp_path).endswith(
+        f"{tmp_path} holds no results.json: wanted the directory of a report, reports/latest, say"
+    )
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{\n "schema": \n}', '{"schema": ' + "[" * 90_000])

@@ -1,4 +1,4 @@
-"""docs/cells.jq makes of results.json what Python reads of it."""
+"""cells.jq makes of results.json what Python reads of it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from sixproof.reporting.results import report_files
 from sixproof.reporting.results.matrices.measured import Measured
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import RunRecord
 from tests.unit import recorded
 
-DOCS = Path(__file__).parents[4] / "docs"
+WHERE = Path(report_files.__file__).parent
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not installed on this machine")
@@ -24,7 +25,7 @@ def test_cells_are_as_they_were_measured(tmp_path: Path) -> None:
     program = (
         'include "cells"; [cells | [.title, .source, .destination, .outcome, .reason, .nonce]]'
     )
-    command = ["jq", "-c", "-L", str(DOCS), program, str(path)]
+    command = ["jq", "-c", "-L", str(WHERE), program, str(path)]
     found = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
     assert found == 2 * [

@@ -1,6 +1,6 @@
 # The cells of results.json (sixproof/results/v2), an object each.
 #
-#     jq -r -L docs 'include "cells"; cells | select(.state == "must be allowed") | .reason' results.json
+#     jq -r -L reports/latest 'include "cells"; cells | select(.state == "must be allowed") | .reason' reports/latest/results.json
 
 def cells:
   . as $run
