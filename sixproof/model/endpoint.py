@@ -39,7 +39,10 @@ class Endpoint:
 
     def address(self, family: Family) -> IPAddress | None:
         """The endpoint's address of a family, None where it has none."""
-        return next((a for a in self.addresses if Family.of(a) is family), None)
+        for address in self.addresses:
+            if Family.of(address) is family:
+                return address
+        return None
 
     @property
     def called(self) -> str:

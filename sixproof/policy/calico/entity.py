@@ -76,7 +76,7 @@ class _Entity:
 
     def about(self, wanted: str, test: PeerTest) -> Condition:
         """A condition on this end."""
-        return about(self.side, f"{self.side} {wanted}", test, subject=self.subject)
+        return about(self.side, f"{self.side} {wanted}", test)
 
 
 def entity_conditions(

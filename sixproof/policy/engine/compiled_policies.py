@@ -9,7 +9,7 @@ from sixproof.policy.calico import policies as calico
 from sixproof.policy.engine.context import Context, NetworkSet
 from sixproof.policy.engine.decision import Decision, Verdict
 from sixproof.policy.engine.packet import PolicyPeer
-from sixproof.policy.engine.plan import EvaluationPlan, TierPlan, groups_of, stage_of
+from sixproof.policy.engine.plan import EvaluationPlan, TierPlan, groups_of
 from sixproof.policy.engine.provider import ProviderProfile
 from sixproof.policy.engine.rules import Direction, Policy, PolicyRef, Tier
 from sixproof.policy.manifests.manifest_compiler import ManifestCompiler, naming, objects, own_tiers
@@ -77,5 +77,5 @@ class CompiledPolicies:
         key = direction, tier.name, tuple(policy.ref for group in groups for policy in group)
         found = self.stages.get(key)
         if found is None:
-            found = self.stages[key] = stage_of(direction, tier, groups)
+            found = self.stages[key] = TierPlan.of(direction, tier, groups)
         return found

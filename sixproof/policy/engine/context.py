@@ -118,5 +118,5 @@ def to_ports(ports: tuple[PortRange | PortName, ...]) -> Condition:
         return any(port.holds(packet) for port in ports)
 
     named = any(isinstance(port, PortName) for port in ports)
-    needs = Needs.PEER if named else Needs.PORT
+    needs = Needs.PACKET if named else Needs.PORT
     return Condition(" or ".join(map(str, ports)), test, needs)

@@ -27,8 +27,14 @@ class Oracle:
     compiled_policies: CompiledPolicies
     snapshot: ClusterSnapshot
     profile: ProviderProfile
-    peers: dict[tuple[Endpoint, IPAddress], PolicyPeer]
-    plans: dict[tuple[PolicyPeer, Direction], EvaluationPlan]
+    peers: dict[tuple[Endpoint, IPAddress], PolicyPeer] = dataclasses.field(default_factory=dict)
+    known: dict[tuple[int, int], tuple[Endpoint, IPAddress, PolicyPeer]] = dataclasses.field(
+        default_factory=dict
+    )
+    """Pods' peers by the identities of their endpoint and address, which an entry keeps alive:
+    hashing these takes longer than to judge a flow."""
+    egress: dict[PolicyPeer, EvaluationPlan] = dataclasses.field(default_factory=dict)
+    ingress: dict[PolicyPeer, EvaluationPlan] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def of(
@@ -42,7 +48,11 @@ class Oracle:
         Raises:
             ManifestError: one of them is malformed, of no policy kind, or not for this provider.
         """
-        return cls(CompiledPolicies.of(manifests, snapshot, profile), snapshot, profile, {}, {})
+        return cls(CompiledPolicies.of(manifests, snapshot, profile), snapshot, profile)
+
+    def within(self, snapshot: ClusterSnapshot) -> Oracle:
+        """The same policies in another state of the cluster, of which nothing is known yet."""
+        return Oracle(self.compiled_policies, snapshot, self.profile)
 
     @property
     def policies(self) -> tuple[Policy, ...]:
@@ -56,24 +66,40 @@ class Oracle:
         if unknown := guarded or routes.unknown:
             return self._unknown(flow, unknown)
         sides = [(self._egress(flow, way), self._ingress(way)) for way in routes.ways]
-        verdict = agreed({_both(out, into) for out, into in sides})
-        egress, ingress = (_merged(some) for some in zip(*sides, strict=True))
+        if len(sides) == 1:
+            egress, ingress = sides[0]
+            verdict = _both(egress, ingress)
+        else:
+            verdict = agreed({_both(out, into) for out, into in sides})
+            egress, ingress = (_merged(some) for some in zip(*sides, strict=True))
         return Judgement(flow, verdict, egress, ingress, self.profile.deny_outcomes)
 
     def peer(self, endpoint: Endpoint, address: IPAddress) -> PolicyPeer:
         """The endpoint at an address, as rules see it."""
+        identity = id(endpoint), id(address)
+        if known := self.known.get(identity):
+            return known[2]
         key = endpoint, address
         found = self.peers.get(key)
         if found is None:
             if len(self.peers) >= _MOST_PEERS:
-                self.peers.clear()
-                self.plans.clear()
-                self.compiled_policies.stages.clear()
+                self._forget()
             found = self.peers[key] = PolicyPeer(endpoint, address, self.snapshot)
+        if endpoint.kind is EndpointKind.POD:
+            if len(self.known) >= _MOST_PEERS:
+                self.known.clear()
+            self.known[identity] = endpoint, address, found
         return found
+
+    def _forget(self) -> None:
+        for memory in (self.peers, self.known, self.egress, self.ingress):
+            memory.clear()
+        self.compiled_policies.stages.clear()
 
     def _guarded(self, flow: Flow) -> str:
         """Why a flow cannot be judged: a host endpoint guards the node that it touches."""
+        if not self.compiled_policies.guarded:
+            return ""
         for end in (flow.source, flow.destination):
             node = node_name(end)
             on_node = end.kind in (EndpointKind.HOST, EndpointKind.NODE)
@@ -122,18 +148,23 @@ class Oracle:
             plan.decide(packet, found)
         if hop.open:
             found.open.append(hop.open)
-        verdict = agreed({decision.verdict for decision in found.decisions})
         decisions = tuple(found.decisions)
+        if len(decisions) == 1:
+            verdict = decisions[0].verdict
+        else:
+            verdict = agreed({decision.verdict for decision in decisions})
         return SideJudgement(
             direction, verdict, subject, decisions, tuple(found.open), plan, hop.packets
         )
 
     def _plan(self, direction: Direction, packet: Packet) -> EvaluationPlan:
-        peer = packet.source if direction is Direction.EGRESS else packet.destination
-        key = peer, direction
-        plan = self.plans.get(key)
+        if direction is Direction.EGRESS:
+            plans, subject = self.egress, packet.source
+        else:
+            plans, subject = self.ingress, packet.destination
+        plan = plans.get(subject)
         if plan is None:
-            plan = self.plans[key] = self.compiled_policies.plan(direction, peer)
+            plan = plans[subject] = self.compiled_policies.plan(direction, subject)
         return plan
 
 
@@ -147,8 +178,6 @@ def _both(egress: SideJudgement, ingress: SideJudgement) -> Verdict:
 
 def _merged(sides: tuple[SideJudgement, ...]) -> SideJudgement:
     """One side over all the ways of a flow; a way that is not allowed is the one that is walked."""
-    if len(sides) == 1:
-        return sides[0]
     first = next((side for side in sides if side.verdict is not Verdict.ALLOWED), sides[0])
     return dataclasses.replace(
         first,

@@ -6,7 +6,7 @@ before or after such a change, both packets are returned, and the verdict must h
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 from sixproof.model import Endpoint, EndpointKind, Flow
 from sixproof.policy.engine.packet import Packet
@@ -15,8 +15,7 @@ NODE_NETWORK = (EndpointKind.HOST, EndpointKind.NODE)
 """Endpoints that have no address but a node's."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class EnforcementPoint:
+class EnforcementPoint(NamedTuple):
     """What the policy at one end sees.
 
     `packets` are the alternatives. `exempt` says why policy does not look at all: always if
@@ -28,8 +27,7 @@ class EnforcementPoint:
     open: str = ""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """One way of a flow: what is seen where it leaves, and where it arrives.
 
     `own_node`: it ends on the node of its own pod.
@@ -40,8 +38,7 @@ class Route:
     own_node: bool = False
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class PossibleRoutes:
+class PossibleRoutes(NamedTuple):
     """All ways that a flow may take; `unknown` says why it cannot be judged."""
 
     ways: tuple[Route, ...] = ()
@@ -61,10 +58,9 @@ def same_node(one: Endpoint, other: Endpoint) -> bool | None:
 
 def same_pod(one: Endpoint, other: Endpoint) -> bool:
     """Whether two endpoints are one pod, by whatever names."""
-    if (one.kind, other.kind) != (EndpointKind.POD, EndpointKind.POD):
+    if one.kind is not EndpointKind.POD or other.kind is not EndpointKind.POD:
         return False
-    names = [(e.namespace, e.pod or e.name) for e in (one, other)]
-    return names[0] == names[1]
+    return one.namespace == other.namespace and (one.pod or one.name) == (other.pod or other.name)
 
 
 def ends_on_own_node(flow: Flow, end: Endpoint) -> bool:

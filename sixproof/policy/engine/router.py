@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from sixproof.model import Endpoint, EndpointKind, Flow, IPAddress, Protocol
 from sixproof.policy.engine.packet import Icmp, Packet, PolicyPeer, protocol_number
@@ -46,8 +47,7 @@ class Dialled:
     entry: Node | None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Router:
+class Router(NamedTuple):
     """Finds the routes of flows in a cluster, for a provider."""
 
     snapshot: ClusterSnapshot
@@ -56,12 +56,13 @@ class Router:
 
     def routes(self, flow: Flow, icmp: Icmp | None) -> PossibleRoutes:
         """The ways of a flow. `icmp` is its message, an echo request if None."""
-        source, version = flow.source, flow.family.version
+        source, family = flow.source, flow.family
+        version = family.version
         if source.kind is EndpointKind.SERVICE:
             return PossibleRoutes(unknown=f"{source.name} is a service: nothing starts there")
-        address = source.address(flow.family)
+        address = source.address(family)
         if address is None:
-            return PossibleRoutes(unknown=f"{source.name} has no {flow.family} address")
+            return PossibleRoutes(unknown=f"{source.name} has no {family} address")
         here = self.peer(source, address)
         if flow.protocol is not Protocol.ICMP:
             if flow.port is None:
@@ -89,10 +90,9 @@ class Router:
         if is_pod and same_pod(flow.source, destination):
             inside = EnforcementPoint(exempt="traffic to a pod's own address stays inside the pod")
             return PossibleRoutes((Route(inside, inside),))
-        version = flow.family.version
-        protocol = protocol_number(flow.protocol, version)
+        protocol = protocol_number(flow.protocol, here.version)
         there = self.peer(destination, flow.address)
-        packet = Packet(here, there, version, protocol, port, message)
+        packet = Packet(here, there, here.version, protocol, port, message)
         leaving, arriving = self._leaving(flow, (packet,)), self._arriving(flow, packet)
         return PossibleRoutes((Route(leaving, arriving, ends_on_own_node(flow, destination)),))
 

@@ -44,34 +44,36 @@ class Needs(enum.StrEnum):
     """What the answer to a condition hangs on."""
 
     PORT = "port"  # the family, the protocol, the port
-    SUBJECT = "subject"  # the end at which the policy acts
-    PEER = "peer"  # the other end, or both
+    SOURCE = "source"
+    DESTINATION = "destination"
+    PACKET = "packet"  # several of these
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Condition:
-    """One thing that a rule asks for; `wanted` says what, in a few words."""
+    """One thing that a rule asks for; `wanted` says what, in a few words. `ask` is the question
+    about the one end that it needs, None where it needs something else."""
 
     wanted: str
     test: Test
-    needs: Needs = Needs.PEER
+    needs: Needs = Needs.PACKET
+    ask: PeerTest | None = None
 
 
-def about(
-    side: PacketSide, wanted: str, test: PeerTest, *, subject: PacketSide | None = None
-) -> Condition:
+_NEW = object()
+
+
+def about(side: PacketSide, wanted: str, test: PeerTest) -> Condition:
     """A condition on one end of a packet, which is remembered per peer."""
-    peer_of = attrgetter(side.value)
-    key = object()
+    peer_of: Callable[[Packet], PolicyPeer] = attrgetter(side.value)
 
-    def remembered(packet: Packet) -> bool | None:
-        peer: PolicyPeer = peer_of(packet)
-        try:
-            return peer.memo[key]
-        except KeyError:
-            return peer.memo.setdefault(key, test(peer))
+    def ask(peer: PolicyPeer) -> bool | None:
+        answer = peer.memo.get(ask, _NEW)
+        if answer is _NEW:
+            answer = peer.memo[ask] = test(peer)
+        return answer  # type: ignore[return-value]  # mypy does not know that only one is `_NEW`
 
-    return Condition(wanted, remembered, Needs.SUBJECT if side is subject else Needs.PEER)
+    return Condition(wanted, lambda packet: ask(peer_of(packet)), Needs(side.value), ask)
 
 
 def any_of(tests: Iterable[PeerTest]) -> PeerTest:

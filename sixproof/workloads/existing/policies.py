@@ -136,7 +136,7 @@ class ExistingPolicies:
         found = self._beside.get(service)
         if found is None:
             snapshot = dataclasses.replace(oracle.snapshot, services=(service,))
-            found = dataclasses.replace(oracle, snapshot=snapshot, peers={}, plans={})
+            found = oracle.within(snapshot)
             self._beside[service] = found
         return found
 

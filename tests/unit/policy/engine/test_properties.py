@@ -16,6 +16,7 @@ from sixproof.errors import ManifestError, UsageError
 from sixproof.model import Family, Flow, Protocol
 from sixproof.policy import CALICO, KUBERNETES, Oracle, ProviderProfile, Verdict
 from sixproof.policy.calico.selector_text import parse_selector
+from sixproof.policy.engine import plan
 from sixproof.policy.kubernetes.labels import read_label_selector
 from sixproof.policy.manifests.audit import audit
 from sixproof.policy.manifests.manifest import Field
@@ -265,6 +266,19 @@ def test_a_second_evaluator_agrees(data: st.DataObject, flow: Flow) -> None:
         return
     wanted = Verdict.of(allowed=_plainly(some, flow))
     assert verdict(some, flow) is wanted
+
+
+@many
+@given(st.data(), flows())
+def test_a_peer_is_asked_about_at_once_or_rule_by_rule(data: st.DataObject, flow: Flow) -> None:
+    """Which depends on how many rules are left, and decides nothing."""
+    some = [data.draw(policies(f"p{i}")) for i in range(3)]
+    said = []
+    with pytest.MonkeyPatch.context() as patch:
+        for few in (0, 1_000):
+            patch.setattr(plan, "FEW", few)
+            said.append(Oracle.of(some, WORLD).judge(flow))
+    assert str(said[0]) == str(said[1])
 
 
 # Untrusted input.
