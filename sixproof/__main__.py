@@ -16,6 +16,7 @@ from sixproof.explain.command import Output
 from sixproof.reporting.allure import render
 from sixproof.reporting.compare import command as compare_command
 from sixproof.reporting.conclusion import known_faults, rules
+from sixproof.reporting.results import printed_report
 
 LONGEST_LINE = 600
 """Characters of a line of usage: arguments have no end of their own."""
@@ -46,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_to(commands)
     audit.add_to(commands)
     compare_command.add_to(commands)
+    printed_report.add_to(commands)
     findings.add_to(commands)
     commands.add_parser(
         "causes",
@@ -62,6 +64,8 @@ def _run(arguments: argparse.Namespace) -> Output:
         return audit.audit(arguments)
     if arguments.command == "compare":
         return compare_command.compare(arguments)
+    if arguments.command == "unpack":
+        return printed_report.unpack_log(arguments)
     if arguments.command == "findings":
         return Output(0, findings.table(), ())
     if arguments.command == "causes":
@@ -100,7 +104,7 @@ def _by_pytest(name: str, *rest: str) -> int:
         status = terminal.write(pytest_command.help_of(program(), name), 0)
         if status or not pytest_command.takes_tests(name):
             return status
-        rest = (pytest_command.LISTED,)
+        name, rest = "run", (pytest_command.LISTED,)
     pytest_command.replace_process(program(), name, rest)
     return 0
 

@@ -19,6 +19,8 @@ from sixproof.errors import UsageError
 SUITES = "suites"
 TYPED = "--six-typed"
 """The option by which pytest knows that it runs as a command of sixproof, and as which."""
+IMAGE, CLAIM = "--six-job", "--six-job-claim"
+"""The options by which it prints the objects of a Job, with its image and its claim."""
 LISTED = "--six-options"
 """The option with which it lists the options of a run."""
 _CONFIGURATION = "pyproject.toml"
@@ -47,17 +49,17 @@ COMMANDS: Mapping[str, PytestCommand] = MappingProxyType(
         "run": PytestCommand(
             (),
             "measure a cluster: run the suites, write the report",
-            """usage: sixproof run [PYTEST OPTION | suites/PATH ...]
+            """usage: {program} run [PYTEST OPTION | suites/PATH ...]
 
 Run the suites against the cluster of your kubeconfig, all of them if none is named.
 
 What it does to the cluster: it creates namespaces six-<run>-... with probe pods, services and
 policies, and one host-network agent per node in a privileged namespace. It removes all of them
 at the end, also after Ctrl-C and SIGTERM. Existing objects are never changed.
-`sixproof plan` lists what a run would create.
+`{program} plan` lists what a run would create.
 
-  sixproof run -n 2 --six-context staging
-  sixproof run suites/pods suites/dns --six-nodes 3
+  {program} run -n 2 --six-context staging
+  {program} run suites/pods suites/dns --six-nodes 3
 
 The report is written to reports/latest (--six-report-dir DIR). Exit status: 0 every test passed,
 1 some did not, 2 interrupted, 4 no cluster or a wrong option, 5 no test selected.
@@ -66,17 +68,33 @@ The report is written to reports/latest (--six-report-dir DIR). Exit status: 0 e
         "plan": PytestCommand(
             ("--six-plan",),
             "list what a run would create, and the RBAC rules it needs",
-            """usage: sixproof plan [PYTEST OPTION | suites/PATH ...]
+            """usage: {program} plan [PYTEST OPTION | suites/PATH ...]
 
-List the objects that `sixproof run` with the same arguments creates, and the ClusterRole
+List the objects that `{program} run` with the same arguments creates, and the ClusterRole
 that it needs. Reads the cluster, and creates nothing.
+""",
+        ),
+        "job": PytestCommand(
+            ("--six-plan",),
+            "print the objects of a Job that runs the suites inside the cluster",
+            """usage: {program} job IMAGE [--claim NAME] [PYTEST OPTION | suites/PATH ...]
+
+Print the objects with which a cluster measures itself, for `kubectl apply -f -`: a namespace, an
+account, a ClusterRole of what a run with these arguments needs and nothing else, and a Job. The
+image is made by deploy/Dockerfile. Reads the cluster, and creates nothing.
+
+Reports go to the PersistentVolumeClaim --claim of namespace sixproof, or are printed into the log:
+
+  {program} job registry.example/sixproof:1 -n 2 | kubectl apply -f -
+  kubectl -n sixproof logs -f job/sixproof | tee log
+  {program} unpack log report
 """,
         ),
         "cleanup": PytestCommand(
             ("--six-cleanup",),
             "remove what a killed run left behind",
-            """usage: sixproof cleanup [--six-context NAME] [--six-kubeconfig FILE]
-                        [--six-provider live|kind] [--six-variant NAME]
+            """usage: {program} cleanup [--six-context NAME] [--six-kubeconfig FILE]
+                {indent}[--six-provider live|kind] [--six-variant NAME]
 
 Remove the objects of runs that were killed before they could clean up. Runs that are still alive
 are recognised by their lease and left alone. Only objects with the label of a run are removed.
@@ -93,9 +111,7 @@ def help_of(program: str, name: str) -> str:
     """What ``sixproof NAME --help`` prints, before the options of a run where it takes them.
     `program` is what the user typed before `name`."""
     text = COMMANDS[name].text + (_AFTER if takes_tests(name) else "")
-    return text.replace("sixproof ", f"{program} ").replace(
-        "\n" + " " * 24 + "[", "\n" + " " * (16 + len(program)) + "["
-    )
+    return text.format(program=program, indent=" " * len(program))
 
 
 def takes_tests(name: str) -> bool:
@@ -120,20 +136,40 @@ def home(package: Path = _PACKAGE) -> Path:
 def command(typed: str, name: str, arguments: Sequence[str], folder: Path, cwd: Path) -> list[str]:
     """The command line of pytest.
 
+    Raises:
+        UsageError: something before pytest's own arguments is missing.
+
     `typed` is what the user called, ``sixproof run``; `folder` is `home()`. All suites come first:
     from them pytest finds the plugin, which then leaves them out where others are named. Only
     pytest knows which of its arguments are paths.
     """
-    rest = arguments[1:] if arguments[:1] == ["--"] else arguments
+    options, rest = COMMANDS[name].options, list(arguments)
+    if name == "job":
+        options, rest = _of_a_job(options, rest)
+    rest = rest[1:] if rest[:1] == ["--"] else rest
     return [
         *(sys.executable, "-P", "-m", "pytest"),  # -P: a yaml.py where the user is must not win
         *("-c", str(folder / _CONFIGURATION), f"--rootdir={folder}"),
         *(() if _NO_CACHE in "".join(rest) else ("-o", f"cache_dir={cwd / '.pytest_cache'}")),
         f"{TYPED}={typed}",
-        *COMMANDS[name].options,
+        *options,
         str(folder / SUITES),
         *rest,
     ]
+
+
+def _of_a_job(options: Sequence[str], given: list[str]) -> tuple[tuple[str, ...], list[str]]:
+    if not given or given[0].startswith("-"):
+        raise UsageError("which image? sixproof job IMAGE, one made by deploy/Dockerfile")
+    image, *rest = given
+    found = (*options, f"{IMAGE}={image}")
+    if rest and rest[0].partition("=")[0] == "--claim":
+        _, separator, claim = rest.pop(0).partition("=")
+        claim = claim if separator else (rest.pop(0) if rest else "")
+        if not claim:
+            raise UsageError("--claim: which PersistentVolumeClaim?")
+        found = (*found, f"{CLAIM}={claim}")
+    return found, rest
 
 
 def replace_process(program: str, name: str, arguments: Sequence[str]) -> None:

@@ -44,6 +44,22 @@ def test_all_suites_come_before_what_was_typed(folder: Path, cwd: Path, given: l
     assert line[9:] == ["--six-typed=sixproof run", f"{folder}/suites", *given]
 
 
+def test_a_job_has_an_image(folder: Path, cwd: Path) -> None:
+    """Before what is pytest's."""
+    given = ["img/six:1", "--claim=kept", "-n", "2"]
+    line = pytest_command.command("sixproof job", "job", given, folder, cwd)
+
+    assert line[9:] == [
+        "--six-typed=sixproof job",
+        "--six-plan",
+        "--six-job=img/six:1",
+        "--six-job-claim=kept",
+        f"{folder}/suites",
+        "-n",
+        "2",
+    ]
+
+
 @pytest.mark.parametrize(("name", "option"), [("plan", "--six-plan"), ("cleanup", "--six-cleanup")])
 def test_commands_add_their_option(folder: Path, cwd: Path, name: str, option: str) -> None:
     line = pytest_command.command(f"sixproof {name}", name, ["--", "--six-context=a"], folder, cwd)
