@@ -18,6 +18,7 @@ from sixproof.probes.dns.truth import TrueService
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
 
+@pytest.mark.quick
 @pytest.mark.story("services")
 def test_a_service_name_has_exactly_its_cluster_ips(
     ip_family: Family, truth: Truth, resolution: Resolution

@@ -46,6 +46,7 @@ def test_every_nameserver_of_every_pod_answers(
     )
 
 
+@pytest.mark.quick
 @pytest.mark.story("resolver")
 def test_lookups_bring_the_families_that_are_asked_for(truth: Truth, resolvers: Resolvers) -> None:
     """getaddrinfo returns every address of a service for AF_UNSPEC, and those of one family for

@@ -20,6 +20,7 @@ from sixproof.workloads.probe_pods.topology import ProbeTopology
 pytestmark = [pytest.mark.feature("DNS"), pytest.mark.covers("D1")]
 
 
+@pytest.mark.quick
 @pytest.mark.story("families")
 def test_the_dns_service_has_each_required_family(
     settings: Settings, cluster_dns: ClusterDns
@@ -42,6 +43,7 @@ def test_the_dns_service_has_each_required_family(
     require_none(wrong, *missing)
 
 
+@pytest.mark.quick
 @pytest.mark.story("transports")
 def test_pods_reach_the_dns_service(
     topology: ProbeTopology,

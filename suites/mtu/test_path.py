@@ -11,6 +11,7 @@ from sixproof.probes.pmtu import judge as pmtu_judge
 pytestmark = pytest.mark.feature("Path MTU")
 
 
+@pytest.mark.quick
 @pytest.mark.story("full size")
 @pytest.mark.covers("F2/M3", "F2/M15")
 def test_the_first_full_size_packet_passes(path_results: PathResults, ip_family: Family) -> None:

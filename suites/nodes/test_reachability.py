@@ -56,6 +56,7 @@ def test_host_network_pods_have_their_nodes_addresses(
     require_none(wrong, *sorted({Family.of(address) for _, address in differing}))
 
 
+@pytest.mark.quick
 @pytest.mark.story("node to node")
 def test_nodes_reach_nodes(
     topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
@@ -65,6 +66,7 @@ def test_nodes_reach_nodes(
     connectivity.must_work("node to node", pairs, headline=True)
 
 
+@pytest.mark.quick
 @pytest.mark.story("pod to node")
 def test_pods_reach_their_own_node(
     topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
@@ -77,6 +79,7 @@ def test_pods_reach_their_own_node(
     connectivity.must_work("pod to its own node", pairs)
 
 
+@pytest.mark.quick
 @pytest.mark.story("pod to node")
 def test_pods_reach_other_nodes(
     topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
@@ -88,6 +91,7 @@ def test_pods_reach_other_nodes(
     connectivity.must_work("pod to other nodes", pairs)
 
 
+@pytest.mark.quick
 @pytest.mark.story("node to pod")
 def test_nodes_reach_pods(
     topology: ProbeTopology, measured_families: Families, connectivity: Connectivity
@@ -96,6 +100,7 @@ def test_nodes_reach_pods(
     connectivity.must_work("node to pod", flows(topology.hosts, topology.pods, measured_families))
 
 
+@pytest.mark.quick
 @pytest.mark.story("node to service")
 def test_nodes_reach_cluster_ips(
     topology: ProbeTopology, web: ServiceTarget, service_checks: ServiceChecks

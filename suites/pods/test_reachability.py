@@ -71,6 +71,7 @@ def test_pods_reach_pods_of_another_namespace(
     connectivity.must_work("across namespaces", flows(ours, theirs, [ip_family], port_specs))
 
 
+@pytest.mark.quick
 @pytest.mark.story("full mesh")
 @pytest.mark.covers("M1")
 def test_families_agree_on_every_edge_of_the_full_mesh(
@@ -85,6 +86,7 @@ def test_families_agree_on_every_edge_of_the_full_mesh(
     connectivity.must_work("full mesh", pairs + echoes, headline=True)
 
 
+@pytest.mark.quick
 @pytest.mark.story("closed port")
 def test_a_closed_port_is_refused_at_once(
     topology: ProbeTopology, ip_family: Family, connectivity: Connectivity

@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.feature("NetworkPolicy"), pytest.mark.covers("N1")]
 ONE_PORT = (TCP, UDP)
 
 
+@pytest.mark.quick("01-ingress-absent")
 @pytest.mark.story("selection")
 @pytest.mark.parametrize("case", cases(1, 10), ids=str)
 def test_policies_isolate_the_pods_that_they_select(

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.feature("Preflight")
 NoFinding = Callable[..., None]
 
 
+@pytest.mark.quick
 @pytest.mark.story("permissions")
 def test_the_harness_may_do_what_it_needs(no_finding: NoFinding) -> None:
     """Every permission that a run needs is granted.
@@ -31,6 +32,7 @@ def test_the_harness_may_do_what_it_needs(no_finding: NoFinding) -> None:
     no_finding("permissions")
 
 
+@pytest.mark.quick
 @pytest.mark.story("version")
 @pytest.mark.covers("P2")
 def test_the_version_has_stable_dual_stack(no_finding: NoFinding) -> None:
@@ -38,6 +40,7 @@ def test_the_version_has_stable_dual_stack(no_finding: NoFinding) -> None:
     no_finding("kubernetes-version")
 
 
+@pytest.mark.quick
 @pytest.mark.story("nodes")
 @pytest.mark.covers("P3")
 def test_nodes_are_ready(no_finding: NoFinding) -> None:
@@ -45,6 +48,7 @@ def test_nodes_are_ready(no_finding: NoFinding) -> None:
     no_finding("nodes-ready")
 
 
+@pytest.mark.quick
 @pytest.mark.story("nodes")
 @pytest.mark.covers("P3")
 def test_every_node_has_an_address_of_each_required_family(
@@ -61,6 +65,7 @@ def test_every_node_has_an_address_of_each_required_family(
     require_none(missing)
 
 
+@pytest.mark.quick
 @pytest.mark.story("families")
 @pytest.mark.covers("P2", "M1")
 def test_pods_and_services_get_each_required_family(no_finding: NoFinding) -> None:
@@ -68,6 +73,7 @@ def test_pods_and_services_get_each_required_family(no_finding: NoFinding) -> No
     no_finding("pod-family", "service-family")
 
 
+@pytest.mark.quick
 @pytest.mark.story("addresses")
 @pytest.mark.covers("L5")
 def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
@@ -75,6 +81,7 @@ def test_ranges_do_not_collide(no_finding: NoFinding) -> None:
     no_finding("range-overlap", "range-scope")
 
 
+@pytest.mark.quick
 @pytest.mark.story("check-list")
 @pytest.mark.parametrize(
     "item",
@@ -98,6 +105,7 @@ def test_the_check_list_of_ipv6_holds(item: str, item_must_hold: Callable[[str],
     item_must_hold(item)
 
 
+@pytest.mark.quick
 @pytest.mark.story("probe pods")
 def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: RunState) -> None:
     """A restricted probe pod became Ready on every covered node."""
@@ -105,6 +113,7 @@ def test_every_covered_node_runs_a_probe_pod(no_finding: NoFinding, run_state: R
     assert run_state.topology is not None, f"the run is blocked: {run_state.blockers[0]}"
 
 
+@pytest.mark.quick
 @pytest.mark.story("probe pods")
 @pytest.mark.covers("P2")
 def test_every_probe_pod_has_an_address_of_each_required_family(
@@ -120,6 +129,7 @@ def test_every_probe_pod_has_an_address_of_each_required_family(
     require_none(missing)
 
 
+@pytest.mark.quick
 @pytest.mark.story("policies")
 def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
     """No policy of the cluster's owner closes every flow of a family between probe pods.
@@ -129,6 +139,7 @@ def test_probe_pods_may_talk_to_each_other(open_flows: int) -> None:
     assert open_flows == 0
 
 
+@pytest.mark.quick
 @pytest.mark.story("agents")
 def test_every_agent_answers_and_listens_on_each_family(
     topology: ProbeTopology, agents: Agents, measured_families: tuple[Family, ...]

@@ -60,6 +60,7 @@ def test_endpoint_slices_list_the_ready_pods_of_each_family(
     slices.must_list_the_ready_pods(granted)
 
 
+@pytest.mark.quick
 @pytest.mark.story("family policies")
 def test_every_service_answers_in_each_family_it_has(
     family_targets: tuple[ServiceTarget, ...],

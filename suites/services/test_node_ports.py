@@ -11,6 +11,7 @@ from sixproof.workloads.services.routing import ServiceTarget
 pytestmark = [pytest.mark.feature("Pod-to-service"), pytest.mark.covers("S3")]
 
 
+@pytest.mark.quick
 @pytest.mark.story("NodePort")
 def test_a_node_port_answers_on_every_address_of_every_node(
     node_ports: tuple[ServiceTarget, ...],

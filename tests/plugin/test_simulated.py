@@ -499,3 +499,23 @@ def test_load_balancers_are_asked_where_somebody_gives_addresses(
         assert "services of type LoadBalancer are given no address" in ran.text
     if failed:
         assert "has no IPv6 address" in ran.text
+
+
+@with_a_second_try
+def test_the_quick_profile_says_what_it_does_not_ask(
+    simulated: SimulatedCluster, tmp_path: Path
+) -> None:
+    """One policy alone; the rest is in the report, with how to ask it. Two processes leave out the
+    same tests."""
+    suites = ("suites/preflight", "suites/policy/test_kubernetes.py", "suites/services")
+    ran = run(simulated, tmp_path, *suites, "-n", "2", "--six-profile=quick", only="isolate or aff")
+
+    assert ran.status == 0, ran.text[-3000:]
+    assert ran.of("passed") == {
+        "test_policies_isolate_the_pods_that_they_select[01-ingress-absent]"
+    }
+    left = [case for case in ran.results["tests"] if "test_affinity" in case["nodeid"]]
+    assert {(case["outcome"], case["reason"], case["enable"]) for case in left} == {
+        ("skipped", "the quick profile does not ask this", "--six-profile full")
+    }
+    assert "the quick profile does not ask this" in ran.text

@@ -151,3 +151,30 @@ def test_a_retry_does_not_undo_a_verdict(
         "test_is_prepared_in_the_end": CaseOutcome.BROKEN,
         "test_passes": CaseOutcome.PASSED,
     }
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "nodes"),
+    [
+        ((), "", 6),
+        (("--six-profile=quick",), "", 3),
+        (("--six-profile=quick", "--six-nodes=5"), "", 5),
+        (("--six-profile=quick",), "4", 4),
+        (("--six-profile=full",), "", 6),
+    ],
+)
+def test_the_quick_profile_covers_three_nodes_unless_told_otherwise(
+    project: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    variable: str,
+    nodes: int,
+) -> None:
+    monkeypatch.setenv("SIX_NODES", variable)
+    (project.path / "tests/test_other.py").write_text(
+        "from fixtures.run.state import SETTINGS\n\n"
+        "def test_other(request):\n"
+        f"    assert request.config.stash[SETTINGS].nodes == {nodes}\n",
+        encoding="utf-8",
+    )
+    assert project.runpytest_subprocess("tests", *options).ret == 0
