@@ -186,6 +186,13 @@ def bed() -> testbed.Bed:
         pytest.skip(f"needs the test bed: {error}")
 
 
+@pytest.fixture(scope="module")
+def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
+    """The bed's cluster, as its administrator."""
+    with Cluster.connect(bed.kubeconfig, bed.context) as connected:
+        yield connected
+
+
 @contextmanager
 def another_bed(name: str) -> Iterator[testbed.Bed]:
     """The bed of a variant, made where it does not stand and taken down again then; suites and

@@ -88,13 +88,6 @@ def runner(bed: testbed.Bed, tmp_path: Path) -> Iterator[Runner]:
         run.close()
 
 
-@pytest.fixture
-def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
-    """The bed's API."""
-    with Cluster.connect(bed.kubeconfig, bed.context) as connected:
-        yield connected
-
-
 def held_of(cluster: Cluster, run: Runner) -> list[str]:
     """The namespaces of a run that the cluster holds now."""
     run_id = run.said().split("sixproof: run ")[1].split(":")[0]

@@ -144,13 +144,6 @@ def pytest_run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return finished(command, timeout=LONGEST)
 
 
-@pytest.fixture(scope="module")
-def cluster(bed: testbed.Bed) -> Iterator[Cluster]:
-    """The bed's cluster, as its administrator."""
-    with Cluster.connect(bed.kubeconfig, bed.context) as connected:
-        yield connected
-
-
 @pytest.mark.parametrize(
     "chosen",
     [
