@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 
-from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind
+from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, Flow, MatrixKind
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
 from sixproof.reporting.conclusion.reach import came_back, carried_over
 from sixproof.reporting.conclusion.situation import Situation
@@ -53,6 +53,7 @@ def _cause(
     verb = "is" if len(cells) == 1 else "are"
     node = source.node
     what = f"{count} {verb} not Established, with {_called(other)} for one"
+    routes = {wrong.observation.flow for wrong in situation.wrong_of(MatrixKind.ROUTES)}
     refused = _unsigned(situation, {_ends(cell)[0].node for cell in cells})
     if refused:
         reason = "the two sides' passwords differ (TCP MD5 signatures)"
@@ -69,7 +70,7 @@ def _cause(
         remedy,
         (family,),
         Confidence.SHOWN,
-        hits=lambda wrong: _reached(wrong, family, place),
+        hits=lambda wrong: _reached(wrong, family, place, routes),
         evidence=(
             *(
                 f"the kernel of {where} refused {number} TCP segments whose MD5 signature (RFC "
@@ -100,9 +101,10 @@ def _unsigned(situation: Situation, nodes: Iterable[str]) -> dict[str, int]:
     return {node: number for node, number in found.items() if number > 0}
 
 
-def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
+def _reached(wrong: Disagreement, family: Family, place: Endpoint, routes: Set[Flow]) -> bool:
     """The sessions themselves, and packets over this family that need the routes they carried: of
-    a router outside those to and from whatever is outside, since it may be behind it."""
+    a router outside those to and from whatever is outside, since it may be behind it, and the
+    `routes` that it lacks."""
     flow = wrong.observation.flow
     if carried_over(flow) is not family:
         return False
@@ -110,7 +112,8 @@ def _reached(wrong: Disagreement, family: Family, place: Endpoint) -> bool:
     if place in ends:
         return True
     if place.kind is EndpointKind.OUTSIDE:
-        return any(end.kind is EndpointKind.OUTSIDE for end in ends) and not came_back(wrong)
+        beyond = any(end.kind is EndpointKind.OUTSIDE for end in ends)
+        return beyond and (flow in routes or not came_back(wrong))
     at_node = bool(place.node) and place.node in (flow.source.node, flow.destination.node)
     return at_node and flow.source.node != flow.destination.node and not came_back(wrong)
 

@@ -126,3 +126,19 @@ def test_what_is_behind_a_router_that_all_nodes_have_lost_is_explained_by_it() -
     assert one.tests == {TEST, behind.test}
     inside = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
     assert len(sessions(lambda _, b: b is ROUTER, inside).every) == 2
+
+
+def test_the_routes_that_a_router_lacks_are_explained_by_its_sessions() -> None:
+    """B2: what was asked of its kernel came back, and is wrong all the same."""
+    router = Endpoint("router", EndpointKind.OUTSIDE, ROUTER.addresses)  # as its agent is called
+    asked = [Flow(router, host, host.addresses[0], Protocol.ICMP, question="r") for host in HOSTS]
+    kept, expected = judged(
+        MatrixKind.ROUTES,
+        "routes of the router outside to every pod",
+        [Observation(flow, Outcome.ALLOWED) for flow in asked],
+        dict.fromkeys(asked, "there is no route"),
+    )
+    routes = Measured(kept, expected, "suites/bgp/test_routes.py::t")
+    (one,) = sessions(lambda _, b: b is ROUTER, routes).every
+    assert one.tests == {TEST, routes.test}
+    assert len(sessions(lambda a, b: a.node == "worker" and b is not ROUTER, routes).every) == 2
