@@ -16,7 +16,7 @@ from sixproof.explain.command import Output
 from sixproof.reporting.allure import render
 from sixproof.reporting.compare import command as compare_command
 from sixproof.reporting.conclusion import known_faults, rules
-from sixproof.reporting.results import printed_report
+from sixproof.reporting.pages import printed_report
 
 LONGEST_LINE = 600
 """Characters of a line of usage: arguments have no end of their own."""

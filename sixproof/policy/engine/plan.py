@@ -84,7 +84,7 @@ def ends(direction: Direction) -> tuple[Needs, Needs]:
     return Needs.DESTINATION, Needs.SOURCE
 
 
-class Left(NamedTuple):
+class RulesLeft(NamedTuple):
     """The rules of a tier that something leaves, as bits: those that may match, and of them those
     of which this is sure."""
 
@@ -96,7 +96,7 @@ _Asked = tuple[tuple[int, Callable[[Any], bool | None]], ...]
 """Questions of one kind, each with the bit of its rule."""
 
 
-def _left(asked: _Asked, about: object, whole: int) -> Left:
+def _left(asked: _Asked, about: object, whole: int) -> RulesLeft:
     """The rules that the answers leave, of all (`whole`)."""
     out = unsure = 0
     for bit, ask in asked:
@@ -105,7 +105,7 @@ def _left(asked: _Asked, about: object, whole: int) -> Left:
             out |= bit
         elif answer is None:
             unsure |= bit
-    return Left(whole & ~out, whole & ~(out | unsure))
+    return RulesLeft(whole & ~out, whole & ~(out | unsure))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,9 +124,9 @@ class TierPlan:
     on_port: _Asked
     on_subject: _Asked
     on_peer: _Asked
-    ports: dict[PortSpec, Left] = dataclasses.field(default_factory=dict, compare=False)
-    subjects: dict[PolicyPeer, Left] = dataclasses.field(default_factory=dict, compare=False)
-    peers: dict[PolicyPeer, Left] = dataclasses.field(default_factory=dict, compare=False)
+    ports: dict[PortSpec, RulesLeft] = dataclasses.field(default_factory=dict, compare=False)
+    subjects: dict[PolicyPeer, RulesLeft] = dataclasses.field(default_factory=dict, compare=False)
+    peers: dict[PolicyPeer, RulesLeft] = dataclasses.field(default_factory=dict, compare=False)
 
     @classmethod
     def of(
@@ -191,7 +191,7 @@ class TierPlan:
         found.decisions.append(self.default)
         return go_on
 
-    def _match(self, packet: Packet) -> Left:
+    def _match(self, packet: Packet) -> RulesLeft:
         """The rules that the port and the two ends of a packet leave."""
         port_spec = packet[2:6]
         port = self.ports.get(port_spec)
@@ -212,7 +212,7 @@ class TierPlan:
             theirs = self.peers.get(peer)
             if theirs is None:
                 theirs = self.peers[peer] = _left(self.on_peer, peer, self.whole)
-            return Left(may & theirs.may, must & theirs.must)
+            return RulesLeft(may & theirs.may, must & theirs.must)
         rest = may
         while rest:
             bit = rest & -rest
@@ -224,10 +224,10 @@ class TierPlan:
                     break
                 if answer is None:
                     must &= ~bit
-        return Left(may, must)
+        return RulesLeft(may, must)
 
     def _ask(
-        self, group: tuple[int, ...], left: Left, packet: Packet, found: Decisions
+        self, group: tuple[int, ...], left: RulesLeft, packet: Packet, found: Decisions
     ) -> tuple[bool, bool]:
         """Whether the group decides for sure, and whether it may pass on to the next tier."""
         certain = passed = False

@@ -22,6 +22,7 @@ from sixproof.policy import (
 )
 from sixproof.policy.engine.plan import MOST_PORTS
 from tests.unit.policy.cluster import (
+    API,
     DB,
     ENDPOINTS,
     HOST,
@@ -364,6 +365,29 @@ def test_the_memory_of_an_oracle_is_bounded(monkeypatch: pytest.MonkeyPatch) -> 
         one = pod(f"p{n}", "shop", n, "worker")
         assert oracle.judge(Flow(one, DB, DB.addresses[1], Protocol.TCP, 1)).verdict == "DENIED"
         assert len(oracle.peers) <= 3
+
+
+def test_equal_endpoints_are_one_peer_and_are_not_kept_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A caller may make its endpoints anew for each flow."""
+    monkeypatch.setattr("sixproof.policy.engine.oracle._MOST_PEERS", 4)
+    oracle = Oracle.of(manifests(NOTHING_IN), WORLD)
+    for _ in range(20):
+        web = dataclasses.replace(WEB)
+        assert oracle.judge(Flow(web, DB, DB.addresses[1], Protocol.TCP, 1)).verdict == "DENIED"
+        assert len(oracle.known) <= 4
+    assert len(oracle.peers) == 2
+
+
+def test_a_peer_that_was_asked_about_at_once_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sixproof.policy.engine.plan.FEW", 0)
+    text = network_policy("p", "{podSelector: {}, ingress: [{from: [{podSelector: {}}]}]}")
+    oracle = Oracle.of(manifests(text), WORLD)
+    for port in (1, 2):
+        flow = Flow(API, DB, DB.addresses[1], Protocol.TCP, port)
+        assert oracle.judge(flow).verdict == "ALLOWED"
+    assert [len(stage.peers) for stage in oracle.compiled_policies.stages.values()] == [1]
 
 
 def test_asking_about_every_port_remembers_no_more_than_a_few_of_them() -> None:

@@ -13,8 +13,8 @@ import pytest
 
 from sixproof.__main__ import main
 from sixproof.errors import UsageError
-from sixproof.reporting.results import printed_report
-from sixproof.reporting.results.printed_report import BEGIN, END, printed, unpack
+from sixproof.reporting.pages import printed_report
+from sixproof.reporting.pages.printed_report import BEGIN, END, printed, unpack
 
 
 @pytest.fixture
