@@ -136,12 +136,12 @@ def home(package: Path = _PACKAGE) -> Path:
 def command(typed: str, name: str, arguments: Sequence[str], folder: Path, cwd: Path) -> list[str]:
     """The command line of pytest.
 
-    Raises:
-        UsageError: something before pytest's own arguments is missing.
-
     `typed` is what the user called, ``sixproof run``; `folder` is `home()`. All suites come first:
     from them pytest finds the plugin, which then leaves them out where others are named. Only
     pytest knows which of its arguments are paths.
+
+    Raises:
+        UsageError: something before pytest's own arguments is missing.
     """
     options, rest = COMMANDS[name].options, list(arguments)
     if name == "job":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,21 @@ from tests.plugin.played import PlayedCluster
 from tests.unit.kube.server import kubeconfig, serve
 
 ROOT = Path(__file__).parents[2]
+
+
+def ended(
+    command: Sequence[str], cwd: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """A command in a folder, run to its end, for a terminal of 200 columns."""
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env={**environment, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
 
 
 @pytest.fixture

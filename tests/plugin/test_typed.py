@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fixtures.options import OPTIONS
-from tests.plugin.conftest import ROOT
+from tests.plugin.conftest import ROOT, ended
 
 
 def typed(
@@ -19,15 +19,8 @@ def typed(
 ) -> subprocess.CompletedProcess[str]:
     """``python -m sixproof COMMAND WORDS`` from a folder."""
     usual = {name: value for name, value in os.environ.items() if not name.startswith("SIX_")}
-    return subprocess.run(
-        (sys.executable, "-m", "sixproof", command, *words),
-        cwd=cwd,
-        env={**usual, "PYTHONPATH": str(ROOT), "COLUMNS": "200", **more},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    line = (sys.executable, "-m", "sixproof", command, *words)
+    return ended(line, cwd, {**usual, "PYTHONPATH": str(ROOT), **more})
 
 
 def suites(*words: str, cwd: Path) -> list[str]:

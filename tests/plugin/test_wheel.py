@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sixproof import __version__
-from tests.plugin.conftest import ROOT
+from tests.plugin.conftest import ROOT, ended
 from tests.plugin.simulated.cluster import SimulatedCluster
 from tests.unit.kube.server import kubeconfig, serve
 
@@ -23,15 +23,7 @@ def called(*command: str, cwd: Path, **more: str) -> subprocess.CompletedProcess
     usual = {
         k: v for k, v in os.environ.items() if k not in left_out and not k.startswith(prefixes)
     }
-    return subprocess.run(
-        command,
-        cwd=cwd,
-        env={**usual, "HOME": str(cwd), "COLUMNS": "200", **more},
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return ended(command, cwd, {**usual, "HOME": str(cwd), **more})
 
 
 @pytest.fixture(scope="module")

@@ -140,15 +140,13 @@ def _last(lines: Iterable[str]) -> list[str]:
             found, block = block, None
         elif block is not None:
             block.append(text[indent:])
-    if found is None:
-        where = "ends within a report: was it cut, or is the run not over" if block else "holds no"
-        raise UsageError(
-            f"the log {where}?"
-            if block
-            else f"the log {where} report: was the run started with "
-            "--six-print-report, and has it ended?"
-        )
-    return found
+    if found is not None:
+        return found
+    if block:
+        raise UsageError("the log ends within a report: was it cut, or is the run not over?")
+    raise UsageError(
+        "the log holds no report: was the run started with --six-print-report, and has it ended?"
+    )
 
 
 def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:

@@ -15,6 +15,8 @@ from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, POD_PORTS, Por
 CONFIG_MAP = "sixproof-agent"
 SECRET = "sixproof-key"  # noqa: S105 - its name
 CONTAINER = "agent"
+ENFORCED_LEVEL = "pod-security.kubernetes.io/enforce"
+"""The label of a namespace with the Pod Security level of its pods."""
 HOME = "/sixproof"
 SOCKET = "/run/sixproof/agent.sock"
 BRIDGE = delivery.bridge(HOME, SOCKET)
@@ -100,7 +102,7 @@ def namespace(run: Run, role: str, level: str = "restricted") -> Manifest:
             "labels": {
                 **run.labels,
                 ROLE: role,
-                "pod-security.kubernetes.io/enforce": level,
+                ENFORCED_LEVEL: level,
                 "pod-security.kubernetes.io/warn": level,
             },
         },
