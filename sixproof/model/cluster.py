@@ -13,7 +13,8 @@ LINUX = "linux"
 @dataclasses.dataclass(frozen=True, slots=True)
 class NodeFacts:
     """One node as the API server describes it; `addresses` are its InternalIPs in API order, `os`
-    and `architecture` are as reported by its kubelet (``linux``, ``arm64``), "" if not reported."""
+    and `architecture` are as reported by its kubelet (``linux``, ``arm64``), `zone` is its label
+    ``topology.kubernetes.io/zone``, each "" if there is none."""
 
     name: str
     addresses: tuple[IPAddress, ...]
@@ -27,6 +28,7 @@ class NodeFacts:
     kubelet: str = ""
     os: str = ""
     architecture: str = ""
+    zone: str = ""
 
     def address(self, family: Family) -> IPAddress | None:
         """The node's first InternalIP of a family."""

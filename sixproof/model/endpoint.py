@@ -25,7 +25,8 @@ class Endpoint:
 
     `name` is its role, used in reports (``a@worker``), unique within a run. `addresses` holds at
     most one address per family, in the API's order (`podIPs`, `clusterIPs`, InternalIPs). `labels`
-    are sorted pairs, so that equal endpoints compare equal.
+    are sorted pairs, so that equal endpoints compare equal. `zone` is its node's
+    ``topology.kubernetes.io/zone``, "" where that is not known or none.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Endpoint:
     node: str = ""
     labels: tuple[tuple[str, str], ...] = ()
     service_account: str = ""
+    zone: str = ""
 
     def address(self, family: Family) -> IPAddress | None:
         """The endpoint's address of a family, None where it has none."""

@@ -31,6 +31,8 @@ SLACK = 2.0
 """Seconds that agents get on top of it."""
 SUSPECTS = 4
 """Pods whose own facts are read."""
+FURTHER = 6
+"""Nodes beyond those covered whose facts are read, those with most wrong cells."""
 PATIENCE = 10.0
 """Seconds in which a packet filter is read."""
 
@@ -77,7 +79,9 @@ class Examiner:
         pods, unread = components.pods(self._cluster, cni_namespace)
         settings, unseen = components.settings(self._cluster)
         own = components.of_run(self._cluster, self._topology.run.id)
-        reading = () if hurried() else self._readers(readers, time_left(KEPT), problems)
+        further = concerned(results, self._topology)
+        nodes = (*self._topology.nodes, *(host.node for host in further))
+        reading = () if hurried() else self._readers(readers, nodes, time_left(KEPT), problems)
         filters = self._filters(reading, time_left(KEPT))
         flows = () if hurried() or self._cluster.given_up else sample(results, self._topology)
         if flows and time_left(KEPT) < WAIT:
@@ -86,9 +90,9 @@ class Examiner:
         still = self._again(flows, problems)
         suspects = suspected(results, self._topology)
         asked = self._asked(pods, time_left())
-        after = self._facts((*self._topology.hosts, *suspects), time_left())
+        hosts = (*self._topology.hosts, *further)
+        after = self._facts((*hosts, *suspects), time_left())
         health = _answers(asked, problems)
-        hosts = len(self._topology.hosts)
         compared = _compared(filters, self._filters(reading, time_left()))
         if unseen_filters := {pod.node for pod in reading} - {f.node for f in compared}:
             named = ", ".join(sorted(unseen_filters))
@@ -100,8 +104,8 @@ class Examiner:
             )
         return Examination(
             before=before,
-            after=after[:hosts],
-            inside=after[hosts:],
+            after=after[: len(hosts)],
+            inside=after[len(hosts) :],
             filters=compared,
             pods=pods,
             strays=own.strays,
@@ -114,7 +118,11 @@ class Examiner:
         )
 
     def _readers(
-        self, readers: Readers | None, seconds: float, problems: list[str]
+        self,
+        readers: Readers | None,
+        nodes: Sequence[str],
+        seconds: float,
+        problems: list[str],
     ) -> tuple[Endpoint, ...]:
         if readers is None:
             problems.append("packet filters were not read: --six-raw off")
@@ -123,7 +131,7 @@ class Examiner:
             problems.append(f"packet filters were not read: {LATE}")
             return ()
         try:
-            return readers(self._topology.nodes, seconds)
+            return readers(nodes, seconds)
         except (ApiError, NotReady) as error:
             problems.append(f"packet filters were not read: {str(error)[:300]}")
             return ()
@@ -166,7 +174,7 @@ class Examiner:
 def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
     """Failing flows between pods and hosts of the topology that no policy decides: a few for each
     pair of nodes, protocol and family. An agent that did not answer is not waited for again."""
-    known = {e.name: e for e in (*topology.pods, *topology.hosts)}
+    known = {e.name: e for e in (*topology.every_pod, *topology.every_host)}
     chosen: dict[tuple[str, str, str, Family], list[Flow]] = {}
     for measured in results.unexcused():
         if measured.matrix.kind is not MatrixKind.FLOWS:
@@ -186,23 +194,34 @@ def sample(results: Results, topology: ProbeTopology) -> tuple[Flow, ...]:
     return tuple(flow for row in chosen.values() for flow in row)[:SAMPLE]
 
 
+def concerned(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
+    """The host-network agents of further nodes that most wrong cells have at an end."""
+    beyond = {host.node: host for host in topology.further_hosts}
+    counts: Counter[str] = Counter()
+    for measured in results.unexcused() if beyond else ():
+        for wrong in measured.disagreements():
+            flow = wrong.observation.flow
+            counts.update({flow.source.node, flow.destination.node} & beyond.keys())
+    return tuple(beyond[node] for node, _ in counts.most_common(FURTHER))
+
+
 def suspected(results: Results, topology: ProbeTopology) -> tuple[Endpoint, ...]:
     """The run's pods that most wrong cells have as an end, those of its policy namespaces too, or
     that failed tests without cells are about: only the pod itself can report what is wrong in it.
     """
-    prefix = topology.run.namespace("")
+    prefix, own = topology.run.namespace(""), frozenset(topology.every_pod)
     known: dict[str, Endpoint] = {}
     counts: Counter[str] = Counter()
     for measured in results.unexcused():
         for wrong in measured.disagreements():
             flow = wrong.observation.flow
             for end in {flow.source, flow.destination}:
-                ours = end.namespace.startswith(prefix) or end in topology.pods
+                ours = end.namespace.startswith(prefix) or end in own
                 if ours and end.kind is EndpointKind.POD:
                     known.setdefault(reader.name(end), end)
                     counts[reader.name(end)] += 1
     about = {s.place for case in results.cases if case.outcome.bad for s in case.subjects}
-    for pod in topology.pods:
+    for pod in topology.every_pod:
         if pod.subject().place in about:
             known.setdefault(reader.name(pod), pod)
             counts[reader.name(pod)] += 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import concurrent.futures
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -16,6 +18,11 @@ A = TypeVar("A")
 
 OPENERS = 8
 """Exec streams that are opened at the same time."""
+MOST_OPEN = 400
+"""Channels that are open at the same time: each takes a socket, of which a process usually has
+1024, and a heart-beat."""
+FULL_PATIENCE = 60.0
+"""Seconds that opening another one waits until one of them is not in use."""
 SECOND_CHANCE = 1.0
 """Seconds for the heart-beat of an agent that was silent, before it gets another request."""
 
@@ -25,6 +32,9 @@ _Key = tuple[str, str]  # namespace and pod
 class Agents:
     """Sends requests to agents by endpoint; opens their channels when first needed and again after
     a loss.
+
+    Of many agents the channels that are used least are closed for others, once nothing is in
+    flight on them (MOST_OPEN).
 
     A lost channel fails what was in flight; the next request gets a new stream. A request is never
     retried automatically: a repeated probe would be another measurement.
@@ -41,7 +51,9 @@ class Agents:
         self._key = key
         self._multiplexer = multiplexer or StreamMultiplexer()
         self._pool = concurrent.futures.ThreadPoolExecutor(OPENERS, thread_name_prefix="agents")
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
+        self._in_flight: Counter[_Key] = Counter()
+        self._ended = False
         self._channels: dict[_Key, concurrent.futures.Future[Channel]] = {}
         self._met: dict[_Key, Endpoint] = {}
         self._silent: dict[_Key, AgentSilent] = {}
@@ -105,8 +117,17 @@ class Agents:
             else:
                 _forward(future.result().ask(request, answer, timeout), result, note)
 
+        key = _key(endpoint)
+        with self._lock:
+            self._in_flight[key] += 1
+        result.add_done_callback(lambda _: self._answered(key))
         self._channel(endpoint).add_done_callback(opened)
         return result
+
+    def _answered(self, key: _Key) -> None:
+        with self._lock:
+            self._in_flight[key] -= 1
+            self._lock.notify_all()
 
     def pinged(self, timeout: float) -> dict[Endpoint, protocol.Pong]:
         """The heart-beats of all agents whose channels are open and that answer in time, seconds.
@@ -114,13 +135,16 @@ class Agents:
         No channel is opened for it: an agent that got no request has nothing to report.
         """
         with self._lock:
-            there = [e for key, e in self._met.items() if _is_open(self._channels[key])]
+            there = [self._met[key] for key, known in self._channels.items() if _is_open(known)]
         asked = {e: self._send(e, protocol.Ping(), protocol.Pong, timeout) for e in there}
         concurrent.futures.wait(asked.values(), timeout)
         return {e: f.result() for e, f in asked.items() if f.done() and not f.exception()}
 
     def close(self) -> None:
         """Close every channel."""
+        with self._lock:
+            self._ended = True
+            self._lock.notify_all()
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._multiplexer.close()
 
@@ -129,17 +153,34 @@ class Agents:
         with self._lock:
             known = self._channels.get(key)
             if known is not None and not _is_broken(known):
+                self._channels[key] = self._channels.pop(key)  # the last one to be closed for room
                 return known
             try:
                 future = self._pool.submit(self._connect, endpoint)
             except RuntimeError:  # the pool is shut down
                 future = concurrent.futures.Future()
                 future.set_exception(_closed(endpoint))
+            self._channels.pop(key, None)
             self._channels[key], self._met[key] = future, endpoint
             return future
 
+    def _make_room(self) -> None:
+        """Close what is used least where many channels are open; where all are in use, wait for
+        one, but not for ever."""
+        deadline = time.monotonic() + FULL_PATIENCE
+        with self._lock:
+            while not self._ended and time.monotonic() < deadline:
+                there = [key for key, known in self._channels.items() if _is_open(known)]
+                if len(there) < MOST_OPEN:
+                    return
+                if idle := [key for key in there if not self._in_flight[key]]:
+                    self._channels.pop(idle[0]).result().retire()
+                    return
+                self._lock.wait(deadline - time.monotonic())
+
     def _connect(self, endpoint: Endpoint) -> Channel:
         namespace, pod = _key(endpoint)
+        self._make_room()
         try:
             stream = self._opener(namespace, pod)
             subjects = [endpoint.subject()]

@@ -88,6 +88,7 @@ class Channel:
         self._key = key
         self._subjects = tuple(subjects)
         self.lost = ""
+        self._retired = False
         self._stream = stream
         self._multiplexer = multiplexer
         self._lock = threading.Lock()
@@ -133,6 +134,11 @@ class Channel:
         self._multiplexer.remove(self)
         self.break_off("closed by the runner")
 
+    def retire(self) -> None:
+        """End the stream soon, by the multiplexer's own thread; nothing may be in flight."""
+        self._retired = True
+        self._multiplexer.wake()
+
     # ---- called by the multiplexer only
 
     def fileno(self) -> int:
@@ -141,6 +147,9 @@ class Channel:
 
     def work(self, readable: bool) -> None:
         """Write what is queued, read what arrived, fail what is overdue."""
+        if self._retired:
+            self.break_off("closed by the runner")
+            return
         try:
             while self._outbox:
                 self._stream.write_stdin(self._outbox.popleft())

@@ -26,6 +26,7 @@ CALICO_STORE = (
     "crd.projectcalico.org/v1"  # where Calico keeps its objects without the API: read only
 )
 OS_LABEL = "kubernetes.io/os"
+ZONE_LABEL = "topology.kubernetes.io/zone"
 _SYSTEM = "kube-system"
 _PODS = 100  # running pods that are checked for their families
 
@@ -190,6 +191,7 @@ def node_facts(node: Manifest) -> NodeFacts:
             json_fields.text(info, "operatingSystem"), json_fields.labels(node).get(OS_LABEL, "")
         ),
         architecture=json_fields.text(info, "architecture"),
+        zone=json_fields.labels(node).get(ZONE_LABEL, ""),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from sixproof.model import Edge, Endpoint, Family, Matrix, Observation
 from sixproof.reporting.diagnosis.scope import (
@@ -19,6 +19,9 @@ from sixproof.reporting.diagnosis.scope import (
     candidates,
     sides,
 )
+
+MOST_SIDES = 100
+"""Sides of scopes that are weighed, those with most wrong pairs: their number is squared."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,14 +92,20 @@ class BitField:
         """
         hit = [pair for i, pair in enumerate(self.pairs) if wrong >> i & 1]
         known = tuple({e.name: e for pair in self.pairs for e in pair}.values())
-        sources = sides((s for s, _ in hit), known)
-        destinations = sides((d for _, d in hit), known)
+        sources = self._weightiest(wrong, sides((s for s, _ in hit), known))
+        destinations = self._weightiest(wrong, sides((d for _, d in hit), known))
         best: dict[int, Scope] = {}
         for scope in candidates(sources, destinations, nodes=len(self.nodes)):
             mask = self.mask(scope)
             if mask & wrong and (mask not in best or scope.cost < best[mask].cost):
                 best[mask] = scope
         return {scope: mask for mask, scope in best.items()}
+
+    def _weightiest(self, wrong: int, found: Sequence[Side]) -> Sequence[Side]:
+        if len(found) <= MOST_SIDES:
+            return found
+        held = {side: self.mask(Scope(side, both_ways=True)) & wrong for side in found}
+        return sorted(found, key=lambda side: -held[side].bit_count())[:MOST_SIDES]
 
     def lonely(self, scope: Scope) -> tuple[str, ...]:
         """What a scope of a node cannot tell apart from that node: its only endpoint."""
@@ -131,4 +140,5 @@ class _Masks:
         return self._destinations[side]
 
     def _where(self, admits: Callable[[Endpoint, Endpoint], bool]) -> int:
-        return sum(1 << i for i, pair in enumerate(self._pairs) if admits(*pair))
+        bits = ("01"[admits(*pair)] for pair in reversed(self._pairs))
+        return int("".join(bits) or "0", 2)

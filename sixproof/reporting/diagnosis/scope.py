@@ -24,6 +24,7 @@ class SideKind(enum.StrEnum):
     NAMESPACE = "namespace"
     LABEL = "label"
     ENDPOINT = "endpoint"
+    ZONE = "zone"
 
 
 class Relation(enum.StrEnum):
@@ -65,6 +66,7 @@ _SIDE_WORDS = {
     SideKind.PODS: "pods on ",
     SideKind.NAMESPACE: "pods of namespace ",
     SideKind.LABEL: "pods labelled ",
+    SideKind.ZONE: "zone ",
 }
 _OWN_NAMESPACE = re.compile(r"six-[a-z0-9]{1,12}-(?:[a-z0-9-]+-)?(?P<role>[a-z0-9]+)")
 """Namespaces of a run; their last part is what reports call them."""
@@ -88,6 +90,8 @@ class Side:
             return endpoint.kind is EndpointKind.POD and endpoint.node == self.name
         if self.kind is SideKind.KIND:
             return endpoint.kind.value == self.name
+        if self.kind is SideKind.ZONE:
+            return endpoint.zone == self.name
         if self.kind is SideKind.NAMESPACE:
             return endpoint.kind is EndpointKind.POD and endpoint.namespace == self.name
         if self.kind is SideKind.LABEL:
@@ -197,6 +201,8 @@ def sides(endpoints: Iterable[Endpoint], known: Sequence[Endpoint]) -> tuple[Sid
     def grouped(endpoint: Endpoint) -> Iterator[Side]:
         if endpoint.node:
             yield Side(SideKind.NODE, endpoint.node)
+        if endpoint.zone:  # of a zone with one node, that node is said
+            yield Side(SideKind.ZONE, endpoint.zone)
         yield Side(SideKind.KIND, endpoint.kind.value)
         if endpoint.kind is not EndpointKind.POD:
             return

@@ -123,11 +123,21 @@ class Square:
         return self.cells if self.folded is None else (self.folded,)
 
 
+MANY = 12
+"""Sources up to which every row is drawn."""
+SPARSE = 4
+"""Of more sources only those with wrong cells are drawn, where one of so many squares or fewer was
+asked: a picture of all is mostly empty, and grows with the square of the number of nodes."""
+DRAWN = 24
+"""Of them, rows and columns at most."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Grid:
     """One family of a matrix, its rows and columns grouped by node.
 
     `rows` and `columns` follow one order, so that a fault between two nodes shows as a block.
+    `squares` are those of which something was asked; `undrawn` says which have no row or column.
     """
 
     title: str
@@ -136,6 +146,7 @@ class Grid:
     columns: tuple[Endpoint, ...]
     port_specs: tuple[str, ...]
     squares: Mapping[tuple[str, str], Square]
+    undrawn: str = ""
 
     @classmethod
     def of(cls, matrix: Matrix, family: Family, expected: Expected | None = None) -> Grid:
@@ -155,14 +166,24 @@ class Grid:
             wanted = None if expected is None else expected.get((family, edge))
             return Cell(observation, wanted, state_of(observation.outcome, wanted))
 
+        order = {place.name: number for number, place in enumerate(places)}
+        pairs = {(o.flow.source.name, o.flow.destination.name) for o in seen}
         squares = {
-            (row.name, column.name): Square(
-                tuple(cell((row.name, column.name, port_spec)) for port_spec in port_specs)
-            )
-            for row in rows
-            for column in columns
+            (row, column): Square(tuple(cell((row, column, port_spec)) for port_spec in port_specs))
+            for row, column in sorted(pairs, key=lambda pair: tuple(map(order.__getitem__, pair)))
         }
-        return cls(matrix.title, family, rows, columns, port_specs, squares)
+        undrawn = ""
+        if len(rows) > MANY and SPARSE * len(squares) <= len(rows) * len(columns):
+            rows, columns, undrawn = _narrowed(rows, columns, squares)
+        return cls(matrix.title, family, rows, columns, port_specs, squares, undrawn)
+
+    def square(self, row: Endpoint, column: Endpoint) -> Square:
+        """All ports from a row to a column."""
+        return self.squares.get((row.name, column.name)) or Square((None,) * len(self.port_specs))
+
+    def drawn(self) -> tuple[Square, ...]:
+        """The squares of every row and column, row by row."""
+        return tuple(self.square(row, column) for row in self.rows for column in self.columns)
 
     def cells(self) -> tuple[Cell, ...]:
         """All cells that were asked, row by row."""
@@ -175,8 +196,8 @@ class Grid:
     def picture(self) -> tuple[tuple[str, ...], ...]:
         """The names and marks alone; equal for families of which the same drawing serves."""
         names = (*(r.name for r in self.rows), "", *(c.name for c in self.columns))
-        marks = ("".join(c.mark if c else "-" for c in s.cells) for s in self.squares.values())
-        return (names, tuple(marks))
+        marks = tuple("".join(c.mark if c else "-" for c in s.cells) for s in self.squares.values())
+        return (names, (*map(str, self.squares), *marks))
 
     def legend(self) -> tuple[Cell, ...]:
         """One cell per mark, in the order in which the marks are explained."""
@@ -188,9 +209,38 @@ class Grid:
         """Which ports a square holds, in the order of its letters; empty for a single one."""
         if len(self.port_specs) < 2:
             return ""
-        mixed = any(len(square.shown()) > 1 for square in self.squares.values())
+        mixed = any(len(square.shown()) > 1 for square in self.drawn())
         how = "several letters, in order" if mixed else "every cell alike for"
         return f"{how}: {', '.join(port_name(one, self.family) for one in self.port_specs)}"
+
+    def notes(self) -> tuple[str, ...]:
+        """What is said below the drawing, beside the legend of its marks."""
+        return tuple(filter(None, (self.ports_said(), self.undrawn)))
+
+
+def _narrowed(
+    rows: tuple[Endpoint, ...],
+    columns: tuple[Endpoint, ...],
+    squares: Mapping[tuple[str, str], Square],
+) -> tuple[tuple[Endpoint, ...], tuple[Endpoint, ...], str]:
+    """The rows and columns at the ends of wrong cells, and what is not drawn."""
+    ends = {
+        name
+        for pair, square in squares.items()
+        for cell in square.cells
+        if cell is not None and (cell.state.wrong or cell.state is CellState.FAILS)
+        for name in pair
+    }
+    wrong_rows = [row for row in rows if row.name in ends]
+    wrong_columns = [column for column in columns if column.name in ends]
+    drawn = (tuple(wrong_rows[:DRAWN]), tuple(wrong_columns[:DRAWN]))
+    right = len(rows) - len(wrong_rows)
+    said = f"each of {len(rows)} sources was tried with some destinations"
+    if right:
+        said += f"; not drawn: {right}, all of whose cells are as expected"
+    if len(wrong_rows) > DRAWN:
+        said += f", and {len(wrong_rows) - DRAWN} more"
+    return *drawn, said
 
 
 def by_node(endpoints: Iterable[Endpoint]) -> tuple[Endpoint, ...]:

@@ -62,8 +62,7 @@ class _Plan:
         self.width = max(x, longest * CHAR, len(str(headline(grid))) * CHAR) + PAD
 
     def _letters(self, column: Endpoint) -> int:
-        squares = self.grid.squares
-        return max(len(squares[row.name, column.name].shown()) for row in self.grid.rows)
+        return max(len(self.grid.square(row, column).shown()) for row in self.grid.rows)
 
 
 def _heads(plan: _Plan) -> Iterator[Shape]:
@@ -82,7 +81,7 @@ def _rows(plan: _Plan) -> Iterator[Shape]:
         y = plan.top + index * LINE
         yield Words(PAD, y + 12.5, plan.labels[index])
         for column, _, x, wide in plan.columns:
-            shown = plan.grid.squares[row.name, column.name].shown()
+            shown = plan.grid.square(row, column).shown()
             box = wide / len(shown)
             for number, cell in enumerate(shown):
                 yield from _box(cell, x + number * box, y, box)
@@ -102,8 +101,8 @@ def _legend(plan: _Plan) -> Iterator[Shape]:
 def _legend_lines(grid: Grid) -> Iterator[tuple[Cell | None, str]]:
     for cell in grid.legend():
         yield cell, cell.meaning
-    if ports := grid.ports_said():
-        yield None, ports
+    for said in grid.notes():
+        yield None, said
 
 
 def _cut(text: str, room: int) -> str:

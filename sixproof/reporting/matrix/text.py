@@ -150,7 +150,7 @@ def _block(grid: Grid, columns: Sequence[_Column], labels: dict[str, str]) -> It
     for row in grid.rows:
         line = Text(labels[row.name].ljust(len(indent)))
         for column in columns:
-            square = _drawn(grid.squares[row.name, column.endpoint.name])
+            square = _drawn(grid.square(row, column.endpoint))
             square.pad_right(column.width - len(square))
             line.append(_lead(column)).append(square)
         yield line
@@ -184,7 +184,7 @@ def _drawn(square: Square) -> Text:
 
 
 def _cell_width(grid: Grid) -> int:
-    return max((len(square.shown()) for square in grid.squares.values()), default=1)
+    return max((len(square.shown()) for square in grid.drawn()), default=1)
 
 
 def _label_width(labels: dict[str, str]) -> int:
@@ -198,16 +198,18 @@ def _legend(grid: Grid, width: int) -> Iterator[Text]:
         return f"{cell.mark} {cell.meaning}"
 
     marks = [item(cell) for cell in grid.legend()]
-    if any(None in square.shown() for square in grid.squares.values()):
+    if any(None in square.shown() for square in grid.drawn()):
         marks.append("- not asked")
     yield from _wrapped("  ", marks, width)
     port_specs = [port_name(port_spec, grid.family) for port_spec in grid.port_specs]
     if len(port_specs) > 1:
         spread = _cell_width(grid) > 1
         said = "  letters in a cell, in order: " if spread else "  every cell alike for: "
-        if spread and any(len(square.shown()) == 1 for square in grid.squares.values()):
+        if spread and any(len(square.shown()) == 1 for square in grid.drawn()):
             said = "  one letter for all, or in order: "
         yield from _wrapped(said, port_specs, width)
+    if grid.undrawn:
+        yield from _wrapped("  ", [grid.undrawn], width)
 
 
 def _wrapped(lead: str, items: Iterable[str], width: int) -> Iterator[Text]:

@@ -24,7 +24,7 @@ from sixproof.workloads.probe_pods.probe_pod import (
     node_of,
     pod,
 )
-from sixproof.workloads.probe_pods.topology import HOST_ROLE, ROLES, ProbeTopology
+from sixproof.workloads.probe_pods.topology import FIRST_ROLE, HOST_ROLE, ROLES, ProbeTopology
 
 Progress = Callable[[str], None]
 SERVICE_ACCOUNT = "default"
@@ -46,7 +46,7 @@ def plan(run: Run, placement: Placement, options: PodOptions) -> DeployPlan:
         *(
             PodSpec(role=pod_name(role, node), namespace=run.namespace(role), node=node)
             for role in ROLES
-            for node in placement.nodes
+            for node in (*placement.nodes, *(placement.further if role == FIRST_ROLE else ()))
         ),
         *(
             PodSpec(
@@ -55,7 +55,7 @@ def plan(run: Run, placement: Placement, options: PodOptions) -> DeployPlan:
                 node=node,
                 host_network=True,
             )
-            for node in placement.nodes
+            for node in (*placement.nodes, *placement.further)
         ),
     ]
     return DeployPlan(
@@ -94,7 +94,7 @@ def fill(
         NotReady: a pod did not become ready; the message holds the reason from its events.
     """
     _create(cluster, run, wanted)
-    progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
+    progress(_created(wanted, placement))
     endpoints = []
     for home, names, left in _in_turn(wanted, timeout):
         ready = kube_pods.wait_ready(cluster, home, run.selector, names, left)
@@ -119,7 +119,7 @@ def cover(
         NotReady: no node has all its pods; the message holds the reasons.
     """
     _create(cluster, run, wanted)
-    progress(f"{len(wanted.pods)} probe pods created on {len(placement.nodes)} nodes")
+    progress(_created(wanted, placement))
     ready: list[RunningPod] = []
     late: dict[tuple[str, str], str] = {}
     for home, names, left in _in_turn(wanted, timeout):
@@ -141,6 +141,11 @@ def cover(
     )
 
 
+def _created(wanted: DeployPlan, placement: Placement) -> str:
+    nodes = len(placement.nodes) + len(placement.further)
+    return f"{len(wanted.pods)} probe pods created on {nodes} nodes"
+
+
 def _create(cluster: Cluster, run: Run, wanted: DeployPlan) -> None:
     keys = [key_secret(run, json_fields.name(home)) for home in wanted.namespaces]
     mounted = [*wanted.config_maps, *keys, *_pull_secrets(cluster, run, wanted)]
@@ -158,11 +163,22 @@ def _in_turn(wanted: DeployPlan, timeout: float) -> Iterator[tuple[str, list[str
 
 
 def _mesh(run: Run, placement: Placement, endpoints: Sequence[Endpoint]) -> ProbeTopology:
+    further, zones = frozenset(placement.further), dict(placement.zones)
+
+    def of(kind: EndpointKind, *, beyond: bool) -> tuple[Endpoint, ...]:
+        return tuple(
+            dataclasses.replace(e, zone=zones.get(e.node, ""))
+            for e in endpoints
+            if e.kind is kind and (e.node in further) is beyond
+        )
+
     return ProbeTopology(
         run=run,
-        pods=tuple(e for e in endpoints if e.kind is EndpointKind.POD),
-        hosts=tuple(e for e in endpoints if e.kind is EndpointKind.HOST),
+        pods=of(EndpointKind.POD, beyond=False),
+        hosts=of(EndpointKind.HOST, beyond=False),
         left_out=placement.left_out,
+        further_pods=of(EndpointKind.POD, beyond=True),
+        further_hosts=of(EndpointKind.HOST, beyond=True),
     )
 
 

@@ -14,10 +14,14 @@ DEFAULT_LIMIT = 6
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Placement:
-    """The nodes chosen, in the API's order, and those left out with the reason."""
+    """The nodes chosen, in the API's order, and those left out with the reason; `further` are
+    nodes beyond those chosen that get one pod and one agent in the host network; `zones` are those
+    of nodes that have one."""
 
     nodes: tuple[str, ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    further: tuple[str, ...] = ()
+    zones: tuple[tuple[str, str], ...] = ()
 
 
 def choose(
@@ -25,13 +29,14 @@ def choose(
     *,
     names: tuple[str, ...] = (),
     limit: int = DEFAULT_LIMIT,
+    further: int = 0,
     labelled: Mapping[str, bool] | None = None,
 ) -> Placement:
     """Choose ready, schedulable nodes that run Linux.
 
     `names` picks nodes by name, each once, and overrides everything but the operating system: what
     cannot run a probe is never used. `labelled` states which nodes a node selector accepts (None:
-    all); `limit` bounds their number.
+    all); `limit` bounds their number, `further` that of the nodes that come after them.
 
     Raises:
         UsageError: a named node does not exist or cannot run a probe, or nothing is left.
@@ -41,6 +46,7 @@ def choose(
         seen = f"no node can be seen: {unread}" if unread else "the cluster has no node"
         raise UsageError(f"no node can take probe pods: {seen}")
     known = {node.name: node for node in facts.nodes}
+    zones = tuple((node.name, node.zone) for node in facts.nodes if node.zone)
     if unknown := [name for name in names if name not in known]:
         have = ", ".join(known)
         raise UsageError(f"--six-nodes: no node {', '.join(unknown)}; the cluster has {have}")
@@ -50,23 +56,34 @@ def choose(
         return Placement(
             tuple(dict.fromkeys(names)),
             tuple((n, "not named in --six-nodes") for n in known if n not in names),
+            zones=zones,
         )
     chosen: list[str] = []
+    beyond: list[str] = []
     left_out: list[tuple[str, str]] = []
     for node in facts.nodes:
         reason = _unfit(node)
         if not reason and labelled is not None and not labelled.get(node.name, False):
             reason = "not matched by --six-node-selector"
-        if not reason and len(chosen) >= limit:
-            reason = f"beyond the first {limit} nodes; raise --six-nodes to cover it"
         if reason:
             left_out.append((node.name, reason))
-        else:
+        elif len(chosen) < limit:
             chosen.append(node.name)
+        elif len(beyond) < further:
+            beyond.append(node.name)
+        else:
+            left_out.append((node.name, _too_many(limit, further)))
     if not chosen:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out)
         raise UsageError(f"no node can take probe pods: {reasons}")
-    return Placement(tuple(chosen), tuple(left_out))
+    return Placement(tuple(chosen), tuple(left_out), tuple(beyond), zones)
+
+
+def _too_many(limit: int, further: int) -> str:
+    if not further:
+        return f"beyond the first {limit} nodes; raise --six-nodes to cover it"
+    raises = "raise --six-nodes to cover it, or --six-further-nodes to try how it is reached"
+    return f"beyond the first {limit} nodes and {further} further ones; {raises}"
 
 
 def _unfit(node: NodeFacts) -> str:

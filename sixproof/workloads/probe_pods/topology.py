@@ -13,6 +13,8 @@ from sixproof.workloads.probe_pods.ports import HOST_AGENT_PORTS, ICMP, POD_PORT
 ROLES = ("a", "b", "c")
 """Namespaces of the probe topology; each has one pod per node."""
 
+FIRST_ROLE = ROLES[0]
+"""The one of them that has a pod on further nodes, too."""
 HOST_ROLE = "host"
 
 
@@ -29,7 +31,8 @@ def _read(members: records.Object) -> records.Object:
 @records.Form(written=_written, read=_read)
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProbeTopology:
-    """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes.
+    """The endpoints of a run that have an agent: `pods` on the pod network, `hosts` on nodes;
+    `further_pods` and `further_hosts` are one of each on nodes beyond those covered.
 
     `left_out` are the nodes on which no pods were created, `failed` those on which a pod did not
     become ready, each with the reason.
@@ -40,6 +43,18 @@ class ProbeTopology:
     hosts: tuple[Endpoint, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
+    further_pods: tuple[Endpoint, ...] = ()
+    further_hosts: tuple[Endpoint, ...] = ()
+
+    @property
+    def every_pod(self) -> tuple[Endpoint, ...]:
+        """All pods, those of further nodes last."""
+        return (*self.pods, *self.further_pods)
+
+    @property
+    def every_host(self) -> tuple[Endpoint, ...]:
+        """All agents in host networks, those of further nodes last."""
+        return (*self.hosts, *self.further_hosts)
 
     @property
     def nodes(self) -> tuple[str, ...]:
@@ -74,14 +89,22 @@ def flows(
     Only families of which both have an address; `where` chooses pairs. `port_specs` None means all
     that the destination serves, without ICMP.
     """
-    wanted = None if port_specs is None else tuple(port_specs)
     targets = tuple(destinations)
+    pairs = ((s, d) for s in sources for d in targets if where(s, d))
+    return flows_of_pairs(pairs, families, port_specs)
+
+
+def flows_of_pairs(
+    pairs: Iterable[tuple[Endpoint, Endpoint]],
+    families: Iterable[Family],
+    port_specs: Iterable[PortSpec] | None = None,
+) -> tuple[Flow, ...]:
+    """Every flow from the first to the second of each pair, as `flows` has them."""
+    wanted = None if port_specs is None else tuple(port_specs)
     chosen_families = tuple(families)
     return tuple(
         Flow(source, destination, address, port_spec.protocol, port_spec.port)
-        for source in sources
-        for destination in targets
-        if where(source, destination)
+        for source, destination in pairs
         for family in chosen_families
         if source.address(family) and (address := destination.address(family))
         for port_spec in (port_specs_of(destination) if wanted is None else wanted)
@@ -104,12 +127,14 @@ def itself(source: Endpoint, destination: Endpoint) -> bool:
 
 
 __all__ = [
+    "FIRST_ROLE",
     "HOST_ROLE",
     "ICMP",
     "ROLES",
     "ProbeTopology",
     "different_nodes",
     "flows",
+    "flows_of_pairs",
     "itself",
     "port_specs_of",
     "same_node",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import threading
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -10,6 +11,7 @@ from sixproof.agent import protocol
 from tests.plugin.simulated.agents import Agent
 from tests.plugin.simulated.names import Zone
 from tests.plugin.simulated.network import Network
+from tests.plugin.simulated.nodes import POOLS, grown
 from tests.plugin.simulated.objects import Manifest, Objects, Refused, Where
 from tests.plugin.simulated.streams import ExecSide, agreement
 from tests.unit.kube.recordings import bed
@@ -34,14 +36,17 @@ _CALICO_KINDS = {
 
 
 class SimulatedCluster(FakeApi):
-    """The recorded bed's nodes and DNS, with a network and agents behind them."""
+    """The recorded bed's nodes and DNS, with a network and agents behind them; where it has more
+    nodes than that, `zones` are the zones of them, and IPAM is not asked for blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, nodes: int = 0, zones: int = 1) -> None:
         super().__init__()
         recorded = bed()
-        nodes = recorded["/api/v1/nodes"]["items"]
-        self.objects = Objects(nodes)
-        self.network = Network(self.objects, nodes)
+        if nodes:
+            _grow(recorded, nodes, zones)
+        manifests = recorded["/api/v1/nodes"]["items"]
+        self.objects = Objects(manifests, plain=bool(nodes))
+        self.network = Network(self.objects, manifests)
         self.zone = Zone(self.objects, ("10.96.0.10",))
         self.on("GET", "/apis", Reply(recorded["/apis"]))
         self.on("GET", CALICO, Reply({"resources": _served(_CALICO_KINDS)}))
@@ -133,6 +138,16 @@ class SimulatedCluster(FakeApi):
 
 
 _DNS_PORTS = [{"containerPort": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+
+
+def _grow(recorded: dict[str, Any], count: int, zones: int) -> None:
+    every = recorded["/api/v1/nodes"]
+    every["items"] = grown(every["items"], count, zones)
+    for path, answer in recorded.items():
+        if path.partition("?")[0].endswith("/ippools"):
+            for pool in answer["items"]:
+                family = f"IPv{ipaddress.ip_network(pool['spec']['cidr']).version}"
+                pool["spec"]["cidr"] = POOLS[family]
 
 
 def _served(kinds: dict[str, tuple[str, bool]]) -> list[dict[str, Any]]:

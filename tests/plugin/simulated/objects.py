@@ -55,14 +55,19 @@ class Objects:
     and lets `changes` rise. Pods run on the node that their
     affinity names, and are ready at once but for their readiness gates, unless IPAM refuses them
     an address: then an event says why. `balances` are the families of which services of type
-    LoadBalancer are given an address."""
+    LoadBalancer are given an address. Where pods are `plain`, they get the next address of their
+    node's range, and IPAM has no part in it: it looks at all pods for each new one."""
 
-    def __init__(self, nodes: list[Manifest]) -> None:
+    def __init__(self, nodes: list[Manifest], plain: bool = False) -> None:
         self.lock = threading.RLock()
         self.changes = 0
         self.balances: tuple[str, ...] = ()
         self._there: dict[Where, Manifest] = {}
         self._numbers = itertools.count(16)
+        self._plain = plain
+        self._next_on: dict[str, Iterator[int]] = {
+            node["metadata"]["name"]: itertools.count(16) for node in nodes
+        }
         self._node_ports = itertools.count(30100)
         self._nodes = {node["metadata"]["name"]: node for node in nodes}
         self.ipam = Ipam(self.list)
@@ -143,7 +148,8 @@ class Objects:
         status["conditions"] = [{"type": t, "status": s} for t, s in known.items()]
 
     def _assigned(self, pod: Manifest, node: Manifest) -> Addresses:
-        return self.ipam.assigned(pod, node, self._pod_addresses(node))
+        usual = self._pod_addresses(node)
+        return usual if self._plain else self.ipam.assigned(pod, node, usual)
 
     def _add_event(self, pod: Manifest, why: str) -> None:
         """The kubelet's event about a pod that has no network."""
@@ -162,7 +168,7 @@ class Objects:
         }
 
     def _pod_addresses(self, node: Manifest) -> Addresses:
-        number = next(self._numbers)
+        number = next(self._next_on[node["metadata"]["name"]])
         return [
             str(ipaddress.ip_network(cidr)[number]) for cidr in sorted(node["spec"]["podCIDRs"])
         ]

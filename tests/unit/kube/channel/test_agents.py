@@ -221,6 +221,50 @@ def stopped(agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(error)
 
 
+def test_of_many_channels_the_one_that_is_used_least_makes_room(
+    agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is opened again when it is asked again; the others stay open."""
+    monkeypatch.setattr(agents_module, "MOST_OPEN", 3)
+    first, second, third, fourth = (endpoint(f"echo-{n}") for n in range(4))
+    for one in (first, second, third, first, fourth, first):
+        ping(agents, one).result(SOON)
+    assert pods.opened == ["echo-0", "echo-1", "echo-2", "echo-3"]
+    assert set(agents.pinged(SOON)) == {first, third, fourth}
+    assert ping(agents, second).result(SOON) == Pong(lag=2.0)
+
+
+def test_a_channel_with_a_request_in_flight_makes_no_room(
+    agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one is opened once it has its answer."""
+    monkeypatch.setattr(agents_module, "MOST_OPEN", 1)
+    agents.open([ECHO])
+    pods.awake.clear()
+    waited_for = ping(agents, ECHO)
+    next_one = ping(agents, CLIENT)
+    time.sleep(0.2)
+    assert pods.opened == ["echo"]
+    pods.awake.set()
+    assert waited_for.result(SOON) == Pong(lag=1.0)
+    assert next_one.result(SOON) == Pong(lag=1.0)
+
+
+def test_where_all_channels_are_in_use_another_is_opened_after_a_while(
+    agents: Agents, pods: Pods, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Better one too many than a run that stands still."""
+    monkeypatch.setattr(agents_module, "MOST_OPEN", 1)
+    monkeypatch.setattr(agents_module, "FULL_PATIENCE", 0.1)
+    agents.open([ECHO])
+    pods.awake.clear()
+    waited_for = ping(agents, ECHO)
+    agents.open([CLIENT])
+    assert pods.opened == ["echo", "client"]
+    pods.awake.set()
+    assert waited_for.result(SOON) == Pong(lag=1.0)
+
+
 def test_silent_agent_is_not_waited_for_again(agents: Agents, pods: Pods, stopped: str) -> None:
     """Later requests fail soon, for the same reason, and do not reach it."""
     began = time.monotonic()

@@ -4,17 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.model import Expectation, Family, Outcome
-from sixproof.reporting.matrix.grid import Cell, CellState, Grid, by_node, port_name, state_of
+from sixproof.model import Expectation, Family, Flow, Matrix, Outcome
+from sixproof.reporting.matrix.grid import (
+    DRAWN,
+    Cell,
+    CellState,
+    Grid,
+    by_node,
+    port_name,
+    state_of,
+)
+from sixproof.reporting.matrix.html_table import matrix_page
+from sixproof.reporting.matrix.svg import matrix_svgs
+from sixproof.reporting.matrix.text import matrix_lines
 from tests.unit.reporting.samples import (
     DENY,
     OPEN,
+    PORT_SPECS,
+    Rule,
     all_open,
     pod,
     pods,
     seen,
     topology,
     v6_tunnel_broken,
+    works,
 )
 
 
@@ -60,9 +74,56 @@ def test_lanes_fold_where_they_agree_and_spread_where_they_differ() -> None:
 
 def test_a_square_that_nobody_asked_for_is_empty() -> None:
     grid = Grid.of(topology(itself=False), Family.IPV4)
-    square = grid.squares["a@worker", "a@worker"]
+    row = next(row for row in grid.rows if row.name == "a@worker")
+    square = grid.square(row, row)
     assert square.empty
     assert square.shown() == (None,)
+
+
+MANY_NODES = tuple(f"n{i}" for i in range(40))
+
+
+def ring(rule: Rule = works) -> Matrix:
+    """A pod on each of many nodes, tried with its two neighbours."""
+    whole = topology(rule, endpoints=pods("a", MANY_NODES), port_specs=PORT_SPECS[:1])
+    place = {node: number for number, node in enumerate(MANY_NODES)}
+
+    def apart(flow: Flow) -> int:
+        return (place[flow.source.node] - place[flow.destination.node]) % len(MANY_NODES)
+
+    beside = [o for o in whole.observations() if apart(o.flow) in (1, len(MANY_NODES) - 1)]
+    return Matrix.of("ring", beside)
+
+
+def test_of_many_sources_with_few_destinations_only_wrong_ones_are_drawn() -> None:
+    """All are counted; a healthy one is its headline and what it left out."""
+    healthy = ring()
+    grid = Grid.of(healthy, Family.IPV6, all_open(healthy))
+    assert (grid.rows, grid.columns, len(grid.squares)) == ((), (), 80)
+    assert grid.counts()[CellState.WORKS] == len(grid.cells()) == 80 * len(grid.port_specs)
+    assert grid.undrawn == (
+        "each of 40 sources was tried with some destinations; "
+        "not drawn: 40, all of whose cells are as expected"
+    )
+
+    broken = ring(lambda f: Outcome.DROPPED if f.destination.node == "n7" else Outcome.ALLOWED)
+    grid = Grid.of(broken, Family.IPV6, all_open(broken))
+    assert {row.node for row in grid.rows} == {"n6", "n7", "n8"}
+    assert grid.rows == grid.columns
+    assert "not drawn: 37" in grid.undrawn
+    for drawn in (matrix_page(broken, all_open(broken)), "".join(map(str, matrix_lines(broken)))):
+        assert "a@n8" in drawn
+        assert "a@n9" not in drawn
+    for _, picture in matrix_svgs(broken, all_open(broken)):
+        assert "sources was tried" in picture
+
+
+def test_where_nearly_all_of_many_is_wrong_the_first_rows_are_drawn() -> None:
+    """A picture of hundreds of rows shows nothing."""
+    dead = ring(lambda _: Outcome.DROPPED)
+    grid = Grid.of(dead, Family.IPV4, all_open(dead))
+    assert (len(grid.rows), len(grid.columns)) == (DRAWN, DRAWN)
+    assert grid.undrawn.endswith(f", and {40 - DRAWN} more")
 
 
 def test_endpoints_of_one_node_stand_side_by_side() -> None:

@@ -46,8 +46,8 @@ class Nodes(MemoryCluster):
         return () if kind.kind == "Event" else super().list(kind, namespace, **query)
 
 
-def covered(cluster: MemoryCluster, nodes: tuple[str, ...] = NODES) -> ProbeTopology:
-    where = Placement(nodes)
+def covered(cluster: MemoryCluster, where: Placement | None = None) -> ProbeTopology:
+    where = where or Placement(NODES)
     wanted = deploy.plan(RUN, where, PodOptions("image"))
     deploy.open_namespaces(cluster, wanted)  # type: ignore[arg-type]
     return deploy.cover(
@@ -64,6 +64,20 @@ def test_every_pod_that_runs_makes_the_mesh() -> None:
     """Three pods and one host agent a node, nobody left out."""
     topology = covered(Nodes())
     assert (len(topology.pods), len(topology.hosts), topology.failed) == (9, 3, ())
+
+
+@pytest.mark.parametrize("roles", ["a", "abc"])
+def test_further_nodes_have_one_pod_and_one_host_agent(roles: str) -> None:
+    """One of them that cannot run them is named like any other; zones are known of all."""
+    where = Placement(("good",), further=("better", "arm"), zones=(("arm", "b"), ("good", "a")))
+    topology = covered(Nodes("arm", roles=roles), where)
+    assert (len(topology.pods), len(topology.hosts)) == (3, 1)
+    assert [(p.name, p.zone) for p in topology.further_pods] == [("a@better", "")]
+    assert [h.name for h in topology.further_hosts] == ["host@better"]
+    assert {e.zone for e in (*topology.pods, *topology.hosts)} == {"a"}
+    assert [node for node, _ in topology.failed] == ["arm"]
+    assert topology.nodes == ("good",)
+    assert records.from_json(ProbeTopology, records.to_json(topology)) == topology
 
 
 @pytest.mark.parametrize("roles", ["a", "abc"])
@@ -104,6 +118,21 @@ def test_a_node_of_another_system_is_never_asked() -> None:
     where = placement.choose(facts(WINDOWS, LINUX, NodeFacts("mute", ())))
     assert where.nodes == ("lin", "mute")
     assert where.left_out == (("win", "runs windows; probe pods need linux"),)
+
+
+def test_nodes_beyond_the_limit_are_further_ones_up_to_their_own_limit() -> None:
+    """The rest is left out, with both ways to cover it; names choose all by themselves."""
+    named = facts(*(NodeFacts(f"n{i}", (), zone=f"z{i}" * (i < 2)) for i in range(4)))
+    where = placement.choose(named, limit=1, further=2)
+    assert (where.nodes, where.further) == (("n0",), ("n1", "n2"))
+    assert where.zones == (("n0", "z0"), ("n1", "z1"))
+    ((node, why),) = where.left_out
+    assert node == "n3"
+    assert "--six-nodes" in why
+    assert "--six-further-nodes" in why
+    chosen = placement.choose(named, names=("n3",), further=2)
+    assert (chosen.nodes, chosen.further) == (("n3",), ())
+    assert placement.choose(named, limit=1).further == ()
 
 
 def test_naming_a_node_of_another_system_is_a_mistake() -> None:
