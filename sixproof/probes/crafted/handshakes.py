@@ -83,10 +83,10 @@ def violation(shake: Handshake) -> str:
     if set(sizes) == {shake.wanted}:
         return ""
     left, came = (seen.mss if seen is not None else "none" for seen in (shake.left, shake.came))
-    return (
-        f"its SYN came with MSS {came}, left with {left}, wanted {shake.wanted} "
-        f"({shake.width} bytes of eth0 less headers)"
-    )
+    said = f"its SYN came with MSS {came}, left with {left}"
+    if left == shake.wanted:
+        return said
+    return f"{said}, wanted {shake.wanted} ({shake.width} bytes of eth0 less headers)"
 
 
 def doubt(shake: Handshake) -> str:

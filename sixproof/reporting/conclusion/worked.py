@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sixproof.errors import brief
 from sixproof.model import Edge, Family, Flow, MatrixKind, Observation, Outcome, edge_of
 from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.diagnosis.merged import behind
@@ -20,8 +19,6 @@ Carried = Sequence[tuple[MatrixKind, Flow]]
 
 _ARRIVED = (Outcome.CORRUPTED, Outcome.MISROUTED, Outcome.WRONG, Outcome.DNS_FAILED)
 """What comes of a flow that was carried both ways: it hides nothing."""
-_NAME = 36
-"""Characters of a test's name in a line that says since when."""
 
 
 def carried(results: Results) -> Carried:
@@ -112,7 +109,7 @@ def since(results: Results, faults: Iterable[FailingPlace], tests: Collection[st
     if not red:
         return ""
     first = min(red, key=lambda case: case.started)
-    said = f"first seen {_clock(first)} UTC ({brief(first.name, _NAME)})"
+    said = f"first seen {_clock(first)} UTC ({first.nodeid.rpartition('::')[2]})"
     places = [_Place.of(fault) for fault in faults if fault.measured]
     right = max(_right_before(results, first, places), key=lambda c: c.started, default=None)
     known = right is not None and _clock(right) != _clock(first)

@@ -36,7 +36,8 @@ class FamilyVerdict:
     is the median time to an answer in seconds, None where nothing answered. `limited` are wrong
     cells of tests that fail by a known limit of this cluster, in no other count. `unproven` counts
     tests that concern it and carried nothing of what they ask. `others` are results of other kinds
-    (DNS answers, path checks): how many are as expected, of how many.
+    (DNS answers, path checks): how many are as expected, of how many; `others_carried` are those
+    of them whose packets came through.
     """
 
     family: Family
@@ -48,6 +49,7 @@ class FamilyVerdict:
     limited: int = 0
     unproven: int = 0
     others: Mapping[MatrixKind, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    others_carried: int = 0
 
     @property
     def right(self) -> int:
@@ -73,9 +75,15 @@ class FamilyVerdict:
             return Word.BROKEN if short or not (self.right or self.others) else Word.FAULTY
         if self.cells[CellState.UNKNOWN] or self.doubtful:
             return Word.UNPROVEN
-        if self.unproven or (self.cells.total() and not self.cells[CellState.WORKS]):
+        if self.unproven or self._only_denied:
             return Word.UNPROVEN
         return Word.WORKS if self._carried else Word.UNMEASURED
+
+    @property
+    def _only_denied(self) -> bool:
+        """Whether flows were measured, and nothing of the family came through."""
+        came_through = self.cells[CellState.WORKS] or self.others_carried
+        return bool(self.cells.total()) and not came_through
 
     @property
     def _carried(self) -> bool:
@@ -99,7 +107,7 @@ class FamilyVerdict:
         for state in CellState:
             if self.cells[state] and state not in _GOOD:
                 parts.append(f"{self.cells[state]} {state.counted}")
-        if total and not self.cells[CellState.WORKS]:
+        if self._only_denied:
             parts.append("no flow was carried")
         parts += [f"{n} of {of} {kind}" for kind, (n, of) in self.others.items()]
         if self.limited:
@@ -178,6 +186,11 @@ def _verdict(results: Results, family: Family, blame: _Blame) -> FamilyVerdict:
     return FamilyVerdict(
         family,
         others=_others(compared, family),
+        others_carried=sum(
+            measured.states(family)[CellState.WORKS]
+            for measured in compared
+            if measured.matrix.kind.sent and measured.matrix.kind is not MatrixKind.FLOWS
+        ),
         cells=sum((m.states(family) for m in judged), Counter[CellState]()),
         cases=Counter(case.outcome for case in asked),
         failed=sum(blame.failed(case, family) for case in results.cases),

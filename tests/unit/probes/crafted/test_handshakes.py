@@ -84,9 +84,10 @@ def test_what_the_link_leaves_is_right(family: Family, size: int) -> None:
 
 @pytest.mark.parametrize(("left", "came"), [(1370, 1220), (1220, 1220), (1440, 1440)])
 def test_another_size_at_either_end_is_reported(left: int, came: int) -> None:
-    """With both, and where the number that is wanted comes from."""
+    """With both; where it left with another one, with what is wanted, and where that comes from."""
     said = handshakes.violation(Agents(Family.IPV6, left, came).seen())
-    assert f"came with MSS {came}, left with {left}, wanted 1370 (1430 bytes of eth0" in said
+    wanted = ", wanted 1370 (1430 bytes of eth0 less headers)" * (left != 1370)
+    assert said == f"its SYN came with MSS {came}, left with {left}{wanted}"
 
 
 @pytest.mark.parametrize(("left", "came"), [(1370, 0), (0, 1370), (0, 0)])

@@ -143,7 +143,7 @@ def test_it_is_said_when_a_test_saw_it_first_and_when_it_was_right_before() -> N
     """By the clock of the machine that runs the tests, in UTC."""
     red = ("c", "22:41:07", False), ("d", "22:41:30", False)
     right = ("a", "22:40:12", True), ("b", "22:40:51", True)
-    first = "first seen 22:41:07 UTC (Test c)"
+    first = "first seen 22:41:07 UTC (c)"
     assert since(timed(*red[::-1])) == first
     assert since(timed(*right, *red)) == f"{first}; last right 22:40:51"
     quick = ("a", "22:41:07", True)
@@ -166,7 +166,7 @@ def test_what_was_there_before_the_run_was_not_first_seen_by_a_test() -> None:
 )
 def test_what_did_not_end_before_was_not_right_before(beside: tuple[str, str, bool]) -> None:
     """Tests run beside each other."""
-    assert since(timed(beside, ("c", "22:41:07", False))) == "first seen 22:41:07 UTC (Test c)"
+    assert since(timed(beside, ("c", "22:41:07", False))) == "first seen 22:41:07 UTC (c)"
 
 
 def test_another_place_that_worked_is_none() -> None:
@@ -181,7 +181,7 @@ def test_another_place_that_worked_is_none() -> None:
     matrix = dataclasses.replace(before.matrix, cells=cells)
     fewer = dataclasses.replace(before, matrix=matrix, expected=all_open(matrix))
     assert since(dataclasses.replace(results, matrices=(fewer, *others))) == (
-        "first seen 22:41:07 UTC (Test c)"
+        "first seen 22:41:07 UTC (c)"
     )
 
 

@@ -20,6 +20,7 @@ from sixproof.reporting.results.report_files import write_bundle
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
 from tests.unit.reporting.samples import (
+    DENY,
     RUN,
     broken,
     facts,
@@ -109,6 +110,12 @@ def test_a_family_of_which_nothing_was_carried_is_not_said_to_work() -> None:
     assert word_of(MatrixKind.ADDRESSES) is word_of(MatrixKind.ROUTES) is Word.UNMEASURED
     assert word_of(MatrixKind.PATHS) is word_of(MatrixKind.DNS_ANSWERS) is Word.WORKS
     assert word_of(MatrixKind.ADDRESSES, measured(works)) is Word.WORKS
+
+    matrix = topology(lambda _: Outcome.DROPPED)
+    denied = Measured(matrix, dict.fromkeys(matrix.cells, DENY), "t")
+    assert word_of(MatrixKind.ADDRESSES, denied) is word_of(MatrixKind.ROUTES, denied)
+    assert word_of(MatrixKind.ROUTES, denied) is Word.UNPROVEN
+    assert word_of(MatrixKind.PATHS, denied) is Word.WORKS
 
 
 @pytest.mark.parametrize(
