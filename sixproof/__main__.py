@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from sixproof import __version__, pytest_command
+from sixproof import __version__, completion, pytest_command
 from sixproof.errors import UsageError, brief
 from sixproof.explain import audit, command, findings, terminal
 from sixproof.explain.command import Output
@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     compare_command.add_to(commands)
     printed_report.add_to(commands)
     findings.add_to(commands)
+    completion.add_to(commands)
     commands.add_parser(
         "causes",
         help="list every cause that a run may conclude",
@@ -66,6 +67,8 @@ def _run(arguments: argparse.Namespace) -> Output:
         return compare_command.compare(arguments)
     if arguments.command == "unpack":
         return printed_report.unpack_log(arguments)
+    if arguments.command == "completion":
+        return completion.script(arguments.shell, parser())
     if arguments.command == "findings":
         return Output(0, findings.table(), ())
     if arguments.command == "causes":
