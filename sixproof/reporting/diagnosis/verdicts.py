@@ -127,10 +127,11 @@ class FamilyVerdict:
         return ", ".join(parts) or "no cell was measured"
 
 
-def verdicts(results: Results) -> tuple[FamilyVerdict, ...]:
-    """One verdict per family, IPv6 among them even where nothing has it."""
+def verdicts(results: Results, families: Iterable[Family] = ()) -> tuple[FamilyVerdict, ...]:
+    """One verdict per family, of these or, if none is named, of those of the run: IPv6 among them
+    even where nothing has it."""
     blame = _Blame(results)
-    return tuple(_verdict(results, family, blame) for family in results.families())
+    return tuple(_verdict(results, f, blame) for f in tuple(families) or results.families())
 
 
 class _Blame:

@@ -13,9 +13,11 @@ from sixproof.reporting.conclusion import words
 from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.conclusion.conclusion import Conclusions
 from sixproof.reporting.diagnosis.faults import chosen
+from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables
 from sixproof.reporting.pages import markup
+from sixproof.reporting.pages.scoreboard import NOT_ASKED, PASSED, scoreboard
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.application_record import Readiness, by_namespace
 from sixproof.reporting.results.ledger import Coverage
@@ -27,6 +29,7 @@ MATRICES = 12
 MESSAGES = 40
 TIMES = 20
 _WORDS = {Word.WORKS: "works", Word.FAULTY: "broken", Word.BROKEN: "broken"}
+_SAID = {Word.WORKS: "good", PASSED: "good", Word.FAULTY: "bad", Word.BROKEN: "bad", NOT_ASKED: ""}
 _SEVERITIES = {Severity.BLOCKER: "bad", Severity.ERROR: "bad"}
 _READINESS = {Readiness.READY: "good", Readiness.NOT_READY: "bad"}
 _COVERAGES = {
@@ -52,10 +55,15 @@ def overview(
         results=results,
         headline=headline(results),
         said=_said(results),
+        cluster=_cluster(results),
         diagnostics=diagnostics,
         tests=_counted((one, counts[one]) for one in CaseOutcome) or "no test ran",
         verdicts=verdicts(results)[::-1],
         words=_WORDS,
+        concluded_of=_SAID,
+        scoreboard=[
+            (c, _counted((one, c.tests[one]) for one in CaseOutcome)) for c in scoreboard(results)
+        ],
         unproven_title=closed.TITLE,
         sentences=closed.unproven(results),
         conclusion_title=words.TITLE,
@@ -82,6 +90,18 @@ def overview(
         slowest=sorted(results.convergences, key=lambda c: -c.seconds),
         times_shown=TIMES,
     )
+
+
+def _cluster(results: Results) -> str:
+    """Which cluster it was, and what was covered."""
+    known = dict(results.environment)
+    said = (
+        known.get("Cluster", ""),
+        f"Kubernetes {known['Kubernetes']}" if known.get("Kubernetes") else "",
+        known.get("CNI", ""),
+        said_count(len(results.facts.nodes), "node") if results.facts else "",
+    )
+    return ", ".join(filter(None, said))
 
 
 def _said(results: Results) -> str:

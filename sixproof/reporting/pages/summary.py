@@ -14,6 +14,7 @@ from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
 from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
 from sixproof.reporting.matrix.text import matrix_lines
+from sixproof.reporting.pages.scoreboard import NOT_ASKED, PASSED, Concern, scoreboard
 from sixproof.reporting.pages.styled_text import Text, Tone, folded
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.application_record import Readiness, by_namespace
@@ -34,6 +35,7 @@ _WORDS = {
     Word.UNPROVEN: Tone.UNSURE,
     Word.UNMEASURED: Tone.UNSURE,
 }
+_SAID: Mapping[str, Tone] = {**_WORDS, PASSED: Tone.GOOD, NOT_ASKED: Tone.QUIET}
 _SEVERITIES = {Severity.BLOCKER: Tone.BAD, Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.UNSURE}
 _OUTCOMES = {
     CaseOutcome.PASSED: Tone.GOOD,
@@ -70,6 +72,7 @@ def summary_lines(
             "Results that could not be read",
             [Text(f"  {text}", Tone.UNSURE) for text in results.damaged],
         ),
+        ("Scoreboard", list(_scoreboard(scoreboard(results)))),
         ("Verdict", list(_verdicts(results, width))),
         ("Reports", list(_reports(reports or {}))),
     )
@@ -199,6 +202,21 @@ def _convergences(convergences: Iterable[Convergence]) -> Iterator[Text]:
             f"  {family or 'both families'}: median {statistics.median(times):.1f} s, "
             f"worst {worst.seconds:.1f} s ({worst.what}), {said_count(len(group), 'change')}"
         )
+
+
+def _scoreboard(concerns: Sequence[Concern]) -> Iterator[Text]:
+    """A line per suite; of one suite alone the verdict says all."""
+    if len(concerns) < 2:
+        return
+    widest = max(len(concern.name) for concern in concerns)
+    families = list(concerns[0].words)
+    yield Text(f"  {'':<{widest}}  {''.join(f'{f:<14}' for f in families)}tests", Tone.QUIET)
+    for concern in concerns:
+        line = Text(f"  {concern.name:<{widest}}  ")
+        for family in families:
+            said = concern.words[family]
+            line.append(f"{said:<14}", _SAID[said])
+        yield line + Text(", ".join(f"{n} {o}" for o in CaseOutcome if (n := concern.tests[o])))
 
 
 def _verdicts(results: Results, width: int) -> Iterator[Text]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from sixproof.model import ClusterFacts, Family
 
 Pairs = tuple[tuple[str, str], ...]
+_NAMED = 30
+"""Nodes that are named."""
 
 
 def environment(
@@ -16,13 +18,18 @@ def environment(
     harness: str,
     image: str = "",
     image_source: str = "",
+    context: str = "",
     extra: Iterable[tuple[str, str]] = (),
 ) -> Pairs:
     """Name and value of what a result depends on, in the order in which a reader wants it.
 
-    `image_source` is how probe images came to the nodes: ``pull`` or ``build``.
+    `image_source` is how probe images came to the nodes: ``pull`` or ``build``; `context` is that
+    of the kubeconfig.
     """
-    pairs = list(_cluster(facts)) if facts is not None else [("Cluster", "was not reached")]
+    pairs = [("Cluster", "was not reached")]
+    if facts is not None:
+        named = f"{context} at {facts.server}" if context else facts.server
+        pairs = [("Cluster", named), *_cluster(facts)]
     if image or image_source:
         pairs.append(("Probe image", " ".join(filter(None, (image, _bracket(image_source))))))
     pairs += [("sixproof", harness), ("Run", run_id)]
@@ -43,7 +50,9 @@ def _cluster(facts: ClusterFacts) -> Iterable[tuple[str, str]]:
     for family in Family:
         ranges = [n for n in (*facts.pod_cidrs, *facts.service_cidrs) if Family.of(n) is family]
         yield f"Ranges {family}", ", ".join(str(network) for network in ranges)
-    yield "Nodes", f"{len(facts.nodes)}: {', '.join(node.name for node in facts.nodes)}"
+    more = f" and {len(facts.nodes) - _NAMED} more" if len(facts.nodes) > _NAMED else ""
+    named = ", ".join(node.name for node in facts.nodes[:_NAMED])
+    yield "Nodes", f"{len(facts.nodes)}: {named}{more}"
     yield "Node system", _distinct(node.os_image for node in facts.nodes)
     yield "Node kernel", _distinct(node.kernel for node in facts.nodes)
     yield "Container runtime", _distinct(node.runtime for node in facts.nodes)

@@ -18,9 +18,11 @@ def test_the_environment_names_what_a_result_depends_on() -> None:
             harness="0.1.0",
             image="python:3.12-slim",
             image_source="pull",
+            context="staging",
             extra=[("BGP", "mesh")],
         )
     )
+    assert pairs["Cluster"] == f"staging at {facts().server}"
     assert pairs["Kubernetes"] == "v1.37.0"
     assert pairs["CNI"] == "Calico v3.31.2"
     assert pairs["IPv6 encap"] == "VXLAN"
@@ -37,7 +39,16 @@ def test_what_is_not_known_is_left_out_and_never_empty() -> None:
     bare = dataclasses.replace(facts(), cni="", cni_version="", dataplane="", pod_mtu=None)
     pairs = dict(environment(bare, run_id="six-1", harness="0.1.0"))
     assert pairs["CNI"] == "unknown"
+    assert pairs["Cluster"] == facts().server
     assert not {"Dataplane", "Pod MTU", "Probe image"} & set(pairs)
+
+
+def test_of_many_nodes_the_first_are_named() -> None:
+    (one, *_) = facts().nodes
+    many = tuple(dataclasses.replace(one, name=f"n{i}") for i in range(100))
+    said = dict(environment(dataclasses.replace(facts(), nodes=many), run_id="x", harness="0"))
+    assert said["Nodes"].startswith("100: n0, n1,")
+    assert said["Nodes"].endswith(", n29 and 70 more")
 
 
 def test_a_cluster_that_was_not_reached_is_said_so() -> None:
