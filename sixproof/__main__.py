@@ -17,6 +17,7 @@ from sixproof.reporting.allure import render
 from sixproof.reporting.compare import command as compare_command
 from sixproof.reporting.conclusion import known_faults, rules
 from sixproof.reporting.pages import printed_report
+from sixproof.reporting.trend import command as trend_command
 
 LONGEST_LINE = 600
 """Characters of a line of usage: arguments have no end of their own."""
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_to(commands)
     audit.add_to(commands)
     compare_command.add_to(commands)
+    trend_command.add_to(commands)
     printed_report.add_to(commands)
     findings.add_to(commands)
     completion.add_to(commands)
@@ -65,6 +67,8 @@ def _run(arguments: argparse.Namespace) -> Output:
         return audit.audit(arguments)
     if arguments.command == "compare":
         return compare_command.compare(arguments)
+    if arguments.command == "trend":
+        return trend_command.trend(arguments)
     if arguments.command == "unpack":
         return printed_report.unpack_log(arguments)
     if arguments.command == "completion":

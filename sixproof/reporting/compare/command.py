@@ -61,7 +61,7 @@ def compare(arguments: argparse.Namespace) -> Output:
     before, after = (baseline.read(path) for path in (arguments.before, arguments.after))
     comparison = RunComparison.of(before, after)
     if arguments.html is not None:
-        _write(arguments.html, compared_page(comparison))
+        write_page(arguments.html, compared_page(comparison))
     if arguments.json:
         text = json.dumps(compared_json(comparison)) + "\n"
     else:
@@ -75,7 +75,12 @@ def _status(comparison: RunComparison) -> int:
     return COMPARABLE if comparison.failures.excuses else WORSE
 
 
-def _write(path: Path, text: str) -> None:
+def write_page(path: Path, text: str) -> None:
+    """Write a page.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
     try:
         path.write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:
