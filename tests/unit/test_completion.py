@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,6 @@ def test_every_shell_has_a_script_with_the_options_of_a_run(shell: str) -> None:
 
 def test_a_list_of_options_that_cannot_be_made_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a line, not by a traceback."""
-    monkeypatch.setattr(completion.pytest_command.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(UsageError, match="could not be listed"):
         completion.script("bash", command_line.parser())

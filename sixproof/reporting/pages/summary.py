@@ -35,7 +35,11 @@ _WORDS = {
     Word.UNPROVEN: Tone.UNSURE,
     Word.UNMEASURED: Tone.UNSURE,
 }
-_SAID: Mapping[str, Tone] = {**_WORDS, PASSED: Tone.GOOD, NOT_ASKED: Tone.QUIET}
+_SAID: Mapping[str, Tone] = {
+    **{str(word): tone for word, tone in _WORDS.items()},
+    PASSED: Tone.GOOD,
+    NOT_ASKED: Tone.QUIET,
+}
 _SEVERITIES = {Severity.BLOCKER: Tone.BAD, Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.UNSURE}
 _OUTCOMES = {
     CaseOutcome.PASSED: Tone.GOOD,
