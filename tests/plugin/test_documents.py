@@ -99,17 +99,19 @@ def test_ci_installs_the_command_that_is_documented(page: str) -> None:
 
 
 def test_a_night_on_kind_leaves_its_report() -> None:
-    """The command of README.md, its summary for the run's page, and what it left as artifacts,
-    also where tests failed."""
+    """The command of README.md, its summary and the trend for the run's page, and what it left as
+    artifacts, also where tests failed."""
     *_, kept, uploaded = steps = ci("nightly", "kind")["steps"]
     runs = [step for step in steps if "run" in step]
-    (tried, told) = [step["run"] for step in runs]
+    (tried, told, trend) = [step["run"] for step in runs]
     assert " make kind " in tried
     assert "report/summary.txt" in told
-    assert "$GITHUB_STEP_SUMMARY" in told
-    assert kept["with"]["path"] == "reports/history.jsonl"
-    assert uploaded["with"]["path"].split() == ["report", "reports/history.jsonl"]
-    assert all(step["if"] == "always()" for step in (runs[-1], kept, uploaded))
+    assert " -m sixproof trend reports/trend.jsonl --add report " in trend
+    assert all("$GITHUB_STEP_SUMMARY" in step for step in (told, trend))
+    histories = ["reports/history.jsonl", "reports/trend.jsonl"]
+    assert kept["with"]["path"].split() == histories
+    assert uploaded["with"]["path"].split() == ["report", *histories]
+    assert all(step["if"] == "always()" for step in (*runs[1:], kept, uploaded))
 
 
 def test_the_include_for_gitlab_uses_commands_that_exist() -> None:
