@@ -10,7 +10,7 @@ from sixproof.calico.felix.settings import Felix, felix
 from sixproof.calico.nodes import CalicoNode, calico_nodes
 from sixproof.calico.operator import Installation, environment_methods, installation
 from sixproof.calico.pools import Pool, pools
-from sixproof.errors import ApiError
+from sixproof.errors import ApiError, brief
 from sixproof.kube.api import json_fields, resources
 from sixproof.kube.api.best_effort import PATIENCE, BestEffortReader
 from sixproof.kube.api.client import Cluster
@@ -35,8 +35,8 @@ class CalicoState:
     the store crd.projectcalico.org/v1, which is read-only. `cni_mtu` is the pods' MTU in bytes
     where the CNI configuration sets it. `assigns` are the families that calico-ipam assigns to
     pods, empty where its configuration is not readable. `unknown` says what could not be read,
-    `no_answer` why v3, although served, got no answer at all: a refusal of the API server's (503:
-    Calico's API server is away) is none.
+    `no_answer` why v3, although served, got no answer at all, and `refused` what the API server
+    said instead (503: Calico's API server is away).
     """
 
     api: str
@@ -51,6 +51,14 @@ class CalicoState:
     installation: Installation | None = None
     unknown: tuple[str, ...] = ()
     no_answer: str = ""
+    refused: str = ""
+
+    @property
+    def why_not_v3(self) -> str:
+        """Why v3 was not read, in a sentence; meaningless where it was."""
+        if why := self.no_answer or self.refused:
+            return f"{CALICO_API} is served, but does not answer: {brief(why, 200)}"
+        return f"{CALICO_API} is not served"
 
     def pools_of(self, family: Family) -> tuple[Pool, ...]:
         """The pools of a family from which pods can get addresses."""
@@ -78,6 +86,7 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
     failed = _failed(cluster) if facts.calico_api else None
     api = CALICO_API if facts.calico_api and failed is None else CALICO_STORE
     no_answer = str(failed) if failed is not None and failed.status == 0 else ""
+    refused = str(failed) if failed is not None and failed.status != 0 else ""
     kinds_ = [Kind(api, name, name, namespaced=False) for name in _LISTS]
     listed = cluster.gather(
         [
@@ -98,7 +107,7 @@ def read(cluster: Cluster, facts: ClusterFacts) -> CalicoState | None:
     )
     daemon = next((d for d in objects[:2] if d), {})
     found = _state(api, listed, daemon, objects[2], installation(objects[3], listed[6]), look)
-    return dataclasses.replace(found, no_answer=no_answer)
+    return dataclasses.replace(found, no_answer=no_answer, refused=refused)
 
 
 def _failed(cluster: Cluster) -> ApiError | None:

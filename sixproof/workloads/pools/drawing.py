@@ -35,7 +35,7 @@ def drawer(
         ApiError: the API server refused or is gone.
     """
     if state.api != CALICO_API:
-        raise NotAsked(f"{CALICO_API} does not answer", "Calico's API server")
+        raise NotAsked(state.why_not_v3, "Calico's API server")
     safe = creation.segments_are_safe(facts.cni_version)
     inside = topology.nodes[0]
     label = {json_fields.name(n): json_fields.labels(n) for n in cluster.list(resources.NODE)}

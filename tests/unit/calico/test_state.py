@@ -75,6 +75,7 @@ def test_store_is_read_where_the_api_is_silent(cluster: Cluster, api: FakeApi) -
     refused = state.read(cluster, facts)
     assert refused
     assert (refused.api, refused.no_answer) == ("crd.projectcalico.org/v1", "")
+    assert "is served, but does not answer: " in refused.why_not_v3
 
 
 def test_other_cnis_have_no_calico_state(cluster: Cluster, api: FakeApi) -> None:

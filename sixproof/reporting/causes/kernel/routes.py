@@ -21,8 +21,9 @@ from sixproof.reporting.conclusion.cause import (
     log_of,
     since,
 )
-from sixproof.reporting.conclusion.reach import sends, surely_sends
+from sixproof.reporting.conclusion.reach import carried_over, sends, surely_sends
 from sixproof.reporting.conclusion.situation import Situation
+from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_list, said_some
 
 
@@ -176,9 +177,14 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         remedy = f"See why calico-node or the routing daemon on {node} makes no route"
         do = _daemon_log(situation, node)
     drawn = _drawn(situation, node, to)
+    followers = _followers(situation, node, to)
 
     def passes(flow: Flow) -> bool:
-        """From elsewhere to one of these pods, or its answers, by this node."""
+        """From elsewhere to one of these pods, or its answers, by this node. Behind a service may
+        be one of them."""
+        follows = flow.source.node in followers or (bool(drawn) and not flow.source.node)
+        if behind(flow.destination) and follows:
+            return carried_over(flow) is family
         ends = {flow.address, flow.source.address(family)}
         return bool(drawn & ends) and flow.source.node != flow.destination.node
 
@@ -258,6 +264,19 @@ def _drawn(situation: Situation, node: str, to: frozenset[IPAddress]) -> frozens
         seen.flow.address
         for seen in situation.seen_of(MatrixKind.ROUTES)
         if seen.next_hop in own and seen.flow.address in to
+    )
+
+
+def _followers(situation: Situation, node: str, to: frozenset[IPAddress]) -> frozenset[str]:
+    """The other nodes whose kernels send packets for one of these addresses to this node, since it
+    announces a route for them."""
+    own = {address for address, holder in situation.holders.items() if holder == node}
+    gateways = {str(address) for address in own}
+    return frozenset(
+        other
+        for other, seen in situation.nodes.items()
+        if other != node
+        and any(w.route and w.route.gateway in gateways for a in to if (w := fib.way(seen, a)))
     )
 
 

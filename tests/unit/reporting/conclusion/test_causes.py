@@ -306,6 +306,38 @@ def test_a_blackhole_route_that_is_announced_explains_what_comes_from_outside(
         )
 
 
+@pytest.mark.parametrize("follows", [True, False])
+def test_nodes_that_follow_an_announced_blackhole_lose_services_behind_it(follows: bool) -> None:
+    """B4: another node sends packets for those pods to the one that drops them, so some connections
+    of its pods to a service are lost; where it has the right route, something else loses them."""
+    lost = next(pod for pod in pods() if pod.node == "worker2")
+    address = lost.address(SIX)
+    assert address is not None
+    sick, other = node("worker"), node("control-plane")
+    hop = next(a.address for a in sick.addresses if ":" in a.address)
+    sick = dataclasses.replace(sick, routes=[*holes("worker2"), *sick.routes])
+    if follows:
+        led = RouteHeld(f"{address}/128", 254, "unicast", "eth0", hop, 1024, 0, 12)
+        other = dataclasses.replace(other, routes=[led, *other.routes])
+    service = Endpoint("web", EndpointKind.SERVICE, (ipaddress.ip_address("fd00:10:96::9"),))
+
+    def dropped(title: str, source: str, end: Endpoint, ports: int) -> Measured:
+        clients = [pod for pod in pods() if pod.node == source]
+        to = end.address(SIX)
+        assert to is not None
+        flows = [Flow(c, end, to, Protocol.TCP, port) for c in clients for port in range(1, ports)]
+        matrix = Matrix.of(title, [Observation(flow, Outcome.DROPPED) for flow in flows])
+        return Measured(matrix, dict.fromkeys(matrix.cells, OPEN), f"t.py::{title}")
+
+    web = dropped("web", "control-plane", service, 9)
+    matrices = (dropped("pods", "worker", lost, 2), web)
+    cases = tuple(Case(one.test, CaseOutcome.FAILED) for one in matrices)
+    read = examined({"worker": sick, "control-plane": other})
+    found = conclude(Results(RUN, cases=cases, matrices=matrices, examination=read)).every
+    assert "IPv6 packets to pods of worker2 end in" in found[0].headline
+    assert {found[0].causes[0].hits(wrong) for wrong in web.disagreements()} == {follows}
+
+
 def test_a_route_that_is_missing_is_distinguished_from_one_that_all_lack() -> None:
     """Without a specific route pods are sent to the default gateway."""
     sick = node("worker")

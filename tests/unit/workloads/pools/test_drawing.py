@@ -89,5 +89,5 @@ def test_an_example_is_the_pool_of_the_probe_pods_or_the_first() -> None:
 
 def test_without_calicos_api_nothing_is_made() -> None:
     """Its store checks nothing."""
-    with pytest.raises(NotAsked, match="does not answer"):
+    with pytest.raises(NotAsked, match="is not served"):
         drawn(PoolApi(), state=CalicoState(CALICO_STORE))
