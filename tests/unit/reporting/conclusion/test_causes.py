@@ -317,7 +317,7 @@ def test_nodes_that_follow_an_announced_blackhole_lose_services_behind_it(follow
     hop = next(a.address for a in sick.addresses if ":" in a.address)
     sick = dataclasses.replace(sick, routes=[*holes("worker2"), *sick.routes])
     if follows:
-        led = RouteHeld(f"{address}/128", 254, "unicast", "eth0", hop, 1024, 0, 12)
+        led = RouteHeld(f"{address}/128", 254, "unicast", "eth0", hop, -1, 0, 12)
         other = dataclasses.replace(other, routes=[led, *other.routes])
     service = Endpoint("web", EndpointKind.SERVICE, (ipaddress.ip_address("fd00:10:96::9"),))
 
