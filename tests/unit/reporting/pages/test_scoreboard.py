@@ -60,14 +60,15 @@ def test_each_suite_is_judged_by_what_is_its_own() -> None:
     assert pods.tests == {CaseOutcome.PASSED: 1}
 
 
-def test_terminal_and_overview_show_it_before_anything_else_is_told() -> None:
+def test_terminal_and_overview_show_it_between_causes_and_matrices() -> None:
     """One line per suite; of one suite alone the verdict says all."""
     lines = [line for line in plain(summary_lines(RAN)).splitlines() if line]
     at = lines.index("Scoreboard")
     assert lines[at + 1].split() == ["IPv4", "IPv6", "tests"]
     assert lines[at + 4].split() == ["Services", "works", "broken", "1", "failed"]
     page = overview(RAN)
-    assert page.index('<th scope="row">Services</th>') < page.index("<nav>")
+    at = page.index('<th scope="row">Services</th>')
+    assert page.index('id="conclusion"') < at < page.index('id="matrices"')
     assert '<td class="bad">broken</td>' in page
     where = (("Cluster", "staging at https://api"), ("Kubernetes", "v1.34.4"), ("CNI", "Calico v3"))
     placed = dataclasses.replace(RAN, environment=where, facts=facts())
