@@ -32,7 +32,7 @@ def main() -> None:
         process.wait()
         total = time.perf_counter() - begun
         text = (Path(directory) / "results.json").read_text(encoding="utf-8")
-    parts = re.findall(r'"Seconds to ([a-z ]+)": "([0-9.]+)"', text)
+    parts = re.findall(r'"Seconds to ([a-z ]+)":\s*"([0-9.]+)"', text)
     print(f"first verdict after {verdict:.1f} s, the whole run with clean-up {total:.1f} s")
     print("of which: " + ", ".join(f"{what} {seconds} s" for what, seconds in parts))
 

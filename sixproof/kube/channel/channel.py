@@ -145,6 +145,11 @@ class Channel:
         """The descriptor to select on."""
         return int(self._stream.sock.sock.fileno())  # type: ignore[attr-defined]
 
+    @property
+    def has_work(self) -> bool:
+        """Whether something waits to be written, or to be ended."""
+        return bool(self._outbox) or self._retired
+
     def work(self, readable: bool) -> None:
         """Write what is queued, read what arrived, fail what is overdue."""
         if self._retired:
@@ -287,11 +292,16 @@ class StreamMultiplexer:
         self._ringer.close()
 
     def _run(self) -> None:
+        looked = time.monotonic()
         while not self._stop:
             ready = self._wait(self._live())
+            due = time.monotonic() - looked >= TICK
+            looked = time.monotonic() if due else looked
             # Looked up again: the wake-up that was just drained may have been for a new channel.
+            # Of many channels most have nothing to do.
             for channel in self._live():
-                channel.work(readable=channel in ready)
+                if due or channel in ready or channel.has_work:
+                    channel.work(readable=channel in ready)
 
     def _live(self) -> list[Channel]:
         with self._lock:
