@@ -51,6 +51,11 @@ def shown(path: Path) -> str:
     return one_line(str(path), 200)
 
 
+def reason(error: OSError | ValueError) -> str:
+    """Why a file cannot be read or written, in a message that names the file."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
 def results_file(path: Path) -> Path:
     """The results of a run: the file itself, or that of a report's directory.
 
@@ -66,10 +71,9 @@ def results_file(path: Path) -> Path:
             )
         status = found.stat()
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise UsageError(
-            f"{shown(path)} cannot be read: {why}; wanted the results.json of a run, or the "
-            "directory of its report"
+            f"{shown(path)} cannot be read: {reason(error)}; wanted the results.json of a run, or "
+            "the directory of its report"
         ) from error
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{shown(found)} is no file, wanted the results.json of a run")

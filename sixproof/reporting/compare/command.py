@@ -84,5 +84,5 @@ def write_page(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise UsageError(f"{baseline.shown(path)} cannot be written: {why}") from error
+        said = f"{baseline.shown(path)} cannot be written: {baseline.reason(error)}"
+        raise UsageError(said) from error

@@ -17,7 +17,7 @@ from sixproof.reporting.diagnosis.pattern import said_count
 from sixproof.reporting.diagnosis.verdicts import Word, headline, verdicts
 from sixproof.reporting.matrix.html_table import MatrixTables
 from sixproof.reporting.pages import markup
-from sixproof.reporting.pages.scoreboard import NOT_ASKED, PASSED, scoreboard
+from sixproof.reporting.pages.scoreboard import CLASSES, scoreboard
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.application_record import Readiness, by_namespace
 from sixproof.reporting.results.ledger import Coverage
@@ -29,7 +29,6 @@ MATRICES = 12
 MESSAGES = 40
 TIMES = 20
 _WORDS = {Word.WORKS: "works", Word.FAULTY: "broken", Word.BROKEN: "broken"}
-_SAID = {Word.WORKS: "good", PASSED: "good", Word.FAULTY: "bad", Word.BROKEN: "bad", NOT_ASKED: ""}
 _SEVERITIES = {Severity.BLOCKER: "bad", Severity.ERROR: "bad"}
 _READINESS = {Readiness.READY: "good", Readiness.NOT_READY: "bad"}
 _COVERAGES = {
@@ -60,7 +59,7 @@ def overview(
         tests=_counted((one, counts[one]) for one in CaseOutcome) or "no test ran",
         verdicts=verdicts(results)[::-1],
         words=_WORDS,
-        concluded_of=_SAID,
+        classes=CLASSES,
         scoreboard=[
             (c, _counted((one, c.tests[one]) for one in CaseOutcome)) for c in scoreboard(results)
         ],

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from sixproof.model import Family
 from sixproof.reporting.diagnosis.verdicts import Word, verdicts
+from sixproof.reporting.pages.styled_text import Tone
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
 
@@ -34,6 +35,29 @@ NAMES: Mapping[str, str] = MappingProxyType(
 PASSED, NOT_ASKED = "passed", "not asked"
 """What is said of a family of which no packet crossed the network: that all checks passed (of
 objects, of addresses), or that none was made."""
+
+TONES: Mapping[str, Tone] = MappingProxyType(
+    {
+        Word.WORKS: Tone.GOOD,
+        Word.FAULTY: Tone.BAD,
+        Word.BROKEN: Tone.BAD,
+        Word.UNPROVEN: Tone.UNSURE,
+        Word.UNMEASURED: Tone.UNSURE,
+        PASSED: Tone.GOOD,
+        NOT_ASKED: Tone.QUIET,
+    }
+)
+"""The tone of each word in lines."""
+CLASSES: Mapping[str, str] = MappingProxyType(
+    {
+        Word.WORKS: "good",
+        Word.FAULTY: "bad",
+        Word.BROKEN: "bad",
+        PASSED: "good",
+        NOT_ASKED: "",
+    }
+)
+"""Its class in pages, ``unsure`` for the others."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from sixproof.reporting.conclusion.conclude import conclude
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.diagnosis.faults import FailingPlace, chosen
 from sixproof.reporting.diagnosis.pattern import said_count
-from sixproof.reporting.diagnosis.verdicts import Word, verdicts
+from sixproof.reporting.diagnosis.verdicts import verdicts
 from sixproof.reporting.matrix.text import matrix_lines
-from sixproof.reporting.pages.scoreboard import NOT_ASKED, PASSED, Concern, scoreboard
+from sixproof.reporting.pages.scoreboard import TONES, Concern, scoreboard
 from sixproof.reporting.pages.styled_text import Text, Tone, folded
 from sixproof.reporting.results import closed
 from sixproof.reporting.results.application_record import Readiness, by_namespace
@@ -28,18 +28,6 @@ CONCLUSIONS = 8
 CASES = 3
 APPLICATIONS = 10
 """Ports of one namespace that are not ready."""
-_WORDS = {
-    Word.WORKS: Tone.GOOD,
-    Word.FAULTY: Tone.BAD,
-    Word.BROKEN: Tone.BAD,
-    Word.UNPROVEN: Tone.UNSURE,
-    Word.UNMEASURED: Tone.UNSURE,
-}
-_SAID: Mapping[str, Tone] = {
-    **{str(word): tone for word, tone in _WORDS.items()},
-    PASSED: Tone.GOOD,
-    NOT_ASKED: Tone.QUIET,
-}
 _SEVERITIES = {Severity.BLOCKER: Tone.BAD, Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.UNSURE}
 _OUTCOMES = {
     CaseOutcome.PASSED: Tone.GOOD,
@@ -219,13 +207,13 @@ def _scoreboard(concerns: Sequence[Concern]) -> Iterator[Text]:
         line = Text(f"  {concern.name:<{widest}}  ")
         for family in families:
             said = concern.words[family]
-            line.append(f"{said:<14}", _SAID[said])
+            line.append(f"{said:<14}", TONES[said])
         yield line + Text(", ".join(f"{n} {o}" for o in CaseOutcome if (n := concern.tests[o])))
 
 
 def _verdicts(results: Results, width: int) -> Iterator[Text]:
     for verdict in verdicts(results):
-        word = f"{verdict.word:<12}", _WORDS[verdict.word]
+        word = f"{verdict.word:<12}", TONES[verdict.word]
         lead = Text.assemble(f"  {verdict.family}  ", word, "  ")
         yield from folded(lead, verdict.reason, width)
     counts = results.counts()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sixproof.model import Family
 from sixproof.reporting.diagnosis.verdicts import Word
 from sixproof.reporting.results.test_record import CaseOutcome
-from sixproof.reporting.trend.past_run import PastFamily, PastRun
+from sixproof.reporting.trend.past_run import PastRun
 
 STEP = 1.2
 """How many times as long as usual something takes that is reported."""
@@ -116,14 +116,10 @@ def _slower(runs: Sequence[PastRun]) -> Iterator[Slower]:
     yield from _longer("the whole run", [run.seconds for run in before], last.seconds)
     for one in last.families:
         if one.settled is not None:
-            usual = [s[1] for run in before if (s := _of(run, one).settled) is not None]
+            same = (f for run in before for f in run.families if f.family is one.family)
+            usual = [family.settled[1] for family in same if family.settled is not None]
             what = f"the longest change over {one.family} to take effect"
             yield from _longer(what, usual, one.settled[1])
-
-
-def _of(run: PastRun, wanted: PastFamily) -> PastFamily:
-    known = {one.family: one for one in run.families}
-    return known.get(wanted.family, dataclasses.replace(wanted, settled=None))
 
 
 def _longer(what: str, before: Sequence[float], now: float) -> Iterator[Slower]:

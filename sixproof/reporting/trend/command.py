@@ -12,6 +12,7 @@ from sixproof.model import Family
 from sixproof.reporting.compare import baseline
 from sixproof.reporting.compare.command import write_page
 from sixproof.reporting.pages import markup
+from sixproof.reporting.pages.scoreboard import CLASSES
 from sixproof.reporting.pages.styled_text import plain
 from sixproof.reporting.trend import lines
 from sixproof.reporting.trend.changes import Trend
@@ -19,7 +20,7 @@ from sixproof.reporting.trend.history import KEPT, History
 from sixproof.reporting.trend.past_run import PastRun
 
 _EPILOG = f"""
-HISTORY is a file of one line per run, in JSON (sixproof/trend/v1), some kilobytes each; a nightly
+FILE is a file of one line per run, in JSON (sixproof/trend/v1), some kilobytes each; a nightly
 job keeps it from night to night. It holds the last {KEPT} runs on one cluster. Times and tests are
 compared between runs that asked the same: the same options, nodes and version of sixproof.
 
@@ -76,4 +77,5 @@ def page(found: Trend) -> str:
         longest=longest or 1.0,
         sections=lines.sections(found),
         said=lines,
+        classes=CLASSES,
     )

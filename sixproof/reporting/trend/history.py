@@ -10,8 +10,8 @@ from pathlib import Path
 from sixproof import records
 from sixproof.errors import RecordError, UsageError
 from sixproof.kube.api.json_fields import one_line
-from sixproof.reporting.compare.baseline import shown
-from sixproof.reporting.trend.past_run import SCHEMA, PastRun, written
+from sixproof.reporting.compare.baseline import reason, shown
+from sixproof.reporting.trend.past_run import SCHEMA, PastRun
 
 KEPT = 400
 """Runs that a file keeps, the latest ones: more than a year of nights."""
@@ -38,7 +38,7 @@ class History:
                 raise UsageError(f"{shown(path)} is larger than {LARGEST >> 20} MiB")
             lines = path.read_bytes().splitlines() if path.exists() else []
         except (OSError, ValueError) as error:
-            raise UsageError(f"{shown(path)} cannot be read: {_why(error)}") from error
+            raise UsageError(f"{shown(path)} cannot be read: {reason(error)}") from error
         runs: list[PastRun] = []
         damaged: list[str] = []
         for number, line in enumerate(lines, 1):
@@ -78,7 +78,7 @@ class History:
             beside.write_text(_lines(self.runs), encoding="utf-8")
             beside.replace(path)
         except (OSError, ValueError) as error:
-            raise UsageError(f"{shown(path)} cannot be written: {_why(error)}") from error
+            raise UsageError(f"{shown(path)} cannot be written: {reason(error)}") from error
 
 
 def _past_run(line: bytes) -> PastRun:
@@ -89,8 +89,4 @@ def _past_run(line: bytes) -> PastRun:
 
 
 def _lines(runs: Iterable[PastRun]) -> str:
-    return "".join(f"{json.dumps(written(run))}\n" for run in runs)
-
-
-def _why(error: Exception) -> str:
-    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return "".join(f"{json.dumps(records.to_json(run))}\n" for run in runs)

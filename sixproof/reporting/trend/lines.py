@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sixproof.model import Family
 from sixproof.reporting.diagnosis.pattern import said_count
-from sixproof.reporting.diagnosis.verdicts import Word
+from sixproof.reporting.pages.scoreboard import TONES
 from sixproof.reporting.pages.styled_text import Text, Tone, folded
 from sixproof.reporting.results.test_record import CaseOutcome
 from sixproof.reporting.trend.changes import Flaky, Slower, Trend, VerdictStep
@@ -16,7 +16,6 @@ SHOWN = 30
 """Runs that the terminal shows, the latest ones."""
 FLAKY = 20
 WIDTH = 100
-_TONES = {Word.WORKS: Tone.GOOD, Word.FAULTY: Tone.BAD, Word.BROKEN: Tone.BAD}
 _NONE = "-"
 
 
@@ -92,6 +91,5 @@ def _row(run: PastRun) -> Text:
     line = Text(f"{when(run):<18}")
     for family in Family:
         said = word(run, family)
-        tone = _TONES.get(Word(said), Tone.UNSURE) if said != _NONE else Tone.QUIET
-        line.append(f"{said:<14}", tone)
+        line.append(f"{said:<14}", TONES.get(said, Tone.QUIET))
     return line.append(f"{tests(run):<30}{run.seconds:>6.0f}  {settled(run)}")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 
-from sixproof import records
 from sixproof.model import Family
 from sixproof.reporting.compare.run_digest import RunDigest
 from sixproof.reporting.diagnosis.verdicts import Word
@@ -92,14 +91,6 @@ class PastRun:
         return self.server != other.server and not set(self.nodes) & set(other.nodes)
 
 
-def written(run: PastRun) -> dict[str, object]:
-    """As one JSON object."""
-    return dict(records.to_json(run))
-
-
 def _settled(digest: RunDigest, family: Family) -> tuple[float, float] | None:
-    times: defaultdict[str, list[float]] = defaultdict(list)
-    for (_, _, named), seconds in digest.times.items():
-        times[named].append(seconds)
-    mine = times[str(family)]
+    mine = [seconds for (_, _, named), seconds in digest.times.items() if named == str(family)]
     return (statistics.median(mine), max(mine)) if mine else None

@@ -12,7 +12,8 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from sixproof.model import Endpoint, Family, Flow
+from sixproof.calico.nodes import Interface
+from sixproof.model import Endpoint, Family, Flow, NodeFacts
 from sixproof.workloads.probe_pods.ports import PortSpec
 from sixproof.workloads.probe_pods.topology import flows_of_pairs
 
@@ -30,6 +31,13 @@ class PlacedNode:
 
     name: str
     areas: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(cls, node: NodeFacts, chosen: Iterable[Interface] = ()) -> PlacedNode:
+        """A node by its zone, and by the subnets of the addresses that were `chosen` for it."""
+        zone = [("zone", node.zone)] if node.zone else []
+        subnets = ((f"{Family.of(one.ip)} subnet", str(one.network)) for one in chosen)
+        return cls(node.name, (*zone, *subnets))
 
 
 @dataclasses.dataclass(frozen=True)

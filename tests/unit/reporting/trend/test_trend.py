@@ -22,7 +22,7 @@ from sixproof.reporting.trend.changes import Trend
 from sixproof.reporting.trend.command import page
 from sixproof.reporting.trend.history import KEPT, History
 from sixproof.reporting.trend.lines import trend_lines
-from sixproof.reporting.trend.past_run import PastFamily, PastRun, written
+from sixproof.reporting.trend.past_run import PastFamily, PastRun
 from tests.unit.reporting.samples import broken, facts
 
 SIX = Family.IPV6
@@ -71,7 +71,7 @@ def test_what_is_kept_of_a_run_says_what_its_results_say() -> None:
     assert FAILED in dict(kept.others).values()
     assert kept.nodes == ("control-plane", "worker", "worker2")
     assert "worker2" in kept.causes[0]
-    text = json.dumps(written(kept))
+    text = json.dumps(records.to_json(kept))
     assert len(text) < 4000
     assert records.from_json(PastRun, json.loads(text)) == kept
 
