@@ -33,11 +33,10 @@ LONGEST = 900.0
 
 
 @pytest.fixture
-def node(tmp_path: Path) -> str:
-    """A node that has an image of this checkout."""
+def node(bed: testbed.Bed, tmp_path: Path) -> str:
+    """A node of this bed that has an image of this checkout."""
     if sys.version_info[:2] != IN_IMAGE:
         pytest.skip(f"the bed's nodes have Python {IN_IMAGE}, and dependencies have compiled parts")
-    bed = testbed.describe()
     if bed.image_mode != "build":
         pytest.skip("the bed's images were pulled: deploy/Dockerfile makes the image there")
     tools, _ = rootfs.build(paths.cache().layers, lambda _: None)
