@@ -126,7 +126,7 @@ class Channel:
                 return future
             self._pending[self._number] = _Pending(answer, future, deadline)  # type: ignore[arg-type]
             self._outbox.append(line)
-        self._multiplexer.wake()
+        self._multiplexer.call(self)
         return future
 
     def close(self) -> None:
@@ -137,18 +137,13 @@ class Channel:
     def retire(self) -> None:
         """End the stream soon, by the multiplexer's own thread; nothing may be in flight."""
         self._retired = True
-        self._multiplexer.wake()
+        self._multiplexer.call(self)
 
     # ---- called by the multiplexer only
 
     def fileno(self) -> int:
         """The descriptor to select on."""
         return int(self._stream.sock.sock.fileno())  # type: ignore[attr-defined]
-
-    @property
-    def has_work(self) -> bool:
-        """Whether something waits to be written, or to be ended."""
-        return bool(self._outbox) or self._retired
 
     def work(self, readable: bool) -> None:
         """Write what is queued, read what arrived, fail what is overdue."""
@@ -242,18 +237,26 @@ class Channel:
                 self._number += 1
                 ping = protocol.encode_request(self._number, protocol.Ping(), self._key)
                 self._outbox.append(ping)
-            self._multiplexer.wake()
+            self._multiplexer.call(self)
 
 
 class StreamMultiplexer:
-    """The one thread that owns all streams of this process."""
+    """The one thread that owns all streams of this process.
+
+    A turn costs as much as there is to do in it, whatever the number of channels: each is
+    registered once, and those that others gave work to are called by name.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._channels: set[Channel] = set()
+        self._called: deque[Channel] = deque()
+        self._registered: dict[Channel, int] = {}
+        self._selector = selectors.DefaultSelector()
         self._bell, self._ringer = socket.socketpair()
         self._bell.setblocking(False)
         self._ringer.setblocking(False)
+        self._selector.register(self._bell, selectors.EVENT_READ)
         self._stop = False
         self._thread = threading.Thread(target=self._run, name="multiplexer", daemon=True)
         self._thread.start()
@@ -266,18 +269,19 @@ class StreamMultiplexer:
                 self._channels.add(channel)
         if closed:
             channel.break_off("opened after the end of the run")
-        self.wake()
+        self.call(channel)
 
     def remove(self, channel: Channel) -> None:
-        """Release a channel's stream."""
+        """Release a channel's stream; its owner closes it only after that, so that whoever gets
+        its descriptor next is registered later than it is forgotten."""
         with self._lock:
             self._channels.discard(channel)
-        self.wake()
+        self.call(channel)
 
-    def wake(self) -> None:
-        """Wake the thread: something is queued to be written."""
-        with contextlib.suppress(BlockingIOError, OSError):
-            self._ringer.send(b"!")
+    def call(self, channel: Channel) -> None:
+        """Wake the thread: this channel has something to write, to end, or is new."""
+        self._called.append(channel)
+        self._ring()
 
     def close(self) -> None:
         """Close every channel and end the thread."""
@@ -286,41 +290,69 @@ class StreamMultiplexer:
             channels = list(self._channels)
         for channel in channels:
             channel.close()
-        self.wake()
+        self._ring()
         self._thread.join(timeout=5)
         self._bell.close()
         self._ringer.close()
 
+    def _ring(self) -> None:
+        with contextlib.suppress(BlockingIOError, OSError):
+            self._ringer.send(b"!")
+
     def _run(self) -> None:
         looked = time.monotonic()
         while not self._stop:
-            ready = self._wait(self._live())
+            readable = self._wait()
+            called = self._take_over()
             due = time.monotonic() - looked >= TICK
             looked = time.monotonic() if due else looked
-            # Looked up again: the wake-up that was just drained may have been for a new channel.
-            # Of many channels most have nothing to do.
-            for channel in self._live():
-                if due or channel in ready or channel.has_work:
-                    channel.work(readable=channel in ready)
+            for channel in list(self._registered) if due else readable | called:
+                if not channel.lost:
+                    channel.work(readable=channel in readable)
+                if channel.lost:
+                    self._forget(channel)
+        self._selector.close()
 
-    def _live(self) -> list[Channel]:
-        with self._lock:
-            self._channels = {c for c in self._channels if not c.lost}
-            return list(self._channels)
-
-    def _wait(self, channels: list[Channel]) -> set[Channel]:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._bell, selectors.EVENT_READ)
-            for channel in channels:
-                try:
-                    selector.register(channel.fileno(), selectors.EVENT_READ, channel)
-                except (OSError, ValueError, KeyError, AttributeError) as error:
-                    channel.break_off(f"lost its socket: {error}")
-            events = selector.select(timeout=TICK)
+    def _wait(self) -> set[Channel]:
+        """The channels from which something can be read, after a second at most."""
+        events = self._selector.select(timeout=TICK)
         with contextlib.suppress(BlockingIOError):
             while self._bell.recv(4096):
                 pass
         return {key.data for key, _ in events if key.data is not None}
+
+    def _take_over(self) -> set[Channel]:
+        """The channels that were called, the new ones registered and the removed ones forgotten, in
+        the order of the calls."""
+        called: set[Channel] = set()
+        while self._called:
+            channel = self._called.popleft()
+            with self._lock:
+                ours = channel in self._channels and not channel.lost
+            if ours and self._register(channel):
+                called.add(channel)
+            elif not ours:
+                self._forget(channel)
+        return called
+
+    def _register(self, channel: Channel) -> bool:
+        if channel not in self._registered:
+            try:
+                number = channel.fileno()
+                self._selector.register(number, selectors.EVENT_READ, channel)
+            except (OSError, ValueError, KeyError, AttributeError) as error:
+                channel.break_off(f"lost its socket: {error}")
+                self._forget(channel)
+                return False
+            self._registered[channel] = number
+        return True
+
+    def _forget(self, channel: Channel) -> None:
+        with self._lock:
+            self._channels.discard(channel)
+        number = self._registered.pop(channel, None)
+        if number is not None:
+            self._selector.unregister(number)  # of a closed one nothing is left in the kernel
 
 
 def answer_to_come() -> concurrent.futures.Future[A]:
