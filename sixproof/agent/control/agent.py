@@ -20,6 +20,9 @@ from sixproof.agent.witness import facts
 from sixproof.agent.witness.capture import Capture
 from sixproof.agent.witness.routes import routes
 
+if typing.TYPE_CHECKING:
+    from sixproof.agent.server.bgp_speaker import BgpSpeaker
+
 CAPTURES = 8
 """That may be under way at a time."""
 
@@ -34,6 +37,7 @@ class Agent:
         self.started = time.monotonic()
         self.last_ping = 0.0
         self.captures: dict[str, Capture] = {}
+        self.bgp: BgpSpeaker | None = None
 
     async def answer(self, request: object) -> object:
         """The answer to one request."""
@@ -144,6 +148,29 @@ class Agent:
 
         return ip_sets(request.addresses)
 
+    async def start_bgp(self, request: protocol.StartBgp) -> protocol.BgpStarted:
+        """Begin to listen for BGP sessions; what does it is loaded when it is first wanted."""
+        from sixproof.agent.server.bgp_speaker import BgpSpeaker
+
+        if self.bgp is not None and not self.bgp.over:
+            raise ValueError("a BGP speaker listens already")
+        self.bgp = BgpSpeaker(request)
+        return protocol.BgpStarted(await self.bgp.start())
+
+    async def read_bgp(self, _: protocol.ReadBgp) -> protocol.BgpSeen:
+        """Hand out what BGP peers have said."""
+        if self.bgp is None:
+            raise ValueError("there is no BGP speaker")
+        return protocol.BgpSeen(self.bgp.seen(), self.lag.since(self.bgp.began))
+
+    async def stop_bgp(self, _: protocol.StopBgp) -> protocol.BgpSeen:
+        """End the BGP speaker."""
+        if self.bgp is None:
+            raise ValueError("there is no BGP speaker")
+        seen = self.bgp.seen()
+        self.bgp.stop()
+        return protocol.BgpSeen(seen, self.lag.since(self.bgp.began))
+
     async def start_capture(self, request: protocol.StartCapture) -> protocol.CaptureStarted:
         """Begin to keep packets; captures that were not fetched make room, the oldest first."""
         if request.name in self.captures:
@@ -213,6 +240,9 @@ HANDLERS: typing.Mapping[type, Handler] = {
     protocol.SendRaw: Agent.send_raw,
     protocol.StartCapture: Agent.start_capture,
     protocol.EndCapture: Agent.end_capture,
+    protocol.StartBgp: Agent.start_bgp,
+    protocol.ReadBgp: Agent.read_bgp,
+    protocol.StopBgp: Agent.stop_bgp,
 }
 """How every request is carried out."""
 

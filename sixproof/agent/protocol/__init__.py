@@ -10,6 +10,18 @@ A new request is a class beside those of its topic, a row of `REQUESTS`, and a r
 control/agent.py.
 """
 
+from sixproof.agent.protocol.bgp import (
+    BGP_ROUTES,
+    BGP_SECONDS,
+    BGP_SESSIONS,
+    BgpRoute,
+    BgpSeen,
+    BgpSession,
+    BgpStarted,
+    ReadBgp,
+    StartBgp,
+    StopBgp,
+)
 from sixproof.agent.protocol.codec import (
     LINE_LIMIT,
     REQUESTS,
@@ -98,6 +110,9 @@ from sixproof.agent.protocol.pages import PAGE_LIMIT, PAGES, Fetch, Fetched, Get
 from sixproof.agent.protocol.sizes import SendSized, SentSized, Sized, SizedSeen, SizedSpec
 
 __all__ = [
+    "BGP_ROUTES",
+    "BGP_SECONDS",
+    "BGP_SESSIONS",
     "LINE_LIMIT",
     "PAGES",
     "PAGE_LIMIT",
@@ -110,6 +125,10 @@ __all__ = [
     "AddressSeen",
     "Arrival",
     "AskServers",
+    "BgpRoute",
+    "BgpSeen",
+    "BgpSession",
+    "BgpStarted",
     "Bulk",
     "CaptureStarted",
     "Captured",
@@ -154,6 +173,7 @@ __all__ = [
     "ProtocolError",
     "RawPacket",
     "RawResult",
+    "ReadBgp",
     "ReadFilter",
     "ReadIpSets",
     "ReadNode",
@@ -174,7 +194,9 @@ __all__ = [
     "Sized",
     "SizedSeen",
     "SizedSpec",
+    "StartBgp",
     "StartCapture",
+    "StopBgp",
     "Transfer",
     "Transferred",
     "Welcome",

@@ -8,6 +8,7 @@ import math
 import types
 import typing
 
+from sixproof.agent.protocol.bgp import ReadBgp, StartBgp, StopBgp
 from sixproof.agent.protocol.evidence import Evidence
 from sixproof.agent.protocol.facts import Hello, Inspect, Ping, RouteGet
 from sixproof.agent.protocol.flows import Exchange, Probe, Transfer
@@ -45,6 +46,9 @@ REQUESTS: dict[str, type] = {
     "send-raw": SendRaw,
     "start-capture": StartCapture,
     "end-capture": EndCapture,
+    "start-bgp": StartBgp,
+    "read-bgp": ReadBgp,
+    "stop-bgp": StopBgp,
 }
 _NAMES = {message: name for name, message in REQUESTS.items()}
 
