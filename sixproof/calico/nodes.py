@@ -44,6 +44,7 @@ class CalicoNode:
     `interfaces` are all devices that it saw, with their addresses. A `reflector` has a
     RouteReflectorClusterID and is not part of the mesh. `wireguard_keys` are the families for which
     Felix created a key there and published the public key, without which no peer encrypts.
+    `as_number` is its own, None where it has that of BGPConfiguration.
     """
 
     name: str
@@ -54,6 +55,7 @@ class CalicoNode:
     labels: tuple[tuple[str, str], ...] = ()
     reflector: bool = False
     wireguard_keys: tuple[Family, ...] = ()
+    as_number: int | None = None
 
     def address(self, family: Family) -> Interface | None:
         """The address of a family that Calico chose."""
@@ -99,7 +101,18 @@ def _node(node: Manifest) -> CalicoNode:
             for key, family in _WIREGUARD_KEYS.items()
             if json_fields.annotation(node, _PREFIX + key)
         ),
+        as_number=as_number(json_fields.annotation(node, f"{_PREFIX}ASNumber")),
     )
+
+
+def as_number(text: str) -> int | None:
+    """An AS number, possibly in the dotted form of RFC 5396 (``1.10`` is 65546), None for anything
+    else."""
+    high, dot, low = text.partition(".")
+    try:
+        return (int(high) << 16) + int(low) if dot else int(high)
+    except ValueError:
+        return None
 
 
 def _interface(text: str) -> Interface | None:

@@ -20,6 +20,7 @@ class Pool:
     `block_size` is the prefix length of the blocks that nodes take from it. `encapsulation` is
     ``None``, ``IPIP``, ``VXLAN``, ``IPIPCrossSubnet`` or ``VXLANCrossSubnet``. `uses` are
     ``Workload``, ``Tunnel``, ``LoadBalancer``. A `manual` pool serves only pods that request it.
+    One that is not `exported` (disableBGPExport) is not announced by BGP.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Pool:
     uses: tuple[str, ...] = ("Workload", "Tunnel")
     namespace_selector: str = ""
     manual: bool = False
+    exported: bool = True
 
     @property
     def family(self) -> Family:
@@ -66,6 +68,7 @@ def pool(manifest: Manifest) -> Pool | None:
         uses=json_fields.strings(spec, "allowedUses") or ("Workload", "Tunnel"),
         namespace_selector=json_fields.text(spec, "namespaceSelector"),
         manual=json_fields.text(spec, "assignmentMode") == "Manual",
+        exported=not json_fields.flag(spec, "disableBGPExport"),
     )
 
 

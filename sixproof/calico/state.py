@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Iterable
 
 from sixproof.calico.bgp.configuration import Bgp, bgp
 from sixproof.calico.felix.settings import Felix, felix
@@ -18,6 +19,7 @@ from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
 from sixproof.kube.facts import cni
 from sixproof.kube.facts.discovery import CALICO_API, CALICO_STORE
+from sixproof.kube.runs import ownership
 from sixproof.model import ClusterFacts, Family, IPAddress
 
 _NAMESPACES = ("kube-system", "calico-system")  # of the manifest and of the operator
@@ -137,7 +139,7 @@ def _state(
         api=api,
         pools=pools(listed[0]),
         felix=felix(listed[1], environment),
-        bgp=bgp(listed[2], listed[3], backend, listed[4]),
+        bgp=bgp(listed[2], _others(listed[3]), backend, _others(listed[4])),
         nodes=calico_nodes(listed[5]),
         backend=backend,
         autodetection=methods,
@@ -147,6 +149,15 @@ def _state(
         assigns=_assigns(json_fields.text(config, "data", "cni_network_config")),
         installation=installed,
         unknown=look.unknown,
+    )
+
+
+def _others(manifests: Iterable[Manifest]) -> tuple[Manifest, ...]:
+    """What is no run's own: a run adds peers and filters for a while."""
+    return tuple(
+        manifest
+        for manifest in manifests
+        if json_fields.labels(manifest).get(ownership.MANAGED_BY) != ownership.MANAGER
     )
 
 

@@ -40,6 +40,7 @@ class MatrixKind(enum.StrEnum):
     ROUTES = "routes"  # which way a node's kernel sends packets to a pod
     ADDRESSES = "pod addresses"  # whether every source of an address agrees
     SESSIONS = "BGP sessions"
+    ANNOUNCEMENTS = "BGP announcements"  # what a node tells a BGP peer
     HEALTH = "health checks"  # a node's answer to a service's load balancer
     FELIX = "states of Felix"  # the state that a node's Felix reports
 
@@ -47,7 +48,12 @@ class MatrixKind(enum.StrEnum):
     def sent(self) -> bool:
         """Whether packets of a family decide its cells, and not what objects, kernels and daemons
         say."""
-        return self not in (MatrixKind.ROUTES, MatrixKind.ADDRESSES, MatrixKind.FELIX)
+        return self not in (
+            MatrixKind.ROUTES,
+            MatrixKind.ADDRESSES,
+            MatrixKind.ANNOUNCEMENTS,
+            MatrixKind.FELIX,
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.checks.calico.peer_routes import PeerRoutes
+from sixproof.checks.bgp.peer_routes import PeerRoutes
 from sixproof.model import Family
 
 pytestmark = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sixproof.checks.calico.bgp_checks import BgpChecks
+from sixproof.checks.bgp.bgp_checks import BgpChecks
 from sixproof.model import Family
 
 pytestmark = [pytest.mark.feature("BGP"), pytest.mark.story("sessions")]

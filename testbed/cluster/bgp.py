@@ -29,8 +29,9 @@ def probes(pod: dict[str, Any], families: tuple[Family, ...]) -> None:
 def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, Any]]:
     """BGPConfiguration and BGPPeers: the router for every node, the reflector for all others.
 
-    Nodes announce the ranges of ClusterIPs, load balancer addresses and external IPs; for a service
-    with externalTrafficPolicy Local, nodes with a backend announce its addresses one by one.
+    Routes of pods have a community that is named in `communities`, and a large one. Nodes announce
+    the ranges of ClusterIPs, load balancer addresses and external IPs; for a service with
+    externalTrafficPolicy Local, nodes with a backend announce its addresses one by one.
     """
     mesh = bgp.peering is Peering.MESH
     announced = {
@@ -43,6 +44,14 @@ def objects(variant: Variant, bgp: Bgp, router: Machine) -> Iterator[dict[str, A
         asNumber=bgp.as_number,
         nodeToNodeMeshEnabled=mesh,
         serviceClusterIPs=[{"cidr": cidr} for cidr in variant.service_subnets],
+        communities=[{"name": "pods", "value": f"{bgp.as_number}:100"}],
+        prefixAdvertisements=[
+            {
+                "cidr": str(stack.pods),
+                "communities": ["pods", f"{bgp.as_number}:100:{stack.family.version}"],
+            }
+            for stack in variant.stacks
+        ],
         **{key: [{"cidr": str(r)} for r in ranges] for key, ranges in announced.items() if ranges},
     )
     for family in variant.families:

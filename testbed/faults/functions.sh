@@ -17,6 +17,11 @@ counted() { $IN nft list table inet "$TABLE" | awk '/counter packets/ {for (i = 
 table() { { printf 'table inet %s\ndelete table inet %s\ntable inet %s {\n' "$TABLE" "$TABLE" "$TABLE"
   cat; echo '}'; } | $IN nft -f -; }
 untable() { $IN nft delete table inet "$TABLE" 2>/dev/null || true; }
+# what BIRD of the fault's family answers to a command; its client is in its container
+bird_says() { bird=bird; client=birdc; [ "$IPV" = 4 ] || { bird=bird6; client=birdc6; }
+  pid=$(pgrep -x $bird | head -n 1) || true
+  [ -n "$pid" ] || fail "no $bird runs on $NODE: the fault needs a bed with BGP (--variant bgp)"
+  chroot "/proc/$pid/root" /usr/sbin/$client -s /var/run/calico/$bird.ctl "$@" </dev/null; }
 # the address $2 further than the base of block $1
 within() { base=${1%/*}; case "$base" in
   *:*) printf '%s:%x' "${base%:*}" $((0x0${base##*:} + $2)) ;;

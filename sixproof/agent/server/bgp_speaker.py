@@ -35,7 +35,7 @@ class BgpSpeaker:
         self.wanted = wanted
         self.loop = asyncio.get_running_loop()
         self.began = self.loop.time()
-        self.sessions: list[BgpPeer] = []
+        self.sessions: list[ConnectedPeer] = []
         self.servers: list[asyncio.Server] = []
         self.timer: asyncio.TimerHandle | None = None
         self.over = False
@@ -59,13 +59,13 @@ class BgpSpeaker:
                 problems.append(f"{address}: {error.strerror}")
                 continue
             self.servers.append(
-                await self.loop.create_server(lambda: BgpPeer(self), sock=sock, backlog=64)
+                await self.loop.create_server(lambda: ConnectedPeer(self), sock=sock, backlog=64)
             )
         seconds = min(self.wanted.seconds, protocol.BGP_SECONDS)
         self.timer = self.loop.call_later(seconds, self.stop)
         return problems
 
-    def joined(self, peer: BgpPeer) -> bool:
+    def joined(self, peer: ConnectedPeer) -> bool:
         """Take a session up; whether there is room for it."""
         if len(self.sessions) >= protocol.BGP_SESSIONS:
             ended = next((one for one in self.sessions if one.state == "Idle"), None)
@@ -90,7 +90,7 @@ class BgpSpeaker:
             peer.end("the run ended it", messages.notification(6, 3))  # Peer De-configured
 
 
-class BgpPeer(asyncio.Protocol):
+class ConnectedPeer(asyncio.Protocol):
     """One session."""
 
     def __init__(self, speaker: BgpSpeaker) -> None:

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from sixproof.calico.bgp.filters import BgpFilter, bgp_filter
+from sixproof.calico.nodes import as_number
 from sixproof.kube.api import json_fields
 from sixproof.kube.api.json_fields import Manifest
-from sixproof.model import Family, IPAddress, IPNetwork
+from sixproof.model import Family, IPAddress, IPNetwork, within
 
 _DEFAULT_AS = 64512  # the private AS number that Calico uses by default
 _DEFAULT_PORT = 179
@@ -46,6 +47,14 @@ class BgpPeer:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class PrefixAdvertisement:
+    """The `communities` (``64512:100``, or three numbers: a large one) of routes within a range."""
+
+    cidr: IPNetwork
+    communities: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Bgp:
     """The content of BGPConfiguration `default`; `configured` states whether it exists.
 
@@ -61,8 +70,14 @@ class Bgp:
     external_ips: tuple[IPNetwork, ...] = ()
     load_balancer_ips: tuple[IPNetwork, ...] = ()
     communities: tuple[str, ...] = ()
+    advertisements: tuple[PrefixAdvertisement, ...] = ()
     peers: tuple[BgpPeer, ...] = ()
     filters: tuple[BgpFilter, ...] = ()
+
+    def communities_of(self, prefix: IPNetwork) -> frozenset[str]:
+        """The communities that a node adds to a route that it announces."""
+        mine = (a for a in self.advertisements if within(prefix, a.cidr))
+        return frozenset(value for one in mine for value in one.communities)
 
     @property
     def announced(self) -> Mapping[str, tuple[IPNetwork, ...]]:
@@ -86,7 +101,7 @@ def bgp(
     return Bgp(
         enabled=backend in ("", "bird"),
         configured=found is not None,
-        as_number=_as_number(spec, "asNumber") or _DEFAULT_AS,
+        as_number=as_number(json_fields.text(spec, "asNumber")) or _DEFAULT_AS,
         topology=json_fields.flag(spec, "nodeToNodeMeshEnabled") is not False,
         listen_port=json_fields.number(spec, "listenPort") or _DEFAULT_PORT,
         cluster_ips=_cidrs(spec, "serviceClusterIPs"),
@@ -95,9 +110,25 @@ def bgp(
         communities=tuple(
             json_fields.text(c, "value") for c in json_fields.entries(spec, "communities")
         ),
+        advertisements=_advertisements(spec),
         peers=tuple(map(peer, sorted(peers, key=json_fields.name))),
         filters=tuple(map(bgp_filter, sorted(filters, key=json_fields.name))),
     )
+
+
+def _advertisements(spec: Manifest) -> tuple[PrefixAdvertisement, ...]:
+    """Those of BGPConfiguration, each community by its value: it may stand there by its name."""
+    named = {
+        json_fields.text(entry, "name"): json_fields.text(entry, "value")
+        for entry in json_fields.entries(spec, "communities")
+    }
+    found = []
+    for entry in json_fields.entries(spec, "prefixAdvertisements"):
+        cidr = json_fields.network(json_fields.text(entry, "cidr"))
+        values = tuple(named.get(c, c) for c in json_fields.strings(entry, "communities"))
+        if cidr is not None:
+            found.append(PrefixAdvertisement(cidr, values))
+    return tuple(found)
 
 
 def peer(manifest: Manifest) -> BgpPeer:
@@ -106,21 +137,12 @@ def peer(manifest: Manifest) -> BgpPeer:
     return BgpPeer(
         name=json_fields.name(manifest),
         address=json_fields.text(spec, "peerIP"),
-        as_number=_as_number(spec, "asNumber"),
+        as_number=as_number(json_fields.text(spec, "asNumber")),
         nodes=json_fields.text(spec, "node") or json_fields.text(spec, "nodeSelector") or "all()",
         peer_selector=json_fields.text(spec, "peerSelector"),
         password=bool(json_fields.mapping(spec, "password")),
         filters=json_fields.strings(spec, "filters"),
     )
-
-
-def _as_number(spec: Manifest, key: str) -> int | None:
-    """An AS number, possibly in the dotted form of RFC 5396 (``1.10`` is 65546)."""
-    high, dot, low = json_fields.text(spec, key).partition(".")
-    try:
-        return (int(high) << 16) + int(low) if dot else int(high)
-    except ValueError:
-        return None
 
 
 def _cidrs(spec: Manifest, key: str) -> tuple[IPNetwork, ...]:

@@ -140,6 +140,15 @@ HOST_NEEDS = (
 )  # fmt: skip
 """Needed only by the test of fail-safe ports."""
 
+PEER_NEEDS = (
+    *(
+        Need(("create", "patch", "delete"), plural, "projectcalico.org",
+             "a BGP peer of the run's own (--six-disruptive)", required=False, namespaced=False)
+        for plural in ("bgppeers", "bgpfilters")
+    ),
+)  # fmt: skip
+"""Needed only by tests that make nodes announce their routes to the run."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Permissions:
@@ -159,15 +168,17 @@ def needs(
     pull_secret: str = "",
     pools: bool = False,
     hosts: bool = False,
+    peers: bool = False,
 ) -> tuple[Need, ...]:
     """Everything that the harness needs, where these APIs are served; `pull_secret` names the
-    secret that is copied into the run's namespaces, `pools` and `hosts` state whether it creates
-    IPPools and a HostEndpoint."""
+    secret that is copied into the run's namespaces, `pools`, `hosts` and `peers` state whether it
+    creates IPPools, a HostEndpoint and BGPPeers."""
     return (
         *NEEDS,
         *(_pull_secret(pull_secret) if pull_secret else ()),
         *(CALICO_NEEDS if calico_api else ()),
         *(POOL_NEEDS if calico_api and pools else ()),
+        *(PEER_NEEDS if calico_api and peers else ()),
         *(HOST_NEEDS if calico_api and hosts else ()),
         *(ADMIN_NEEDS if admin_api else ()),
     )

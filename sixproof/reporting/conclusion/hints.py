@@ -291,6 +291,17 @@ def _sessions(seen: _Seen) -> Hints:
     )
 
 
+def _announcements(seen: _Seen) -> Hints:
+    six = "6" if seen.family is Family.IPV6 else ""
+    asked = f"birdcl -s /var/run/calico/bird{six}.ctl show route all"
+    return Hints.of(
+        "calico-node's confd has not followed a change of BGPConfiguration, pools or blocks",
+        "a BGPConfiguration of the node itself (node.NAME) says otherwise than the default one",
+        Command("kubectl get bgpconfigurations.projectcalico.org -o yaml"),
+        Command(asked, f"{seen.source}, in calico-node", "what BIRD knows"),
+    )
+
+
 def _health(seen: _Seen) -> Hints:
     port = "the service's healthCheckNodePort, from the node itself and from another"
     where = f"[{seen.address}]" if seen.family is Family.IPV6 else seen.address
@@ -401,6 +412,7 @@ _BY_KIND: Mapping[MatrixKind, Callable[[_Seen], Hints]] = {
     MatrixKind.ROUTES: _routes,
     MatrixKind.ADDRESSES: _addresses,
     MatrixKind.SESSIONS: _sessions,
+    MatrixKind.ANNOUNCEMENTS: _announcements,
     MatrixKind.HEALTH: _health,
     MatrixKind.FELIX: _felix,
 }

@@ -36,6 +36,8 @@ CLUSTER_IPS = "test_advertised_cluster_ips_answer_behind_the_router"
 EXTERNAL = "test_external_ips_answer_behind_the_router"
 EXTERNAL_INSIDE = "test_external_ips_answer_inside_the_cluster"
 HEALTH = "test_health_checks_tell_which_nodes_have_a_backend"
+FOLLOWED = "test_nodes_that_a_bgppeer_selects_connect_and_no_other_does"
+ANNOUNCED = "test_nodes_announce_their_blocks_and_the_ranges_of_services"
 
 
 def home_of_calicos_api(bed: testbed.Bed) -> str:
@@ -129,6 +131,37 @@ def test_b3_a_filter_keeps_services_routes_of_one_family_from_the_router(
     assert well | {f"{LED_TO_SERVICES}[{family.other}]"} <= suite_run.green()
     assert {o.flow.family for o in suite_run.wrong_cells(CLUSTER_IPS)} == {family}
     assert_first_line(suite_run, "BGPFilter six-fault-b3", families=[family])
+    faults("clear")
+    run_green(tmp_path / "after", "suites/bgp")
+
+
+def test_b5_a_node_follows_no_change_of_bgp(node: str, tmp_path: Path) -> None:
+    """B5: every session is Established and every pod is reached; the node that does not connect to
+    a new peer is named, over both families at once. All is well afterwards."""
+    faults("inject", "B5", "--node", node)
+    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    red = set(suite_run.red())
+    assert {f"{FOLLOWED}[{family}]" for family in Family} <= red
+    well = {f"{test}[{f}]" for test in (SESSIONS, LED, LED_TO_SERVICES, REACHED) for f in Family}
+    assert well <= suite_run.green()
+    assert_first_line(suite_run, node, "does not connect", families=list(Family))
+    faults("clear")
+    run_green(tmp_path / "after", "suites/bgp")
+
+
+@pytest.mark.parametrize("family", list(Family), ids=str)
+def test_b6_a_node_announces_nothing_of_one_family(
+    node: str, family: Family, tmp_path: Path
+) -> None:
+    """B6: sessions are Established, and the node's blocks and ranges of that family are announced
+    to nobody: the node, the family and a block are named. All is well afterwards."""
+    faults("inject", "B6", "--node", node, "--family", family.value)
+    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    red = set(suite_run.red())
+    assert f"{ANNOUNCED}[{family}]" in red
+    well = {f"{test}[{f}]" for test in (SESSIONS, FOLLOWED) for f in Family}
+    assert well | {f"{ANNOUNCED}[{family.other}]"} <= suite_run.green()
+    assert_first_line(suite_run, node, "does not announce", families=[family])
     faults("clear")
     run_green(tmp_path / "after", "suites/bgp")
 

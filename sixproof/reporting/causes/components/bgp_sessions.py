@@ -18,14 +18,58 @@ def find(situation: Situation) -> Iterator[Cause]:
     """Of each family the end that most of such sessions have in common, then that of the others: a
     peer of several nodes rather than each of these."""
     left: dict[Family, list[Disagreement]] = defaultdict(list)
+    behind = _behind(situation)
     for wrong in situation.wrong_of(MatrixKind.SESSIONS):
-        left[carried_over(wrong.observation.flow)].append(wrong)
+        if wrong.observation.flow.source.node not in behind:
+            left[carried_over(wrong.observation.flow)].append(wrong)
     for family, cells in left.items():
         while cells:
             place = _commonest(cells)
             mine = [cell for cell in cells if place in _ends(cell)]
             cells = [cell for cell in cells if place not in _ends(cell)]
             yield _cause(situation, family, place, mine)
+
+
+def find_behind(situation: Situation) -> Iterator[Cause]:
+    """Nodes that do not do what a new BGPPeer says, though their other sessions are Established."""
+    for node, cells in _behind(situation).items():
+        families = tuple(f for f in Family if any(f is c.observation.flow.family for c in cells))
+        peers = {peer for cell in cells for peer in [_ends(cell)[1]]}
+        yield Cause(
+            "bgp-not-followed",
+            f"node {node}",
+            f"its BGP does not follow: {cells[0].observation.reason}, while its other sessions are "
+            "Established",
+            f"See calico-node's log on {node} for confd, then restart that pod",
+            families,
+            Confidence.SHOWN,
+            hits=lambda wrong, node=node, peers=peers: (  # type: ignore[misc]
+                wrong.observation.flow.source.node == node
+                and wrong.observation.flow.destination in peers
+            ),
+            evidence=tuple(
+                f"over {cell.observation.flow.family}: {cell.observation.reason}" for cell in cells
+            ),
+        )
+
+
+def _behind(situation: Situation) -> dict[str, list[Disagreement]]:
+    """Of each node whose sessions with others are all well, its wrong ones with a peer of the
+    run."""
+    mine: dict[str, list[Disagreement]] = defaultdict(list)
+    others: set[str] = set()
+    for wrong in situation.wrong_of(MatrixKind.SESSIONS):
+        source, peer = _ends(wrong)
+        if peer.kind is EndpointKind.POD:
+            mine[source.node].append(wrong)
+        else:
+            others |= {source.node, peer.node}
+    well = {
+        o.flow.source.node
+        for o in situation.seen_of(MatrixKind.SESSIONS)
+        if o.outcome.works and o.flow.destination.kind is not EndpointKind.POD
+    }
+    return {node: cells for node, cells in mine.items() if node in well - others}
 
 
 def _ends(cell: Disagreement) -> tuple[Endpoint, Endpoint]:
@@ -58,6 +102,9 @@ def _cause(
     if refused:
         reason = "the two sides' passwords differ (TCP MD5 signatures)"
         remedy = "Give both the same password (BGPPeer, password.secretKeyRef), or neither"
+    elif peer.kind is EndpointKind.POD and place == source:
+        reason = first.observation.reason
+        remedy = f"See whether confd and BIRD of {family} follow: calico-node's log on {node}"
     else:
         reason = first.observation.reason
         remedy = (
@@ -86,9 +133,45 @@ def _cause(
     )
 
 
+def find_unannounced(situation: Situation) -> Iterator[Cause]:
+    """Of each node and family what is wrong with its routes, as the run's own BGP peer heard."""
+    wrong: dict[tuple[Endpoint, Family], list[Disagreement]] = defaultdict(list)
+    for cell in situation.wrong_of(MatrixKind.ANNOUNCEMENTS):
+        if cell.observation.outcome.measured:
+            wrong[cell.observation.flow.source, cell.observation.flow.family].append(cell)
+    for (host, family), cells in wrong.items():
+        node = host.node
+        said = tuple(dict.fromkeys(cell.observation.reason for cell in cells))
+        more = f" ({len(said)} such routes)" if len(said) > 1 else ""
+        yield Cause(
+            "bgp-announcement",
+            f"node {node}",
+            f"{said[0]}{more}: what it tells a BGP peer over {family} is wrong",
+            f"See calico-node's log on {node}, then restart that pod",
+            (family,),
+            Confidence.SHOWN,
+            hits=lambda wrong, node=node, family=family: (  # type: ignore[misc]
+                _unannounced(wrong, node, family)
+            ),
+            evidence=said[:4],
+        )
+
+
+def _unannounced(wrong: Disagreement, node: str, family: Family) -> bool:
+    """Its own announcements, and packets from elsewhere that need the routes to its pods."""
+    flow = wrong.observation.flow
+    if carried_over(flow) is not family:
+        return False
+    if flow.source.node == node and flow.destination.kind is EndpointKind.POD and flow.question:
+        return True
+    apart = flow.source.node != flow.destination.node
+    return apart and node in (flow.source.node, flow.destination.node) and not came_back(wrong)
+
+
 def _called(end: Endpoint) -> str:
-    """One side of a session: a node, or a peer outside."""
-    return f"node {end.node}" if end.node else end.called
+    """One side of a session: a node, a peer outside, or the run's own peer in a pod."""
+    at_home = end.kind is not EndpointKind.POD and end.node
+    return f"node {end.node}" if at_home else end.called
 
 
 def _unsigned(situation: Situation, nodes: Iterable[str]) -> dict[str, int]:
@@ -126,5 +209,21 @@ RULES = (
         find,
         ("B1", "B2"),
         "RFC 4271 section 8.2.2",
+    ),
+    CauseRule(
+        "bgp-not-followed",
+        "A node does not follow a new BGPPeer, though its other BGP sessions are Established",
+        "BGP sessions with the run's own peer, CalicoNodeStatus (suites/bgp)",
+        find_behind,
+        ("B5",),
+        "Calico documentation, Component architecture (confd)",
+    ),
+    CauseRule(
+        "bgp-announcement",
+        "A node does not announce what it has to, or not as it has to",
+        "what nodes announce to the run's own BGP peer, IPAM blocks, BGPConfiguration (suites/bgp)",
+        find_unannounced,
+        ("B6",),
+        "RFC 4271 section 9.2",
     ),
 )

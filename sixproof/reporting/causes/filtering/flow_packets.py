@@ -251,7 +251,7 @@ def _of_family(values: Iterable[IPAddress | IPNetwork], family: Family) -> Spans
 
 def _ports(flow: Flow, kinds: Collection[MatrixKind]) -> Spans | None:
     """The ports that a flow dials, or that others serve behind it; None where it does not say."""
-    if MatrixKind.SESSIONS in kinds:
+    if MatrixKind.SESSIONS in kinds and flow.port is None:
         return ((BGP, BGP),)
     if flow.port is None:
         return None

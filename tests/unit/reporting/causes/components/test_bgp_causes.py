@@ -54,7 +54,8 @@ def sessions(
     wrong = {f: "the session is Connect" for f in flows if down(f.source, f.destination)}
     seen = [Observation(f, Outcome.ALLOWED) for f in flows]
     kept, expected = judged(MatrixKind.SESSIONS, "BGP sessions of every node", seen, wrong)
-    cases = (Case(TEST, CaseOutcome.FAILED), *(Case(m.test, CaseOutcome.FAILED) for m in more))
+    outcome = CaseOutcome.FAILED if wrong else CaseOutcome.PASSED
+    cases = (Case(TEST, outcome), *(Case(m.test, CaseOutcome.FAILED) for m in more))
     changed = {
         name: node(name, counters={"TcpExtTCPMD5NotFound": number})
         for name, number in (refused or {}).items()
@@ -142,3 +143,71 @@ def test_the_routes_that_a_router_lacks_are_explained_by_its_sessions() -> None:
     (one,) = sessions(lambda _, b: b is ROUTER, routes).every
     assert one.tests == {TEST, routes.test}
     assert len(sessions(lambda a, b: a.node == "worker" and b is not ROUTER, routes).every) == 2
+
+
+PEER = Endpoint(
+    "a@control-plane",
+    EndpointKind.POD,
+    (ipaddress.ip_address("fd00:9::7"), ipaddress.ip_address("10.9.0.7")),
+    "six-x-a",
+    "a-control-plane",
+    "control-plane",
+)
+OWN_TEST = "suites/bgp/test_own_peer.py::t"
+
+
+def heard(kind: MatrixKind, wrong: Mapping[Flow, str], *right: Flow) -> Measured:
+    """What the run's own peer was told."""
+    seen = [Observation(flow, Outcome.ALLOWED) for flow in (*wrong, *right)]
+    return Measured(*judged(kind, str(kind), seen, wrong), OWN_TEST)
+
+
+def to_peer(host: Endpoint, question: str, address: int = 0) -> Flow:
+    """What a node is asked by the peer."""
+    return Flow(host, PEER, PEER.addresses[address], Protocol.TCP, 1790, question)
+
+
+def test_a_node_that_follows_no_change_is_named_once_for_both_families() -> None:
+    """B5: its other sessions stand, so it is neither the network nor the peer."""
+    said = "it does not connect (BGPPeer six-x)"
+    wrong = {to_peer(HOSTS[1], "BGP session", n): said for n in (0, 1)}
+    own = heard(MatrixKind.SESSIONS, wrong, to_peer(HOSTS[2], "BGP session"))
+    (one,) = sessions(lambda _a, _b: False, own).every
+    assert one.headline.startswith(
+        "node worker: its BGP does not follow: it does not connect (BGPPeer six-x), while its "
+        "other sessions are Established"
+    )
+    assert one.tests == {OWN_TEST}
+
+
+def test_a_node_whose_other_sessions_are_down_as_well_has_lost_its_sessions() -> None:
+    """That one does not connect to the run's peer is one more of them."""
+    wrong = {to_peer(HOSTS[1], "BGP session"): "it does not connect (BGPPeer six-x)"}
+    own = heard(MatrixKind.SESSIONS, wrong)
+    conclusions = sessions(lambda a, b: "worker" in (a.node, b.node), own)
+    (one,) = conclusions.every
+    assert one.headline.startswith("node worker: 6 of its 6 BGP sessions over IPv6 are not")
+
+
+def test_a_peer_that_no_node_connects_to_is_the_place() -> None:
+    """Of nodes that nothing else is known of; the pod is named, not its node."""
+    wrong = {to_peer(h, "BGP session"): "it does not connect (BGPPeer six-x)" for h in HOSTS[1:]}
+    results = Results(
+        RUN,
+        cases=(Case(OWN_TEST, CaseOutcome.FAILED),),
+        matrices=(heard(MatrixKind.SESSIONS, wrong),),
+    )
+    (one,) = conclude(results).every
+    assert one.headline.startswith("pod a on control-plane: 2 of its 2 BGP sessions over IPv6")
+
+
+def test_what_a_node_does_not_announce_explains_what_needs_the_route() -> None:
+    """B6: packets to and from its pods between nodes; those of another node are not explained."""
+    said = "it does not announce fd00:9::40/122, a block of its own (IPPool six)"
+    own = heard(MatrixKind.ANNOUNCEMENTS, {to_peer(HOSTS[1], "fd00:9::40/122"): said})
+    flows = dataclasses.replace(measured(across(SIX, "worker")), test="suites/pods/t.py::t")
+    (one,) = sessions(lambda _a, _b: False, own, flows).every
+    assert one.headline.startswith(f"node worker: {said}: what it tells a BGP peer over IPv6")
+    assert one.tests == {OWN_TEST, "suites/pods/t.py::t"}
+    other = dataclasses.replace(measured(across(SIX, "worker2")), test="suites/pods/t.py::t")
+    assert len(sessions(lambda _a, _b: False, own, other).every) == 2

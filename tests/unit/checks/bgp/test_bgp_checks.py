@@ -12,7 +12,7 @@ import pytest
 from sixproof.calico.bgp.configuration import Bgp, BgpPeer
 from sixproof.calico.bgp.node_status import NodeStatus, SeenSession
 from sixproof.calico.state import CalicoState
-from sixproof.checks.calico.bgp_checks import BgpChecks, NodeStatuses, requests
+from sixproof.checks.bgp.bgp_checks import BgpChecks, NodeStatuses, requests
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import ApiError, NotAsked, NotMeasured, VerdictError
 from sixproof.kube.api.client import Cluster

@@ -13,8 +13,8 @@ from sixproof.agent.protocol import RouteSeen, RoutesSeen
 from sixproof.calico.bgp.configuration import Bgp
 from sixproof.calico.nodes import CalicoNode
 from sixproof.calico.state import CalicoState
+from sixproof.checks.bgp.peer_routes import PeerRoutes
 from sixproof.checks.calico import routes
-from sixproof.checks.calico.peer_routes import PeerRoutes
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, VerdictError
 from sixproof.model import Endpoint, EndpointKind, Family, Matrix

@@ -1,0 +1,1 @@
+"""A BGP peer of a run, to which the cluster's nodes announce their routes."""
