@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from testbed import record
-from testbed.build import images, registry
+from testbed.build import add_ons, gobuild, images, registry
 from testbed.build.images import Supply
 from testbed.build.registry import Mode
-from testbed.cluster import bgp, calico, dns, health, hostile, kindnet
+from testbed.cluster import bgp, calico, dns, health, hostile, kindnet, metallb, yaml_text
 from testbed.cluster import kind as kinds
 from testbed.cluster.kind import KindCommand
 from testbed.cluster.kube import Kubectl, wait_for
@@ -29,6 +29,7 @@ from testbed.network import bridge, firewall, outside, router
 from testbed.record import Bed, Machine
 from testbed.variants import calico as calico_settings
 from testbed.variants.keys import Peering
+from testbed.variants.table import Network
 from testbed.variants.variant import Variant
 
 CREATED = "created"
@@ -79,7 +80,7 @@ class Builder:
             )
         self.progress.say(f"images: {mode} ({why})")
         make = images.pull if mode is Mode.PULL else images.build
-        supply = make(self.cache, self.progress)
+        supply = self.with_add_ons(make(self.cache, self.progress))
         self.create(supply)
         self.configure(supply)
         return self.settle(supply, why)
@@ -117,6 +118,18 @@ class Builder:
             if old is not None:
                 (self.cache.root / INOTIFY).write_text(old)
 
+    def with_add_ons(self, supply: Supply) -> Supply:
+        """The same with what only this variant runs."""
+        if not self.variant.metallb:
+            return supply
+        with self.progress.step(f"MetalLB {gobuild.METALLB_VERSION}") as report:
+            if supply.built:
+                return replace(supply, archives=(add_ons.metallb(self.cache, report),))
+            for reference in add_ons.METALLB_IMAGES:
+                if not supply.engine.has_image(reference):
+                    supply.engine.run("pull", "--quiet", reference, timeout=1800)
+        return replace(supply, preload=(*supply.preload, *add_ons.METALLB_IMAGES))
+
     def create(self, supply: Supply) -> None:
         """The cluster; one that is incomplete, or not running, is created afresh."""
         kind = self.kind(supply)
@@ -124,7 +137,7 @@ class Builder:
         if kind.exists():
             running = all(supply.engine.running(node) for node in self.variant.nodes)
             made_of = whole.read_text() if whole.is_file() else ""
-            if running and made_of == supply.node_image and self.answers(supply.engine):
+            if running and made_of == supply.made_of and self.answers(supply.engine):
                 self.fence(supply.engine)
                 return
             with self.progress.step("removing a cluster that is not whole"):
@@ -137,7 +150,10 @@ class Builder:
         if supply.preload:
             with self.progress.step("loading images into the nodes"):
                 kind.load(supply.preload)
-        whole.write_text(supply.node_image)
+        for archive in supply.archives:
+            with self.progress.step("importing images into the nodes"):
+                kind.import_(archive)
+        whole.write_text(supply.made_of)
 
     def answers(self, engine: Engine) -> bool:
         return Kubectl(engine, self.variant.control_plane).attempt("get", "--raw", "/readyz").ok
@@ -167,6 +183,8 @@ class Builder:
                 self.calico(supply, kubectl)
             elif supply.built:
                 kubectl.apply(kindnet.objects(self.variant))
+            if self.variant.metallb:
+                kubectl.apply(metallb.documents())
 
     def calico(self, supply: Supply, kubectl: Kubectl) -> None:
         """Calico and its API server."""
@@ -230,6 +248,8 @@ class Builder:
             self.await_checks(lambda: list(health.cluster(kubectl, variant)), report)
             if pools := calico_settings.load_balancer_pools(variant.stacks):
                 kubectl.apply(pools)
+            if variant.metallb:
+                self.announce(kubectl, bridge.subnets(engine, variant))
             self.await_checks(lambda: list(health.across(engine, kubectl, variant)), report)
             self.await_checks(lambda: list(health.beyond(engine, variant)), report)
             self.await_checks(lambda: list(health.peerings(engine, variant)), report)
@@ -238,6 +258,16 @@ class Builder:
         bed = self.record(supply, beyond, why)
         record.write(self.cache.cluster(variant.cluster), bed)
         return bed
+
+    def announce(self, kubectl: Kubectl, subnets: tuple[Network, ...]) -> None:
+        """Give MetalLB its addresses; its webhook answers a little after it is ready."""
+        text = yaml_text.written(metallb.objects(subnets))
+
+        def amiss() -> str | None:
+            done = kubectl.attempt("apply", "--server-side", "--filename=-", stdin=text)
+            return None if done.ok else done.tail()
+
+        wait_for("MetalLB to take its addresses", READY_SECONDS, amiss)
 
     def harden(self, kubectl: Kubectl) -> None:
         """Apply a strict owner's settings; the bed works by now, and running pods stay."""

@@ -22,6 +22,8 @@ ETCD_VERSION = "3.6.13"
 COREDNS_VERSION = "v1.13.1"
 CALICO_VERSION = "v3.31.0"
 CALICO_MODULE = "github.com/projectcalico/calico"
+METALLB_VERSION = "v0.15.2"
+METALLB_MODULE = "go.universe.tf/metallb"
 GO_REMEDY = (
     "install Go 1.25 or newer and see that `go env GOPROXY` is a module proxy this machine reaches;"
     " then run the same command again, it goes on where it stopped"
@@ -77,6 +79,7 @@ CALICO = Module(
     ),
     f"-s -w -X github.com/projectcalico/calico/pkg/buildinfo.Version={CALICO_VERSION}",
 )
+METALLB = Module("metallb", ("tool",), ("controller", "speaker"))
 
 
 def go_version() -> str:

@@ -29,7 +29,8 @@ CALICO_IMAGES = tuple(
 
 @dataclass(frozen=True, slots=True)
 class Supply:
-    """Everything that is needed to create a cluster."""
+    """Everything that is needed to create a cluster. `preload` are images of the engine, `archives`
+    files with images, that nodes must have besides their own."""
 
     mode: Mode
     engine: Engine
@@ -39,6 +40,12 @@ class Supply:
     versions: Mapping[str, str]
     wrapper: Path | None = None
     preload: tuple[str, ...] = field(default=())
+    archives: tuple[Path, ...] = field(default=())
+
+    @property
+    def made_of(self) -> str:
+        """Names what a cluster is created from."""
+        return " ".join([self.node_image, *(path.stem for path in self.archives)])
 
     @property
     def built(self) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from testbed.cluster import kindnet
+from testbed.cluster import kindnet, metallb
 from testbed.cluster.calico import POOLS
 from testbed.cluster.kube import Kubectl
 from testbed.host.engine import Engine
@@ -19,6 +19,10 @@ from testbed.variants.variant import Variant
 WORKLOADS = (
     ("kube-system", "daemonset", "kube-proxy"),
     ("kube-system", "deployment", "coredns"),
+)
+METALLB = (
+    (metallb.NAMESPACE, "deployment", "controller"),
+    (metallb.NAMESPACE, "daemonset", "speaker"),
 )
 PLUGINS = {
     NetworkPlugin.CALICO: (
@@ -95,7 +99,9 @@ def cluster(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
     yield Check("API server", True, "answers")
     items = json.loads(listed.out)["items"]
     yield from (node_check(item) for item in items if item["kind"] == "Node")
-    for namespace, kind, name in (*WORKLOADS, *PLUGINS[variant.network_plugin]):
+    workloads = (*WORKLOADS, *PLUGINS[variant.network_plugin])
+    workloads += METALLB if variant.metallb else ()
+    for namespace, kind, name in workloads:
         found = [
             item
             for item in items
@@ -140,7 +146,13 @@ def peerings(engine: Engine, variant: Variant) -> Iterator[Check]:
 
 
 def balancing(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
-    """The pool of load balancer addresses of each family that has such a range."""
+    """The pool of load balancer addresses of each family that has such a range, and MetalLB's."""
+    if variant.metallb:
+        listed = kubectl.attempt(
+            "get", metallb.POOLS, "--all-namespaces", "--output=name", timeout=20
+        )
+        there = bool(listed.out.split())
+        yield Check("MetalLB's addresses", there, "there" if there else "absent")
     wanted = [s.family for s in variant.stacks if s.load_balancer]
     if not wanted:
         return

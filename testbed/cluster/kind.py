@@ -72,6 +72,15 @@ class KindCommand:
             timeout=900,
         )
 
+    def import_(self, archive: Path) -> None:
+        """Import the images of an archive into every node."""
+        inside = "/root/images.tar"
+        for node in self.variant.nodes:
+            self.engine.run("cp", archive, f"{node}:{inside}")
+            imported = ("ctr", "--namespace", "k8s.io", "images", "import", inside)
+            self.engine.run("exec", node, *imported, timeout=300)
+            self.engine.run("exec", node, "rm", inside)
+
     def delete(self) -> None:
         command.run(
             [

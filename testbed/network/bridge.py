@@ -55,6 +55,13 @@ def ensure(engine: Engine, variant: Variant) -> None:
     )
 
 
+def subnets(engine: Engine, variant: Variant) -> tuple[Network, ...]:
+    """The ranges of the network's addresses, IPv4 first."""
+    template = "{{range .IPAM.Config}}{{.Subnet}} {{end}}"
+    said = engine.run("network", "inspect", "--format", template, variant.network).split()
+    return tuple(sorted(map(ipaddress.ip_network, said), key=lambda n: n.version))
+
+
 def present(variant: Variant) -> bool:
     """Whether the kernel has the network's bridge, whatever an engine knows about it."""
     return Path("/sys/class/net", variant.bridge).exists()

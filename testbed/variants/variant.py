@@ -43,7 +43,8 @@ class Variant:
     `mtu` is that of the nodes' network, in bytes; `stacks` are its families, Kubernetes' first one
     first; `calico_env` holds settings of calico-node that do not follow from the other keys. With
     `bgp`, nodes run BIRD and peer with a router of the bed, which has a client behind it. A
-    `hostile` one has what a strict owner would have in a cluster (testbed/cluster/hostile.py).
+    `hostile` one has what a strict owner would have in a cluster (testbed/cluster/hostile.py). With
+    `metallb`, MetalLB gives services of type LoadBalancer addresses of the nodes' network.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Variant:
     calico_env: Mapping[str, str]
     bgp: Bgp | None = None
     hostile: bool = False
+    metallb: bool = False
 
     @property
     def calico(self) -> bool:
@@ -196,6 +198,7 @@ def parse(name: str, text: str) -> Variant:
         calico_env=top.texts("calico_env"),
         bgp=bgp,
         hostile=top.flag("hostile"),
+        metallb=top.flag("metallb"),
     )
     for each in (top, *tables.values()):
         each.end()
@@ -300,6 +303,12 @@ def _strict(variant: Variant) -> None:
 
 def _balanced(variant: Variant) -> None:
     """Refuse addresses of services that nothing announces, or that only one family has."""
+    if variant.metallb and any(stack.load_balancer for stack in variant.stacks):
+        raise BedError(
+            f"one provider of load balancer addresses in {variant.name}.toml",
+            seen="metallb = true, and ranges load_balancer of Calico",
+            remedy="remove one of them",
+        )
     for key in ("load_balancer", "external"):
         wanted = [s.family for s in variant.stacks if key in s.outside_ranges()]
         if wanted and variant.bgp is None:

@@ -169,6 +169,10 @@ def test_bgp_configuration() -> None:
         listenPort=1179,
         serviceClusterIPs=[{"cidr": "fd00:96::/112"}],
         communities=[{"name": "a", "value": "64600:1"}],
+        prefixAdvertisements=[
+            {"cidr": "fd00:9::/64", "communities": ["a", "1:2:3"]},
+            {"cidr": "?", "communities": ["a"]},
+        ],
     )
     peer = named("router", peerIP="2001:db8::1", asNumber="1.10", nodeSelector="rack == 'a'")
     found = bgp([config], [peer], "bird")
@@ -180,6 +184,8 @@ def test_bgp_configuration() -> None:
     )
     assert found.cluster_ips == (ipaddress.ip_network("fd00:96::/112"),)
     assert found.communities == ("64600:1",)
+    assert found.communities_of(ipaddress.ip_network("fd00:9::40/122")) == {"64600:1", "1:2:3"}
+    assert found.communities_of(ipaddress.ip_network("fd00:8::/122")) == frozenset()
     assert found.peers == (BgpPeer("router", "2001:db8::1", 65546, "rack == 'a'"),)
 
 

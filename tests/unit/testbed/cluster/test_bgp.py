@@ -39,6 +39,15 @@ def test_nodes_announce_external_ips_of_each_family_where_there_are_any() -> Non
     assert "serviceExternalIPs" not in made("rr")["BGPConfiguration/default"]
 
 
+def test_routes_of_pods_have_a_community_by_its_name_and_a_large_one() -> None:
+    found = made("bgp")["BGPConfiguration/default"]
+    assert found["communities"] == [{"name": "pods", "value": "64512:100"}]
+    assert found["prefixAdvertisements"] == [
+        {"cidr": "10.249.0.0/16", "communities": ["pods", "64512:100:4"]},
+        {"cidr": "fd00:10:249::/56", "communities": ["pods", "64512:100:6"]},
+    ]
+
+
 def test_reflectors_take_the_place_of_the_mesh() -> None:
     found = made("rr")
     assert found["BGPConfiguration/default"]["nodeToNodeMeshEnabled"] is False
