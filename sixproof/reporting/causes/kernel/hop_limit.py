@@ -10,7 +10,7 @@ from sixproof.reporting.causes.filtering.takings import REMEDY, lowering
 from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
 from sixproof.reporting.conclusion.reach import touches
 from sixproof.reporting.conclusion.situation import Situation
-from sixproof.reporting.diagnosis.pattern import said_some
+from sixproof.reporting.diagnosis.pattern import said_count, said_some
 
 TIME_EXCEEDED = {Family.IPV6: (3, 0), Family.IPV4: (11, 0)}
 """Type and code of "exceeded in transit"."""
@@ -20,12 +20,51 @@ DEFAULT = {Family.IPV6: "net.ipv6.conf.*.hop_limit", Family.IPV4: "net.ipv4.ip_d
 """The setting that hosts take it from."""
 
 
+REFUSED = {Family.IPV6: "Ip6InHdrErrors", Family.IPV4: "IpInHdrErrors"}
+"""The counter of packets that a kernel does not forward for their header; one whose hop limit is
+exceeded is counted there whether or not the kernel says so (RFC 4293, ipIfStatsInHdrErrors)."""
+
+
 def find(situation: Situation) -> Iterator[Cause]:
-    """Each family in which clients received Time Exceeded, with its senders."""
+    """Each family in which clients received Time Exceeded, with its senders; where none did, nodes
+    with a rule that lowers it, whose kernels refused packets meanwhile: kernels send the error
+    sparingly, and a server's answers that die use up what a client would get."""
     for family in Family:
-        met = [w for w in situation.wrong_of(MatrixKind.FLOWS) if _exceeded(w, family)]
+        wrong = list(situation.wrong_of(MatrixKind.FLOWS))
+        met = [w for w in wrong if _exceeded(w, family)]
         if met:
             yield _cause(situation, family, met)
+        elif any(w.observation.flow.family is family for w in wrong):
+            yield from _unsaid(situation, family)
+
+
+def _unsaid(situation: Situation, family: Family) -> Iterator[Cause]:
+    counter = REFUSED[family]
+    for node, now in situation.nodes.items():
+        reading, before = situation.filter_of(node), situation.earlier.get(node)
+        rule = lowering(reading, family) if reading else None
+        if rule is None or rule.rose <= 0 or before is None:
+            continue
+        refused = now.counters.get(counter, 0) - before.counters.get(counter, 0)
+        if refused > 0:
+            yield Cause(
+                "hop-limit",
+                f"node {node}",
+                f"{family} packets exceed their hop limit on the way: a packet filter rule "
+                f"{rule.said}",
+                REMEDY.format("the rule", them="it"),
+                (family,),
+                Confidence.SHOWN,
+                hits=_near(family, {node}),
+                evidence=(
+                    f"{said_count(rule.rose, 'packet')} while failing flows were sent again",
+                    f"the kernel refused {said_count(refused, 'packet')} during the run "
+                    f"({counter}); that none of the clients was told may be its limit of ICMP "
+                    f"errors",
+                    f"{rule.place}: {rule.said}",
+                ),
+                do=rule.deletion(node),
+            )
 
 
 def _cause(situation: Situation, family: Family, met: list[Disagreement]) -> Cause:
@@ -96,7 +135,7 @@ RULES = (
         "hop-limit",
         "Packets exceed their hop limit on the way",
         "ICMP Time Exceeded that clients met, which node has the sender's address, and rules of "
-        "its packet filter that set the hop limit",
+        "its packet filter that set the hop limit; its counters of packets that it refused",
         find,
         ("H1",),
         "RFC 4443 section 3.3, RFC 792",

@@ -723,6 +723,30 @@ def test_a_rule_that_lowers_the_hop_limit_is_named(changes: str, match: str, nam
     assert phrase not in _died({"worker2": read}).first_screen
 
 
+@pytest.mark.parametrize(
+    ("family", "rose", "refused", "named"),
+    [(SIX, 6, 40, True), (Family.IPV4, 6, 40, True), (SIX, 0, 40, False), (SIX, 6, 0, False)],
+)
+def test_a_hop_limit_of_which_no_client_was_told_is_named_by_its_rule(
+    family: Family, rose: int, refused: int, named: bool
+) -> None:
+    """H1: a kernel sends Time Exceeded sparingly, and answers of servers that die use that up. The
+    rule took packets that were sent again, and the kernel refused some meanwhile."""
+    changes = "hop limit to 1" if family is SIX else "TTL to 1"
+    counter = "Ip6InHdrErrors" if family is SIX else "IpInHdrErrors"
+    rules = [drop(3 + n, str(family), "rewrite", changes) for n in (0, rose)]
+    read = examined(
+        {"worker": node("worker", counters={counter: 100 + refused})},
+        before={"worker": node("worker", counters={counter: 100})},
+        filters={"worker": (packet_filter(rules[0]), packet_filter(rules[1]))},
+    )
+    one = concluded(across(family, "worker"), read).every[0]
+    phrase = f"node worker: {family} packets exceed their hop limit on the way: a packet filter"
+    assert one.headline.startswith(phrase) is named
+    if named:
+        assert f"the kernel refused {refused} packets during the run ({counter})" in one.evidence[1]
+
+
 def test_many_routers_that_say_so_are_one_line() -> None:
     """The first of them, and how many more; all of three as evidence."""
     results = run(across(SIX, "worker"), examined())
