@@ -83,7 +83,7 @@ class Seal:
 
     def line(self, nonce: str, upload: int, download: int, digits: int = 1) -> bytes:
         """The first line of a probe with its end; `digits` keep its length whatever the upload."""
-        said = b"SIX1 %s %0*d %d" % (nonce.encode(), digits, upload, download)
+        said = b"%s %s %0*d %d" % (MAGIC, nonce.encode(), digits, upload, download)
         return b"%s %s\n" % (said, self._hash(b"probe", said).encode())
 
     def header(self, line: bytes) -> Header | None:

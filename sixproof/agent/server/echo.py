@@ -24,7 +24,8 @@ def answer_line(header: wire.Header, intact: bool, peer: typing.Any, download: i
     """The first line of an answer."""
     word = b"ok" if intact else b"bad"
     host = identity.HOST.encode() or b"-"
-    return b"SIX1 %s %s %s %d %s %d\n" % (
+    return b"%s %s %s %s %d %s %d\n" % (
+        wire.MAGIC,
         header.nonce.encode(),
         word,
         plain(peer[0]).encode(),

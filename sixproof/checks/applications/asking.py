@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sixproof.errors import ApiError, ManifestError
-from sixproof.model import Endpoint, Family, Flow, IPAddress, Observation, Protocol
+from sixproof.model import Endpoint, Family, Flow, IPAddress, Observation, Protocol, Timing
 from sixproof.probes.connect.probe import ConnectProbe, ProbeOptions
 from sixproof.workloads.existing import applications
 from sixproof.workloads.existing.applications import Application, ReadyPod
@@ -23,8 +23,6 @@ BACKENDS = 10
 """Pods of one service that are dialled by their own addresses."""
 AT_ONCE = 50
 """Connections that are opened at the same time, to all applications together."""
-TIMEOUT = 3.0
-"""Seconds that a server gets to accept."""
 
 
 class Way(enum.StrEnum):
@@ -72,7 +70,8 @@ class DialResult:
 
 class Dialling:
     """Dials applications from probe pods, the `clients`: each pod from the first of them on another
-    node that has an address of the family, where there is one."""
+    node that has an address of the family, where there is one. `patience` are the seconds that a
+    server gets to accept."""
 
     def __init__(
         self,
@@ -80,8 +79,10 @@ class Dialling:
         clients: Sequence[Endpoint],
         policies: ExistingPolicies,
         families: Sequence[Family],
+        patience: float = Timing().connect,
     ) -> None:
         self._probe = probe
+        self._patience = patience
         self._clients = clients
         self._policies = policies
         self._families = families
@@ -92,7 +93,7 @@ class Dialling:
         behind several services is dialled once."""
         dials = [dial for application in found for dial in self.dials(application)]
         flows = list(dict.fromkeys(dial.flow for dial in dials if not dial.closed_by))
-        options = ProbeOptions(TIMEOUT, foreign=True, connect_only=True)
+        options = ProbeOptions(self._patience, foreign=True, connect_only=True)
         seen: dict[Flow, Observation] = {}
         for start in range(0, len(flows), AT_ONCE):
             batch = flows[start : start + AT_ONCE]

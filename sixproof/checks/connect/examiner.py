@@ -25,8 +25,6 @@ SAMPLE = 24
 """Failing flows that are sent again."""
 FEW = 2
 """Of them for one pair of nodes and one protocol of a family."""
-WAIT = Timing().deny
-"""Seconds that each gets: the usual deny time-out."""
 SLACK = 2.0
 """Seconds that agents get on top of it."""
 SUSPECTS = 4
@@ -52,8 +50,16 @@ InfrastructureError."""
 class Examiner:
     """Examines the nodes of a probe topology by its agents."""
 
-    def __init__(self, cluster: Cluster, agents: AgentClient, topology: ProbeTopology) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        agents: AgentClient,
+        topology: ProbeTopology,
+        silence: float = Timing().deny,
+    ) -> None:
+        """`silence` are the seconds that a failing flow gets which is sent again."""
         self._cluster = cluster
+        self._silence = silence
         self._agents = agents
         self._topology = topology
 
@@ -84,7 +90,7 @@ class Examiner:
         reading = () if hurried() else self._readers(readers, nodes, time_left(KEPT), problems)
         filters = self._filters(reading, time_left(KEPT))
         flows = () if hurried() or self._cluster.given_up else sample(results, self._topology)
-        if flows and time_left(KEPT) < WAIT:
+        if flows and time_left(KEPT) < self._silence:
             problems.append(f"failing flows were not sent again: {LATE}")
             flows = ()
         still = self._again(flows, problems)
@@ -164,7 +170,8 @@ class Examiner:
         if not flows:
             return 0
         try:
-            seen = ConnectProbe(self._agents, SLACK).measure(flows, ProbeOptions(timeout=WAIT))
+            options = ProbeOptions(timeout=self._silence)
+            seen = ConnectProbe(self._agents, SLACK).measure(flows, options)
         except InfrastructureError as error:
             problems.append(f"failing flows were not sent again: {str(error)[:300]}")
             return 0

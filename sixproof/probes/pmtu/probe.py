@@ -29,7 +29,7 @@ BEYOND_FRAGMENTS = 3000
 """Bytes of a datagram that no Ethernet carries in one piece."""
 BULK = 300_000
 """Bytes each way: enough that TCP leaves its first window behind."""
-ATTEMPTS = 3
+TRIES = 3
 """How often a pair is measured whose path changes meanwhile."""
 CHANCES = 3
 """How often a datagram that was lost by chance is sent again: what is too large is lost each time,
@@ -70,7 +70,7 @@ class PathProbe:
         began = known = self._topology.read(endpoints, flows, nodes)
         found: dict[Flow, PathResult] = {}
         waiting: Sequence[Flow] = flows
-        for _ in range(ATTEMPTS):
+        for _ in range(TRIES):
             measured = self._measure(waiting, known)
             seen = self._topology.read(endpoints, waiting, nodes)
             for p in measured:
@@ -82,7 +82,7 @@ class PathProbe:
                 return PathRun(tuple(found[f] for f in flows), seen.inspected, nodes, counted)
         was, now = (path_of(waiting[0], topology) for topology in (before, known))
         raise InfrastructureError(
-            f"{waiting[0]}: not measured: its path changed {ATTEMPTS} times while packets were "
+            f"{waiting[0]}: not measured: its path changed {TRIES} times while packets were "
             f"sent, last from {was} to {now}"
         )
 

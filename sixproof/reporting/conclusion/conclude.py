@@ -58,8 +58,8 @@ def conclude(results: Results) -> Conclusions:
 def _counted(conclusion: Conclusion, situation: Situation) -> Conclusion:
     """A conclusion about the network at one node, with the counters that rose there."""
     cause = conclusion.causes[0]
-    kind, _, node = cause.place.partition(" ")
-    if kind != "node" or not conclusion.measured:
+    node = next((name for name in situation.nodes if cause.place == f"node {name}"), "")
+    if not node or not conclusion.measured:
         return conclusion
     moved = counters.moved(situation, node, cause.families)
     return dataclasses.replace(conclusion, moved=moved)

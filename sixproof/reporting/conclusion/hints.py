@@ -224,7 +224,7 @@ def _late_lookups(seen: _Seen) -> Hints:
 
 
 def _sizes(seen: _Seen) -> Hints:
-    says = "pmtu is the smaller MTU; 'no reply' where nobody says so"
+    says = "pmtu is the smaller MTU; 'no reply' where no router reports it"
     return Hints.of(
         "a device or route of a smaller MTU on the way: smaller packets pass",
         "Packet Too Big dropped on the way back, so that the sender does not learn of it",
