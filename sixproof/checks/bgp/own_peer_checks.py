@@ -29,6 +29,8 @@ COMMUNITIES = "communities of announced routes"
 IDENTITY = "AS numbers and BGP Identifiers"
 KEPT = "KEEPALIVE messages"
 FILTERED = "routes behind a BGPFilter"
+AGAIN = 2.0
+"""Seconds for nodes of a family of which one did not connect before."""
 SHOWN = 4
 """Routes that one reason names."""
 A = TypeVar("A")
@@ -48,6 +50,8 @@ class BgpListener:
     def __init__(self, agents: AgentClient, own: OwnPeer) -> None:
         self._agents = agents
         self._own = own
+        self.waited: set[Family] = set()
+        """The families over which some node did not connect in time: it is not waited for again."""
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -260,8 +264,12 @@ class OwnPeerChecks:
                 why for answers in said.values() for why in answers.values()
             )
 
+        seconds = min(self._settle, AGAIN) if family in self._listener.waited else self._settle
         with steps.step(f"When nodes connect to {self._own.pod.name} over {family}"):
-            return wait.until(look, right, timeout=self._settle, longest=0.5).value
+            looked = wait.until(look, right, timeout=seconds, longest=0.5).value
+        if looked[1].keys() != selected.keys():
+            self._listener.waited.add(family)
+        return looked
 
     def _require(
         self, kind: MatrixKind, title: str, family: Family, seen: Sequence[Observation]

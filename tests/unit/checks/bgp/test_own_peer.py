@@ -100,6 +100,7 @@ class Heard:
 
     def __init__(self, sessions: Sequence[BgpSession]) -> None:
         self.heard = list(sessions)
+        self.waited: set[Family] = set()
 
     def sessions(self) -> Sequence[BgpSession]:
         return self.heard
@@ -185,6 +186,16 @@ def test_a_node_that_does_not_do_as_the_bgppeer_says_is_named(
     assert said in str(caught.value)
     ((matrix, _),) = noted.judged
     assert {o.flow.source.node for o in matrix.observations() if o.reason} == {node}
+
+
+def test_a_node_that_did_not_connect_is_waited_for_once() -> None:
+    """Every test after it would wait as long again; the other family is waited for in full."""
+    made, _ = checks([session("n2", SIX), *RIGHT[FOUR]])
+    listener = made._listener
+    with pytest.raises(VerdictError):
+        made.must_connect(SIX)
+    made.must_connect(FOUR)
+    assert listener.waited == {SIX}
 
 
 def test_of_several_sessions_the_one_that_stands_counts() -> None:
