@@ -151,8 +151,8 @@ def balancing(kubectl: Kubectl, variant: Variant) -> Iterator[Check]:
         listed = kubectl.attempt(
             "get", metallb.POOLS, "--all-namespaces", "--output=name", timeout=20
         )
-        there = bool(listed.out.split())
-        yield Check("MetalLB's addresses", there, "there" if there else "absent")
+        found = bool(listed.out.split())
+        yield Check("MetalLB's addresses", found, "there" if found else "absent")
     wanted = [s.family for s in variant.stacks if s.load_balancer]
     if not wanted:
         return

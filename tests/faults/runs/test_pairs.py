@@ -151,9 +151,9 @@ def test_two_faults_are_both_named(
     assert accused <= set(pair.families), suite_run.output[-3000:]
     involved = {n for text in (pair.first, pair.second) for n in names if n in text}
     places = {names[name] for name in involved} | ({home} if "DNS" in involved else set())
-    for one in concluded:
-        assert one.known, one.headline
-        for cause in one.causes:
+    for conclusion in concluded:
+        assert conclusion.known, conclusion.headline
+        for cause in conclusion.causes:
             others = [n for n in bed.node_names if n not in places]
             wrong = [n for n in others if re.search(rf"\b{re.escape(n)}\b", cause.place)]
             assert not wrong, cause.sentence

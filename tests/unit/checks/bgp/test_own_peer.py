@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import ipaddress
 from collections.abc import Iterator, Sequence
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -79,7 +79,7 @@ def routes(node: str, family: Family, hop: str = "", tags: Sequence[str] = ()) -
     return [BgpRoute(prefix, own, [64512], list(tags)) for prefix in (*mine, SERVICES[at])]
 
 
-def session(node: str, family: Family, **other: object) -> BgpSession:
+def session(node: str, family: Family, **other: Any) -> BgpSession:
     """One that is as it must be."""
     number = int(node[1])
     right = BgpSession(

@@ -43,7 +43,7 @@ NODES = [node(f"n{n}", f"192.0.2.{n}/24", f"2001:db8::{n}/64") for n in (1, 2, 3
 
 def own(worker: str = "master") -> OwnPeer:
     """The peer of a process."""
-    return choose(Run("c0ffee"), worker, PODS, NODES, Bgp(True), Family)
+    return choose(Run("c0ffee"), worker, PODS, NODES, Bgp(True), tuple(Family))
 
 
 class Store:
@@ -141,4 +141,4 @@ def test_an_api_server_that_fails_is_no_reason_to_skip() -> None:
 def test_fewer_than_two_nodes_that_can_be_selected_are_not_enough(nodes: list[CalicoNode]) -> None:
     """One is left out, and one must be there."""
     with pytest.raises(NotAsked, match="fewer than two of the covered nodes"):
-        choose(Run("c0ffee"), "master", PODS, nodes, Bgp(True), Family)
+        choose(Run("c0ffee"), "master", PODS, nodes, Bgp(True), tuple(Family))
