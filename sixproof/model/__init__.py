@@ -1,6 +1,6 @@
 """Frozen values shared by all packages. Standard library only."""
 
-from sixproof.model.cluster import LINUX, ClusterFacts, NodeFacts
+from sixproof.model.cluster import EXCLUDED, LINUX, ClusterFacts, NodeFacts
 from sixproof.model.endpoint import Endpoint, EndpointKind
 from sixproof.model.family import Family, IPAddress, IPNetwork, host_literal, within
 from sixproof.model.finding import Finding, FindingType, Severity, declared, merged_findings
@@ -22,6 +22,7 @@ from sixproof.model.timing import ATTEMPTS, QUICK_ATTEMPTS, Timing
 
 __all__ = [
     "ATTEMPTS",
+    "EXCLUDED",
     "LINUX",
     "QUICK_ATTEMPTS",
     "ClusterFacts",

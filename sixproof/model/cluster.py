@@ -6,6 +6,9 @@ import dataclasses
 
 from sixproof.model.family import Family, IPAddress, IPNetwork
 
+EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
+"""The label of a node that load balancers leave out and that announces no service addresses
+(Kubernetes, well-known labels; Calico, Advertise Kubernetes service IP addresses)."""
 LINUX = "linux"
 """The operating system that probe pods need, as kubelets spell it (GOOS)."""
 
@@ -14,7 +17,8 @@ LINUX = "linux"
 class NodeFacts:
     """One node as the API server describes it; `addresses` are its InternalIPs in API order, `os`
     and `architecture` are as reported by its kubelet (``linux``, ``arm64``), `zone` is its label
-    ``topology.kubernetes.io/zone``, each "" if there is none."""
+    ``topology.kubernetes.io/zone``, each "" if there is none. `balanced` is False where the label
+    `EXCLUDED` keeps load balancers from it."""
 
     name: str
     addresses: tuple[IPAddress, ...]
@@ -29,6 +33,7 @@ class NodeFacts:
     os: str = ""
     architecture: str = ""
     zone: str = ""
+    balanced: bool = True
 
     def address(self, family: Family) -> IPAddress | None:
         """The node's first InternalIP of a family."""

@@ -146,6 +146,15 @@ def test_aliases_may_stand_for_as_many_values_as_the_bound_says() -> None:
         yaml_text.documents(hundred + "- *a\n" * (MOST_ALIASED // 100 + 1))
 
 
+def test_values_are_bounded_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each costs memory: a million of plain ones would be nobody's manifest."""
+    monkeypatch.setattr(yaml_text, "MOST_VALUES", 100)
+    assert yaml_text.documents("- 1\n" * 99)
+    for text in ("- 1\n" * 100, "---\n- 1\n" * 51, "- a: {b: c}\n" * 20):
+        with pytest.raises(TextError, match="holds more than 100 values"):
+            yaml_text.read(text)
+
+
 def test_a_text_as_deep_as_may_be() -> None:
     deepest = yaml_text.DEEPEST
     assert yaml_text.documents("[" * deepest + "]" * deepest)

@@ -17,12 +17,9 @@ from sixproof.calico.ipam import Ipam
 from sixproof.calico.nodes import CalicoNode
 from sixproof.calico.state import CalicoState
 from sixproof.kube.api import json_fields
-from sixproof.model import Family, IPAddress, IPNetwork, within
+from sixproof.model import EXCLUDED, Family, IPAddress, IPNetwork, within
 
 ESTABLISHED = "Established"
-EXCLUDED = "node.kubernetes.io/exclude-from-external-load-balancers"
-"""The label of a node that announces no service addresses (Calico documentation, Advertise
-Kubernetes service IP addresses)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from sixproof.model import Family, Flow, Matrix, MatrixKind, Observation, Outcom
 from sixproof.probes.connect.probe import SLACK, AgentClient
 from sixproof.reporting.allure import steps
 from sixproof.workloads.bgp.own_peer import HOLD_SECONDS, IDENTIFIER, OwnPeer
+from sixproof.workloads.existing.closed_flows import REMEDY
 from sixproof.workloads.probe_pods.topology import ProbeTopology
 
 SESSIONS = "BGP sessions with a peer of the run"
@@ -84,8 +85,10 @@ class BgpListener:
 
 
 class OwnPeerChecks:
-    """What one process asks of nodes that connect to its peer. `settle` is how many seconds
-    sessions and routes may take to be there."""
+    """What one process asks of nodes that connect to its peer. `closed_by` names the policies that
+    are known to close a flow, "" where none is; `settle` is how many seconds sessions and routes
+    may take to be there. Each check raises `NotAsked`, as not proven, where policies close a
+    session of its family."""
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class OwnPeerChecks:
         topology: ProbeTopology,
         state: CalicoState,
         recorder: Recorder,
+        closed_by: Callable[[Flow], str],
         settle: float,
     ) -> None:
         self._cluster = cluster
@@ -105,6 +109,7 @@ class OwnPeerChecks:
         self._nodes = {node.name: node for node in state.nodes}
         self._addresses = announcements.addresses_of(state.nodes)
         self._recorder = recorder
+        self._closed_by = closed_by
         self._settle = settle
 
     def must_connect(self, family: Family) -> None:
@@ -210,14 +215,23 @@ class OwnPeerChecks:
         with self._own.filtered(self._cluster, family):
             self._must(FILTERED, family, _kept_back)
             for other in self._own.families:
-                if other is not family:
+                if other is not family and not self._closed(other):
                     self._must(f"{ROUTES} beside a filter", other, _announced, read_ipam)
         self._must(f"{ROUTES} without a filter", family, _announced, read_ipam)
 
     def _selected(self, family: Family) -> Mapping[str, str]:
         if family not in self._own.selected:
             raise NotAsked(f"{self._own.pod.name} or the nodes have no {family} address")
+        if closed := self._closed(family):
+            by, nodes = ", ".join(dict.fromkeys(closed.values())), ", ".join(closed)
+            reason = f"BGP sessions with a peer of the run: {by} closes those of {nodes}"
+            raise NotAsked(f"{reason} over {family}", REMEDY, unproven=True, families=[family])
         return self._own.selected[family]
+
+    def _closed(self, family: Family) -> Mapping[str, str]:
+        """The nodes whose sessions policies close, with the policies."""
+        flows = {n: self._own.flow(self._hosts[n], family) for n in self._own.selected[family]}
+        return {node: by for node, flow in flows.items() if (by := self._closed_by(flow))}
 
     def _expected(self, family: Family, ipam: Ipam) -> Routes:
         found = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from sixproof.agent import protocol
 from sixproof.checks.connect.carried import must_be_open, parted
@@ -12,6 +12,7 @@ from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.errors import InfrastructureError, NotAsked
 from sixproof.kube.api import wait
 from sixproof.model import (
+    EXCLUDED,
     Endpoint,
     EndpointKind,
     Family,
@@ -47,8 +48,8 @@ class LoadBalancerChecks:
     """What one run asks about services of type LoadBalancer.
 
     `behind` are the backends of a service by its name, `inside` the ranges of pods and services,
-    `settle` the seconds that nodes may take to
-    agree with what was made.
+    `left_out` the names of nodes that load balancers leave out, `settle` the seconds that nodes may
+    take to agree with what was made.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class LoadBalancerChecks:
         recorder: Recorder,
         existing: ExistingPolicies | None,
         inside: Sequence[IPNetwork],
+        left_out: Collection[str],
         settle: float,
     ) -> None:
         self._found = found
@@ -73,6 +75,7 @@ class LoadBalancerChecks:
         self._recorder = recorder
         self._existing = existing
         self._inside = inside
+        self._left_out = left_out
         self._settle = settle
 
     def must_have_addresses(self) -> None:
@@ -90,9 +93,13 @@ class LoadBalancerChecks:
 
         Raises:
             VerdictError: an address is missing, or a cell is not what must come.
-            NotAsked: this cluster grants none of these services.
+            NotAsked: this cluster grants none of these services, or load balancers leave out the
+                only node with a backend.
         """
-        self._services.must_answer(title, clients, self._targets(title, names), headline=True)
+        asked, dialled = tuple(clients), tuple(names)
+        self._require_a_home(title, asked, dialled)
+        targets = self._targets(title, dialled)
+        self._services.must_answer(title, asked, targets, headline=True)
 
     def must_show_source(
         self, title: str, clients: Iterable[Endpoint], name: str, translation: Translation
@@ -101,8 +108,11 @@ class LoadBalancerChecks:
 
         Raises:
             VerdictError: an address is missing, a connection failed, or another one was seen.
+            NotAsked: as `must_answer`.
         """
-        self._services.must_show_source(title, clients, self._targets(title, [name]), translation)
+        asked = tuple(clients)
+        self._require_a_home(title, asked, [name])
+        self._services.must_show_source(title, asked, self._targets(title, [name]), translation)
 
     def must_bar(self, title: str, client: Endpoint, names: Iterable[str]) -> None:
         """Source ranges admit and bar a client family by family, as they say.
@@ -195,6 +205,19 @@ class LoadBalancerChecks:
                 announced=announced[one.name],
             )
         )
+
+    def _require_a_home(
+        self, title: str, clients: Iterable[Endpoint], names: Collection[str]
+    ) -> None:
+        """A load balancer sends nothing to nodes that it leaves out, and the service with Local
+        traffic has a backend on one node only. Clients inside need no load balancer."""
+        homes = {backend.node for backend in self._behind.get(load_balancers.LOCAL, ())}
+        outside = any(client.kind is EndpointKind.OUTSIDE for client in clients)
+        if outside and load_balancers.LOCAL in names and homes <= set(self._left_out):
+            raise NotAsked(
+                f"{title}: load balancers leave out every covered node (label {EXCLUDED})",
+                "a covered node without the label",
+            )
 
     def _require_addresses(self, services: Iterable[Service]) -> None:
         every = tuple(services)

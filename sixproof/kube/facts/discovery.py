@@ -19,7 +19,7 @@ from sixproof.kube.api.client import Cluster
 from sixproof.kube.api.json_fields import Manifest
 from sixproof.kube.api.resources import Kind
 from sixproof.kube.facts import addressing, cni
-from sixproof.model import LINUX, ClusterFacts, NodeFacts
+from sixproof.model import EXCLUDED, LINUX, ClusterFacts, NodeFacts
 
 CALICO_API = "projectcalico.org/v3"
 CALICO_STORE = (
@@ -192,6 +192,7 @@ def node_facts(node: Manifest) -> NodeFacts:
         ),
         architecture=json_fields.text(info, "architecture"),
         zone=json_fields.labels(node).get(ZONE_LABEL, ""),
+        balanced=EXCLUDED not in json_fields.labels(node),
     )
 
 

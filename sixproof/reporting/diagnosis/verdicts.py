@@ -81,9 +81,9 @@ class FamilyVerdict:
 
     @property
     def _only_denied(self) -> bool:
-        """Whether flows were measured, and nothing of the family came through."""
+        """Whether packets of the family were sent, and none came through."""
         came_through = self.cells[CellState.WORKS] or self.others_carried
-        return bool(self.cells.total()) and not came_through
+        return bool(self.cells.total() or self._crossed) and not came_through
 
     @property
     def _carried(self) -> bool:
@@ -108,7 +108,7 @@ class FamilyVerdict:
             if self.cells[state] and state not in _GOOD:
                 parts.append(f"{self.cells[state]} {state.counted}")
         if self._only_denied:
-            parts.append("no flow was carried")
+            parts.append("nothing of it was carried")
         parts += [f"{n} of {of} {kind}" for kind, (n, of) in self.others.items()]
         if self.limited:
             parts.append(f"{self.limited} more fail as a known limitation")

@@ -21,6 +21,8 @@ from sixproof.errors import UsageError
 from sixproof.reporting.results import report_files
 
 RUNS, LATEST, MARKER = "runs", "latest", ".sixproof"
+JUNIT_SUITE = "sixproof"
+"""Name of the suite in junit.xml."""
 KEPT = 5
 """Directories of runs that are kept; that of all suites is some 150 MB."""
 
@@ -71,8 +73,7 @@ class ReportDirectory:
             within = (path / report_files.ALLURE_RESULTS, path, *path.parents)
             self._made = [p for p in within if not p.exists()]
             self._was_ours = (path / MARKER).exists()
-            foreign = [] if self._is_ours() else [n for n in _names() if (path / n).exists()]
-            if foreign:
+            if foreign := self._foreign():
                 raise UsageError(
                     f"--six-report-dir {path}: {', '.join(foreign)} there was not written by "
                     "sixproof and would be replaced; name another directory"
@@ -131,8 +132,22 @@ class ReportDirectory:
                 (self.directory / MARKER).unlink()
         self._remove_what_is_empty()
 
-    def _is_ours(self) -> bool:
-        return self._was_ours or _has_results(self.directory)
+    def _foreign(self) -> list[str]:
+        """Names of files that a report would replace and no run of sixproof wrote. The marker says
+        that the directory is ours, and not that nobody else has written there since: a run that
+        was killed leaves it without a report."""
+        there = [name for name in _names() if (self.directory / name).exists()]
+        if _has_results(self.directory):
+            return []
+        if not self._was_ours:
+            return there
+        return [n for n in there if n == report_files.RESULTS or self._is_foreign_junit(n)]
+
+    def _is_foreign_junit(self, name: str) -> bool:
+        if name != report_files.JUNIT:
+            return False
+        with (self.directory / name).open("rb") as stream:
+            return f'<testsuite name="{JUNIT_SUITE}"'.encode() not in stream.read(_HEAD)
 
     def _remove_what_is_empty(self) -> None:
         with contextlib.suppress(OSError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources, wait
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Endpoint, Family
+from sixproof.model import ClusterFacts, Endpoint, Family
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.probe_pods.topology import HOST_ROLE, ProbeTopology
 from sixproof.workloads.services import backends, slices
@@ -79,15 +79,22 @@ class SharedServices:
 
 
 def create(
-    cluster: Cluster, topology: ProbeTopology, options: PodOptions, manifests: Path, timeout: float
+    cluster: Cluster,
+    topology: ProbeTopology,
+    facts: ClusterFacts,
+    options: PodOptions,
+    manifests: Path,
+    timeout: float,
 ) -> SharedServices:
-    """Create the set, or find it: applying is idempotent, so that processes share one set.
+    """Create the set, or find it: applying is idempotent, so that processes share one set. The one
+    backend of the Local services is on a node that load balancers send to, where there is one.
 
     Raises:
         ApiError: the API server refused what it must grant.
         NotReady: a backend does not run after `timeout` seconds.
     """
-    run, first = topology.run, topology.nodes[0]
+    run, nodes = topology.run, _balanced_first(topology.nodes, facts)
+    first = nodes[0]
     home, ports = cluster.gather(
         [
             functools.partial(backends.open_namespace, cluster, run, ROLE, options),
@@ -97,7 +104,7 @@ def create(
         ]
     )
     wanted = [
-        *(Backend("web", home, node, labels=_place(node == first)) for node in topology.nodes),
+        *(Backend("web", home, node, labels=_place(node == first)) for node in nodes),
         Backend("unready", home, first, gated=True),
         Backend("published", ports, first, host_port=HOST_PORT),
     ]
@@ -139,6 +146,11 @@ def mark(
     home = topology.run.namespace(ROLE)
     wanted = load(manifests / "marker.yaml", topology.run, home, name=f"marker-{serial}")
     return service(cluster.apply(wanted))
+
+
+def _balanced_first(nodes: Iterable[str], facts: ClusterFacts) -> list[str]:
+    left_out = {node.name for node in facts.nodes if not node.balanced}
+    return sorted(nodes, key=left_out.__contains__)
 
 
 def _place(first: bool) -> tuple[tuple[str, str], ...]:

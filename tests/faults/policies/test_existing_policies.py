@@ -18,7 +18,13 @@ pytestmark = [pytest.mark.bed, pytest.mark.usefixtures("mended")]
 
 POLICY = "GlobalNetworkPolicy six-default-deny"
 HAIRPIN = "test_cluster_wide_policies_apply_to_a_pod_that_reaches_itself_by_its_service"
-ROOMS = ("pods", "nodes", "services", "dns", "mtu", "policy", "calico", "felix")
+ROOMS = (
+    *("pods", "nodes", "services", "dns", "mtu", "policy", "calico", "felix"),
+    *("preflight", "every_node"),
+)
+TALK = "test_probe_pods_may_talk_to_each_other"
+FURTHER = {"every_node": ("--six-nodes", "2")}
+"""Options of rooms that skip everything where all nodes are covered."""
 AFTERWARDS = {"policy": ("suites/policy/test_changes.py", "suites/policy/test_scenarios.py")}
 """What is run of a room once the policy is gone, where the whole takes minutes."""
 
@@ -51,7 +57,26 @@ def assert_the_policy_is_named_first(suite_run: SuiteRun) -> None:
 def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) -> None:
     """P0: no test passes that carried nothing, none fails, and the run is not green; once the
     policy is gone, all is."""
-    suite_run = under(tmp_path, "all", f"suites/{room}", "-n", "2")
+    assert_a_default_deny_leaves_nothing_proven(tmp_path, room)
+
+
+@pytest.mark.xdist_group("own-bed")
+@pytest.mark.usefixtures("bgp_bed")
+@pytest.mark.parametrize("room", ["bgp", "loadbalancer"])
+def test_p0_announced_addresses_that_a_default_deny_closes_are_not_proven(
+    tmp_path: Path, room: str
+) -> None:
+    """P0 where nodes speak BGP: the same of what is announced to the rack behind the router."""
+    try:
+        assert_a_default_deny_leaves_nothing_proven(tmp_path, room)
+    finally:
+        faults("clear")
+
+
+def assert_a_default_deny_leaves_nothing_proven(tmp_path: Path, room: str) -> None:
+    """One room under the policy, and without it."""
+    more = FURTHER.get(room, ())
+    suite_run = under(tmp_path, "all", f"suites/{room}", "-n", "2", *more)
     assert suite_run.status == 1
     assert_the_policy_is_named_first(suite_run)
     assert suite_run.cases(CaseOutcome.FAILED) == (), suite_run.output[-6000:]
@@ -64,9 +89,11 @@ def test_p0_what_a_default_deny_closes_is_not_proven(tmp_path: Path, room: str) 
     if room == "policy":  # no flow is open to begin with but that of a pod to itself
         assert suite_run.green() <= {HAIRPIN}
     assert {v.word for v in verdicts(suite_run.results)} == {Word.UNPROVEN}
+    if room == "preflight":
+        assert {named_by(case.nodeid) for case in unproven} == {TALK}
     faults("clear")
     again = AFTERWARDS.get(room, (f"suites/{room}",))
-    after = run_green(tmp_path / "after", *again, "-n", "2")
+    after = run_green(tmp_path / "after", *again, "-n", "2", *more)
     assert after.cases(CaseOutcome.NOT_PROVEN) == ()
 
 

@@ -26,9 +26,10 @@ GONE = 60.0
 
 
 class Runner:
-    """A run of the suites under two workers, in a process group of its own."""
+    """A run of the suites under two workers, in a process group of its own; its output goes to a
+    file, or through a pipe into it."""
 
-    def __init__(self, report_dir: Path) -> None:
+    def __init__(self, report_dir: Path, *, piped: bool = False) -> None:
         command = listening("-m", "pytest", "suites/pods", "-n", "2", "-v")
         command += ["--six-provider", "kind", "--six-report-dir", str(report_dir)]
         self.log = report_dir.with_suffix(".log")
@@ -37,9 +38,10 @@ class Runner:
             [*command, "-p", "no:cacheprovider"],
             cwd=ROOT,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            stdout=self._stream,
+            stdout=subprocess.PIPE if piped else self._stream,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            text=True,
         )
 
     def until_testing(self) -> None:
@@ -50,9 +52,18 @@ class Runner:
         """Wait until it has printed this."""
         deadline = time.monotonic() + 90
         while text not in self.said():
+            if self.process.stdout is not None:
+                self._stream.write(self.process.stdout.readline())
+                self._stream.flush()
+                continue
             assert self.process.poll() is None, self.said()[-2000:]
             assert time.monotonic() < deadline, self.said()[-2000:]
             time.sleep(0.2)
+
+    def stop_reading(self) -> None:
+        """Close the pipe that it writes to."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
     def said(self) -> str:
         """What the run printed so far."""
@@ -89,9 +100,10 @@ def runner(bed: testbed.Bed, tmp_path: Path) -> Iterator[Runner]:
 
 
 def held_of(cluster: Cluster, run: Runner) -> list[str]:
-    """The namespaces of a run that the cluster holds now."""
-    run_id = run.said().split("sixproof: run ")[1].split(":")[0]
-    found = cluster.list(resources.NAMESPACE, labels=ownership.selector(run_id))
+    """The namespaces of a run that the cluster holds now; of every run, where it never said its
+    id."""
+    _, _, rest = run.said().partition("sixproof: run ")
+    found = cluster.list(resources.NAMESPACE, labels=ownership.selector(rest.partition(":")[0]))
     return [json_fields.name(namespace) for namespace in found]
 
 
@@ -137,9 +149,24 @@ def test_a_signal_while_probe_pods_start_leaves_nothing(
         run.close()
 
 
-def test_a_second_signal_does_not_stop_the_cleaning_up(runner: Runner, cluster: Cluster) -> None:
-    """SIGINT and then SIGTERM, as CI systems send them."""
-    runner.process.send_signal(signal.SIGINT)
+def test_a_closed_pipe_leaves_nothing(bed: testbed.Bed, cluster: Cluster, tmp_path: Path) -> None:
+    """Whoever read the output is gone while probe pods start."""
+    run = Runner(tmp_path / "report", piped=True)
+    try:
+        run.until_said("probe pods created")
+        run.stop_reading()
+        assert run.wait() != pytest.ExitCode.OK
+        assert left_of(cluster, run) == []
+    finally:
+        run.close()
+
+
+@pytest.mark.parametrize("first", ["SIGINT", "SIGTERM"])
+def test_a_second_signal_does_not_stop_the_cleaning_up(
+    runner: Runner, cluster: Cluster, first: str
+) -> None:
+    """SIGINT and then SIGTERM, or SIGTERM twice, as CI systems send them."""
+    runner.process.send_signal(signal.Signals[first])
     time.sleep(0.5)
     runner.process.send_signal(signal.SIGTERM)
     assert runner.wait() == pytest.ExitCode.INTERRUPTED, runner.said()[-2000:]

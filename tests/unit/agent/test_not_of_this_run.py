@@ -242,8 +242,8 @@ def test_an_agent_without_a_key_does_not_serve(
 
 # ---- a flood
 
-SAMPLE = int(os.environ.get("FUZZ", "5000"))
-"""Datagrams; a fifth as many streams. FUZZ=100000 takes a minute."""
+SAMPLE = int(os.environ.get("FUZZ", "100000"))
+"""Datagrams; a fifth as many streams."""
 GROWTH = 8 << 10
 """KiB by which an agent may grow."""
 EACH = 0.002

@@ -178,6 +178,18 @@ def test_every_error_of_every_file_is_reported_with_file_document_and_line(
     )
 
 
+def test_a_large_file_without_a_policy_changes_nothing(ask: Ask, tmp_path: Path) -> None:
+    """As kube-prometheus and Argo CD have them: more than a MiB of other objects."""
+    entry = "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m{}}}\ndata: {{a: {}}}\n---\n"
+    large = write(tmp_path / "m.yaml", "".join(entry.format(n, "x" * 50_000) for n in range(25)))
+    assert Path(large).stat().st_size > 1 << 20
+    policy = write(tmp_path / "p.yaml", SHUT)
+    assert ask(large, policy, "--expect", "DENIED")[0] == 0
+    status, _, err = ask(large, "--expect", "ALLOWED")
+    assert status == 2
+    assert "nothing to judge" in err
+
+
 def test_a_file_that_is_too_large_is_refused(
     ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import pytest
@@ -21,7 +21,7 @@ from sixproof.checks.bgp.own_peer_checks import BgpListener, OwnPeerChecks
 from sixproof.checks.recorder import Recorder
 from sixproof.errors import NotAsked, NotMeasured, VerdictError
 from sixproof.kube.api.client import Cluster
-from sixproof.model import Endpoint, EndpointKind, Family, Judged, MatrixKind
+from sixproof.model import EXCLUDED, Endpoint, EndpointKind, Family, Flow, Judged, MatrixKind
 from sixproof.workloads.bgp.own_peer import FIRST_AS, OwnPeer, choose
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.topology import ProbeTopology
@@ -123,7 +123,10 @@ class Covered:
 
 
 def checks(
-    sessions: Sequence[BgpSession], state: CalicoState = STATE, own: OwnPeer = OWN
+    sessions: Sequence[BgpSession],
+    state: CalicoState = STATE,
+    own: OwnPeer = OWN,
+    closed_by: Callable[[Flow], str] = lambda _: "",
 ) -> tuple[OwnPeerChecks, Noted]:
     noted = Noted()
     made = OwnPeerChecks(
@@ -133,6 +136,7 @@ def checks(
         cast(ProbeTopology, Covered()),
         state,
         cast(Recorder, noted),
+        closed_by,
         0.0,
     )
     return made, noted
@@ -158,6 +162,22 @@ def test_what_is_as_it_must_be_is_silent(family: Family) -> None:
         2,
         2,
     ]
+
+
+@families
+def test_sessions_that_a_policy_closes_prove_nothing(family: Family) -> None:
+    """One of them closed is enough, and nothing is asked; the other family is asked as before."""
+
+    def closed(flow: Flow) -> str:
+        return "GNP deny" if flow.family is family and flow.source.node == "n2" else ""
+
+    made, noted = checks([*RIGHT[FOUR], *RIGHT[SIX]], closed_by=closed)
+    for ask in (made.must_connect, made.must_identify_themselves, made.must_keep_alive):
+        with pytest.raises(NotAsked, match="GNP deny closes those of n2 over") as refused:
+            ask(family)
+        assert (refused.value.unproven, tuple(refused.value.families)) == (True, (family,))
+    assert noted.judged == []
+    made.must_connect(SIX if family is FOUR else FOUR)
 
 
 def test_each_family_leaves_another_node_out() -> None:
@@ -260,7 +280,7 @@ def test_what_need_not_be_announced_is_not_asked(how: str) -> None:
         pools = tuple(dataclasses.replace(pool, exported=False) for pool in STATE.pools)
         state = dataclasses.replace(STATE, pools=pools)
     elif how == "excluded":
-        labels = (*NODES[1].labels, (announcements.EXCLUDED, ""))
+        labels = (*NODES[1].labels, (EXCLUDED, ""))
         nodes = (NODES[0], dataclasses.replace(NODES[1], labels=labels), NODES[2])
         state = dataclasses.replace(STATE, nodes=nodes)
     else:

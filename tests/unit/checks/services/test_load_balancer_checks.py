@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import ipaddress
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from sixproof.checks.connect.connectivity import Connectivity
 from sixproof.checks.services.load_balancer_checks import LoadBalancerChecks
 from sixproof.checks.services.service_checks import ServiceChecks
 from sixproof.errors import ChannelLost, NotAsked, NotMeasured, VerdictError
-from sixproof.model import Endpoint, EndpointKind, Family, Flow, Matrix, MatrixKind
+from sixproof.model import EXCLUDED, Endpoint, EndpointKind, Family, Flow, Matrix, MatrixKind
 from sixproof.probes.connect import fake_agents
 from sixproof.probes.connect.fake_agents import FakeAgents
 from sixproof.probes.connect.probe import ConnectProbe
@@ -112,6 +112,7 @@ class Bench:
         health: Mapping[str, int] | None = HEALTHY,
         announcers: Announcers = UNKNOWN,
         existing: ExistingPolicies | None = None,
+        left_out: Collection[str] = (),
     ) -> None:
         self.notes = Notes()
         self._meets = meets
@@ -133,6 +134,7 @@ class Bench:
             notes,
             existing,
             POOLS,
+            left_out,
             0.0,
         )
 
@@ -246,6 +248,19 @@ def test_ranges_of_one_family_that_bar_both_are_red() -> None:
 
     said = verdict_of(lambda: Bench(shut).checks.must_bar("t", RACK, [name]))
     assert f"{name} over IPv6" in said
+
+
+def test_a_load_balancer_that_leaves_out_every_node_with_a_backend_is_not_asked_from_outside() -> (
+    None
+):
+    """It sends nothing there, whatever the network does; clients inside need none."""
+    checks = Bench(left_out={WEB1.node}).checks
+    with pytest.raises(NotAsked, match=EXCLUDED):
+        checks.must_answer("t", [RACK], [CLUSTER, LOCAL])
+    with pytest.raises(NotAsked, match=EXCLUDED):
+        checks.must_show_source("t", [RACK], LOCAL, TRANSLATION)
+    checks.must_answer("t", [RACK], [CLUSTER])
+    Bench(left_out={WEB2.node}).checks.must_answer("t", [RACK], [LOCAL])
 
 
 def test_a_service_that_the_cluster_does_not_grant_is_not_asked_for() -> None:

@@ -118,6 +118,16 @@ def test_a_family_of_which_nothing_was_carried_is_not_said_to_work() -> None:
     assert word_of(MatrixKind.PATHS, denied) is Word.WORKS
 
 
+def test_a_family_of_which_only_denied_questions_were_asked_is_not_said_to_work() -> None:
+    """DNS questions that a policy denies, all as expected: nothing crossed the network."""
+    matrix = dataclasses.replace(topology(lambda _: Outcome.DROPPED), kind=MatrixKind.DNS_QUESTIONS)
+    denied = Measured(matrix, dict.fromkeys(matrix.cells, DENY), "t")
+    case = Case("t", CaseOutcome.PASSED)
+    found = {v.family: v for v in verdicts(Results(RUN, matrices=(denied,), cases=(case,)))}
+    assert {v.word for v in found.values()} == {Word.UNPROVEN}
+    assert "nothing of it was carried" in found[Family.IPV6].reason
+
+
 @pytest.mark.parametrize(
     ("accuses", "ipv4", "ipv6"),
     [

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from sixproof.errors import UsageError
-from sixproof.reporting.results.report_directory import KEPT, MARKER, ReportDirectory
+from sixproof.reporting.results.report_directory import (
+    JUNIT_SUITE,
+    KEPT,
+    MARKER,
+    ReportDirectory,
+)
 
 
 def ran(reports: ReportDirectory, said: str = "") -> ReportDirectory:
@@ -84,15 +89,40 @@ def test_foreign_files_are_never_replaced(tmp_path: Path, name: str) -> None:
 
 def test_a_directory_of_our_own_gets_the_next_report(tmp_path: Path) -> None:
     """The last report is replaced once the run began, not before; other files stay."""
-    directory = tmp_path / "named"
-    ran(ReportDirectory(directory), "first")
+    directory, first = tmp_path / "named", '{"schema": "sixproof/results/v2"}'
+    ran(ReportDirectory(directory), first)
     (directory / "log").write_text("mine")
     second = ReportDirectory(directory)
     second.take()
-    assert (directory / "results.json").read_text() == "first"
+    assert (directory / "results.json").read_text() == first
     second.clear()
     assert {p.name for p in directory.iterdir()} == {"log", MARKER}
     second.give_back()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "foreign"),
+    [
+        ("results.json", "{}", True),
+        ("junit.xml", '<testsuites><testsuite name="another"', True),
+        ("junit.xml", f'<testsuites><testsuite name="{JUNIT_SUITE}"', False),
+        ("summary.txt", "", False),
+    ],
+    ids=["results", "junit", "our own", "summary"],
+)
+def test_what_others_put_where_a_run_was_killed_stays(
+    tmp_path: Path, name: str, text: str, foreign: bool
+) -> None:
+    """The marker of a run that was killed says nothing about a file that came later."""
+    (tmp_path / MARKER).touch()
+    (tmp_path / name).write_text(text)
+    reports = ReportDirectory(tmp_path)
+    if not foreign:
+        ran(reports)
+        return
+    with pytest.raises(UsageError, match=f"{name} there was not written by sixproof"):
+        reports.take()
+    assert (tmp_path / name).read_text() == text
 
 
 def test_reports_of_earlier_versions_are_our_own(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from sixproof.errors import ApiError
 from sixproof.kube.api import json_fields, resources
-from sixproof.model import Family
+from sixproof.model import ClusterFacts, Family, NodeFacts
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.probe_pod import PodOptions
 from sixproof.workloads.probe_pods.topology import ProbeTopology
@@ -38,7 +38,13 @@ def cluster() -> MemoryCluster:
 
 def stood(cluster: Any) -> SharedServices:
     """The set."""
-    return create(cluster, MESH, PodOptions("image"), MANIFESTS, timeout=1)
+    return create(cluster, MESH, facts(), PodOptions("image"), MANIFESTS, timeout=1)
+
+
+def facts(*left_out: str) -> ClusterFacts:
+    """A cluster of two nodes, of which load balancers leave out some."""
+    nodes = tuple(NodeFacts(n, (), balanced=n not in left_out) for n in ("n1", "n2"))
+    return ClusterFacts("", "v1.34.4", nodes)
 
 
 def test_the_whole_set(cluster: MemoryCluster) -> None:
@@ -50,6 +56,17 @@ def test_the_whole_set(cluster: MemoryCluster) -> None:
     assert made.services["host-network"].namespace == "six-abc123-host"
     assert made.services["node-port-ipv6"].families == (Family.IPV6,)
     assert len(made.all_services()) == len(made.services) + len(GRANTABLE)
+
+
+@pytest.mark.parametrize(
+    ("left_out", "first"), [((), "n1"), (("n1",), "n2"), (("n1", "n2"), "n1")], ids=str
+)
+def test_local_services_have_their_backend_where_load_balancers_send(
+    cluster: Any, left_out: tuple[str, ...], first: str
+) -> None:
+    made = create(cluster, MESH, facts(*left_out), PodOptions("image"), MANIFESTS, timeout=1)
+    assert [b.node for b in made.first] == [first]
+    assert {b.node for b in made.web} == {"n1", "n2"}
 
 
 def test_wishes_are_granted_or_refused(cluster: MemoryCluster) -> None:
