@@ -18,7 +18,8 @@ class NodeFacts:
     """One node as the API server describes it; `addresses` are its InternalIPs in API order, `os`
     and `architecture` are as reported by its kubelet (``linux``, ``arm64``), `zone` is its label
     ``topology.kubernetes.io/zone``, each "" if there is none. `balanced` is False where the label
-    `EXCLUDED` keeps load balancers from it."""
+    `EXCLUDED` keeps load balancers from it. `virtual` is what a node is that only looks like one
+    (``AWS Fargate``)."""
 
     name: str
     addresses: tuple[IPAddress, ...]
@@ -34,6 +35,7 @@ class NodeFacts:
     architecture: str = ""
     zone: str = ""
     balanced: bool = True
+    virtual: str = ""
 
     def address(self, family: Family) -> IPAddress | None:
         """The node's first InternalIP of a family."""

@@ -18,8 +18,8 @@ class PlayedCluster(FakeApi):
     """Keeps the namespaces and pods that are applied, and forgets a namespace that is deleted.
 
     `ready` lets pods become ready, but for those on the nodes of `broken_nodes`; `may_delete` lets
-    requests for deletion be answered; `prefixes` are what addresses of pods begin with, one a
-    family.
+    requests for deletion be answered; `injected` are containers that every pod gets; `prefixes` are
+    what addresses of pods begin with, one a family.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class PlayedCluster(FakeApi):
         self.ready = threading.Event()
         self.ready.set()
         self.broken_nodes: set[str] = set()
+        self.injected: tuple[str, ...] = ()
         self.may_delete = threading.Event()
         self.may_delete.set()
         self.prefixes = ["10.244.0.", "fd00:10:244::"]
@@ -57,6 +58,7 @@ class PlayedCluster(FakeApi):
             self.namespaces[home] = body
             self._pods[home] = {}
         elif rest.startswith("pods/"):
+            body["spec"]["containers"] += [{"name": name} for name in self.injected]
             self._pods[home][rest.removeprefix("pods/")] = body
         return Reply(body)
 

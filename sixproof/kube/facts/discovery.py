@@ -8,7 +8,7 @@ Nothing here fails for lack of a permission: what cannot be read is empty in the
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sixproof import yaml_text
@@ -193,7 +193,24 @@ def node_facts(node: Manifest) -> NodeFacts:
         architecture=json_fields.text(info, "architecture"),
         zone=json_fields.labels(node).get(ZONE_LABEL, ""),
         balanced=EXCLUDED not in json_fields.labels(node),
+        virtual=_virtual(json_fields.labels(node), taints),
     )
+
+
+VIRTUAL = {
+    "eks.amazonaws.com/compute-type=fargate": "AWS Fargate",
+    "type=virtual-kubelet": "virtual kubelet",
+}
+"""Labels of nodes that are none: each pod there is a machine of its own, without a host network."""
+VIRTUAL_TAINT = "virtual-kubelet.io/provider="
+
+
+def _virtual(labels: Mapping[str, str], taints: Iterable[str]) -> str:
+    """What a node is that only looks like one, "" for a real one."""
+    pairs = {f"{key}={value}" for key, value in labels.items()}
+    found = next((name for pair, name in VIRTUAL.items() if pair in pairs), "")
+    by_taint = any(taint.startswith(VIRTUAL_TAINT) for taint in taints)
+    return found or ("virtual kubelet" if by_taint else "")
 
 
 def _os(reported: str, labelled: str) -> str:

@@ -19,7 +19,8 @@ _EXPLAINED = 3  # pods whose reason a message gives
 @dataclasses.dataclass(frozen=True, slots=True)
 class RunningPod:
     """A pod that is ready. `addresses` are its `podIPs`, in the API's order; for a pod of the host
-    network they are the node's."""
+    network they are the node's. `containers` are the names of all its containers, those that run
+    first before the others."""
 
     name: str
     namespace: str
@@ -29,6 +30,7 @@ class RunningPod:
     labels: tuple[tuple[str, str], ...] = ()
     host_network: bool = False
     service_account: str = ""
+    containers: tuple[str, ...] = ()
 
 
 def wait_ready(
@@ -110,6 +112,11 @@ def running_pod(pod: Manifest) -> RunningPod | None:
         labels=tuple(sorted(json_fields.labels(pod).items())),
         host_network=json_fields.flag(pod, "spec", "hostNetwork") or False,
         service_account=json_fields.text(pod, "spec", "serviceAccountName"),
+        containers=tuple(
+            json_fields.text(container, "name")
+            for key in ("initContainers", "containers")
+            for container in json_fields.entries(pod, "spec", key)
+        ),
     )
 
 

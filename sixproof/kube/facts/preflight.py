@@ -14,6 +14,12 @@ from sixproof.model import ClusterFacts, Family, Finding, FindingType, IPNetwork
 from sixproof.model.family import IPAddress
 
 PROBE_PODS = FindingType("probe-pods", "Every covered node runs a probe pod")
+INJECTED = FindingType(
+    "injected-container",
+    "Probe pods run no container but their own",
+    "Kubernetes admission webhooks",
+)
+LEFT_OUT = FindingType("node-left-out", "Nodes that the run does not cover, and why")
 PERMISSIONS = FindingType("permissions", "The run has the permissions it needs", "Kubernetes RBAC")
 KUBERNETES_VERSION = FindingType(
     "kubernetes-version", "Dual stack is stable in this version", "KEP-563"

@@ -15,6 +15,7 @@ from sixproof.model import Endpoint, EndpointKind
 from sixproof.workloads.probe_pods.identity import Run
 from sixproof.workloads.probe_pods.placement import Placement
 from sixproof.workloads.probe_pods.probe_pod import (
+    CONTAINER,
     Manifest,
     PodOptions,
     PodSpec,
@@ -24,7 +25,13 @@ from sixproof.workloads.probe_pods.probe_pod import (
     node_of,
     pod,
 )
-from sixproof.workloads.probe_pods.topology import FIRST_ROLE, HOST_ROLE, ROLES, ProbeTopology
+from sixproof.workloads.probe_pods.topology import (
+    FIRST_ROLE,
+    HOST_ROLE,
+    ROLES,
+    InjectedContainers,
+    ProbeTopology,
+)
 
 Progress = Callable[[str], None]
 SERVICE_ACCOUNT = "default"
@@ -135,9 +142,15 @@ def cover(
         raise NotReady(text, subjects=map(Subject.of_node, failed))
     pods_to_delete = [manifest for manifest in wanted.pods if node_of(manifest) in failed]
     cluster.gather([_deletion(cluster, manifest) for manifest in pods_to_delete])
+    there = [pod for pod in ready if pod.node not in failed]
     return dataclasses.replace(
-        _mesh(run, placement, [endpoint_of(pod) for pod in ready if pod.node not in failed]),
+        _mesh(run, placement, [endpoint_of(pod) for pod in there]),
         failed=tuple(failed.items()),
+        injected=tuple(
+            InjectedContainers(pod.namespace, pod.name, pod.node, foreign)
+            for pod in there
+            if (foreign := tuple(name for name in pod.containers if name != CONTAINER))
+        ),
     )
 
 

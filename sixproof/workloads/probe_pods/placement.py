@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 
 from sixproof.errors import UsageError
 from sixproof.model import LINUX, ClusterFacts, NodeFacts
 
 DEFAULT_LIMIT = 6
 """Nodes covered unless the user says otherwise; the matrix grows with their square."""
+NAMED = 6
+"""Nodes that one line names."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -98,4 +101,16 @@ def _unfit(node: NodeFacts) -> str:
 
 def _foreign(node: NodeFacts) -> str:
     """Why no probe pod can run on a node whatever its state, "" where one can."""
+    if node.virtual:
+        return f"{node.virtual}: no machine that pods share, and no host network"
     return f"runs {node.os}; probe pods need {LINUX}" if node.os not in ("", LINUX) else ""
+
+
+def grouped(left_out: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The nodes that were left out for each reason (``nodes a, b and 3 more``), and the reason."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for node, reason in left_out:
+        groups[reason].append(node)
+    for reason, group in groups.items():
+        more = f" and {len(group) - NAMED} more" if len(group) > NAMED else ""
+        yield f"node{'s' * (len(group) > 1)} {', '.join(group[:NAMED])}{more}", reason

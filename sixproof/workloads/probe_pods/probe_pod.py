@@ -69,6 +69,20 @@ class PodSpec:
         return HOST_AGENT_PORTS if self.host_network else POD_PORTS
 
 
+NO_SIDECAR_LABELS = {
+    "sidecar.istio.io/inject": "false",
+    "istio.io/dataplane-mode": "none",
+    "kuma.io/sidecar-injection": "disabled",
+}
+NO_SIDECAR_ANNOTATIONS = {
+    "linkerd.io/inject": "disabled",
+    "consul.hashicorp.com/connect-inject": "false",
+}
+"""What keeps service meshes from putting a proxy into a pod, by the documentation of Istio
+(sidecars and ambient mode), Linkerd, Kuma and Consul: it would answer in the agent's place, and
+what it carries is not what the network does."""
+
+
 def agent_config_map(run: Run, namespace: str) -> Manifest:
     """The ConfigMap that carries the agent's files into a namespace."""
     return {
@@ -117,8 +131,8 @@ def pod(run: Run, spec: PodSpec, options: PodOptions) -> Manifest:
         "metadata": {
             "name": spec.role,
             "namespace": spec.namespace,
-            "labels": {**run.labels, ROLE: spec.role, **dict(spec.labels)},
-            **({"annotations": dict(spec.annotations)} if spec.annotations else {}),
+            "labels": {**run.labels, **NO_SIDECAR_LABELS, ROLE: spec.role, **dict(spec.labels)},
+            "annotations": {**NO_SIDECAR_ANNOTATIONS, **dict(spec.annotations)},
         },
         "spec": {
             "automountServiceAccountToken": False,

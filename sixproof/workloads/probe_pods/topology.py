@@ -28,6 +28,16 @@ def _read(members: records.Object) -> records.Object:
     return {**members, "run": {"id": members["run"], "key": members["key"]}}
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class InjectedContainers:
+    """Containers that something added to a probe pod, by their names."""
+
+    namespace: str
+    pod: str
+    node: str
+    names: tuple[str, ...]
+
+
 @records.Form(written=_written, read=_read)
 @dataclasses.dataclass(frozen=True, slots=True)
 class ProbeTopology:
@@ -35,7 +45,8 @@ class ProbeTopology:
     `further_pods` and `further_hosts` are one of each on nodes beyond those covered.
 
     `left_out` are the nodes on which no pods were created, `failed` those on which a pod did not
-    become ready, each with the reason.
+    become ready, each with the reason. `injected` are pods with containers that the run did not ask
+    for.
     """
 
     run: Run
@@ -43,6 +54,7 @@ class ProbeTopology:
     hosts: tuple[Endpoint, ...]
     left_out: tuple[tuple[str, str], ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
+    injected: tuple[InjectedContainers, ...] = ()
     further_pods: tuple[Endpoint, ...] = ()
     further_hosts: tuple[Endpoint, ...] = ()
 

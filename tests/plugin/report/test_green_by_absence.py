@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sixproof.model import Family
+from sixproof.model import Family, Severity
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import CaseOutcome
 from tests.plugin.played import REVIEWS, PlayedCluster
@@ -45,6 +45,22 @@ def test_a_run_that_did_not_cover_a_node_has_failed(
         ]
     )
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_containers_that_something_added_are_named_at_once_and_in_the_report(
+    project: pytest.Pytester, cluster: PlayedCluster
+) -> None:
+    """One line for all pods; a node that is left out is a finding of the report, too."""
+    cluster.injected = ("istio-proxy",)
+    result = project.runpytest_subprocess("suites/pods", "--six-nodes=2")
+    result.stdout.fnmatch_lines(
+        ["sixproof: warning: *: container istio-proxy was added to it, and to * more probe pods*"]
+    )
+    results = Results.read(project.path / "reports/latest/results.json")
+    found = {finding.code: finding for finding in results.findings}
+    assert found["injected-container"].severity is Severity.WARNING
+    assert "six-worker2" in found["node-left-out"].subject
+    assert found["node-left-out"].severity is Severity.NOTE
 
 
 KILLING = """

@@ -14,7 +14,7 @@ import pytest
 from sixproof import records
 from sixproof.errors import ApiError
 from sixproof.kube.api.client import Cluster
-from sixproof.kube.facts.discovery import discover, kube_proxy_mode
+from sixproof.kube.facts.discovery import discover, kube_proxy_mode, node_facts
 from sixproof.model import ClusterFacts, Family
 from tests.unit.kube.recordings import bed, play
 from tests.unit.kube.server import FakeApi, Reply, Seen, kubeconfig, serve
@@ -173,6 +173,27 @@ def test_api_server_that_answers_its_version_alone_is_given_up_once(
 def _its_version_alone(answer: Callable[[Seen], Reply], seen: Seen) -> Reply:
     reply = answer(seen)
     return reply if seen.path == "/version" else dataclasses.replace(reply, delay=60)
+
+
+@pytest.mark.parametrize(
+    ("labels", "taints", "virtual", "balanced"),
+    [
+        ({}, (), "", True),
+        ({"eks.amazonaws.com/compute-type": "fargate"}, (), "AWS Fargate", True),
+        ({"eks.amazonaws.com/compute-type": "ec2"}, (), "", True),
+        ({"type": "virtual-kubelet"}, (), "virtual kubelet", True),
+        ({}, ({"key": "virtual-kubelet.io/provider", "value": "azure"},), "virtual kubelet", True),
+        ({"node.kubernetes.io/exclude-from-external-load-balancers": ""}, (), "", False),
+    ],
+    ids=["plain", "Fargate", "EC2", "label", "taint", "excluded"],
+)
+def test_labels_and_taints_say_what_a_node_is(
+    labels: dict[str, str], taints: tuple[dict[str, str], ...], virtual: str, balanced: bool
+) -> None:
+    node = node_facts(
+        {"metadata": {"name": "n", "labels": labels}, "spec": {"taints": list(taints)}}
+    )
+    assert (node.virtual, node.balanced) == (virtual, balanced)
 
 
 @pytest.mark.parametrize(

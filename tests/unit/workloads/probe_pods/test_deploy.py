@@ -92,6 +92,43 @@ def test_a_node_that_cannot_run_a_probe_is_named_and_the_rest_is_measured(roles:
     assert records.from_json(ProbeTopology, records.to_json(topology)) == topology
 
 
+class Injecting(Nodes):
+    """A cluster whose service mesh adds containers to pods of one namespace."""
+
+    def _completed(self, manifest: Manifest) -> Manifest:
+        made = super()._completed(manifest)
+        if made["kind"] == "Pod" and json_fields.namespace(made) == RUN.namespace("b"):
+            made["spec"]["initContainers"] = [{"name": "mesh-init"}]
+            made["spec"]["containers"].append({"name": "mesh-proxy"})
+        return made
+
+
+def test_containers_that_were_added_to_probe_pods_are_known() -> None:
+    """Those that run first among them; the pods are measured all the same."""
+    topology = covered(Injecting())
+    names = ("mesh-init", "mesh-proxy")
+    assert {(i.namespace, i.names) for i in topology.injected} == {(RUN.namespace("b"), names)}
+    assert {i.node for i in topology.injected} == set(NODES)
+    assert len(topology.pods) == 9
+    assert records.from_json(ProbeTopology, records.to_json(topology)) == topology
+    assert covered(Nodes()).injected == ()
+
+
+def test_probe_pods_opt_out_of_service_meshes() -> None:
+    """Sidecars and Istio's ambient mode; every pod of a run is made this way."""
+    cluster = Nodes()
+    covered(cluster)
+    pods = [manifest for (kind, _, _), manifest in cluster.objects.items() if kind == "Pod"]
+    assert pods
+    for pod in pods:
+        labels, annotations = json_fields.labels(pod), pod["metadata"]["annotations"]
+        assert labels["sidecar.istio.io/inject"] == "false"
+        assert labels["istio.io/dataplane-mode"] == "none"
+        assert labels["kuma.io/sidecar-injection"] == "disabled"
+        assert annotations["linkerd.io/inject"] == "disabled"
+        assert annotations["consul.hashicorp.com/connect-inject"] == "false"
+
+
 def test_pods_of_a_node_that_is_not_covered_are_deleted() -> None:
     """None of them can become ready later and join a service or a policy."""
     cluster = Nodes("arm", roles="a")
@@ -118,6 +155,25 @@ def test_a_node_of_another_system_is_never_asked() -> None:
     where = placement.choose(facts(WINDOWS, LINUX, NodeFacts("mute", ())))
     assert where.nodes == ("lin", "mute")
     assert where.left_out == (("win", "runs windows; probe pods need linux"),)
+
+
+def test_what_only_looks_like_a_node_is_never_asked() -> None:
+    """Also where it is named: its pods are machines of their own, without a host network."""
+    fargate = NodeFacts("far", (), os="linux", virtual="AWS Fargate")
+    where = placement.choose(facts(fargate, LINUX))
+    assert where.nodes == ("lin",)
+    ((node, why),) = where.left_out
+    assert (node, why.partition(":")[0]) == ("far", "AWS Fargate")
+    with pytest.raises(UsageError, match="AWS Fargate"):
+        placement.choose(facts(fargate, LINUX), names=("far",))
+
+
+def test_nodes_that_are_left_out_are_grouped_by_their_reason() -> None:
+    many = [(f"n{i}", "tainted") for i in range(8)]
+    assert list(placement.grouped([*many, ("win", "runs windows")])) == [
+        ("nodes n0, n1, n2, n3, n4, n5 and 2 more", "tainted"),
+        ("node win", "runs windows"),
+    ]
 
 
 def test_nodes_beyond_the_limit_are_further_ones_up_to_their_own_limit() -> None:

@@ -9,7 +9,7 @@ import pytest
 from sixproof.errors import NotReady
 from sixproof.kube.api import json_fields, resources
 from sixproof.workloads.probe_pods.identity import Run
-from sixproof.workloads.probe_pods.probe_pod import PodOptions
+from sixproof.workloads.probe_pods.probe_pod import NO_SIDECAR_LABELS, PodOptions
 from sixproof.workloads.services import backends
 from sixproof.workloads.services.backends import GATE, GROUP, Backend
 from tests.unit.workloads.two_nodes import WEB1
@@ -23,6 +23,7 @@ def test_an_ordinary_backend_is_a_probe_pod_of_its_group() -> None:
     assert json_fields.name(made) == "web-n1"
     assert json_fields.labels(made) == {
         **RUN.labels,
+        **NO_SIDECAR_LABELS,
         "sixproof.dev/role": "web-n1",
         GROUP: "web",
         "tier": "front",
