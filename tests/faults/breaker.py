@@ -4,7 +4,7 @@
 probe pods are ready or, where ``SIX_TEST_FAULT_AFTER`` says ``shared_services``, once those are
 that all tests share; where it says ``own_pools`` or ``pool_pods``, once the run's own pools stand,
 or the pods that ask for them; where it says ``echo_ports``, once every probe pod was asked. Other
-fixtures (``advertised_services``) are broken once they have been made, too.
+fixtures (``advertised_services``, ``own_peer``) are broken once they have been made, too.
 ``{pod}`` stands for a pod on the node that ``SIX_TEST_FAULT_NODE`` names: that of namespace a, or
 the backend of these services. ``{service}`` is the one of every family.
 """

@@ -15,6 +15,7 @@ from sixproof.agent.client.batch import EXCHANGES, TRANSFERS, Batch
 from sixproof.agent.client.raw_sender import RawSender
 from sixproof.agent.client.resolver import Resolver
 from sixproof.agent.client.sized import SizedSender
+from sixproof.agent.control.known_requests import KnownRequests
 from sixproof.agent.server.ports import Server
 from sixproof.agent.witness import facts
 from sixproof.agent.witness.capture import Capture
@@ -38,6 +39,7 @@ class Agent:
         self.last_ping = 0.0
         self.captures: dict[str, Capture] = {}
         self.bgp: BgpSpeaker | None = None
+        self.requests = KnownRequests()
 
     async def answer(self, request: object) -> object:
         """The answer to one request."""

@@ -27,7 +27,7 @@ class Session:
         self.tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Read requests until the runner goes; then drop what is under way."""
+        """Read requests until the runner goes; what has a token goes on for a while."""
         try:
             while line := await self.line():
                 await self.places.acquire()
@@ -64,13 +64,25 @@ class Session:
             number = value["id"]
             if value.get("key", "") != identity.SEAL.mark:
                 raise protocol.ProtocolError(OTHER_KEY)
-            answer = await self.agent.answer(protocol.decode_request(value))
-            data = protocol.encode_answer(number, answer)
+            token, age = protocol.decode_token(value)
+            request = protocol.decode_request(value)
+            if token:
+                kept = await self.agent.requests.answer(token, age, lambda: self.carry_out(request))
+                data = protocol.renumbered(kept, number)
+            else:
+                data = protocol.renumbered(await self.carry_out(request), number)
         except protocol.ProtocolError as error:
             data = protocol.encode_error(number, str(error))
-        except (OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
-            data = protocol.encode_error(number, f"{type(error).__name__}: {error}")
         await self.send(data)
+
+    async def carry_out(self, request: object) -> bytes:
+        """The line that answers a request, without its number."""
+        try:
+            return protocol.encode_answer(0, await self.agent.answer(request))
+        except protocol.ProtocolError as error:
+            return protocol.encode_error(0, str(error))
+        except (OSError, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            return protocol.encode_error(0, f"{type(error).__name__}: {error}")
 
     async def send(self, data: bytes) -> None:
         """Write with back-pressure."""

@@ -2,6 +2,8 @@
 
 A request is ``{"v": 1, "id": 7, "key": "mark", "do": "probe", ...fields}``, its answer
 ``{"v": 1, "id": 7, "ok": {...fields}}`` or ``{"v": 1, "id": 7, "error": "what was wrong"}``.
+A request may have a ``token``: it is worked on once, and its answer kept for a while, for a runner
+whose stream was cut and that asks again, with the ``age`` of the request in seconds.
 Unknown or malformed requests are answered with an error, and so are all by an agent whose key has
 another mark: it would not answer the probes of this run, and its silence would look like the
 network's. Times are seconds, sizes bytes, addresses text without zone or brackets.
@@ -30,9 +32,11 @@ from sixproof.agent.protocol.codec import (
     decode,
     decode_line,
     decode_request,
+    decode_token,
     encode_answer,
     encode_error,
     encode_request,
+    renumbered,
 )
 from sixproof.agent.protocol.evidence import (
     Arrival,
@@ -203,7 +207,9 @@ __all__ = [
     "decode",
     "decode_line",
     "decode_request",
+    "decode_token",
     "encode_answer",
     "encode_error",
     "encode_request",
+    "renumbered",
 ]

@@ -50,20 +50,34 @@ REQUESTS: dict[str, type] = {
     "read-bgp": ReadBgp,
     "stop-bgp": StopBgp,
 }
+LONGEST_TOKEN = 64
+_ENVELOPE = ("v", "id", "key", "token", "age", "do")
 _NAMES = {message: name for name, message in REQUESTS.items()}
 
 M = typing.TypeVar("M")
 
 
-def encode_request(number: int, message: object, key: str = "") -> bytes:
-    """One request as a line; `key` is the mark of the runner's key."""
-    head = {"v": VERSION, "id": number, **({"key": key} if key else {})}
+def encode_request(
+    number: int, message: object, key: str = "", token: str = "", age: float | None = None
+) -> bytes:
+    """One request as a line; `key` is the mark of the runner's key. Of a request with a `token` the
+    agent keeps the answer for a while; `age` is how many seconds ago it was first sent, None where
+    this is the first time."""
+    head: dict[str, object] = {"v": VERSION, "id": number}
+    head |= {"key": key} if key else {}
+    head |= {"token": token} if token else {}
+    head |= {"age": round(age, 3)} if age is not None else {}
     return _line({**head, "do": _NAMES[type(message)], **vars(message)})
 
 
 def encode_answer(number: int, message: object) -> bytes:
     """One answer as a line."""
     return _line({"v": VERSION, "id": number, "ok": vars(message)})
+
+
+def renumbered(line: bytes, number: int) -> bytes:
+    """An answer of number 0 as that of another request."""
+    return _head(number) + line.removeprefix(_head(0))
 
 
 def encode_error(number: int, reason: str) -> bytes:
@@ -105,7 +119,20 @@ def decode_request(value: dict[str, typing.Any]) -> object:
     if message is None:
         known = ", ".join(sorted(REQUESTS))
         raise ProtocolError(f"unknown request {_short(name)}, known are {known}")
-    return decode(message, {k: v for k, v in value.items() if k not in ("v", "id", "key", "do")})
+    return decode(message, {k: v for k, v in value.items() if k not in _ENVELOPE})
+
+
+def decode_token(value: dict[str, typing.Any]) -> tuple[str, float | None]:
+    """The token of a request, "" where it has none, and its age in seconds, None where it is sent
+    for the first time.
+
+    Raises:
+        ProtocolError: one of them is malformed.
+    """
+    token, age = value.get("token", ""), value.get("age")
+    if not isinstance(token, str) or len(token) > LONGEST_TOKEN:
+        raise ProtocolError(f"token {_short(token)} is no text of {LONGEST_TOKEN} characters")
+    return token, None if age is None else _checked(float, age, "age")
 
 
 def decode(kind: type[M], value: typing.Any, path: str = "") -> M:
@@ -186,6 +213,10 @@ def _short(value: typing.Any) -> str:
     except (ValueError, RecursionError):  # an integer of 5000 digits, a list 900 deep
         return _kind_of(value)
     return shown if len(shown) <= 80 else f"{shown[:77]}..."
+
+
+def _head(number: int) -> bytes:
+    return _line({"v": VERSION, "id": number})[:-2]
 
 
 def _line(value: dict[str, typing.Any]) -> bytes:

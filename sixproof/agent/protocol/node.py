@@ -139,9 +139,16 @@ class ServersAsked(Record):
     answers: list[HealthSeen]
 
 
+KIND_ROUTES = ("IPv4 routes", "IPv6 routes")
+KIND_RULES = "rules"
+KIND_ADDRESSES = "addresses"
+"""Kinds of what is read of a node."""
+
+
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class NodeSeen(Record):
-    """The facts. `cut` names what was longer than is taken, `unread` what the kernel refused.
+    """The facts. `cut` names kinds of which there was more than is taken, `unread` those that the
+    kernel refused, each with its reason (``rules: timed out``).
 
     `counters` are those of /proc/net/snmp, snmp6, netstat and of connection tracking. `load` is the
     load average of the last minute, of the whole machine with its `processors`; 0 where neither is
@@ -165,6 +172,11 @@ class NodeSeen(Record):
     load: float = 0.0
     processors: int = 0
     sockets: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    def lacks(self, *kinds: str) -> bool:
+        """Whether something of these kinds (`KIND_ROUTES` and its like) may not be there."""
+        short = {*self.cut, *(entry.partition(":")[0] for entry in self.unread)}
+        return not short.isdisjoint(kinds)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

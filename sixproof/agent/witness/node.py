@@ -12,6 +12,7 @@ import typing
 
 from sixproof.agent import files, protocol
 from sixproof.agent.addresses import literal
+from sixproof.agent.protocol.node import KIND_ADDRESSES, KIND_ROUTES, KIND_RULES
 from sixproof.agent.witness.facts import IFA_FLAGS, counters_v4, counters_v6, sockets
 from sixproof.agent.witness.filter_match import PROTOCOLS
 from sixproof.agent.witness.netlink import Netlink, Refused, attributes, number, text
@@ -87,8 +88,8 @@ class NodeReader:
         """All facts; `health` was asked beforehand."""
         with contextlib.closing(Netlink(socket.NETLINK_ROUTE)) as kernel:
             routes = [
-                *self.told(kernel, "IPv4 routes", GETROUTE, route_body(socket.AF_INET), route),
-                *self.told(kernel, "IPv6 routes", GETROUTE, route_body(socket.AF_INET6), route),
+                *self.told(kernel, KIND_ROUTES[0], GETROUTE, route_body(socket.AF_INET), route),
+                *self.told(kernel, KIND_ROUTES[1], GETROUTE, route_body(socket.AF_INET6), route),
             ]
             neighbours = [
                 *self.told(
@@ -100,12 +101,12 @@ class NodeReader:
                 rule
                 for family in FAMILIES
                 for rule in self.told(
-                    kernel, "rules", GETRULE, struct.pack("=12B", family, *[0] * 11), rule_of
+                    kernel, KIND_RULES, GETRULE, struct.pack("=12B", family, *[0] * 11), rule_of
                 )
             ]
             links = self.told(kernel, "links", GETLINK, struct.pack("=BBHiII", *[0] * 6), link)
             addresses = self.told(
-                kernel, "addresses", GETADDR, struct.pack("=BBBBI", *[0] * 5), address
+                kernel, KIND_ADDRESSES, GETADDR, struct.pack("=BBBBI", *[0] * 5), address
             )
         return protocol.NodeSeen(
             links=links,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import functools
 import threading
 import time
 from collections import Counter
@@ -11,7 +12,13 @@ from typing import TypeVar
 
 from sixproof.agent import protocol
 from sixproof.errors import AgentSilent, ChannelLost, InfrastructureError
-from sixproof.kube.channel.channel import Channel, Opener, StreamMultiplexer, answer_to_come
+from sixproof.kube.channel.channel import (
+    Channel,
+    Opener,
+    OpenRequest,
+    StreamMultiplexer,
+    answer_to_come,
+)
 from sixproof.model import Endpoint
 
 A = TypeVar("A")
@@ -26,6 +33,9 @@ FULL_PATIENCE = 60.0
 SECOND_CHANCE = 1.0
 """Seconds for the heart-beat of an agent that was silent, before it gets another request."""
 
+MOST_CUTS = 5
+"""Streams that may be cut before a request is answered: its time-out bounds it, too."""
+
 _Key = tuple[str, str]  # namespace and pod
 
 
@@ -36,8 +46,9 @@ class Agents:
     Of many agents the channels that are used least are closed for others, once nothing is in
     flight on them (MOST_OPEN).
 
-    A lost channel fails what was in flight; the next request gets a new stream. A request is never
-    retried automatically: a repeated probe would be another measurement.
+    What was in flight on a channel that is cut is asked for again on a new one, by its token: the
+    agent goes on meanwhile, and works on it once. A request is never repeated: a second probe would
+    be another measurement.
 
     An agent that was silent for its whole time-out must answer a heart-beat first. If it does not,
     the next request soon fails for the same reason; if it does, the agent is used again.
@@ -164,6 +175,40 @@ class Agents:
             self._channels[key], self._met[key] = future, endpoint
             return future
 
+    def _go_on(self, endpoint: Endpoint, left: list[OpenRequest], reason: str) -> None:
+        """Have what was in flight on a cut stream go on on a new one. Called by the multiplexer,
+        which must not wait."""
+
+        def error(more: str = "") -> ChannelLost:
+            return ChannelLost(f"{endpoint.name}: {reason}{more}", subjects=[endpoint.subject()])
+
+        again = []
+        for asked in left:
+            asked.cuts += 1
+            if asked.cuts > MOST_CUTS or asked.deadline < time.monotonic():
+                asked.future.set_exception(error())
+            else:
+                again.append(asked)
+        if not again:
+            return
+
+        def send(channel: Channel) -> None:
+            for asked in again:
+                channel.take(asked)
+
+        def opened(future: concurrent.futures.Future[Channel]) -> None:
+            failed = None if future.cancelled() else future.exception()
+            try:
+                if not future.cancelled() and failed is None:
+                    self._pool.submit(send, future.result())
+                    return
+            except RuntimeError:  # the pool is shut down
+                pass
+            for asked in again:
+                asked.future.set_exception(error(f"; {failed}" if failed else ""))
+
+        self._channel(endpoint).add_done_callback(opened)
+
     def _make_room(self) -> None:
         """Close what is used least where many channels are open; where all are in use, wait for
         one, but not for ever."""
@@ -184,7 +229,8 @@ class Agents:
         try:
             stream = self._opener(namespace, pod)
             subjects = [endpoint.subject()]
-            return Channel(endpoint.name, stream, self._multiplexer, self._key, subjects)
+            cut = functools.partial(self._go_on, endpoint)
+            return Channel(endpoint.name, stream, self._multiplexer, self._key, subjects, cut)
         except InfrastructureError as error:
             raise ChannelLost(
                 f"{endpoint.name}: no control channel into pod {namespace}/{pod}: {error}",

@@ -11,6 +11,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import json
+import secrets
 import selectors
 import socket
 import ssl
@@ -55,10 +56,26 @@ class Stream(Protocol):
 
 
 @dataclasses.dataclass
-class _Pending:
+class OpenRequest:
+    """A request that is not answered yet; `deadline` and `since` are by the monotonic clock, and
+    `cuts` counts the streams that were cut meanwhile."""
+
+    request: object
     kind: type
     future: concurrent.futures.Future[object]
     deadline: float
+    since: float
+    token: str = ""
+    cuts: int = 0
+
+    def line(self, number: int, key: str) -> bytes:
+        """What the agent is sent; that it is sent again is said with the time since then."""
+        age = time.monotonic() - self.since if self.cuts else None
+        return protocol.encode_request(number, self.request, key, self.token, age)
+
+
+Cut = Callable[[list[OpenRequest], str], None]
+"""Takes what was in flight on a stream that was cut, and the reason."""
 
 
 def _why(status: bytes) -> str:
@@ -74,7 +91,8 @@ def _why(status: bytes) -> str:
 
 class Channel:
     """One pod's stream. All methods may be called from any thread. `key` is the mark of the run's
-    key, which every request carries; `subjects` are what its errors are about."""
+    key, which every request carries; `subjects` are what its errors are about. What is in flight
+    when the stream is cut goes to `cut`, if there is one, and fails otherwise."""
 
     def __init__(
         self,
@@ -83,8 +101,10 @@ class Channel:
         multiplexer: StreamMultiplexer,
         key: str = "",
         subjects: Iterable[Subject] = (),
+        cut: Cut | None = None,
     ) -> None:
         self.name = name
+        self._cut = cut
         self._key = key
         self._subjects = tuple(subjects)
         self.lost = ""
@@ -94,7 +114,7 @@ class Channel:
         self._lock = threading.Lock()
         self._room = threading.Semaphore(QUEUE_LIMIT)
         self._number = 0
-        self._pending: dict[int, _Pending] = {}
+        self._pending: dict[int, OpenRequest] = {}
         self._outbox: deque[bytes] = deque()
         self._inbox = bytearray()
         self._stderr = bytearray()
@@ -109,28 +129,37 @@ class Channel:
         the stream breaks, `AgentSilent` when the time is up, `AgentError` when the agent refuses.
         """
         future: concurrent.futures.Future[A] = answer_to_come()
-        deadline = time.monotonic() + timeout
-        if not self._room.acquire(timeout=timeout):
-            future.set_exception(self._error(ChannelLost, f"{QUEUE_LIMIT} requests unanswered"))
-            return future
-        with self._lock:
-            if self.lost:
-                self._room.release()
-                future.set_exception(self._error(ChannelLost, f"control channel {self.lost}"))
-                return future
-            self._number += 1
-            line = protocol.encode_request(self._number, request, self._key)
-            if len(line) > protocol.LINE_LIMIT:
-                self._room.release()
-                future.set_exception(self._error(AgentError, f"a request of {len(line)} bytes"))
-                return future
-            self._pending[self._number] = _Pending(answer, future, deadline)  # type: ignore[arg-type]
-            self._outbox.append(line)
-        self._multiplexer.call(self)
+        now = time.monotonic()
+        token = secrets.token_hex(8) if self._cut else ""
+        self.take(OpenRequest(request, answer, future, now + timeout, now, token))  # type: ignore[arg-type]
         return future
+
+    def take(self, asked: OpenRequest) -> None:
+        """Send a request, which another stream may have sent before."""
+        if not self._room.acquire(timeout=max(0.0, asked.deadline - time.monotonic())):
+            said = f"{QUEUE_LIMIT} requests unanswered"
+            asked.future.set_exception(self._error(ChannelLost, said))
+            return
+        with self._lock:
+            lost = self.lost
+            if not lost:
+                self._number += 1
+                line = asked.line(self._number, self._key)
+                if fits := len(line) <= protocol.LINE_LIMIT:
+                    self._pending[self._number] = asked
+                    self._outbox.append(line)
+        if lost:
+            self._room.release()
+            self._leave([asked], lost, ChannelLost)
+        elif not fits:
+            self._room.release()
+            asked.future.set_exception(self._error(AgentError, f"a request of {len(line)} bytes"))
+        else:
+            self._multiplexer.call(self)
 
     def close(self) -> None:
         """End the stream; unanswered requests fail."""
+        self._cut = None
         self._multiplexer.remove(self)
         self.break_off("closed by the runner")
 
@@ -161,7 +190,8 @@ class Channel:
         self._tick()
 
     def break_off(self, reason: str, kind: type[ChannelLost] = ChannelLost) -> None:
-        """The stream is gone: every unanswered request fails for the reason, with a `kind`."""
+        """The stream is gone. Unanswered requests go on elsewhere, or fail for the reason, with a
+        `kind`; those of an agent that is silent fail."""
         with self._lock:
             if not self.lost:
                 said = bytes(self._stderr[-300:]).decode(errors="replace").strip()
@@ -169,9 +199,17 @@ class Channel:
             pending, self._pending = self._pending, {}
         with contextlib.suppress(Exception):
             self._stream.close()
-        for item in pending.values():
+        for _ in pending:
             self._room.release()
-            item.future.set_exception(self._error(kind, f"control channel {self.lost}"))
+        self._leave(list(pending.values()), self.lost, kind)
+
+    def _leave(self, asked: list[OpenRequest], reason: str, kind: type[ChannelLost]) -> None:
+        if self._cut is not None and kind is not AgentSilent:
+            if asked:
+                self._cut(asked, f"control channel {reason}")
+            return
+        for one in asked:
+            one.future.set_exception(self._error(kind, f"control channel {reason}"))
 
     def _error(self, kind: type[InfrastructureError], reason: str) -> InfrastructureError:
         return kind(f"{self.name}: {reason}", subjects=self._subjects)

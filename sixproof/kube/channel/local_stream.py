@@ -91,11 +91,13 @@ class FarEnd:
         self._stderr = stderr
         self._lines = sock.makefile("rb")
         self.key = ""
+        self.token: tuple[str, float | None] = ("", None)
 
     def hear(self) -> tuple[int, object]:
         """The next request with its number."""
         value = protocol.decode_line(self._lines.readline())
         self.key = str(value.get("key", ""))
+        self.token = protocol.decode_token(value)
         return value["id"], protocol.decode_request(value)
 
     def say(self, data: bytes) -> None:

@@ -74,6 +74,23 @@ class Command:
         return f"on {self.on}: {self.line}" if self.on else self.line
 
 
+class Trait(enum.StrEnum):
+    """What is known of a cause beside its code. A decision hangs on this, not on its sentence."""
+
+    VXLAN_PORT = "another VXLAN port than other nodes"
+    AAAA_REWRITTEN = "the Corefile turns AAAA questions into A questions"
+    NO_ANSWER = "no answer on port 53"
+    OLD_ANSWERS = "wrong answers of one replica"
+    FILTERS_VXLAN = "a filter takes VXLAN packets"
+    DROPS_INPUT = "hook input drops, neither ICMP nor VXLAN"
+    REJECTS_FORWARDED = "hook forward rejects"
+    NOT_IN_POD_IPS = "podIPs lack the address"
+    IPV6_OFF_IN_POD = "disable_ipv6 is 1 in the pod"
+    POLICY_RULE = "by a policy rule"
+    NOT_MASQUERADED = "not masqueraded"
+    NOT_FORWARDING = "forwarding is 0"
+
+
 @dataclasses.dataclass(frozen=True)
 class Cause:
     """A cause that a rule found.
@@ -84,6 +101,7 @@ class Cause:
     whether a wrong cell can result from it, `must` whether a flow cannot work as long as it holds:
     one that worked is evidence against it. Of tests without cells it explains those that concern a
     part of its place, one of `parts`, a device or an address; `broke` says whether one broke of it.
+    `traits` are what else is known of it, for publicly known faults.
     `names` are codes of causes at its place, in its families, that its own sentence says already.
 
     `briefer` say the same as `what` in fewer words, for a first line that would take three lines;
@@ -107,6 +125,7 @@ class Cause:
     names: tuple[str, ...] = ()
     briefer: tuple[str, ...] = ()
     details: tuple[str, ...] = ()
+    traits: frozenset[Trait] = frozenset()
 
     def says(self, sign: Cause) -> bool:
         """Whether its own sentence says what a sign beside it would say."""

@@ -117,26 +117,34 @@ def _kinds(categories: Iterable[str]) -> set[str]:
 def with_unmeasured(
     conclusions: Sequence[Conclusion], left: Iterable[FailingPlace]
 ) -> tuple[list[Conclusion], list[FailingPlace]]:
-    """The conclusions, each with the cells that were not measured since their server fails its own
-    control, where it explains what else fails at that server over that family; and what is left."""
+    """The conclusions, with the cells that were not measured since their server fails its own
+    control, where they explain what else fails at those servers over those families: each goes to
+    the one that explains most of it. And what is left."""
     given = list(conclusions)
+    explained = [_explained(one) for one in given]
     others: list[FailingPlace] = []
     for fault in left:
-        at = next((i for i, one in enumerate(given) if _silences(one, fault)), None)
-        if at is None:
+        servers = set(_servers(fault))
+        if not _failed_controls(fault) or not servers <= set().union(*explained):
             others.append(fault)
-        else:
-            given[at] = dataclasses.replace(given[at], faults=(*given[at].faults, fault))
+            continue
+        at = max(range(len(given)), key=lambda i: len(servers & explained[i]))
+        given[at] = dataclasses.replace(given[at], faults=(*given[at].faults, fault))
     return given, others
 
 
-def _silences(conclusion: Conclusion, fault: FailingPlace) -> bool:
-    if fault.measured or not conclusion.measured:
-        return False
+def _failed_controls(fault: FailingPlace) -> bool:
+    """Whether it is cells of servers that fail their own control, and no others."""
     cells = fault.pattern.cells
     control = all(c.observation.reason.startswith(CONTROL_FAILED) for c in cells)
-    explained = {end for one in conclusion.faults if one.measured for end in _servers(one)}
-    return control and set(_servers(fault)) <= explained
+    return control and not fault.measured
+
+
+def _explained(conclusion: Conclusion) -> set[tuple[Family, str]]:
+    """The servers at which a conclusion explains failures, with the family."""
+    if not conclusion.measured:
+        return set()
+    return {end for one in conclusion.faults if one.measured for end in _servers(one)}
 
 
 def _servers(fault: FailingPlace) -> Iterator[tuple[Family, str]]:

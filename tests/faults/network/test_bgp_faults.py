@@ -153,10 +153,17 @@ def test_b5_a_node_follows_no_change_of_bgp(node: str, tmp_path: Path) -> None:
 def test_b6_a_node_announces_nothing_of_one_family(
     node: str, family: Family, tmp_path: Path
 ) -> None:
-    """B6: sessions are Established, and the node's blocks and ranges of that family are announced
-    to nobody: the node, the family and a block are named. All is well afterwards."""
-    faults("inject", "B6", "--node", node, "--family", family.value)
-    suite_run = run_suites(tmp_path / "broken", "suites/bgp")
+    """B6, once nodes have connected to the run's peer: sessions are Established, and the node's
+    blocks and ranges of that family are announced to no peer: the node, the family and a block are
+    named. All is well afterwards."""
+    suite_run = run_suites(
+        tmp_path / "broken",
+        "suites/bgp/test_own_peer.py",
+        "suites/bgp/test_sessions.py",
+        breaking=f"B6 --node {node} --family {family.value}",
+        node=node,
+        after="own_peer",
+    )
     red = set(suite_run.red())
     assert f"{ANNOUNCED}[{family}]" in red
     well = {f"{test}[{f}]" for test in (SESSIONS, FOLLOWED) for f in Family}

@@ -17,7 +17,7 @@ from sixproof.reporting.causes.components.dns_evidence import (
     runs,
     said_health,
 )
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, Trait
 from sixproof.reporting.conclusion.reach import carried_over
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
@@ -30,6 +30,7 @@ _WATCH = "it may have lost its watch of the API server"
 _REPLICAS = 3
 """Replicas whose health is said where all are alike."""
 _REWRITES = re.compile(r"^\s*((?:rewrite|template)\b[^\n{]*\b(?:AAAA|A)\b[^\n{]*)", re.MULTILINE)
+_TO_A = re.compile(r"^rewrite\b.*\bAAAA\s+A\b")
 _DNS64 = re.compile(r"^\s*(dns64\b[^\n{]*)", re.MULTILINE)
 
 
@@ -154,6 +155,7 @@ def _replica(
         ),
         briefer=() if silent else (what.removesuffix(f": {_WATCH}"),),
         details=() if silent else (_WATCH,),
+        traits=frozenset({Trait.NO_ANSWER if silent else Trait.OLD_ANSWERS}),
     )
 
 
@@ -209,6 +211,7 @@ def _all_of_them(
             *(f"Corefile: {x}" for x in lines[1:3]),
             *(said if unready else ()),
         ),
+        traits=frozenset({Trait.AAAA_REWRITTEN} if any(map(_TO_A.search, lines[:3])) else ()),
     )
 
 

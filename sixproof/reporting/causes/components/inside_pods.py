@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 from sixproof.agent.protocol import NodeSeen
@@ -9,7 +10,7 @@ from sixproof.model import Disagreement, Endpoint, Family, Flow, IPAddress
 from sixproof.probes.nodes import reader
 from sixproof.probes.nodes.examination import NodeReading
 from sixproof.probes.pmtu.interfaces import IPV6_MINIMUM, POD_INTERFACE, usual
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, Trait
 from sixproof.reporting.conclusion.reach import carried_over, sized
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -82,7 +83,8 @@ def _missing(end: Endpoint, family: Family, address: IPAddress, seen: NodeSeen) 
         setting = f"net.ipv6.conf.{link.name}.disable_ipv6"
         if link.name != "lo" and seen.sysctls.get(setting.replace(".", "/")) == "1":
             remedy = f"Find who sets it in the pod, and recreate the pod: {ANEW}"
-            return _cause(end, family, f"{what}: {setting} is 1", remedy)
+            cause = _cause(end, family, f"{what}: {setting} is 1", remedy)
+            return dataclasses.replace(cause, traits=frozenset({Trait.IPV6_OFF_IN_POD}))
         if link.kind == "veth" and link.mtu < IPV6_MINIMUM:
             why = f"{link.name} has MTU {link.mtu} bytes, IPv6 needs {IPV6_MINIMUM} bytes"
             remedy = f"Give it the MTU of other pods, and recreate the pod: {ANEW}"

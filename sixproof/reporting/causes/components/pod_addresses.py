@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, Endpoint, Family, MatrixKind
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Confidence, Trait
 from sixproof.reporting.conclusion.situation import Situation
 
 
@@ -65,6 +65,9 @@ def _cause(
         Confidence.SHOWN,
         hits=_at(frozenset((p.namespace, p.pod) for p in pods), family),
         evidence=(f"seen of {', '.join(f'{p.namespace}/{p.pod}' for p in list(pods)[:3])}",),
+        traits=frozenset(
+            {Trait.NOT_IN_POD_IPS} if any(p.address(family) is None for p in pods) else ()
+        ),
     )
 
 

@@ -42,6 +42,7 @@ _PACKETS: Mapping[_Kind, str] = {
     (("protocol", "icmpv6"),): "ICMPv6 packets",
 }
 """The same of either family, the longest match first."""
+_VXLAN = {("protocol", "udp"), ("dport", "4789")}
 _WAYS = {("iifname", "cali*"): "from its pods", ("oifname", "cali*"): "to its pods"}
 _ICMP = {Family.IPV6: "icmpv6", Family.IPV4: "icmp"}
 _ITSELF = ("protocol", "family")
@@ -65,6 +66,15 @@ def family_asked(match: Iterable[MatchSeen]) -> Family | None:
     return next(
         (f for f, icmp in _ICMP.items() if {("family", f), ("protocol", icmp)} & asked), None
     )
+
+
+def takes_only(match: Iterable[MatchSeen]) -> str:
+    """The protocol of all packets that a match takes (``tcp``, ``icmpv6``, ``vxlan``), "" where
+    there may be several."""
+    asked = {_plain(one) for one in match}
+    if asked >= _VXLAN:
+        return "vxlan"
+    return next((one[1] for one in asked if len(one) == 2 and one[0] == "protocol"), "")
 
 
 def taken_packets(

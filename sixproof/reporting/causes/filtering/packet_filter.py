@@ -10,6 +10,7 @@ from sixproof.agent.protocol import FilterRuleSeen
 from sixproof.model import Disagreement, EndpointKind, Family, MatrixKind, Outcome
 from sixproof.probes.nodes.examination import FilterReading
 from sixproof.reporting.causes.filtering.flow_packets import FlowPackets
+from sixproof.reporting.causes.filtering.match_words import takes_only
 from sixproof.reporting.causes.filtering.rule_match import takes
 from sixproof.reporting.causes.filtering.takings import (
     HOOKS,
@@ -28,6 +29,7 @@ from sixproof.reporting.conclusion.cause import (
     CauseRule,
     Command,
     Confidence,
+    Trait,
     few,
 )
 from sixproof.reporting.conclusion.reach import came_back, carried_over
@@ -162,7 +164,20 @@ def _cause(situation: Situation, node: _Node, every: Sequence[Taking]) -> Cause:
         do=_removals(rules, node.name),
         briefer=(said, *(_said(rules, limit, matches=False) for limit in (NAMED, 1))),
         details=(again,) if again and not many else (),
+        traits=frozenset(_traits(rules)),
     )
+
+
+def _traits(rules: Sequence[Taking]) -> Iterator[Trait]:
+    """What is known of rules of one table."""
+    did = {(taking.chain.hook, taking.rule.verdict) for taking in rules if taking.chain}
+    taken = [takes_only(taking.rule.match) for taking in rules]
+    if "vxlan" in taken:
+        yield Trait.FILTERS_VXLAN
+    if ("input", "drop") in did and not {"vxlan", "icmp", "icmpv6"} & set(taken):
+        yield Trait.DROPS_INPUT
+    if ("forward", "reject") in did:
+        yield Trait.REJECTS_FORWARDED
 
 
 def _said(rules: Sequence[Taking], limit: int, *, matches: bool) -> str:

@@ -10,7 +10,7 @@ from ipaddress import ip_address
 from sixproof.model import Disagreement, Endpoint, EndpointKind, Family, MatrixKind, Observation
 from sixproof.reporting.causes.filtering.packet_filter import translating
 from sixproof.reporting.causes.filtering.takings import REMEDY, Taking
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, Trait
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.merged import behind
 from sixproof.reporting.diagnosis.pattern import said_some
@@ -107,7 +107,10 @@ def _leaving(situation: Situation, group: _Translation, cells: list[Disagreement
         ours = seen.flow.source.name in sources and seen.flow.family is family
         return ours and seen.peer_saw is not None
 
-    return _cause(group, cells, rule, (what, briefer), remedy, hits)
+    cause = _cause(group, cells, rule, (what, briefer), remedy, hits)
+    if group.whose == OWN:
+        cause = dataclasses.replace(cause, traits=frozenset({Trait.NOT_MASQUERADED}))
+    return cause
 
 
 def _arriving(situation: Situation, group: _Translation, cells: list[Disagreement]) -> Cause:

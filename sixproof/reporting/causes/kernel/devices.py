@@ -7,11 +7,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from ipaddress import ip_address
 
-from sixproof.agent.protocol import LinkSeen
+from sixproof.agent.protocol.node import KIND_ADDRESSES, LinkSeen
 from sixproof.model import Disagreement, Family, Flow
 from sixproof.probes.nodes import fib
 from sixproof.probes.pmtu.interfaces import UNDERLAY
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, Trait, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, sized
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.pattern import said_families, said_list
@@ -24,13 +24,15 @@ UNREACHED = "pods of other nodes are not reached"
 @dataclasses.dataclass
 class _Odd:
     """What devices of a node have other than they must; `what` follows their names, `effect` is the
-    result, in front of the families, `carries` has the families that each carries."""
+    result, in front of the families, `carries` has the families that each carries. `traits` are
+    the cause's."""
 
     node: str
     what: str
     effect: str
     do: str
     carries: dict[str, tuple[Family, ...]] = dataclasses.field(default_factory=dict)
+    traits: frozenset[Trait] = frozenset()
 
 
 def find(situation: Situation) -> Iterator[Cause]:
@@ -86,6 +88,7 @@ def _oddities(
                 f"has {what} {mine}, the other nodes have {usual}",
                 "neither side takes the other's packets",
                 f"give it {usual} (Calico: FelixConfiguration node.{node}, else default)",
+                traits=frozenset({Trait.VXLAN_PORT} if key == "port" else ()),
             )
 
 
@@ -93,7 +96,7 @@ def _foreign(situation: Situation, node: str, link: LinkSeen | None) -> Iterator
     """A tunnel that sends from an address that no device of its node has, nor is its InternalIP
     (which, missing from its device, is a cause of its own)."""
     seen = situation.nodes[node]
-    if link is None or not link.local or any("addresses" in x for x in (*seen.cut, *seen.unread)):
+    if link is None or not link.local or seen.lacks(KIND_ADDRESSES):
         return
     local = ip_address(link.local)
     held = {ip_address(one.address) for one in seen.addresses}
@@ -218,6 +221,7 @@ def _cause(situation: Situation, odd: _Odd) -> Cause:
             for name, carries in sorted(odd.carries.items())
         ),
         since=_since(situation, odd),
+        traits=odd.traits,
     )
 
 

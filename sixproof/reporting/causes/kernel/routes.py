@@ -7,7 +7,7 @@ import errno
 import os
 from collections.abc import Iterator, Sequence
 
-from sixproof.agent.protocol import NodeSeen, RouteHeld
+from sixproof.agent.protocol.node import KIND_ROUTES, KIND_RULES, NodeSeen, RouteHeld
 from sixproof.model import EndpointKind, Family, Flow, IPAddress, MatrixKind
 from sixproof.probes.nodes import fib
 from sixproof.probes.nodes.fib import RouteLookup
@@ -17,6 +17,7 @@ from sixproof.reporting.conclusion.cause import (
     CauseRule,
     Command,
     Confidence,
+    Trait,
     few,
     log_of,
     since,
@@ -206,6 +207,7 @@ def _cause(situation: Situation, node: str, family: Family, group: _WrongWay) ->
         details=tuple(_details(group, names)),
         see=(_seen_by(situation.nodes[node], node, family, group),),
         since=_since(situation, node, group),
+        traits=frozenset({Trait.POLICY_RULE} if _by_rule(group.way) else ()),
     )
 
 
@@ -238,7 +240,7 @@ def _flushes(seen: NodeSeen, node: str, family: Family, way: RouteLookup) -> Ite
     later rules, and no other rule looks it up."""
     if way.rule is None or way.route is None or way.route.table in fib.TABLES:
         return
-    if any("routes" in what or "rules" in what for what in (*seen.cut, *seen.unread)):
+    if seen.lacks(*KIND_ROUTES, KIND_RULES):
         return  # what was not read may need the table
     table = way.route.table
     asking = [r for r in seen.rules if r.family == family.value and r.table == table]

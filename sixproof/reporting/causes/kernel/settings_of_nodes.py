@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from sixproof.model import Disagreement, EndpointKind, Family, Flow
-from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, since
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Command, Confidence, Trait, since
 from sixproof.reporting.conclusion.reach import between_pods_across, carried_over, crosses, touches
 from sixproof.reporting.conclusion.situation import Situation
 
@@ -101,6 +101,7 @@ def _cause(
         ),
         do=(Command.of("sysctl", "-w", f"{dotted(name)}={1 - int(now)}", on=node),),
         since=since(before == now) if before is not None else "",
+        traits=frozenset({Trait.NOT_FORWARDING} if name in FORWARDING.values() else ()),
     )
 
 

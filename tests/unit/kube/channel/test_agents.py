@@ -14,8 +14,8 @@ from sixproof.agent.protocol import Hello, Ping, Pong
 from sixproof.errors import AgentError, AgentSilent, ApiError, ChannelLost
 from sixproof.kube.channel import agents as agents_module
 from sixproof.kube.channel import channel as channel_module
-from sixproof.kube.channel.agents import OPENERS, Agents
-from sixproof.kube.channel.channel import Stream
+from sixproof.kube.channel.agents import MOST_CUTS, OPENERS, Agents
+from sixproof.kube.channel.channel import OpenRequest, Stream, answer_to_come
 from sixproof.kube.channel.local_stream import FarEnd, pair
 from sixproof.model import Endpoint, EndpointKind
 
@@ -42,6 +42,8 @@ class Pods:
         self.awake = threading.Event()
         self.awake.set()
         self.heard: list[object] = []
+        self.cuts = 1000
+        self.inspected: list[tuple[str, float | None]] = []
         self._ends: dict[str, FarEnd] = {}
         self._threads: list[threading.Thread] = []
 
@@ -68,7 +70,10 @@ class Pods:
                 if isinstance(request, protocol.Hello):
                     far.say(protocol.encode_error(number, "not at home"))
                 elif isinstance(request, protocol.Inspect):
-                    break
+                    self.inspected.append(far.token)
+                    if len(self.inspected) <= self.cuts:
+                        break
+                    far.answer(number, Pong(lag=count))
                 else:
                     far.answer(number, Pong(lag=count))
         except (OSError, ValueError):
@@ -105,7 +110,7 @@ def ping(agents: Agents, where: Endpoint) -> concurrent.futures.Future[Pong]:
 
 
 def break_stream(agents: Agents, where: Endpoint) -> str:
-    """Make an agent end in the middle of a request; why that request failed."""
+    """Make an agent end in the middle of a request, each time it comes; why it failed."""
     error = agents.ask(where, protocol.Inspect(), protocol.Inspected, SOON).exception(SOON)
     assert isinstance(error, ChannelLost)
     return str(error)
@@ -174,15 +179,55 @@ def test_pod_that_came_back_is_entered_again(agents: Agents, pods: Pods) -> None
     assert ping(agents, ECHO).result(SOON) == Pong(lag=2.0)
 
 
-def test_lost_stream_is_opened_again_by_the_next_question(agents: Agents, pods: Pods) -> None:
-    """What was under way fails and is not repeated: a repetition would be another measurement."""
-    ping(agents, ECHO).result(SOON)
+@pytest.mark.parametrize("cuts", [1, MOST_CUTS])
+def test_what_was_in_flight_on_a_cut_stream_is_asked_for_again(
+    agents: Agents, pods: Pods, cuts: int
+) -> None:
+    """On a new one, by the same token: the agent knows that it is the same request."""
+    pods.cuts = cuts
+    answer = agents.ask(ECHO, protocol.Inspect(), Pong, SOON).result(SOON)
+
+    assert answer == Pong(lag=1.0 + cuts)
+    (token,) = {token for token, _ in pods.inspected}
+    ages = [age for _, age in pods.inspected]
+    assert token
+    assert ages[0] is None
+    assert all(age is not None and 0 <= age < SOON for age in ages[1:])
+    assert pods.opened == ["echo"] * (1 + cuts)
+
+
+def test_a_request_that_cuts_every_stream_fails_in_the_end(agents: Agents, pods: Pods) -> None:
+    """With the reason; the next one gets a new stream."""
     reason = break_stream(agents, ECHO)
-    opened_after_the_loss = list(pods.opened)
 
     assert "echo: control channel" in reason
-    assert opened_after_the_loss == ["echo"]
-    assert ping(agents, ECHO).result(SOON) == Pong(lag=2.0)
+    assert pods.opened == ["echo"] * (1 + MOST_CUTS)
+    assert ping(agents, ECHO).result(SOON) == Pong(lag=2.0 + MOST_CUTS)
+
+
+def test_where_no_new_stream_opens_both_reasons_are_given(agents: Agents, pods: Pods) -> None:
+    """A pod that is gone: what was in flight cannot be had."""
+    agents.open([ECHO])
+    pods.broken.add("echo")
+    reason = break_stream(agents, ECHO)
+
+    assert "ended by the other side" in reason
+    assert "container not found" in reason
+
+
+def test_nothing_is_asked_for_again_once_its_time_is_over(agents: Agents, pods: Pods) -> None:
+    """Nor once the agents are closed."""
+    late = OpenRequest(
+        Ping(), Pong, answer_to_come(), time.monotonic() - 1, time.monotonic() - 2, "t"
+    )
+    agents._go_on(ECHO, [late], "control channel cut")
+    assert isinstance(late.future.exception(SOON), ChannelLost)
+    agents.close()
+    closed = OpenRequest(
+        Ping(), Pong, answer_to_come(), time.monotonic() + 9, time.monotonic(), "t"
+    )
+    agents._go_on(ECHO, [closed], "control channel cut")
+    assert isinstance(closed.future.exception(SOON), ChannelLost)
 
 
 def test_loss_of_one_agent_leaves_the_others(agents: Agents, pods: Pods) -> None:
@@ -206,7 +251,8 @@ def test_all_that_are_open_may_be_pinged(agents: Agents, pods: Pods) -> None:
     break_stream(agents, CLIENT)
 
     assert agents.pinged(SOON) == {ECHO: Pong(lag=1.0)}
-    assert sorted(pods.opened) == ["client", "echo"]
+    assert sorted(set(pods.opened)) == ["client", "echo"]
+    assert pods.opened.count("echo") == 1
 
 
 @pytest.fixture

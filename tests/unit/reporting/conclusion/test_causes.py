@@ -43,7 +43,7 @@ from sixproof.probes.nodes.examination import FailureReading, NodeReading
 from sixproof.probes.pmtu.interfaces import UNDERLAY
 from sixproof.reporting.causes.filtering import packet_filter as packet_filter_causes
 from sixproof.reporting.conclusion import rules, words
-from sixproof.reporting.conclusion.cause import Cause, CauseRule
+from sixproof.reporting.conclusion.cause import Cause, CauseRule, Trait
 from sixproof.reporting.conclusion.conclusion import Conclusion, Conclusions
 from sixproof.reporting.conclusion.situation import Situation
 from sixproof.reporting.diagnosis.faults import FailingPlace
@@ -101,6 +101,7 @@ def test_a_rule_that_stumbles_costs_no_report(monkeypatch: pytest.MonkeyPatch) -
     sick = node("worker", sysctls={"net/ipv6/conf/all/forwarding": "0"})
     conclusions = concluded(across(SIX, "worker"), examined({"worker": sick}))
     assert "forwarding is 0" in conclusions.every[0].headline
+    assert conclusions.every[0].causes[0].traits == {Trait.NOT_FORWARDING}
     (problem,) = conclusions.problems
     assert problem.startswith("the rule odd could not be applied (KeyError: ")
 
@@ -124,6 +125,7 @@ def test_a_rule_that_shadows_the_main_table_is_the_cause() -> None:
     (one,) = concluded(across(SIX, "worker"), examined({"worker": sick})).every
     line = one.headline
     assert line.startswith("node worker: policy rule 5270 (to fd00:10:244::/56) sends")
+    assert one.causes[0].traits == {Trait.POLICY_RULE}
     assert "new since the run began" in line
     assert "control-plane and worker2" in line
     assert list(map(str, one.causes[0].do)) == [
@@ -390,6 +392,7 @@ def test_a_rule_whose_counter_rose_is_the_cause() -> None:
         "node worker: a packet filter rule drops IPv6 VXLAN packets meant for the node itself "
         "(iifname eth0): 8 packets while 4 failing flows were sent again"
     )
+    assert one.causes[0].traits == {Trait.FILTERS_VXLAN}
     listing, removal = one.causes[0].do
     assert str(listing) == "on worker: nft -a list chain inet x input"
     assert removal.text == "nft delete rule inet x input handle 7"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +13,10 @@ from sixproof.model import Family, Flow, Outcome
 from sixproof.probes.connect.verdict import CONTROL_FAILED
 from sixproof.probes.nodes.examination import NodeReading
 from sixproof.reporting.conclusion import words
+from sixproof.reporting.conclusion.conclusion import Conclusion
+from sixproof.reporting.conclusion.joined import with_unmeasured
 from sixproof.reporting.diagnosis.category import Category
+from sixproof.reporting.diagnosis.faults import FailingPlace
 from sixproof.reporting.pages.overview import overview
 from sixproof.reporting.results.results_json import Results
 from sixproof.reporting.results.test_record import Case, CaseOutcome
@@ -126,3 +130,35 @@ def test_what_was_not_measured_for_another_reason_is_another_entry(
     assert known.known
     assert not unknown.known
     assert not unknown.measured
+
+
+def at(*servers: tuple[Family, str], measured: bool = True) -> FailingPlace:
+    """A place with a cell at each of these servers."""
+    cells = [
+        SimpleNamespace(
+            observation=SimpleNamespace(
+                reason="" if measured else REFUSED,
+                flow=SimpleNamespace(family=family, destination=SimpleNamespace(name=name)),
+            )
+        )
+        for family, name in servers
+    ]
+    return cast(
+        FailingPlace, SimpleNamespace(measured=measured, pattern=SimpleNamespace(cells=cells))
+    )
+
+
+def test_what_two_causes_left_unmeasured_goes_to_the_one_that_explains_most() -> None:
+    """No third entry, where each server and family is explained by one of them; else there is."""
+    first = Conclusion((), (at((SIX, "a"), (SIX, "b")),))
+    second = Conclusion((), (at((FOUR, "a")),))
+    both = at((SIX, "a"), (SIX, "b"), (FOUR, "a"), measured=False)
+
+    given, left = with_unmeasured([second, first], [both])
+    assert left == []
+    assert [len(one.faults) for one in given] == [1, 2]
+
+    beyond = at((SIX, "a"), (FOUR, "b"), measured=False)
+    given, left = with_unmeasured([second, first], [beyond])
+    assert left == [beyond]
+    assert given == [second, first]
